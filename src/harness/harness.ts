@@ -1,0 +1,139 @@
+/**
+ * What every harness can do, whether it is a child process, a remote one or a function of this process.
+ *
+ * The field names are those of the protocol (`harness/PROTOCOL.md`).
+ *
+ * @module
+ */
+import type { Architecture, ModelConfig } from "../model/model.ts";
+import type { Limits } from "../sweep/limits.ts";
+import type { Shot } from "../sweep/shot.ts";
+
+/** What is summed or clocked: device kernels, device events, the host's monotonic clock, or a formula's estimate. */
+export type Quantity = "kernel" | "event" | "wall" | "estimate";
+
+/** Who answers: the program, the engine that it boots and the device below. */
+export interface HarnessInfo {
+  /** Name of the harness, such as `vllm`. */
+  readonly harness: string;
+  /** Version of the harness. */
+  readonly harness_version: string;
+  /** What it boots. */
+  readonly engine: string;
+  /** Version of the engine. */
+  readonly engine_version: string;
+  /** Device name as its driver reports it. */
+  readonly device: string;
+  /** Driver version, `none` where there is none. */
+  readonly driver: string;
+  /** Numeric runtime, such as `torch 2.13.0+cpu`. */
+  readonly runtime: string;
+  /** Quantities that it can measure, the preferred one first. */
+  readonly quantities: readonly Quantity[];
+  /** Shots that it can fire side by side (one per device that it drives). */
+  readonly lanes: number;
+}
+
+/** What to boot. */
+export interface BootRequest {
+  /** The configuration after sharding: one layer, sizes divided, head_dim pinned. */
+  readonly config: ModelConfig;
+  /** The layers to find. */
+  readonly architecture: Architecture;
+  /** Tensor-parallel degree that `config` was sharded for. */
+  readonly tp: number;
+  /** Weight type, `auto` for the configuration's own. */
+  readonly dtype: string;
+  /** KV cache type, `auto` for the weight type. */
+  readonly kv_cache_dtype: string;
+  /** Tokens of one KV block, null for the engine's smallest. */
+  readonly block_size: number | null;
+  /** Asked new tokens per batch; the engine is booted with `max_num_seqs` tokens more. */
+  readonly max_num_batched_tokens: number;
+  /** Asked requests per batch; the engine is booted with one more. */
+  readonly max_num_seqs: number;
+}
+
+/** A layer as the harness found it. */
+export interface FoundLayer {
+  /** Class of its modules. */
+  readonly class: string;
+  /** How many modules carry it. */
+  readonly modules: number;
+}
+
+/** A booted engine. */
+export interface Booted {
+  /** What it allows. */
+  readonly limits: Limits;
+  /** Blocks of its KV pool. */
+  readonly num_gpu_blocks: number;
+  /** The layers that will be timed, by name. */
+  readonly layers: Readonly<Record<string, FoundLayer>>;
+  /** The engine's own arguments, for meta.yaml. */
+  readonly engine_args: Readonly<Record<string, unknown>>;
+}
+
+/** A chunk of shots and how to time them. */
+export interface FireRequest {
+  /** The shots, fired in this order. */
+  readonly shots: readonly Shot[];
+  /** Timed forwards per shot, after one warm-up. */
+  readonly iterations: number;
+  /** What to time. */
+  readonly quantity: Quantity;
+}
+
+/** Why a shot has no samples. */
+export type FailureKind =
+  | "infeasible"
+  | "out_of_memory"
+  | "unsupported"
+  | "engine_dead"
+  | "bad_request"
+  | "timeout";
+
+/** What became of one shot of a chunk. */
+export type ShotOutcome =
+  | {
+    readonly status: "measured";
+    /** Position in the chunk. */
+    readonly index: number;
+    /** Microseconds of each timed forward, by layer; repeats of a layer within a forward are averaged. */
+    readonly samples: Readonly<Record<string, readonly number[]>>;
+  }
+  | {
+    readonly status: "failed";
+    /** Position in the chunk. */
+    readonly index: number;
+    /** What kind of failure. */
+    readonly kind: FailureKind;
+    /** What happened, in a sentence. */
+    readonly message: string;
+  };
+
+/** Options of the calls that may take long. */
+export interface CallOptions {
+  /** Ends the call; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** A harness: boots an engine and fires shots. */
+export interface Harness extends AsyncDisposable {
+  /** Who it is. */
+  readonly info: HarnessInfo;
+  /**
+   * Boots an engine, in place of the one before.
+   *
+   * @throws {HarnessError} when it cannot, with the reason.
+   */
+  boot(request: BootRequest, options?: CallOptions): Promise<Booted>;
+  /**
+   * Fires a chunk on the booted engine: one outcome per shot, in the order of the shots, as soon as it is known.
+   *
+   * @throws {HarnessError} when the harness breaks or dies; the outcomes before it stand.
+   */
+  fire(request: FireRequest, options?: CallOptions): AsyncIterable<ShotOutcome>;
+  /** Ends the harness and what it started; safe to call twice. */
+  close(): Promise<void>;
+}

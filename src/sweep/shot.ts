@@ -1,0 +1,103 @@
+/**
+ * Shots and the categories they belong to.
+ *
+ * A shot's fields are named as the columns of its CSV file, in the plan, on the wire to a harness and here, so
+ * that one name means one thing everywhere. Tokens and sequences are counts; KV lengths are tokens.
+ *
+ * @module
+ */
+
+/** The categories whose shots are summarised in one `time_us` per row. */
+export type Category = "dense" | "per_sequence" | "attention" | "moe";
+
+/** One request of `tokens` new tokens: every token-wise layer. */
+export interface DenseShot {
+  readonly category: "dense";
+  /** Tensor-parallel degree that the engine emulates. */
+  readonly tp: number;
+  /** New tokens of the one request. */
+  readonly tokens: number;
+}
+
+/** `sequences` requests of one new token each: logits and sampler. */
+export interface PerSequenceShot {
+  readonly category: "per_sequence";
+  /** Tensor-parallel degree that the engine emulates. */
+  readonly tp: number;
+  /** Requests of one new token. */
+  readonly sequences: number;
+}
+
+/** One prefill request (when `prefill_chunk` > 0) beside `n_decode` decodes, prefill first. */
+export interface AttentionShot {
+  readonly category: "attention";
+  /** Tensor-parallel degree that the engine emulates. */
+  readonly tp: number;
+  /** New tokens of the prefill request, 0 for none. */
+  readonly prefill_chunk: number;
+  /** Tokens of the prefill request that are in the KV cache already. */
+  readonly kv_prefill: number;
+  /** Decoding requests, one new token each. */
+  readonly n_decode: number;
+  /** Tokens in the KV cache of each decoding request. */
+  readonly kv_decode: number;
+}
+
+/** One request of `tokens` new tokens, routed so that `activated_experts` experts have work. */
+export interface MoeShot {
+  readonly category: "moe";
+  /** Always 1: experts are measured unsharded. */
+  readonly tp: number;
+  /** New tokens of the one request. */
+  readonly tokens: number;
+  /** Experts that receive tokens. */
+  readonly activated_experts: number;
+}
+
+/** One batch to fire. */
+export type Shot = DenseShot | PerSequenceShot | AttentionShot | MoeShot;
+
+/** What identifies the shots and rows of a category. */
+export interface CategoryShape {
+  /** The key's columns, in the order of the CSV file. */
+  readonly columns: readonly string[];
+  /** Whether rows carry a layer name before the key (several layers share a shot). */
+  readonly layered: boolean;
+}
+
+/** The key of each category, and whether its rows name a layer. */
+export const CATEGORIES: Readonly<Record<Category, CategoryShape>> = {
+  dense: { columns: ["tokens"], layered: true },
+  per_sequence: { columns: ["sequences"], layered: true },
+  attention: { columns: ["prefill_chunk", "kv_prefill", "n_decode", "kv_decode"], layered: false },
+  moe: { columns: ["tokens", "activated_experts"], layered: false },
+};
+
+/** The categories in the order in which they are measured. */
+export const CATEGORY_ORDER: readonly Category[] = ["dense", "per_sequence", "attention", "moe"];
+
+/**
+ * The key of a shot: the values of its category's columns, in their order.
+ *
+ * @param shot The shot.
+ * @returns The key's values.
+ *
+ * @example
+ * ```ts
+ * import { shotKey } from "./shot.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(shotKey({ category: "moe", tp: 1, tokens: 64, activated_experts: 8 }), [64, 8]);
+ * ```
+ */
+export function shotKey(shot: Shot): number[] {
+  switch (shot.category) {
+    case "dense":
+      return [shot.tokens];
+    case "per_sequence":
+      return [shot.sequences];
+    case "attention":
+      return [shot.prefill_chunk, shot.kv_prefill, shot.n_decode, shot.kv_decode];
+    case "moe":
+      return [shot.tokens, shot.activated_experts];
+  }
+}
