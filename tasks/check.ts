@@ -1,0 +1,24 @@
+// deno-lint-ignore-file no-console
+/**
+ * Formatting, lint, types and documentation of both languages; stops at the first that fails.
+ *
+ * @module
+ */
+import { setup } from "./setup.ts";
+
+const python = await setup({ dev: true, say: console.log });
+const deno = Deno.execPath();
+const CHECKS: readonly (readonly string[])[] = [
+  [deno, "fmt", "--check"],
+  [deno, "lint"],
+  [deno, "check", "mod.ts", "src", "tests", "tasks"],
+  [deno, "doc", "--lint", "mod.ts"],
+  [python, "-m", "ruff", "check", "harness", "tests"],
+  [python, "-m", "ruff", "format", "--check", "harness", "tests"],
+  [python, "-m", "mypy", "harness/vllm"],
+];
+for (const [program, ...args] of CHECKS) {
+  console.log(`> ${program!.split("/").at(-1)} ${args.join(" ")}`);
+  const { success, code } = await new Deno.Command(program!, { args }).spawn().status;
+  if (!success) Deno.exit(code);
+}

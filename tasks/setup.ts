@@ -1,0 +1,112 @@
+// deno-lint-ignore-file no-console
+/**
+ * Sets up the Python environment in `.venv`: the CUDA build of vLLM where `nvidia-smi` answers, the CPU build
+ * elsewhere. Running it again installs only what changed.
+ *
+ * @module
+ */
+import { statfs } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../src/errors.ts";
+import { pipInstall } from "./pip.ts";
+import { findPython, run } from "./python.ts";
+
+/** One requirements file and how it is installed. */
+interface Requirements {
+  title: string;
+  file: string;
+  args: readonly string[];
+  needsGiB: number;
+}
+
+const ENGINES: Record<"cpu" | "cuda", Requirements> = {
+  cpu: {
+    title: "vLLM for the CPU",
+    file: "harness/vllm/requirements-cpu.txt",
+    args: ["--no-deps"],
+    needsGiB: 6,
+  },
+  cuda: { title: "vLLM for CUDA", file: "harness/vllm/requirements-cuda.txt", args: [], needsGiB: 20 },
+};
+const DEVELOPMENT: Requirements = {
+  title: "test tools",
+  file: "harness/vllm/requirements-dev.txt",
+  args: [],
+  needsGiB: 0.2,
+};
+
+/**
+ * Sets the environment up.
+ *
+ * @param options `dev`: also the tools that the tests need; `say`: where messages go.
+ * @returns The environment's Python.
+ * @throws {UsageError} when it cannot, with the remedy.
+ */
+export async function setup(options: { dev: boolean; say: (line: string) => void }): Promise<string> {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const python = `${root}.venv/bin/python`;
+  const gpu = (await run(["nvidia-smi", "-L"]))?.success ?? false;
+  const wanted = [ENGINES[gpu ? "cuda" : "cpu"], ...(options.dev ? [DEVELOPMENT] : [])];
+  const usable = (await run([python, "-m", "pip", "--version"]))?.success ?? false;
+  const done = usable ? await readStamp(`${root}.venv/shotlab.json`) : {};
+  const missing: Requirements[] = [];
+  for (const one of wanted) if (done[one.file] !== await hashOf(root + one.file)) missing.push(one);
+  if (missing.length === 0) return python;
+
+  options.say(`Setting up in ${root}.venv: ${missing.map((one) => one.title).join(", ")}`);
+  await checkDisk(root, missing.reduce((sum, one) => sum + one.needsGiB, 0));
+  if (!usable) {
+    const made = await run([await findPython(), "-m", "venv", "--clear", `${root}.venv`]);
+    if (!made?.success) {
+      throw new UsageError(
+        `Cannot make the Python environment ${root}.venv: ${
+          (made?.stdout || made?.stderr || "").trim().split("\n").at(-1)
+        }; ` +
+          `Debian and Ubuntu need: apt install python3-venv`,
+      );
+    }
+  }
+  for (const one of missing) {
+    await pipInstall({ ...one, python, file: root + one.file });
+    done[one.file] = await hashOf(root + one.file);
+    await Deno.writeTextFile(`${root}.venv/shotlab.json`, JSON.stringify(done, null, 2) + "\n");
+  }
+  return python;
+}
+
+async function readStamp(path: string): Promise<Record<string, string>> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+async function hashOf(path: string): Promise<string> {
+  return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+}
+
+async function checkDisk(folder: string, needsGiB: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const freeGiB = bavail * bsize / 2 ** 30;
+  if (freeGiB < needsGiB) {
+    throw new UsageError(
+      `Cannot set up in ${folder}: it needs ${needsGiB} GiB of disk, ${
+        freeGiB.toFixed(1)
+      } GiB are free; free some and run this again`,
+    );
+  }
+}
+
+if (import.meta.main) {
+  try {
+    const python = await setup({ dev: Deno.args.includes("--dev"), say: console.log });
+    console.log(`Ready: ${python}`);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    Deno.exit(2);
+  }
+}
