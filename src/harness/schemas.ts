@@ -1,0 +1,112 @@
+/**
+ * What every message of the protocol must look like; unknown fields are dropped.
+ *
+ * @module
+ */
+import { z } from "zod";
+
+const count = z.number().int().nonnegative();
+const positive = z.number().int().positive();
+const object = z.record(z.string(), z.unknown());
+const quantity = z.enum(["kernel", "event", "wall", "estimate"]);
+
+const shot = z.discriminatedUnion("category", [
+  z.object({ category: z.literal("dense"), tp: positive, tokens: positive }),
+  z.object({ category: z.literal("per_sequence"), tp: positive, sequences: positive }),
+  z.object({
+    category: z.literal("attention"),
+    tp: positive,
+    prefill_chunk: count,
+    kv_prefill: count,
+    n_decode: count,
+    kv_decode: count,
+  }),
+  z.object({ category: z.literal("moe"), tp: positive, tokens: positive, activated_experts: positive }),
+]);
+
+const catalogEntry = z.object({
+  vllm: z.array(z.string()).min(1),
+  within: z.array(z.string()).optional(),
+  tp_stable: z.boolean().optional(),
+});
+const layers = z.record(z.string(), catalogEntry);
+const architecture = z.object({
+  modelType: z.string(),
+  sequence: z.record(z.string(), z.array(z.string())),
+  catalog: z.object({ dense: layers, per_sequence: layers, attention: layers, moe: layers }),
+  sha256: z.string(),
+});
+
+const limits = z.object({
+  max_num_batched_tokens: positive,
+  max_num_seqs: positive,
+  num_cache_tokens: positive,
+  max_model_len: positive,
+  num_experts: positive.nullable(),
+  top_k: positive.nullable(),
+  block_size: positive,
+});
+
+/** A request: see `Request` in protocol.ts. */
+export const requestSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("hello"), protocol: z.number() }),
+  z.object({
+    type: z.literal("boot"),
+    tp: positive,
+    config: object,
+    architecture,
+    dtype: z.string(),
+    kv_cache_dtype: z.string(),
+    block_size: positive.nullable(),
+    max_num_batched_tokens: positive,
+    max_num_seqs: positive,
+  }),
+  z.object({ type: z.literal("fire"), seq: count, shots: z.array(shot), iterations: positive, quantity }),
+  z.object({ type: z.literal("shutdown") }),
+]);
+
+/** An answer: see `Answer` in protocol.ts. */
+export const answerSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("result"),
+    seq: count,
+    index: count,
+    samples: z.record(z.string(), z.array(z.number().positive()).min(1)),
+  }),
+  z.object({
+    type: z.literal("failed"),
+    seq: count,
+    index: count,
+    kind: z.enum(["infeasible", "out_of_memory", "unsupported", "engine_dead", "bad_request", "timeout"]),
+    message: z.string(),
+  }),
+  z.object({ type: z.literal("done"), seq: count }),
+  z.object({
+    type: z.literal("hello"),
+    protocol: z.number(),
+    harness: z.string(),
+    harness_version: z.string(),
+    engine: z.string(),
+    engine_version: z.string(),
+    device: z.string(),
+    driver: z.string(),
+    runtime: z.string(),
+    quantities: z.array(quantity).min(1),
+    lanes: positive,
+  }),
+  z.object({
+    type: z.literal("booted"),
+    tp: positive,
+    limits,
+    num_gpu_blocks: count,
+    layers: z.record(z.string(), z.object({ class: z.string(), modules: positive })),
+    engine_args: object,
+  }),
+  z.object({
+    type: z.literal("error"),
+    kind: z.string(),
+    message: z.string(),
+    detail: z.string().nullable().default(null),
+  }),
+  z.object({ type: z.literal("bye") }),
+]);
