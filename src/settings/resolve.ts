@@ -1,0 +1,138 @@
+/**
+ * Brings settings from options or flags, the environment, a preset and the defaults together.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import type { Settings } from "../settings.ts";
+import { either } from "./kind.ts";
+import { nearest } from "./nearest.ts";
+import { type Preset, PRESET_NAMES, PRESETS } from "./preset.ts";
+import { flagOf, OPTIONS, type Setting, SETTINGS } from "./table.ts";
+
+/** The environment variable that names a preset. */
+export const PRESET_ENV = "SHOTLAB_PRESET";
+
+/** A way to say settings: its values, how it writes them, and whether they are text still. */
+export interface Source {
+  /** The values by option name; what is undefined is not said. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** How a message writes a value of this source. */
+  readonly show: (option: string, value: unknown) => string;
+  /** How a message asks for a required setting. */
+  readonly ask: (option: string, placeholder: string) => string;
+  /** Whether texts are to be read by the setting's kind. */
+  readonly text: boolean;
+}
+
+/** A value that somebody gave, and how a message writes it. */
+interface Given {
+  readonly value: unknown;
+  readonly shown: string;
+}
+
+/**
+ * Resolves every setting: the source's values before the environment, that before the preset, that before the
+ * default.
+ *
+ * @param source Options or flags.
+ * @param env Environment variables; one that is empty is not set.
+ * @returns The settings, frozen.
+ * @throws {UsageError} when a value breaks its rule, two contradict each other or a required one is missing.
+ */
+export function resolve(source: Source, env: Readonly<Record<string, string>>): Settings {
+  for (const option of Object.keys(source.values)) refuseUnknown(option);
+  const preset = presetOf(source, env);
+  const given = (option: keyof Settings): Given | undefined => {
+    const setting: Setting<unknown> = SETTINGS[option];
+    const said = fromSource(option, setting, source) ?? fromEnvironment(setting, env);
+    const value = preset === null ? undefined : PRESETS[preset][option];
+    return said ?? (value === undefined ? undefined : { value, shown: `${option} (preset ${preset})` });
+  };
+  const settings = Object.fromEntries(OPTIONS.map((option) => {
+    const setting: Setting<unknown> = SETTINGS[option];
+    const value = given(option);
+    if (value !== undefined) return [option, check(setting, value)];
+    if (setting.fallback !== undefined) return [option, setting.fallback];
+    throw new UsageError(
+      `No ${option} given: ${source.ask(option, setting.kind.placeholder)} or set ${setting.env}`,
+    );
+  })) as unknown as Settings;
+  if (settings.skipSkew && settings.onlySkew) {
+    const both = [given("skipSkew"), given("onlySkew")].map((value) => value!.shown);
+    throw new UsageError(
+      `Cannot use ${both.join(" with ")}: one leaves out what the other asks for; turn one off`,
+    );
+  }
+  for (const value of Object.values(settings)) Object.freeze(value);
+  return Object.freeze(settings);
+}
+
+function fromSource(option: string, setting: Setting<unknown>, source: Source): Given | undefined {
+  const value = source.values[option];
+  if (value === undefined) return undefined;
+  const read = source.text && typeof value === "string" ? setting.kind.read(value) : value;
+  return { value: read, shown: source.show(option, value) };
+}
+
+function fromEnvironment(
+  setting: Setting<unknown>,
+  env: Readonly<Record<string, string>>,
+): Given | undefined {
+  const text = env[setting.env];
+  if (text === undefined || text === "") return undefined;
+  return { value: setting.kind.read(text), shown: `${setting.env}=${text}` };
+}
+
+function check<T>(setting: Setting<T>, { value, shown }: Given): T {
+  const result = setting.kind.schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new UsageError(`Cannot use ${printable(shown)}: ${result.error.issues[0]!.message}`);
+}
+
+function presetOf(source: Source, env: Readonly<Record<string, string>>): Preset | null {
+  const said = source.values["preset"];
+  const value = said ?? (env[PRESET_ENV] || undefined);
+  if (value === undefined) return null;
+  if (PRESET_NAMES.includes(value as Preset)) return value as Preset;
+  const shown = said === undefined ? `${PRESET_ENV}=${value}` : source.show("preset", value);
+  throw new UsageError(`Cannot use ${printable(shown)}: expected ${either(PRESET_NAMES)}`);
+}
+
+function refuseUnknown(option: string): void {
+  const known = [...OPTIONS, "preset"];
+  if (known.includes(option)) return;
+  const meant = nearest(option, known);
+  const hint = meant === null ? `expected one of ${known.join(", ")}` : `did you mean ${meant}`;
+  throw new UsageError(`There is no option ${printable(option)}: ${hint}`);
+}
+
+/** Control characters would garble the terminal and hide what is wrong. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** The values as a program gives them. */
+export function fromOptions(values: Readonly<Record<string, unknown>>): Source {
+  return {
+    values,
+    show: (option, value) => `${option}: ${Deno.inspect(value, { breakLength: Infinity })}`,
+    ask: (option, placeholder) => `pass the option ${option} (${placeholder})`,
+    text: false,
+  };
+}
+
+/** The values as the command line gives them. */
+export function fromFlags(values: Readonly<Record<string, unknown>>): Source {
+  return {
+    values,
+    show: (option, value) => {
+      if (option === "verbosity") return `--${value}`;
+      const flag = flagOf(option);
+      return value === true ? flag : value === false ? flag.replace("--", "--no-") : `${flag} ${value}`;
+    },
+    ask: (option, placeholder) => `pass ${flagOf(option)} ${placeholder}`,
+    text: true,
+  };
+}

@@ -1,0 +1,281 @@
+/**
+ * Every setting once: its names, what it allows, its default and what it is for.
+ *
+ * @module
+ */
+import type { Settings } from "../settings.ts";
+import * as kind from "./kind.ts";
+import type { Kind } from "./kind.ts";
+
+/** The headings under which the help lists the settings, in order. */
+export const GROUPS = ["What to measure", "Sweep", "Skew", "Measurement", "Engine", "Run", "Files"] as const;
+
+/** A heading of the help. */
+export type Group = typeof GROUPS[number];
+
+/** A setting. */
+export interface Setting<T> {
+  /** Its environment variable. */
+  readonly env: string;
+  /** The heading under which the help lists it. */
+  readonly group: Group;
+  /** What it allows. */
+  readonly kind: Kind<T>;
+  /** Its default; a setting without one is required. */
+  readonly fallback?: T;
+  /** What the help says in place of a default that is null or empty. */
+  readonly otherwise?: string;
+  /** What it is, without a final period. */
+  readonly doc: string;
+}
+
+/** The settings by option name. */
+export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[Option]> } = {
+  model: {
+    env: "MODEL",
+    group: "What to measure",
+    kind: kind.modelId,
+    doc: "Model to profile",
+  },
+  hardware: {
+    env: "HARDWARE",
+    group: "What to measure",
+    kind: kind.folderName,
+    doc: "Label of this hardware, a folder under perf/",
+  },
+  tpDegrees: {
+    env: "TP_DEGREES",
+    group: "What to measure",
+    kind: kind.degrees,
+    fallback: [1, 2, 4],
+    doc: "Tensor-parallel degrees, 1 among them",
+  },
+  dtype: {
+    env: "DTYPE",
+    group: "What to measure",
+    kind: kind.weightDtype,
+    fallback: null,
+    otherwise: "the model's own",
+    doc: "Type of the weights",
+  },
+  kvCacheDtype: {
+    env: "KV_CACHE_DTYPE",
+    group: "What to measure",
+    kind: kind.dtypeName,
+    fallback: "auto",
+    doc: "Type of the KV cache, auto for that of the weights",
+  },
+  variant: {
+    env: "VARIANT",
+    group: "What to measure",
+    kind: kind.optional(kind.variantName),
+    fallback: null,
+    otherwise: "from the two types",
+    doc: "Name of the bundle's last folder",
+  },
+  maxNumBatchedTokens: {
+    env: "MAX_NUM_BATCHED_TOKENS",
+    group: "Sweep",
+    kind: kind.integer(1),
+    fallback: 2048,
+    doc: "Most new tokens of a batch",
+  },
+  maxNumSeqs: {
+    env: "MAX_NUM_SEQS",
+    group: "Sweep",
+    kind: kind.integer(1),
+    fallback: 256,
+    doc: "Most requests of a batch",
+  },
+  attentionMaxKv: {
+    env: "ATTENTION_MAX_KV",
+    group: "Sweep",
+    kind: kind.integer(1),
+    fallback: 16384,
+    doc: "Longest history in tokens",
+  },
+  attentionChunkFactor: {
+    env: "ATTENTION_CHUNK_FACTOR",
+    group: "Sweep",
+    kind: kind.factor,
+    fallback: 2,
+    doc: "Step of the prefill_chunk axis",
+  },
+  attentionKvFactor: {
+    env: "ATTENTION_KV_FACTOR",
+    group: "Sweep",
+    kind: kind.factor,
+    fallback: 2,
+    doc: "Step of the kv_prefill and kv_decode axes",
+  },
+  parity: {
+    env: "SHOTLAB_PARITY",
+    group: "Sweep",
+    kind: kind.toggle,
+    fallback: false,
+    doc: "Plan exactly the reference profiler's shots",
+  },
+  skipSkew: {
+    env: "SKIP_SKEW",
+    group: "Skew",
+    kind: kind.toggle,
+    fallback: false,
+    doc: "Leave the skew sweep out",
+  },
+  onlySkew: {
+    env: "ONLY_SKEW",
+    group: "Skew",
+    kind: kind.toggle,
+    fallback: false,
+    doc: "Run the skew sweep alone",
+  },
+  skewNFactor: {
+    env: "SKEW_N_FACTOR",
+    group: "Skew",
+    kind: kind.factor,
+    fallback: 2,
+    doc: "Step of the axis of decoding requests",
+  },
+  skewPcFactor: {
+    env: "SKEW_PC_FACTOR",
+    group: "Skew",
+    kind: kind.factor,
+    fallback: 2,
+    doc: "Step of the prefill chunk axis",
+  },
+  skewKpFactor: {
+    env: "SKEW_KP_FACTOR",
+    group: "Skew",
+    kind: kind.factor,
+    fallback: 2,
+    doc: "Step of the prefill history axis",
+  },
+  skewKvsFactor: {
+    env: "SKEW_KVS_FACTOR",
+    group: "Skew",
+    kind: kind.factor,
+    fallback: 2,
+    doc: "Step of the axis of the short decodes' history",
+  },
+  measurementIterations: {
+    env: "MEASUREMENT_ITERATIONS",
+    group: "Measurement",
+    kind: kind.integer(1),
+    fallback: 3,
+    doc: "Timed forwards per shot, after one warm-up",
+  },
+  quantity: {
+    env: "SHOTLAB_QUANTITY",
+    group: "Measurement",
+    kind: kind.optional(kind.oneOf(["kernel", "event", "wall", "estimate"])),
+    fallback: null,
+    otherwise: "the harness's preferred one",
+    doc: "What is timed",
+  },
+  seed: {
+    env: "SHOTLAB_SEED",
+    group: "Measurement",
+    kind: kind.integer(0),
+    fallback: 0,
+    doc: "Seed of everything that is drawn at random",
+  },
+  harness: {
+    env: "SHOTLAB_HARNESS",
+    group: "Engine",
+    kind: kind.harnessSpec,
+    fallback: "vllm",
+    doc: "What fires the shots: vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>",
+  },
+  transport: {
+    env: "SHOTLAB_TRANSPORT",
+    group: "Engine",
+    kind: kind.argv,
+    fallback: [],
+    otherwise: "this machine",
+    doc: "Command that carries the harness elsewhere, such as ssh gpu1",
+  },
+  devices: {
+    env: "SHOTLAB_DEVICES",
+    group: "Engine",
+    kind: kind.devices,
+    fallback: [],
+    otherwise: "the engine's choice",
+    doc: "Numbers of the devices to use",
+  },
+  bootTimeoutS: {
+    env: "SHOTLAB_BOOT_TIMEOUT_S",
+    group: "Engine",
+    kind: kind.seconds,
+    fallback: 900,
+    doc: "Longest wait for the engine to boot, in seconds",
+  },
+  shotTimeoutS: {
+    env: "SHOTLAB_SHOT_TIMEOUT_S",
+    group: "Engine",
+    kind: kind.seconds,
+    fallback: 120,
+    doc: "Longest wait for one shot, in seconds",
+  },
+  force: {
+    env: "FORCE",
+    group: "Run",
+    kind: kind.toggle,
+    fallback: false,
+    doc: "Delete what this variant has and measure it anew, instead of resuming",
+  },
+  yes: {
+    env: "SHOTLAB_YES",
+    group: "Run",
+    kind: kind.toggle,
+    fallback: false,
+    doc: "Confirm what would delete measurements",
+  },
+  retryFailed: {
+    env: "SHOTLAB_RETRY_FAILED",
+    group: "Run",
+    kind: kind.toggle,
+    fallback: false,
+    doc: "Fire the shots again that failed before",
+  },
+  allowMixed: {
+    env: "SHOTLAB_ALLOW_MIXED",
+    group: "Run",
+    kind: kind.toggle,
+    fallback: false,
+    doc: "Extend a bundle of another device, driver, engine or type; recorded in it",
+  },
+  verbosity: {
+    env: "VERBOSITY",
+    group: "Run",
+    kind: kind.oneOf(["silent", "info", "verbose"], (text) => text.trim().replace(/^--/, "")),
+    fallback: "info",
+    doc: "How much is told on the way",
+  },
+  perfDir: {
+    env: "SHOTLAB_PERF_DIR",
+    group: "Files",
+    kind: kind.path,
+    fallback: "perf",
+    doc: "Folder of the bundles",
+  },
+  configDir: {
+    env: "SHOTLAB_CONFIG_DIR",
+    group: "Files",
+    kind: kind.path,
+    fallback: "configs",
+    doc: "Folder of the model, architecture and hardware files",
+  },
+};
+
+/** Option names in the order of the table. */
+export const OPTIONS = Object.keys(SETTINGS) as readonly (keyof Settings)[];
+
+/**
+ * The flag of an option.
+ *
+ * @param option The option's name.
+ * @returns The name in kebab case, after two dashes.
+ */
+export function flagOf(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
