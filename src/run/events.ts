@@ -1,0 +1,154 @@
+/**
+ * What a run tells on its way: one typed stream, on which bars, tables and writers sit as consumers.
+ *
+ * @module
+ */
+import type { FailureKind, FoundLayer, HarnessInfo } from "../harness/harness.ts";
+import type { Limits } from "../sweep/limits.ts";
+import type { Category } from "../sweep/shot.ts";
+
+/** A shot that has no samples, and why. */
+export interface FailedShot {
+  /** Category of the shot. */
+  readonly category: Category;
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** The key's values, in the order of the category's columns. */
+  readonly key: readonly number[];
+  /** What kind of failure. */
+  readonly kind: FailureKind;
+  /** What happened, in a sentence. */
+  readonly message: string;
+}
+
+/** A harness answered: who it is. */
+export interface ConnectedEvent {
+  /** What the event is. */
+  readonly type: "connected";
+  /** Who answers. */
+  readonly info: HarnessInfo;
+}
+
+/** An engine is being booted. */
+export interface BootingEvent {
+  /** What the event is. */
+  readonly type: "booting";
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+}
+
+/** An engine is ready. */
+export interface BootedEvent {
+  /** What the event is. */
+  readonly type: "booted";
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** What it allows. */
+  readonly limits: Limits;
+  /** The layers that will be timed, by name. */
+  readonly layers: Readonly<Record<string, FoundLayer>>;
+  /** How long the boot took, in seconds. */
+  readonly seconds: number;
+}
+
+/** The sweeps of one engine are known; told once per tensor-parallel degree, before the first of them. */
+export interface PlannedEvent {
+  /** What the event is. */
+  readonly type: "planned";
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** The sweeps in firing order. */
+  readonly sweeps: readonly {
+    /** Category of the sweep. */
+    readonly category: Category;
+    /** Shots of the plan. */
+    readonly planned: number;
+    /** Shots of the plan that need no firing: measured before, or failed before and not asked for again. */
+    readonly done: number;
+  }[];
+}
+
+/** A sweep begins. */
+export interface SweepStartedEvent {
+  /** What the event is. */
+  readonly type: "sweep-started";
+  /** Category of the sweep. */
+  readonly category: Category;
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** Shots of the plan. */
+  readonly planned: number;
+  /** Shots of the plan that need no firing. */
+  readonly done: number;
+}
+
+/** A shot was measured and is in the journal. */
+export interface ShotEvent {
+  /** What the event is. */
+  readonly type: "shot";
+  /** Category of the shot. */
+  readonly category: Category;
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** The key's values, in the order of the category's columns. */
+  readonly key: readonly number[];
+  /** Microseconds by layer: the median of its samples. */
+  readonly timesUs: Readonly<Record<string, number>>;
+}
+
+/** A shot failed; the failure is in the journal. */
+export interface FailedShotEvent extends FailedShot {
+  /** What the event is. */
+  readonly type: "failed-shot";
+}
+
+/** A sweep is over and its CSV file is written. */
+export interface SweepFinishedEvent {
+  /** What the event is. */
+  readonly type: "sweep-finished";
+  /** Category of the sweep. */
+  readonly category: Category;
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** Shots that were measured in this sweep. */
+  readonly measured: number;
+  /** Shots that failed in this sweep. */
+  readonly failed: number;
+  /** How long the sweep took, in seconds. */
+  readonly seconds: number;
+}
+
+/** Something that the user should know and that stops nothing. */
+export interface NoticeEvent {
+  /** What the event is. */
+  readonly type: "notice";
+  /** The notice, in a sentence. */
+  readonly message: string;
+}
+
+/** The run is over and the bundle is whole. */
+export interface FinishedEvent {
+  /** What the event is. */
+  readonly type: "finished";
+  /** The bundle's folder. */
+  readonly dir: string;
+  /** Shots that were measured in this run. */
+  readonly measured: number;
+  /** Shots that have failed, now or before, and were not measured since. */
+  readonly failed: readonly FailedShot[];
+  /** How long the run took, in seconds. */
+  readonly seconds: number;
+}
+
+/** One step of a run. */
+export type RunEvent =
+  | ConnectedEvent
+  | BootingEvent
+  | BootedEvent
+  | PlannedEvent
+  | SweepStartedEvent
+  | ShotEvent
+  | FailedShotEvent
+  | SweepFinishedEvent
+  | NoticeEvent
+  | FinishedEvent;
