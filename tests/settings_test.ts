@@ -1,0 +1,292 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../src/errors.ts";
+import { resolveFlags, resolveSettings, type Settings } from "../src/settings.ts";
+import { flagOf, OPTIONS, SETTINGS } from "../src/settings/table.ts";
+
+const REQUIRED = { model: "Qwen/Qwen3-0.6B", hardware: "H100" };
+
+const DEFAULTS: Settings = {
+  ...REQUIRED,
+  tpDegrees: [1, 2, 4],
+  dtype: null,
+  kvCacheDtype: "auto",
+  variant: null,
+  maxNumBatchedTokens: 2048,
+  maxNumSeqs: 256,
+  attentionMaxKv: 16384,
+  attentionChunkFactor: 2,
+  attentionKvFactor: 2,
+  parity: false,
+  skipSkew: false,
+  onlySkew: false,
+  skewNFactor: 2,
+  skewPcFactor: 2,
+  skewKpFactor: 2,
+  skewKvsFactor: 2,
+  measurementIterations: 3,
+  quantity: null,
+  seed: 0,
+  harness: "vllm",
+  transport: [],
+  devices: [],
+  bootTimeoutS: 900,
+  shotTimeoutS: 120,
+  force: false,
+  yes: false,
+  retryFailed: false,
+  allowMixed: false,
+  verbosity: "info",
+  perfDir: "perf",
+  configDir: "configs",
+};
+
+function refuses(run: () => unknown, message: string): void {
+  assert.throws(run, (error) => {
+    assert(error instanceof UsageError);
+    assert.equal(error.message, message);
+    return true;
+  });
+}
+
+function without(option: keyof Settings): Partial<Settings> {
+  return Object.fromEntries(Object.entries(REQUIRED).filter(([name]) => name !== option));
+}
+
+Deno.test("resolveSettings: every setting has its default, and the result is frozen", () => {
+  const settings = resolveSettings(REQUIRED);
+  assert.deepEqual(settings, DEFAULTS);
+  assert(Object.isFrozen(settings) && Object.isFrozen(settings.tpDegrees));
+});
+
+/** What a setting accepts: as an environment variable's text, and the value it becomes. */
+const ACCEPTED: readonly (readonly [keyof Settings, string, unknown])[] = [
+  ["model", "meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B"],
+  ["hardware", "RTX_4090-48G", "RTX_4090-48G"],
+  ["tpDegrees", "1", [1]],
+  ["tpDegrees", "4, 1,2", [1, 2, 4]],
+  ["dtype", "float16", "float16"],
+  ["dtype", "auto", null],
+  ["kvCacheDtype", "fp8", "fp8"],
+  ["variant", "bf16-kvfp8", "bf16-kvfp8"],
+  ["maxNumBatchedTokens", "1", 1],
+  ["maxNumSeqs", " 64 ", 64],
+  ["attentionMaxKv", "1e3", 1000],
+  ["attentionChunkFactor", "1.5", 1.5],
+  ["attentionKvFactor", "4", 4],
+  ["parity", "1", true],
+  ["skipSkew", "0", false],
+  ["skipSkew", "true", true],
+  ["onlySkew", "YES", true],
+  ["skewNFactor", "3.0", 3],
+  ["skewPcFactor", "1.01", 1.01],
+  ["skewKpFactor", "2", 2],
+  ["skewKvsFactor", "8", 8],
+  ["measurementIterations", "5", 5],
+  ["quantity", "wall", "wall"],
+  ["seed", "0", 0],
+  ["harness", "roofline:H100", "roofline:H100"],
+  ["transport", `ssh -o "User me" gpu1`, ["ssh", "-o", "User me", "gpu1"]],
+  ["devices", "1,0", [1, 0]],
+  ["bootTimeoutS", "0.5", 0.5],
+  ["shotTimeoutS", "30", 30],
+  ["force", "on", true],
+  ["yes", "off", false],
+  ["retryFailed", "no", false],
+  ["allowMixed", "false", false],
+  ["verbosity", "--silent", "silent"],
+  ["verbosity", "verbose", "verbose"],
+  ["perfDir", "/data/perf", "/data/perf"],
+  ["configDir", "my configs", "my configs"],
+];
+
+Deno.test("resolveSettings: each setting is read from its environment variable", () => {
+  for (const [option, text, value] of ACCEPTED) {
+    const settings = resolveSettings(without(option), { [SETTINGS[option].env]: text });
+    assert.deepEqual(settings[option], value, `${option} from ${text}`);
+  }
+  assert.deepEqual(new Set(ACCEPTED.map(([option]) => option)), new Set(OPTIONS));
+});
+
+Deno.test("resolveSettings: options win over the environment, both over a preset, that over the defaults", () => {
+  const env = { SHOTLAB_PRESET: "quick", MAX_NUM_SEQS: "8", ATTENTION_MAX_KV: "512", SKIP_SKEW: "0" };
+  const settings = resolveSettings({ ...REQUIRED, maxNumSeqs: 4 }, env);
+  assert.deepEqual(settings, {
+    ...DEFAULTS,
+    maxNumSeqs: 4,
+    attentionMaxKv: 512,
+    skipSkew: false,
+    tpDegrees: [1, 2],
+    maxNumBatchedTokens: 256,
+    attentionChunkFactor: 4,
+    attentionKvFactor: 4,
+  });
+});
+
+Deno.test("resolveSettings: what is empty or undefined is not said", () => {
+  const env = { TP_DEGREES: "", VARIANT: "", SKIP_SKEW: "", VERBOSITY: "", SHOTLAB_PRESET: "" };
+  const input = { ...REQUIRED, seed: undefined } as unknown as typeof REQUIRED;
+  assert.deepEqual(resolveSettings(input, env), DEFAULTS);
+});
+
+Deno.test("resolveFlags: a flag turned off wins over an environment that turns it on", () => {
+  assert.equal(resolveFlags({ ...REQUIRED, skipSkew: false }, { SKIP_SKEW: "1" }).skipSkew, false);
+});
+
+const INTEGER = "expected an integer of at least 1";
+const FACTOR = "expected a number above 1";
+const TOGGLE = "expected 1 (true, yes, on) or 0 (false, no, off)";
+const SECONDS = "expected a number of seconds above 0";
+const MODEL = "expected <org>/<name> of letters, digits, '.', '_' and '-', such as Qwen/Qwen3-0.6B";
+const FOLDER = "expected one folder name of letters, digits, '.', '_', '+' and '-', such as H100";
+const VARIANT =
+  "expected one folder name, and neither auto nor default: leave it out to have it derived from the types";
+const TYPE = "expected a type's name, such as bfloat16 or fp8";
+const DEGREES = "expected different integers of at least 1, such as 1,2,4";
+const NO_ONE = "1 must be among them, because layers that no degree changes are measured there";
+const DEVICES = "expected different device numbers, such as 0,1";
+
+/** What a setting refuses: as an environment variable's text, and the rule that the message gives. */
+const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
+  ["model", "Qwen3-0.6B", MODEL],
+  ["model", "../etc/passwd", MODEL],
+  ["model", "../passwd", MODEL],
+  ["model", "/etc/passwd", MODEL],
+  ["model", "org/..", MODEL],
+  ["model", "org/na me", MODEL],
+  ["hardware", "a/b", FOLDER],
+  ["hardware", "..", FOLDER],
+  ["hardware", ".hidden", FOLDER],
+  ["hardware", "C:\\perf", FOLDER],
+  ["tpDegrees", "2,4", NO_ONE],
+  ["tpDegrees", "1,2,2", DEGREES],
+  ["tpDegrees", "0,1", DEGREES],
+  ["tpDegrees", "1,two", DEGREES],
+  ["tpDegrees", "1,2,", DEGREES],
+  ["tpDegrees", "1,2.5", DEGREES],
+  ["dtype", "BF16!", TYPE],
+  ["kvCacheDtype", "../fp8", TYPE],
+  ["variant", "auto", VARIANT],
+  ["variant", "default", VARIANT],
+  ["variant", "bf16/x", VARIANT],
+  ["maxNumBatchedTokens", "0", INTEGER],
+  ["maxNumSeqs", "2.5", INTEGER],
+  ["maxNumSeqs", "0x10", INTEGER],
+  ["attentionMaxKv", "-16384", INTEGER],
+  ["attentionChunkFactor", "1.0", FACTOR],
+  ["attentionKvFactor", "0.5", FACTOR],
+  ["parity", "maybe", TOGGLE],
+  ["skipSkew", "2", TOGGLE],
+  ["onlySkew", "y", TOGGLE],
+  ["skewNFactor", "1", FACTOR],
+  ["skewPcFactor", "two", FACTOR],
+  ["skewKpFactor", "NaN", FACTOR],
+  ["skewKvsFactor", "1e999", FACTOR],
+  ["measurementIterations", "three", INTEGER],
+  ["quantity", "cpu", "expected kernel, event, wall or estimate"],
+  ["seed", "-1", "expected an integer of at least 0"],
+  ["harness", " ", "expected vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>"],
+  ["transport", `ssh "gpu1`, "expected a command and its arguments, quotes closed, such as ssh gpu1"],
+  ["devices", "0,0", DEVICES],
+  ["devices", "-1", DEVICES],
+  ["bootTimeoutS", "0", SECONDS],
+  ["shotTimeoutS", "10s", SECONDS],
+  ["force", "please", TOGGLE],
+  ["yes", "ok", TOGGLE],
+  ["retryFailed", "-1", TOGGLE],
+  ["allowMixed", "nope", TOGGLE],
+  ["verbosity", "--quiet", "expected silent, info or verbose"],
+];
+
+Deno.test("resolveSettings: a message names the environment variable, the value and the rule", () => {
+  for (const [option, text, rule] of REFUSED) {
+    const { env } = SETTINGS[option];
+    refuses(
+      () => resolveSettings(without(option), { [env]: text }),
+      `Cannot use ${env}=${text}: ${rule}`,
+    );
+  }
+  const paths = ["perfDir", "configDir"];
+  assert.deepEqual(new Set([...REFUSED.map(([option]) => option), ...paths]), new Set(OPTIONS));
+});
+
+Deno.test("resolveFlags: a message names the flag, the value and the rule", () => {
+  for (const [option, text, rule] of REFUSED.filter(([option]) => option !== "verbosity")) {
+    refuses(
+      () => resolveFlags({ ...REQUIRED, [option]: text }, {}),
+      `Cannot use ${flagOf(option)} ${text}: ${rule}`,
+    );
+  }
+});
+
+Deno.test("resolveSettings: a message names the option, the value and the rule", () => {
+  const cases: readonly (readonly [Record<string, unknown>, string])[] = [
+    [{ model: "a/b\0" }, `Cannot use model: "a/b\\x00": ${MODEL}`],
+    [{ hardware: 100 }, `Cannot use hardware: 100: ${FOLDER}`],
+    [{ tpDegrees: [2, 4] }, `Cannot use tpDegrees: [ 2, 4 ]: ${NO_ONE}`],
+    [{ tpDegrees: [] }, `Cannot use tpDegrees: []: ${DEGREES}`],
+    [{ tpDegrees: "1,2" }, `Cannot use tpDegrees: "1,2": ${DEGREES}`],
+    [{ maxNumSeqs: NaN }, `Cannot use maxNumSeqs: NaN: ${INTEGER}`],
+    [{ maxNumSeqs: "64" }, `Cannot use maxNumSeqs: "64": ${INTEGER}`],
+    [{ attentionChunkFactor: 1 }, `Cannot use attentionChunkFactor: 1: ${FACTOR}`],
+    [{ attentionKvFactor: Infinity }, `Cannot use attentionKvFactor: Infinity: ${FACTOR}`],
+    [{ skipSkew: 1 }, `Cannot use skipSkew: 1: ${TOGGLE}`],
+    [{ perfDir: "" }, `Cannot use perfDir: "": expected a path`],
+    [{ configDir: "a\0b" }, `Cannot use configDir: "a\\x00b": expected a path`],
+    [{ seed: 1n }, `Cannot use seed: 1n: expected an integer of at least 0`],
+  ];
+  for (const [input, message] of cases) refuses(() => resolveSettings({ ...REQUIRED, ...input }), message);
+});
+
+Deno.test("a required setting that is missing is asked for in the caller's words", () => {
+  const message = "No model given: pass --model <org>/<name> or set MODEL";
+  refuses(() => resolveFlags({}, { MODEL: "" }), message);
+  refuses(
+    () => resolveSettings({ model: "a/b" }),
+    "No hardware given: pass the option hardware (<name>) or set HARDWARE",
+  );
+});
+
+Deno.test("skipSkew and onlySkew contradict each other, wherever they come from", () => {
+  const rule = "one leaves out what the other asks for; turn one off";
+  refuses(
+    () => resolveSettings({ ...REQUIRED, skipSkew: true, onlySkew: true }),
+    `Cannot use skipSkew: true with onlySkew: true: ${rule}`,
+  );
+  refuses(
+    () => resolveFlags({ ...REQUIRED, onlySkew: true }, { SKIP_SKEW: "1" }),
+    `Cannot use SKIP_SKEW=1 with --only-skew: ${rule}`,
+  );
+  refuses(
+    () => resolveFlags({ ...REQUIRED, preset: "quick", onlySkew: true }, {}),
+    `Cannot use skipSkew (preset quick) with --only-skew: ${rule}`,
+  );
+});
+
+Deno.test("an unknown option or preset is refused with what was meant", () => {
+  const options = ["preset", ...OPTIONS];
+  assert(options.includes("tpDegrees"));
+  const unknown = (input: Record<string, unknown>): () => Settings => () => resolveSettings(input);
+  refuses(unknown({ ...REQUIRED, tpDegree: [1] }), "There is no option tpDegree: did you mean tpDegrees");
+  refuses(unknown({ ...REQUIRED, maxNumSeq: 1 }), "There is no option maxNumSeq: did you mean maxNumSeqs");
+  refuses(unknown({ ...REQUIRED, presset: "quick" }), "There is no option presset: did you mean preset");
+  refuses(
+    unknown({ ...REQUIRED, x: 1 }),
+    `There is no option x: expected one of ${[...OPTIONS, "preset"].join(", ")}`,
+  );
+  refuses(unknown({ ...REQUIRED, preset: "fast" }), `Cannot use preset: "fast": expected quick`);
+  refuses(
+    () => resolveFlags({ ...REQUIRED, preset: "fast" }, {}),
+    "Cannot use --preset fast: expected quick",
+  );
+  refuses(
+    () => resolveSettings(REQUIRED, { SHOTLAB_PRESET: "fast" }),
+    "Cannot use SHOTLAB_PRESET=fast: expected quick",
+  );
+});
+
+Deno.test("the settings are documented alike for programs and for the command line", async () => {
+  const source = await Deno.readTextFile(new URL("../src/settings.ts", import.meta.url));
+  for (const option of OPTIONS) {
+    assert(source.includes(`/** ${SETTINGS[option].doc}. */\n  readonly ${option}: `), option);
+  }
+});
