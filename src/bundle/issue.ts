@@ -1,0 +1,61 @@
+/**
+ * What a validator found: data, with a renderer beside it.
+ *
+ * @module
+ */
+
+/** Something about a bundle that its readers fail on, misread or ignore. */
+export interface Issue {
+  /** Kind of finding, such as `time-invalid`; stable, for programs. */
+  readonly code: string;
+  /** `error`: a simulator fails on it or answers wrongly; `warning`: it skips it, or nobody is misled. */
+  readonly severity: "error" | "warning";
+  /** File or folder. */
+  readonly path: string;
+  /** Line of the file, the header being 1. */
+  readonly row?: number;
+  /** Column or key within the file. */
+  readonly column?: string;
+  /** The text that is there. */
+  readonly found?: string;
+  /** What should be there. */
+  readonly expected?: string;
+  /** The finding in a sentence. */
+  readonly message: string;
+}
+
+/**
+ * Writes an issue on one line: severity, place, finding.
+ *
+ * @param issue The issue.
+ * @returns The line.
+ *
+ * @example
+ * ```ts
+ * import { renderIssue } from "./issue.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(
+ *   renderIssue({
+ *     code: "time-not-positive",
+ *     severity: "error",
+ *     path: "tp1/dense.csv",
+ *     row: 7,
+ *     column: "time_us",
+ *     found: "0",
+ *     expected: "a time above 0",
+ *     message: "The time is not above 0",
+ *   }),
+ *   'error: tp1/dense.csv, row 7, column time_us: The time is not above 0; expected a time above 0, found "0"',
+ * );
+ * ```
+ */
+export function renderIssue(issue: Issue): string {
+  const place = [issue.path];
+  if (issue.row !== undefined) place.push(`row ${issue.row}`);
+  if (issue.column !== undefined) place.push(`${issue.row === undefined ? "key" : "column"} ${issue.column}`);
+  const facts = [];
+  if (issue.expected !== undefined) facts.push(`expected ${issue.expected}`);
+  if (issue.found !== undefined) facts.push(`found ${JSON.stringify(issue.found)}`);
+  const detail = facts.length > 0 ? `; ${facts.join(", ")}` : "";
+  return `${issue.severity}: ${place.join(", ")}: ${issue.message}${detail}`;
+}

@@ -1,0 +1,112 @@
+/**
+ * The four tables that simulators look times up in: dense, per_sequence, attention and moe.
+ *
+ * @module
+ */
+import { CATEGORIES, type Category } from "../sweep/shot.ts";
+import { compareKeys, compareTexts, readCount, readName, readTimeUs } from "./cells.ts";
+import { formatTimeUs } from "./format.ts";
+import type { Issue } from "./issue.ts";
+import { readRecords } from "./records.ts";
+
+/** One measured time. */
+export interface Row {
+  /** Layer's name; null in attention and moe tables, which hold one layer. */
+  readonly layer: string | null;
+  /** The shot's key: the values of its category's columns (tokens, sequences, requests or experts). */
+  readonly key: readonly number[];
+  /** Time in microseconds. */
+  readonly timeUs: number;
+}
+
+/**
+ * The columns of a category's file.
+ *
+ * @param category The category.
+ * @returns The columns in their order.
+ *
+ * @example
+ * ```ts
+ * import { tableColumns } from "./tables.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(tableColumns("dense"), ["layer", "tokens", "time_us"]);
+ * ```
+ */
+export function tableColumns(category: Category): string[] {
+  const { columns, layered } = CATEGORIES[category];
+  return [...(layered ? ["layer"] : []), ...columns, "time_us"];
+}
+
+/**
+ * Orders rows by layer and key, the order of a bundle's files.
+ *
+ * @param a A row.
+ * @param b Another row of the same category.
+ * @returns Below 0 when `a` comes first, 0 when they have the same layer and key.
+ */
+export function compareRows(a: Row, b: Row): number {
+  return compareTexts(a.layer ?? "", b.layer ?? "") || compareKeys(a.key, b.key);
+}
+
+/**
+ * Writes a table: header, then the rows sorted by layer and key, lines ended by a line feed.
+ *
+ * @param category The category, which gives the columns.
+ * @param rows The rows, in any order, each key once.
+ * @returns The file's text.
+ *
+ * @example
+ * ```ts
+ * import { formatTable } from "./tables.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(
+ *   formatTable("dense", [{ layer: "qkv_proj", key: [16], timeUs: 12.34567 }]),
+ *   "layer,tokens,time_us\nqkv_proj,16,12.3457\n",
+ * );
+ * ```
+ */
+export function formatTable(category: Category, rows: readonly Row[]): string {
+  const { layered } = CATEGORIES[category];
+  const lines = [...rows].sort(compareRows).map(({ layer, key, timeUs }) =>
+    `${layered ? `${layer},` : ""}${key.join(",")},${formatTimeUs(timeUs)}`
+  );
+  return [tableColumns(category).join(","), ...lines, ""].join("\n");
+}
+
+/**
+ * Reads a table. Columns may stand in any order and have others beside them; rows with a fault are left out and
+ * reported, of duplicates the first is kept.
+ *
+ * @param category The category, which gives the columns.
+ * @param text The file's text.
+ * @param path The file's path, for the issues.
+ * @returns The rows sorted by layer and key, and what is wrong with the others.
+ *
+ * @example
+ * ```ts
+ * import { readTable } from "./tables.ts";
+ * import assert from "node:assert/strict";
+ * const { rows, issues } = readTable("moe", "tokens,activated_experts,time_us\n1,8,50.2\n2,8,nan\n", "moe.csv");
+ * assert.deepEqual(rows, [{ layer: null, key: [1, 8], timeUs: 50.2 }]);
+ * assert.equal(issues[0]?.row, 3);
+ * ```
+ */
+export function readTable(category: Category, text: string, path: string): { rows: Row[]; issues: Issue[] } {
+  const { columns, layered } = CATEGORIES[category];
+  const first = layered ? 1 : 0;
+  return readRecords<Row>(text, path, {
+    columns: tableColumns(category),
+    compare: compareRows,
+    read: (cells, report) => {
+      const layer = layered ? readName(cells[0] ?? "", "layer", report) : null;
+      const key: number[] = [];
+      for (const [index, column] of columns.entries()) {
+        const count = readCount(cells[first + index] ?? "", column, report);
+        if (count !== undefined) key.push(count);
+      }
+      const timeUs = readTimeUs(cells[first + columns.length] ?? "", "time_us", report);
+      if (layer === undefined || key.length < columns.length || timeUs === undefined) return undefined;
+      return { layer, key, timeUs };
+    },
+  });
+}
