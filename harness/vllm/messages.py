@@ -1,0 +1,135 @@
+"""The messages of the harness protocol (`harness/PROTOCOL.md`) as data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Hello:
+    """Who are you?"""
+
+    protocol: int
+
+
+@dataclass(frozen=True)
+class Boot:
+    """Build an engine of one layer; the counts are tokens and requests, `block_size` tokens."""
+
+    tp: int
+    config: Mapping[str, Any]
+    architecture: Mapping[str, Any]
+    dtype: str
+    kv_cache_dtype: str
+    block_size: int | None
+    max_num_batched_tokens: int
+    max_num_seqs: int
+
+
+@dataclass(frozen=True)
+class Fire:
+    """Fire shots in order; each is read when its turn comes, so that a bad one fails alone."""
+
+    seq: int
+    shots: tuple[Mapping[str, Any], ...]
+    iterations: int
+    quantity: str
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    """End."""
+
+
+Request = Hello | Boot | Fire | Shutdown
+
+
+@dataclass(frozen=True)
+class HelloAnswer:
+    """Who answers."""
+
+    type: ClassVar[str] = "hello"
+    protocol: int
+    harness: str
+    harness_version: str
+    engine: str
+    engine_version: str
+    device: str
+    driver: str
+    runtime: str
+    quantities: list[str]
+    lanes: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the engine allows: tokens and requests, as the asking side counts them."""
+
+    max_num_batched_tokens: int
+    max_num_seqs: int
+    num_cache_tokens: int
+    max_model_len: int
+    num_experts: int | None
+    top_k: int | None
+    block_size: int
+
+
+@dataclass(frozen=True)
+class Booted:
+    """An engine is ready; `layers` has class and count of the modules that are timed."""
+
+    type: ClassVar[str] = "booted"
+    tp: int
+    limits: Limits
+    num_gpu_blocks: int
+    layers: dict[str, dict[str, Any]]
+    engine_args: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Microseconds of each timed forward, by layer."""
+
+    type: ClassVar[str] = "result"
+    seq: int
+    index: int
+    samples: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A shot that has no samples, and why."""
+
+    type: ClassVar[str] = "failed"
+    seq: int
+    index: int
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """Every shot of the request was answered."""
+
+    type: ClassVar[str] = "done"
+    seq: int
+
+
+@dataclass(frozen=True)
+class Error:
+    """A request that could not be served; `detail` has the engine's own words."""
+
+    type: ClassVar[str] = "error"
+    kind: str
+    message: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Bye:
+    """The last answer."""
+
+    type: ClassVar[str] = "bye"
+
+
+Answer = HelloAnswer | Booted | Result | Failed | Done | Error | Bye

@@ -1,0 +1,76 @@
+"""Shots and the batches that they stand for (`harness/PROTOCOL.md`, fire)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from messages import Limits
+from protocol import bad_request, count
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One batch: `requests` are (new tokens, tokens of history), in batch order."""
+
+    category: str
+    requests: tuple[tuple[int, int], ...]
+    activated_experts: int | None = None
+
+
+def read_shot(fields: Mapping[str, Any]) -> Shot:
+    """Read a shot of the protocol; raises Fault of kind bad_request when it is none."""
+    match fields.get("category"):
+        case "dense":
+            return Shot("dense", ((count(fields, "tokens"), 0),))
+        case "per_sequence":
+            return Shot("per_sequence", ((1, 0),) * count(fields, "sequences"))
+        case "attention":
+            return Shot("attention", attention_requests(fields))
+        case "moe":
+            requests = ((count(fields, "tokens"), 0),)
+            return Shot("moe", requests, count(fields, "activated_experts"))
+        case other:
+            raise bad_request(f"unknown category {other!r}", "expected dense, per_sequence, attention or moe")
+
+
+def attention_requests(fields: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
+    """Return the prefill request, when there is one, before the decoding ones."""
+    chunk, kv_prefill, decodes, kv_decode = (
+        count(fields, name, least=0) for name in ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode")
+    )
+    requests = (((chunk, kv_prefill),) if chunk else ()) + ((1, kv_decode),) * decodes
+    if not requests:
+        raise bad_request("attention: a batch has at least one request", "prefill_chunk and n_decode are 0")
+    return requests
+
+
+def broken_limit(shot: Shot, limits: Limits) -> str | None:
+    """Return the first limit that a shot breaks, as a sentence, or None when it can be fired.
+
+    The engine has room for `max_num_seqs` tokens and one request above the limits, so that a full
+    batch of decodes can be fired beside a prefill.
+    """
+    tokens = sum(new for new, _ in shot.requests)
+    longest = max(new + history for new, history in shot.requests)
+    cached = sum(blocks(new + history, limits.block_size) for new, history in shot.requests)
+    room = limits.max_num_batched_tokens + limits.max_num_seqs
+    if tokens > room:
+        return f"{tokens} new tokens, the engine has room for {room}"
+    if len(shot.requests) > limits.max_num_seqs + 1:
+        return f"{len(shot.requests)} requests, the engine has room for {limits.max_num_seqs + 1}"
+    if longest >= limits.max_model_len:
+        return f"a request of {longest} tokens, it must be shorter than max_model_len {limits.max_model_len}"
+    if cached * limits.block_size > limits.num_cache_tokens:
+        return f"{cached} KV blocks of {limits.block_size} tokens, the pool holds {limits.num_cache_tokens} tokens"
+    if shot.activated_experts is not None and limits.num_experts and limits.top_k:
+        most = min(limits.num_experts, tokens * limits.top_k)
+        if not limits.top_k <= shot.activated_experts <= most:
+            return (
+                f"{shot.activated_experts} activated experts, between {limits.top_k} and {most} are possible"
+            )
+    return None
+
+
+def blocks(tokens: int, block_size: int) -> int:
+    """Return how many KV blocks hold so many tokens."""
+    return -(-tokens // block_size)
