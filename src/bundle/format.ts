@@ -117,7 +117,7 @@ export function formatDecimals(value: number, decimals: number): string {
  * ```
  */
 export function roundDecimals(value: number, decimals: number): number {
-  if (!Number.isFinite(value) || Math.abs(value) >= 1e21) return value;
+  if (value === 0 || !Number.isFinite(value) || Math.abs(value) >= 1e21) return value;
   const rounded = value.toFixed(decimals);
   return Number(
     value.toFixed(decimals + 1).endsWith("5") ? tieToEven(rounded, value.toFixed(EXACT)) : rounded,

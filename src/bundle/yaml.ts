@@ -22,6 +22,15 @@ const TRUTH: readonly ScalarTag[] = [true, false].map((value) => ({
   stringify: () => String(value),
 }));
 
+/** The texts that mean something else to PyYAML, to be written in quotes. */
+const MARKS: ScalarTag = {
+  tag: `${PREFIX}value`,
+  default: true,
+  identify: () => false,
+  test: /^(?:=|<<)$/,
+  resolve: String,
+};
+
 /** Marks a number that is written as a float. */
 const FLOAT = "PYTHON_FLOAT";
 
@@ -92,7 +101,11 @@ export function formatYaml(value: unknown, options: FormatYamlOptions = {}): str
   const document = new Document(value, {
     version: "1.1",
     aliasDuplicateObjects: false,
-    customTags: (tags) => [...withTruth(tags), PYTHON_FLOAT],
+    customTags: (tags) => [
+      ...withTruth(tags).filter((tag) => typeof tag === "string" || tag.tag !== `${PREFIX}merge`),
+      MARKS,
+      PYTHON_FLOAT,
+    ],
   });
   visit(document, {
     Seq: (_key, node) => void (node.flow = node.items.every(isScalar)),
@@ -105,7 +118,7 @@ export function formatYaml(value: unknown, options: FormatYamlOptions = {}): str
         const float = ancestors.some((ancestor) =>
           isPair(ancestor) && isScalar(ancestor.key) && floats.has(String(ancestor.key.value))
         );
-        if (float || !Number.isInteger(node.value)) node.format = FLOAT;
+        if (float || !Number.isSafeInteger(node.value)) node.format = FLOAT;
       }
     },
   });
@@ -115,7 +128,7 @@ export function formatYaml(value: unknown, options: FormatYamlOptions = {}): str
     flowCollectionPadding: false,
     singleQuote: true,
     blockQuote: false,
-    lineWidth: 81,
+    lineWidth: 0,
   });
 }
 
