@@ -29,7 +29,7 @@ const DEFAULTS: Settings = {
   harness: "vllm",
   transport: [],
   devices: [],
-  bootTimeoutS: 900,
+  bootTimeoutS: 600,
   shotTimeoutS: 120,
   force: false,
   yes: false,

@@ -206,7 +206,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     env: "SHOTLAB_BOOT_TIMEOUT_S",
     group: "Engine",
     kind: kind.seconds,
-    fallback: 900,
+    fallback: 600,
     doc: "Longest wait for the engine to boot, in seconds",
   },
   shotTimeoutS: {
