@@ -1,0 +1,80 @@
+/**
+ * What a model's configuration says, under the names that the hub uses.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import type { ModelConfig } from "./model.ts";
+
+/** Names of the number of routed experts; the first that is there counts. */
+const EXPERTS = ["num_local_experts", "num_experts", "n_routed_experts"];
+/** Names of the experts per token; the first that is there counts. */
+const TOP_K = ["num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_topk"];
+
+/** The routing of a model with experts. */
+export interface MoeParameters {
+  /** Routed experts of a layer. */
+  readonly numExperts: number;
+  /** Experts per token. */
+  readonly topK: number;
+}
+
+/**
+ * The part of a configuration that describes the language model.
+ *
+ * @param config The configuration.
+ * @returns Its nested `text_config`, or the configuration itself.
+ *
+ * @example
+ * ```ts
+ * import { textConfig } from "./config.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(textConfig({ text_config: { vocab_size: 64 } }), { vocab_size: 64 });
+ * ```
+ */
+export function textConfig(config: ModelConfig): ModelConfig {
+  return isObject(config.text_config) ? config.text_config : config;
+}
+
+/**
+ * Whether a value is an object of JSON.
+ *
+ * @param value The value.
+ * @returns Whether it is neither an array nor a scalar.
+ */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The routing that a configuration describes.
+ *
+ * @param config The configuration.
+ * @returns Experts and experts per token, null when either is missing.
+ * @throws {UsageError} when one of them is no whole number above 0.
+ *
+ * @example
+ * ```ts
+ * import { moeParameters } from "./config.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(moeParameters({ num_local_experts: 8, num_experts_per_tok: 2 }), { numExperts: 8, topK: 2 });
+ * ```
+ */
+export function moeParameters(config: ModelConfig): MoeParameters | null {
+  const text = textConfig(config);
+  const numExperts = count(text, EXPERTS);
+  const topK = count(text, TOP_K);
+  return numExperts === null || topK === null ? null : { numExperts, topK };
+}
+
+function count(config: ModelConfig, names: readonly string[]): number | null {
+  const name = names.find((candidate) => (config[candidate] ?? null) !== null);
+  if (name === undefined) return null;
+  const value = Number(config[name]);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new UsageError(
+    `Cannot read the model's experts: ${name} must be a whole number above 0, got ${
+      JSON.stringify(config[name])
+    }`,
+  );
+}

@@ -1,0 +1,110 @@
+/**
+ * The plan of one engine: what to fire, category by category.
+ *
+ * @module
+ */
+import { layersOf } from "../model/architecture.ts";
+import type { Architecture } from "../model/model.ts";
+import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_shots.ts";
+import type { Limits } from "./limits.ts";
+import { type Category, CATEGORY_ORDER, type Shot } from "./shot.ts";
+import { denseShots, moeShots, perSequenceShots } from "./token_shots.ts";
+
+/** The shots of one category at one tensor-parallel degree, in the order in which they are fired. */
+export interface Sweep {
+  /** What is measured. */
+  readonly category: Category;
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** The shots; none when the engine can fire none. */
+  readonly shots: readonly Shot[];
+}
+
+/** What a plan depends on. */
+export interface PlanOptions extends AttentionGrid {
+  /** The layers to measure. */
+  readonly architecture: Architecture;
+  /** What the booted engine allows; where it allows less than was asked, the plan stays within it. */
+  readonly limits: Limits;
+  /** Tensor-parallel degree of the engine. */
+  readonly tp: number;
+  /** Plan exactly the reference profiler's shots: without `max_num_seqs` decodes beside a prefill. */
+  readonly parity: boolean;
+}
+
+/**
+ * Plans the sweeps of one engine. Experts are measured at tensor-parallel degree 1 alone, as they are not sharded;
+ * above it, a category is left out when the degree changes none of its layers.
+ *
+ * @param options The layers, what the engine allows and the extent of the grids.
+ * @returns One sweep per category, in the order in which they are measured.
+ * @throws {UsageError} when a factor is not above 1, or the limits of an architecture with experts name none.
+ *
+ * @example
+ * ```ts
+ * import { planSweeps } from "./plan_sweeps.ts";
+ * import { loadArchitecture } from "../model/architecture.ts";
+ * import assert from "node:assert/strict";
+ * const sweeps = planSweeps({
+ *   architecture: await loadArchitecture("llama", "configs"),
+ *   limits: {
+ *     max_num_batched_tokens: 2048,
+ *     max_num_seqs: 256,
+ *     num_cache_tokens: 4_400_000,
+ *     max_model_len: 131_072,
+ *     num_experts: null,
+ *     top_k: null,
+ *     block_size: 16,
+ *   },
+ *   tp: 1,
+ *   maxNumBatchedTokens: 2048,
+ *   maxNumSeqs: 256,
+ *   attentionMaxKv: 16_384,
+ *   attentionChunkFactor: 2,
+ *   attentionKvFactor: 2,
+ *   parity: true,
+ * });
+ * assert.deepEqual(
+ *   sweeps.map(({ category, shots }) => [category, shots.length]),
+ *   [["dense", 152], ["per_sequence", 40], ["attention", 8643]],
+ * );
+ * ```
+ */
+export function planSweeps(options: PlanOptions): Sweep[] {
+  const { architecture, tp } = options;
+  const limits: Limits = {
+    ...options.limits,
+    max_num_batched_tokens: Math.min(options.maxNumBatchedTokens, options.limits.max_num_batched_tokens),
+    max_num_seqs: Math.min(options.maxNumSeqs, options.limits.max_num_seqs),
+  };
+  return CATEGORY_ORDER
+    .filter((category) => isMeasured(architecture, category, tp))
+    .map((category) => ({ category, tp, shots: shotsOf(category, limits, options) }));
+}
+
+function isMeasured(architecture: Architecture, category: Category, tp: number): boolean {
+  const layers = layersOf(architecture, category);
+  if (tp === 1) return layers.length > 0;
+  return category !== "moe" && layers.some((layer) => !layer.tpStable);
+}
+
+function shotsOf(category: Category, limits: Limits, options: PlanOptions): Shot[] {
+  const { tp, parity } = options;
+  switch (category) {
+    case "dense":
+      return denseShots(tp, limits);
+    case "per_sequence":
+      return perSequenceShots(tp, limits);
+    case "attention": {
+      const axes = attentionAxes({
+        ...options,
+        maxNumBatchedTokens: limits.max_num_batched_tokens,
+        maxNumSeqs: limits.max_num_seqs,
+        attentionMaxKv: Math.min(options.attentionMaxKv, limits.max_model_len),
+      });
+      return attentionShots(tp, axes, limits, limits.max_num_seqs + (parity ? 0 : 1));
+    }
+    case "moe":
+      return moeShots(limits);
+  }
+}

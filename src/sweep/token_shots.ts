@@ -1,0 +1,64 @@
+/**
+ * The shots of the categories whose axis is a number of tokens or requests: dense, per_sequence and moe.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { powerOfTwoAxis, tokenAxis } from "./axes.ts";
+import { fitsPool, type Limits } from "./limits.ts";
+import type { DenseShot, MoeShot, PerSequenceShot } from "./shot.ts";
+
+/**
+ * Dense shots: one request that fits the pool and leaves room for the token that it would make.
+ *
+ * @param tp Tensor-parallel degree.
+ * @param limits What the engine allows.
+ * @returns The shots, by tokens.
+ */
+export function denseShots(tp: number, limits: Limits): DenseShot[] {
+  return tokenAxis(limits.max_num_batched_tokens)
+    .filter((tokens) => fitsOneRequest(tokens, limits))
+    .map((tokens) => ({ category: "dense", tp, tokens }));
+}
+
+/**
+ * Per-sequence shots: requests of one new token, each with a KV block of its own.
+ *
+ * @param tp Tensor-parallel degree.
+ * @param limits What the engine allows.
+ * @returns The shots, by requests.
+ */
+export function perSequenceShots(tp: number, limits: Limits): PerSequenceShot[] {
+  return tokenAxis(limits.max_num_seqs)
+    .filter((sequences) => sequences <= limits.max_num_batched_tokens && fitsPool([[1, sequences]], limits))
+    .map((sequences) => ({ category: "per_sequence", tp, sequences }));
+}
+
+/**
+ * MoE shots: every number of activated experts that so many tokens can reach.
+ *
+ * @param limits What the engine allows; it has experts.
+ * @returns The shots, by tokens, then by experts; at tensor-parallel degree 1.
+ * @throws {UsageError} when the limits name no experts.
+ */
+export function moeShots(limits: Limits): MoeShot[] {
+  const { num_experts: experts, top_k: topK } = limits;
+  if (experts === null || topK === null) {
+    throw new UsageError(
+      `Cannot plan moe: num_experts and top_k must be known, got ${experts} and ${topK}; ` +
+        `the model's config names neither, or under names that are not known`,
+    );
+  }
+  const activated = powerOfTwoAxis(experts);
+  return powerOfTwoAxis(limits.max_num_batched_tokens)
+    .filter((tokens) => fitsOneRequest(tokens, limits))
+    .flatMap((tokens) =>
+      activated
+        .filter((count) => topK <= count && count <= tokens * topK)
+        .map((count): MoeShot => ({ category: "moe", tp: 1, tokens, activated_experts: count }))
+    );
+}
+
+function fitsOneRequest(tokens: number, limits: Limits): boolean {
+  return tokens < limits.max_model_len && fitsPool([[tokens, 1]], limits);
+}
