@@ -16,7 +16,7 @@ export interface Issue {
   readonly row?: number;
   /** Column or key within the file. */
   readonly column?: string;
-  /** The text that is there. */
+  /** What is there: a cell's text as it stands, or the value of a YAML key as JSON. */
   readonly found?: string;
   /** What should be there. */
   readonly expected?: string;
@@ -55,7 +55,9 @@ export function renderIssue(issue: Issue): string {
   if (issue.column !== undefined) place.push(`${issue.row === undefined ? "key" : "column"} ${issue.column}`);
   const facts = [];
   if (issue.expected !== undefined) facts.push(`expected ${issue.expected}`);
-  if (issue.found !== undefined) facts.push(`found ${JSON.stringify(issue.found)}`);
+  if (issue.found !== undefined) {
+    facts.push(`found ${issue.row === undefined ? issue.found : JSON.stringify(issue.found)}`);
+  }
   const detail = facts.length > 0 ? `; ${facts.join(", ")}` : "";
   return `${issue.severity}: ${place.join(", ")}: ${issue.message}${detail}`;
 }

@@ -19,7 +19,9 @@ export type Report = (
 export interface RecordOptions<T> {
   /** Columns that the file must have. */
   readonly columns: readonly string[];
-  /** Makes a row from its cells, which come in the order of `columns`; undefined leaves the row out. */
+  /** Columns that it may lack, the last ones given to `read`; their cells are blank then. */
+  readonly optional?: readonly string[];
+  /** Makes a row from its cells, which come in the order of `columns`, then `optional`; undefined leaves the row out. */
   readonly read: (cells: readonly string[], report: Report) => T | undefined;
   /** Orders rows by key; rows that compare equal are duplicates. */
   readonly compare: (a: T, b: T) => number;
@@ -39,7 +41,7 @@ export function readRecords<T>(
   path: string,
   options: RecordOptions<T>,
 ): { rows: T[]; issues: Issue[] } {
-  const { columns, read, compare } = options;
+  const { columns, optional = [], read, compare } = options;
   const lines = parseCsv(text);
   const header = lines[0] ?? [];
   const headerFault = lines.every(isBlank)
@@ -47,7 +49,7 @@ export function readRecords<T>(
     : missingColumns(header, columns);
   if (headerFault !== undefined) return { rows: [], issues: [{ ...headerFault, severity: "error", path }] };
 
-  const positions = columns.map((column) => header.indexOf(column));
+  const positions = [...columns, ...optional].map((column) => header.indexOf(column));
   const inOrder = positions.every((position, index) => position === index);
   const issues: Issue[] = [];
   const found: { value: T; row: number }[] = [];

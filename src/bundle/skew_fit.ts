@@ -33,8 +33,8 @@ export interface SkewFitRow {
   readonly kp_label: string;
   /** Share of the way from t_mean to t_max; below 0 and above 1 are real. */
   readonly alpha: number;
-  /** Cases that it was fitted on. */
-  readonly n_samples: number;
+  /** Cases that it was fitted on, null when the file does not say. */
+  readonly n_samples: number | null;
 }
 
 /**
@@ -78,7 +78,8 @@ export function formatSkewFit(rows: readonly SkewFitRow[]): string {
  */
 export function readSkewFit(text: string, path: string): { rows: SkewFitRow[]; issues: Issue[] } {
   return readRecords<SkewFitRow>(text, path, {
-    columns: SKEW_FIT_COLUMNS,
+    columns: SKEW_FIT_COLUMNS.slice(0, -1),
+    optional: SKEW_FIT_COLUMNS.slice(-1),
     compare: compareSkewFitRows,
     read: (cells, report) => {
       const cell = (index: number): string => cells[index] ?? "";
@@ -87,7 +88,7 @@ export function readSkewFit(text: string, path: string): { rows: SkewFitRow[]; i
       const pc = readCount(cell(0), "pc", report);
       const [n_label, skew_rate_label, kv_big_label, kp_label] = [label(1), label(2), label(3), label(4)];
       const alpha = readFinite(cell(5), "alpha", report);
-      const n_samples = readCount(cell(6), "n_samples", report);
+      const n_samples = cell(6).trim() === "" ? null : readCount(cell(6), "n_samples", report);
       if (
         pc === undefined || n_label === undefined || skew_rate_label === undefined ||
         kv_big_label === undefined || kp_label === undefined || alpha === undefined || n_samples === undefined

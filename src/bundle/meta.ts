@@ -1,0 +1,194 @@
+/**
+ * meta.yaml: what was measured, with what, and how its alphas are looked up.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import type { Quantity } from "../harness/harness.ts";
+import type { Category } from "../sweep/shot.ts";
+import { renderIssue } from "./issue.ts";
+import type { AttentionGrid, EngineEffective, SkewFit, SkewProfile } from "./meta_blocks.ts";
+import { metaTypeIssues } from "./meta_types.ts";
+import { formatYaml, parseYaml } from "./yaml.ts";
+
+export type * from "./meta_blocks.ts";
+
+/**
+ * A bundle's meta.yaml. Every key may be absent in a file that somebody else wrote; keys that are not named here
+ * are kept when it is written again.
+ */
+export interface Meta {
+  /** Version of the profiler. */
+  readonly profiler_version?: string;
+  /** Version of vLLM, null when another engine was measured. */
+  readonly vllm_version?: string | null;
+  /** Version of CUDA, null when there is none. */
+  readonly cuda_version?: string | null;
+  /** Device name as its driver reports it. */
+  readonly gpu?: string | null;
+  /** Hardware's name: the bundle's folder. */
+  readonly hardware?: string;
+  /** Start of the run, ISO 8601. */
+  readonly profiled_at?: string;
+  /** Architecture's name: the model's `model_type`. */
+  readonly architecture?: string;
+  /** SHA-256 of the architecture file, in hex. */
+  readonly architecture_sha256?: string;
+  /** `<org>/<name>`. */
+  readonly model?: string;
+  /** Variant's name: the bundle's last folder. */
+  readonly variant?: string;
+  /** Tensor-parallel degrees that were measured. */
+  readonly tp_degrees?: readonly number[];
+  /** What the engine was booted with. */
+  readonly engine_effective?: EngineEffective;
+  /** The grid of the attention sweep. */
+  readonly attention_grid?: AttentionGrid;
+  /** Timed forwards per shot. */
+  readonly measurement_iterations?: number;
+  /** The skew sweep. */
+  readonly skew_profile?: SkewProfile;
+  /** The alpha fits. */
+  readonly skew_fit?: SkewFit;
+  /** Name of the harness. */
+  readonly harness?: string;
+  /** Version of the harness. */
+  readonly harness_version?: string;
+  /** What was timed. */
+  readonly quantity?: Quantity;
+  /** How samples become a row's time. */
+  readonly statistic?: "median";
+  /** Names of the devices that were measured on. */
+  readonly devices?: readonly string[];
+  /** What the harness booted. */
+  readonly engine?: string;
+  /** Version of the engine. */
+  readonly engine_version?: string;
+  /** Driver version, `none` where there is none. */
+  readonly driver?: string;
+  /** Numeric runtime, such as `torch 2.13.0+cpu`. */
+  readonly runtime?: string;
+  /** Tokens of one KV block. */
+  readonly kv_block_size?: number;
+  /** Blocks of the KV pool. */
+  readonly num_gpu_blocks?: number;
+  /** Type of the weights. */
+  readonly dtype?: string;
+  /** Type of the KV cache, `auto` for that of the weights. */
+  readonly kv_cache_dtype?: string;
+  /** Samples taken, by category. */
+  readonly samples?: Readonly<Partial<Record<Category, number>>>;
+  /** Seconds spent, by tensor-parallel degree and category. */
+  readonly duration_s?: Readonly<Record<string, Readonly<Partial<Record<Category, number>>>>>;
+  /** Shots that failed and have no row. */
+  readonly failed_shots?: number;
+  /** SHA-256 of the source that measured, in hex. */
+  readonly source_sha256?: string;
+  /** Differences between the runs in this bundle, when mixing them was allowed. */
+  readonly mixed?: readonly string[];
+}
+
+/** The keys that a simulator's bundle has, in their order. */
+export const CONTRACT_KEYS = [
+  "profiler_version",
+  "vllm_version",
+  "cuda_version",
+  "gpu",
+  "hardware",
+  "profiled_at",
+  "architecture",
+  "architecture_sha256",
+  "model",
+  "variant",
+  "tp_degrees",
+  "engine_effective",
+  "attention_grid",
+  "measurement_iterations",
+  "skew_profile",
+  "skew_fit",
+] as const satisfies readonly (keyof Meta)[];
+
+/** The keys of ours that follow, in their order. */
+const OUR_KEYS = [
+  "harness",
+  "harness_version",
+  "quantity",
+  "statistic",
+  "devices",
+  "engine",
+  "engine_version",
+  "driver",
+  "runtime",
+  "kv_block_size",
+  "num_gpu_blocks",
+  "dtype",
+  "kv_cache_dtype",
+  "samples",
+  "duration_s",
+  "failed_shots",
+  "source_sha256",
+  "mixed",
+] as const satisfies readonly (keyof Meta)[];
+
+/** Keys under which a number is a float though it is whole. */
+const FLOATS: ReadonlySet<string> = new Set([
+  "chunk_factor",
+  "kv_factor",
+  "gpu_memory_utilization",
+  "factors",
+  "ratio",
+  "skew_rep",
+  "skew_rate_bins",
+  "alpha_default",
+  "rel_err_p50",
+  "rel_err_p90",
+  "rel_err_p99",
+  "signed_mean",
+  "duration_s",
+]);
+
+/**
+ * Reads a meta.yaml.
+ *
+ * @param text The file's text.
+ * @param path The file's path, for the message.
+ * @returns What it says, keys unknown to {@linkcode Meta} included.
+ * @throws {UsageError} when it is no YAML, empty, no mapping, or a key has another type than {@linkcode Meta} says.
+ *
+ * @example
+ * ```ts
+ * import { parseMeta } from "./meta.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(parseMeta("hardware: H100\ntp_degrees: [1, 2]\n", "meta.yaml").tp_degrees, [1, 2]);
+ * ```
+ */
+export function parseMeta(text: string, path: string): Meta {
+  const data = parseYaml(text, path);
+  const [issue] = metaTypeIssues(data, path);
+  if (issue !== undefined) throw new UsageError(renderIssue(issue).replace(/^error: /, "Cannot read "));
+  return data as Meta;
+}
+
+/**
+ * Writes a meta.yaml as PyYAML would: the contract's keys in their order, then ours, then any others.
+ *
+ * @param meta What to write.
+ * @returns The file's text.
+ *
+ * @example
+ * ```ts
+ * import { formatMeta } from "./meta.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(
+ *   formatMeta({ harness: "vllm", tp_degrees: [1, 2], hardware: "H100", cuda_version: "12.8" }),
+ *   "cuda_version: '12.8'\nhardware: H100\ntp_degrees: [1, 2]\nharness: vllm\n",
+ * );
+ * ```
+ */
+export function formatMeta(meta: Meta): string {
+  const known: readonly (keyof Meta)[] = [...CONTRACT_KEYS, ...OUR_KEYS];
+  const ordered = Object.fromEntries(
+    known.filter((key) => meta[key] !== undefined).map((key) => [key, meta[key]]),
+  );
+  return formatYaml({ ...ordered, ...meta }, { floats: FLOATS });
+}

@@ -1,0 +1,96 @@
+/**
+ * The blocks of meta.yaml.
+ *
+ * @module
+ */
+
+/** An axis: a text such as `0, 16-2048 x2`, or its values. */
+export type AxisSpec = string | readonly number[];
+
+/** What the engine was booted with. */
+export interface EngineEffective {
+  /** New tokens that a batch may hold. */
+  readonly max_num_batched_tokens?: number;
+  /** Requests that a batch may hold. */
+  readonly max_num_seqs?: number;
+  /** Fields of the model's configuration that sharding changed, for the last tensor-parallel degree. */
+  readonly hf_overrides?: Readonly<Record<string, unknown>>;
+  /** Any other argument of the engine. */
+  readonly [argument: string]: unknown;
+}
+
+/** The grid of the attention sweep. */
+export interface AttentionGrid {
+  /** Longest history in tokens. */
+  readonly max_kv: number;
+  /** Ratio of neighbours on the chunk axis. */
+  readonly chunk_factor: number;
+  /** Ratio of neighbours on the KV axes. */
+  readonly kv_factor: number;
+  /** Chunk axis in tokens. */
+  readonly chunks: AxisSpec;
+  /** Axis of decoding requests. */
+  readonly n_decode: AxisSpec;
+  /** Axis of histories in tokens. */
+  readonly kv: AxisSpec;
+}
+
+/** The skew sweep. */
+export interface SkewProfile {
+  /** Whether it was run. */
+  readonly enabled: boolean;
+  /** Ratios of neighbours on its axes. */
+  readonly factors?: Readonly<Record<string, number>>;
+  /** Its axes. */
+  readonly grid?: Readonly<Record<string, AxisSpec | number>>;
+}
+
+/** How a batch finds its bucket: the label of an axis is the first i with value <= bins[i + 1]. */
+export interface BucketAxes {
+  /** What the pc of a bucket is, in words. */
+  readonly pc?: string;
+  /** Edges of the number of decodes. */
+  readonly n_bins: readonly number[];
+  /** Labels of the number of decodes. */
+  readonly n_labels: readonly string[];
+  /** Edges of the skew rate. */
+  readonly skew_rate_bins: readonly number[];
+  /** Labels of the skew rate. */
+  readonly skew_rate_labels: readonly string[];
+  /** Edges of the longest history in tokens. */
+  readonly kv_big_bins: readonly number[];
+  /** Labels of the longest history. */
+  readonly kv_big_labels: readonly string[];
+  /** Edges of the prefills' history in tokens. */
+  readonly kp_bins: readonly number[];
+  /** Labels of the prefills' history. */
+  readonly kp_labels: readonly string[];
+}
+
+/** The fit of one tensor-parallel degree. */
+export interface SkewFitEntry {
+  /** Name of the method. */
+  readonly method?: string;
+  /** Cases with a defined alpha. */
+  readonly n_samples?: number;
+  /** Alpha of a batch whose bucket is not in the table. */
+  readonly alpha_default?: number;
+  /** The table, relative to the bundle. */
+  readonly bucket_table?: string;
+  /** Its own axes, where they differ from the block's. */
+  readonly bucket_axes?: BucketAxes | null;
+  /** Error figures and the like. */
+  readonly [figure: string]: unknown;
+}
+
+/** The fits of all tensor-parallel degrees. */
+export interface SkewFit {
+  /** Whether a simulator corrects for skew. */
+  readonly enabled?: boolean;
+  /** Axes that all degrees share. */
+  readonly bucket_axes?: BucketAxes | null;
+  /** Alpha of a degree without an entry. */
+  readonly alpha_default?: number;
+  /** Entries by degree. */
+  readonly per_tp?: Readonly<Record<string, SkewFitEntry>>;
+}

@@ -1,0 +1,144 @@
+/**
+ * The types of meta.yaml's keys, checked.
+ *
+ * @module
+ */
+import { z } from "zod";
+import type { Issue } from "./issue.ts";
+
+const text = z.string();
+const count = z.int().nonnegative();
+const positive = z.int().positive();
+const axis = z.union([text, z.array(z.number())]);
+
+const bucketAxes = z.looseObject({
+  pc: text.optional(),
+  n_bins: z.array(z.number()),
+  n_labels: z.array(text),
+  skew_rate_bins: z.array(z.number()),
+  skew_rate_labels: z.array(text),
+  kv_big_bins: z.array(z.number()),
+  kv_big_labels: z.array(text),
+  kp_bins: z.array(z.number()),
+  kp_labels: z.array(text),
+});
+
+const skewFitEntry = z.looseObject({
+  method: text,
+  n_samples: count,
+  alpha_default: z.number(),
+  bucket_table: text,
+  bucket_axes: bucketAxes.nullable(),
+}).partial();
+
+const META = z.looseObject({
+  profiler_version: text,
+  vllm_version: text.nullable(),
+  cuda_version: text.nullable(),
+  gpu: text.nullable(),
+  hardware: text,
+  profiled_at: text,
+  architecture: text,
+  architecture_sha256: text,
+  model: text,
+  variant: text,
+  tp_degrees: z.array(positive),
+  engine_effective: z.looseObject({
+    max_num_batched_tokens: positive,
+    max_num_seqs: positive,
+    hf_overrides: z.record(text, z.unknown()),
+  }).partial(),
+  attention_grid: z.looseObject({
+    max_kv: count,
+    chunk_factor: z.number(),
+    kv_factor: z.number(),
+    chunks: axis,
+    n_decode: axis,
+    kv: axis,
+  }),
+  measurement_iterations: positive,
+  skew_profile: z.looseObject({
+    enabled: z.boolean(),
+    factors: z.record(text, z.number()).optional(),
+    grid: z.record(text, z.union([axis, z.number()])).optional(),
+  }),
+  skew_fit: z.looseObject({
+    enabled: z.boolean(),
+    bucket_axes: bucketAxes.nullable(),
+    alpha_default: z.number(),
+    per_tp: z.record(text, skewFitEntry),
+  }).partial(),
+  harness: text,
+  harness_version: text,
+  quantity: z.enum(["kernel", "event", "wall", "estimate"]),
+  statistic: z.enum(["median"]),
+  devices: z.array(text),
+  engine: text,
+  engine_version: text,
+  driver: text,
+  runtime: text,
+  kv_block_size: positive,
+  num_gpu_blocks: positive,
+  dtype: text,
+  kv_cache_dtype: text,
+  samples: z.record(text, count),
+  duration_s: z.record(text, z.record(text, z.number().nonnegative())),
+  failed_shots: count,
+  source_sha256: text,
+  mixed: z.array(text),
+}).partial();
+
+/** Zod's names of types in words. */
+const WORDS: Readonly<Record<string, string>> = {
+  string: "a text (in quotes when it looks like a number)",
+  boolean: "true or false",
+  int: "a whole number",
+  number: "a number",
+  array: "a list",
+  object: "a mapping",
+  record: "a mapping",
+};
+
+/**
+ * Checks the types of the keys that a meta.yaml has.
+ *
+ * @param data What the file says.
+ * @param path The file's path, for the issues.
+ * @returns One issue per key with a wrong type.
+ */
+export function metaTypeIssues(data: unknown, path: string): Issue[] {
+  if (data === null) {
+    return [{
+      code: "file-empty",
+      severity: "error",
+      path,
+      message: "The file is empty",
+      expected: "a mapping",
+    }];
+  }
+  const result = META.safeParse(data, { reportInput: true });
+  return (result.error?.issues ?? []).map((issue) => ({
+    code: "meta-type",
+    severity: "error",
+    path,
+    ...(issue.path.length > 0 ? { column: issue.path.join(".") } : {}),
+    found: JSON.stringify(issue.input) ?? "nothing",
+    expected: expectation(issue),
+    message: "The value has a wrong type",
+  }));
+}
+
+function expectation(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return WORDS[issue.expected] ?? issue.expected;
+    case "invalid_value":
+      return `one of ${issue.values.join(", ")}`;
+    case "too_small":
+      return `a number ${issue.inclusive ? "from" : "above"} ${issue.minimum}`;
+    case "invalid_union":
+      return "a text or numbers";
+    default:
+      return issue.message;
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * A bundle, opened.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import type { Category } from "../sweep/shot.ts";
+import { readFiles } from "./files.ts";
+import type { Issue } from "./issue.ts";
+import { lazyTables } from "./lazy_tables.ts";
+import { metaPath } from "./layout.ts";
+import { type Meta, parseMeta } from "./meta.ts";
+import type { SkewRow } from "./skew.ts";
+import type { SkewFitRow } from "./skew_fit.ts";
+import type { Row } from "./tables.ts";
+
+/** A bundle's content. Rows that cannot be used are left out and stand in `issues`. */
+export interface Bundle {
+  /** The bundle's folder. */
+  readonly dir: string;
+  /** What meta.yaml says. */
+  readonly meta: Meta;
+  /** Tensor-parallel degrees that have a folder, ascending. */
+  readonly tps: readonly number[];
+  /** The rows of a category at a degree, sorted by layer and key; none when there is no such file. */
+  table(tp: number, category: Category): readonly Row[];
+  /** The skew cases at a degree, sorted by key; none when there is no such file. */
+  skew(tp: number): readonly SkewRow[];
+  /** The fitted alphas at a degree, sorted by bucket; none when there is no such file. */
+  skewFit(tp: number): readonly SkewFitRow[];
+  /** What is wrong with the rows of all tables. */
+  readonly issues: readonly Issue[];
+}
+
+/**
+ * Opens a bundle: reads all of its files; a table's text is taken apart when it is first asked for.
+ *
+ * @param dir The bundle's folder.
+ * @returns The bundle, as the files were at this moment.
+ * @throws {UsageError} when the folder or its meta.yaml is missing or cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { openBundle } from "./open.ts";
+ * import assert from "node:assert/strict";
+ * const dir = await Deno.makeTempDir();
+ * await Deno.mkdir(`${dir}/tp1`);
+ * await Deno.writeTextFile(`${dir}/meta.yaml`, "hardware: H100\n");
+ * await Deno.writeTextFile(`${dir}/tp1/dense.csv`, "layer,tokens,time_us\nqkv_proj,16,12.5\n");
+ * const bundle = await openBundle(dir);
+ * assert.deepEqual(bundle.table(1, "dense"), [{ layer: "qkv_proj", key: [16], timeUs: 12.5 }]);
+ * await Deno.remove(dir, { recursive: true });
+ * ```
+ */
+export async function openBundle(dir: string): Promise<Bundle> {
+  const files = await readFiles(dir);
+  const path = metaPath(dir);
+  if (typeof files.meta !== "string") {
+    const reason = files.meta === null ? "its bytes are no UTF-8 text" : "it does not exist";
+    throw new UsageError(`Cannot open the bundle ${dir}: it needs ${path}, but ${reason}`);
+  }
+  const tables = lazyTables(files);
+  return {
+    dir,
+    meta: parseMeta(files.meta, path),
+    tps: files.tps,
+    table: (tp, category) => tables.table(tp, category).rows,
+    skew: (tp) => tables.skew(tp).rows,
+    skewFit: (tp) => tables.skewFit(tp).rows,
+    get issues() {
+      return tables.issues();
+    },
+  };
+}
