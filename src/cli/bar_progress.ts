@@ -1,0 +1,84 @@
+/**
+ * Progress for terminals: a bar per sweep under one for its tensor-parallel degree, updated in place.
+ *
+ * @module
+ */
+import { Format, MultiBar, type Options, type SingleBar } from "cli-progress";
+import type { RunEvent } from "../run/events.ts";
+import { formatDuration } from "./duration.ts";
+import type { View } from "./progress.ts";
+import type { TerminalStream } from "./terminal.ts";
+import { newsOf } from "./tell.ts";
+import { describe, follow, newTracks, type Track } from "./track.ts";
+
+const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
+const CLEAR_TO_END = "\x1b[K";
+
+/**
+ * Shows a run as bars; those of a degree that is over stay above the next one's.
+ *
+ * @param stream The terminal.
+ * @param now The time, in milliseconds.
+ * @returns The view.
+ */
+export function barProgress(stream: TerminalStream, now: () => number): View {
+  let tracks = newTracks();
+  let bars: MultiBar | null = null;
+  const line = (text: string): void => {
+    if (bars === null) stream.write(`${text}\n`);
+    else for (const part of wrap(text, stream.columns ?? 80)) bars.log(`${part}${CLEAR_TO_END}\n`);
+  };
+  const close = (): void => {
+    bars?.update();
+    bars?.stop();
+    bars = null;
+  };
+  return {
+    event(event: RunEvent): void {
+      if (event.type === "booting" && event.tp !== tracks.tp) {
+        close();
+        tracks = newTracks();
+      }
+      follow(tracks, event, now());
+      if (event.type === "connected") line(newsOf(event)!);
+      if (event.type === "booting" && bars === null) {
+        bars = new MultiBar({ stream, forceRedraw: true, hideCursor: true, fps: 10, barsize: 24 });
+        row(bars, (bar) => heading(tracks, now(), bar));
+      }
+      if (event.type === "planned" && bars !== null) {
+        for (const track of tracks.sweeps.values()) row(bars, (bar) => `  ${text(track, now(), bar)}`);
+      }
+    },
+    line,
+    close,
+  };
+
+  function heading(
+    { tp, bootMs, total }: typeof tracks,
+    nowMs: number,
+    bar: (done: number) => string,
+  ): string {
+    if (bootMs === null) {
+      return total === null ? `tp ${tp}` : text({ ...total, label: `tp ${tp}` }, nowMs, bar);
+    }
+    const frame = SPINNER[Math.floor(nowMs / 100) % SPINNER.length];
+    return `tp ${tp}  booting the engine ${frame} ${formatDuration((nowMs - bootMs) / 1000)}`;
+  }
+}
+
+function text(track: Track, nowMs: number, bar: (done: number) => string): string {
+  const share = track.planned === 0 ? 1 : track.done / track.planned;
+  const width = track.label.startsWith("tp") ? 15 : 13;
+  return `${track.label.padEnd(width)} [${bar(share)}] ${describe(track, nowMs)}`;
+}
+
+/** The library turns the terminal's own wrapping off while bars are drawn. */
+function wrap(text: string, width: number): string[] {
+  return text.match(new RegExp(`.{1,${width}}`, "gu")) ?? [""];
+}
+
+/** A row whose text is made at every redraw; the library draws the bar and keeps the cursor. */
+function row(bars: MultiBar, text: (bar: (share: number) => string) => string): SingleBar {
+  const format: Options["format"] = (options) => text((share) => Format.BarFormat(share, options));
+  return bars.create(1, 0, {}, { format });
+}

@@ -1,0 +1,107 @@
+/**
+ * The command line: commands and their flags, errors as exit statuses.
+ *
+ * @module
+ */
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { resolveFlags, type Settings } from "../settings.ts";
+import { GROUPS } from "../settings/table.ts";
+import { type Category, CATEGORY_ORDER } from "../sweep/shot.ts";
+import { VERSION } from "../version.ts";
+import { addFlags, type Flags, settingsAmong } from "./flags.ts";
+import { planCommand } from "./plan.ts";
+import { profileCommand } from "./profile.ts";
+import { refreshCommand } from "./refresh.ts";
+import { reportError } from "./report_error.ts";
+import type { Terminal } from "./terminal.ts";
+import { validateCommand } from "./validate.ts";
+
+const AFTER_HELP = `
+Flags win over environment variables; a variable that is empty is not set. Every switch has a --no- form.
+Exit status: 0 done, 1 the data says no (invalid bundle, failed shots), 2 wrong use, 130 cancelled.`;
+
+/**
+ * Runs a command.
+ *
+ * @param args The command line's words, the program's name left out.
+ * @param terminal What it has around it.
+ * @returns The exit status.
+ */
+export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+  let status = 0;
+  const program = commands(terminal, async (command) => {
+    status = await command();
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return status;
+  } catch (error) {
+    const verbose = args.includes("--verbose") || /verbose/.test(terminal.env["VERBOSITY"] ?? "");
+    const report = reportError(error, { cancelled: terminal.signal.aborted, verbose });
+    terminal.err(report.text);
+    return report.status;
+  }
+}
+
+type Run = (command: () => Promise<number>) => Promise<void>;
+
+function commands(terminal: Terminal, run: Run): Command {
+  const program = new Command("shotlab")
+    .description(
+      "Measures how long each layer of a model takes on a piece of hardware, for serving simulators.",
+    )
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err });
+  const settings = (flags: Flags): Settings => resolveFlags(settingsAmong(flags), terminal.env);
+  const verbose = new Option("--verbose", "Show where an error comes from");
+
+  addFlags(program.command("profile"), GROUPS)
+    .summary("measure a model's layers into a bundle")
+    .description(
+      "Measures a model's layers on this hardware into a bundle; goes on from what the bundle has.",
+    )
+    .addHelpText("after", AFTER_HELP)
+    .action((flags: Flags) => run(() => profileCommand(settings(flags), terminal)));
+
+  addFlags(program.command("refresh"), GROUPS, ["tpDegrees", "force", "yes", "retryFailed"])
+    .summary("measure one category of one tensor-parallel degree again")
+    .description(
+      "Measures one category of one tensor-parallel degree again; a row stands until its successor does.",
+    )
+    .addOption(new Option("--tp <n>", "Tensor-parallel degree").argParser(degree).makeOptionMandatory())
+    .addOption(
+      new Option("--category <name>", "Category").choices([...CATEGORY_ORDER]).makeOptionMandatory(),
+    )
+    .addHelpText("after", AFTER_HELP)
+    .action(({ tp, category, ...flags }: Flags & { tp: number; category: Category }) =>
+      run(() => refreshCommand(settings(flags), { tp, category }, terminal))
+    );
+
+  addFlags(program.command("plan"), ["What to measure", "Sweep", "Files"], ["perfDir"])
+    .summary("write the shots of a run to a file, without an engine")
+    .description("Writes the shots that a run would fire to a file; no engine is needed.")
+    .addOption(new Option("--limits <file>", "What the engine allows, a JSON file").makeOptionMandatory())
+    .addOption(new Option("--out <file>", "The plan, JSON Lines").makeOptionMandatory())
+    .addOption(verbose)
+    .addHelpText("after", AFTER_HELP)
+    .action(({ limits, out, ...flags }: Flags & { limits: string; out: string }) =>
+      run(() => planCommand(settings(flags), { limits, out }, terminal))
+    );
+
+  program.command("validate")
+    .summary("check a bundle")
+    .description("Checks that simulators can read a bundle; exits with 1 when they cannot.")
+    .addArgument(new Argument("<bundle>", "The bundle's folder"))
+    .option("--json", "Print the findings as a JSON array")
+    .addOption(verbose)
+    .action((dir: string, flags: { json?: boolean }) =>
+      run(() => validateCommand(dir, { json: flags.json ?? false }, terminal))
+    );
+  return program;
+}
+
+function degree(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected an integer of at least 1.");
+}

@@ -1,0 +1,64 @@
+/**
+ * Shows a run while it goes on: bars on a terminal, lines elsewhere, warnings alone when asked for silence.
+ *
+ * @module
+ */
+import type { RunEvent } from "../run/events.ts";
+import type { Settings } from "../settings.ts";
+import { barProgress } from "./bar_progress.ts";
+import { plainProgress } from "./plain_progress.ts";
+import { warningOf } from "./tell.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** A way to show a run. */
+export interface View {
+  /** Takes an event in. */
+  event(event: RunEvent): void;
+  /** Writes a line beside what it shows. */
+  line(text: string): void;
+  /** Leaves the last state standing. */
+  close(): void;
+}
+
+/** Failed shots that are told one by one; a run that fails throughout would tell nothing else. */
+const MAX_FAILURES_TOLD = 10;
+
+/**
+ * Shows a run on standard error.
+ *
+ * @param terminal Where it is shown.
+ * @param verbosity How much is told.
+ * @param now The time, in milliseconds.
+ * @returns The view.
+ */
+export function showProgress(
+  terminal: Pick<Terminal, "err" | "errStream">,
+  verbosity: Settings["verbosity"],
+  now: () => number = Date.now,
+): View {
+  const write = (text: string): void => terminal.err(`${text}\n`);
+  const view = verbosity === "silent"
+    ? silent(write)
+    : terminal.errStream?.isTTY
+    ? barProgress(terminal.errStream, now)
+    : plainProgress(write, now);
+  let failures = 0;
+  return {
+    ...view,
+    event(event): void {
+      view.event(event);
+      if (event.type === "failed-shot" && ++failures > MAX_FAILURES_TOLD) {
+        if (failures === MAX_FAILURES_TOLD + 1) {
+          view.line("Failed: more shots, which are counted from here on");
+        }
+        return;
+      }
+      const warning = warningOf(event);
+      if (warning !== null) view.line(warning);
+    },
+  };
+}
+
+function silent(write: (text: string) => void): View {
+  return { event: () => {}, line: write, close: () => {} };
+}

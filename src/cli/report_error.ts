@@ -1,0 +1,53 @@
+/**
+ * What the command line says of an error, and the exit status that it stands for.
+ *
+ * @module
+ */
+import { CommanderError } from "commander";
+import { HarnessError, UsageError } from "../errors.ts";
+import { CANCELLED } from "./interrupt.ts";
+
+/** The data says no: an invalid bundle, failed shots left, an engine that does not boot. */
+export const FAILED = 1;
+
+/** Wrong use: settings, files. */
+export const WRONG_USE = 2;
+
+/** An error as the command line reports it. */
+export interface Report {
+  /** Exit status. */
+  readonly status: number;
+  /** What standard error gets, with a final line feed; empty when it was told already. */
+  readonly text: string;
+}
+
+/**
+ * Reports an error.
+ *
+ * @param error What was thrown.
+ * @param options `cancelled`: whether the user asked to stop; `verbose`: whether the stack is wanted.
+ * @returns One or two lines, the stack below them if wanted, and the exit status.
+ */
+export function reportError(
+  error: unknown,
+  { cancelled, verbose }: { readonly cancelled: boolean; readonly verbose: boolean },
+): Report {
+  if (error instanceof CommanderError) return { status: error.exitCode === 0 ? 0 : WRONG_USE, text: "" };
+  if (cancelled) {
+    return { status: CANCELLED, text: "Cancelled; the same command goes on from what was measured\n" };
+  }
+  const stack = verbose && error instanceof Error ? `${error.stack}\n` : "";
+  if (error instanceof UsageError) return { status: WRONG_USE, text: `error: ${error.message}\n${stack}` };
+  if (error instanceof HarnessError) {
+    return { status: FAILED, text: `error: ${error.message}\n${lastWords(error)}${stack}` };
+  }
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const hint = verbose ? "" : "--verbose shows where it comes from\n";
+  return { status: FAILED, text: `error: ${message}\n${hint}${stack}` };
+}
+
+/** The original text of a failure, or else the last line that the harness logged. */
+function lastWords({ details: { detail, stderrTail } }: HarnessError): string {
+  const words = (detail ?? stderrTail ?? "").trim().split("\n").at(-1)!;
+  return words === "" ? "" : `  ${words}\n`;
+}

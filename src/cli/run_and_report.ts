@@ -1,0 +1,59 @@
+/**
+ * What the commands that measure have in common: progress while they run, a summary after.
+ *
+ * @module
+ */
+import type { Bundle } from "../bundle/open.ts";
+import type { ProfileOptions } from "../run/profile.ts";
+import type { Settings } from "../settings.ts";
+import { formatDuration } from "./duration.ts";
+import { showProgress } from "./progress.ts";
+import { FAILED } from "./report_error.ts";
+import { summarize } from "./summary.ts";
+import type { Terminal } from "./terminal.ts";
+
+/**
+ * Runs a measurement, shows it, and says where the bundle is, what is in it and what to do next.
+ *
+ * @param measure The measurement.
+ * @param verbosity How much is told.
+ * @param terminal Where it is told.
+ * @returns The exit status: 1 when failed shots are left.
+ */
+export async function runAndReport(
+  measure: (options: ProfileOptions) => Promise<Bundle>,
+  verbosity: Settings["verbosity"],
+  terminal: Terminal,
+): Promise<number> {
+  const view = showProgress(terminal, verbosity);
+  let failed = 0;
+  let measured = "";
+  let bundle: Bundle;
+  try {
+    bundle = await measure({
+      signal: terminal.signal,
+      onEvent(event): void {
+        view.event(event);
+        if (event.type !== "finished") return;
+        failed = event.failed.length;
+        measured = `${event.measured} shots measured in ${formatDuration(event.seconds)}`;
+      },
+      ...(verbosity === "verbose" ? { onLog: view.line } : {}),
+    });
+  } finally {
+    view.close();
+  }
+  if (verbosity !== "silent") {
+    terminal.out(
+      `\nThe bundle is in ${bundle.dir}; ${measured}\n\n${summarize(bundle)}\n${next(bundle.dir)}`,
+    );
+  }
+  if (failed === 0) return 0;
+  terminal.err(`${failed} shots failed and have no row; --retry-failed fires them again\n`);
+  return FAILED;
+}
+
+function next(dir: string): string {
+  const path = /^[\w./@%+=:,-]+$/.test(dir) ? dir : `'${dir.replaceAll("'", `'\\''`)}'`;
+  return `Next, check it:  deno task shotlab validate ${path}\n`;
+}

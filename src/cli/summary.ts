@@ -1,0 +1,101 @@
+/**
+ * A bundle's times at a glance.
+ *
+ * @module
+ */
+import type { Bundle } from "../bundle/open.ts";
+import type { Row } from "../bundle/tables.ts";
+
+/** Sizes that a table has at most. */
+const MAX_SIZES = 6;
+
+/** One line of a table: times in microseconds by size. */
+interface Line {
+  readonly name: string;
+  readonly times: ReadonlyMap<number, number>;
+}
+
+/**
+ * The times of a bundle's lowest tensor-parallel degree as text: layers by tokens, then by sequences.
+ *
+ * @param bundle The bundle.
+ * @returns A table in microseconds for each of the two sizes that has rows; sizes are a few of the measured ones.
+ */
+export function summarize(bundle: Pick<Bundle, "meta" | "tps" | "table">): string {
+  const tp = bundle.tps[0];
+  if (tp === undefined) return "It has no tables.\n";
+  const attention = bundle.table(tp, "attention");
+  const longest = attention.reduce((kv, { key }) => key[0] === 0 ? Math.max(kv, key[3]!) : kv, 0);
+  const tables = [
+    ["tokens", [
+      ...layers(bundle.table(tp, "dense")),
+      line("attention, prefill alone", attention, ([chunk, kv, n]) => kv === 0 && n === 0 ? chunk! : null),
+      ...moe(bundle.table(1, "moe")),
+    ]],
+    ["sequences", [
+      ...layers(bundle.table(tp, "per_sequence")),
+      line(
+        `attention, decodes at ${longest}`,
+        attention,
+        ([chunk, , n, kv]) => chunk === 0 && kv === longest ? n! : null,
+      ),
+    ]],
+  ] as const;
+  const degrees = bundle.tps.length > 1 ? ` (of ${bundle.tps.join(", ")})` : "";
+  const title = `${bundle.meta.model} on ${bundle.meta.hardware}, tp ${tp}${degrees}, microseconds`;
+  const texts = tables.map(([size, lines]) => formatLines(size, lines.filter(({ times }) => times.size > 0)));
+  return [title, ...texts.filter((text) => text !== "")].join("\n\n") + "\n";
+}
+
+function layers(rows: readonly Row[]): Line[] {
+  const names = [...new Set(rows.map((row) => row.layer!))];
+  return names.map((name) => line(name, rows.filter((row) => row.layer === name), ([size]) => size!));
+}
+
+function moe(rows: readonly Row[]): Line[] {
+  const most = rows.reduce((experts, { key }) => Math.max(experts, key[1]!), 0);
+  return [line(`moe, ${most} experts`, rows, ([tokens, experts]) => experts === most ? tokens! : null)];
+}
+
+/** The rows that `size` gives a size for. */
+function line(name: string, rows: readonly Row[], size: (key: readonly number[]) => number | null): Line {
+  const times = new Map<number, number>();
+  for (const { key, timeUs } of rows) {
+    const at = size(key);
+    if (at !== null) times.set(at, timeUs);
+  }
+  return { name, times };
+}
+
+function formatLines(size: string, lines: readonly Line[]): string {
+  if (lines.length === 0) return "";
+  const sizes = pick(lines);
+  const cells = [
+    [size, ...sizes.map(String)],
+    ...lines.map(({ name, times }) => [name, ...sizes.map((at) => formatUs(times.get(at)))]),
+  ];
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  return cells.map((row) =>
+    row.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]! + 2))
+      .join("")
+  ).join("\n");
+}
+
+/** The least size, and a few spread over those that most lines have. */
+function pick(lines: readonly Line[]): number[] {
+  const counts = new Map<number, number>();
+  for (const { times } of lines) for (const at of times.keys()) counts.set(at, (counts.get(at) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  const common = [...counts].filter(([, count]) => count === most).map(([at]) => at).sort((a, b) => a - b);
+  const steps = Math.min(MAX_SIZES - 1, common.length);
+  const spread = Array.from(
+    { length: steps },
+    (_, i) => common[Math.round(i * (common.length - 1) / Math.max(steps - 1, 1))]!,
+  );
+  return [...new Set([Math.min(...counts.keys()), ...spread])];
+}
+
+function formatUs(timeUs: number | undefined): string {
+  if (timeUs === undefined) return "-";
+  return timeUs >= 99.95 ? String(Math.round(timeUs)) : timeUs.toPrecision(3);
+}

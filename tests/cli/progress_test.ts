@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { Writable } from "node:stream";
+import { plainProgress } from "../../src/cli/plain_progress.ts";
+import { showProgress } from "../../src/cli/progress.ts";
+import { EVENTS, FAILURE, NOTICE, tickingClock } from "./events.ts";
+
+/** Shows the events and returns what was written. */
+function shown(verbosity: "silent" | "info" | "verbose", events = EVENTS): string[] {
+  let text = "";
+  const terminal = { err: (more: string) => void (text += more), errStream: null };
+  const view = showProgress(terminal, verbosity, tickingClock());
+  for (const event of events) view.event(event);
+  view.close();
+  return text.trimEnd().split("\n");
+}
+
+Deno.test("showProgress: without a terminal, a line per step", () => {
+  assert.deepEqual(shown("info"), [
+    "vllm 0.32.0 on AMD EPYC 9R14",
+    "tp 1: booting the engine",
+    "tp 1: booted in 8.2 s",
+    "tp 1: 5 shots planned, 1 of them done before",
+    "tp 1 dense: 2/2, 0.5 shots/s, took 2.0 s",
+    FAILURE,
+    NOTICE,
+    "tp 1 attention: 3/3, 0.6 shots/s, took 5.0 s, 1 failed",
+  ]);
+});
+
+Deno.test("showProgress: silent tells warnings alone", () => {
+  assert.deepEqual(shown("silent"), [FAILURE, NOTICE]);
+});
+
+Deno.test("showProgress: failures are told one by one up to ten", () => {
+  const failure = EVENTS.find((event) => event.type === "failed-shot")!;
+  assert.deepEqual(shown("silent", Array.from({ length: 30 }, () => failure)), [
+    ...Array.from({ length: 10 }, () => FAILURE),
+    "Failed: more shots, which are counted from here on",
+  ]);
+});
+
+Deno.test("plainProgress: a step that lasts is told every few seconds", async () => {
+  const lines: string[] = [];
+  const view = plainProgress((line) => lines.push(line), () => 20_000, 1);
+  const until = async (line: string): Promise<void> => {
+    while (lines.at(-1) !== line) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  for (const event of EVENTS.slice(0, 2)) view.event(event);
+  await until("tp 1: still booting after 0.0 s");
+  for (const event of EVENTS.slice(2, 6)) view.event(event);
+  await until("tp 1 dense: 2/2");
+  view.close();
+});
+
+Deno.test("showProgress: on a terminal, a bar per sweep under one for the degree", () => {
+  let text = "";
+  const write = (chunk: unknown, _encoding: string, done: () => void): void => {
+    text += String(chunk);
+    done();
+  };
+  const stream = Object.assign(new Writable({ write }), { isTTY: true, columns: 80 });
+  const view = showProgress({ err: () => {}, errStream: stream }, "info", tickingClock());
+  for (const event of EVENTS) view.event(event);
+  view.line("x".repeat(100));
+  view.close();
+  for (
+    const part of [
+      "vllm 0.32.0 on AMD EPYC 9R14\n",
+      `tp 1            [${"=".repeat(24)}] 5/5, 0.`,
+      `  dense         [${"=".repeat(24)}] 2/2, 0.`,
+      `  attention     [${"=".repeat(24)}] 3/3, 0.6 shots/s, took 5.0 s, 1 failed`,
+      `${"x".repeat(80)}\x1b[K\n${"x".repeat(20)}\x1b[K\n`,
+    ]
+  ) assert(text.includes(part), part);
+});
