@@ -6,9 +6,6 @@
 import type { Bundle } from "../bundle/open.ts";
 import type { Row } from "../bundle/tables.ts";
 
-/** Sizes that a table has at most. */
-const MAX_SIZES = 6;
-
 /** One line of a table: times in microseconds by size. */
 interface Line {
   readonly name: string;
@@ -42,7 +39,8 @@ export function summarize(bundle: Pick<Bundle, "meta" | "tps" | "table">): strin
     ]],
   ] as const;
   const degrees = bundle.tps.length > 1 ? ` (of ${bundle.tps.join(", ")})` : "";
-  const title = `${bundle.meta.model} on ${bundle.meta.hardware}, tp ${tp}${degrees}, microseconds`;
+  const { model = "?", hardware = "?", quantity = "?" } = bundle.meta;
+  const title = `${model} on ${hardware}, tp ${tp}${degrees}, microseconds (quantity ${quantity})`;
   const texts = tables.map(([size, lines]) => formatLines(size, lines.filter(({ times }) => times.size > 0)));
   return [title, ...texts.filter((text) => text !== "")].join("\n\n") + "\n";
 }
@@ -81,18 +79,10 @@ function formatLines(size: string, lines: readonly Line[]): string {
   ).join("\n");
 }
 
-/** The least size, and a few spread over those that most lines have. */
+/** The measured powers of four, which every axis by default passes through, and the largest size. */
 function pick(lines: readonly Line[]): number[] {
-  const counts = new Map<number, number>();
-  for (const { times } of lines) for (const at of times.keys()) counts.set(at, (counts.get(at) ?? 0) + 1);
-  const most = Math.max(...counts.values());
-  const common = [...counts].filter(([, count]) => count === most).map(([at]) => at).sort((a, b) => a - b);
-  const steps = Math.min(MAX_SIZES - 1, common.length);
-  const spread = Array.from(
-    { length: steps },
-    (_, i) => common[Math.round(i * (common.length - 1) / Math.max(steps - 1, 1))]!,
-  );
-  return [...new Set([Math.min(...counts.keys()), ...spread])];
+  const sizes = [...new Set(lines.flatMap(({ times }) => [...times.keys()]))].sort((a, b) => a - b);
+  return sizes.filter((size) => Number.isInteger(Math.log2(size) / 2) || size === sizes.at(-1));
 }
 
 function formatUs(timeUs: number | undefined): string {

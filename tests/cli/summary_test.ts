@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import type { Row } from "../../src/bundle/tables.ts";
+import { summarize } from "../../src/cli/summary.ts";
+import type { Category } from "../../src/sweep/shot.ts";
+
+const META = { model: "org/name", hardware: "H100", quantity: "kernel" } as const;
+const TOKENS = [1, 2, 3, 4, 12, 16, 32, 64, 160];
+
+function rows(layer: string | null, times: readonly (readonly [readonly number[], number])[]): Row[] {
+  return times.map(([key, timeUs]) => ({ layer, key, timeUs }));
+}
+
+function bundle(
+  tables: Partial<Record<Category, readonly Row[]>>,
+  tps = [1],
+): Parameters<typeof summarize>[0] {
+  return { meta: META, tps, table: (tp, category) => tp === 1 ? tables[category] ?? [] : [] };
+}
+
+Deno.test("summarize: layers by a few tokens and sequences, the powers of four and the largest", () => {
+  const dense = ["embedding", "qkv_proj"].flatMap((layer, i) =>
+    rows(layer, TOKENS.map((tokens) => [[tokens], (i + 1) * 1.2345 * tokens]))
+  );
+  const sequences = [
+    ...rows("lm_head", [[[1], 90], [[2], 99.96], [[4], 1234.5]]),
+    ...rows("sampler", [[[1], 7]]),
+  ];
+  const attention = rows(null, [
+    ...[16, 64, 160].map((chunk) => [[chunk, 0, 0, 0], chunk / 8] as const),
+    [[16, 64, 0, 0], 999],
+    ...[1, 4].flatMap((n) => [[[0, 0, n, 16], 999], [[0, 0, n, 1024], 20 * n]] as const),
+    [[16, 0, 4, 4096], 999],
+  ]);
+  const moe = rows(null, [[[1, 2], 999], [[16, 2], 999], [[1, 8], 100], [[16, 8], 130]]);
+  assert.equal(
+    summarize(bundle({ dense, per_sequence: sequences, attention, moe }, [1, 2])),
+    `org/name on H100, tp 1 (of 1, 2), microseconds (quantity kernel)
+
+tokens                       1     4    16    64   160
+embedding                 1.23  4.94  19.8  79.0   198
+qkv_proj                  2.47  9.88  39.5   158   395
+attention, prefill alone     -     -  2.00  8.00  20.0
+moe, 8 experts             100     -   130     -     -
+
+sequences                      1     4
+lm_head                     90.0  1235
+sampler                     7.00     -
+attention, decodes at 1024  20.0  80.0
+`,
+  );
+});
+
+Deno.test("summarize: tables and lines without rows are left out", () => {
+  assert.equal(
+    summarize(bundle({ dense: rows("qkv_proj", TOKENS.map((tokens) => [[tokens], tokens])) })),
+    `org/name on H100, tp 1, microseconds (quantity kernel)
+
+tokens       1     4    16    64  160
+qkv_proj  1.00  4.00  16.0  64.0  160
+`,
+  );
+  assert.equal(summarize(bundle({}, [])), "It has no tables.\n");
+});
