@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { CommanderError } from "commander";
+import { reportError } from "../../src/cli/report_error.ts";
+import { HarnessError, UsageError } from "../../src/errors.ts";
+
+const QUIET = { cancelled: false, verbose: false };
+
+Deno.test("reportError: the status and one or two lines", () => {
+  const cases: readonly (readonly [unknown, number, string])[] = [
+    [
+      new UsageError("Cannot use --seed x: expected an integer"),
+      2,
+      "error: Cannot use --seed x: expected an integer\n",
+    ],
+    [
+      new HarnessError("Cannot boot tp 1: too large", { stage: "boot", stderrTail: "loading\nCUDA error\n" }),
+      1,
+      "error: Cannot boot tp 1: too large\n  CUDA error\n",
+    ],
+    [
+      new HarnessError("Cannot boot tp 1", { stage: "boot", detail: "ValueError: x", stderrTail: "y" }),
+      1,
+      "error: Cannot boot tp 1\n  ValueError: x\n",
+    ],
+    [new HarnessError("Cannot start", { stage: "spawn" }), 1, "error: Cannot start\n"],
+    [
+      new TypeError("x is undefined"),
+      1,
+      "error: TypeError: x is undefined\n--verbose shows where it comes from\n",
+    ],
+    [new CommanderError(0, "commander.version", "0.1.0"), 0, ""],
+    [new CommanderError(1, "commander.unknownOption", "told already"), 2, ""],
+  ];
+  for (const [error, status, text] of cases) assert.deepEqual(reportError(error, QUIET), { status, text });
+});
+
+Deno.test("reportError: a cancelled command says so, whatever it threw", () => {
+  assert.deepEqual(reportError(new DOMException("aborted", "AbortError"), { ...QUIET, cancelled: true }), {
+    status: 130,
+    text: "Cancelled; the same command goes on from what was measured\n",
+  });
+});
+
+Deno.test("reportError: the stack is shown when asked for", () => {
+  for (const error of [new UsageError("a"), new HarnessError("b", { stage: "fire" }), new Error("c")]) {
+    assert(reportError(error, { ...QUIET, verbose: true }).text.endsWith(`${error.stack}\n`));
+    assert(!reportError(error, QUIET).text.includes("report_error_test"));
+  }
+});
