@@ -5,7 +5,7 @@
  */
 import { type Command, Option } from "commander";
 import type { Settings } from "../settings.ts";
-import { PRESET_NAMES } from "../settings/preset.ts";
+import { PRESET_NAMES, PRESETS } from "../settings/preset.ts";
 import { PRESET_ENV } from "../settings/resolve.ts";
 import { flagOf, type Group, OPTIONS, type Setting, SETTINGS } from "../settings/table.ts";
 
@@ -50,6 +50,20 @@ export function settingsAmong({ silent, verbose, ...flags }: Flags): Flags {
   );
 }
 
+/**
+ * What the presets stand for.
+ *
+ * @returns A line for each.
+ */
+export function presetsInWords(): string {
+  return Object.entries(PRESETS).map(([name, settings]) => {
+    const flags = Object.entries(settings).map(([option, value]) =>
+      value === true ? flagOf(option) : `${flagOf(option)} ${value}`
+    );
+    return `--preset ${name} is ${flags.join(" ")}`;
+  }).join("\n");
+}
+
 function flagsFor(option: keyof Settings): Option[] {
   const setting: Setting<unknown> = SETTINGS[option];
   if (option === "verbosity") {
@@ -66,7 +80,7 @@ function flagsFor(option: keyof Settings): Option[] {
 }
 
 function preset(): Option {
-  const doc = `Start from a named set of settings: quick is a coarse grid for a first look (${PRESET_ENV})`;
+  const doc = `Start from a named set of settings, see below (${PRESET_ENV})`;
   return new Option(`--preset <${PRESET_NAMES.join("|")}>`, doc);
 }
 

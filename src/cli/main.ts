@@ -8,7 +8,7 @@ import { resolveFlags, type Settings } from "../settings.ts";
 import { GROUPS } from "../settings/table.ts";
 import { type Category, CATEGORY_ORDER } from "../sweep/shot.ts";
 import { VERSION } from "../version.ts";
-import { addFlags, type Flags, settingsAmong } from "./flags.ts";
+import { addFlags, type Flags, presetsInWords, settingsAmong } from "./flags.ts";
 import { planCommand } from "./plan.ts";
 import { profileCommand } from "./profile.ts";
 import { refreshCommand } from "./refresh.ts";
@@ -17,7 +17,10 @@ import type { Terminal } from "./terminal.ts";
 import { validateCommand } from "./validate.ts";
 
 const AFTER_HELP = `
-Flags win over environment variables; a variable that is empty is not set. Every switch has a --no- form.
+${presetsInWords()}
+
+Flags win over environment variables, these over the preset; a variable that is empty is not set.
+Every switch has a --no- form, such as --no-skip-skew.
 Exit status: 0 done, 1 the data says no (invalid bundle, failed shots), 2 wrong use, 130 cancelled.`;
 
 /**
@@ -78,7 +81,7 @@ function commands(terminal: Terminal, run: Run): Command {
       run(() => refreshCommand(settings(flags), { tp, category }, terminal))
     );
 
-  addFlags(program.command("plan"), ["What to measure", "Sweep", "Files"], ["perfDir"])
+  addFlags(program.command("plan"), ["What to measure", "Sweep", "Measurement", "Files"], ["seed", "perfDir"])
     .summary("write the shots of a run to a file, without an engine")
     .description("Writes the shots that a run would fire to a file; no engine is needed.")
     .addOption(new Option("--limits <file>", "What the engine allows, a JSON file").makeOptionMandatory())

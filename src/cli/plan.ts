@@ -1,0 +1,38 @@
+/**
+ * `shotlab plan`.
+ *
+ * @module
+ */
+import { writeAtomic } from "../bundle/write.ts";
+import { loadModel } from "../model/load_model.ts";
+import type { Settings } from "../settings.ts";
+import { formatPlan, planHeader } from "../sweep/plan_file.ts";
+import { planSweeps } from "../sweep/plan_sweeps.ts";
+import { readLimits } from "./limits_file.ts";
+import type { Terminal } from "./terminal.ts";
+
+/**
+ * Writes the shots of a run to a file and prints how many there are.
+ *
+ * @param settings The settings.
+ * @param files `limits`: what the engine allows, JSON; `out`: the plan to write, JSON Lines.
+ * @param terminal Where it is printed.
+ * @returns The exit status, 0.
+ * @throws {UsageError} when the model, a setting or a file breaks a rule.
+ */
+export async function planCommand(
+  settings: Settings,
+  files: { readonly limits: string; readonly out: string },
+  terminal: Pick<Terminal, "out">,
+): Promise<number> {
+  const limits = await readLimits(files.limits);
+  const model = await loadModel(settings.model, { configDir: settings.configDir });
+  const header = planHeader(settings, model);
+  const sweeps = settings.tpDegrees.flatMap((tp) =>
+    planSweeps({ ...settings, architecture: model.architecture, limits, tp })
+  );
+  await writeAtomic(files.out, [...formatPlan(header, sweeps), ""].join("\n"));
+  const counts = sweeps.map(({ tp, category, shots }) => `tp ${tp} ${category}: ${shots.length} shots`);
+  terminal.out([...counts, `The plan is in ${files.out}`, ""].join("\n"));
+  return 0;
+}
