@@ -1,0 +1,89 @@
+/**
+ * What a bundle is bound to, so that numbers of two devices, drivers, engines or types never mix unseen.
+ *
+ * @module
+ */
+import type { HarnessInfo, Quantity } from "../harness/harness.ts";
+
+/** Who measured, and what. */
+export interface Identity {
+  /** Name of the harness. */
+  readonly harness: string;
+  /** Version of the harness. */
+  readonly harness_version: string;
+  /** What it boots. */
+  readonly engine: string;
+  /** Version of the engine. */
+  readonly engine_version: string;
+  /** Device name as its driver reports it. */
+  readonly device: string;
+  /** Driver version, `none` where there is none. */
+  readonly driver: string;
+  /** Numeric runtime. */
+  readonly runtime: string;
+  /** Type of the weights. */
+  readonly dtype: string;
+  /** Type of the KV cache, `auto` for that of the weights. */
+  readonly kv_cache_dtype: string;
+  /** What was timed. */
+  readonly quantity: Quantity;
+}
+
+/** The fields that have to agree; the others are recorded only. */
+const BOUND = [
+  "engine",
+  "engine_version",
+  "device",
+  "driver",
+  "dtype",
+  "kv_cache_dtype",
+  "quantity",
+] as const;
+
+/**
+ * The identity of a run.
+ *
+ * @param info Who answers.
+ * @param types Types of weights and KV cache, and what is timed.
+ * @returns The identity.
+ */
+export function identityOf(
+  info: HarnessInfo,
+  types: Pick<Identity, "dtype" | "kv_cache_dtype" | "quantity">,
+): Identity {
+  return {
+    harness: info.harness,
+    harness_version: info.harness_version,
+    engine: info.engine,
+    engine_version: info.engine_version,
+    device: info.device,
+    driver: info.driver,
+    runtime: info.runtime,
+    dtype: types.dtype,
+    kv_cache_dtype: types.kv_cache_dtype,
+    quantity: types.quantity,
+  };
+}
+
+/**
+ * Where two identities differ in what a bundle is bound to.
+ *
+ * @param recorded What is recorded; fields that it lacks are not compared.
+ * @param current What is there now.
+ * @returns One text per difference, `<field> <recorded> there, <current> now`.
+ *
+ * @example
+ * ```ts
+ * import { identityDifferences } from "./identity.ts";
+ * import assert from "node:assert/strict";
+ * const now = {
+ *   harness: "vllm", harness_version: "1", engine: "vllm", engine_version: "0.32.0", device: "H100",
+ *   driver: "550", runtime: "torch", dtype: "bfloat16", kv_cache_dtype: "auto", quantity: "kernel",
+ * } as const;
+ * assert.deepEqual(identityDifferences({ device: "H200", engine: "vllm" }, now), ["device H200 there, H100 now"]);
+ * ```
+ */
+export function identityDifferences(recorded: Partial<Identity>, current: Identity): string[] {
+  return BOUND.filter((field) => recorded[field] !== undefined && recorded[field] !== current[field])
+    .map((field) => `${field} ${recorded[field]} there, ${current[field]} now`);
+}

@@ -1,0 +1,76 @@
+/**
+ * The lines of a bundle's journal.
+ *
+ * @module
+ */
+import { z } from "zod";
+import type { Identity } from "./identity.ts";
+
+const shotFields = {
+  category: z.enum(["dense", "per_sequence", "attention", "moe"]),
+  tp: z.int().positive(),
+  key: z.array(z.int().nonnegative()).readonly(),
+};
+const identityFields: Record<keyof Identity, z.ZodType> = {
+  harness: z.string(),
+  harness_version: z.string(),
+  engine: z.string(),
+  engine_version: z.string(),
+  device: z.string(),
+  driver: z.string(),
+  runtime: z.string(),
+  dtype: z.string(),
+  kv_cache_dtype: z.string(),
+  quantity: z.enum(["kernel", "event", "wall", "estimate"]),
+};
+const sessionLine = z.object({
+  type: z.literal("session"),
+  format: z.literal(1),
+  started: z.string(),
+  identity: z.object(identityFields) as unknown as z.ZodType<Identity>,
+  settings: z.record(z.string(), z.unknown()),
+});
+const shotLine = z.object({
+  type: z.literal("shot"),
+  ...shotFields,
+  samples: z.record(z.string(), z.array(z.number().positive()).min(1).readonly()).readonly(),
+});
+const failedLine = z.object({
+  type: z.literal("failed"),
+  ...shotFields,
+  kind: z.enum(["infeasible", "out_of_memory", "unsupported", "engine_dead", "bad_request", "timeout"]),
+  message: z.string(),
+});
+const journalLine = z.discriminatedUnion("type", [sessionLine, shotLine, failedLine]);
+
+/** Opens a writer's turn: who measures from here on, and with which settings. */
+export type SessionLine = z.infer<typeof sessionLine>;
+/** The samples of one shot in microseconds, by layer: those layers whose rows they make. */
+export type ShotLine = z.infer<typeof shotLine>;
+/** Why a shot has no samples. */
+export type FailedLine = z.infer<typeof failedLine>;
+/** One line of a journal. */
+export type JournalLine = SessionLine | ShotLine | FailedLine;
+
+/**
+ * Reads a line of a journal.
+ *
+ * @param text The line, without its end.
+ * @returns The line, null when it is none of a journal.
+ *
+ * @example
+ * ```ts
+ * import { parseJournalLine } from "./journal_line.ts";
+ * import assert from "node:assert/strict";
+ * const text = '{"type":"shot","category":"moe","tp":1,"key":[64,8],"samples":{"moe":[50.5,50.25]}}';
+ * assert.deepEqual(parseJournalLine(text), JSON.parse(text));
+ * assert.equal(parseJournalLine(text.slice(0, 40)), null);
+ * ```
+ */
+export function parseJournalLine(text: string): JournalLine | null {
+  try {
+    return journalLine.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}

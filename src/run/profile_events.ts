@@ -1,0 +1,178 @@
+/**
+ * The main job as a stream of events.
+ *
+ * @module
+ */
+import { bundlePath } from "../bundle/layout.ts";
+import { UsageError } from "../errors.ts";
+import type { Harness, HarnessInfo, Quantity } from "../harness/harness.ts";
+import { openHarness } from "../harness/open.ts";
+import { loadModel } from "../model/load_model.ts";
+import { shardConfig } from "../model/shard.ts";
+import { resolveDtype, variantName, variantNotices } from "../model/variant.ts";
+import type { Settings } from "../settings.ts";
+import { planSweeps, type Sweep } from "../sweep/plan_sweeps.ts";
+import type { Category } from "../sweep/shot.ts";
+import type { RunEvent } from "./events.ts";
+import { execute } from "./execute.ts";
+import { identityOf } from "./identity.ts";
+import { type LaneSource, openLane } from "./lane.ts";
+import { runMeta } from "./run_meta.ts";
+import { openSession } from "./session.ts";
+import { sourceSha256 } from "./source_hash.ts";
+
+/** One sweep of a bundle. */
+export interface SweepName {
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** Category. */
+  readonly category: Category;
+}
+
+/** Options of {@linkcode profileEvents}. */
+export interface ProfileEventsOptions {
+  /** Ends the run: what was measured is kept, and the iteration throws the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** A harness in place of the one that the settings name; it is left open, and not replaced when it breaks. */
+  readonly harness?: Harness;
+  /** Opens harnesses in place of the one that the settings name; called again when one breaks. */
+  readonly open?: () => Promise<Harness>;
+  /** Receives the lines that the harness logs. */
+  readonly onLog?: (line: string) => void;
+  /** One sweep to measure again, in place of everything that is absent. */
+  readonly again?: SweepName;
+}
+
+/**
+ * Measures the layers of a model into its bundle. Leaving the loop early ends the run and keeps what was measured.
+ *
+ * @param settings The settings, as `resolveSettings()` gives them.
+ * @param options How the run is cancelled, and what it measures.
+ * @returns The events, `finished` at last.
+ * @throws {UsageError} when the model or the bundle breaks a rule.
+ * @throws {HarnessError} when the harness cannot be opened or booted, or breaks too often.
+ */
+export async function* profileEvents(
+  settings: Settings,
+  options: ProfileEventsOptions = {},
+): AsyncGenerator<RunEvent> {
+  const { signal, again } = options;
+  const startedAt = new Date();
+  const elapsed = stopwatch();
+  signal?.throwIfAborted();
+  if (settings.onlySkew) {
+    throw new UsageError("Cannot run the skew sweep alone: this version has none; leave onlySkew out");
+  }
+  const model = await loadModel(settings.model, settings);
+  const { architecture } = model;
+  const naming = { ...settings, config: model.config };
+  const variant = variantName(naming);
+  const dir = bundlePath(settings.perfDir, settings.hardware, model.id, variant);
+  const degrees = again === undefined ? settings.tpDegrees : [again.tp];
+  const configs = degrees.map((tp) => ({ tp, config: shardConfig(model.config, tp) }));
+
+  const force = settings.force && again === undefined;
+  await using session = await openSession(dir, { architecture, force, yes: settings.yes });
+  yield* notices([...variantNotices(naming), ...session.notices]);
+  await using lane = await openLane(laneSource(settings, options));
+  yield { type: "connected", info: lane.info };
+  const quantity = chosenQuantity(settings.quantity, lane.info);
+  const identity = identityOf(lane.info, {
+    dtype: resolveDtype(model.config, settings.dtype),
+    kv_cache_dtype: settings.kvCacheDtype,
+    quantity,
+  });
+  yield* notices(
+    session.start({ identity, settings: recorded(settings), allowMixed: settings.allowMixed }),
+  );
+  const origin = { settings, model, variant, identity, startedAt, sourceSha256: await sourceSha256() };
+
+  let measured = 0;
+  for (const { tp, config } of configs) {
+    yield { type: "booting", tp };
+    const booting = stopwatch();
+    const request = {
+      config,
+      architecture,
+      tp,
+      dtype: settings.dtype ?? "auto",
+      kv_cache_dtype: settings.kvCacheDtype,
+      block_size: null,
+      max_num_batched_tokens: settings.maxNumBatchedTokens,
+      max_num_seqs: settings.maxNumSeqs,
+    };
+    const booted = await lane.boot(request, { ...signal && { signal } });
+    yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds: booting() };
+    session.describe((facts) => runMeta({ ...origin, booted, previous: session.meta }, facts));
+    await session.save();
+    const sweeps = chosenSweeps(planSweeps({ ...settings, architecture, limits: booted.limits, tp }), again);
+    const events = execute({
+      lane,
+      session,
+      sweeps,
+      iterations: settings.measurementIterations,
+      quantity,
+      retryFailed: settings.retryFailed,
+      again: again !== undefined,
+      ...signal && { signal },
+    });
+    for await (const event of events) {
+      if (event.type === "shot") measured++;
+      yield event;
+    }
+  }
+  yield { type: "finished", dir, measured, failed: session.failed, seconds: elapsed() };
+}
+
+function laneSource(settings: Settings, options: ProfileEventsOptions): LaneSource {
+  const { harness, open, signal, onLog } = options;
+  if (harness !== undefined) return { harness };
+  return {
+    open: open ??
+      (() => openHarness(settings.harness, { ...settings, ...signal && { signal }, ...onLog && { onLog } })),
+  };
+}
+
+function chosenQuantity(asked: Quantity | null, { harness, quantities }: HarnessInfo): Quantity {
+  const chosen = asked ?? quantities[0];
+  if (chosen !== undefined && quantities.includes(chosen)) return chosen;
+  throw new UsageError(
+    `Cannot time ${asked}: the harness ${harness} measures ${
+      quantities.join(", ")
+    }; choose one of these as quantity`,
+  );
+}
+
+function chosenSweeps(sweeps: readonly Sweep[], again: SweepName | undefined): readonly Sweep[] {
+  if (again === undefined) return sweeps;
+  const chosen = sweeps.filter(({ category }) => category === again.category);
+  if (chosen.length > 0) return chosen;
+  throw new UsageError(
+    `Cannot measure ${again.category} at tp ${again.tp} again: it is not measured there; ` +
+      `choose one of ${sweeps.map(({ category }) => category).join(", ")}, or another tp`,
+  );
+}
+
+/** The settings that shape the measurement; where it runs is the identity's to tell. */
+function recorded(settings: Settings): Record<string, unknown> {
+  return {
+    tpDegrees: settings.tpDegrees,
+    maxNumBatchedTokens: settings.maxNumBatchedTokens,
+    maxNumSeqs: settings.maxNumSeqs,
+    attentionMaxKv: settings.attentionMaxKv,
+    attentionChunkFactor: settings.attentionChunkFactor,
+    attentionKvFactor: settings.attentionKvFactor,
+    measurementIterations: settings.measurementIterations,
+    parity: settings.parity,
+    seed: settings.seed,
+  };
+}
+
+function* notices(messages: readonly string[]): Generator<RunEvent> {
+  for (const message of messages) yield { type: "notice", message };
+}
+
+function stopwatch(): () => number {
+  const begun = performance.now();
+  return () => (performance.now() - begun) / 1000;
+}

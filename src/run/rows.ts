@@ -1,0 +1,94 @@
+/**
+ * The rows of a bundle while it is written: look-ups by key, and what each file shows of them.
+ *
+ * @module
+ */
+import type { Issue } from "../bundle/issue.ts";
+import { tablePath } from "../bundle/layout.ts";
+import { readTable, type Row } from "../bundle/tables.ts";
+import { type Category, CATEGORY_ORDER } from "../sweep/shot.ts";
+import { readIfThere } from "./read_if_there.ts";
+import { rowText } from "./shot_id.ts";
+
+/** The rows of all tables, by tensor-parallel degree and category. */
+export type Rows = Map<number, Map<Category, Map<string, Row>>>;
+
+/**
+ * One table, made when it is not there.
+ *
+ * @param rows All rows.
+ * @param tp Tensor-parallel degree.
+ * @param category The category.
+ * @returns The table's rows by their texts; changing it changes `rows`.
+ */
+export function tableOf(rows: Rows, tp: number, category: Category): Map<string, Row> {
+  let tables = rows.get(tp);
+  if (tables === undefined) rows.set(tp, tables = new Map());
+  let table = tables.get(category);
+  if (table === undefined) tables.set(category, table = new Map());
+  return table;
+}
+
+/**
+ * Sets a row, in place of the one before.
+ *
+ * @param table The table.
+ * @param row The row.
+ */
+export function setRow(table: Map<string, Row>, row: Row): void {
+  table.set(rowText(row.layer, row.key), row);
+}
+
+/**
+ * Reads the rows that a bundle's files have; what is not valid there is not among them.
+ *
+ * @param dir The bundle's folder.
+ * @returns The rows, and what is wrong with the others.
+ */
+export async function readRows(dir: string): Promise<{ rows: Rows; issues: Issue[] }> {
+  const rows: Rows = new Map();
+  const issues: Issue[] = [];
+  for await (const entry of Deno.readDir(dir)) {
+    const tp = Number(/^tp([1-9]\d*)$/.exec(entry.name)?.[1]);
+    if (!entry.isDirectory || Number.isNaN(tp)) continue;
+    for (const category of CATEGORY_ORDER) {
+      const path = tablePath(dir, tp, category);
+      const bytes = await readIfThere(path);
+      if (bytes === null) continue;
+      const read = readTable(category, new TextDecoder().decode(bytes), path);
+      issues.push(...read.issues);
+      const table = tableOf(rows, tp, category);
+      for (const row of read.rows) setRow(table, row);
+    }
+  }
+  return { rows, issues };
+}
+
+/**
+ * The rows that a file shows: above degree 1, layers that do not depend on the degree have the rows of degree 1
+ * in place of their own, where degree 1 has any.
+ *
+ * @param rows All rows.
+ * @param tp Tensor-parallel degree of the file.
+ * @param category The file's category.
+ * @param stable Layers that do not depend on the degree.
+ * @returns The rows, in no order.
+ */
+export function fileRows(rows: Rows, tp: number, category: Category, stable: ReadonlySet<string>): Row[] {
+  const own = [...tableOf(rows, tp, category).values()];
+  if (tp === 1) return own;
+  const copied = [...tableOf(rows, 1, category).values()].filter(({ layer }) => stable.has(layer ?? ""));
+  const replaced = new Set(copied.map(({ layer }) => layer));
+  return [...own.filter(({ layer }) => !replaced.has(layer)), ...copied];
+}
+
+/**
+ * The tensor-parallel degrees that have rows.
+ *
+ * @param rows All rows.
+ * @returns The degrees, ascending.
+ */
+export function degreesOf(rows: Rows): number[] {
+  return [...rows].filter(([, tables]) => [...tables.values()].some((table) => table.size > 0))
+    .map(([tp]) => tp).sort((a, b) => a - b);
+}

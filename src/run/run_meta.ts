@@ -1,0 +1,107 @@
+/**
+ * The meta.yaml of a run.
+ *
+ * @module
+ */
+import { roundDecimals } from "../bundle/format.ts";
+import type { Meta } from "../bundle/meta.ts";
+import type { Booted } from "../harness/harness.ts";
+import type { Model } from "../model/model.ts";
+import { hfOverrides } from "../model/shard.ts";
+import type { Settings } from "../settings.ts";
+import { attentionGridSpec } from "../sweep/axis_spec.ts";
+import { VERSION } from "../version.ts";
+import type { Identity } from "./identity.ts";
+import type { SessionFacts } from "./session.ts";
+
+/** What a meta.yaml is made from. */
+export interface RunMetaOptions {
+  /** The settings of the run. */
+  readonly settings: Settings;
+  /** The model. */
+  readonly model: Model;
+  /** Name of the bundle's last folder. */
+  readonly variant: string;
+  /** Who measured, and what. */
+  readonly identity: Identity;
+  /** The last engine that was booted. */
+  readonly booted: Booted;
+  /** When the run began. */
+  readonly startedAt: Date;
+  /** Hash of the source that measures, in hex. */
+  readonly sourceSha256: string;
+  /** What the file said before, null when there was none; its skew blocks and unknown keys are kept. */
+  readonly previous: Meta | null;
+}
+
+/**
+ * Makes the content of meta.yaml.
+ *
+ * @param options The run.
+ * @param facts What the bundle holds.
+ * @returns Every key of the contract, then ours.
+ */
+export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
+  const { settings, model, identity, booted, previous } = options;
+  const { limits } = booted;
+  const devices = [...new Set([...previous?.devices ?? [], identity.device])];
+  return {
+    ...previous,
+    profiler_version: VERSION,
+    vllm_version: identity.engine === "vllm" ? identity.engine_version : null,
+    cuda_version: cudaVersion(identity.runtime),
+    gpu: identity.device,
+    hardware: settings.hardware,
+    profiled_at: options.startedAt.toISOString().replace(/\.\d+Z$/, "+00:00"),
+    architecture: model.architecture.modelType,
+    architecture_sha256: model.architecture.sha256,
+    model: model.id,
+    variant: options.variant,
+    tp_degrees: facts.tps,
+    engine_effective: {
+      ...booted.engine_args,
+      tensor_parallel_size: 1,
+      block_size: limits.block_size,
+      max_num_batched_tokens: limits.max_num_batched_tokens,
+      max_num_seqs: limits.max_num_seqs,
+      hf_overrides: hfOverrides(model.config, facts.tps.at(-1) ?? 1),
+    },
+    attention_grid: attentionGridSpec(settings),
+    measurement_iterations: settings.measurementIterations,
+    skew_profile: previous?.skew_profile ?? { enabled: false },
+    skew_fit: previous?.skew_fit ?? { enabled: false },
+    harness: identity.harness,
+    harness_version: identity.harness_version,
+    quantity: identity.quantity,
+    statistic: "median",
+    devices,
+    engine: identity.engine,
+    engine_version: identity.engine_version,
+    driver: identity.driver,
+    runtime: identity.runtime,
+    kv_block_size: limits.block_size,
+    num_gpu_blocks: booted.num_gpu_blocks,
+    dtype: identity.dtype,
+    kv_cache_dtype: identity.kv_cache_dtype,
+    samples: facts.samples,
+    duration_s: rounded(facts.durationS),
+    failed_shots: facts.failed.length,
+    source_sha256: options.sourceSha256,
+    ...(facts.mixed.length > 0 ? { mixed: facts.mixed } : {}),
+  };
+}
+
+/** CUDA's version as torch's local version tells it: `+cu128` is 12.8. */
+function cudaVersion(runtime: string): string | null {
+  const found = /\+cu(\d+)(\d)\b/.exec(runtime);
+  return found === null ? null : `${found[1]}.${found[2]}`;
+}
+
+function rounded(durationS: SessionFacts["durationS"]): SessionFacts["durationS"] {
+  return Object.fromEntries(
+    Object.entries(durationS).map(([tp, spent]) => [
+      tp,
+      Object.fromEntries(Object.entries(spent).map(([category, s]) => [category, roundDecimals(s, 3)])),
+    ]),
+  );
+}

@@ -1,0 +1,286 @@
+/**
+ * A bundle while it is written: its lock, its journal, its rows, and the files made from them.
+ *
+ * @module
+ */
+import { metaPath, tablePath } from "../bundle/layout.ts";
+import { formatMeta, type Meta } from "../bundle/meta.ts";
+import { writeAtomic } from "../bundle/write.ts";
+import { UsageError } from "../errors.ts";
+import type { FailureKind } from "../harness/harness.ts";
+import type { Architecture } from "../model/model.ts";
+import { type Category, type Shot } from "../sweep/shot.ts";
+import type { FailedShot } from "./events.ts";
+import { type Identity, identityDifferences } from "./identity.ts";
+import type { FailedLine, SessionLine, ShotLine } from "./journal_line.ts";
+import { type Journal, JOURNAL_FILE, type JournalFile, openJournal } from "./journal.ts";
+import { describeOwner, type Lock, lockBundle } from "./lock.ts";
+import { median } from "./median.ts";
+import { degreesOf, type Rows, tableOf } from "./rows.ts";
+import { idOf, rowText, shotText } from "./shot_id.ts";
+import { type BundleState, readState, takeIn } from "./state.ts";
+import { tableFiles } from "./table_files.ts";
+import { timedLayers } from "./timed_layers.ts";
+import { wipeBundle } from "./wipe.ts";
+
+/** Shortest time between two rewrites of the files during a sweep, in milliseconds. */
+const SAVE_MS = 5000;
+/** Largest share of the time that rewriting may take. */
+const SAVE_SHARE = 0.02;
+
+/** Options of {@linkcode openSession}. */
+export interface SessionOptions {
+  /** The layers to measure. */
+  readonly architecture: Architecture;
+  /** Deletes what is there, if `yes` confirms it. @default {false} */
+  readonly force?: boolean;
+  /** Confirms the deletion. @default {false} */
+  readonly yes?: boolean;
+  /** Writes a whole file. @default {writeAtomic} */
+  readonly write?: (path: string, text: string) => Promise<void>;
+  /** Opens the journal's file. */
+  readonly openFile?: (path: string) => JournalFile;
+}
+
+/** What a session knows about its bundle, for meta.yaml. */
+export interface SessionFacts {
+  /** Tensor-parallel degrees that have rows, ascending. */
+  readonly tps: readonly number[];
+  /** Samples in the journal, by category. */
+  readonly samples: Readonly<Partial<Record<Category, number>>>;
+  /** Seconds spent firing, by `tp<N>` and category. */
+  readonly durationS: Readonly<Record<string, Readonly<Partial<Record<Category, number>>>>>;
+  /** Shots that failed and were not measured since. */
+  readonly failed: readonly FailedShot[];
+  /** What was mixed: differences of identity that the user allowed. */
+  readonly mixed: readonly string[];
+}
+
+/** Seconds, by `tp<N>` and category. */
+type Durations = Record<string, Partial<Record<Category, number>>>;
+
+/** How a session starts to write. */
+export interface StartOptions {
+  /** Who measures, and what. */
+  readonly identity: Identity;
+  /** The settings to record in the journal. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Allows another identity than the bundle's. @default {false} */
+  readonly allowMixed?: boolean;
+}
+
+/** A bundle that is open for writing; disposing closes the journal and releases the lock. */
+export interface Session extends AsyncDisposable {
+  /** The bundle's folder. */
+  readonly dir: string;
+  /** What was found on opening that a user should know, in sentences. */
+  readonly notices: readonly string[];
+  /** Shots that failed and were not measured since. */
+  readonly failed: readonly FailedShot[];
+  /** What meta.yaml said on opening, null when there was none. */
+  readonly meta: Meta | null;
+  /**
+   * Says who measures; it is recorded with the first shot.
+   *
+   * @returns Notices of what is mixed.
+   * @throws {UsageError} when the bundle is bound to another identity and `allowMixed` is off.
+   */
+  start(options: StartOptions): string[];
+  /** Says how meta.yaml is made; until then none is written. */
+  describe(make: (facts: SessionFacts) => Meta): void;
+  /** Names of the layers that a shot is to time. */
+  timed(shot: Shot): string[];
+  /** Those of them that have no row yet. */
+  missing(shot: Shot): string[];
+  /** Whether a shot failed and was not measured since. */
+  hasFailed(shot: Shot): boolean;
+  /**
+   * Records the samples of a shot.
+   *
+   * @returns Microseconds by layer, the median of its samples.
+   * @throws {UsageError} when the disk refuses.
+   */
+  measured(shot: Shot, samples: Readonly<Record<string, readonly number[]>>): Record<string, number>;
+  /**
+   * Records that a shot failed.
+   *
+   * @throws {UsageError} when the disk refuses.
+   */
+  fail(shot: Shot, kind: FailureKind, message: string): FailedShot;
+  /** Adds to the time that was spent on a sweep, in seconds. */
+  spend(tp: number, category: Category, seconds: number): void;
+  /** Writes the files when the last time is long enough ago. */
+  saveIfDue(): Promise<void>;
+  /**
+   * Writes the files whose rows have changed, and meta.yaml.
+   *
+   * @throws {UsageError} when the disk refuses; every file there is whole nevertheless.
+   */
+  save(): Promise<void>;
+}
+
+/**
+ * Opens a bundle for writing; what it has is read and stands.
+ *
+ * @param dir The bundle's folder, made when it is not there.
+ * @param options The layers to measure, and whether to start anew.
+ * @returns The session.
+ * @throws {UsageError} when another writer has the bundle, the folder cannot be written, its meta.yaml is broken,
+ * or `force` lacks its confirmation.
+ *
+ * @example
+ * ```ts
+ * import { openSession } from "./session.ts";
+ * import assert from "node:assert/strict";
+ * const dir = await Deno.makeTempDir();
+ * const architecture = {
+ *   modelType: "tiny", sequence: {}, sha256: "00",
+ *   catalog: { dense: { embedding: { vllm: [] } }, per_sequence: {}, attention: {}, moe: {} },
+ * };
+ * {
+ *   await using session = await openSession(dir, { architecture });
+ *   assert.deepEqual(session.missing({ category: "dense", tp: 1, tokens: 16 }), ["embedding"]);
+ * }
+ * await Deno.remove(dir, { recursive: true });
+ * ```
+ */
+export async function openSession(dir: string, options: SessionOptions): Promise<Session> {
+  const { architecture, force = false, yes = false, write = writeAtomic, openFile } = options;
+  using opening = new DisposableStack();
+  const lock = opening.use(await lockBundle(dir));
+  if (force) await wipeBundle(dir, yes);
+  const state = await readState(dir);
+  const files = tableFiles(dir, state.rows, architecture, write);
+  for (const [tp, category] of state.stale) files.touch(tp, category);
+  const held = opening.move();
+
+  const durationS: Durations = structuredClone(state.meta?.duration_s ?? {});
+  let mixed: readonly string[] = state.meta?.mixed ?? [];
+  let opener: SessionLine | undefined;
+  let journal: Journal | undefined;
+  let makeMeta: ((facts: SessionFacts) => Meta) | undefined;
+  let lastSave = performance.now();
+  let pauseMs = SAVE_MS;
+
+  function record(line: ShotLine | FailedLine): void {
+    if (opener === undefined) throw new UsageError(`Cannot record a shot in ${dir}: start the session first`);
+    if (journal === undefined) {
+      journal = openJournal(`${dir}/${JOURNAL_FILE}`, state.journalBytes, openFile);
+      journal.append(opener);
+    }
+    journal.append(line);
+    takeIn(state, line);
+  }
+  const session: Session = {
+    dir,
+    notices: [...takeOver(lock), ...state.notices, ...removedLayers(dir, state.rows, architecture)],
+    meta: state.meta,
+    get failed(): readonly FailedShot[] {
+      return [...state.failed.values()];
+    },
+    start({ identity, settings, allowMixed = false }): string[] {
+      const differences = bindingOf(state, identity);
+      if (differences.length > 0 && !allowMixed) {
+        throw new UsageError(
+          `Cannot extend ${dir}: it was measured under other conditions (${differences.join("; ")}); ` +
+            `choose another hardware or variant name, or pass allowMixed (--allow-mixed), which is recorded`,
+        );
+      }
+      mixed = [...new Set([...mixed, ...differences])];
+      opener = { type: "session", format: 1, started: new Date().toISOString(), identity, settings };
+      return differences.map((difference) => `The bundle is mixed from here on: ${difference}`);
+    },
+    describe(make): void {
+      makeMeta = make;
+    },
+    timed: ({ category, tp }) => timedLayers(architecture, category, tp).map(({ name }) => name),
+    missing(shot): string[] {
+      const { category, tp, key } = idOf(shot);
+      const table = tableOf(state.rows, tp, category);
+      return timedLayers(architecture, category, tp)
+        .filter(({ layer }) => !table.has(rowText(layer, key)))
+        .map(({ name }) => name);
+    },
+    hasFailed: (shot) => state.failed.has(shotText(idOf(shot))),
+    measured(shot, samples): Record<string, number> {
+      record({ type: "shot", ...idOf(shot), samples });
+      files.touch(shot.tp, shot.category);
+      return Object.fromEntries(Object.entries(samples).map(([layer, values]) => [layer, median(values)]));
+    },
+    fail(shot, kind, message): FailedShot {
+      const failed = { ...idOf(shot), kind, message };
+      record({ type: "failed", ...failed });
+      return failed;
+    },
+    spend(tp, category, seconds): void {
+      const spent = durationS[`tp${tp}`] ??= {};
+      spent[category] = (spent[category] ?? 0) + seconds;
+    },
+    async saveIfDue(): Promise<void> {
+      if (performance.now() - lastSave >= pauseMs) await session.save();
+    },
+    async save(): Promise<void> {
+      const begun = performance.now();
+      await journal?.sync();
+      await files.write();
+      if (makeMeta !== undefined) {
+        const { samples } = state;
+        const facts = { tps: degreesOf(state.rows), samples, durationS, failed: session.failed, mixed };
+        await write(metaPath(dir), formatMeta(makeMeta(facts)));
+      }
+      lastSave = performance.now();
+      pauseMs = Math.max(SAVE_MS, (lastSave - begun) / SAVE_SHARE);
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      using _lock = held;
+      await journal?.[Symbol.asyncDispose]();
+    },
+  };
+  return session;
+}
+
+/** How the identity differs from the last one, when it is none of those that the bundle has. */
+function bindingOf({ identities, meta }: BundleState, identity: Identity): string[] {
+  const known = identities.length > 0 ? identities : meta === null ? [] : [recordedIdentity(meta)];
+  const differences = known.map((recorded) => identityDifferences(recorded, identity));
+  return differences.some(({ length }) => length === 0) ? [] : differences.at(-1) ?? [];
+}
+
+function recordedIdentity(meta: Meta): Partial<Identity> {
+  const { vllm_version, gpu, devices } = meta;
+  const recorded = {
+    engine: meta.engine ?? (vllm_version ? "vllm" : undefined),
+    engine_version: meta.engine_version ?? vllm_version ?? undefined,
+    device: devices?.at(-1) ?? gpu ?? undefined,
+    driver: meta.driver,
+    dtype: meta.dtype,
+    kv_cache_dtype: meta.kv_cache_dtype,
+    quantity: meta.quantity,
+  };
+  return Object.fromEntries(Object.entries(recorded).filter(([, value]) => value !== undefined));
+}
+
+function takeOver({ takenFrom }: Lock): string[] {
+  return takenFrom === null
+    ? []
+    : [`The lock was left by ${describeOwner(takenFrom)}, which is over: taken over`];
+}
+
+function removedLayers(dir: string, rows: Rows, architecture: Architecture): string[] {
+  const notices: string[] = [];
+  for (const [tp, tables] of rows) {
+    for (const [category, table] of tables) {
+      const named: Readonly<Record<string, unknown>> = architecture.catalog[category];
+      const layers = new Set([...table.values()].map(({ layer }) => layer).filter((layer) => layer !== null));
+      const removed = [...layers].filter((layer) => !Object.hasOwn(named, layer)).sort();
+      if (removed.length > 0) {
+        notices.push(
+          `${tablePath(dir, tp, category)}: rows of layers that the architecture does not name are kept (${
+            removed.join(", ")
+          })`,
+        );
+      }
+    }
+  }
+  return notices;
+}

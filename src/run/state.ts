@@ -1,0 +1,143 @@
+/**
+ * What a bundle holds: the valid rows of its files, overlaid by its journal.
+ *
+ * @module
+ */
+import type { Issue } from "../bundle/issue.ts";
+import { renderIssue } from "../bundle/issue.ts";
+import { formatTimeUs } from "../bundle/format.ts";
+import { metaPath, tablePath } from "../bundle/layout.ts";
+import { type Meta, parseMeta } from "../bundle/meta.ts";
+import { CATEGORIES, type Category } from "../sweep/shot.ts";
+import type { FailedShot } from "./events.ts";
+import type { Identity } from "./identity.ts";
+import { JOURNAL_FILE, readJournal } from "./journal.ts";
+import type { FailedLine, ShotLine } from "./journal_line.ts";
+import { median } from "./median.ts";
+import { readIfThere } from "./read_if_there.ts";
+import { readRows, type Rows, setRow, tableOf } from "./rows.ts";
+import { shotText } from "./shot_id.ts";
+
+/** What shots gave: rows, failures, and how many samples went into them. */
+export interface Outcomes {
+  /** Rows of the shots that were measured. */
+  readonly rows: Rows;
+  /** Shots that failed and were not measured since, by their texts. */
+  readonly failed: Map<string, FailedShot>;
+  /** Timed forwards, by category. */
+  readonly samples: Partial<Record<Category, number>>;
+}
+
+/** What a bundle holds. */
+export interface BundleState extends Outcomes {
+  /** Content of its meta.yaml, null when there is none. */
+  readonly meta: Meta | null;
+  /** Who measured, by session; empty without a journal. */
+  readonly identities: readonly Identity[];
+  /** Bytes of the journal's whole lines. */
+  readonly journalBytes: number;
+  /** Files that show other rows than these, as `[tp, category]`. */
+  readonly stale: readonly (readonly [number, Category])[];
+  /** What a user should know, in sentences. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Takes in what became of a shot.
+ *
+ * @param outcomes What is known so far; it is changed.
+ * @param line The shot's line in the journal.
+ */
+export function takeIn(outcomes: Outcomes, line: ShotLine | FailedLine): void {
+  const { category, tp, key } = line;
+  if (line.type === "failed") {
+    outcomes.failed.set(shotText(line), { category, tp, key, kind: line.kind, message: line.message });
+    return;
+  }
+  outcomes.failed.delete(shotText(line));
+  const table = tableOf(outcomes.rows, tp, category);
+  const samples = Object.entries(line.samples);
+  for (const [layer, values] of samples) {
+    setRow(table, { layer: CATEGORIES[category].layered ? layer : null, key, timeUs: median(values) });
+  }
+  outcomes.samples[category] = (outcomes.samples[category] ?? 0) + (samples[0]?.[1].length ?? 0);
+}
+
+/**
+ * Reads what a bundle holds.
+ *
+ * @param dir The bundle's folder.
+ * @returns Its state; where file and journal differ, the journal's row stands and a notice says so.
+ * @throws {UsageError} when meta.yaml is not one of a bundle.
+ */
+export async function readState(dir: string): Promise<BundleState> {
+  const { rows, issues } = await readRows(dir);
+  const journal: Outcomes = { rows: new Map(), failed: new Map(), samples: {} };
+  const identities: Identity[] = [];
+  const reading = await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
+    if (line.type === "session") identities.push(line.identity);
+    else takeIn(journal, line);
+  });
+  const faulty = faultyFiles(issues);
+  const overlaid = overlay(dir, rows, journal.rows);
+  const metaText = await readIfThere(metaPath(dir));
+  return {
+    rows,
+    failed: journal.failed,
+    samples: journal.samples,
+    meta: metaText === null ? null : parseMeta(new TextDecoder().decode(metaText), metaPath(dir)),
+    identities,
+    journalBytes: reading.bytes,
+    stale: [
+      ...overlaid.stale,
+      ...[...rows].flatMap(([tp, tables]) =>
+        [...tables.keys()].filter((category) => faulty.has(tablePath(dir, tp, category)))
+          .map((category) => [tp, category] as const)
+      ),
+    ],
+    notices: [...reading.notices, ...overlaid.notices, ...faulty.values()],
+  };
+}
+
+/** One notice per file that has faulty rows. */
+function faultyFiles(issues: readonly Issue[]): Map<string, string> {
+  const byFile = Map.groupBy(issues.filter(({ severity }) => severity === "error"), ({ path }) => path);
+  return new Map(
+    [...byFile].map(([path, found]) => [
+      path,
+      `${path}: what is not valid counts as not measured (${found.length} found, the first: ${
+        renderIssue(found[0]!)
+      })`,
+    ]),
+  );
+}
+
+/** Puts the journal's rows over those of the files. */
+function overlay(
+  dir: string,
+  rows: Rows,
+  journal: Rows,
+): { stale: [number, Category][]; notices: string[] } {
+  const stale: [number, Category][] = [];
+  const notices: string[] = [];
+  for (const [tp, tables] of journal) {
+    for (const [category, table] of tables) {
+      const shown = tableOf(rows, tp, category);
+      let absent = 0;
+      let different = 0;
+      for (const [text, row] of table) {
+        const there = shown.get(text);
+        if (there === undefined) absent++;
+        else if (formatTimeUs(there.timeUs) !== formatTimeUs(row.timeUs)) different++;
+        shown.set(text, row);
+      }
+      if (absent + different > 0) stale.push([tp, category]);
+      if (different > 0) {
+        notices.push(
+          `${tablePath(dir, tp, category)}: ${different} rows differ from the journal, whose values are used`,
+        );
+      }
+    }
+  }
+  return { stale, notices };
+}
