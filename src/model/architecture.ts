@@ -20,10 +20,11 @@ export interface Layer {
 }
 
 /** A class name, or alternatives. */
-const classes = z.union(
-  [z.string().min(1).transform((name) => [name]), z.array(z.string().min(1)).min(1)],
+const className = z.string().min(1);
+const classes = z.custom<string | string[]>(
+  (value) => z.union([className, z.array(className).min(1)]).safeParse(value).success,
   { error: "must be a class name or a list of them" },
-);
+).transform((names) => typeof names === "string" ? [names] : names);
 const entry = strict({
   vllm: classes,
   within: classes.optional(),
@@ -61,9 +62,9 @@ export function parseArchitecture(text: string, path: string): Architecture {
     throw broken(path, `${issue.path.join(".") || "the file"} ${issue.message}`);
   }
   const { sequence, catalog } = parsed.data;
-  checkNames(path, parsed.data);
   checkSingle(path, "attention", Object.keys(catalog.attention), 1);
   checkSingle(path, "moe", Object.keys(catalog.moe), 0);
+  checkNames(path, parsed.data);
   return {
     modelType: basename(path, ".yaml"),
     sequence,

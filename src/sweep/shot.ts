@@ -12,6 +12,7 @@ export type Category = "dense" | "per_sequence" | "attention" | "moe";
 
 /** One request of `tokens` new tokens: every token-wise layer. */
 export interface DenseShot {
+  /** What is measured. */
   readonly category: "dense";
   /** Tensor-parallel degree that the engine emulates. */
   readonly tp: number;
@@ -21,6 +22,7 @@ export interface DenseShot {
 
 /** `sequences` requests of one new token each: logits and sampler. */
 export interface PerSequenceShot {
+  /** What is measured. */
   readonly category: "per_sequence";
   /** Tensor-parallel degree that the engine emulates. */
   readonly tp: number;
@@ -30,6 +32,7 @@ export interface PerSequenceShot {
 
 /** One prefill request (when `prefill_chunk` > 0) beside `n_decode` decodes, prefill first. */
 export interface AttentionShot {
+  /** What is measured. */
   readonly category: "attention";
   /** Tensor-parallel degree that the engine emulates. */
   readonly tp: number;
@@ -45,6 +48,7 @@ export interface AttentionShot {
 
 /** One request of `tokens` new tokens, routed so that `activated_experts` experts have work. */
 export interface MoeShot {
+  /** What is measured. */
   readonly category: "moe";
   /** Always 1: experts are measured unsharded. */
   readonly tp: number;

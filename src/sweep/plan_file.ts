@@ -1,0 +1,197 @@
+/**
+ * A plan as a file: JSON Lines, a header and then one shot a line, in the order in which they are fired.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { UsageError } from "../errors.ts";
+import type { Quantity } from "../harness/harness.ts";
+import { architectureSchema } from "../model/architecture.ts";
+import type { Architecture, Model, ModelConfig } from "../model/model.ts";
+import { shardConfig } from "../model/shard.ts";
+import { resolveDtype, variantName } from "../model/variant.ts";
+import type { Settings } from "../settings.ts";
+import type { Sweep } from "./plan_sweeps.ts";
+import { readJson } from "./read_json.ts";
+import { shotSchema } from "./schemas.ts";
+import type { Shot } from "./shot.ts";
+
+/** The version of the format. */
+export const PLAN_VERSION = 1;
+
+/** The settings that a plan was made with and is to be fired with. */
+export interface PlanSettings {
+  /** `<org>/<name>`. */
+  readonly model: string;
+  /** Label of the hardware. */
+  readonly hardware: string;
+  /** Name of the bundle's last folder. */
+  readonly variant: string;
+  /** Weight type. */
+  readonly dtype: string;
+  /** KV cache type, `auto` for the weight type. */
+  readonly kv_cache_dtype: string;
+  /** Tensor-parallel degrees, ascending. */
+  readonly tp_degrees: readonly number[];
+  /** Asked new tokens per batch. */
+  readonly max_num_batched_tokens: number;
+  /** Asked requests per batch. */
+  readonly max_num_seqs: number;
+  /** Longest history of the attention grid, in tokens. */
+  readonly attention_max_kv: number;
+  /** Ratio of neighbouring prefill chunks. */
+  readonly attention_chunk_factor: number;
+  /** Ratio of neighbouring histories. */
+  readonly attention_kv_factor: number;
+  /** Timed forwards per shot, after one warm-up. */
+  readonly measurement_iterations: number;
+  /** What is timed, null for what the harness prefers. */
+  readonly quantity: Quantity | null;
+  /** Whether the shots are exactly the reference profiler's. */
+  readonly parity: boolean;
+}
+
+/** The first line of a plan: all that is needed to boot the engines and fire the shots. */
+export interface PlanHeader {
+  /** Says what the file is. */
+  readonly format: "shotlab-plan";
+  /** Version of the format. */
+  readonly version: typeof PLAN_VERSION;
+  /** What was asked for. */
+  readonly settings: PlanSettings;
+  /** The configuration to boot, by tensor-parallel degree. */
+  readonly configs: Readonly<Record<string, ModelConfig>>;
+  /** The layers to measure. */
+  readonly architecture: Architecture;
+}
+
+/** A plan. */
+export interface Plan {
+  /** What is needed to fire it. */
+  readonly header: PlanHeader;
+  /** The shots, grouped where neighbours share category and degree. */
+  readonly sweeps: readonly Sweep[];
+}
+
+const text = z.string({ error: "must be a text" });
+const number = z.number({ error: "must be a number" });
+const headerSchema = z.strictObject({
+  format: z.literal("shotlab-plan", { error: "must be shotlab-plan" }),
+  version: z.literal(PLAN_VERSION, { error: `must be ${PLAN_VERSION}` }),
+  settings: z.strictObject({
+    model: text,
+    hardware: text,
+    variant: text,
+    dtype: text,
+    kv_cache_dtype: text,
+    tp_degrees: z.array(number, { error: "must be a list of numbers" }),
+    max_num_batched_tokens: number,
+    max_num_seqs: number,
+    attention_max_kv: number,
+    attention_chunk_factor: number,
+    attention_kv_factor: number,
+    measurement_iterations: number,
+    quantity: z.enum(["kernel", "event", "wall", "estimate"]).nullable(),
+    parity: z.boolean({ error: "must be true or false" }),
+  }),
+  configs: z.record(z.string(), z.record(z.string(), z.unknown())),
+  architecture: architectureSchema.extend({ modelType: text, sha256: text }),
+});
+
+/**
+ * The header of a plan.
+ *
+ * @param settings The settings.
+ * @param model The model that they name.
+ * @returns The header, with the model sharded to each degree.
+ * @throws {UsageError} when the model cannot be sharded to one of the degrees.
+ */
+export function planHeader(settings: Settings, model: Model): PlanHeader {
+  const { config, architecture } = model;
+  return {
+    format: "shotlab-plan",
+    version: PLAN_VERSION,
+    settings: {
+      model: settings.model,
+      hardware: settings.hardware,
+      variant: variantName({ ...settings, config }),
+      dtype: resolveDtype(config, settings.dtype),
+      kv_cache_dtype: settings.kvCacheDtype,
+      tp_degrees: settings.tpDegrees,
+      max_num_batched_tokens: settings.maxNumBatchedTokens,
+      max_num_seqs: settings.maxNumSeqs,
+      attention_max_kv: settings.attentionMaxKv,
+      attention_chunk_factor: settings.attentionChunkFactor,
+      attention_kv_factor: settings.attentionKvFactor,
+      measurement_iterations: settings.measurementIterations,
+      quantity: settings.quantity,
+      parity: settings.parity,
+    },
+    configs: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, shardConfig(config, tp)])),
+    architecture,
+  };
+}
+
+/**
+ * Writes a plan.
+ *
+ * @param header Its header.
+ * @param sweeps The shots.
+ * @returns The lines, without their ends.
+ */
+export function* formatPlan(header: PlanHeader, sweeps: Iterable<Sweep>): Generator<string> {
+  yield JSON.stringify(header);
+  for (const { shots } of sweeps) {
+    for (const shot of shots) yield JSON.stringify(shot);
+  }
+}
+
+/**
+ * Reads a plan.
+ *
+ * @param lines The lines, without their ends; empty ones are passed over.
+ * @param path The file's path, for messages.
+ * @returns The plan.
+ * @throws {UsageError} when a line breaks a rule, naming the line, the field and the value.
+ *
+ * @example
+ * ```ts
+ * import { formatPlan, parsePlan, planHeader } from "./plan_file.ts";
+ * import { loadModel } from "../model/load_model.ts";
+ * import { resolveSettings } from "../settings.ts";
+ * import assert from "node:assert/strict";
+ * const settings = resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", tpDegrees: [1] });
+ * const header = planHeader(settings, await loadModel(settings.model));
+ * const sweeps = [{ category: "dense", tp: 1, shots: [{ category: "dense", tp: 1, tokens: 16 }] }] as const;
+ * const lines = [...formatPlan(header, sweeps)];
+ * assert.equal(lines[1], '{"category":"dense","tp":1,"tokens":16}');
+ * assert.deepEqual(parsePlan(lines), { header, sweeps });
+ * ```
+ */
+export function parsePlan(lines: Iterable<string>, path = "the plan"): Plan {
+  let header: PlanHeader | undefined;
+  const sweeps: (Sweep & { shots: Shot[] })[] = [];
+  let row = 0;
+  const fail = (rule: string): UsageError => new UsageError(`Cannot read ${path}, line ${row}: ${rule}`);
+  for (const line of lines) {
+    row++;
+    if (line.trim() === "") continue;
+    if (header === undefined) {
+      header = readJson(headerSchema, line, fail) as PlanHeader;
+      continue;
+    }
+    const shot = readJson(shotSchema, line, fail);
+    if (!(shot.tp in header.configs)) {
+      throw fail(
+        `tp must be one that the header has a config for (${Object.keys(header.configs)}), got ${shot.tp}`,
+      );
+    }
+    const sweep = sweeps.at(-1);
+    if (sweep?.category === shot.category && sweep.tp === shot.tp) sweep.shots.push(shot);
+    else sweeps.push({ category: shot.category, tp: shot.tp, shots: [shot] });
+  }
+  if (header === undefined) {
+    throw new UsageError(`Cannot read ${path}: it must begin with a header, got no lines`);
+  }
+  return { header, sweeps };
+}

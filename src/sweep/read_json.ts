@@ -1,0 +1,42 @@
+/**
+ * JSON that must have a shape.
+ *
+ * @module
+ */
+import type { z } from "zod";
+
+/**
+ * Reads JSON and checks it.
+ *
+ * @param schema The shape.
+ * @param text The JSON.
+ * @param fail Makes the error from the rule that was broken.
+ * @returns The value.
+ * @throws {Error} what `fail` makes: for the first field that breaks a rule, with its value.
+ */
+export function readJson<T>(schema: z.ZodType<T>, text: string, fail: (rule: string) => Error): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw fail(`it must be JSON, got ${shown(text) || "nothing"}`);
+  }
+  const parsed = schema.safeParse(value, {
+    error: (issue) => issue.code === "invalid_type" ? `must be of type ${issue.expected}` : undefined,
+  });
+  if (parsed.success) return parsed.data;
+  const { path, message, ...issue } = parsed.error.issues[0]!;
+  if (issue.code === "unrecognized_keys") {
+    throw fail(`${[...path, issue.keys[0]].join(".")} is no known field`);
+  }
+  const found = path.reduce<unknown>((inside, key) => (inside as Record<PropertyKey, unknown>)?.[key], value);
+  throw fail(
+    `${path.join(".") || "it"} ${message}, got ${
+      found === undefined ? "nothing" : shown(JSON.stringify(found))
+    }`,
+  );
+}
+
+function shown(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../../src/errors.ts";
+import { layersOf, loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
+import type { LayerGroup } from "../../src/model/model.ts";
+import vectors from "../data/tp-overrides.json" with { type: "json" };
+
+const SMALL = `
+sequence:
+  prologue: [embedding]
+  pre_attn: [norm, mla]
+  post_attn: []
+  mlp_dense: []
+  mlp_moe: []
+  head: [norm, sampler]
+catalog:
+  dense:
+    embedding: { vllm: VocabParallelEmbedding }
+    norm: { vllm: [RMSNorm, LayerNorm], within: Decoder, tp_stable: true }
+  per_sequence:
+    sampler: { vllm: Sampler }
+  attention:
+    mla: { vllm: MLAAttention }
+  moe: {}
+`;
+
+Deno.test("the architecture files have the reference's layers and sequence, in its order", async () => {
+  for (const { architecture, tp, sequence, categories } of vectors.categories) {
+    const ours = await loadArchitecture(architecture, "configs");
+    assert.equal(JSON.stringify(ours.sequence), JSON.stringify(sequence), architecture);
+    for (const { name, layers, tp_stable } of categories) {
+      const found = layersOf(ours, name as LayerGroup);
+      assert.deepEqual(found.map((layer) => layer.name), layers, `${architecture} ${name} tp ${tp}`);
+      assert.deepEqual(found.filter((layer) => layer.tpStable).map((layer) => layer.name), tp_stable);
+    }
+    assert.equal(layersOf(ours, "moe").length, ["llama", "qwen3"].includes(architecture) ? 0 : 1);
+  }
+});
+
+Deno.test("parseArchitecture reads names and alternatives as lists, and any name for the attention layer", () => {
+  const { sha256, ...architecture } = parseArchitecture(SMALL, "configs/architecture/small.yaml");
+  assert.equal(sha256.length, 64);
+  assert.deepEqual(architecture, {
+    modelType: "small",
+    sequence: {
+      prologue: ["embedding"],
+      pre_attn: ["norm", "mla"],
+      post_attn: [],
+      mlp_dense: [],
+      mlp_moe: [],
+      head: ["norm", "sampler"],
+    },
+    catalog: {
+      dense: {
+        embedding: { vllm: ["VocabParallelEmbedding"] },
+        norm: { vllm: ["RMSNorm", "LayerNorm"], within: ["Decoder"], tp_stable: true },
+      },
+      per_sequence: { sampler: { vllm: ["Sampler"] } },
+      attention: { mla: { vllm: ["MLAAttention"] } },
+      moe: {},
+    },
+  });
+});
+
+Deno.test("parseArchitecture names the layer and the rule that it breaks", () => {
+  const cases: readonly [from: string, to: string, rule: string][] = [
+    ["norm, mla", "norm, qkv, mla", "layer 'qkv' of sequence.pre_attn must be in the catalog"],
+    ["[norm, sampler]", "[norm]", "layer 'sampler' of catalog.per_sequence must be in the sequence"],
+    [
+      "    sampler:",
+      "    norm:",
+      "layer 'norm' must be in one group, got catalog.dense and catalog.per_sequence",
+    ],
+    [
+      "  attention:\n    mla: { vllm: MLAAttention }",
+      "  attention: {}",
+      "catalog.attention must have one layer, got none",
+    ],
+    [
+      "    mla:",
+      "    more: { vllm: Attention }\n    mla:",
+      "catalog.attention must have one layer, got more, mla",
+    ],
+    [
+      "moe: {}",
+      "moe: { a: { vllm: A }, b: { vllm: B } }",
+      "catalog.moe must have one layer at most, got a, b",
+    ],
+    [
+      "moe: {}",
+      "moe: {}\n  mlp: {}",
+      "catalog has an unknown key 'mlp'; known are dense, per_sequence, attention, moe",
+    ],
+    ["  moe: {}\n", "", "catalog.moe must map layer names to entries; {} for none"],
+    [
+      "  head:",
+      "  tail: []\n  head:",
+      "sequence has an unknown key 'tail'; known are prologue, pre_attn, post_attn, mlp_dense, mlp_moe, head",
+    ],
+    ["  mlp_moe: []\n", "", "sequence.mlp_moe must be a layer name, in a list that is [] for none"],
+    [
+      "prologue: [embedding]",
+      "prologue: [1]",
+      "sequence.prologue.0 must be a layer name, in a list that is [] for none",
+    ],
+    [
+      "{ vllm: Sampler }",
+      "{ vllm: Sampler, stable: true }",
+      "catalog.per_sequence.sampler has an unknown key 'stable'; known are vllm, within, tp_stable",
+    ],
+    [
+      "{ vllm: Sampler }",
+      "{ vllm: [] }",
+      "catalog.per_sequence.sampler.vllm must be a class name or a list of them",
+    ],
+    [
+      "{ vllm: Sampler }",
+      "{ within: Sampler }",
+      "catalog.per_sequence.sampler.vllm must be a class name or a list of them",
+    ],
+    [
+      "{ vllm: Sampler }",
+      "Sampler",
+      "catalog.per_sequence.sampler must be a map with vllm, within, tp_stable",
+    ],
+    ["tp_stable: true", 'tp_stable: "true"', "catalog.dense.norm.tp_stable must be true or false"],
+    [SMALL, "", "the file must be a map with sequence, catalog"],
+    [
+      "\ncatalog:",
+      "\nextra: 1\ncatalog:",
+      "the file has an unknown key 'extra'; known are sequence, catalog",
+    ],
+  ];
+  for (const [from, to, rule] of cases) {
+    const text = SMALL.replace(from, to);
+    if (to !== "") assert.notEqual(text, SMALL);
+    assert.throws(
+      () => parseArchitecture(text, "small.yaml"),
+      new UsageError(`Cannot use architecture small.yaml: ${rule}`),
+    );
+  }
+});
+
+Deno.test("parseArchitecture names the file when it is no YAML", () => {
+  assert.throws(
+    () => parseArchitecture("sequence: [", "small.yaml"),
+    (error: Error) => error instanceof UsageError && error.message.startsWith("Cannot read small.yaml: "),
+  );
+});
+
+Deno.test("loadArchitecture lists what is there when a model_type is unknown", async () => {
+  for (const modelType of ["gpt2", "../model/x", ""]) {
+    await assert.rejects(
+      loadArchitecture(modelType, "configs"),
+      new UsageError(
+        `Cannot use model_type '${modelType}': configs/architecture describes ` +
+          `llama, mixtral, phimoe, qwen3, qwen3_moe; add ${modelType}.yaml there, or choose another model`,
+      ),
+    );
+  }
+});

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../../src/errors.ts";
+import { loadModel } from "../../src/model/load_model.ts";
+import type { ModelConfig } from "../../src/model/model.ts";
+import { hfOverrides, shardConfig } from "../../src/model/shard.ts";
+import vectors from "../data/tp-overrides.json" with { type: "json" };
+
+interface Vector {
+  config: string;
+  tp: number;
+  model_config?: ModelConfig;
+  hf_overrides?: Record<string, unknown>;
+  error?: string;
+  text?: string;
+}
+
+/** Where ours differs on purpose, and why. */
+const DIFFERENT: Readonly<Record<string, string>> = {
+  "crafted: float field": "JSON does not tell 100.0 from 100",
+  "crafted: null field": "null and absent mean the same",
+  "crafted: true field": "true is no integer",
+};
+
+for (const { config, tp, model_config, ...expected } of vectors.overrides as Vector[]) {
+  if (config in DIFFERENT) continue;
+  Deno.test(`hfOverrides is the reference's: ${config}, tp ${tp}`, async () => {
+    const given = model_config ?? (await loadModel(config)).config;
+    if (expected.error === undefined) {
+      const { head_dim: pinned, ...overrides } = hfOverrides(given, tp);
+      assert.equal(JSON.stringify(overrides), JSON.stringify(expected.hf_overrides));
+      assert.equal(pinned !== undefined, given.head_dim === undefined && given.hidden_size !== undefined);
+    } else {
+      const [, field] = /field '(\w+)'/.exec(expected.text!)!;
+      assert.throws(
+        () => hfOverrides(given, tp),
+        (error: Error) => error.message.includes(`to tp ${tp}: ${field} must be `),
+      );
+    }
+  });
+}
+
+Deno.test("hfOverrides differs from the reference where its rule is about Python's types", () => {
+  const cases: readonly [ModelConfig, number, Record<string, unknown>][] = [
+    [{ intermediate_size: 100.0 }, 2, { num_hidden_layers: 1, intermediate_size: 50 }],
+    [{ num_key_value_heads: null, vocab_size: 64 }, 2, { num_hidden_layers: 1, vocab_size: 32 }],
+  ];
+  for (const [config, tp, overrides] of cases) assert.deepEqual(hfOverrides(config, tp), overrides);
+});
+
+Deno.test("hfOverrides names the first bad field, its value and the degree", () => {
+  const cases: readonly [ModelConfig, number, string][] = [
+    [
+      { num_key_value_heads: 4 },
+      8,
+      "num_key_value_heads must be divisible by it, got 4; leave this degree out",
+    ],
+    [{ vocab_size: 49155 }, 2, "vocab_size must be divisible by it, got 49155; leave this degree out"],
+    [
+      { num_attention_heads: 9, vocab_size: 7 },
+      2,
+      "num_attention_heads must be divisible by it, got 9; leave this degree out",
+    ],
+    [{ intermediate_size: "100" }, 1, 'intermediate_size must be an integer, got "100"'],
+    [{ vocab_size: 0.5 }, 1, "vocab_size must be an integer, got 0.5"],
+    [{ num_key_value_heads: true }, 1, "num_key_value_heads must be an integer, got true"],
+    [
+      { text_config: { vocab_size: 49155 } },
+      2,
+      "vocab_size must be divisible by it, got 49155; leave this degree out",
+    ],
+  ];
+  for (const [config, tp, rule] of cases) {
+    const error = new UsageError(`Cannot shard the model to tp ${tp}: ${rule}`);
+    assert.throws(() => hfOverrides(config, tp), error);
+    assert.throws(() => shardConfig(config, tp), error);
+  }
+});
+
+Deno.test("shardConfig keeps head_dim when heads are divided", () => {
+  const heads = { hidden_size: 4096, num_attention_heads: 32 };
+  const headDim = (config: ModelConfig, tp: number): unknown => shardConfig(config, tp).head_dim;
+  assert.equal(headDim(heads, 1), 128);
+  assert.equal(headDim(heads, 4), 128);
+  assert.equal(headDim({ ...heads, head_dim: null }, 4), 128);
+  assert.equal(headDim({ ...heads, head_dim: 64 }, 4), 64);
+  assert.equal(headDim({ num_attention_heads: 32 }, 4), undefined);
+});
+
+Deno.test("shardConfig leaves experts and everything else as they are", () => {
+  const config = {
+    num_experts: 7,
+    moe_intermediate_size: 65,
+    hidden_size: 64,
+    intermediate_size: 64,
+    head_dim: 8,
+  };
+  assert.deepEqual(shardConfig(config, 2), { ...config, num_hidden_layers: 1, intermediate_size: 32 });
+});
+
+Deno.test("shardConfig shards a nested text_config where its fields are", () => {
+  const text = { hidden_size: 64, num_attention_heads: 8, num_hidden_layers: 4, vocab_size: 32 };
+  assert.deepEqual(shardConfig({ model_type: "outer", vocab_size: 5, text_config: text }, 2), {
+    model_type: "outer",
+    vocab_size: 5,
+    text_config: {
+      hidden_size: 64,
+      num_attention_heads: 4,
+      num_hidden_layers: 1,
+      vocab_size: 16,
+      head_dim: 8,
+    },
+  });
+});
