@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compareKeys, compareTexts, readCount, readFinite, readTimeUs } from "./cells.ts";
+import { compareTexts } from "./compare.ts";
 import { formatDecimals, pythonFloat } from "./format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";
@@ -108,43 +108,26 @@ export function readSkew(text: string, path: string): { rows: SkewRow[]; issues:
   return readRecords<SkewRow>(text, path, {
     columns: SKEW_COLUMNS,
     compare: compareSkewRows,
-    read: (cells, report) => {
-      const cell = (index: number): string => cells[index] ?? "";
-      const count = (index: number): number | undefined =>
-        readCount(cell(index), SKEW_COLUMNS[index] ?? "", report);
-      const float = (index: number): number | undefined =>
-        readFinite(cell(index), SKEW_COLUMNS[index] ?? "", report);
-      const time = (index: number): number | undefined =>
-        readTimeUs(cell(index), SKEW_COLUMNS[index] ?? "", report);
-      const row = {
-        regime: cell(0),
-        n: count(1),
-        nb: count(2),
-        ratio: float(3),
-        skew: float(4),
-        pc: count(5),
-        kp: count(6),
-        kvs: count(7),
-        kv_big: count(8),
-        kv_mean: count(9),
-        t_mean_us: time(10),
-        t_max_us: time(11),
-        t_skew_us: time(12),
-        alpha: cell(13).trim() === "" ? null : float(13),
-      };
-      return isComplete(row) ? row : undefined;
-    },
+    read: (cells) => ({
+      regime: cells.name(0),
+      n: cells.count(1),
+      nb: cells.count(2),
+      ratio: cells.float(3),
+      skew: cells.float(4),
+      pc: cells.count(5),
+      kp: cells.count(6),
+      kvs: cells.count(7),
+      kv_big: cells.count(8),
+      kv_mean: cells.count(9),
+      t_mean_us: cells.timeUs(10),
+      t_max_us: cells.timeUs(11),
+      t_skew_us: cells.timeUs(12),
+      alpha: cells.isBlank(13) ? null : cells.float(13),
+    }),
   });
 }
 
-function isComplete<T extends object>(row: T): row is { [K in keyof T]: Exclude<T[K], undefined> } & T {
-  return Object.values(row).every((value) => value !== undefined);
-}
-
 function compareSkewRows(a: SkewRow, b: SkewRow): number {
-  return compareKeys(skewKey(a), skewKey(b)) || compareTexts(a.regime, b.regime);
-}
-
-function skewKey({ n, nb, skew, pc, kp, kvs }: SkewRow): number[] {
-  return [n, nb, skew, pc, kp, kvs];
+  return a.n - b.n || a.nb - b.nb || a.skew - b.skew || a.pc - b.pc || a.kp - b.kp || a.kvs - b.kvs ||
+    compareTexts(a.regime, b.regime);
 }

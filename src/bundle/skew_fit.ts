@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compareTexts, readCount, readFinite, readName } from "./cells.ts";
+import { compareTexts } from "./compare.ts";
 import { formatDecimals } from "./format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";
@@ -78,23 +78,18 @@ export function formatSkewFit(rows: readonly SkewFitRow[]): string {
  */
 export function readSkewFit(text: string, path: string): { rows: SkewFitRow[]; issues: Issue[] } {
   return readRecords<SkewFitRow>(text, path, {
-    columns: SKEW_FIT_COLUMNS.slice(0, -1),
-    optional: SKEW_FIT_COLUMNS.slice(-1),
+    columns: SKEW_FIT_COLUMNS,
+    optional: ["n_samples"],
     compare: compareSkewFitRows,
-    read: (cells, report) => {
-      const cell = (index: number): string => cells[index] ?? "";
-      const label = (index: number): string | undefined =>
-        readName(cell(index), SKEW_FIT_COLUMNS[index] ?? "", report);
-      const pc = readCount(cell(0), "pc", report);
-      const [n_label, skew_rate_label, kv_big_label, kp_label] = [label(1), label(2), label(3), label(4)];
-      const alpha = readFinite(cell(5), "alpha", report);
-      const n_samples = cell(6).trim() === "" ? null : readCount(cell(6), "n_samples", report);
-      if (
-        pc === undefined || n_label === undefined || skew_rate_label === undefined ||
-        kv_big_label === undefined || kp_label === undefined || alpha === undefined || n_samples === undefined
-      ) return undefined;
-      return { pc, n_label, skew_rate_label, kv_big_label, kp_label, alpha, n_samples };
-    },
+    read: (cells) => ({
+      pc: cells.count(0),
+      n_label: cells.name(1),
+      skew_rate_label: cells.name(2),
+      kv_big_label: cells.name(3),
+      kp_label: cells.name(4),
+      alpha: cells.float(5),
+      n_samples: cells.isBlank(6) ? null : cells.count(6),
+    }),
   });
 }
 

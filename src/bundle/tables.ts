@@ -4,7 +4,7 @@
  * @module
  */
 import { CATEGORIES, type Category } from "../sweep/shot.ts";
-import { compareKeys, compareTexts, readCount, readName, readTimeUs } from "./cells.ts";
+import { compareKeys, compareTexts } from "./compare.ts";
 import { formatTimeUs } from "./format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";
@@ -97,16 +97,10 @@ export function readTable(category: Category, text: string, path: string): { row
   return readRecords<Row>(text, path, {
     columns: tableColumns(category),
     compare: compareRows,
-    read: (cells, report) => {
-      const layer = layered ? readName(cells[0] ?? "", "layer", report) : null;
-      const key: number[] = [];
-      for (const [index, column] of columns.entries()) {
-        const count = readCount(cells[first + index] ?? "", column, report);
-        if (count !== undefined) key.push(count);
-      }
-      const timeUs = readTimeUs(cells[first + columns.length] ?? "", "time_us", report);
-      if (layer === undefined || key.length < columns.length || timeUs === undefined) return undefined;
-      return { layer, key, timeUs };
-    },
+    read: (cells) => ({
+      layer: layered ? cells.name(0) : null,
+      key: columns.map((_, index) => cells.count(first + index)),
+      timeUs: cells.timeUs(first + columns.length),
+    }),
   });
 }
