@@ -1,0 +1,107 @@
+/**
+ * What a recorded bundle says about the engine that it was measured with.
+ *
+ * @module
+ */
+import type { Bundle } from "../bundle/open.ts";
+import { moeParameters, textConfig } from "../model/config.ts";
+import type { Limits } from "../sweep/limits.ts";
+import type { Category } from "../sweep/shot.ts";
+import type { BootRequest } from "./harness.ts";
+
+/** vLLM's usual KV block on a GPU, for bundles that do not say. */
+const USUAL_BLOCK = 16;
+
+/** The times of a category. */
+export interface RecordedTimes {
+  /** The layers of the catalogue that have rows. */
+  readonly layers: readonly string[];
+  /** Microseconds by layer, by the key's values joined with commas. */
+  readonly times: ReadonlyMap<string, Readonly<Record<string, number>>>;
+}
+
+/**
+ * The rows of a category under the layer names that a boot asks for.
+ *
+ * @param bundle The bundle.
+ * @param request The boot: its degree (experts are recorded at 1 only) and its catalogue, whose first entry names
+ * the rows of attention and moe.
+ * @param category The category.
+ * @returns The times.
+ */
+export function recordedTimes(bundle: Bundle, request: BootRequest, category: Category): RecordedTimes {
+  const names = Object.keys(request.architecture.catalog[category]);
+  const found = new Set<string>();
+  const times = new Map<string, Record<string, number>>();
+  for (const { layer, key, timeUs } of bundle.table(category === "moe" ? 1 : request.tp, category)) {
+    const name = layer ?? names[0];
+    if (name === undefined || !names.includes(name)) continue;
+    found.add(name);
+    const at = key.join();
+    const row = times.get(at) ?? {};
+    row[name] = timeUs;
+    times.set(at, row);
+  }
+  return { layers: names.filter((name) => found.has(name)), times };
+}
+
+/**
+ * Limits that let every recorded shot be planned.
+ *
+ * @param bundle The bundle; its pool where it records one, else what its largest shot takes.
+ * @param request The boot: the batch that it asks for is granted.
+ * @returns The limits.
+ */
+export function recordedLimits(bundle: Bundle, request: BootRequest): Limits {
+  const moe = moeParameters(request.config);
+  const positions = textConfig(request.config).max_position_embeddings;
+  return {
+    max_num_batched_tokens: request.max_num_batched_tokens,
+    max_num_seqs: request.max_num_seqs,
+    num_cache_tokens: recordedBlocks(bundle) * blockSize(bundle),
+    max_model_len: typeof positions === "number" ? positions : largestShot(bundle).longest + 2,
+    num_experts: moe?.numExperts ?? null,
+    top_k: moe?.topK ?? null,
+    block_size: blockSize(bundle),
+  };
+}
+
+/**
+ * Blocks of the KV pool.
+ *
+ * @param bundle The bundle; where it records none, its largest shot decides.
+ * @returns Their number.
+ */
+export function recordedBlocks(bundle: Bundle): number {
+  return bundle.meta.num_gpu_blocks ?? largestShot(bundle).blocks;
+}
+
+function blockSize({ meta }: Bundle): number {
+  const size = meta.kv_block_size ?? meta.engine_effective?.["block_size"];
+  return typeof size === "number" ? size : USUAL_BLOCK;
+}
+
+/** KV blocks of the largest recorded batch and tokens of the longest recorded request. */
+function largestShot(bundle: Bundle): { blocks: number; longest: number } {
+  const size = blockSize(bundle);
+  let blocks = 1;
+  let longest = 1;
+  const see = (requests: readonly (readonly [tokens: number, count: number])[]): void => {
+    blocks = Math.max(
+      blocks,
+      requests.reduce((sum, [tokens, count]) => sum + count * Math.ceil(tokens / size), 0),
+    );
+    for (const [tokens] of requests) longest = Math.max(longest, tokens);
+  };
+  for (const tp of bundle.tps) {
+    for (const { key: [tokens = 0] } of bundle.table(tp, "dense")) see([[tokens, 1]]);
+    for (const { key: [tokens = 0] } of bundle.table(tp, "moe")) see([[tokens, 1]]);
+    for (const { key: [sequences = 0] } of bundle.table(tp, "per_sequence")) see([[1, sequences]]);
+    for (
+      const { key: [chunk = 0, kvPrefill = 0, decodes = 0, kvDecode = 0] } of bundle.table(tp, "attention")
+    ) {
+      see([[chunk + kvPrefill, 1], [1 + kvDecode, decodes]]);
+    }
+  }
+  return { blocks, longest };
+}
