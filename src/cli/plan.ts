@@ -4,11 +4,12 @@
  * @module
  */
 import { writeAtomic } from "../bundle/write.ts";
+import { UsageError } from "../errors.ts";
 import { loadModel } from "../model/load_model.ts";
 import type { Settings } from "../settings.ts";
+import { parseLimits } from "../sweep/limits_file.ts";
 import { formatPlan, planHeader } from "../sweep/plan_file.ts";
 import { planSweeps } from "../sweep/plan_sweeps.ts";
-import { readLimits } from "./limits_file.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -25,7 +26,7 @@ export async function planCommand(
   files: { readonly limits: string; readonly out: string },
   terminal: Pick<Terminal, "out">,
 ): Promise<number> {
-  const limits = await readLimits(files.limits);
+  const limits = parseLimits(await read(files.limits), files.limits);
   const model = await loadModel(settings.model, { configDir: settings.configDir });
   const header = planHeader(settings, model);
   const sweeps = settings.tpDegrees.flatMap((tp) =>
@@ -35,4 +36,12 @@ export async function planCommand(
   const counts = sweeps.map(({ tp, category, shots }) => `tp ${tp} ${category}: ${shots.length} shots`);
   terminal.out([...counts, `The plan is in ${files.out}`, ""].join("\n"));
   return 0;
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
 }
