@@ -8,7 +8,7 @@ import { HarnessError, UsageError } from "../errors.ts";
 import { CATEGORY_ORDER, shotKey } from "../sweep/shot.ts";
 import { VERSION } from "../version.ts";
 import type { BootRequest, Harness, HarnessInfo } from "./harness.ts";
-import { type InProcessEngine, inProcessHarness } from "./in_process.ts";
+import { type InProcessEngine, inProcessHarness, type ShotAnswer } from "./in_process.ts";
 import { gaussian, uniform } from "./random.ts";
 import { recordedBlocks, recordedLimits, recordedTimes } from "./recorded.ts";
 
