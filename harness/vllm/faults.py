@@ -1,5 +1,11 @@
 """Failures that the other side is told about."""
 
+import re
+
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|(can't|cannot|not enough memory to|unable to) allocate", re.IGNORECASE
+)
+
 
 class Fault(Exception):
     """A failure with its kind in the protocol's words; `detail` keeps the engine's own."""
@@ -9,6 +15,15 @@ class Fault(Exception):
         self.kind = kind
         self.message = message
         self.detail = detail
+
+
+def shot_fault(error: Exception) -> Fault:
+    """Return what a shot's failure means: too little memory passes, anything unknown ends the engine."""
+    if isinstance(error, Fault):
+        return error
+    if OUT_OF_MEMORY.search(str(error)):
+        return Fault("out_of_memory", f"the device's memory does not suffice: {first_line(error)}")
+    return Fault("engine_dead", f"the forward failed: {first_line(error)}")
 
 
 def first_line(error: BaseException) -> str:

@@ -1,11 +1,14 @@
 """The protocol's loop: requests in, answers out, one engine at a time."""
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
+from boot import boot_engine
+from boot_faults import boot_fault
 from device import describe
-from engine import Engine, boot_engine
-from faults import Fault, first_line
+from engine import Engine
+from faults import Fault, shot_fault
 from fire import fire, probe
 from messages import (
     Answer,
@@ -81,9 +84,10 @@ class Worker:
         try:
             self.engine = boot_engine(request)
             probe(self.engine, WallTimer(self.engine.synchronize))
-        except Fault as fault:
+        except Exception as error:
             self.close()
-            raise Fault(fault.kind, f"cannot boot tp {request.tp}: {fault.message}", fault.detail) from fault
+            fault = boot_fault(error)
+            raise Fault(fault.kind, f"cannot boot tp {request.tp}: {fault.message}", fault.detail) from error
         engine = self.engine
         layers = {
             layer: {"class": type(modules[0]).__name__, "modules": len(modules)}
@@ -102,19 +106,9 @@ class Worker:
             raise Fault("bad_request", f"quantity must be one of {known}: found {request.quantity!r}")
         timer = TIMERS[request.quantity](engine)
         for index, fields in enumerate(request.shots):
-            kind = ""
-            try:
-                samples = fire(engine, read_shot(fields), request.iterations, timer)
-                yield Result(request.seq, index, samples)
-            except Fault as fault:
-                kind, message = fault.kind, fault.message
-            except Exception as error:
-                traceback.print_exc()
-                kind, message = "engine_dead", f"the forward failed: {first_line(error)}"
-            if kind:
-                where = f"shot {index} ({fields.get('category')})"
-                yield Failed(request.seq, index, kind, f"{where}: {message}")
-            if kind == "engine_dead":
+            answer = outcome(engine, timer, request, index, fields)
+            yield answer
+            if isinstance(answer, Failed) and answer.kind == "engine_dead":
                 raise EngineDead
         yield Done(request.seq)
 
@@ -123,3 +117,16 @@ class Worker:
         if self.engine is not None:
             engine, self.engine = self.engine, None
             engine.close()
+
+
+def outcome(
+    engine: Engine, timer: Timer, request: Fire, index: int, fields: Mapping[str, Any]
+) -> Result | Failed:
+    """Fire one shot of a request; returns its samples, or why it has none."""
+    try:
+        return Result(request.seq, index, fire(engine, read_shot(fields), request.iterations, timer))
+    except Exception as error:
+        fault = shot_fault(error)
+        if fault.kind == "engine_dead":
+            traceback.print_exc()
+    return Failed(request.seq, index, fault.kind, f"shot {index} ({fields.get('category')}): {fault.message}")

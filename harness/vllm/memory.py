@@ -54,6 +54,15 @@ def pool_bytes(least: int, most: int, free: int, asked: int | None = None) -> in
     return chosen
 
 
+def asked_bytes(space: str) -> int | None:
+    """Return the bytes that VLLM_CPU_KVCACHE_SPACE asks for, or None when it is empty."""
+    if space == "":
+        return None
+    if not space.isdecimal() or int(space) == 0:
+        raise Fault("unsupported", f"VLLM_CPU_KVCACHE_SPACE must be whole GiB, at least 1: found {space!r}")
+    return int(space) * GIB
+
+
 def choose_pool(boot: Boot, block_size: int) -> int:
     """Return the bytes of the KV pool for a boot on this machine's CPU, and say why on stderr."""
     from vllm.utils.cpu_resource_utils import get_allowed_cpu_list, get_memory_node_info
@@ -61,10 +70,10 @@ def choose_pool(boot: Boot, block_size: int) -> int:
     config = dict(boot.config.get("text_config") or boot.config)
     node = get_allowed_cpu_list()[0].numa_node
     free = get_memory_node_info(node).available_memory
-    space = os.environ.get("VLLM_CPU_KVCACHE_SPACE")
+    asked = asked_bytes(os.environ.get("VLLM_CPU_KVCACHE_SPACE", ""))
     least, most = needed_tokens(boot, int(config.get("max_position_embeddings") or 2048), block_size)
     size = token_bytes(config, boot.dtype, boot.kv_cache_dtype)
-    chosen = pool_bytes(least * size, most * size, free, int(space) * GIB if space else None)
+    chosen = pool_bytes(least * size, most * size, free, asked)
     print(
         f"KV pool: {gib(chosen)}; any batch fits {gib(most * size)}, NUMA node {node} has {gib(free)} free",
         file=sys.stderr,

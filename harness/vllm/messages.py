@@ -13,12 +13,28 @@ class Hello:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """How a layer is found: class names of its modules, and of the ancestor that they need."""
+
+    classes: tuple[str, ...]
+    within: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Layers by category, and those that a model cannot be without."""
+
+    catalog: Mapping[str, Mapping[str, Entry]]
+    sequence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Boot:
     """Build an engine of one layer; the counts are tokens and requests, `block_size` tokens."""
 
     tp: int
     config: Mapping[str, Any]
-    architecture: Mapping[str, Any]
+    architecture: Architecture
     dtype: str
     kv_cache_dtype: str
     block_size: int | None

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from faults import Fault
-from messages import Answer, Boot, Fire, Hello, Request, Shutdown
+from messages import Answer, Architecture, Boot, Entry, Fire, Hello, Request, Shutdown
 
 PROTOCOL = 1
 
@@ -47,13 +47,40 @@ def parse_boot(message: Mapping[str, Any]) -> Boot:
     return Boot(
         tp=count(message, "tp"),
         config=field(message, "config", dict, "an object"),
-        architecture=field(message, "architecture", dict, "an object"),
+        architecture=parse_architecture(field(message, "architecture", dict, "an object")),
         dtype=field(message, "dtype", str, "a text"),
         kv_cache_dtype=field(message, "kv_cache_dtype", str, "a text"),
         block_size=None if message.get("block_size") is None else count(message, "block_size"),
         max_num_batched_tokens=count(message, "max_num_batched_tokens"),
         max_num_seqs=count(message, "max_num_seqs"),
     )
+
+
+def parse_architecture(fields: Mapping[str, Any]) -> Architecture:
+    """Read an architecture's catalogue and the layers of its sequence."""
+    stages = field(fields, "sequence", dict, "an object", "architecture")
+    sequence = [layer for stage in stages for layer in names(stages, stage, "sequence")]
+    groups = field(fields, "catalog", dict, "an object", "architecture")
+    catalog = {
+        group: {
+            layer: parse_entry(field(layers, layer, dict, "an object", group), f"{group}.{layer}")
+            for layer in layers
+        }
+        for group, layers in ((group, field(groups, group, dict, "an object", "catalog")) for group in groups)
+    }
+    return Architecture(catalog, tuple(sequence))
+
+
+def parse_entry(fields: Mapping[str, Any], where: str) -> Entry:
+    """Read one layer of a catalogue."""
+    within = names(fields, "within", where) if "within" in fields else ()
+    return Entry(names(fields, "vllm", where), within)
+
+
+def names(fields: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
+    """Return a list of names."""
+    values = field(fields, name, list, "a list of names", where)
+    return tuple(field({name: value}, name, str, "a list of names", where) for value in values)
 
 
 def parse_fire(message: Mapping[str, Any]) -> Fire:
@@ -70,26 +97,29 @@ def parse_fire(message: Mapping[str, Any]) -> Fire:
     )
 
 
-def field(message: Mapping[str, Any], name: str, kind: type[T], words: str) -> T:
-    """Return a field, or raise Fault when it is absent or of another type."""
-    value = message.get(name)
+def field(fields: Mapping[str, Any], name: str, kind: type[T], words: str, where: str | None = None) -> T:
+    """Return a field, or raise Fault when it is absent or of another type.
+
+    `words` say what it must be, `where` it is: a message calls itself by its type or category.
+    """
+    value = fields.get(name)
     if isinstance(value, kind) and not isinstance(value, bool):
         return value
-    raise bad_request(f"{subject(message)}: {name} must be {words}", f"found {value!r}")
+    raise bad_request(f"{where or subject(fields)}: {name} must be {words}", f"found {value!r}")
 
 
-def count(message: Mapping[str, Any], name: str, least: int = 1) -> int:
+def count(fields: Mapping[str, Any], name: str, least: int = 1) -> int:
     """Return a whole number, or raise Fault when it is none or below `least`."""
     words = f"a whole number of at least {least}"
-    value = field(message, name, int, words)
+    value = field(fields, name, int, words)
     if value < least:
-        raise bad_request(f"{subject(message)}: {name} must be {words}", f"found {value}")
+        raise bad_request(f"{subject(fields)}: {name} must be {words}", f"found {value}")
     return value
 
 
-def subject(message: Mapping[str, Any]) -> str:
-    """Return what a message calls itself: its type, or the category of a shot."""
-    return str(message.get("type", message.get("category", "message")))
+def subject(fields: Mapping[str, Any]) -> str:
+    """Return what a message calls itself."""
+    return str(fields.get("type", fields.get("category", "message")))
 
 
 def bad_request(rule: str, found: str) -> Fault:

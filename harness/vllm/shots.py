@@ -52,7 +52,9 @@ def broken_limit(shot: Shot, limits: Limits) -> str | None:
     """
     tokens = sum(new for new, _ in shot.requests)
     longest = max(new + history for new, history in shot.requests)
-    cached = sum(blocks(new + history, limits.block_size) for new, history in shot.requests)
+    cached = limits.block_size * sum(
+        blocks(new + history, limits.block_size) for new, history in shot.requests
+    )
     room = limits.max_num_batched_tokens + limits.max_num_seqs
     if tokens > room:
         return f"{tokens} new tokens, the engine has room for {room}"
@@ -60,8 +62,8 @@ def broken_limit(shot: Shot, limits: Limits) -> str | None:
         return f"{len(shot.requests)} requests, the engine has room for {limits.max_num_seqs + 1}"
     if longest >= limits.max_model_len:
         return f"a request of {longest} tokens, it must be shorter than max_model_len {limits.max_model_len}"
-    if cached * limits.block_size > limits.num_cache_tokens:
-        return f"{cached} KV blocks of {limits.block_size} tokens, the pool holds {limits.num_cache_tokens} tokens"
+    if cached > limits.num_cache_tokens:
+        return f"KV blocks for {cached} tokens, the pool holds {limits.num_cache_tokens}"
     if shot.activated_experts is not None and limits.num_experts and limits.top_k:
         most = min(limits.num_experts, tokens * limits.top_k)
         if not limits.top_k <= shot.activated_experts <= most:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from typing import TextIO
 
 from loop import Worker
@@ -26,14 +27,17 @@ def main() -> int:
         out.write(encode(answer) + "\n")
         out.flush()
 
-    worker = Worker()
     try:
-        return worker.serve(sys.stdin.buffer, emit)
+        return Worker().serve(sys.stdin.buffer, emit)
     except BrokenPipeError:
+        return 1
+    except Exception:
+        traceback.print_exc()
         return 1
 
 
 if __name__ == "__main__":
     status = main()
+    sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)
+    os._exit(status)  # without the engine's teardown, which can take seconds
