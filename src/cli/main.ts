@@ -57,7 +57,7 @@ function commands(terminal: Terminal, run: Run): Command {
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err });
   const settings = (flags: Flags): Settings => resolveFlags(settingsAmong(flags), terminal.env);
-  const verbose = new Option("--verbose", "Show where an error comes from");
+  const verbose = new Option("--verbose", "Show where an error comes from").helpGroup("Options:");
 
   addFlags(program.command("profile"), GROUPS)
     .summary("measure a model's layers into a bundle")
@@ -67,25 +67,29 @@ function commands(terminal: Terminal, run: Run): Command {
     .addHelpText("after", AFTER_HELP)
     .action((flags: Flags) => run(() => profileCommand(settings(flags), terminal)));
 
-  addFlags(program.command("refresh"), GROUPS, ["tpDegrees", "force", "yes", "retryFailed"])
+  const refresh = program.command("refresh")
     .summary("measure one category of one tensor-parallel degree again")
     .description(
       "Measures one category of one tensor-parallel degree again; a row stands until its successor does.",
     )
-    .addOption(new Option("--tp <n>", "Tensor-parallel degree").argParser(degree).makeOptionMandatory())
+    .optionsGroup("What to measure again:")
+    .requiredOption("--tp <n>", "Tensor-parallel degree", degree)
     .addOption(
       new Option("--category <name>", "Category").choices([...CATEGORY_ORDER]).makeOptionMandatory(),
-    )
+    );
+  addFlags(refresh, GROUPS, ["tpDegrees", "force", "yes", "retryFailed"])
     .addHelpText("after", AFTER_HELP)
     .action(({ tp, category, ...flags }: Flags & { tp: number; category: Category }) =>
       run(() => refreshCommand(settings(flags), { tp, category }, terminal))
     );
 
-  addFlags(program.command("plan"), ["What to measure", "Sweep", "Measurement", "Files"], ["seed", "perfDir"])
+  const plan = program.command("plan")
     .summary("write the shots of a run to a file, without an engine")
     .description("Writes the shots that a run would fire to a file; no engine is needed.")
-    .addOption(new Option("--limits <file>", "What the engine allows, a JSON file").makeOptionMandatory())
-    .addOption(new Option("--out <file>", "The plan, JSON Lines").makeOptionMandatory())
+    .optionsGroup("Files to read and write:")
+    .requiredOption("--limits <file>", "What the engine allows, JSON")
+    .requiredOption("--out <file>", "The plan, JSON Lines");
+  addFlags(plan, ["What to measure", "Sweep", "Measurement", "Files"], ["seed", "perfDir"])
     .addOption(verbose)
     .addHelpText("after", AFTER_HELP)
     .action(({ limits, out, ...flags }: Flags & { limits: string; out: string }) =>
