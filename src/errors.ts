@@ -6,6 +6,7 @@
 
 /** Wrong use: a setting, a model or a file that breaks a rule. The command line exits with 2. */
 export class UsageError extends Error {
+  /** The class's name. */
   override name = "UsageError";
 }
 
@@ -27,11 +28,14 @@ export interface HarnessErrorDetails {
 
 /** A harness that could not be started, broke the protocol, stopped answering or died. */
 export class HarnessError extends Error {
+  /** The class's name. */
   override name = "HarnessError";
   /** Facts about the failure. */
   readonly details: HarnessErrorDetails;
 
   /**
+   * Describes a failure.
+   *
    * @param message What was tried, the rule and what happened instead.
    * @param details Facts about the failure.
    * @param options `cause`, when another error led to this one.

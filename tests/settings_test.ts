@@ -128,6 +128,10 @@ Deno.test("resolveSettings: what is empty or undefined is not said", () => {
   assert.deepEqual(resolveSettings(input, env), DEFAULTS);
 });
 
+Deno.test("resolveSettings: resolved settings resolve to themselves", () => {
+  assert.deepEqual(resolveSettings(resolveSettings(REQUIRED)), DEFAULTS);
+});
+
 Deno.test("resolveFlags: a flag turned off wins over an environment that turns it on", () => {
   assert.equal(resolveFlags({ ...REQUIRED, skipSkew: false }, { SKIP_SKEW: "1" }).skipSkew, false);
 });
@@ -223,7 +227,7 @@ Deno.test("resolveSettings: a message names the option, the value and the rule",
     [{ model: "a/b\0" }, `Cannot use model: "a/b\\x00": ${MODEL}`],
     [{ hardware: 100 }, `Cannot use hardware: 100: ${FOLDER}`],
     [{ tpDegrees: [2, 4] }, `Cannot use tpDegrees: [ 2, 4 ]: ${NO_ONE}`],
-    [{ tpDegrees: [] }, `Cannot use tpDegrees: []: ${DEGREES}`],
+    [{ tpDegrees: [] }, `Cannot use tpDegrees: []: ${NO_ONE}`],
     [{ tpDegrees: "1,2" }, `Cannot use tpDegrees: "1,2": ${DEGREES}`],
     [{ maxNumSeqs: NaN }, `Cannot use maxNumSeqs: NaN: ${INTEGER}`],
     [{ maxNumSeqs: "64" }, `Cannot use maxNumSeqs: "64": ${INTEGER}`],

@@ -195,7 +195,7 @@ function text(error: string, allows: (value: string) => boolean): z.ZodString {
 
 function integers(error: string, min: number): z.ZodType<number[]> {
   return z.array(z.int({ error }).min(min, error), { error })
-    .refine((list) => list.length > 0 && new Set(list).size === list.length, error);
+    .refine((list) => new Set(list).size === list.length, error);
 }
 
 function sorted(list: readonly number[]): readonly number[] {

@@ -1,0 +1,139 @@
+/**
+ * Measures how long each layer of a language model takes on a piece of hardware, and keeps the times in a bundle
+ * that serving simulators read.
+ *
+ * {@linkcode profile} is the whole job. The pieces that it is made of can be used alone: a {@linkcode loadModel model},
+ * a {@linkcode openHarness harness}, a {@linkcode planSweeps plan}, and {@linkcode execute} to fire it.
+ *
+ * @example Estimate a model's layers on an H100, without the hardware
+ * ```ts
+ * import { profile, validate } from "./mod.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const perfDir = await Deno.makeTempDir();
+ * const bundle = await profile({
+ *   model: "Qwen/Qwen3-0.6B",
+ *   hardware: "H100",
+ *   preset: "quick",
+ *   harness: "roofline:H100", // leave it out to measure with vLLM on this machine
+ *   perfDir,
+ * });
+ *
+ * const [row] = bundle.table(1, "dense").filter(({ layer, key }) => layer === "qkv_proj" && key[0] === 16);
+ * assert.ok(row !== undefined && row.timeUs > 0);
+ * assert.deepEqual(await validate(bundle.dir), []);
+ * await Deno.remove(perfDir, { recursive: true });
+ * ```
+ *
+ * @module
+ */
+
+// Profile a model
+export { profile, type ProfileOptions } from "./src/run/profile.ts";
+export { profileEvents, type ProfileEventsOptions, type SweepName } from "./src/run/profile_events.ts";
+export { refresh } from "./src/run/refresh.ts";
+export type {
+  BootedEvent,
+  BootingEvent,
+  ConnectedEvent,
+  FailedShot,
+  FailedShotEvent,
+  FinishedEvent,
+  NoticeEvent,
+  PlannedEvent,
+  RunEvent,
+  ShotEvent,
+  SweepFinishedEvent,
+  SweepStartedEvent,
+} from "./src/run/events.ts";
+
+// Settings
+export { type Preset, resolveSettings, type Settings, type SettingsInput } from "./src/settings.ts";
+
+// Models and their layers
+export { loadModel, type LoadModelOptions } from "./src/model/load_model.ts";
+export { hfOverrides, shardConfig } from "./src/model/shard.ts";
+export { type Layer, layersOf, loadArchitecture } from "./src/model/architecture.ts";
+export { resolveDtype, variantName, type VariantOptions } from "./src/model/variant.ts";
+export type { Architecture, CatalogEntry, LayerGroup, Model, ModelConfig } from "./src/model/model.ts";
+
+// Plan what to fire
+export { type PlanOptions, planSweeps, type Sweep } from "./src/sweep/plan_sweeps.ts";
+export type { AttentionGrid } from "./src/sweep/attention_shots.ts";
+export {
+  formatPlan,
+  parsePlan,
+  type Plan,
+  PLAN_VERSION,
+  type PlanHeader,
+  planHeader,
+  type PlanSettings,
+} from "./src/sweep/plan_file.ts";
+export { parseLimits } from "./src/sweep/limits_file.ts";
+export type { Limits } from "./src/sweep/limits.ts";
+export {
+  type AttentionShot,
+  CATEGORIES,
+  type Category,
+  CATEGORY_ORDER,
+  type CategoryShape,
+  type DenseShot,
+  type MoeShot,
+  type PerSequenceShot,
+  type Shot,
+  shotKey,
+} from "./src/sweep/shot.ts";
+
+// Harnesses: what boots an engine and fires shots
+export { openHarness, type OpenHarnessOptions } from "./src/harness/open.ts";
+export type { ChildOptions } from "./src/harness/child.ts";
+export { type ProcessOptions, startProcessHarness } from "./src/harness/process.ts";
+export { replayHarness, type ReplayOptions } from "./src/harness/replay.ts";
+export { rooflineHarness } from "./src/harness/roofline.ts";
+export type {
+  Booted,
+  BootRequest,
+  CallOptions,
+  FailureKind,
+  FireRequest,
+  FoundLayer,
+  Harness,
+  HarnessInfo,
+  Quantity,
+  ShotOutcome,
+} from "./src/harness/harness.ts";
+
+// Fire a plan into a bundle
+export { execute, type ExecuteOptions } from "./src/run/execute.ts";
+export { type Lane, type LaneFire, type LaneSource, type LaneStep, openLane } from "./src/run/lane.ts";
+export {
+  openSession,
+  type Session,
+  type SessionFacts,
+  type SessionOptions,
+  type StartOptions,
+} from "./src/run/session.ts";
+export type { JournalFile } from "./src/run/journal.ts";
+export { type Identity, identityOf } from "./src/run/identity.ts";
+
+// Read and check bundles
+export { type Bundle, openBundle } from "./src/bundle/open.ts";
+export { validate, type ValidateOptions } from "./src/bundle/validate.ts";
+export { type Issue, renderIssue } from "./src/bundle/issue.ts";
+export { bundlePath } from "./src/bundle/layout.ts";
+export type { Row } from "./src/bundle/tables.ts";
+export type { SkewRow } from "./src/bundle/skew.ts";
+export type { SkewFitRow } from "./src/bundle/skew_fit.ts";
+export type {
+  AttentionGrid as MetaAttentionGrid,
+  AxisSpec,
+  BucketAxes,
+  EngineEffective,
+  Meta,
+  SkewFit,
+  SkewFitEntry,
+  SkewProfile,
+} from "./src/bundle/meta.ts";
+
+// Errors
+export { HarnessError, type HarnessErrorDetails, UsageError } from "./src/errors.ts";
