@@ -47,13 +47,14 @@ export function readRecords<T>(
   };
   visitLines(text, (line) => {
     current = line;
+    if (line.length === 0) return;
     if (header === undefined) {
       header = { source: line.source(), names: line.source().split(",") };
       const { names } = header;
       const missing = columns.filter((column) => !names.includes(column) && !optional.includes(column));
       if (missing.length > 0) return report(missingColumns(header, missing, columns));
       cells = cellReader(columns, columns.map((column) => names.indexOf(column)), () => current, report);
-    } else if (cells !== undefined && line.length > 0) {
+    } else if (cells !== undefined) {
       errors = 0;
       const fault = lineFault(line, header);
       if (fault !== undefined) return report({ ...fault, found: line.source() });

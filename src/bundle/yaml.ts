@@ -67,10 +67,15 @@ const PYTHON_FLOAT: ScalarTag = {
 export function parseYaml(text: string, path = "a YAML text"): unknown {
   const document = parseDocument(text, { version: "1.1", customTags: readingTags, prettyErrors: true });
   const [fault] = [...document.errors, ...document.warnings];
-  if (fault !== undefined) {
-    throw new UsageError(`Cannot read ${path}: ${fault.message.split("\n")[0]?.replace(/:$/, "")}`);
+  try {
+    if (fault !== undefined) throw fault;
+    return document.toJS();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`Cannot read ${path}: ${reason.split("\n")[0]?.replace(/:$/, "")}`, {
+      cause: error,
+    });
   }
-  return document.toJS();
 }
 
 /** Options of {@linkcode formatYaml}. */
