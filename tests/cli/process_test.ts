@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { runMain, TINY } from "./run_main.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Starts Deno, sends signals when standard error has said something, and waits for the end. */
+async function run(
+  args: readonly string[],
+  signals: readonly (readonly [after: string, signal: Deno.Signal])[] = [],
+): Promise<{ code: number; out: string; err: string }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const out = new Response(child.stdout).text();
+  const waiting = [...signals];
+  let err = "";
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    err += text;
+    while (waiting[0] !== undefined && err.includes(waiting[0][0])) child.kill(waiting.shift()![1]);
+  }
+  return { code: (await child.status).code, out: await out, err };
+}
+
+Deno.test("shotlab: errors go to standard error and into the exit status", async () => {
+  assert.deepEqual(await run(["src/cli.ts", "profile", "--model", "a/b", "--hardware", "../x"]), {
+    code: 2,
+    out: "",
+    err: "error: Cannot use --hardware ../x: " +
+      "expected one folder name of letters, digits, '.', '_', '+' and '-', such as H100\n",
+  });
+});
+
+Deno.test("shotlab profile: a signal keeps what was measured, and the same command goes on", async () => {
+  const perfDir = await Deno.makeTempDir();
+  const flags = [...TINY, "--perf-dir", perfDir];
+  await runMain(["profile", ...flags, "--harness", "roofline:H100"]);
+  const replay = `replay:${perfDir}/H100/Qwen/Qwen3-0.6B/bf16`;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    const command = ["profile", ...flags, "--hardware", signal, "--harness"];
+    const cut = await run(["src/cli.ts", ...command, `${replay}?delay_ms=50`], [["shots planned", signal]]);
+    assert.equal(cut.code, 130, cut.err);
+    assert.equal(cut.out, "");
+    assert(cut.err.includes("\nStopping; what was measured is being saved. Once more to leave at once.\n"));
+    assert(cut.err.endsWith("\nCancelled; the same command goes on from what was measured\n"), cut.err);
+    const rest = await runMain([...command, replay]);
+    assert.equal(rest.status, 0, rest.err);
+  }
+  await Deno.remove(perfDir, { recursive: true });
+});
+
+Deno.test("abortOnInterrupt: the second signal ends the process at once", async () => {
+  const script = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(
+    script,
+    `import { abortOnInterrupt } from ${
+      JSON.stringify(new URL("../../src/cli/interrupt.ts", import.meta.url))
+    };
+const signal = abortOnInterrupt((text) => console.error(text));
+signal.addEventListener("abort", () => console.error("aborted"));
+setInterval(() => {}, 1000);
+console.error("ready");
+`,
+  );
+  const { code, err } = await run([script], [["ready", "SIGINT"], ["aborted", "SIGTERM"]]);
+  assert.equal(code, 130);
+  assert.equal(
+    err,
+    "ready\n\nStopping; what was measured is being saved. Once more to leave at once.\n\naborted\n",
+  );
+  await Deno.remove(script);
+});
