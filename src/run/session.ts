@@ -112,7 +112,7 @@ export interface Session extends AsyncDisposable {
   /** Writes the files when the last time is long enough ago. */
   saveIfDue(): Promise<void>;
   /**
-   * Writes the files whose rows have changed, and meta.yaml.
+   * Writes the files whose rows have changed, and meta.yaml unless nothing has.
    *
    * @throws {UsageError} when the disk refuses; every file there is whole nevertheless.
    */
@@ -222,8 +222,8 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     async save(): Promise<void> {
       const begun = performance.now();
       await journal?.sync();
-      await files.write();
-      if (makeMeta !== undefined) {
+      const changed = await files.write() || journal !== undefined || state.meta === null;
+      if (makeMeta !== undefined && changed) {
         const { samples } = state;
         const facts = { tps: degreesOf(state.rows), samples, durationS, failed: session.failed, mixed };
         await write(metaPath(dir), formatMeta(makeMeta(facts)));

@@ -19,9 +19,10 @@ export interface TableFiles {
   /**
    * Writes the files whose rows have changed.
    *
+   * @returns Whether there were any.
    * @throws {UsageError} when the disk refuses; what could not be written stays noted.
    */
-  write(): Promise<void>;
+  write(): Promise<boolean>;
 }
 
 /**
@@ -53,7 +54,8 @@ export function tableFiles(
         for (const other of copied) touchOne(tp, other);
       }
     },
-    async write(): Promise<void> {
+    async write(): Promise<boolean> {
+      const any = touched.size > 0;
       for (const [id, [tp, category]] of touched) {
         const path = tablePath(dir, tp, category);
         const shown = fileRows(rows, tp, category, stable.get(category)!);
@@ -69,6 +71,7 @@ export function tableFiles(
           throw error;
         }
       }
+      return any;
     },
   };
 }

@@ -52,7 +52,7 @@ Deno.test("execute tells a shot after its samples are in the journal", () =>
   withFolder(async (dir) => {
     const lines: number[] = [];
     await tinyRun(dir, [denseSweep([1, 2, 3])], {
-      onEvent(event) {
+      onEvent(event): void {
         if (event.type === "shot") {
           lines.push(Deno.readTextFileSync(`${dir}/journal.jsonl`).split("\n").length - 2);
         }
@@ -137,7 +137,7 @@ Deno.test("an abort rejects with the signal's reason and keeps what was measured
     const controller = new AbortController();
     const run = tinyRun(dir, [denseSweep([1, 2, 3, 4])], {
       signal: controller.signal,
-      onEvent(event) {
+      onEvent(event): void {
         if (event.type === "shot" && event.key[0] === 2) controller.abort(new Error("enough"));
       },
     });
@@ -148,7 +148,7 @@ Deno.test("an abort rejects with the signal's reason and keeps what was measured
 Deno.test("an error of the consumer keeps what was measured", () =>
   withFolder(async (dir) => {
     const run = tinyRun(dir, [denseSweep([1, 2])], {
-      onEvent(event) {
+      onEvent(event): void {
         if (event.type === "shot") throw new Error("the view broke");
       },
     });
