@@ -1,0 +1,161 @@
+"""vLLM's CPU engine itself, behind a worker process that boots every model in turn."""
+
+import itertools
+import math
+
+import pytest
+from client import Client, Message, attention, dense, moe, per_sequence
+from models import CONFIGS, EXPERTS, architecture, boot
+
+CASES = [pytest.param(model, tp, id=f"{model}-tp{tp}") for model in CONFIGS for tp in (1, 2)]
+
+
+def layers_of(model: str, category: str) -> set[str]:
+    return set(architecture(model)["catalog"][category])
+
+
+def assert_measured(answer: Message, layers: set[str], iterations: int = 3) -> None:
+    """An answer has positive finite samples for these layers, one a forward."""
+    assert answer["type"] == "result", answer
+    assert set(answer["samples"]) == layers
+    for samples in answer["samples"].values():
+        assert len(samples) == iterations
+        assert all(math.isfinite(sample) and sample > 0 for sample in samples)
+
+
+@pytest.mark.parametrize(("model", "tp"), CASES)
+def test_every_category_of_every_architecture_is_measured(worker: Client, model: str, tp: int) -> None:
+    booted = worker.boot(boot(model, tp))
+    assert booted["type"] == "booted", booted
+    assert booted["tp"] == tp
+    experts = model in EXPERTS
+    assert booted["limits"] == {
+        "max_num_batched_tokens": 64,
+        "max_num_seqs": 8,
+        "num_cache_tokens": 9 * 512,
+        "max_model_len": 512,
+        "num_experts": 8 if experts else None,
+        "top_k": 2 if experts else None,
+        "block_size": 32,
+    }
+    assert booted["num_gpu_blocks"] == 9 * 512 // 32
+    catalog = architecture(model)["catalog"]
+    assert set(booted["layers"]) == {layer for group in catalog.values() for layer in group}
+    assert booted["layers"]["layernorm"]["modules"] == 2
+    assert booted["layers"]["lm_head"] == {"class": "LogitsProcessor", "modules": 1}
+
+    answers = worker.fire(dense(16), per_sequence(8), attention(32, 16, 8, 40), moe(16, 2), moe(16, 8))
+    for category, answer in zip(("dense", "per_sequence", "attention"), answers, strict=False):
+        assert_measured(answer, layers_of(model, category))
+    for answer in answers[3:]:
+        if experts:
+            assert_measured(answer, {"moe"})
+        else:
+            message = f"shot {answer['index']} (moe): the engine has no experts"
+            assert (answer["kind"], answer["message"]) == ("unsupported", message)
+
+
+def test_a_full_batch_of_decodes_fits_beside_a_prefill(worker: Client) -> None:
+    worker.boot(boot("qwen3"))
+    (answer,) = worker.fire(attention(64, 100, 8, 128))
+    assert_measured(answer, {"attention"})
+
+
+def test_the_largest_engines_corner_is_fired(worker: Client) -> None:
+    worker.boot(boot("qwen3"))
+    for answer in worker.fire(dense(64), per_sequence(8), attention(64, 447, 0, 0), attention(0, 0, 8, 510)):
+        assert answer["type"] == "result", answer
+
+
+def test_a_batch_that_breaks_a_limit_is_not_fired_and_the_next_one_is(worker: Client) -> None:
+    worker.boot(boot("qwen3"))
+    shots = [per_sequence(10), dense(512), attention(0, 0, 1, 511), {"category": "skew"}, dense(0)]
+    bad = worker.fire(*shots, dense(16))
+    assert [answer.get("kind") for answer in bad] == [*["infeasible"] * 3, *["bad_request"] * 2, None]
+    assert bad[0]["message"] == "shot 0 (per_sequence): 10 requests, the engine has room for 9"
+    assert bad[3]["message"] == (
+        "shot 3 (skew): unknown category 'skew': expected dense, per_sequence, attention or moe"
+    )
+    assert_measured(bad[5], layers_of("qwen3", "dense"))
+
+
+def test_forwards_that_end_early_and_whole_ones_follow_each_other_for_long(worker: Client) -> None:
+    worker.boot(boot("qwen3"))
+    mixed = [
+        shot
+        for n, kv in itertools.product((1, 3, 8), (1, 100))
+        for shot in (dense(n * 8), per_sequence(n), attention(n * 8, kv, n, kv))
+    ]
+    for seq in range(10):
+        answers = worker.fire(*mixed, iterations=1, seq=seq)
+        assert [answer["type"] for answer in answers] == ["result"] * len(mixed)
+        assert [answer["index"] for answer in answers] == list(range(len(mixed)))
+
+
+def test_a_quantity_that_the_harness_lacks_is_refused(worker: Client) -> None:
+    worker.boot(boot("qwen3"))
+    fire = {"type": "fire", "seq": 1, "shots": [dense(1)], "iterations": 1, "quantity": "kernel"}
+    message = "quantity must be one of wall: found 'kernel'"
+    assert worker.ask(fire) == {"type": "error", "kind": "bad_request", "message": message}
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "message"),
+    [
+        (
+            boot("llama", changes={"head_dim": 16}),
+            "unsupported",
+            "vLLM's CPU attention does not support head_dim 16",
+        ),
+        (boot("llama", changes={"model_type": "foo"}), "unsupported", "vLLM knows no model_type 'foo'"),
+        (
+            boot("llama", changes={"num_key_value_heads": 3}),
+            "unsupported",
+            "vLLM refused: num_heads (4) is not divisible by num_kv_heads (3)",
+        ),
+        (
+            boot("llama", block_size=16),
+            "unsupported",
+            "the attention cannot have KV blocks of 16 tokens (CPU_ATTN: [MultipleOf(32)]):",
+        ),
+        (
+            boot("llama", architecture=architecture("qwen3")),
+            "unsupported",
+            "layer 'layernorm' of the sequence matches no module (classes RMSNorm within Qwen3DecoderLayer)",
+        ),
+        (
+            boot("llama", max_num_batched_tokens=10**10),
+            "out_of_memory",
+            "the KV pool must hold one batch of new tokens (",
+        ),
+    ],
+    ids=["head_dim", "model_type", "kv_heads", "block_size", "architecture", "memory"],
+)
+def test_a_boot_that_fails_says_why_and_leaves_the_worker_able_to_boot(
+    worker: Client, request_: Message, kind: str, message: str
+) -> None:
+    answer = worker.boot(request_)
+    assert (answer["type"], answer["kind"]) == ("error", kind)
+    assert answer["message"].startswith(f"cannot boot tp 1: {message}")
+    assert worker.ask({**fire_one(), "seq": 2})["message"] == "no engine is booted: send boot before fire"
+
+
+def fire_one() -> Message:
+    return {"type": "fire", "seq": 1, "shots": [dense(16)], "iterations": 1, "quantity": "wall"}
+
+
+def test_after_failed_boots_the_same_process_boots_and_fires(worker: Client) -> None:
+    booted = worker.boot(boot("llama", max_num_batched_tokens=1, max_num_seqs=1))
+    assert booted["type"] == "booted", booted
+    for answer in worker.fire(dense(1), per_sequence(1), attention(1, 0, 1, 1)):
+        assert answer["type"] == "result", answer
+
+
+@pytest.mark.parametrize("fields", [{"dtype": "float32"}, {"kv_cache_dtype": "fp8"}, {"block_size": 64}])
+def test_dtypes_and_block_size_are_the_requests(worker: Client, fields: Message) -> None:
+    booted = worker.boot(boot("llama", **fields))
+    assert booted["type"] == "booted", booted
+    assert booted["engine_args"].items() >= fields.items()
+    assert booted["limits"]["block_size"] == fields.get("block_size", 32)
+    (answer,) = worker.fire(attention(16, 0, 4, 64))
+    assert_measured(answer, {"attention"})

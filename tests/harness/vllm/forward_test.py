@@ -1,0 +1,110 @@
+"""The engine in this process, where a forward can be watched and broken."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from boot import boot_engine
+from engine import Engine
+from faults import Fault, shot_fault
+from fire import fire
+from models import boot
+from protocol import parse_boot
+from shots import Shot
+from timing import WallTimer
+
+DENSE = Shot("dense", ((16, 0),))
+TIMER = WallTimer(lambda: None)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    booted = boot_engine(parse_boot(boot("qwen3_moe")))
+    yield booted
+    booted.close()
+
+
+def watched(engine: Engine, requests: tuple[tuple[int, int], ...]) -> list[str]:
+    """Return the classes of the timed modules that ran in a forward, in their order."""
+    ran: list[str] = []
+    modules = [module for sites in engine.layers.values() for layer in sites.values() for module in layer]
+    hooks = [module.register_forward_hook(lambda m, *_: ran.append(type(m).__name__)) for module in modules]
+    engine.forward(requests)
+    for hook in hooks:
+        hook.remove()
+    return ran
+
+
+def test_a_forward_that_ends_before_the_logits_runs_every_layer_before_them(engine: Engine) -> None:
+    whole = watched(engine, DENSE.requests)
+    with engine.without_logits():
+        short = watched(engine, DENSE.requests)
+    assert whole == [*short, "LogitsProcessor", "Sampler"]
+    assert short[-1] == "RMSNorm"
+
+
+def test_history_reaches_the_attention(engine: Engine) -> None:
+    seen: list[tuple[int, list[int]]] = []
+
+    def look(*_: Any) -> None:
+        from vllm.forward_context import get_forward_context
+
+        (metadata, *_rest) = get_forward_context().attn_metadata.values()
+        seen.append((metadata.max_query_len, metadata.seq_lens[:3].tolist()))
+
+    (module,) = engine.layers["attention"]["attention"]
+    hook = module.register_forward_pre_hook(look)
+    engine.forward(((16, 100), (1, 40), (1, 40)))
+    hook.remove()
+    assert seen == [(16, [116, 41, 41])]
+
+
+def test_experts_are_those_of_the_shot(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    import routing
+
+    routes: list[Any] = []
+    monkeypatch.setattr(routing, "Route", recording(routing.Route, routes))
+    fire(engine, Shot("moe", ((16, 0),), 5), 2, TIMER)
+    (route,) = routes
+    assert route.calls == 3
+    assert set(route.ids.flatten().tolist()) == {0, 1, 2, 3, 4}
+
+
+def recording(kind: Any, made: list[Any]) -> Any:
+    """Return a maker of `kind` that remembers what it made."""
+
+    def make(*args: Any) -> Any:
+        made.append(kind(*args))
+        return made[-1]
+
+    return make
+
+
+def test_a_router_that_is_never_asked_is_an_error(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "routers", [SimpleNamespace(top_k=2)])
+    with pytest.raises(Fault, match=r"forced routing must be asked once per forward \(2\): asked \[0\]"):
+        fire(engine, Shot("moe", ((16, 0),), 5), 1, TIMER)
+
+
+def test_a_forward_that_runs_out_of_memory_is_survived(engine: Engine) -> None:
+    import torch
+
+    (module,) = engine.layers["attention"]["attention"]
+
+    def exhaust(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    for _ in range(3):
+        hook = module.register_forward_pre_hook(exhaust)
+        with pytest.raises(torch.OutOfMemoryError) as failed:
+            fire(engine, DENSE, 1, TIMER)
+        hook.remove()
+        assert shot_fault(failed.value).kind == "out_of_memory"
+        assert len(fire(engine, DENSE, 1, TIMER)["embedding"]) == 1
+
+
+def test_a_category_without_layers_is_unsupported(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(engine.layers, "dense", {})
+    with pytest.raises(Fault, match="the architecture has no dense layers"):
+        fire(engine, DENSE, 1, TIMER)

@@ -1,0 +1,131 @@
+import json
+import re
+from typing import Any
+
+import pytest
+from client import ROOT
+from faults import Fault
+from messages import Architecture, Boot, Done, Entry, Error, Failed, Fire, Hello, Result, Shutdown
+from models import boot
+from protocol import encode, parse
+
+BLOCKS = re.findall(r"```jsonl\n(.*?)```", (ROOT / "harness/PROTOCOL.md").read_text(), re.DOTALL)
+LINES = [line.split(" ", 1) for block in BLOCKS for line in block.splitlines()]
+REQUESTS = [line for arrow, line in LINES if arrow == "→"]
+ANSWERS = [line for arrow, line in LINES if arrow == "←"]
+
+
+def test_every_example_request_is_read() -> None:
+    kinds = [type(parse(line)) for line in REQUESTS]
+    assert kinds == [Hello, Boot, Fire, Shutdown]
+
+
+def test_example_boot_is_read_into_its_fields() -> None:
+    request = parse(REQUESTS[1])
+    assert isinstance(request, Boot)
+    assert request.architecture == Architecture(
+        catalog={
+            "dense": {"embedding": Entry(("VocabParallelEmbedding",), ())},
+            "per_sequence": {"lm_head": Entry(("LogitsProcessor",), ())},
+            "attention": {"attention": Entry(("Attention",), ())},
+            "moe": {},
+        },
+        sequence=("embedding", "attention", "lm_head"),
+    )
+    assert (request.block_size, request.max_num_batched_tokens, request.max_num_seqs) == (None, 2048, 256)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Result(7, 0, {"embedding": [3.1, 3.0, 3.2], "layernorm": [5.25, 5.5, 5.0]}), "result"),
+        (Failed(7, 3, "unsupported", "shot 3 (moe): the engine has no experts"), "failed"),
+        (Done(7), "done"),
+        (
+            Error(
+                "unsupported",
+                "cannot boot tp 1: layer 'rotary_emb' of the sequence matches no module"
+                " (classes RotaryEmbedding)",
+                "modules found: Attention, RMSNorm",
+            ),
+            "error",
+        ),
+        (
+            Error(
+                "bad_request",
+                "unknown message type 'frie': expected hello, boot, fire or shutdown",
+            ),
+            "error",
+        ),
+    ],
+)
+def test_answers_are_written_as_in_the_examples(answer: Any, kind: str) -> None:
+    assert encode(answer) in [line for line in ANSWERS if f'"type":"{kind}"' in line]
+
+
+def test_a_number_that_is_not_finite_is_never_written() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode(Result(1, 0, {"embedding": [float("nan")]}))
+
+
+FIRE = {"type": "fire", "seq": 1, "shots": [], "iterations": 3, "quantity": "wall"}
+
+
+def changed(message: dict[str, Any], **fields: Any) -> str:
+    return json.dumps({**message, **fields})
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"type":"frie"}', "unknown message type 'frie': expected hello, boot, fire or shutdown"),
+        ("{}", "unknown message type None: expected hello, boot, fire or shutdown"),
+        ("[1]", "a request is one JSON object a line: found [1]"),
+        ("fire!", "a request is one JSON object a line: Expecting value: line 1 column 1 (char 0)"),
+        ('{"type":"hello"}', "hello: protocol must be a whole number of at least 1: found None"),
+        (
+            changed(FIRE, iterations=0),
+            "fire: iterations must be a whole number of at least 1: found 0",
+        ),
+        (
+            changed(FIRE, iterations=True),
+            "fire: iterations must be a whole number of at least 1: found True",
+        ),
+        (changed(FIRE, shots={}), "fire: shots must be a list: found {}"),
+        (changed(FIRE, shots=[1]), "fire: shot 0 must be an object: found 1"),
+        (changed(boot("llama"), tp=0), "boot: tp must be a whole number of at least 1: found 0"),
+        (changed(boot("llama"), config=None), "boot: config must be an object: found None"),
+        (
+            changed(boot("llama"), block_size=0),
+            "boot: block_size must be a whole number of at least 1: found 0",
+        ),
+        (
+            changed(boot("llama"), architecture={"sequence": {}}),
+            "architecture: catalog must be an object: found None",
+        ),
+        (
+            changed(boot("llama"), architecture={"sequence": {"head": "lm_head"}, "catalog": {}}),
+            "sequence: head must be a list of names: found 'lm_head'",
+        ),
+        (
+            changed(
+                boot("llama"),
+                architecture={"sequence": {}, "catalog": {"dense": {"norm": {"vllm": "RMSNorm"}}}},
+            ),
+            "dense.norm: vllm must be a list of names: found 'RMSNorm'",
+        ),
+    ],
+)
+def test_a_line_that_is_no_request_is_refused(line: str, message: str) -> None:
+    with pytest.raises(Fault) as refused:
+        parse(line)
+    assert (refused.value.kind, refused.value.message) == ("bad_request", message)
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(Fault, match="one JSON object a line"):
+        parse(b"\xff\xfe{}")
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert parse('{"type":"shutdown","why":"done"}') == Shutdown()

@@ -1,0 +1,74 @@
+from typing import Any
+
+import pytest
+from faults import Fault
+from routing import expert_ids, find_routers, forced
+
+
+class Router:
+    """What vLLM's routers have in common."""
+
+    top_k = 2
+
+    def _compute_routing(self, hidden: Any, logits: Any, indices_type: Any = None) -> Any:
+        return "by the gate"
+
+
+class Tokens:
+    """Hidden states of so many tokens."""
+
+    def __init__(self, count: int) -> None:
+        self.shape = (count, 64)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "top_k", "activated", "ids"),
+    [
+        (3, 2, 4, [[0, 1], [2, 3], [0, 1]]),
+        (3, 2, 3, [[0, 1], [2, 0], [1, 2]]),
+        (2, 1, 1, [[0], [0]]),
+        (2, 2, 2, [[0, 1], [0, 1]]),
+    ],
+)
+def test_expert_of_a_slot(tokens: int, top_k: int, activated: int, ids: list[list[int]]) -> None:
+    assert expert_ids(tokens, top_k, activated) == ids
+
+
+def test_routers_are_found_once() -> None:
+    router = Router()
+    modules = [type("M", (), {"router": router})(), type("N", (), {"router": router})(), object()]
+    assert find_routers(modules) == [router]
+
+
+def test_forced_routing_answers_with_ids_and_equal_weights_and_is_undone() -> None:
+    import torch
+
+    router = Router()
+    with forced([router], tokens=3, activated=3, forwards=1, device="cpu"):
+        weights, ids = router._compute_routing(Tokens(3), None, torch.int64)
+    assert ids.tolist() == [[0, 1], [2, 0], [1, 2]]
+    assert ids.dtype == torch.int64
+    assert weights.tolist() == [[0.5, 0.5]] * 3
+    assert router._compute_routing(Tokens(3), None) == "by the gate"
+
+
+@pytest.mark.parametrize("calls", [0, 1, 3])
+def test_a_router_that_is_not_asked_once_per_forward_is_an_error(calls: int) -> None:
+    router = Router()
+    with (
+        pytest.raises(Fault) as refused,
+        forced([router], tokens=1, activated=2, forwards=2, device="cpu"),
+    ):
+        for _ in range(calls):
+            router._compute_routing(Tokens(1), None)
+    assert refused.value.kind == "unsupported"
+    assert refused.value.message == f"forced routing must be asked once per forward (2): asked [{calls}]"
+
+
+def test_another_number_of_tokens_is_an_error() -> None:
+    router = Router()
+    with (
+        pytest.raises(Fault, match="forced routing of 4 tokens met 5"),
+        forced([router], tokens=4, activated=2, forwards=1, device="cpu"),
+    ):
+        router._compute_routing(Tokens(5), None)

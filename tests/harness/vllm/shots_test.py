@@ -1,0 +1,89 @@
+import pytest
+from client import Message, attention, dense, moe, per_sequence
+from faults import Fault
+from messages import Limits
+from shots import Shot, blocks, broken_limit, read_shot
+
+LIMITS = Limits(
+    max_num_batched_tokens=64,
+    max_num_seqs=8,
+    num_cache_tokens=1024,
+    max_model_len=512,
+    num_experts=16,
+    top_k=2,
+    block_size=32,
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shot"),
+    [
+        (dense(16), Shot("dense", ((16, 0),))),
+        (per_sequence(3), Shot("per_sequence", ((1, 0), (1, 0), (1, 0)))),
+        (attention(64, 128, 2, 32), Shot("attention", ((64, 128), (1, 32), (1, 32)))),
+        (attention(64, 0, 0, 0), Shot("attention", ((64, 0),))),
+        (attention(0, 0, 2, 128), Shot("attention", ((1, 128), (1, 128)))),
+        (moe(64, 8), Shot("moe", ((64, 0),), 8)),
+    ],
+)
+def test_a_shot_stands_for_its_requests(fields: Message, shot: Shot) -> None:
+    assert read_shot(fields) == shot
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"category": "skew"},
+            "unknown category 'skew': expected dense, per_sequence, attention or moe",
+        ),
+        ({"category": "dense"}, "dense: tokens must be a whole number of at least 1: found None"),
+        (dense(0), "dense: tokens must be a whole number of at least 1: found 0"),
+        ({**dense(1), "tokens": 1.5}, "dense: tokens must be a whole number of at least 1: found 1.5"),
+        (
+            attention(0, 0, 0, 0),
+            "attention: a batch has at least one request: prefill_chunk and n_decode are 0",
+        ),
+        (
+            attention(1, -1, 0, 0),
+            "attention: kv_prefill must be a whole number of at least 0: found -1",
+        ),
+    ],
+)
+def test_fields_that_are_no_shot_are_refused(fields: Message, message: str) -> None:
+    with pytest.raises(Fault) as refused:
+        read_shot(fields)
+    assert (refused.value.kind, refused.value.message) == ("bad_request", message)
+
+
+@pytest.mark.parametrize(
+    ("fields", "broken"),
+    [
+        (dense(64), None),
+        (dense(72), None),
+        (dense(73), "73 new tokens, the engine has room for 72"),
+        (per_sequence(9), None),
+        (per_sequence(10), "10 requests, the engine has room for 9"),
+        (attention(64, 0, 8, 64), None),
+        (attention(65, 0, 8, 64), "73 new tokens, the engine has room for 72"),
+        (attention(8, 0, 9, 8), "10 requests, the engine has room for 9"),
+        (attention(0, 0, 1, 510), None),
+        (
+            attention(0, 0, 1, 511),
+            "a request of 512 tokens, it must be shorter than max_model_len 512",
+        ),
+        (attention(0, 0, 8, 127), None),
+        (attention(0, 0, 8, 128), "KV blocks for 1280 tokens, the pool holds 1024"),
+        (moe(16, 16), None),
+        (moe(16, 17), "17 activated experts, between 2 and 16 are possible"),
+        (moe(2, 5), "5 activated experts, between 2 and 4 are possible"),
+        (moe(2, 1), "1 activated experts, between 2 and 4 are possible"),
+    ],
+)
+def test_a_shot_that_breaks_a_limit_says_which(fields: Message, broken: str | None) -> None:
+    assert broken_limit(read_shot(fields), LIMITS) == broken
+
+
+@pytest.mark.parametrize(("tokens", "count"), [(1, 1), (32, 1), (33, 2), (64, 2)])
+def test_blocks_are_filled_one_after_the_other(tokens: int, count: int) -> None:
+    assert blocks(tokens, 32) == count

@@ -1,0 +1,71 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from client import ENTRY, Client, Message, dense
+from models import boot
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Client:
+    """A worker that has booted nothing."""
+    return Client(tmp_path / "stderr")
+
+
+def test_hello_says_who_answers_before_the_engine_is_imported(fresh: Client) -> None:
+    started = time.monotonic()
+    answer = fresh.ask({"type": "hello", "protocol": 1})
+    assert time.monotonic() - started < 3
+    assert (answer["type"], answer["protocol"], answer["harness"]) == ("hello", 1, "vllm")
+    assert answer["quantities"] == ["wall"]
+    assert answer["lanes"] == 1
+    assert answer["runtime"].startswith("torch ")
+    assert all(answer[name] for name in ("engine_version", "device", "driver", "harness_version"))
+    fresh.end()
+
+
+def test_requests_that_cannot_be_served_are_answered_by_error_and_change_nothing(fresh: Client) -> None:
+    fire = {"type": "fire", "seq": 1, "shots": [dense(1)], "iterations": 1, "quantity": "wall"}
+    refused: list[tuple[Message, str]] = [
+        ({"type": "hello", "protocol": 9}, "this harness speaks protocol 1: found 9"),
+        ({"type": "frie"}, "unknown message type 'frie': expected hello, boot, fire or shutdown"),
+        (fire, "no engine is booted: send boot before fire"),
+    ]
+    for request, message in refused:
+        assert fresh.ask(request) == {"type": "error", "kind": "bad_request", "message": message}
+    fresh.send("not json")
+    assert fresh.read()["kind"] == "bad_request"
+    assert fresh.ask({"type": "shutdown"}) == {"type": "bye"}
+    assert fresh.process.wait(5) == 0
+
+
+def test_end_of_input_ends_an_idle_worker(fresh: Client) -> None:
+    fresh.ask({"type": "hello", "protocol": 1})
+    assert fresh.end(within_s=2) == 0
+
+
+def test_requests_before_the_end_of_input_are_answered() -> None:
+    requests = b'{"type":"frie"}\n{"type":"hello","protocol":1}\n'
+    ran = subprocess.run([sys.executable, ENTRY], input=requests, capture_output=True, timeout=20, check=True)
+    assert [json.loads(line)["type"] for line in ran.stdout.splitlines()] == ["error", "hello"]
+
+
+def test_an_interrupt_is_ignored(fresh: Client) -> None:
+    fresh.ask({"type": "hello", "protocol": 1})
+    fresh.process.send_signal(signal.SIGINT)
+    assert fresh.ask({"type": "hello", "protocol": 1})["type"] == "hello"
+    assert fresh.end() == 0
+
+
+def test_a_pool_that_the_machine_does_not_have_is_refused(tmp_path: Path) -> None:
+    client = Client(tmp_path / "stderr", VLLM_CPU_KVCACHE_SPACE="1000000")
+    answer = client.ask(boot("llama"))
+    assert (answer["type"], answer["kind"]) == ("error", "out_of_memory")
+    assert answer["message"].startswith(
+        "cannot boot tp 1: VLLM_CPU_KVCACHE_SPACE asks for 1000000.00 GiB of KV pool, the NUMA node has "
+    )
+    client.end()
