@@ -50,6 +50,16 @@ export async function readFiles(dir: string): Promise<BundleFiles> {
 }
 
 /**
+ * The degrees whose folder holds a table.
+ *
+ * @param files The bundle's files.
+ * @returns The degrees, ascending.
+ */
+export function populatedTps({ tps, tables }: BundleFiles): number[] {
+  return tps.filter((tp) => TABLE_NAMES.some((table) => tables.get(tp)?.[table] !== undefined));
+}
+
+/**
  * The issue of a file whose bytes are no UTF-8.
  *
  * @param path The file.

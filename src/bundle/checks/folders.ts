@@ -4,9 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import type { BundleFiles } from "../files.ts";
+import { type BundleFiles, populatedTps } from "../files.ts";
 import type { Issue } from "../issue.ts";
-import { TABLE_NAMES } from "../layout.ts";
 
 /**
  * Checks the folders of the tensor-parallel degrees, against meta.yaml too.
@@ -16,7 +15,7 @@ import { TABLE_NAMES } from "../layout.ts";
  * @returns What is wrong.
  */
 export function checkFolders(files: BundleFiles, tpDegrees: readonly number[] | undefined): Issue[] {
-  const { dir, folders, tps, tables } = files;
+  const { dir, folders, tps } = files;
   const issues = folders.flatMap((name) => nameIssues(join(dir, name), name));
   if (tps.length === 0) {
     issues.push({
@@ -27,16 +26,15 @@ export function checkFolders(files: BundleFiles, tpDegrees: readonly number[] | 
       expected: "tp1",
     });
   }
-  for (const tp of tps) {
-    if (TABLE_NAMES.every((table) => tables.get(tp)?.[table] === undefined)) {
-      issues.push({
-        code: "tp-empty",
-        severity: "error",
-        path: join(dir, `tp${tp}`),
-        message: "The folder makes a degree available that has no table",
-        expected: "tables, or no folder",
-      });
-    }
+  const populated = populatedTps(files);
+  for (const tp of tps.filter((tp) => !populated.includes(tp))) {
+    issues.push({
+      code: "tp-empty",
+      severity: "error",
+      path: join(dir, `tp${tp}`),
+      message: "The folder makes a degree available that has no table",
+      expected: "tables, or no folder",
+    });
   }
   return tpDegrees === undefined ? issues : [...issues, ...degreeIssues(files, tpDegrees)];
 }

@@ -28,7 +28,15 @@ export function checkMeta(text: FileText, path: string): { meta: Meta; issues: I
     data = parseYaml(text, path);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    return { meta: {}, issues: [{ code: "meta-syntax", severity: "error", path, message: error.message }] };
+    return {
+      meta: {},
+      issues: [{
+        code: "meta-syntax",
+        severity: "error",
+        path,
+        message: error.message.replace(`Cannot read ${path}: `, ""),
+      }],
+    };
   }
   const issues = metaTypeIssues(data, path);
   if (issues.length > 0) return { meta: {}, issues };

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import type { BundleFiles } from "../files.ts";
+import { type BundleFiles, populatedTps } from "../files.ts";
 import type { Issue } from "../issue.ts";
 import { metaPath, tablePath } from "../layout.ts";
 import type { LazyTables } from "../lazy_tables.ts";
@@ -28,7 +28,7 @@ export function checkSkewFit(files: BundleFiles, tables: LazyTables, fit: SkewFi
       message: "A simulator ignores the table, because meta.yaml's skew_fit.enabled is not true",
     }));
   }
-  return files.tps.flatMap((tp) => {
+  return populatedTps(files).flatMap((tp) => {
     const entry = fit.per_tp?.[tp];
     return entry === undefined
       ? [noEntry(files.dir, tp, withTable.includes(tp))]

@@ -5,7 +5,7 @@
  */
 import type { Architecture } from "../../model/model.ts";
 import type { Category } from "../../sweep/shot.ts";
-import type { BundleFiles } from "../files.ts";
+import { type BundleFiles, populatedTps } from "../files.ts";
 import type { Issue } from "../issue.ts";
 import type { LazyTables } from "../lazy_tables.ts";
 import { tablePath } from "../layout.ts";
@@ -27,10 +27,7 @@ const WITHOUT: Readonly<Record<Category, Pick<Issue, "severity" | "message">>> =
  * @returns What is missing.
  */
 export function checkTables(files: BundleFiles, tables: LazyTables, architecture?: Architecture): Issue[] {
-  // A folder without any table has its own issue.
-  const tps = files.tps.filter((tp) =>
-    Object.values(files.tables.get(tp) ?? {}).some((text) => text !== undefined)
-  );
+  const tps = populatedTps(files);
   const moeTps = hasExperts(files, architecture) ? tps.slice(0, 1) : [];
   return [
     ...tps.flatMap((tp) =>
