@@ -6,9 +6,14 @@
  *
  * @module
  */
+import type { SkewCase } from "./skew_cases.ts";
+import type { SkewPart } from "./skew_parts.ts";
 
 /** The categories whose shots are summarised in one `time_us` per row. */
 export type Category = "dense" | "per_sequence" | "attention" | "moe";
+
+/** What can be swept: the categories, and the skew cases, which have three times. */
+export type SweepCategory = Category | "skew";
 
 /** One request of `tokens` new tokens: every token-wise layer. */
 export interface DenseShot {
@@ -56,6 +61,16 @@ export interface MoeShot {
   readonly tokens: number;
   /** Experts that receive tokens. */
   readonly activated_experts: number;
+}
+
+/** Batches of a skew case. */
+export interface SkewShot extends SkewCase {
+  /** What is measured. */
+  readonly category: "skew";
+  /** Tensor-parallel degree that the engine emulates. */
+  readonly tp: number;
+  /** Which of the case's batches are to be fired; each gives the samples of one time. */
+  readonly parts: readonly SkewPart[];
 }
 
 /** One batch to fire. */
