@@ -89,7 +89,8 @@ export { openHarness, type OpenHarnessOptions } from "./src/harness/open.ts";
 export type { ChildOptions } from "./src/harness/child.ts";
 export { type ProcessOptions, startProcessHarness } from "./src/harness/process.ts";
 export { replayHarness, type ReplayOptions } from "./src/harness/replay.ts";
-export { rooflineHarness } from "./src/harness/roofline.ts";
+export { type HardwareSheet, loadHardware } from "./src/harness/hardware.ts";
+export { rooflineHarness, type RooflineOptions } from "./src/harness/roofline.ts";
 export type {
   Booted,
   BootRequest,

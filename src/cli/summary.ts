@@ -32,7 +32,7 @@ export function summarize(bundle: Pick<Bundle, "meta" | "tps" | "table">): strin
     ["sequences", [
       ...layers(bundle.table(tp, "per_sequence")),
       line(
-        `attention, decodes at ${longest}`,
+        `attention, kv ${longest}`,
         attention,
         ([chunk, , n, kv]) => chunk === 0 && kv === longest ? n! : null,
       ),

@@ -42,10 +42,10 @@ qkv_proj                  2.47  9.88  39.5   158   395
 attention, prefill alone     -     -  2.00  8.00  20.0
 moe, 8 experts             100     -   130     -     -
 
-sequences                      1     4
-lm_head                     90.0  1235
-sampler                     7.00     -
-attention, decodes at 1024  20.0  80.0
+sequences              1     4
+lm_head             90.0  1235
+sampler             7.00     -
+attention, kv 1024  20.0  80.0
 `,
   );
 });
