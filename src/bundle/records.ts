@@ -49,7 +49,10 @@ export function readRecords<T>(
     current = line;
     if (line.length === 0) return;
     if (header === undefined) {
-      header = { source: line.source(), names: line.source().split(",") };
+      header = {
+        source: line.source(),
+        names: Array.from({ length: line.length }, (_, index) => line.text(index)),
+      };
       const { names } = header;
       const missing = columns.filter((column) => !names.includes(column) && !optional.includes(column));
       if (missing.length > 0) return report(missingColumns(header, missing, columns));
@@ -64,9 +67,7 @@ export function readRecords<T>(
       lineNumbers.push(line.number);
     }
   });
-  if (header === undefined || header.source.trim() === "") {
-    return { rows, issues: [emptyFile(path, columns)] };
-  }
+  if (header === undefined) return { rows, issues: [emptyFile(path, columns)] };
   return { rows: sortUnique(rows, lineNumbers, compare, path, issues), issues };
 }
 

@@ -39,8 +39,9 @@ const PYTHON_FLOAT: ScalarTag = {
   default: true,
   format: FLOAT,
   identify: (value) => typeof value === "number",
+  // Only for writing: no text is read as this.
+  test: /(?!)/,
   resolve: Number,
-  test: /^$(?!$)/,
   stringify: ({ value }) => floatText(value as number),
 };
 
