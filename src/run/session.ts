@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { metaPath, tablePath } from "../bundle/layout.ts";
+import { metaPath } from "../bundle/layout.ts";
 import { formatMeta, type Meta } from "../bundle/meta.ts";
 import { writeAtomic } from "../bundle/write.ts";
 import { UsageError } from "../errors.ts";
@@ -11,14 +11,16 @@ import type { FailureKind } from "../harness/harness.ts";
 import type { Architecture } from "../model/model.ts";
 import { type Category, type Shot } from "../sweep/shot.ts";
 import type { FailedShot } from "./events.ts";
-import { type Identity, identityDifferences } from "./identity.ts";
+import { identityConflict } from "./identity_conflict.ts";
+import type { Identity } from "./identity.ts";
 import type { FailedLine, SessionLine, ShotLine } from "./journal_line.ts";
 import { type Journal, JOURNAL_FILE, type JournalFile, openJournal } from "./journal.ts";
 import { describeOwner, type Lock, lockBundle } from "./lock.ts";
 import { median } from "./median.ts";
-import { degreesOf, type Rows, tableOf } from "./rows.ts";
+import { removedLayers } from "./removed_layers.ts";
+import { degreesOf, tableOf } from "./rows.ts";
 import { idOf, rowText, shotText } from "./shot_id.ts";
-import { type BundleState, readState, takeIn } from "./state.ts";
+import { readState, takeIn } from "./state.ts";
 import { tableFiles } from "./table_files.ts";
 import { timedLayers } from "./timed_layers.ts";
 import { wipeBundle } from "./wipe.ts";
@@ -179,7 +181,7 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       return [...state.failed.values()];
     },
     start({ identity, settings, allowMixed = false }): string[] {
-      const differences = bindingOf(state, identity);
+      const differences = identityConflict(state.identities, state.meta, identity);
       if (differences.length > 0 && !allowMixed) {
         throw new UsageError(
           `Cannot extend ${dir}: it was measured under other conditions (${differences.join("; ")}); ` +
@@ -239,48 +241,8 @@ export async function openSession(dir: string, options: SessionOptions): Promise
   return session;
 }
 
-/** How the identity differs from the last one, when it is none of those that the bundle has. */
-function bindingOf({ identities, meta }: BundleState, identity: Identity): string[] {
-  const known = identities.length > 0 ? identities : meta === null ? [] : [recordedIdentity(meta)];
-  const differences = known.map((recorded) => identityDifferences(recorded, identity));
-  return differences.some(({ length }) => length === 0) ? [] : differences.at(-1) ?? [];
-}
-
-function recordedIdentity(meta: Meta): Partial<Identity> {
-  const { vllm_version, gpu, devices } = meta;
-  const recorded = {
-    engine: meta.engine ?? (vllm_version ? "vllm" : undefined),
-    engine_version: meta.engine_version ?? vllm_version ?? undefined,
-    device: devices?.at(-1) ?? gpu ?? undefined,
-    driver: meta.driver,
-    dtype: meta.dtype,
-    kv_cache_dtype: meta.kv_cache_dtype,
-    quantity: meta.quantity,
-  };
-  return Object.fromEntries(Object.entries(recorded).filter(([, value]) => value !== undefined));
-}
-
 function takeOver({ takenFrom }: Lock): string[] {
   return takenFrom === null
     ? []
     : [`The lock was left by ${describeOwner(takenFrom)}, which is over: taken over`];
-}
-
-function removedLayers(dir: string, rows: Rows, architecture: Architecture): string[] {
-  const notices: string[] = [];
-  for (const [tp, tables] of rows) {
-    for (const [category, table] of tables) {
-      const named: Readonly<Record<string, unknown>> = architecture.catalog[category];
-      const layers = new Set([...table.values()].map(({ layer }) => layer).filter((layer) => layer !== null));
-      const removed = [...layers].filter((layer) => !Object.hasOwn(named, layer)).sort();
-      if (removed.length > 0) {
-        notices.push(
-          `${tablePath(dir, tp, category)}: rows of layers that the architecture does not name are kept (${
-            removed.join(", ")
-          })`,
-        );
-      }
-    }
-  }
-  return notices;
 }
