@@ -41,22 +41,38 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
  * @example
  * ```ts
  * import { execute } from "./execute.ts";
+ * import { identityOf } from "./identity.ts";
  * import { openLane } from "./lane.ts";
  * import { openSession } from "./session.ts";
- * import type { Harness } from "../harness/harness.ts";
+ * import { openHarness } from "../harness/open.ts";
+ * import { loadModel } from "../model/load_model.ts";
+ * import { shardConfig } from "../model/shard.ts";
  * import assert from "node:assert/strict";
  *
- * // A harness that answers 5 us for every layer; openHarness() gives real ones.
- * declare const harness: Harness;
- * declare const architecture: import("../model/model.ts").Architecture;
- * async function example(dir: string): Promise<void> {
+ * const { config, architecture } = await loadModel("Qwen/Qwen3-0.6B");
+ * const dir = await Deno.makeTempDir();
+ * {
  *   await using session = await openSession(dir, { architecture });
- *   await using lane = await openLane({ harness });
+ *   await using lane = await openLane({ open: () => openHarness("roofline:H100") });
+ *   const quantity = "estimate";
+ *   const identity = identityOf(lane.info, { dtype: "bfloat16", kv_cache_dtype: "auto", quantity });
+ *   session.start({ identity, settings: {} });
+ *   await lane.boot({
+ *     config: shardConfig(config, 1),
+ *     architecture,
+ *     tp: 1,
+ *     dtype: "auto",
+ *     kv_cache_dtype: "auto",
+ *     block_size: null,
+ *     max_num_batched_tokens: 64,
+ *     max_num_seqs: 8,
+ *   });
  *   const sweeps = [{ category: "dense", tp: 1, shots: [{ category: "dense", tp: 1, tokens: 16 }] }] as const;
- *   for await (const event of execute({ lane, session, sweeps, iterations: 3, quantity: "wall" })) {
- *     if (event.type === "shot") assert.deepEqual(event.key, [16]);
+ *   for await (const event of execute({ lane, session, sweeps, iterations: 3, quantity })) {
+ *     if (event.type === "shot") assert.ok(event.timesUs.qkv_proj! > 0);
  *   }
  * }
+ * await Deno.remove(dir, { recursive: true });
  * ```
  */
 export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent> {

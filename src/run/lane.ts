@@ -141,7 +141,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
 }
 
 function engineDead(message: string): HarnessError {
-  return new HarnessError(`Cannot fire on: ${message}`, { stage: "fire", kind: "engine_dead" });
+  return new HarnessError(`The engine died: ${message}`, { stage: "fire", kind: "engine_dead" });
 }
 
 function gaveUp(cause: HarnessError): HarnessError {
