@@ -6,6 +6,9 @@
 import type { BucketAxes } from "../bundle/meta_blocks.ts";
 import type { SkewFitRow } from "../bundle/skew_fit.ts";
 
+/** What bucket axes say about pc, which has no edges: it is used as it is. */
+export const PC_REMARK = "raw pc value (profiled grid point)";
+
 /** The edges of the skew rate and their labels; they are the same in every bundle. */
 export const SKEW_RATE_AXIS = {
   skew_rate_bins: [-0.01, 0.05, 0.15, 0.4, 0.7, 1.01],
@@ -14,7 +17,7 @@ export const SKEW_RATE_AXIS = {
 
 /** The axes that a simulator assumes of a fit that names none. */
 export const DEFAULT_BUCKET_AXES: BucketAxes = {
-  pc: "raw pc value (profiled grid point)",
+  pc: PC_REMARK,
   n_bins: [0, 2, 4, 8, 16, 32, 64, 128, 1_000_000],
   n_labels: ["n<=2", "n<=4", "n<=8", "n<=16", "n<=32", "n<=64", "n<=128", "n>128"],
   ...SKEW_RATE_AXIS,

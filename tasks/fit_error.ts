@@ -1,0 +1,151 @@
+// deno-lint-ignore-file no-console
+/**
+ * How well the alpha fits of some bundles predict: `fit_error.ts [--check] BUNDLE...`.
+ *
+ * Prints errors on the cases of the fit and on unseen ones, for the reference's fit and for shrinkage, pooled over
+ * all tables at the end, and what the choice of pc costs in rows. With `--check`, each bundle's own skew_fit.csv and
+ * meta.yaml are compared with the reference fit instead; exits with 1 when they differ.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { type Bundle, openBundle } from "../src/bundle/open.ts";
+import { formatSkewFit } from "../src/bundle/skew_fit.ts";
+import { chunkGroups, unseenErrors } from "../src/fit/cross_validation.ts";
+import { interpolatedEnds } from "../src/fit/ends.ts";
+import { type ErrorFigures, errorFigures } from "../src/fit/errors.ts";
+import { fitSkew } from "../src/fit/fit_skew.ts";
+import type { PcValues } from "../src/fit/pc_values.ts";
+import { type FitProblem, referenceProblem, shrinkageProblem } from "../src/fit/problem.ts";
+import { randomFolds } from "../src/fit/random_folds.ts";
+import { formatReports, percentages } from "../src/fit/report.ts";
+import { makeAttentionTable } from "../src/predict/attention.ts";
+
+const FOLDS = 5;
+const SEED = 1;
+
+const dirs = Deno.args.filter((arg) => arg !== "--check");
+if (dirs.length === 0) {
+  console.error("Usage: fit_error.ts [--check] BUNDLE...");
+  Deno.exit(2);
+}
+const bundles = await Promise.all(dirs.map((dir) => openBundle(dir)));
+if (Deno.args.includes("--check")) Deno.exit(bundles.every(checkReference) ? 0 : 1);
+printErrors();
+printPooled();
+printTableSizes();
+
+function nameOf({ meta }: Bundle, tp: number): string {
+  return `${meta.hardware} ${meta.model?.split("/").at(-1)} tp${tp}`;
+}
+
+function inputOf(
+  bundle: Bundle,
+  tp: number,
+): Pick<Parameters<typeof fitSkew>[0], "rowsByTp" | "attentionByTp"> {
+  return {
+    rowsByTp: new Map([[tp, bundle.skew(tp)]]),
+    attentionByTp: new Map([[tp, bundle.table(tp, "attention")]]),
+  };
+}
+
+function checkReference(bundle: Bundle): boolean {
+  const rowsByTp = new Map(bundle.tps.map((tp) => [tp, bundle.skew(tp)]));
+  const { block, tables } = fitSkew({ method: "reference", rowsByTp });
+  let equal = true;
+  for (const tp of bundle.tps) {
+    const same = formatSkewFit(tables.get(tp) ?? []) === formatSkewFit(bundle.skewFit(tp));
+    console.log(`${nameOf(bundle, tp)}: ${bundle.skewFit(tp).length} rows ${same ? "equal" : "DIFFER"}`);
+    equal &&= same;
+  }
+  if (!bundle.meta.skew_fit?.enabled) {
+    console.log("  meta.yaml holds no enabled block to compare");
+    return equal;
+  }
+  try {
+    assert.deepEqual(JSON.parse(JSON.stringify(block)), JSON.parse(JSON.stringify(bundle.meta.skew_fit)));
+    console.log("  meta.yaml: block equal");
+  } catch (error) {
+    console.log(`  meta.yaml: block DIFFERS\n${error}`);
+    equal = false;
+  }
+  return equal;
+}
+
+function printErrors(): void {
+  for (const method of ["reference", "shrinkage"] as const) {
+    const reports = bundles.flatMap((bundle) =>
+      bundle.tps.map((tp) => {
+        const { report } = fitSkew({ method, ...inputOf(bundle, tp), folds: FOLDS, seed: SEED });
+        return [nameOf(bundle, tp), report.get(tp)!] as const;
+      })
+    );
+    console.log(`${formatReports(reports)}\n`);
+  }
+}
+
+function printPooled(): void {
+  const folds = (pc: Float64Array): Int32Array => randomFolds(pc.length, FOLDS, SEED);
+  const problems: [string, (bundle: Bundle, tp: number) => [FitProblem, FitProblem["ends"]]][] = [
+    ["reference", (bundle, tp) => [referenceProblem(bundle.skew(tp))!, endsOf(bundle, tp)]],
+    ["reference's sums on interpolated ends", (bundle, tp) => {
+      const rows = bundle.skew(tp);
+      const ends = endsOf(bundle, tp);
+      return [
+        referenceProblem(rows.map((row, i) => ({
+          ...row,
+          t_mean_us: ends.mean[i]!,
+          t_max_us: ends.max[i]!,
+          t_skew_us: ends.skew[i]!,
+        })))!,
+        ends,
+      ];
+    }],
+    ["shrinkage", (bundle, tp) => {
+      const ends = endsOf(bundle, tp);
+      return [shrinkageProblem(bundle.skew(tp), ends)!, ends];
+    }],
+  ];
+  console.log("| pooled | k-fold | one pc left out |\n| --- | --- | --- |");
+  for (const [name, problemOf] of problems) {
+    const figures = [folds, chunkGroups].map((groupsOf) =>
+      pooled((bundle, tp) => {
+        const [problem, ends] = problemOf(bundle, tp);
+        return unseenErrors(problem, ends, groupsOf(problem.cases.pc));
+      })
+    );
+    console.log(`| ${[name, ...figures.map(percentages)].join(" | ")} |`);
+  }
+  const fallbacks = pooled((bundle, tp) => {
+    const ends = endsOf(bundle, tp);
+    const problem = shrinkageProblem(bundle.skew(tp), ends)!;
+    const bare = { ...problem, fitter: fallbackOnly(problem) };
+    return unseenErrors(bare, ends, chunkGroups(problem.cases.pc));
+  });
+  console.log(`| shrinkage's fallback alone | - | ${percentages(fallbacks)} |\n`);
+}
+
+function fallbackOnly({ fitter }: FitProblem): FitProblem["fitter"] {
+  return (selected) => ({ ...fitter(selected), alphaAt: () => undefined });
+}
+
+function pooled(errorsOf: (bundle: Bundle, tp: number) => Float64Array): ErrorFigures | undefined {
+  const errors = bundles.flatMap((bundle) => bundle.tps.flatMap((tp) => [...errorsOf(bundle, tp)]));
+  return errorFigures(errors.filter((error) => !Number.isNaN(error))) ?? undefined;
+}
+
+function endsOf(bundle: Bundle, tp: number): ReturnType<typeof interpolatedEnds> {
+  return interpolatedEnds(bundle.skew(tp), makeAttentionTable(bundle.table(tp, "attention"))!);
+}
+
+function printTableSizes(): void {
+  console.log("| table | pc values | rows | pc with rows | bytes |\n| --- | --- | --- | --- | --- |");
+  const [bundle] = bundles;
+  const tp = bundle!.tps[0]!;
+  for (const pcValues of ["profiled", "common", "all"] satisfies PcValues[]) {
+    const table = fitSkew({ method: "shrinkage", ...inputOf(bundle!, tp), pcValues }).tables.get(tp)!;
+    const chunks = new Set(table.map(({ pc }) => pc)).size;
+    const bytes = formatSkewFit(table).length;
+    console.log(`| ${[nameOf(bundle!, tp), pcValues, table.length, chunks, bytes].join(" | ")} |`);
+  }
+}

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import type { Model } from "../../src/model/model.ts";
+import { predictIteration } from "../../src/predict/iteration.ts";
+import { predictor } from "../../src/predict/predictor.ts";
+
+function model(config: Record<string, unknown>, mlp: Record<string, string[]>): Model {
+  return {
+    id: "org/name",
+    config,
+    architecture: {
+      modelType: "tiny",
+      sha256: "",
+      sequence: {
+        prologue: ["embedding"],
+        pre_attn: ["rotary_emb", "attn"],
+        post_attn: ["o_proj"],
+        ...mlp,
+        head: ["lm_head"],
+      },
+      catalog: {
+        dense: {
+          embedding: { vllm: ["E"] },
+          rotary_emb: { vllm: ["R"] },
+          o_proj: { vllm: ["O"] },
+          down_proj: { vllm: ["D"] },
+        },
+        per_sequence: { lm_head: { vllm: ["L"] } },
+        attention: { attn: { vllm: ["A"] } },
+        moe: { moe: { vllm: ["M"] } },
+      },
+    },
+  };
+}
+
+const DENSE = model({ num_hidden_layers: 3 }, { mlp_dense: ["down_proj"], mlp_moe: [] });
+const MOE = model({ num_hidden_layers: 3, num_experts: 8, num_experts_per_tok: 2 }, {
+  mlp_dense: [],
+  mlp_moe: ["moe"],
+});
+const BATCH = { prefills: [[3, 0]], decodes: [[16, 2]] } as const;
+
+/** Each layer's time is a power of ten times its tokens, or its sequences; o_proj is missing. */
+function made(hardware: string): ReturnType<typeof predictor> {
+  const line = (
+    layer: string | null,
+    us: number,
+  ): { layer: string | null; key: number[]; timeUs: number }[] =>
+    [1, 10].map((size) => ({ layer, key: [size], timeUs: us * size }));
+  return predictor({
+    tps: [1],
+    meta: { hardware },
+    skewFit: () => [],
+    table: (_, category) => {
+      switch (category) {
+        case "dense":
+          return [...line("embedding", 1), ...line("rotary_emb", 10), ...line("down_proj", 100)];
+        case "per_sequence":
+          return line("lm_head", 1000);
+        case "attention":
+          return [{ layer: null, key: [3, 0, 2, 16], timeUs: 7 }];
+        case "moe":
+          return [2, 8].flatMap((experts) =>
+            [1, 10].map((tokens) => ({ layer: null, key: [tokens, experts], timeUs: experts }))
+          );
+      }
+    },
+  });
+}
+
+Deno.test("predictIteration walks prologue and head once, the blocks once for each layer", () => {
+  const estimate = predictIteration(made("H100"), { model: DENSE, tp: 1, ...BATCH });
+  assert.deepEqual(estimate, {
+    totalNs: 5_000 + 150_000 + 21_000 + 1_500_000 + 3_000_000,
+    tokens: 5,
+    sequences: 3,
+    contributions: [
+      { stage: "prologue", layer: "embedding", times: 1, ns: 5_000, totalNs: 5_000 },
+      { stage: "pre_attn", layer: "rotary_emb", times: 3, ns: 50_000, totalNs: 150_000 },
+      { stage: "pre_attn", layer: "attn", times: 3, ns: 7_000, totalNs: 21_000 },
+      { stage: "mlp_dense", layer: "down_proj", times: 3, ns: 500_000, totalNs: 1_500_000 },
+      { stage: "head", layer: "lm_head", times: 1, ns: 3_000_000, totalNs: 3_000_000 },
+    ],
+    skipped: ["o_proj"],
+    excludes: ["communication", "scheduling"],
+  });
+});
+
+Deno.test("predictIteration leaves rotary_emb out on a TPU", () => {
+  const { contributions } = predictIteration(made("TPUv6e"), { model: DENSE, tp: 1, ...BATCH });
+  assert.ok(contributions.every(({ layer }) => layer !== "rotary_emb"));
+});
+
+Deno.test("predictIteration asks experts for what uniform routing activates, or for what it is told", () => {
+  const moeOf = (activatedExperts?: number): unknown =>
+    predictIteration(made("H100"), {
+      model: MOE,
+      tp: 1,
+      ...BATCH,
+      ...(activatedExperts && { activatedExperts }),
+    }).contributions.find(({ layer }) => layer === "moe");
+  // 8 * (1 - 0.75 ** 5) = 6.1
+  assert.deepEqual(moeOf(), { stage: "mlp_moe", layer: "moe", times: 3, ns: 6_000, totalNs: 18_000 });
+  assert.deepEqual(moeOf(4), { stage: "mlp_moe", layer: "moe", times: 3, ns: 4_000, totalNs: 12_000 });
+});
+
+Deno.test("predictIteration gives the leading layers of a mixed model a dense MLP", () => {
+  const mixed = model({
+    num_hidden_layers: 3,
+    first_k_dense_replace: 1,
+    num_experts: 8,
+    num_experts_per_tok: 2,
+  }, {
+    mlp_dense: ["down_proj"],
+    mlp_moe: ["moe"],
+  });
+  const { contributions } = predictIteration(made("H100"), { model: mixed, tp: 1, ...BATCH });
+  const times = contributions.filter(({ stage }) => stage.startsWith("mlp")).map((
+    own,
+  ) => [own.layer, own.times]);
+  assert.deepEqual(times, [["down_proj", 1], ["moe", 2]]);
+});
+
+Deno.test("predictIteration refuses what it cannot walk", () => {
+  const ask =
+    (of: Model, batch: Parameters<typeof predictIteration>[1] | object = BATCH): () => unknown => () =>
+      predictIteration(made("H100"), { model: of, tp: 1, ...BATCH, ...batch });
+  assert.throws(ask(DENSE, { prefills: [], decodes: [] }), {
+    name: "RangeError",
+    message: "Cannot estimate an iteration: the batch has no request",
+  });
+  assert.throws(ask(model({}, {})), {
+    name: "UsageError",
+    message: "Cannot walk org/name: num_hidden_layers must be a whole number from 1: undefined",
+  });
+  assert.throws(ask(model({ num_hidden_layers: 1 }, { mlp_moe: ["moe"] })), {
+    name: "UsageError",
+    message: "Cannot walk org/name: its configuration names no number of experts",
+  });
+  assert.throws(ask(model({ num_hidden_layers: 1 }, { mlp_dense: ["gate"] })), {
+    name: "UsageError",
+    message: "Cannot walk tiny: the catalogue has no layer gate",
+  });
+});
