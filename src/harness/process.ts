@@ -40,6 +40,15 @@ export interface ProcessOptions extends ChildOptions {
  * @param options How it is started and how long it may take.
  * @returns The harness.
  * @throws {HarnessError} of stage `spawn` or `hello` when it cannot be started or gives no proper answer.
+ *
+ * @example
+ * ```ts
+ * import { startProcessHarness } from "./process.ts";
+ * import assert from "node:assert/strict";
+ * await assert.rejects(startProcessHarness(["sh", "-c", "exit 3"]), {
+ *   message: "Harness 'sh' exited with 3 while saying hello",
+ * });
+ * ```
  */
 export async function startProcessHarness(
   argv: readonly string[],

@@ -31,13 +31,24 @@ export interface ReplayOptions {
  * @param options How the answers differ from the rows.
  * @returns The harness. A shot without a row fails as infeasible.
  * @throws {UsageError} when the bundle cannot be read or an option is out of range.
+ *
+ * @example
+ * ```ts
+ * import { replayHarness } from "./replay.ts";
+ * import assert from "node:assert/strict";
+ * const dir = await Deno.makeTempDir();
+ * await Deno.writeTextFile(`${dir}/meta.yaml`, "hardware: BOX\ngpu: Box 9000\n");
+ * await using harness = await replayHarness(dir, { noise: 0.01, seed: 7 });
+ * assert.equal(harness.info.device, "Box 9000");
+ * await Deno.remove(dir, { recursive: true });
+ * ```
  */
 export async function replayHarness(dir: string, options: ReplayOptions = {}): Promise<Harness> {
   const { delayMs = 0, noise = 0, fail = 0, seed = 0 } = options;
   atLeastZero("delayMs", delayMs);
   atLeastZero("noise", noise);
   if (typeof fail === "number" && !(fail >= 0 && fail <= 1)) {
-    throw new UsageError(`Cannot replay ${dir}: fail must be a share from 0 to 1, got ${fail}`);
+    throw new UsageError(`Cannot replay: fail must be a share from 0 to 1, got ${fail}`);
   }
   const bundle = await openBundle(dir);
   const fails = typeof fail === "number"
