@@ -77,11 +77,9 @@ export async function* profileEvents(
   await using lane = await openLane(laneSource(settings, options));
   yield { type: "connected", info: lane.info };
   const quantity = chosenQuantity(settings.quantity, lane.info);
-  const identity = identityOf(lane.info, {
-    dtype: resolveDtype(model.config, settings.dtype),
-    kv_cache_dtype: settings.kvCacheDtype,
-    quantity,
-  });
+  // Never "auto": the engine has ideas of its own there, and the folder is named after this type.
+  const types = { dtype: resolveDtype(model.config, settings.dtype), kv_cache_dtype: settings.kvCacheDtype };
+  const identity = identityOf(lane.info, { ...types, quantity });
   yield* notices(
     session.start({ identity, settings: recorded(settings), allowMixed: settings.allowMixed }),
   );
@@ -95,8 +93,7 @@ export async function* profileEvents(
       config,
       architecture,
       tp,
-      dtype: settings.dtype ?? "auto",
-      kv_cache_dtype: settings.kvCacheDtype,
+      ...types,
       block_size: null,
       max_num_batched_tokens: settings.maxNumBatchedTokens,
       max_num_seqs: settings.maxNumSeqs,

@@ -10,6 +10,7 @@ import type {
   ShotOutcome,
 } from "../../src/harness/harness.ts";
 import type { Architecture, CatalogEntry } from "../../src/model/model.ts";
+import { idOf, shotText } from "../../src/run/shot_id.ts";
 import { type Shot, shotKey } from "../../src/sweep/shot.ts";
 
 /** What a fake does with a shot in place of measuring it. */
@@ -59,10 +60,10 @@ export function fakeTimeUs(shot: Shot, layer: string): number {
   return 1 + hash / 100;
 }
 
-export function textOf(shot: Shot): string {
-  return `${shot.category} tp${shot.tp} ${shotKey(shot).join(",")}`;
-}
+/** A shot as a text, such as `dense tp1 16`. */
+export const textOf = (shot: Shot): string => shotText(idOf(shot));
 
+/** A harness in this process that measures {@linkcode fakeTimeUs}, unless a mishap comes between. */
 export function fakeHarness(options: FakeOptions = {}): Harness {
   let architecture: Architecture | undefined;
   let open = true;

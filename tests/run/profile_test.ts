@@ -59,11 +59,11 @@ Deno.test("profile shards the model for each degree and boots them on one harnes
         },
       });
     };
-    await told(dir, { dtype: "float16" }, {}, { open });
+    await told(dir, {}, {}, { open });
     assert.equal(opened, 1);
     assert.deepEqual(
       requests.map(({ tp, dtype, config }) => [tp, dtype, config.num_attention_heads, config.head_dim]),
-      [[1, "float16", 16, 128], [2, "float16", 8, 128]],
+      [[1, "bfloat16", 16, 128], [2, "bfloat16", 8, 128]],
     );
   }));
 

@@ -1,0 +1,46 @@
+/** A profile in a process of its own that is killed, as often as a test wants. */
+import { fileURLToPath } from "node:url";
+import { journaledShots, smallBundle } from "./small_model.ts";
+
+/** How a profile is killed. */
+export interface KillOptions {
+  /** Folder of the bundles. */
+  readonly perfDir: string;
+  /** The harness, as settings name it. */
+  readonly harness: string;
+  /** How often it is killed. */
+  readonly kills: number;
+  /** Longest time from the first shot to the kill, in milliseconds. */
+  readonly longestMs: number;
+}
+
+/** Profiles the small model and kills it again and again; returns the shots that were journaled after each kill. */
+export async function profileAndKill({ perfDir, harness, kills, longestMs }: KillOptions): Promise<number[]> {
+  const random = numbers(20_260_101);
+  const measured: number[] = [];
+  for (let kill = 0; kill < kills; kill++) {
+    await killOne(perfDir, harness, longestMs * random.next().value);
+    measured.push((await journaledShots(smallBundle(perfDir))).size);
+  }
+  return measured;
+}
+
+async function killOne(perfDir: string, harness: string, afterMs: number): Promise<void> {
+  const script = fileURLToPath(new URL("profile_child.ts", import.meta.url));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", "-A", script, perfDir, harness],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  child.kill("SIGKILL");
+  await reader.cancel();
+  await child.status;
+}
+
+/** Numbers from 0 to 1 that look random and are the same in every run. */
+function* numbers(seed: number): Generator<number, never> {
+  for (let state = seed;;) yield (state = state * 48_271 % 2_147_483_647) / 2_147_483_647;
+}
