@@ -1,0 +1,64 @@
+/**
+ * What a figure is: a plain plotly specification, which can be shown, rendered and put into a report.
+ *
+ * @module
+ */
+
+/** A trace of a plotly figure. */
+export type Trace = Readonly<Record<string, unknown>>;
+
+/** A figure: plotly's `data` and `layout`, plain JSON. */
+export interface Figure {
+  /** The traces. */
+  readonly data: readonly Trace[];
+  /** Title, axes and everything else around the traces. */
+  readonly layout: Readonly<Record<string, unknown>>;
+}
+
+/** What the figures of a bundle are about. */
+export interface Subject {
+  /** Name of the hardware. */
+  readonly hardware: string;
+  /** `<org>/<name>`. */
+  readonly model: string;
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** What the times are: `estimate` for a formula's, otherwise a measured quantity, empty when nobody knows. */
+  readonly quantity: string;
+}
+
+/**
+ * The subject of a bundle's figures.
+ *
+ * @param bundle The bundle.
+ * @param tp Tensor-parallel degree.
+ * @returns The subject.
+ */
+export function subjectOf(
+  { meta }: {
+    readonly meta: { readonly hardware?: string; readonly model?: string; readonly quantity?: string };
+  },
+  tp: number,
+): Subject {
+  return { hardware: meta.hardware ?? "?", model: meta.model ?? "?", tp, quantity: meta.quantity ?? "" };
+}
+
+/**
+ * A subject in words.
+ *
+ * @param subject The subject.
+ * @param more What else the subtitle says.
+ * @returns Such as `Qwen3-32B on H100, tp 1`; a formula's times are called an estimate.
+ *
+ * @example
+ * ```ts
+ * import { subjectText } from "./figure.ts";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "Qwen/Qwen3-32B", tp: 2, quantity: "estimate" };
+ * assert.equal(subjectText(subject, "dense layers"), "Qwen3-32B on H100, tp 2, dense layers; roofline estimate, not measured");
+ * ```
+ */
+export function subjectText({ hardware, model, tp, quantity }: Subject, more = ""): string {
+  const parts = [`${model.split("/").at(-1)} on ${hardware}`, `tp ${tp}`, ...(more === "" ? [] : [more])];
+  return parts.join(", ") + (quantity === "estimate" ? "; roofline estimate, not measured" : "");
+}

@@ -1,0 +1,57 @@
+/**
+ * A bundle as data frames.
+ *
+ * @module
+ */
+import type pl from "nodejs-polars";
+import type { Bundle } from "../../bundle/open.ts";
+import type { Category } from "../../sweep/shot.ts";
+import { longFrame, type LongTable } from "./long_frame.ts";
+import { skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
+
+/** The tables of a bundle as data frames; times in microseconds, tokens, sequences and experts as counts. */
+export interface Frames {
+  /** Times of the layers that depend on new tokens: layer, tokens, time_us. */
+  dense(tp: number): pl.DataFrame;
+  /** Times of the layers that depend on requests: layer, sequences, time_us. */
+  perSequence(tp: number): pl.DataFrame;
+  /** Times of attention: prefill_chunk, kv_prefill, n_decode, kv_decode, time_us. */
+  attention(tp: number): pl.DataFrame;
+  /** Times of the experts: tokens, activated_experts, time_us. */
+  moe(tp: number): pl.DataFrame;
+  /** Skew cases, with the columns of skew.csv. */
+  skew(tp: number): pl.DataFrame;
+  /** Fitted alphas, with the columns of skew_fit.csv. */
+  skewFit(tp: number): pl.DataFrame;
+  /** One table of all degrees below each other, with the columns hardware, model, variant and tp in front. */
+  long(table: LongTable): pl.DataFrame;
+}
+
+/**
+ * Gives a bundle's tables as data frames; each is made when it is asked for.
+ *
+ * @param bundle The bundle.
+ * @returns The frames.
+ *
+ * @example
+ * ```ts
+ * import { frames } from "./frames.ts";
+ * import assert from "node:assert/strict";
+ * const rows = [{ layer: null, key: [64, 8], timeUs: 50 }];
+ * const bundle = { dir: "", meta: {}, tps: [1], issues: [], table: () => rows, skew: () => [], skewFit: () => [] };
+ * assert.deepEqual(frames(bundle).moe(1).columns, ["tokens", "activated_experts", "time_us"]);
+ * ```
+ */
+export function frames(bundle: Bundle): Frames {
+  const table = (category: Category) => (tp: number): pl.DataFrame =>
+    tableFrame(category, bundle.table(tp, category));
+  return {
+    dense: table("dense"),
+    perSequence: table("per_sequence"),
+    attention: table("attention"),
+    moe: table("moe"),
+    skew: (tp) => skewFrame(bundle.skew(tp)),
+    skewFit: (tp) => skewFitFrame(bundle.skewFit(tp)),
+    long: (name) => longFrame([bundle], name),
+  };
+}

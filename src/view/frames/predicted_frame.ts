@@ -1,0 +1,69 @@
+/**
+ * Measured times beside those that a predictor gives for the same shots.
+ *
+ * @module
+ */
+import pl from "nodejs-polars";
+import type { Row } from "../../bundle/tables.ts";
+import type { SkewRow } from "../../bundle/skew.ts";
+import type { Predictor } from "../../predict/predictor.ts";
+import type { Category } from "../../sweep/shot.ts";
+import { predictRow, predictSkew } from "../predictions.ts";
+import { floats } from "./series.ts";
+import { skewFrame, tableFrame } from "./table_frame.ts";
+
+/**
+ * The rows of a category with predictions.
+ *
+ * @param category The category.
+ * @param rows Measured rows.
+ * @param predictor A predictor, of another bundle or of a thinner grid.
+ * @param tp Tensor-parallel degree to predict at.
+ * @returns The table's columns, `predicted_us` in microseconds and `error`, the signed share of the measured time.
+ * @throws {LookupError} when the predictor's bundle lacks the table or a layer.
+ *
+ * @example
+ * ```ts
+ * import { predictedFrame } from "./predicted_frame.ts";
+ * import { predictor } from "../../predict/predictor.ts";
+ * import assert from "node:assert/strict";
+ * const source = { tps: [1], meta: {}, skewFit: () => [], table: () => [{ layer: "o_proj", key: [16], timeUs: 11 }] };
+ * const rows = [{ layer: "o_proj", key: [16], timeUs: 10 }];
+ * const frame = predictedFrame("dense", rows, predictor(source), 1);
+ * assert.deepEqual(frame.getColumn("predicted_us").toArray(), [11]);
+ * ```
+ */
+export function predictedFrame(
+  category: Category,
+  rows: readonly Row[],
+  predictor: Predictor,
+  tp: number,
+): pl.DataFrame {
+  const predicted = Float64Array.from(rows, (row) => predictRow(predictor, tp, category, row));
+  return withPredictions(tableFrame(category, rows), predicted, (i) => rows[i]!.timeUs);
+}
+
+/**
+ * Skew cases with the times that a simulator would give them: by interpolation and the fitted alphas.
+ *
+ * @param rows Measured cases.
+ * @param predictor A predictor of their bundle.
+ * @param tp Tensor-parallel degree.
+ * @returns The columns of skew.csv, `predicted_us` in microseconds and `error`, the signed share of t_skew_us.
+ * @throws {LookupError} when the bundle lacks attention times at this degree.
+ */
+export function predictedSkewFrame(rows: readonly SkewRow[], predictor: Predictor, tp: number): pl.DataFrame {
+  const predicted = Float64Array.from(rows, (row) => predictSkew(predictor, tp, row));
+  return withPredictions(skewFrame(rows), predicted, (i) => rows[i]!.t_skew_us);
+}
+
+function withPredictions(
+  frame: pl.DataFrame,
+  predicted: Float64Array,
+  measured: (i: number) => number,
+): pl.DataFrame {
+  return frame.withColumns(
+    floats("predicted_us", predicted),
+    floats("error", predicted.map((us, i) => us / measured(i) - 1)),
+  );
+}

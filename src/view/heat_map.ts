@@ -1,0 +1,124 @@
+/**
+ * Heat maps over a grid of measured values.
+ *
+ * @module
+ */
+import { decadeTicks, gridAxis } from "./axes.ts";
+import type { Figure, Trace } from "./figure.ts";
+import { formatUs, significant } from "./text.ts";
+import { DIVERGING, layoutOf, SEQUENTIAL } from "./theme.ts";
+
+/** A value at a place of a grid. */
+export interface Cell {
+  /** Value on the horizontal axis. */
+  readonly x: number;
+  /** Value on the vertical axis. */
+  readonly y: number;
+  /** The value there, above 0. */
+  readonly value: number;
+}
+
+/** What a heat map shows. */
+export interface HeatMap {
+  /** The cells; places without one stay grey. */
+  readonly cells: readonly Cell[];
+  /** What is seen, in a sentence. */
+  readonly title: string;
+  /** What it is about. */
+  readonly subtitle: string;
+  /** What the horizontal axis shows. */
+  readonly x: string;
+  /** What the vertical axis shows. */
+  readonly y: string;
+  /** `time`: microseconds; `ratio`: around 1, white there. */
+  readonly scale: "time" | "ratio";
+  /** What the colour means. */
+  readonly legend: string;
+}
+
+/** Widest grid whose cells have room for numbers. */
+const MAX_LABELLED_COLUMNS = 14;
+/** A ratio's colours end here and at its inverse at the least. */
+const LEAST_RATIO = 1.1;
+
+/**
+ * Draws a heat map with a logarithmic scale; grid values stand at even distances.
+ *
+ * @param map What it shows.
+ * @returns The figure.
+ */
+export function heatMap({ cells, title, subtitle, x, y, scale, legend }: HeatMap): Figure {
+  const xs = ascending(cells.map((cell) => cell.x));
+  const ys = ascending(cells.map((cell) => cell.y));
+  const grid = ys.map(() => xs.map((): number | null => null));
+  const columnOf = new Map(xs.map((value, index) => [value, index]));
+  const rowOf = new Map(ys.map((value, index) => [value, index]));
+  for (const cell of cells) grid[rowOf.get(cell.y)!]![columnOf.get(cell.x)!] = cell.value;
+  const words = (value: number | null): string => value === null ? "" : shortText(value, scale);
+  return {
+    data: [{
+      type: "heatmap",
+      z: grid.map((row) => row.map((value) => value === null ? null : Math.log10(value))),
+      text: grid.map((row) => row.map(words)),
+      customdata: grid.map((row, r) => row.map((_, c) => `${x}: ${xs[c]}<br>${y}: ${ys[r]}`)),
+      hovertemplate: `%{customdata}<br>${legend}: %{text}<extra></extra>`,
+      ...(xs.length <= MAX_LABELLED_COLUMNS ? { texttemplate: "%{text}", textfont: { size: 10 } } : {}),
+      xgap: 1,
+      ygap: 1,
+      ...colors(cells.map(({ value }) => value), scale, legend),
+    }],
+    layout: layoutOf({
+      title,
+      subtitle,
+      xaxis: gridAxis(x, xs),
+      yaxis: gridAxis(y, ys),
+      height: Math.max(380, Math.min(640, 200 + ys.length * 28)),
+      more: { plot_bgcolor: "#D9D9D9" },
+    }),
+  };
+}
+
+function colors(values: readonly number[], scale: HeatMap["scale"], legend: string): Trace {
+  if (scale === "time") {
+    const { tickvals, ticktext } = decadeTicks(values);
+    return { colorscale: SEQUENTIAL, colorbar: colorBar(`${legend} (µs)`, tickvals, ticktext) };
+  }
+  const most = Math.max(LEAST_RATIO, ...values.map((value) => Math.max(value, 1 / value)));
+  const end = Math.min(most, 4);
+  const ticks = [1 / end, 1 / Math.sqrt(end), 1, Math.sqrt(end), end];
+  return {
+    colorscale: DIVERGING,
+    zmin: -Math.log10(end),
+    zmax: Math.log10(end),
+    colorbar: colorBar(legend, ticks, ticks.map((tick) => tick.toFixed(2))),
+  };
+}
+
+function colorBar(text: string, ticks: readonly number[], labels: readonly string[]): Trace {
+  return {
+    title: { text, side: "top", font: { size: 11 } },
+    tickvals: ticks.map(Math.log10),
+    ticktext: labels,
+    thickness: 14,
+    outlinewidth: 0,
+  };
+}
+
+function shortText(value: number, scale: HeatMap["scale"]): string {
+  return scale === "time" ? significant(value) : value.toFixed(2);
+}
+
+function ascending(values: readonly number[]): number[] {
+  return [...new Set(values)].sort((a, b) => a - b);
+}
+
+/**
+ * Where a value of a heat map is largest.
+ *
+ * @param cells The cells, at least one.
+ * @returns Such as `1.25 ms`, and its cell.
+ */
+export function peak(cells: readonly Cell[]): { text: string; cell: Cell } {
+  const cell = cells.reduce((most, other) => other.value > most.value ? other : most);
+  return { text: formatUs(cell.value), cell };
+}

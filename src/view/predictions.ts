@@ -1,0 +1,48 @@
+/**
+ * What a predictor says about shots that were measured.
+ *
+ * @module
+ */
+import type { SkewRow } from "../bundle/skew.ts";
+import type { Row } from "../bundle/tables.ts";
+import type { Predictor } from "../predict/predictor.ts";
+import type { Category } from "../sweep/shot.ts";
+
+/**
+ * The predicted time of a row's shot.
+ *
+ * @param predictor The predictor.
+ * @param tp Tensor-parallel degree.
+ * @param category The row's category.
+ * @param row The row.
+ * @returns Time in microseconds.
+ * @throws {LookupError} when the predictor's bundle lacks the table or the layer.
+ */
+export function predictRow(predictor: Predictor, tp: number, category: Category, row: Row): number {
+  const [a = 0, b = 0, c = 0, d = 0] = row.key;
+  switch (category) {
+    case "dense":
+      return predictor.dense(tp, row.layer ?? "", a) / 1000;
+    case "per_sequence":
+      return predictor.perSequence(tp, row.layer ?? "", a) / 1000;
+    case "attention":
+      return predictor.attention(tp, a, b, c, d) / 1000;
+    case "moe":
+      return predictor.moe(a, b) / 1000;
+  }
+}
+
+/**
+ * The predicted time of a skew case: of the batch of `nb` long and `n - nb` short decodes beside its prefill.
+ *
+ * @param predictor The predictor.
+ * @param tp Tensor-parallel degree.
+ * @param row The case.
+ * @returns Time in microseconds.
+ * @throws {LookupError} when the bundle lacks attention times at this degree.
+ */
+export function predictSkew(predictor: Predictor, tp: number, row: SkewRow): number {
+  const { n, nb, pc, kp, kvs, kv_big: kvBig } = row;
+  const short: [number, number][] = n > nb ? [[kvs, n - nb]] : [];
+  return predictor.batch(tp, { prefills: pc > 0 ? [[pc, kp]] : [], decodes: [[kvBig, nb], ...short] }) / 1000;
+}

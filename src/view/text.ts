@@ -1,0 +1,68 @@
+/**
+ * Numbers in the words of titles and labels.
+ *
+ * @module
+ */
+
+/**
+ * A time with three significant digits and the unit that suits it.
+ *
+ * @param us Time in microseconds.
+ * @returns Such as `8.13 µs`, `940 µs` or `1.25 ms`.
+ *
+ * @example
+ * ```ts
+ * import { formatUs } from "./text.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual([8.1302, 940.4, 1250].map(formatUs), ["8.13 µs", "940 µs", "1.25 ms"]);
+ * ```
+ */
+export function formatUs(us: number): string {
+  if (us < 999.5) return `${significant(us)} µs`;
+  return us < 999_500 ? `${significant(us / 1000)} ms` : `${significant(us / 1e6)} s`;
+}
+
+/**
+ * A number with three significant digits.
+ *
+ * @param value The number.
+ * @returns Such as `0.0312`, `8.13` or `1,234`.
+ */
+export function significant(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  if (Math.abs(value) >= 99.95) return formatCount(Math.round(value));
+  return String(Number(value.toPrecision(3)));
+}
+
+/**
+ * A whole number with its thousands apart.
+ *
+ * @param value The number.
+ * @returns Such as `2,048`.
+ */
+export function formatCount(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+/**
+ * A share as a percentage.
+ *
+ * @param share The share, 1 for all.
+ * @returns Such as `3.1%` or `42%`.
+ */
+export function formatShare(share: number): string {
+  const percent = share * 100;
+  return `${Math.abs(percent) < 9.95 ? Number(percent.toFixed(1)) : formatCount(Math.round(percent))}%`;
+}
+
+/**
+ * A number of things.
+ *
+ * @param count How many.
+ * @param one What one of them is called.
+ * @param many What several are called.
+ * @returns Such as `1 row` or `2,048 rows`.
+ */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
