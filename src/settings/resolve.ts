@@ -113,7 +113,12 @@ function printable(text: string): string {
   return text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
-/** The values as a program gives them. */
+/**
+ * The values as a program gives them.
+ *
+ * @param values The values by option name.
+ * @returns A source whose messages name options.
+ */
 export function fromOptions(values: Readonly<Record<string, unknown>>): Source {
   return {
     values,
@@ -123,7 +128,12 @@ export function fromOptions(values: Readonly<Record<string, unknown>>): Source {
   };
 }
 
-/** The values as the command line gives them. */
+/**
+ * The values as the command line gives them.
+ *
+ * @param values Texts and switches by option name.
+ * @returns A source whose messages name flags.
+ */
 export function fromFlags(values: Readonly<Record<string, unknown>>): Source {
   return {
     values,

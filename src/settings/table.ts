@@ -1,5 +1,6 @@
 /**
- * Every setting once: its names, what it allows, its default and what it is for.
+ * Every setting once: its names, what it allows, its default and what it is for. One long table on purpose: the
+ * place to look a setting up, and the only one to add it.
  *
  * @module
  */
