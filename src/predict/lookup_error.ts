@@ -17,11 +17,14 @@ export interface LookupErrorDetails {
 
 /** A time that a bundle does not hold: no such degree, table or layer. A simulator fails or skips the layer here. */
 export class LookupError extends Error {
+  /** The class's name. */
   override name = "LookupError";
   /** What was asked for. */
   readonly details: LookupErrorDetails;
 
   /**
+   * Makes the error.
+   *
    * @param message What was tried and what is missing.
    * @param details What was asked for.
    */

@@ -61,7 +61,7 @@ export interface Predictor {
 }
 
 /**
- * Makes a predictor of a bundle. Tables are arranged when they are first asked for; a lookup allocates nothing.
+ * Makes a predictor of a bundle. Tables are arranged when they are first asked for; a lookup makes no objects.
  *
  * @param source The bundle.
  * @param options What else is known.

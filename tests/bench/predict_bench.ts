@@ -1,0 +1,79 @@
+// deno-lint-ignore-file no-console
+/**
+ * What predictions and fits cost on tables of the default sweep, as a table.
+ *
+ * @module
+ */
+import { fitSkew } from "../../src/fit/fit_skew.ts";
+import { predictor } from "../../src/predict/predictor.ts";
+import { median } from "../../src/run/median.ts";
+import { DEFAULT_EXTENT, makeTables } from "../fit/made_up_kernel.ts";
+
+const REPEATS = 15;
+const QUERIES = 4096;
+const { attention, skew } = makeTables(DEFAULT_EXTENT);
+const rowsByTp = new Map([[1, skew]]);
+const attentionByTp = new Map([[1, attention]]);
+const { block, tables } = fitSkew({ method: "shrinkage", rowsByTp, attentionByTp });
+const predict = predictor({
+  tps: [1],
+  meta: { skew_fit: block },
+  table: (_, category) => category === "attention" ? attention : [],
+  skewFit: (tp) => tables.get(tp) ?? [],
+});
+
+const shots = Array.from(
+  { length: QUERIES },
+  (_, i) => [i % 2048, (i * 37) % 8192, i % 255, (i * 101) % 16_384],
+);
+const batches = Array.from({ length: QUERIES }, (_, i) => ({
+  prefills: i % 4 === 0 ? [] : [[2 + (i * 13) % 2000, (i * 37) % 8192] as const],
+  decodes: Array.from({ length: 1 + i % 32 }, (_, j) => [16 + (i * 101 + j * 977) % 16_000, 1] as const),
+}));
+
+/** Milliseconds of the median run and of the fastest, which says what the work itself costs on a busy machine. */
+function timed(action: () => unknown): { median: number; best: number } {
+  const times = Array.from({ length: REPEATS }, () => {
+    const begun = performance.now();
+    action();
+    return performance.now() - begun;
+  });
+  return { median: median(times), best: Math.min(...times) };
+}
+
+function perSecond(ask: () => void): number {
+  return QUERIES / timed(ask).best * 1000;
+}
+
+let sum = 0;
+const attentionRate = perSecond(() => {
+  for (const [chunk, kp, n, kv] of shots) sum += predict.attention(1, chunk!, kp!, n!, kv!);
+});
+const batchRate = perSecond(() => {
+  for (const batch of batches) sum += predict.batch(1, batch);
+});
+const reference = timed(() => fitSkew({ method: "reference", rowsByTp }));
+const shrinkage = timed(() => fitSkew({ method: "shrinkage", rowsByTp, attentionByTp }));
+if (!(sum > 0)) throw new Error("Cannot time lookups: they gave no times");
+
+const lines: readonly (readonly [what: string, value: string, bound: string])[] = [
+  [
+    `attention lookups, table of ${attention.length} rows`,
+    `${Math.round(attentionRate)} /s`,
+    "at least 1000000 /s",
+  ],
+  ["batches of 1 to 32 histories", `${Math.round(batchRate)} /s`, "at least 200000 /s"],
+  [`reference fit, ${skew.length} cases, median`, `${reference.median.toFixed(1)} ms`, ""],
+  [
+    `reference fit, ${skew.length} cases, best of ${REPEATS}`,
+    `${reference.best.toFixed(1)} ms`,
+    "at most 30 ms",
+  ],
+  [`shrinkage fit and errors, ${skew.length} cases, median`, `${shrinkage.median.toFixed(1)} ms`, ""],
+  [
+    `shrinkage fit and errors, ${skew.length} cases, best of ${REPEATS}`,
+    `${shrinkage.best.toFixed(1)} ms`,
+    "at most 100 ms",
+  ],
+];
+for (const [what, value, bound] of lines) console.log(`${what.padEnd(52)}${value.padStart(14)}   ${bound}`);
