@@ -64,7 +64,12 @@ async function measureOpening(): Promise<Measurement[]> {
     };
     const { firstMs, medianMs } = await timed(10, open);
     return [
-      { what: "Opening a bundle of the largest size, every table read, first", value: firstMs, unit: "ms" },
+      {
+        what: "Opening a bundle of the largest size, every table read, first",
+        value: firstMs,
+        unit: "ms",
+        limit: 80,
+      },
       { what: "Opening it, median of 10", value: medianMs, unit: "ms", limit: 80 },
     ];
   } finally {
