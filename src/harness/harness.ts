@@ -80,9 +80,54 @@ export interface FireRequest {
   readonly shots: readonly Shot[];
   /** Timed forwards per shot, after one warm-up. */
   readonly iterations: number;
+  /** Takes the place of `iterations` in harnesses that know it; the others take `iterations` samples. */
+  readonly precision?: Precision;
   /** What to time. */
   readonly quantity: Quantity;
 }
+
+/** When a shot has enough samples: the standard error of every layer's median is small enough. */
+export interface Precision {
+  /** Largest standard error of the median, as a share of the median. */
+  readonly relative: number;
+  /** Samples taken at least. */
+  readonly min: number;
+  /** Samples taken at most. */
+  readonly max: number;
+}
+
+/** Why a shot got no more samples: as many as asked, precise enough, or the most that is allowed. */
+export type Stop = "iterations" | "precision" | "max";
+
+/** What a device was like at one moment; null where it does not tell. */
+export interface DeviceState {
+  /** Clock of the multiprocessors, in MHz. */
+  readonly sm_clock_mhz: number | null;
+  /** Clock of the memory, in MHz. */
+  readonly memory_clock_mhz: number | null;
+  /** Temperature, in degrees Celsius. */
+  readonly temperature_c: number | null;
+  /** Power, in watts. */
+  readonly power_w: number | null;
+  /** Why the clock is below what it could be, such as `sw_power_cap`; empty when it is not. */
+  readonly throttle: readonly string[];
+}
+
+/** What a harness tells beside the outcomes of a chunk. */
+export type FireFact =
+  | { readonly type: "state" } & DeviceState
+  | {
+    readonly type: "kernels";
+    /** Names of device kernels, by the short hash that outcomes call them. */
+    readonly names: Readonly<Record<string, string>>;
+  }
+  | {
+    readonly type: "cost";
+    /** Microseconds in which the device worked for the chunk, null when unknown. */
+    readonly device_busy_us: number | null;
+    /** Microseconds that the chunk took. */
+    readonly wall_us: number;
+  };
 
 /** Why a shot has no samples. */
 export type FailureKind =
@@ -101,6 +146,10 @@ export type ShotOutcome =
     readonly index: number;
     /** Microseconds of each timed forward, by layer; repeats of a layer within a forward are averaged. */
     readonly samples: Readonly<Record<string, readonly number[]>>;
+    /** Why there are no more samples, where the harness tells. */
+    readonly stop?: Stop;
+    /** Short hashes of the kernels of one forward in their order, by layer, where the harness knows them. */
+    readonly kernels?: Readonly<Record<string, readonly string[]>>;
   }
   | {
     readonly status: "failed";
@@ -118,6 +167,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@linkcode Harness.fire}. */
+export interface FireOptions extends CallOptions {
+  /** Is told the state of the device, names of kernels and the chunk's cost, in their order among the outcomes. */
+  readonly onFact?: (fact: FireFact) => void;
+}
+
 /** A harness: boots an engine and fires shots. */
 export interface Harness extends AsyncDisposable {
   /** Who it is. */
@@ -133,7 +188,7 @@ export interface Harness extends AsyncDisposable {
    *
    * @throws {HarnessError} when the harness breaks or dies; the outcomes before it stand.
    */
-  fire(request: FireRequest, options?: CallOptions): AsyncIterable<ShotOutcome>;
+  fire(request: FireRequest, options?: FireOptions): AsyncIterable<ShotOutcome>;
   /** Ends the harness and what it started; safe to call twice. */
   close(): Promise<void>;
 }

@@ -10,11 +10,13 @@ import type {
   Booted,
   BootRequest,
   CallOptions,
+  FireOptions,
   FireRequest,
   Harness,
   HarnessInfo,
   ShotOutcome,
 } from "./harness.ts";
+import { fireOn } from "./fire_on.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 
 /** How a harness process is started and how long it may take. */
@@ -70,9 +72,9 @@ export async function startProcessHarness(
       booted = undefined;
       return booted = await boot(talk, request, bootTimeoutS, signal);
     },
-    async *fire(request: FireRequest, { signal }: CallOptions = {}): AsyncGenerator<ShotOutcome> {
+    async *fire(request: FireRequest, options: FireOptions = {}): AsyncGenerator<ShotOutcome> {
       if (booted === undefined) throw new UsageError(`Cannot fire on harness '${name}': no engine is booted`);
-      yield* fire(talk, { ...request, seq: ++seq, layers: booted.layers }, shotTimeoutS, signal);
+      yield* fireOn(talk, { ...request, seq: ++seq, layers: booted.layers }, shotTimeoutS, options);
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -106,59 +108,4 @@ async function boot(
   if (tp !== request.tp) throw await exchange.broken(`it booted tp ${tp}, expected ${request.tp}`);
   exchange.done();
   return booted;
-}
-
-/** A fire request with its number and the layers whose samples may come. */
-interface NumberedFire extends FireRequest {
-  readonly seq: number;
-  readonly layers: Booted["layers"];
-}
-
-async function* fire(
-  talk: Conversation,
-  { seq, shots, iterations, quantity, layers }: NumberedFire,
-  timeoutS: number,
-  signal?: AbortSignal,
-): AsyncGenerator<ShotOutcome> {
-  const exchange = talk.begin("fire", { type: "fire", seq, shots, iterations, quantity }, signal);
-  const limit = { seconds: timeoutS, setting: "shotTimeoutS" };
-  try {
-    for (let index = 0; index < shots.length; index++) {
-      const what = `firing shot ${index + 1} of ${shots.length}`;
-      const answer = await exchange.next(["result", "failed"], what, limit);
-      if (answer.seq !== seq || answer.index !== index) {
-        throw await exchange.broken(
-          `expected an answer to seq ${seq} index ${index}, got seq ${answer.seq} index ${answer.index}`,
-        );
-      }
-      if (answer.type === "failed") {
-        yield { status: "failed", index, kind: answer.kind, message: answer.message };
-        continue;
-      }
-      const problem = faultOf(answer.samples, iterations, layers);
-      if (problem !== undefined) throw await exchange.broken(problem);
-      yield { status: "measured", index, samples: answer.samples };
-    }
-    const answer = await exchange.next(["done"], `ending ${shots.length} shots`, limit);
-    if (answer.seq !== seq) throw await exchange.broken(`expected done of seq ${seq}, got seq ${answer.seq}`);
-    exchange.done();
-  } finally {
-    await exchange.leave();
-  }
-}
-
-function faultOf(
-  samples: Readonly<Record<string, readonly number[]>>,
-  iterations: number,
-  layers: Booted["layers"],
-): string | undefined {
-  const entries = Object.entries(samples);
-  if (entries.length === 0) return "expected samples of one layer or more, got none";
-  for (const [layer, values] of entries) {
-    if (!Object.hasOwn(layers, layer)) return `got samples of layer '${layer}', which its boot did not find`;
-    if (values.length !== iterations) {
-      return `expected ${iterations} samples of layer '${layer}', got ${values.length}`;
-    }
-  }
-  return undefined;
 }

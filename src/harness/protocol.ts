@@ -3,7 +3,15 @@
  *
  * @module
  */
-import type { Booted, BootRequest, FailureKind, FireRequest, HarnessInfo } from "./harness.ts";
+import type {
+  Booted,
+  BootRequest,
+  DeviceState,
+  FailureKind,
+  FireRequest,
+  HarnessInfo,
+  Stop,
+} from "./harness.ts";
 import { answerSchema, requestSchema } from "./schemas.ts";
 
 /** The version that this side speaks. */
@@ -40,6 +48,21 @@ export interface ResultAnswer {
   readonly index: number;
   /** Microseconds of each timed forward, by layer. */
   readonly samples: Readonly<Record<string, readonly number[]>>;
+  /** Why there are no more samples. */
+  readonly stop?: Stop;
+  /** Short hashes of the kernels of one forward, by layer. */
+  readonly kernels?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What the device was like before or after a part of the chunk. */
+export type StateAnswer = { readonly type: "state"; readonly seq: number } & DeviceState;
+
+/** Names of kernels, before their hashes are used. */
+export interface KernelsAnswer {
+  /** What the line is. */
+  readonly type: "kernels";
+  /** Names by short hash. */
+  readonly names: Readonly<Record<string, string>>;
 }
 
 /** Why one shot has no samples. */
@@ -62,6 +85,10 @@ export interface DoneAnswer {
   readonly type: "done";
   /** Number of the fire request. */
   readonly seq: number;
+  /** Microseconds in which the device worked for the request. */
+  readonly device_busy_us?: number;
+  /** Microseconds that the request took. */
+  readonly wall_us?: number;
 }
 
 /** Says why a request has no answer. */
@@ -82,6 +109,8 @@ export type Answer =
   | BootedAnswer
   | ResultAnswer
   | FailedAnswer
+  | StateAnswer
+  | KernelsAnswer
   | DoneAnswer
   | ErrorAnswer
   | { readonly type: "bye" };

@@ -8,6 +8,8 @@ import { z } from "zod";
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
 const object = z.record(z.string(), z.unknown());
+const micros = z.number().nonnegative();
+const reading = z.number().nullable();
 const quantity = z.enum(["kernel", "event", "wall", "estimate"]);
 
 const shot = z.discriminatedUnion("category", [
@@ -61,7 +63,14 @@ export const requestSchema = z.discriminatedUnion("type", [
     max_num_batched_tokens: positive,
     max_num_seqs: positive,
   }),
-  z.object({ type: z.literal("fire"), seq: count, shots: z.array(shot), iterations: positive, quantity }),
+  z.object({
+    type: z.literal("fire"),
+    seq: count,
+    shots: z.array(shot),
+    iterations: positive,
+    precision: z.object({ relative: z.number().positive(), min: positive, max: positive }).optional(),
+    quantity,
+  }),
   z.object({ type: z.literal("shutdown") }),
 ]);
 
@@ -72,6 +81,8 @@ export const answerSchema = z.discriminatedUnion("type", [
     seq: count,
     index: count,
     samples: z.record(z.string(), z.array(z.number().positive()).min(1)),
+    stop: z.enum(["iterations", "precision", "max"]).optional(),
+    kernels: z.record(z.string(), z.array(z.string())).optional(),
   }),
   z.object({
     type: z.literal("failed"),
@@ -80,7 +91,22 @@ export const answerSchema = z.discriminatedUnion("type", [
     kind: z.enum(["infeasible", "out_of_memory", "unsupported", "engine_dead", "bad_request", "timeout"]),
     message: z.string(),
   }),
-  z.object({ type: z.literal("done"), seq: count }),
+  z.object({
+    type: z.literal("done"),
+    seq: count,
+    device_busy_us: micros.optional(),
+    wall_us: micros.optional(),
+  }),
+  z.object({
+    type: z.literal("state"),
+    seq: count,
+    sm_clock_mhz: reading,
+    memory_clock_mhz: reading,
+    temperature_c: reading,
+    power_w: reading,
+    throttle: z.array(z.string()),
+  }),
+  z.object({ type: z.literal("kernels"), names: z.record(z.string(), z.string()) }),
   z.object({
     type: z.literal("hello"),
     protocol: z.number(),

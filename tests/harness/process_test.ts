@@ -54,6 +54,23 @@ async function run(
 const test = (name: string, fn: () => Promise<void>): void =>
   Deno.test({ name, fn, sanitizeOps: true, sanitizeResources: true });
 
+test("fire passes on what the harness tells beside the outcomes, in its order", async () => {
+  await using harness = await start("talkative");
+  await harness.boot(bootRequest);
+  const told: string[] = [];
+  const request: FireRequest = { ...fireRequest, precision: { relative: 0.01, min: 2, max: 5 } };
+  for await (const outcome of harness.fire(request, { onFact: (fact) => told.push(JSON.stringify(fact)) })) {
+    told.push(JSON.stringify(outcome));
+  }
+  const samples = '"samples":{"embedding":[2,2,2]},"stop":"precision","kernels":{"embedding":["ab"]}';
+  assert.deepEqual(told, [
+    '{"type":"state","sm_clock_mhz":1980,"memory_clock_mhz":null,"temperature_c":38,"power_w":90.5,"throttle":[]}',
+    '{"type":"kernels","names":{"ab":"gather"}}',
+    ...[0, 1, 2].map((index) => `{"status":"measured","index":${index},${samples}}`),
+    '{"type":"cost","device_busy_us":18,"wall_us":900}',
+  ]);
+});
+
 test("startProcessHarness says hello, boots, fires twice and closes", async () => {
   const logs: string[] = [];
   const harness = await start("ok", { onLog: (line) => logs.push(line) });
@@ -160,7 +177,7 @@ const faults: [string, number, string, Partial<HarnessErrorDetails>, ProcessOpti
   [
     "wrong-type",
     0,
-    "broke the protocol while firing shot 1 of 3: expected result or failed, got bye",
+    "broke the protocol while firing shot 1 of 3: expected result or failed or state or kernels, got bye",
     { stage: "fire", kind: "protocol" },
   ],
   [

@@ -17,7 +17,9 @@ Deno.test("PROTOCOL.md has examples of every message", () => {
       "←error",
       "←failed",
       "←hello",
+      "←kernels",
       "←result",
+      "←state",
       "→boot",
       "→fire",
       "→hello",
@@ -66,7 +68,7 @@ const refused: [string, string, string][] = [
     "an unknown type",
     '{"type":"helo"}',
     "field type breaks the protocol (Invalid discriminator value. Expected 'result' | 'failed' | 'done' | " +
-    "'hello' | 'booted' | 'error' | 'bye') in",
+    "'state' | 'kernels' | 'hello' | 'booted' | 'error' | 'bye') in",
   ],
 ];
 for (const [what, line, problem] of refused) {

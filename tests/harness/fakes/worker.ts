@@ -68,6 +68,25 @@ function fire(request: Fire): void {
   send({ type: "done", seq: request.seq });
 }
 
+function fireTalkatively({ seq, shots }: Fire): void {
+  const state = {
+    sm_clock_mhz: 1980,
+    memory_clock_mhz: null,
+    temperature_c: 38,
+    power_w: 90.5,
+    throttle: [],
+  };
+  send({ type: "state", seq, ...state });
+  send({ type: "kernels", names: { ab: "gather" } });
+  const told = {
+    samples: { embedding: [2, 2, 2] },
+    stop: "precision",
+    kernels: { embedding: ["ab"] },
+  } as const;
+  for (const index of shots.keys()) send({ type: "result", seq, index, ...told });
+  send({ type: "done", seq, device_busy_us: 18, wall_us: 900 });
+}
+
 type Handlers = {
   hello: () => unknown;
   boot: (request: Boot) => unknown;
@@ -79,6 +98,7 @@ const normal: Handlers = { hello: () => hello(), boot, fire, shutdown: () => sen
 
 const faults: Readonly<Record<string, Partial<Handlers>>> = {
   ok: {},
+  talkative: { fire: fireTalkatively },
   "garbage-at-hello": { hello: () => say("Welcome to the engine\n") },
   "other-version": { hello: () => hello(2) },
   "exit-at-hello": {
