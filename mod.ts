@@ -95,13 +95,18 @@ export type {
   Booted,
   BootRequest,
   CallOptions,
+  DeviceState,
   FailureKind,
+  FireFact,
+  FireOptions,
   FireRequest,
   FoundLayer,
   Harness,
   HarnessInfo,
+  Precision,
   Quantity,
   ShotOutcome,
+  Stop,
 } from "./src/harness/harness.ts";
 
 // Fire a plan into a bundle
@@ -135,6 +140,33 @@ export type {
   SkewFitEntry,
   SkewProfile,
 } from "./src/bundle/meta.ts";
+
+// Fit skew corrections
+export { type Fit, type FitInput, type FitMethod, fitSkew } from "./src/fit/fit_skew.ts";
+export type { FitOptions } from "./src/fit/fit_degree.ts";
+export { type DegreeReport, formatReports } from "./src/fit/report.ts";
+export type { OutOfSample, SplitOptions } from "./src/fit/cross_validation.ts";
+export type { RegimeErrors } from "./src/fit/regime_errors.ts";
+export type { ErrorFigures } from "./src/fit/errors.ts";
+export type { PcValues } from "./src/fit/pc_values.ts";
+
+// Predict times from a bundle
+export {
+  type Predictor,
+  predictor,
+  type PredictorOptions,
+  type PredictorSource,
+} from "./src/predict/predictor.ts";
+export { type Batch, type BatchFacts, batchOf } from "./src/predict/batch.ts";
+export type { AttentionTrace, AxisTrace, BatchRule, BatchTrace, CornerTrace } from "./src/predict/explain.ts";
+export type { AlphaSource } from "./src/predict/alpha.ts";
+export { LookupError, type LookupErrorDetails } from "./src/predict/lookup_error.ts";
+export {
+  type IterationEstimate,
+  type IterationQuery,
+  type LayerContribution,
+  predictIteration,
+} from "./src/predict/iteration.ts";
 
 // Errors
 export { HarnessError, type HarnessErrorDetails, UsageError } from "./src/errors.ts";

@@ -18,7 +18,7 @@ export interface OpenHarnessOptions
   readonly transport?: readonly string[];
   /** Numbers of the devices that a process may see, empty for all (sets CUDA_VISIBLE_DEVICES). @default {[]} */
   readonly devices?: readonly number[];
-  /** Folder of `hardware/<name>.yaml`. @default {"configs"} */
+  /** Folder of `hardware/<name>.yaml`. @default {"the project's own"} */
   readonly configDir?: string;
   /** Seed of a replay's noise and failures. @default {0} */
   readonly seed?: number;

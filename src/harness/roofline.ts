@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { CONFIG_DIR } from "../config_dir.ts";
 import { HarnessError } from "../errors.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
 import { resolveDtype } from "../model/variant.ts";
@@ -33,7 +34,7 @@ const TYPE_BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, b
 
 /** Options of {@linkcode rooflineHarness}. */
 export interface RooflineOptions {
-  /** Folder of `hardware/<name>.yaml`. @default {"configs"} */
+  /** Folder of `hardware/<name>.yaml`. @default {"the project's own"} */
   readonly configDir?: string;
 }
 
@@ -72,7 +73,7 @@ export interface RooflineOptions {
  */
 export async function rooflineHarness(
   hardware: string | HardwareSheet,
-  { configDir = "configs" }: RooflineOptions = {},
+  { configDir = CONFIG_DIR }: RooflineOptions = {},
 ): Promise<Harness> {
   const sheet = typeof hardware === "string" ? await loadHardware(hardware, configDir) : hardware;
   return inProcessHarness({
@@ -81,7 +82,7 @@ export async function rooflineHarness(
       harness_version: VERSION,
       engine: "roofline",
       engine_version: VERSION,
-      device: sheet.device,
+      device: `${sheet.device} (roofline estimate)`,
       driver: "none",
       runtime: "none",
       quantities: ["estimate"],

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
 import { loadArchitecture } from "./architecture.ts";
 import { isObject, textConfig } from "./config.ts";
@@ -15,7 +16,7 @@ export interface LoadModelOptions {
   /**
    * Folder that has `model/<org>/<name>.json` and `architecture/<model_type>.yaml`.
    *
-   * @default {"configs"}
+   * @default {"the project's own"}
    */
   readonly configDir?: string;
 }
@@ -38,7 +39,7 @@ export interface LoadModelOptions {
  * ```
  */
 export async function loadModel(id: string, options: LoadModelOptions = {}): Promise<Model> {
-  const { configDir = "configs" } = options;
+  const { configDir = CONFIG_DIR } = options;
   const folder = join(configDir, "model");
   const known = await listFiles(folder, ".json");
   if (!known.includes(id)) {

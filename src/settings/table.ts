@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { CONFIG_DIR } from "../config_dir.ts";
 import type { Settings } from "../settings.ts";
 import * as kind from "./kind.ts";
 import type { Kind } from "./kind.ts";
@@ -263,7 +264,8 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     env: "SHOTLAB_CONFIG_DIR",
     group: "Files",
     kind: kind.path,
-    fallback: "configs",
+    fallback: CONFIG_DIR,
+    otherwise: "the project's own",
     doc: "Folder of the model, architecture and hardware files",
   },
 };
