@@ -22,6 +22,8 @@ export interface FireOptions {
   readonly count: number;
   /** Shots handed over at once. */
   readonly chunk: number;
+  /** Called when the engine is booted and the first shot is about to be fired. */
+  readonly onBooted?: () => void;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface FireOptions {
  * @param options What, on what.
  * @returns Milliseconds that it took, without the boot.
  */
-export async function fireAll({ source, count, chunk }: FireOptions): Promise<number> {
+export async function fireAll({ source, count, chunk, onBooted }: FireOptions): Promise<number> {
   const dir = await Deno.makeTempDir({ prefix: "shotlab-bench-" });
   try {
     const architecture = await loadArchitecture(
@@ -63,6 +65,7 @@ export async function fireAll({ source, count, chunk }: FireOptions): Promise<nu
       kv_decode: key[3]!,
     }));
     const sweeps = [{ category: "attention", tp: 1, shots }] as const;
+    onBooted?.();
     const begun = performance.now();
     let measured = 0;
     for await (const event of execute({ lane, session, sweeps, iterations: 3, quantity, chunk })) {
