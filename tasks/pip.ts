@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { SingleBar } from "cli-progress";
 import { UsageError } from "../src/errors.ts";
 import { linesOf } from "./lines.ts";
@@ -66,10 +67,15 @@ async function attempt(install: PipInstall, more: readonly string[]): Promise<st
   bar.start(total, 0, { what: "starting" });
   const ticker = setInterval(() => bar.updateETA(), 1000);
   const errors = new Response(child.stderr).text();
+  const seen = new Set<string>();
   try {
     for await (const line of linesOf(child.stdout)) {
-      const name = /^(?:Collecting|Requirement already satisfied:) (\S+)/.exec(line)?.[1];
-      if (name !== undefined) bar.increment({ what: name });
+      const name = /^(?:Collecting|Processing|Requirement already satisfied:) (\S+)/.exec(line)?.[1];
+      if (name !== undefined) {
+        seen.add(name);
+        bar.setTotal(Math.max(total, seen.size));
+        bar.update(seen.size, { what: basename(name) });
+      }
       if (line.startsWith("Installing collected packages")) bar.update({ what: "unpacking, a minute or so" });
     }
   } finally {
