@@ -4,7 +4,7 @@
  * @module
  */
 import type { Trace } from "./figure.ts";
-import { formatCount, significant } from "./text.ts";
+import { formatCount, tickText } from "./text.ts";
 import { axis } from "./theme.ts";
 
 /**
@@ -47,7 +47,7 @@ export function decadeTicks(values: readonly number[]): { tickvals: number[]; ti
     for (const step of steps) ticks.push(step * 10 ** power);
   }
   const shown = ticks.filter((tick) => tick > low / 2.5 && tick < high * 2.5);
-  return { tickvals: shown, ticktext: shown.map(significant) };
+  return { tickvals: shown, ticktext: shown.map(tickText) };
 }
 
 /**

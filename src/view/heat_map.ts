@@ -37,7 +37,7 @@ export interface HeatMap {
 }
 
 /** Widest grid whose cells have room for numbers. */
-const MAX_LABELLED_COLUMNS = 14;
+const MAX_LABELLED_COLUMNS = 20;
 /** A ratio's colours end here and at its inverse at the least. */
 const LEAST_RATIO = 1.1;
 
@@ -62,7 +62,9 @@ export function heatMap({ cells, title, subtitle, x, y, scale, legend }: HeatMap
       text: grid.map((row) => row.map(words)),
       customdata: grid.map((row, r) => row.map((_, c) => `${x}: ${xs[c]}<br>${y}: ${ys[r]}`)),
       hovertemplate: `%{customdata}<br>${legend}: %{text}<extra></extra>`,
-      ...(xs.length <= MAX_LABELLED_COLUMNS ? { texttemplate: "%{text}", textfont: { size: 10 } } : {}),
+      ...(xs.length <= MAX_LABELLED_COLUMNS
+        ? { texttemplate: "%{text}", textfont: { size: xs.length > 14 ? 8.5 : 10 } }
+        : {}),
       xgap: 1,
       ygap: 1,
       ...colors(cells.map(({ value }) => value), scale, legend),
@@ -105,7 +107,8 @@ function colorBar(text: string, ticks: readonly number[], labels: readonly strin
 }
 
 function shortText(value: number, scale: HeatMap["scale"]): string {
-  return scale === "time" ? significant(value) : value.toFixed(2);
+  if (scale === "ratio") return value.toFixed(2);
+  return value < 9995 ? significant(value) : `${significant(value / 1000)}k`;
 }
 
 function ascending(values: readonly number[]): number[] {

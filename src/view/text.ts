@@ -35,6 +35,16 @@ export function significant(value: number): string {
 }
 
 /**
+ * A number at a tick of an axis.
+ *
+ * @param value The number.
+ * @returns Such as `0.5`, `20` or `10k`.
+ */
+export function tickText(value: number): string {
+  return value < 10_000 ? significant(value) : `${significant(value / 1000)}k`;
+}
+
+/**
  * A whole number with its thousands apart.
  *
  * @param value The number.
@@ -52,6 +62,7 @@ export function formatCount(value: number): string {
  */
 export function formatShare(share: number): string {
   const percent = share * 100;
+  if (percent > 0 && percent < 0.05) return "<0.1%";
   return `${Math.abs(percent) < 9.95 ? Number(percent.toFixed(1)) : formatCount(Math.round(percent))}%`;
 }
 

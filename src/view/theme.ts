@@ -31,9 +31,6 @@ export const SYMBOLS = [
   "pentagon",
 ] as const;
 
-/** Fill patterns of stacked areas and bars, which go round beside the colours. */
-export const PATTERNS = ["", "/", ".", "\\", "x", "-", "|", "+", ""] as const;
-
 /** Scale of a quantity from small to large. */
 export const SEQUENTIAL = "Cividis";
 
@@ -71,9 +68,9 @@ export interface Frame {
 }
 
 /** Characters that fit in a title's line at the figures' width. */
-const TITLE_WIDTH = 84;
+const TITLE_WIDTH = 78;
 /** Characters that fit in a subtitle's line. */
-const SUBTITLE_WIDTH = 112;
+const SUBTITLE_WIDTH = 104;
 
 /**
  * The layout of a figure.
@@ -86,20 +83,22 @@ export function layoutOf({ title, subtitle, xaxis, yaxis, height = 460, more = {
   const lines = heading.length + explanation.length;
   return {
     title: {
-      text: heading.map((line) => `<b>${line}</b>`).join("<br>"),
-      subtitle: { text: explanation.join("<br>"), font: { size: 12, color: "#595959" } },
+      text: [
+        ...heading.map((line) => `<b>${line}</b>`),
+        ...explanation.map((line) => `<span style="font-size:12px;color:#595959">${line}</span>`),
+      ].join("<br>"),
       font: { size: 15, color: INK },
       x: 0,
       xref: "paper",
       xanchor: "left",
       yref: "container",
-      y: 1 - 30 / height,
+      y: 1 - 28 / height,
       yanchor: "auto",
     },
     font: { family: FONT, size: 12, color: INK },
     width: 760,
     height,
-    margin: { l: 76, r: 24, t: 40 + lines * 18, b: 60 },
+    margin: { l: 76, r: 24, t: 30 + lines * 20, b: 60 },
     paper_bgcolor: "#FFFFFF",
     plot_bgcolor: "#FFFFFF",
     xaxis,
@@ -143,6 +142,17 @@ export function series(index: number): { line: Trace; marker: Trace } {
     line: { color, width: 1.8 },
     marker: { color, symbol: SYMBOLS[index % SYMBOLS.length], size: 6, maxdisplayed: 14 },
   };
+}
+
+/**
+ * The look of one cloud of points among several.
+ *
+ * @param index Position of the cloud.
+ * @param opacity How much a point covers, from 0 to 1.
+ * @returns A trace's `marker`.
+ */
+export function cloud(index: number, opacity: number): Trace {
+  return { color: colorOf(index), symbol: SYMBOLS[index % SYMBOLS.length], size: 4, opacity };
 }
 
 /**

@@ -1,0 +1,81 @@
+/**
+ * Figures: attention times as heat maps.
+ *
+ * @module
+ */
+import type { Row } from "../../bundle/tables.ts";
+import { type Figure, type Subject, subjectText } from "../figure.ts";
+import { type Cell, heatMap, peak } from "../heat_map.ts";
+import { formatCount, plural } from "../text.ts";
+
+/** What a map shows. */
+export interface AttentionMap {
+  /** What it is about. */
+  readonly subject: Subject;
+  /** Rows of attention.csv. */
+  readonly rows: readonly Row[];
+  /** The prefill beside the decodes, in new tokens; 0 for decodes alone. */
+  readonly chunk: number;
+  /** History of the prefill in tokens. @default {0} */
+  readonly kvPrefill?: number;
+}
+
+/**
+ * Draws attention over decoding requests and their history, beside one prefill.
+ *
+ * @param input What it shows; a row with this prefill at least.
+ * @returns The figure; combinations that were not measured are grey.
+ *
+ * @example
+ * ```ts
+ * import { attentionMap } from "./attention_map.ts";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const rows = [{ layer: null, key: [0, 0, 1, 16], timeUs: 8 }, { layer: null, key: [0, 0, 2, 16], timeUs: 9 }];
+ * const { data } = attentionMap({ subject, rows, chunk: 0 });
+ * assert.deepEqual(data[0]!.text, [["8"], ["9"]]);
+ * ```
+ */
+export function attentionMap({ subject, rows, chunk, kvPrefill = 0 }: AttentionMap): Figure {
+  const cells = rows
+    .filter(({ key: [pc, kp, n] }) => pc === chunk && kp === kvPrefill && n! > 0)
+    .map(({ key, timeUs }): Cell => ({ x: key[3]!, y: key[2]!, value: timeUs }));
+  const { text, cell } = peak(cells);
+  const beside = chunk === 0 ? "decodes alone" : `beside a prefill of ${formatCount(chunk)} tokens` +
+    (kvPrefill > 0 ? ` with a history of ${formatCount(kvPrefill)}` : "");
+  return heatMap({
+    cells,
+    title: `Attention takes up to ${text}: ${plural(cell.y, "decode")} with ${
+      formatCount(cell.x)
+    } tokens of history`,
+    subtitle: subjectText(subject, `${beside}; grey: not measured`),
+    x: "history of each decode (tokens)",
+    y: "decoding requests",
+    scale: "time",
+    legend: "time",
+  });
+}
+
+/**
+ * Draws attention over a prefill's new tokens and its history, without decodes.
+ *
+ * @param input What it shows; a row without decodes at least.
+ * @returns The figure; combinations that were not measured are grey.
+ */
+export function prefillMap({ subject, rows }: Pick<AttentionMap, "subject" | "rows">): Figure {
+  const cells = rows
+    .filter(({ key }) => key[0]! > 0 && key[2] === 0)
+    .map(({ key, timeUs }): Cell => ({ x: key[1]!, y: key[0]!, value: timeUs }));
+  const { text, cell } = peak(cells);
+  return heatMap({
+    cells,
+    title: `A prefill's attention takes up to ${text}: ${formatCount(cell.y)} new tokens after ${
+      formatCount(cell.x)
+    }`,
+    subtitle: subjectText(subject, "one prefill alone; grey: not measured"),
+    x: "history of the prefill (tokens)",
+    y: "new tokens of the prefill",
+    scale: "time",
+    legend: "time",
+  });
+}

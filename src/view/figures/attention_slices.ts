@@ -1,0 +1,47 @@
+/**
+ * Figure: attention over the decodes' history, a line for each number of decodes.
+ *
+ * @module
+ */
+import { countAxis, timeAxis } from "../axes.ts";
+import { type Figure, subjectText } from "../figure.ts";
+import { formatCount, plural, significant } from "../text.ts";
+import { layoutOf, orderedSeries } from "../theme.ts";
+import type { AttentionMap } from "./attention_map.ts";
+
+/**
+ * Draws slices of the attention table; where a line is level, launching costs more than reading the history.
+ *
+ * @param input What it shows; a row with this prefill at least.
+ * @returns The figure.
+ */
+export function attentionSlices({ subject, rows, chunk, kvPrefill = 0 }: AttentionMap): Figure {
+  const shown = rows.filter(({ key: [pc, kp, n] }) => pc === chunk && kp === kvPrefill && n! > 0);
+  const slices = [...Map.groupBy(shown, ({ key }) => key[2]!)].sort(([a], [b]) => a - b)
+    .map(([n, group]) => ({ n, points: group.toSorted((a, b) => a.key[3]! - b.key[3]!) }));
+  const { n, points } = slices.at(-1) ?? { n: 0, points: [] };
+  const [first, last] = [points[0], points.at(-1)];
+  const growth = first === undefined || last === undefined ? 1 : last.timeUs / first.timeUs;
+  const longer = first === undefined || last === undefined ? 1 : last.key[3]! / first.key[3]!;
+  const beside = chunk === 0 ? "decodes alone" : `beside a prefill of ${formatCount(chunk)} tokens`;
+  return {
+    data: slices.map(({ n, points }, index) => ({
+      type: "scatter",
+      mode: "lines+markers",
+      name: formatCount(n),
+      x: points.map(({ key }) => key[3]!),
+      y: points.map(({ timeUs }) => timeUs),
+      hovertemplate: `${plural(n, "decode")}, %{x:,} tokens: %{y:.3~f} µs<extra></extra>`,
+      ...orderedSeries(index, slices.length),
+    })),
+    layout: layoutOf({
+      title: `${plural(n, "decode")}: ${formatCount(longer)} times the history take ${
+        significant(growth)
+      } times as long`,
+      subtitle: subjectText(subject, beside),
+      xaxis: countAxis("history of each decode (tokens)", shown.map(({ key }) => key[3]!)),
+      yaxis: timeAxis("time of attention", shown.map(({ timeUs }) => timeUs)),
+      more: { legend: { title: { text: "decodes" }, traceorder: "reversed" } },
+    }),
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * Figure: how lookups of a run come to their answers.
+ *
+ * @module
+ */
+import { type AttentionCoverage, type CoverageNeed, type Place, PLACES } from "../../bundle/coverage.ts";
+import { gridAxis } from "../axes.ts";
+import { type Figure, type Subject, subjectText } from "../figure.ts";
+import { formatCount, formatShare } from "../text.ts";
+import { layoutOf } from "../theme.ts";
+
+/** What the figure shows. */
+export interface CoverageMap {
+  /** What it is about. */
+  readonly subject: Subject;
+  /** How far the run reaches. */
+  readonly need: CoverageNeed;
+  /** How the attention table meets it, at the subject's degree. */
+  readonly attention: AttentionCoverage;
+}
+
+/** From dark and safe to loud; what is doubtful has a letter for prints in grey. */
+const LOOKS: Readonly<Record<Place, { color: string; letter: string; words: string }>> = {
+  exact: { color: "#004B6B", letter: "", words: "exact" },
+  between: { color: "#56A5CC", letter: "", words: "between" },
+  clamped: { color: "#CFE3EE", letter: "c", words: "clamped" },
+  neighbour: { color: "#E69F00", letter: "n", words: "neighbour" },
+  extrapolated: { color: "#B2182B", letter: "x", words: "extrapolated" },
+};
+
+/**
+ * Draws, for every chunk and number of decodes, the worst way in which at least a tenth of the lookups are answered.
+ *
+ * @param input What it shows.
+ * @returns The figure; batches that the run cannot have are white.
+ */
+export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
+  const chunks = ascending(attention.cells.map(({ chunk }) => chunk));
+  const decodes = ascending(attention.cells.map(({ nDecode }) => nDecode));
+  const cells = new Map(attention.cells.map((cell) => [`${cell.chunk} ${cell.nDecode}`, cell]));
+  const grid = decodes.map((n) => chunks.map((chunk) => cells.get(`${chunk} ${n}`)));
+  const steps = PLACES.length;
+  const { shares } = attention;
+  const guessed = shares.neighbour + shares.extrapolated;
+  return {
+    data: [{
+      type: "heatmap",
+      z: grid.map((row) => row.map((cell) => cell === undefined ? null : PLACES.indexOf(cell.worst))),
+      text: grid.map((row) => row.map((cell) => cell === undefined ? "" : LOOKS[cell.worst].letter)),
+      texttemplate: "%{text}",
+      textfont: { size: 9, color: "#262626" },
+      customdata: grid.map((row) =>
+        row.map((cell) =>
+          cell === undefined
+            ? ""
+            : `${formatCount(cell.chunk)} new tokens, ${formatCount(cell.nDecode)} decodes<br>` +
+              PLACES.filter((place) => cell.shares[place] > 0)
+                .map((place) => `${place} ${formatShare(cell.shares[place])}`).join("<br>")
+        )
+      ),
+      hovertemplate: "%{customdata}<extra></extra>",
+      xgap: 1,
+      ygap: 1,
+      zmin: -0.5,
+      zmax: steps - 0.5,
+      colorscale: PLACES.flatMap((place, i) => [
+        [i / steps, LOOKS[place].color],
+        [(i + 1) / steps, LOOKS[place].color],
+      ]),
+      colorbar: {
+        tickvals: PLACES.map((_, i) => i),
+        ticktext: PLACES.map((place) =>
+          `${LOOKS[place].words}${LOOKS[place].letter === "" ? "" : ` (${LOOKS[place].letter})`}<br>${
+            formatShare(shares[place]).replace("<", "&lt;")
+          }`
+        ),
+        thickness: 14,
+        outlinewidth: 0,
+      },
+    }],
+    layout: layoutOf({
+      title: guessed === 0
+        ? "Every attention lookup of such a run is answered from its own slices"
+        : `${
+          formatShare(guessed)
+        } of the attention lookups of such a run are guessed from a neighbour or beyond the grid`,
+      subtitle: subjectText(
+        subject,
+        `a run with up to ${formatCount(need.maxNumBatchedTokens)} new tokens, ${
+          formatCount(need.maxNumSeqs)
+        } requests and ${
+          formatCount(need.maxKv)
+        } tokens of history; colour: the worst of at least a tenth of the histories`,
+      ),
+      xaxis: gridAxis("new tokens of the prefill", chunks),
+      yaxis: gridAxis("decoding requests", decodes),
+      height: 520,
+    }),
+  };
+}
+
+function ascending(values: readonly number[]): number[] {
+  return [...new Set(values)].sort((a, b) => a - b);
+}

@@ -1,0 +1,142 @@
+/**
+ * Figures: two bundles, as ratios.
+ *
+ * @module
+ */
+import type { TableDiff } from "../../bundle/diff.ts";
+import { ratioRows } from "../../bundle/diff.ts";
+import type { Row } from "../../bundle/tables.ts";
+import { type Figure, type Subject, subjectText } from "../figure.ts";
+import { type Cell, heatMap } from "../heat_map.ts";
+import { formatCount } from "../text.ts";
+import { axis, layoutOf } from "../theme.ts";
+
+/** What a map shows. */
+export interface DiffMap {
+  /** What the first bundle is about. */
+  readonly a: Subject;
+  /** What the second bundle is about. */
+  readonly b: Subject;
+  /** Rows of the first bundle's attention.csv. */
+  readonly rowsA: readonly Row[];
+  /** Rows of the second bundle's attention.csv. */
+  readonly rowsB: readonly Row[];
+  /** The prefill beside the decodes, in new tokens, without a history; 0 for decodes alone. */
+  readonly chunk: number;
+}
+
+/**
+ * Draws the ratio of two bundles' attention times over decodes and their history.
+ *
+ * @param input What it shows; a shot that both have at least.
+ * @returns The figure: blue where the second is faster, brown where it is slower, grey where one was not measured.
+ */
+export function diffMap({ a, b, rowsA, rowsB, chunk }: DiffMap): Figure {
+  const wanted = ({ key: [pc, kp, n] }: Row): boolean => pc === chunk && kp === 0 && n! > 0;
+  const cells = ratioRows(rowsA.filter(wanted), rowsB.filter(wanted))
+    .map(({ key, ratio }): Cell => ({ x: key[3]!, y: key[2]!, value: ratio }));
+  const faster = cells.filter(({ value }) => value < 1).length;
+  const [first, second] = names(a, b);
+  return heatMap({
+    cells,
+    title: `${second} is faster than ${first} in ${formatCount(faster)} of ${
+      formatCount(cells.length)
+    } batches`,
+    subtitle: `attention, ${
+      chunk === 0 ? "decodes alone" : `beside a prefill of ${formatCount(chunk)} tokens`
+    }; time on ${second} / time on ${first}: below 1 ${second} is faster; grey: not in both`,
+    x: "history of each decode (tokens)",
+    y: "decoding requests",
+    scale: "ratio",
+    legend: "ratio",
+  });
+}
+
+/** What a summary shows. */
+export interface DiffSummary {
+  /** What the first bundle is about. */
+  readonly a: Subject;
+  /** What the second bundle is about. */
+  readonly b: Subject;
+  /** Tables of one degree. */
+  readonly tables: readonly TableDiff[];
+}
+
+/**
+ * Draws the ratios of every table and layer: the median, and the range from the 10% to the 90% quantile.
+ *
+ * @param input What it shows; a table with common shots at least.
+ * @returns The figure.
+ */
+export function diffSummary({ a, b, tables }: DiffSummary): Figure {
+  const rows = tables.flatMap((table) => table.ratio === null ? [] : [{ ...table, ratio: table.ratio }])
+    .sort((x, y) => y.ratio.p50 - x.ratio.p50);
+  const [first, second] = names(a, b);
+  const faster = rows.filter(({ ratio }) => ratio.p50 < 1).length;
+  const ends = rows.flatMap(({ ratio }) => [ratio.p10, ratio.p90, 1]);
+  const spread = Math.log10(Math.max(...ends) / Math.min(...ends)) || 1;
+  return {
+    data: [{
+      type: "scatter",
+      mode: "markers",
+      x: rows.map(({ ratio }) => ratio.p50),
+      y: rows.map(({ table, layer }) => layer ?? table),
+      error_x: {
+        type: "data",
+        symmetric: false,
+        array: rows.map(({ ratio }) => ratio.p90 - ratio.p50),
+        arrayminus: rows.map(({ ratio }) => ratio.p50 - ratio.p10),
+        thickness: 1.5,
+        width: 4,
+        color: "#595959",
+      },
+      customdata: rows.map(({ common, ratio }) =>
+        `10% to 90%: ${ratio.p10.toFixed(2)} to ${ratio.p90.toFixed(2)}<br>${
+          formatCount(common)
+        } common shots`
+      ),
+      hovertemplate: "%{y}: median %{x:.2f}<br>%{customdata}<extra></extra>",
+      marker: { size: 9, color: rows.map(({ ratio }) => ratio.p50 < 1 ? "#2166AC" : "#8C510A") },
+    }],
+    layout: layoutOf({
+      title: `${second} is faster than ${first} in ${faster} of ${rows.length} tables, by the median`,
+      subtitle: `${subjectText(b)} against ${
+        subjectText(a)
+      }; point: median of the common shots, bar: 10% to 90%`,
+      xaxis: axis(`time on ${second} / time on ${first}`, {
+        type: "log",
+        range: [Math.log10(Math.min(...ends)) - spread * 0.05, Math.log10(Math.max(...ends)) + spread * 0.05],
+        ...ratioTicks(Math.min(...ends), Math.max(...ends)),
+      }),
+      yaxis: axis("", { type: "category" }),
+      height: Math.max(320, 170 + rows.length * 26),
+      more: {
+        margin: { l: 130, r: 24, t: 90, b: 60 },
+        shapes: [{
+          type: "line",
+          x0: 1,
+          x1: 1,
+          yref: "paper",
+          y0: 0,
+          y1: 1,
+          line: { color: "#262626", dash: "dash" },
+        }],
+      },
+    }),
+  };
+}
+
+/** What tells two bundles apart: the hardware, or else the model, or else the degree. */
+function names(a: Subject, b: Subject): [string, string] {
+  if (a.hardware !== b.hardware) return [a.hardware, b.hardware];
+  if (a.model !== b.model) return [a.model.split("/").at(-1)!, b.model.split("/").at(-1)!];
+  return a.tp !== b.tp ? [`tp ${a.tp}`, `tp ${b.tp}`] : ["the first", "the second"];
+}
+
+function ratioTicks(low: number, high: number): { tickvals: number[]; ticktext: string[] } {
+  const steps = high / low > 4
+    ? [0.1, 0.2, 0.5, 1, 2, 5, 10]
+    : [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3];
+  const shown = steps.filter((step) => step >= low * 0.9 && step <= high * 1.1);
+  return { tickvals: shown, ticktext: shown.map(String) };
+}

@@ -1,0 +1,97 @@
+/**
+ * Figure: noise of the samples in the order of firing, and the device's clock beside it.
+ *
+ * @module
+ */
+import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import type { LayerSamples } from "../samples.ts";
+import { thin } from "../thin.ts";
+import { formatCount, formatShare } from "../text.ts";
+import { axis, cloud, layoutOf } from "../theme.ts";
+
+/** The device's clock at a shot. */
+export interface ClockReading {
+  /** Position of the shot in the journal, from 0. */
+  readonly order: number;
+  /** Clock of the multiprocessors in MHz. */
+  readonly mhz: number;
+}
+
+/** What the figure shows. */
+export interface Noise {
+  /** What it is about. */
+  readonly subject: Subject;
+  /** The samples, at least one. */
+  readonly samples: readonly LayerSamples[];
+  /** The clock, where it was recorded. @default none */
+  readonly clocks?: readonly ClockReading[];
+}
+
+/** Points that the figure holds at most. */
+const MAX_POINTS = 3000;
+
+/**
+ * Draws the spread of every layer's samples over the order of firing; with clocks, a second panel below.
+ *
+ * @param input What it shows.
+ * @returns The figure.
+ */
+export function noise({ subject, samples, clocks = [] }: Noise): Figure {
+  const spreads = samples.map(({ spread }) => spread).sort((a, b) => a - b);
+  const median = spreads[spreads.length >> 1]!;
+  const wild = spreads.filter((spread) => spread > 0.1).length / spreads.length;
+  const groups = [...Map.groupBy(samples, ({ category }) => category)];
+  const withClock = clocks.length > 0;
+  return {
+    data: [
+      ...groups.map(([category, shots], index): Trace => {
+        const shown = thin(shots, Math.ceil(MAX_POINTS * shots.length / samples.length));
+        return {
+          type: "scatter",
+          mode: "markers",
+          name: category,
+          x: shown.map(({ order }) => order),
+          y: shown.map(({ spread }) => Math.max(spread * 100, LEAST)),
+          text: shown.map(({ layer, key }) => `${layer} (${key.join(", ")})`),
+          hovertemplate: "shot %{x}: %{y:.2~f}%<br>%{text}",
+          marker: cloud(index, 0.6),
+        };
+      }),
+      ...(withClock
+        ? [{
+          type: "scatter",
+          mode: "lines",
+          name: "clock",
+          x: clocks.map(({ order }) => order),
+          y: clocks.map(({ mhz }) => mhz),
+          yaxis: "y2",
+          line: { color: "#262626", width: 1.2, shape: "hv" },
+          hovertemplate: "shot %{x}: %{y:,} MHz",
+        }]
+        : []),
+    ],
+    layout: layoutOf({
+      title: `Samples of a shot differ by ${formatShare(median)} at the median; ${
+        formatShare(wild)
+      } by more than 10%`,
+      subtitle: subjectText(
+        subject,
+        `${
+          formatCount(samples.length)
+        } layers of shots in the order of firing; spread: (largest - smallest) / median`,
+      ),
+      xaxis: axis("shots fired before", withClock ? { anchor: "y2" } : {}),
+      yaxis: axis("spread of the samples (%)", {
+        type: "log",
+        tickvals: [0.01, 0.1, 1, 10, 100],
+        ticktext: ["0.01", "0.1", "1", "10", "100"],
+        ...(withClock ? { domain: [0.38, 1] } : {}),
+      }),
+      height: withClock ? 560 : 460,
+      more: withClock ? { yaxis2: axis("clock (MHz)", { domain: [0, 0.28], anchor: "x" }) } : {},
+    }),
+  };
+}
+
+/** Spreads below this, in percent, stand at the lower edge: a logarithmic axis has no 0. */
+const LEAST = 0.01;

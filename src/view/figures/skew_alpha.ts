@@ -1,0 +1,102 @@
+/**
+ * Figure: alpha over the skew rate.
+ *
+ * @module
+ */
+import type { SkewRow } from "../../bundle/skew.ts";
+import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import { thin } from "../thin.ts";
+import { formatCount, formatShare, significant } from "../text.ts";
+import { axis, cloud, layoutOf, series } from "../theme.ts";
+
+/** Points that a figure holds at most: more would be heavy, and a blot. */
+const MAX_POINTS = 2500;
+/** Alphas beyond this are drawn at the edge. */
+const EDGE = 2;
+/** Width of the groups whose medians are joined. */
+const STEP = 0.1;
+
+/**
+ * Draws the alpha of skew cases over how far their mean lies between the shortest and the longest history.
+ *
+ * @param input What it is about, and the cases.
+ * @returns The figure: points for cases, lines for medians. Alpha 0 is the time at the mean history, 1 at the longest.
+ */
+export function skewAlpha(
+  { subject, rows }: { readonly subject: Subject; readonly rows: readonly SkewRow[] },
+): Figure {
+  const defined = rows.flatMap((row) => row.alpha === null ? [] : [{ ...row, alpha: row.alpha }]);
+  const outside = defined.filter(({ alpha }) => alpha < 0 || alpha > 1).length / Math.max(1, defined.length);
+  const groups = [...Map.groupBy(defined, ({ regime }) => regime)].sort(([a], [b]) => a < b ? -1 : 1);
+  const traces = groups.flatMap(([regime, cases], index): Trace[] => {
+    const { line, marker } = series(index);
+    const shown = thin(cases, Math.floor(MAX_POINTS * cases.length / defined.length));
+    return [{
+      type: "scatter",
+      mode: "markers",
+      name: regime,
+      x: shown.map(skewRateOf),
+      y: shown.map(({ alpha }) => Math.max(-EDGE, Math.min(EDGE, alpha))),
+      text: shown.map(({ n, nb, pc, kvs, kv_big: kvBig, alpha }) =>
+        `alpha ${significant(alpha)}: ${nb} of ${n} decodes at ${formatCount(kvBig)}, others at ${
+          formatCount(kvs)
+        }, prefill ${pc}`
+      ),
+      hovertemplate: "%{text}<extra></extra>",
+      marker: cloud(index, 0.3),
+    }, {
+      type: "scatter",
+      mode: "lines+markers",
+      name: `${regime}, median`,
+      ...medians(cases),
+      line: { ...line, width: 3 },
+      marker: { ...marker, size: 9, line: { color: "#FFFFFF", width: 1.5 } },
+      hovertemplate: "median %{y:.2f}<extra></extra>",
+    }];
+  });
+  return {
+    data: traces,
+    layout: layoutOf({
+      title: `Alpha lies outside 0 to 1 in ${formatShare(outside)} of ${
+        formatCount(defined.length)
+      } skewed batches`,
+      subtitle: subjectText(
+        subject,
+        "0: as long as at the mean history, 1: as at the longest; lines: medians; beyond ±2 at the edge",
+      ),
+      xaxis: axis("skew rate: (mean - shortest) / (longest - shortest history)", { range: [-0.02, 1.02] }),
+      yaxis: axis("alpha: (t_skew - t_mean) / (t_max - t_mean)", { range: [-EDGE - 0.1, EDGE + 0.1] }),
+      more: {
+        shapes: [0, 1].map((y) => ({
+          type: "line",
+          xref: "paper",
+          x0: 0,
+          x1: 1,
+          y0: y,
+          y1: y,
+          line: { color: "#262626", width: 1, dash: "dash" },
+        })),
+      },
+    }),
+  };
+}
+
+/**
+ * The skew rate of a case, as a simulator's buckets see it.
+ *
+ * @param row The case.
+ * @returns From 0 to 1.
+ */
+export function skewRateOf({ kv_mean: mean, kvs, kv_big: big }: SkewRow): number {
+  return Math.min(1, Math.max(0, (mean - kvs) / Math.max(1, big - kvs)));
+}
+
+function medians(cases: readonly (SkewRow & { alpha: number })[]): { x: number[]; y: number[] } {
+  const groups = [...Map.groupBy(cases, (row) => Math.min(Math.floor(skewRateOf(row) / STEP), 1 / STEP - 1))]
+    .sort(([a], [b]) => a - b);
+  const middle = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
+  return {
+    x: groups.map(([, group]) => middle(group.map(skewRateOf))),
+    y: groups.map(([, group]) => middle(group.map(({ alpha }) => alpha))),
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Figures: predicted times of skewed batches against measured ones.
+ *
+ * @module
+ */
+import { errorFigures } from "../../fit/errors.ts";
+import { extent, timeAxis } from "../axes.ts";
+import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import { thin } from "../thin.ts";
+import { formatCount, formatShare, formatUs } from "../text.ts";
+import { axis, cloud, layoutOf } from "../theme.ts";
+
+/** One batch, measured and predicted. */
+export interface Prediction {
+  /** The series that it belongs to, such as its regime. */
+  readonly group: string;
+  /** Measured time in microseconds. */
+  readonly measuredUs: number;
+  /** Predicted time in microseconds. */
+  readonly predictedUs: number;
+}
+
+/** What the figures show. */
+export interface Predictions {
+  /** What they are about. */
+  readonly subject: Subject;
+  /** What predicted the times, such as `the bundle's own fit`. */
+  readonly by: string;
+  /** The batches, at least one. */
+  readonly predictions: readonly Prediction[];
+}
+
+/** Points that a figure holds at most. */
+const MAX_POINTS = 2500;
+
+/**
+ * Draws predicted over measured times; on the diagonal they are equal.
+ *
+ * @param input What it shows.
+ * @returns The figure.
+ */
+export function predictedOverMeasured({ subject, by, predictions }: Predictions): Figure {
+  const shown = thin(predictions, MAX_POINTS);
+  const times = shown.flatMap(({ measuredUs, predictedUs }) => [measuredUs, predictedUs]);
+  const [low, high] = extent(times);
+  const { rel_err_p50, rel_err_p90 } = errorFigures(predictions.map(errorOf))!;
+  return {
+    data: [
+      ...groupsOf(shown).map(([group, points], index): Trace => ({
+        type: "scatter",
+        mode: "markers",
+        name: group,
+        x: points.map(({ measuredUs }) => measuredUs),
+        y: points.map(({ predictedUs }) => predictedUs),
+        hovertemplate: "measured %{x:.4~g} µs, predicted %{y:.4~g} µs",
+        marker: cloud(index, 0.4),
+      })),
+      {
+        type: "scatter",
+        mode: "lines",
+        name: "equal",
+        x: [low, high],
+        y: [low, high],
+        line: { color: "#262626", width: 1.2, dash: "dash" },
+        hoverinfo: "skip",
+      },
+    ],
+    layout: layoutOf({
+      title: `Half of the skewed batches are predicted within ${
+        formatShare(rel_err_p50)
+      }, nine in ten within ${formatShare(rel_err_p90)}`,
+      subtitle: subjectText(subject, `${formatCount(predictions.length)} batches, predicted by ${by}`),
+      xaxis: timeAxis("measured", times),
+      yaxis: timeAxis("predicted", times),
+      height: 520,
+    }),
+  };
+}
+
+/** Residuals beyond this are drawn at the edge. */
+const EDGE = 0.5;
+
+/**
+ * Draws the relative errors over the measured time.
+ *
+ * @param input What it shows.
+ * @returns The figure; above 0 the prediction is too long.
+ */
+export function residuals({ subject, by, predictions }: Predictions): Figure {
+  const shown = thin(predictions, MAX_POINTS);
+  const { rel_err_p99, signed_mean } = errorFigures(predictions.map(errorOf))!;
+  const lean = Math.abs(signed_mean) < 0.005
+    ? "neither long nor short on average"
+    : `${signed_mean > 0 ? "too long" : "too short"} by ${formatShare(Math.abs(signed_mean))} on average`;
+  const beyond = predictions.filter((one) => Math.abs(errorOf(one)) > EDGE).length;
+  const slowest = predictions.reduce((most, one) => Math.max(most, Math.abs(errorOf(one))), 0);
+  return {
+    data: groupsOf(shown).map(([group, points], index): Trace => ({
+      type: "scatter",
+      mode: "markers",
+      name: group,
+      x: points.map(({ measuredUs }) => measuredUs),
+      y: points.map((one) => Math.max(-EDGE, Math.min(EDGE, errorOf(one))) * 100),
+      text: points.map((one) => `${formatUs(one.measuredUs)} measured, off by ${formatShare(errorOf(one))}`),
+      hovertemplate: "%{text}",
+      marker: cloud(index, 0.4),
+    })),
+    layout: layoutOf({
+      title: `Predictions are ${lean}; one in a hundred is off by more than ${formatShare(rel_err_p99)}`,
+      subtitle: subjectText(
+        subject,
+        `predicted by ${by}; ${formatCount(beyond)} beyond ±50% at the edge, the largest ${
+          formatShare(slowest)
+        }`,
+      ),
+      xaxis: timeAxis("measured", shown.map(({ measuredUs }) => measuredUs)),
+      yaxis: axis("error of the prediction (%)", { range: [-EDGE * 105, EDGE * 105] }),
+      more: {
+        shapes: [{
+          type: "line",
+          xref: "paper",
+          x0: 0,
+          x1: 1,
+          y0: 0,
+          y1: 0,
+          line: { color: "#262626", width: 1 },
+        }],
+      },
+    }),
+  };
+}
+
+function errorOf({ measuredUs, predictedUs }: Prediction): number {
+  return predictedUs / measuredUs - 1;
+}
+
+function groupsOf(predictions: readonly Prediction[]): [string, Prediction[]][] {
+  return [...Map.groupBy(predictions, ({ group }) => group)].sort(([a], [b]) => a < b ? -1 : 1);
+}
