@@ -13,6 +13,7 @@
  */
 import type { Quantity } from "./harness/harness.ts";
 import type { Preset } from "./settings/preset.ts";
+import type { SkewMode } from "./sweep/skew_parts.ts";
 import { fromFlags, fromOptions, resolve } from "./settings/resolve.ts";
 
 export type { Preset };
@@ -47,6 +48,8 @@ export interface Settings {
   readonly skipSkew: boolean;
   /** Run the skew sweep alone. */
   readonly onlySkew: boolean;
+  /** Times between which alpha lies: as attention.csv gives them, or measured for each case. */
+  readonly skewMode: SkewMode;
   /** Step of the axis of decoding requests. */
   readonly skewNFactor: number;
   /** Step of the prefill chunk axis. */

@@ -19,6 +19,7 @@ const DEFAULTS: Settings = {
   parity: false,
   skipSkew: false,
   onlySkew: false,
+  skewMode: "interpolated",
   skewNFactor: 2,
   skewPcFactor: 2,
   skewKpFactor: 2,
@@ -77,6 +78,7 @@ const ACCEPTED: readonly (readonly [keyof Settings, string, unknown])[] = [
   ["skipSkew", "0", false],
   ["skipSkew", "true", true],
   ["onlySkew", "YES", true],
+  ["skewMode", "exact", "exact"],
   ["skewNFactor", "3.0", 3],
   ["skewPcFactor", "1.01", 1.01],
   ["skewKpFactor", "2", 2],
@@ -181,6 +183,7 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["parity", "maybe", TOGGLE],
   ["skipSkew", "2", TOGGLE],
   ["onlySkew", "y", TOGGLE],
+  ["skewMode", "both", "expected interpolated or exact"],
   ["skewNFactor", "1", FACTOR],
   ["skewPcFactor", "two", FACTOR],
   ["skewKpFactor", "NaN", FACTOR],
@@ -263,6 +266,21 @@ Deno.test("skipSkew and onlySkew contradict each other, wherever they come from"
   refuses(
     () => resolveFlags({ ...REQUIRED, preset: "quick", onlySkew: true }, {}),
     `Cannot use skipSkew (preset quick) with --only-skew: ${rule}`,
+  );
+});
+
+Deno.test("parity measures the times between which alpha lies, as the reference does", () => {
+  const parity = resolveSettings({ ...REQUIRED, parity: true });
+  assert.equal(parity.skewMode, "exact");
+  assert.deepEqual(resolveSettings(parity), parity);
+  const rule = "the reference profiler measures these times; leave one of the two out";
+  refuses(
+    () => resolveSettings({ ...REQUIRED, parity: true, skewMode: "interpolated" }),
+    `Cannot use skewMode: "interpolated" with parity: ${rule}`,
+  );
+  refuses(
+    () => resolveFlags({ ...REQUIRED, parity: true }, { SHOTLAB_SKEW_MODE: "interpolated" }),
+    `Cannot use SHOTLAB_SKEW_MODE=interpolated with parity: ${rule}`,
   );
 });
 

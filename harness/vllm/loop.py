@@ -9,7 +9,7 @@ from boot_faults import boot_fault
 from device import describe
 from engine import Engine
 from faults import Fault, shot_fault
-from fire import fire, probe
+from fire import fire_fields, probe
 from messages import (
     Answer,
     Boot,
@@ -26,7 +26,6 @@ from messages import (
     Shutdown,
 )
 from protocol import PROTOCOL, parse
-from shots import read_shot
 from timing import Timer, WallTimer
 
 TIMERS: dict[str, Callable[[Engine], Timer]] = {"wall": lambda engine: WallTimer(engine.synchronize)}
@@ -124,7 +123,7 @@ def outcome(
 ) -> Result | Failed:
     """Fire one shot of a request; returns its samples, or why it has none."""
     try:
-        return Result(request.seq, index, fire(engine, read_shot(fields), request.iterations, timer))
+        return Result(request.seq, index, fire_fields(engine, fields, request.iterations, timer))
     except Exception as error:
         fault = shot_fault(error)
         if fault.kind == "engine_dead":

@@ -5,6 +5,7 @@
  */
 import type { Conversation } from "./conversation.ts";
 import type { Booted, FireFact, FireOptions, FireRequest, ShotOutcome } from "./harness.ts";
+import type { Shot, SkewShot } from "../sweep/shot.ts";
 import type { DoneAnswer, FailedAnswer, KernelsAnswer, ResultAnswer, StateAnswer } from "./protocol.ts";
 
 /** A fire request with its number and the layers whose samples may come. */
@@ -42,7 +43,7 @@ export async function* fireOn(
       const due = left ? ["result", "failed"] as const : ["done"] as const;
       const answer = await exchange.next([...due, "state", "kernels"], what, limit);
       const problem = misplaced(answer, seq, index) ??
-        (answer.type === "result" ? faultOf(answer.samples, request, layers) : undefined);
+        (answer.type === "result" ? faultOf(answer.samples, request, shots[index]!, layers) : undefined);
       if (problem !== undefined) throw await exchange.broken(problem);
       const fact = factOf(answer);
       if (fact !== undefined) onFact(fact);
@@ -92,17 +93,31 @@ function outcomeOf(answer: FireAnswer): ShotOutcome | undefined {
 function faultOf(
   samples: ResultAnswer["samples"],
   { iterations, precision }: FireRequest,
+  shot: Shot,
   layers: Booted["layers"],
 ): string | undefined {
   const entries = Object.entries(samples);
   if (entries.length === 0) return "expected samples of one layer or more, got none";
+  const misnamed = shot.category === "skew" ? wrongPart(samples, shot) : unknownLayer(samples, layers);
+  if (misnamed !== undefined) return misnamed;
   const counts = precision === undefined ? "" : `, or ${precision.min} to ${precision.max},`;
   for (const [layer, { length }] of entries) {
-    if (!Object.hasOwn(layers, layer)) return `got samples of layer '${layer}', which its boot did not find`;
     const precise = precision !== undefined && precision.min <= length && length <= precision.max;
     if (length !== iterations && !precise) {
       return `expected ${iterations}${counts} samples of layer '${layer}', got ${length}`;
     }
   }
   return undefined;
+}
+
+function unknownLayer(samples: ResultAnswer["samples"], layers: Booted["layers"]): string | undefined {
+  const layer = Object.keys(samples).find((name) => !Object.hasOwn(layers, name));
+  return layer && `got samples of layer '${layer}', which its boot did not find`;
+}
+
+/** A case is answered with its parts, no more and no fewer. */
+function wrongPart(samples: ResultAnswer["samples"], { parts }: SkewShot): string | undefined {
+  const got = Object.keys(samples);
+  if (got.length === parts.length && parts.every((part) => got.includes(part))) return undefined;
+  return `expected samples of ${parts.join(", ")}, got them of ${got.join(", ")}`;
 }

@@ -5,24 +5,30 @@
  */
 import { fitsPool, type Limits } from "../sweep/limits.ts";
 import type { Shot } from "../sweep/shot.ts";
+import { partDecodes } from "../sweep/skew_parts.ts";
 
 /** Runs of equal requests: new tokens, tokens of history, how many of them. */
 type Requests = readonly (readonly [tokens: number, history: number, count: number])[];
 
-function requestsOf(shot: Shot): Requests {
+function batchesOf(shot: Shot): Requests[] {
   switch (shot.category) {
     case "dense":
     case "moe":
-      return [[shot.tokens, 0, 1]];
+      return [[[shot.tokens, 0, 1]]];
     case "per_sequence":
-      return [[1, 0, shot.sequences]];
+      return [[[1, 0, shot.sequences]]];
     case "attention":
-      return [[shot.prefill_chunk, shot.kv_prefill, shot.prefill_chunk > 0 ? 1 : 0], [
-        1,
-        shot.kv_decode,
-        shot.n_decode,
-      ]];
+      return [[prefill(shot.prefill_chunk, shot.kv_prefill), [1, shot.kv_decode, shot.n_decode]]];
+    case "skew":
+      return shot.parts.map((part) => [
+        prefill(shot.pc, shot.kp),
+        ...partDecodes(shot, part).map(([kv, count]) => [1, kv, count] as const),
+      ]);
   }
+}
+
+function prefill(tokens: number, history: number): Requests[number] {
+  return [tokens, history, tokens > 0 ? 1 : 0];
 }
 
 /**
@@ -53,7 +59,14 @@ function requestsOf(shot: Shot): Requests {
  * ```
  */
 export function infeasible(shot: Shot, limits: Limits): string | undefined {
-  const requests = requestsOf(shot);
+  for (const batch of batchesOf(shot)) {
+    const problem = brokenLimit(batch, limits);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function brokenLimit(requests: Requests, limits: Limits): string | undefined {
   const sum = (of: (request: Requests[number]) => number): number =>
     requests.reduce((total, request) => total + of(request), 0);
   const tokens = sum(([tokens, , count]) => tokens * count);

@@ -6,7 +6,7 @@
 import { UsageError } from "../errors.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
 import type { ModelConfig } from "../model/model.ts";
-import type { AttentionShot, MoeShot, Shot } from "../sweep/shot.ts";
+import type { MoeShot, Shot, SkewShot } from "../sweep/shot.ts";
 
 /** The work of one call of a layer. */
 export interface Work {
@@ -170,40 +170,61 @@ function moeWork({ tokens, activated_experts: activated }: MoeShot, sizes: Sizes
   };
 }
 
+/** A batch that attention works on. */
+export interface AttentionBatch {
+  /** New tokens of the prefill, 0 for none. */
+  readonly chunk: number;
+  /** History of the prefill in tokens. */
+  readonly history: number;
+  /** Runs of equal decodes: tokens of their history, and how many. */
+  readonly decodes: readonly (readonly [kv: number, count: number])[];
+}
+
 /**
  * The work of attention as FlashAttention-2 schedules it. Without a prefill, the query heads of a KV head share its
  * tiles, and a request is split over the multiprocessors. With one, each query head walks its own tiles and reads
  * the KV cache for itself: from memory, once the heads no longer walk side by side and what they walk through does
  * not fit in the cache.
  *
- * @param shot The batch.
+ * @param batch The batch.
  * @param sizes The model's sizes.
  * @param device What the schedule depends on.
  * @returns The work; `flops` are those of whole tiles, and of the longest walk if it decides.
  */
-function attentionWork(shot: AttentionShot, sizes: Sizes, { multiprocessors, cacheBytes }: Device): Work {
-  const { prefill_chunk: chunk, kv_prefill: history, n_decode: decodes, kv_decode: kv } = shot;
+export function attentionWork(
+  { chunk, history, decodes }: AttentionBatch,
+  sizes: Sizes,
+  { multiprocessors, cacheBytes }: Device,
+): Work {
   const { heads, kvHeads, headDim, kvBytes } = sizes;
   const mixed = chunk > 0;
   const walk = (tokens: number): number => Math.ceil(tokens / TILE) + TILE_OVERHEAD;
-  let longest = decodes > 0 && mixed ? walk(kv + 1) : 0;
-  let tiles = decodes * walk(kv + 1);
+  let longest = 0;
+  let tiles = 0;
+  let requests = 0;
+  let tokens = 0;
+  for (const [kv, count] of decodes) {
+    if (count > 0 && mixed) longest = Math.max(longest, walk(kv + 1));
+    tiles += count * walk(kv + 1);
+    requests += count;
+    tokens += count * (kv + 1);
+  }
   for (let end = 0; end < chunk;) {
     end = Math.min(end + TILE, chunk);
     longest = Math.max(longest, walk(history + end));
     tiles += walk(history + end);
   }
   const tokenBytes = 2 * kvHeads * headDim * kvBytes;
-  const decodeBytes = decodes * (kv + 1) * tokenBytes;
+  const decodeBytes = tokens * tokenBytes;
   const slots = 2 * multiprocessors;
-  const apart = decodes * heads > SIDE_BY_SIDE * slots &&
-    Math.ceil(slots / heads) * (kv + 1) * tokenBytes > cacheBytes;
+  const apart = requests * heads > SIDE_BY_SIDE * slots &&
+    Math.ceil(slots / heads) * tokens / requests * tokenBytes > cacheBytes;
   const reads = mixed && apart ? heads / kvHeads : 1;
   return {
     kernels: 4,
     flops: 4 * TILE * TILE * headDim * Math.max(longest * multiprocessors, tiles * (mixed ? heads : kvHeads)),
     memoryBytes: (chunk + history) * tokenBytes + decodeBytes * reads,
-    activationBytes: 2 * (chunk + decodes) * heads * headDim * ACTIVATION,
+    activationBytes: 2 * (chunk + requests) * heads * headDim * ACTIVATION,
     attention: true,
   };
 }
@@ -231,14 +252,22 @@ export const KNOWN_LAYERS: readonly string[] = Object.keys(BY_ROW);
  * assert.equal(layerWork("o_proj", { category: "dense", tp: 1, tokens: 10 }, sizes, device).flops, 2 * 10 * 64 * 64);
  * ```
  */
-export function layerWork(layer: string, shot: Shot, sizes: Sizes, device: Device): Work {
+export function layerWork(layer: string, shot: Exclude<Shot, SkewShot>, sizes: Sizes, device: Device): Work {
   switch (shot.category) {
     case "dense":
       return BY_ROW[layer]!(shot.tokens, sizes);
     case "per_sequence":
       return BY_ROW[layer]!(shot.sequences, sizes);
     case "attention":
-      return attentionWork(shot, sizes, device);
+      return attentionWork(
+        {
+          chunk: shot.prefill_chunk,
+          history: shot.kv_prefill,
+          decodes: [[shot.kv_decode, shot.n_decode]],
+        },
+        sizes,
+        device,
+      );
     case "moe":
       return moeWork(shot, sizes);
   }

@@ -6,7 +6,8 @@
 import type { Bundle } from "../bundle/open.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
 import type { Limits } from "../sweep/limits.ts";
-import type { Category } from "../sweep/shot.ts";
+import { type Category, SKEW_KEY } from "../sweep/shot.ts";
+import type { SkewPart } from "../sweep/skew_parts.ts";
 import type { BootRequest } from "./harness.ts";
 
 /** vLLM's usual KV block on a GPU, for bundles that do not say. */
@@ -43,6 +44,25 @@ export function recordedTimes(bundle: Bundle, request: BootRequest, category: Ca
     times.set(at, row);
   }
   return { layers: names.filter((name) => found.has(name)), times };
+}
+
+/**
+ * The times of the skew cases.
+ *
+ * @param bundle The bundle.
+ * @param tp The boot's degree.
+ * @returns Microseconds by part, by the key's values joined with commas.
+ */
+export function recordedSkew(
+  bundle: Bundle,
+  tp: number,
+): ReadonlyMap<string, Readonly<Record<SkewPart, number>>> {
+  return new Map(
+    bundle.skew(tp).map((row) => [
+      SKEW_KEY.map((column) => row[column]).join(),
+      { t_mean: row.t_mean_us, t_max: row.t_max_us, t_skew: row.t_skew_us },
+    ]),
+  );
 }
 
 /**
@@ -101,6 +121,9 @@ function largestShot(bundle: Bundle): { blocks: number; longest: number } {
       const { key: [chunk = 0, kvPrefill = 0, decodes = 0, kvDecode = 0] } of bundle.table(tp, "attention")
     ) {
       see([[chunk + kvPrefill, 1], [1 + kvDecode, decodes]]);
+    }
+    for (const { n, nb, pc, kp, kvs, kv_big } of bundle.skew(tp)) {
+      see([[pc + kp, 1], [1 + kv_big, nb], [1 + kvs, n - nb]]);
     }
   }
   return { blocks, longest };

@@ -5,12 +5,12 @@
  */
 import { type Bundle, openBundle } from "../bundle/open.ts";
 import { HarnessError, UsageError } from "../errors.ts";
-import { CATEGORY_ORDER, shotKey } from "../sweep/shot.ts";
+import { CATEGORY_ORDER, type Shot, shotKey } from "../sweep/shot.ts";
 import { VERSION } from "../version.ts";
 import type { BootRequest, Harness, HarnessInfo } from "./harness.ts";
 import { type InProcessEngine, inProcessHarness, type ShotAnswer } from "./in_process.ts";
 import { gaussian, uniform } from "./random.ts";
-import { recordedBlocks, recordedLimits, recordedTimes } from "./recorded.ts";
+import { recordedBlocks, recordedLimits, recordedSkew, recordedTimes } from "./recorded.ts";
 
 /** How a replay differs from its bundle. */
 export interface ReplayOptions {
@@ -102,7 +102,17 @@ function engineOf(
   const recorded = new Map(
     CATEGORY_ORDER.map((category) => [category, recordedTimes(bundle, request, category)]),
   );
+  const skew = recordedSkew(bundle, request.tp);
   const layers = [...recorded.values()].flatMap((category) => category.layers);
+  /** What a shot asks for, and the times that there are of it. */
+  const look = (
+    shot: Shot,
+    key: string,
+  ): [names: readonly string[], times: Readonly<Record<string, number>>] => {
+    if (shot.category === "skew") return [shot.parts, skew.get(key) ?? {}];
+    const { layers, times } = recorded.get(shot.category)!;
+    return [layers, times.get(key) ?? {}];
+  };
   return {
     booted: {
       limits: recordedLimits(bundle, request),
@@ -113,20 +123,19 @@ function engineOf(
     answer(shot, iterations): ShotAnswer {
       const key = shotKey(shot).join();
       const id = `${shot.category}:${shot.tp}:${key}`;
-      const { layers, times } = recorded.get(shot.category)!;
-      const row = times.get(key) ?? {};
-      const missing = layers.filter((layer) => !Object.hasOwn(row, layer));
-      if (layers.length === 0 || missing.length > 0) {
-        const which = missing.length < layers.length ? ` of ${missing.join(", ")}` : "";
+      const [names, row] = look(shot, key);
+      const missing = names.filter((name) => !Object.hasOwn(row, name));
+      if (names.length === 0 || missing.length > 0) {
+        const which = missing.length < names.length ? ` of ${missing.join(", ")}` : "";
         return { kind: "infeasible", message: `The replayed bundle has no row${which} for ${id}` };
       }
       if (fails(id)) return { kind: "out_of_memory", message: `The replay is to fail ${id}` };
       return {
-        samples: Object.fromEntries(layers.map((layer) => [
-          layer,
+        samples: Object.fromEntries(names.map((name) => [
+          name,
           Array.from({ length: iterations }, (_, n) => {
-            const factor = noise === 0 ? 1 : Math.exp(noise * gaussian(`${id} ${layer} ${n}`, seed));
-            return row[layer]! * factor;
+            const factor = noise === 0 ? 1 : Math.exp(noise * gaussian(`${id} ${name} ${n}`, seed));
+            return row[name]! * factor;
           }),
         ])),
       };

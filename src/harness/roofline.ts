@@ -13,13 +13,14 @@ import { HarnessError } from "../errors.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
 import { resolveDtype } from "../model/variant.ts";
 import type { Limits } from "../sweep/limits.ts";
-import { CATEGORY_ORDER } from "../sweep/shot.ts";
+import { CATEGORY_ORDER, type Shot } from "../sweep/shot.ts";
+import { partDecodes } from "../sweep/skew_parts.ts";
 import { VERSION } from "../version.ts";
 import type { BootRequest, Harness } from "./harness.ts";
 import { type HardwareSheet, loadHardware } from "./hardware.ts";
 import { infeasible } from "./infeasible.ts";
 import { type InProcessEngine, inProcessHarness, type ShotAnswer } from "./in_process.ts";
-import { KNOWN_LAYERS, layerWork, type Sizes, sizesOf, type Work } from "./layer_work.ts";
+import { attentionWork, KNOWN_LAYERS, layerWork, type Sizes, sizesOf, type Work } from "./layer_work.ts";
 
 /** Shares of the data sheet's figures that kernels reach; fitted by eye to the bundles named in docs/roofline.md. */
 const EFFICIENCY = { product: 0.85, attention: 0.65, memory: 0.9 };
@@ -116,6 +117,19 @@ function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
   const sizes = sizesOf(request.config, bytesOf(request, dtype), bytesOf(request, kvType));
   const limits = limitsOf(sheet, request, sizes);
   const device = { multiprocessors: sheet.multiprocessors, cacheBytes: sheet.l2_mib * 2 ** 20 };
+  /** Work by layer, of a skew case by part. */
+  const works = (shot: Shot): (readonly [string, Work])[] => {
+    if (shot.category !== "skew") {
+      return Object.keys(catalog[shot.category]).map((
+        layer,
+      ) => [layer, layerWork(layer, shot, sizes, device)]);
+    }
+    const { pc: chunk, kp: history, parts } = shot;
+    return parts.map((part) => [
+      part,
+      attentionWork({ chunk, history, decodes: partDecodes(shot, part) }, sizes, device),
+    ]);
+  };
   const names = CATEGORY_ORDER.flatMap((category) => Object.keys(catalog[category]));
   return {
     booted: {
@@ -129,10 +143,10 @@ function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
       if (problem !== undefined) return { kind: "infeasible", message: problem };
       return {
         samples: Object.fromEntries(
-          Object.keys(catalog[shot.category]).map((layer) => {
-            const timeUs = estimateUs(layerWork(layer, shot, sizes, device), sheet, peak);
-            return [layer, new Array<number>(iterations).fill(timeUs)];
-          }),
+          works(shot).map(([name, work]) => [
+            name,
+            new Array<number>(iterations).fill(estimateUs(work, sheet, peak)),
+          ]),
         ),
       };
     },

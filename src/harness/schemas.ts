@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { SKEW_PARTS } from "../sweep/skew_parts.ts";
 
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
@@ -24,6 +25,22 @@ const shot = z.discriminatedUnion("category", [
     kv_decode: count,
   }),
   z.object({ category: z.literal("moe"), tp: positive, tokens: positive, activated_experts: positive }),
+  z.object({
+    category: z.literal("skew"),
+    tp: positive,
+    n: positive,
+    nb: positive,
+    skew: z.number().positive(),
+    ratio: z.number().positive(),
+    pc: count,
+    kp: count,
+    kvs: positive,
+    kv_big: positive,
+    kv_mean: positive,
+    regime: z.enum(["pure", "mixed"]),
+    tier: z.literal([1, 2]),
+    parts: z.array(z.enum(SKEW_PARTS)).min(1),
+  }),
 ]);
 
 const catalogEntry = z.object({

@@ -64,8 +64,17 @@ export function resolve(source: Source, env: Readonly<Record<string, string>>): 
       `Cannot use ${both.join(" with ")}: one leaves out what the other asks for; turn one off`,
     );
   }
-  for (const value of Object.values(settings)) Object.freeze(value);
-  return Object.freeze(settings);
+  const measured = { ...settings, ...settings.parity && { skewMode: exactly(given("skewMode")) } };
+  for (const value of Object.values(measured)) Object.freeze(value);
+  return Object.freeze(measured);
+}
+
+/** The reference profiler measures the times between which alpha lies. */
+function exactly(mode: Given | undefined): "exact" {
+  if (mode === undefined || mode.value === "exact") return "exact";
+  throw new UsageError(
+    `Cannot use ${mode.shown} with parity: the reference profiler measures these times; leave one of the two out`,
+  );
 }
 
 function fromSource(option: string, setting: Setting<unknown>, source: Source): Given | undefined {

@@ -131,6 +131,14 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: false,
     doc: "Run the skew sweep alone",
   },
+  skewMode: {
+    env: "SHOTLAB_SKEW_MODE",
+    group: "Skew",
+    kind: kind.oneOf(["interpolated", "exact"]),
+    fallback: "interpolated",
+    otherwise: "interpolated, exact with --parity",
+    doc: "Times between which alpha lies: as attention.csv gives them, or measured for each case",
+  },
   skewNFactor: {
     env: "SKEW_N_FACTOR",
     group: "Skew",

@@ -15,6 +15,7 @@ import type { Sweep } from "./plan_sweeps.ts";
 import { readJson } from "./read_json.ts";
 import { shotSchema } from "./schemas.ts";
 import type { Shot } from "./shot.ts";
+import type { SkewMode } from "./skew_parts.ts";
 
 /** The version of the format. */
 export const PLAN_VERSION = 1;
@@ -43,6 +44,16 @@ export interface PlanSettings {
   readonly attention_chunk_factor: number;
   /** Ratio of neighbouring histories. */
   readonly attention_kv_factor: number;
+  /** Ratio of neighbouring numbers of decodes in the skew sweep. */
+  readonly skew_n_factor: number;
+  /** Ratio of its neighbouring prefill chunks. */
+  readonly skew_pc_factor: number;
+  /** Ratio of its neighbouring prefill histories. */
+  readonly skew_kp_factor: number;
+  /** Ratio of its neighbouring short histories. */
+  readonly skew_kvs_factor: number;
+  /** Where the times of its uniform batches come from. */
+  readonly skew_mode: SkewMode;
   /** Timed forwards per shot, after one warm-up. */
   readonly measurement_iterations: number;
   /** What is timed, null for what the harness prefers. */
@@ -90,6 +101,11 @@ const headerSchema = z.strictObject({
     attention_max_kv: number,
     attention_chunk_factor: number,
     attention_kv_factor: number,
+    skew_n_factor: number,
+    skew_pc_factor: number,
+    skew_kp_factor: number,
+    skew_kvs_factor: number,
+    skew_mode: z.enum(["interpolated", "exact"], { error: "must be interpolated or exact" }),
     measurement_iterations: number,
     quantity: z.enum(["kernel", "event", "wall", "estimate"]).nullable(),
     parity: z.boolean({ error: "must be true or false" }),
@@ -123,6 +139,11 @@ export function planHeader(settings: Settings, model: Model): PlanHeader {
       attention_max_kv: settings.attentionMaxKv,
       attention_chunk_factor: settings.attentionChunkFactor,
       attention_kv_factor: settings.attentionKvFactor,
+      skew_n_factor: settings.skewNFactor,
+      skew_pc_factor: settings.skewPcFactor,
+      skew_kp_factor: settings.skewKpFactor,
+      skew_kvs_factor: settings.skewKvsFactor,
+      skew_mode: settings.skewMode,
       measurement_iterations: settings.measurementIterations,
       quantity: settings.quantity,
       parity: settings.parity,

@@ -7,29 +7,39 @@ import { layersOf } from "../model/architecture.ts";
 import type { Architecture } from "../model/model.ts";
 import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_shots.ts";
 import type { Limits } from "./limits.ts";
-import { type Category, CATEGORY_ORDER, type Shot } from "./shot.ts";
+import { type Category, CATEGORY_ORDER, type Shot, shotKey, type SweepCategory } from "./shot.ts";
+import { planSkew, type SkewPlanOptions } from "./skew_plan.ts";
 import { denseShots, moeShots, perSequenceShots } from "./token_shots.ts";
 
 /** The shots of one category at one tensor-parallel degree, in the order in which they are fired. */
 export interface Sweep {
   /** What is measured. */
-  readonly category: Category;
+  readonly category: SweepCategory;
   /** Tensor-parallel degree. */
   readonly tp: number;
   /** The shots; none when the engine can fire none. */
   readonly shots: readonly Shot[];
+  /** Skew cases that are left out, as a batch of theirs does not fit the engine; absent when there are none. */
+  readonly leftOut?: number;
 }
 
 /** What a plan depends on. */
-export interface PlanOptions extends AttentionGrid {
+export interface PlanOptions extends AttentionGrid, SkewPlanOptions {
   /** The layers to measure. */
   readonly architecture: Architecture;
   /** What the booted engine allows; where it allows less than was asked, the plan stays within it. */
   readonly limits: Limits;
   /** Tensor-parallel degree of the engine. */
   readonly tp: number;
-  /** Plan exactly the reference profiler's shots: without `max_num_seqs` decodes beside a prefill. */
+  /**
+   * Plan exactly the reference profiler's shots: without `max_num_seqs` decodes beside a prefill, and with skew cases
+   * of which not every batch fits.
+   */
   readonly parity: boolean;
+  /** Leave the skew sweep out. */
+  readonly skipSkew: boolean;
+  /** Plan the skew sweep alone. */
+  readonly onlySkew: boolean;
 }
 
 /**
@@ -37,7 +47,7 @@ export interface PlanOptions extends AttentionGrid {
  * above it, a category is left out when the degree changes none of its layers.
  *
  * @param options The layers, what the engine allows and the extent of the grids.
- * @returns One sweep per category, in the order in which they are measured.
+ * @returns One sweep per category, in the order in which they are measured, and last the skew sweep of attention.
  * @throws {UsageError} when a factor is not above 1, or the limits of an architecture with experts name none.
  *
  * @example
@@ -62,11 +72,18 @@ export interface PlanOptions extends AttentionGrid {
  *   attentionMaxKv: 16_384,
  *   attentionChunkFactor: 2,
  *   attentionKvFactor: 2,
+ *   skewNFactor: 2,
+ *   skewPcFactor: 2,
+ *   skewKpFactor: 2,
+ *   skewKvsFactor: 2,
+ *   skewMode: "interpolated",
+ *   skipSkew: false,
+ *   onlySkew: false,
  *   parity: true,
  * });
  * assert.deepEqual(
  *   sweeps.map(({ category, shots }) => [category, shots.length]),
- *   [["dense", 152], ["per_sequence", 40], ["attention", 8643]],
+ *   [["dense", 152], ["per_sequence", 40], ["attention", 8643], ["skew", 13009]],
  * );
  * ```
  */
@@ -77,9 +94,36 @@ export function planSweeps(options: PlanOptions): Sweep[] {
     max_num_batched_tokens: Math.min(options.maxNumBatchedTokens, options.limits.max_num_batched_tokens),
     max_num_seqs: Math.min(options.maxNumSeqs, options.limits.max_num_seqs),
   };
-  return CATEGORY_ORDER
-    .filter((category) => isMeasured(architecture, category, tp))
-    .map((category) => ({ category, tp, shots: shotsOf(category, limits, options) }));
+  const sweeps = CATEGORY_ORDER
+    .filter((category) => !options.onlySkew && isMeasured(architecture, category, tp))
+    .map((category): Sweep => ({ category, tp, shots: shotsOf(category, limits, options) }));
+  const skewed = !options.skipSkew && isMeasured(architecture, "attention", tp);
+  return skewed ? [...sweeps, skewSweep(sweeps, options)] : sweeps;
+}
+
+function skewSweep(sweeps: readonly Sweep[], options: SkewPlanOptions): Sweep {
+  const attention = sweeps.find(({ category }) => category === "attention")?.shots ?? [];
+  const keys = new Set(attention.map((shot) => shotKey(shot).join()));
+  const { shots, listed } = planSkew(options, (batch) => keys.has(batch.join()));
+  const leftOut = listed - shots.length;
+  return { category: "skew", tp: options.tp, shots, ...leftOut > 0 && { leftOut } };
+}
+
+/**
+ * Says how many skew cases a sweep leaves out.
+ *
+ * @param sweep The sweep.
+ * @param limits What the engine allows.
+ * @returns A sentence; none when all of the reference profiler's cases are planned.
+ */
+export function leftOutNotice({ tp, shots, leftOut = 0 }: Sweep, limits: Limits): string[] {
+  if (leftOut === 0) return [];
+  return [
+    `${leftOut} of ${
+      shots.length + leftOut
+    } skew cases at tp ${tp} are left out: a batch of theirs does not fit the ` +
+    `engine (a KV pool of ${limits.num_cache_tokens} tokens, requests below ${limits.max_model_len})`,
+  ];
 }
 
 function isMeasured(architecture: Architecture, category: Category, tp: number): boolean {

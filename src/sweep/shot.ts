@@ -73,8 +73,8 @@ export interface SkewShot extends SkewCase {
   readonly parts: readonly SkewPart[];
 }
 
-/** One batch to fire. */
-export type Shot = DenseShot | PerSequenceShot | AttentionShot | MoeShot;
+/** One batch to fire; in a skew sweep up to three that belong together. */
+export type Shot = DenseShot | PerSequenceShot | AttentionShot | MoeShot | SkewShot;
 
 /** What identifies the shots and rows of a category. */
 export interface CategoryShape {
@@ -95,8 +95,22 @@ export const CATEGORIES: Readonly<Record<Category, CategoryShape>> = {
 /** The categories in the order in which they are measured. */
 export const CATEGORY_ORDER: readonly Category[] = ["dense", "per_sequence", "attention", "moe"];
 
+/** The columns that identify a skew case. */
+export const SKEW_KEY = ["n", "nb", "pc", "kp", "kvs", "kv_big"] as const;
+
 /**
- * The key of a shot: the values of its category's columns, in their order.
+ * The columns that identify a shot of a sweep.
+ *
+ * @param category What is swept.
+ * @returns The columns in their order.
+ */
+export function keyColumns(category: SweepCategory): readonly string[] {
+  return category === "skew" ? SKEW_KEY : CATEGORIES[category].columns;
+}
+
+/**
+ * The key of a shot: the values of its category's columns, in their order; of a skew case those of
+ * {@linkcode SKEW_KEY}.
  *
  * @param shot The shot.
  * @returns The key's values.
@@ -118,5 +132,7 @@ export function shotKey(shot: Shot): number[] {
       return [shot.prefill_chunk, shot.kv_prefill, shot.n_decode, shot.kv_decode];
     case "moe":
       return [shot.tokens, shot.activated_experts];
+    case "skew":
+      return SKEW_KEY.map((column) => shot[column]);
   }
 }

@@ -33,6 +33,38 @@ export interface SkewCase {
   readonly tier: 1 | 2;
 }
 
+/**
+ * The case that a key stands for.
+ *
+ * @param key The values of `SKEW_KEY`: n, nb, pc, kp, kvs, kv_big; requests and tokens.
+ * @returns The case; its tier is the grid's to know.
+ *
+ * @example
+ * ```ts
+ * import { skewCaseOf } from "./skew_cases.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(skewCaseOf([2, 1, 0, 0, 128, 512]), {
+ *   n: 2, nb: 1, skew: 4, ratio: 0.5, pc: 0, kp: 0, kvs: 128, kv_big: 512, kv_mean: 320, regime: "pure",
+ * });
+ * ```
+ */
+export function skewCaseOf(key: readonly number[]): Omit<SkewCase, "tier"> {
+  const [n, nb, pc, kp, kvs, kv_big] = key as [number, number, number, number, number, number];
+  const ratio = roundDecimals(nb / n, 4);
+  return { n, nb, skew: kv_big / kvs, ratio, pc, kp, kvs, ...derived(n, nb, pc, kvs, kv_big) };
+}
+
+function derived(
+  n: number,
+  nb: number,
+  pc: number,
+  kvs: number,
+  kv_big: number,
+): Pick<SkewCase, "kv_big" | "kv_mean" | "regime"> {
+  const kv_mean = Math.floor((nb * kv_big + (n - nb) * kvs) / n);
+  return { kv_big, kv_mean, regime: pc > 0 ? "mixed" : "pure" };
+}
+
 /** A case before it is worked out. */
 type Point = Omit<SkewCase, "kv_big" | "kv_mean" | "regime">;
 
@@ -126,9 +158,7 @@ function* pivots({ n: [first, second, third], pc: [, chunk], kvs: [kvs] }: SkewA
 
 function workOut({ tier, ...point }: Point): SkewCase {
   const { n, nb, skew, pc, kvs } = point;
-  const kv_big = roundDecimals(kvs * skew, 0);
-  const kv_mean = Math.floor((nb * kv_big + (n - nb) * kvs) / n);
-  return { ...point, kv_big, kv_mean, regime: pc > 0 ? "mixed" : "pure", tier };
+  return { ...point, ...derived(n, nb, pc, kvs, roundDecimals(kvs * skew, 0)), tier };
 }
 
 function isListed({ n, nb, pc, kp, kvs, kv_big }: SkewCase, grid: SkewGrid, limits: Limits): boolean {

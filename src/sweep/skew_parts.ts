@@ -51,6 +51,18 @@ export function uniformBatch({ n, pc, kp, kv_big, kv_mean }: SkewBatches, part: 
   return [pc, kp, n, part === "t_mean" ? kv_mean : kv_big];
 }
 
+/**
+ * The decodes of a part.
+ *
+ * @param skewCase The case.
+ * @param part Which of its batches.
+ * @returns Runs of equal decodes: tokens of their history, and how many; the long ones first.
+ */
+export function partDecodes(skewCase: SkewBatches, part: SkewPart): (readonly [kv: number, count: number])[] {
+  const { n, nb, kvs, kv_big } = skewCase;
+  return part === "t_skew" ? [[kv_big, nb], [kvs, n - nb]] : [[uniformBatch(skewCase, part)[3], n]];
+}
+
 /** Hands out the parts of cases, each batch once. */
 export interface PartSharing {
   /** The parts of a case that nobody gives yet. */
@@ -90,11 +102,8 @@ export function sharing(mode: SkewMode, isGiven: (batch: UniformBatch) => boolea
  * @returns Whether it fits.
  */
 export function fitsEngine(skewCase: SkewBatches, part: SkewPart, limits: Limits): boolean {
-  const { n, nb, pc, kp, kvs, kv_big } = skewCase;
-  const decodes: [kv: number, count: number][] = part === "t_skew"
-    ? [[kv_big, nb], [kvs, n - nb]]
-    : [[uniformBatch(skewCase, part)[3], n]];
-  const requests = decodes.map(([kv, count]) => [kv + 1, count] as const);
+  const { pc, kp } = skewCase;
+  const requests = partDecodes(skewCase, part).map(([kv, count]) => [kv + 1, count] as const);
   const longest = Math.max(pc + kp, ...requests.map(([tokens]) => tokens));
   return longest < limits.max_model_len && fitsPool([[pc > 0 ? pc + kp : 0, 1], ...requests], limits);
 }

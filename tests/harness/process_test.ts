@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { HarnessError, type HarnessErrorDetails } from "../../src/errors.ts";
 import type { BootRequest, FireRequest, Harness, ShotOutcome } from "../../src/harness/harness.ts";
 import { type ProcessOptions, startProcessHarness } from "../../src/harness/process.ts";
+import type { Shot } from "../../src/sweep/shot.ts";
+import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
 
 const worker = new URL("fakes/worker.ts", import.meta.url).pathname;
 const argv = (fault: string): string[] => [Deno.execPath(), "run", "--no-check", "-A", worker, fault];
@@ -373,5 +375,28 @@ const unstartable: [string[], string][] = [
 for (const [command, message] of unstartable) {
   test(`startProcessHarness refuses the command [${command}]`, async () => {
     await assert.rejects(startProcessHarness(command), { message });
+  });
+}
+
+for (
+  const [fault, expected] of [
+    ["ok", "t_mean, t_skew"],
+    [
+      "other-parts",
+      "broke the protocol while firing shot 1 of 1: expected samples of t_mean, t_skew, got them of " +
+      "t_skew, embedding",
+    ],
+  ] as const
+) {
+  test(`fire takes a skew case with its parts alone: ${fault}`, async () => {
+    await using harness = await start(fault);
+    await harness.boot(bootRequest);
+    const skewCase = skewCaseOf([4, 1, 0, 0, 128, 512]);
+    const shots: Shot[] = [{ category: "skew", tp: 1, ...skewCase, tier: 1, parts: ["t_mean", "t_skew"] }];
+    const fired = Array.fromAsync(harness.fire({ ...fireRequest, shots }));
+    if (fault !== "ok") return await assert.rejects(fired, { message: `Harness 'fake' ${expected}` });
+    const [outcome] = await fired;
+    assert.ok(outcome?.status === "measured");
+    assert.equal(Object.keys(outcome.samples).join(", "), expected);
   });
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { replayHarness, type ReplayOptions } from "../../src/harness/replay.ts";
 import type { Shot } from "../../src/sweep/shot.ts";
+import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
+import type { SkewPart } from "../../src/sweep/skew_parts.ts";
 import { bootRequest, fireAll, withFolder } from "./toy.ts";
 
 const bundle = {
@@ -181,3 +183,29 @@ Deno.test("100,000 shots leave no memory behind", () =>
     const grownMiB = (Deno.memoryUsage().rss - before) / 2 ** 20;
     assert(grownMiB < 100, `grown by ${grownMiB} MiB`);
   }));
+
+Deno.test("fire answers skew cases by part, from the three times of skew.csv", () => {
+  const skew = "regime,n,nb,ratio,skew,pc,kp,kvs,kv_big,kv_mean,t_mean_us,t_max_us,t_skew_us,alpha\n" +
+    "mixed,4,1,0.25,4.0,16,0,128,512,224,10.5,20.5,12.5,0.2\n";
+  const shot = (kvs: number, parts: SkewPart[]): Shot => ({
+    category: "skew",
+    tp: 1,
+    ...skewCaseOf([4, 1, 16, 0, kvs, 4 * kvs]),
+    tier: 1,
+    parts,
+  });
+  return withFolder({ ...bundle, "tp1/skew.csv": skew }, async (dir) => {
+    await using harness = await replayHarness(dir);
+    const { limits } = await harness.boot(bootRequest);
+    assert.equal(limits.num_cache_tokens, 16 + 528 + 3 * 144);
+    assert.deepEqual(await fireAll(harness, [shot(128, ["t_mean", "t_skew"]), shot(256, ["t_skew"])]), [
+      { status: "measured", index: 0, samples: { t_mean: [10.5, 10.5, 10.5], t_skew: [12.5, 12.5, 12.5] } },
+      {
+        status: "failed",
+        index: 1,
+        kind: "infeasible",
+        message: "The replayed bundle has no row for skew:1:4,1,16,0,256,1024",
+      },
+    ]);
+  });
+});

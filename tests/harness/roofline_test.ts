@@ -3,11 +3,13 @@ import type { BootRequest } from "../../src/harness/harness.ts";
 import type { HardwareSheet } from "../../src/harness/hardware.ts";
 import { loadHardware } from "../../src/harness/hardware.ts";
 import { infeasible } from "../../src/harness/infeasible.ts";
-import { layerWork, sizesOf } from "../../src/harness/layer_work.ts";
+import { attentionWork, sizesOf } from "../../src/harness/layer_work.ts";
 import { rooflineHarness } from "../../src/harness/roofline.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";
 import type { Shot } from "../../src/sweep/shot.ts";
+import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
+import type { SkewPart } from "../../src/sweep/skew_parts.ts";
 import { architecture, bootRequest, fireAll, withFolder } from "./toy.ts";
 
 const sheet: HardwareSheet = {
@@ -51,6 +53,24 @@ for (const [what, shot, layer, peak, timeUs] of byHand) {
     }
   });
 }
+
+Deno.test("rooflineHarness estimates the parts of a skew case: the uniform ones as the attention shots that they are", async () => {
+  await using harness = await rooflineHarness(sheet);
+  await harness.boot(bootRequest);
+  const skewCase = skewCaseOf([8, 2, 16, 100, 250, 1000]);
+  const parts: SkewPart[] = ["t_mean", "t_max", "t_skew"];
+  const [skewed, mean, max] = await fireAll(harness, [
+    { category: "skew", tp: 1, ...skewCase, tier: 1, parts },
+    attention([16, 100, 8, skewCase.kv_mean]),
+    attention([16, 100, 8, 1000]),
+  ]);
+  assert(skewed?.status === "measured" && mean?.status === "measured" && max?.status === "measured");
+  assert.deepEqual(Object.keys(skewed.samples), parts);
+  assert.deepEqual(skewed.samples.t_mean, mean.samples.attn);
+  assert.deepEqual(skewed.samples.t_max, max.samples.attn);
+  const [time, below, above] = [skewed, mean, max].map(({ samples }) => Object.values(samples).at(-1)![0]!);
+  assert(below! <= time! && time! < above!, `${below} ${time} ${above}`);
+});
 
 const grows: [string, Shot, Shot][] = [
   ["the history of decodes", attention([0, 0, 4, 100]), attention([0, 0, 4, 1000])],
@@ -151,6 +171,9 @@ const limits = {
   top_k: null,
   block_size: 16,
 };
+const skewed = (parts: SkewPart[]): Shot => {
+  return { category: "skew", tp: 1, ...skewCaseOf([4, 1, 0, 0, 128, 384]), tier: 1, parts };
+};
 const fits: [Shot, string | undefined][] = [
   [attention([64, 0, 8, 100]), undefined],
   [attention([64, 0, 9, 1]), "A batch may have 72 new tokens, got 73"],
@@ -158,6 +181,8 @@ const fits: [Shot, string | undefined][] = [
   [attention([0, 0, 0, 0]), "A batch must have a request, got none"],
   [attention([16, 497, 0, 0]), "A request may have 512 tokens, got 513"],
   [attention([0, 0, 8, 128]), "The KV pool holds 1024 tokens in blocks of 16: the batch needs more"],
+  [skewed(["t_skew"]), undefined],
+  [skewed(["t_skew", "t_max"]), "The KV pool holds 1024 tokens in blocks of 16: the batch needs more"],
   [{ category: "per_sequence", tp: 1, sequences: 10 }, "A batch may have 9 requests, got 10"],
 ];
 for (const [shot, problem] of fits) {
@@ -169,8 +194,11 @@ for (const [shot, problem] of fits) {
 Deno.test("query heads read the KV cache for themselves once they drift apart and the cache is too small", () => {
   const sizes = sizesOf(bootRequest.config, 2, 2);
   const read = (cacheBytes: number, chunk: number, decodes: number): number =>
-    layerWork("attn", attention([chunk, 0, decodes, 999]), sizes, { multiprocessors: 1, cacheBytes })
-      .memoryBytes;
+    attentionWork(
+      { chunk, history: 0, decodes: [[999, decodes]] },
+      sizes,
+      { multiprocessors: 1, cacheBytes },
+    ).memoryBytes;
   const once = 2 * 2 * 128 * 2 * (16 + 64 * 1000);
   assert.equal(read(Infinity, 16, 64), once);
   assert.equal(read(0, 16, 64), 2 * 2 * 128 * 2 * (16 + 64 * 1000 * 4));

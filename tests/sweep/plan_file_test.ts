@@ -11,8 +11,9 @@ const settings = resolveSettings({
   hardware: "H100",
   tpDegrees: [1, 2],
   maxNumBatchedTokens: 32,
-  maxNumSeqs: 2,
-  attentionMaxKv: 64,
+  maxNumSeqs: 3,
+  attentionMaxKv: 512,
+  attentionKvFactor: 8,
   kvCacheDtype: "fp8",
 });
 const header = planHeader(settings, model);
@@ -22,7 +23,7 @@ const sweeps: Sweep[] = settings.tpDegrees.flatMap((tp) =>
     architecture: model.architecture,
     limits: {
       max_num_batched_tokens: 32,
-      max_num_seqs: 2,
+      max_num_seqs: 3,
       num_cache_tokens: 4096,
       max_model_len: 1024,
       num_experts: 8,
@@ -44,10 +45,15 @@ Deno.test("planHeader says what was asked for and how the model is sharded", () 
     kv_cache_dtype: "fp8",
     tp_degrees: [1, 2],
     max_num_batched_tokens: 32,
-    max_num_seqs: 2,
-    attention_max_kv: 64,
+    max_num_seqs: 3,
+    attention_max_kv: 512,
     attention_chunk_factor: 2,
-    attention_kv_factor: 2,
+    attention_kv_factor: 8,
+    skew_n_factor: 2,
+    skew_pc_factor: 2,
+    skew_kp_factor: 2,
+    skew_kvs_factor: 2,
+    skew_mode: "interpolated",
     measurement_iterations: 3,
     quantity: null,
     parity: false,
@@ -72,11 +78,17 @@ Deno.test("formatPlan writes the shots in firing order, named as in the CSV file
     '{"category":"attention","tp":1,"prefill_chunk":0,"kv_prefill":0,"n_decode":1,"kv_decode":16}',
   );
   assert.equal(first("moe"), '{"category":"moe","tp":1,"tokens":1,"activated_experts":2}');
-  assert.ok(lines.at(-1)!.startsWith('{"category":"attention","tp":2,'));
+  assert.equal(
+    first("skew"),
+    '{"category":"skew","tp":1,"n":2,"nb":1,"skew":4,"ratio":0.5,"pc":0,"kp":0,"kvs":128,"kv_big":512,' +
+      '"kv_mean":320,"regime":"pure","tier":1,"parts":["t_skew"]}',
+  );
+  assert.ok(lines.at(-1)!.startsWith('{"category":"skew","tp":2,'));
 });
 
 Deno.test("parsePlan names the line, the field and the value", () => {
   const head = JSON.stringify(header);
+  const skewLine = [...formatPlan(header, sweeps)].at(-1)!;
   const changed = (change: Record<string, unknown>): string => JSON.stringify({ ...header, ...change });
   const cases: readonly [lines: string[], message: string][] = [
     [[], ": it must begin with a header, got no lines"],
@@ -90,7 +102,15 @@ Deno.test("parsePlan names the line, the field and the value", () => {
     ],
     [
       [head, '{"category":"skewed","tp":1}'],
-      ', line 2: category must be dense, per_sequence, attention or moe, got "skewed"',
+      ', line 2: category must be dense, per_sequence, attention, moe or skew, got "skewed"',
+    ],
+    [
+      [head, skewLine.replace('["t_skew"]', "[]")],
+      ", line 2: parts must name a part, got []",
+    ],
+    [
+      [head, skewLine.replace('"t_skew"', '"t_min"')],
+      ', line 2: parts.0 must be t_mean, t_max or t_skew, got "t_min"',
     ],
     [[head, '{"category":"dense","tp":1}'], ", line 2: tokens must be a whole number above 0, got nothing"],
     [

@@ -5,7 +5,7 @@ import { attentionAxes } from "../../src/sweep/attention_shots.ts";
 import { powerOfTwoAxis, tokenAxis } from "../../src/sweep/axes.ts";
 import type { Limits } from "../../src/sweep/limits.ts";
 import { type PlanOptions, planSweeps } from "../../src/sweep/plan_sweeps.ts";
-import { type Category, shotKey } from "../../src/sweep/shot.ts";
+import { type Category, shotKey, type SweepCategory } from "../../src/sweep/shot.ts";
 import { UsageError } from "../../src/errors.ts";
 
 /** Shots of the reference profiler under one setting. */
@@ -43,6 +43,13 @@ const SMALL: PlanOptions = {
   attentionMaxKv: 128,
   attentionChunkFactor: 2,
   attentionKvFactor: 2,
+  skewNFactor: 2,
+  skewPcFactor: 2,
+  skewKpFactor: 2,
+  skewKvsFactor: 2,
+  skewMode: "interpolated",
+  skipSkew: true,
+  onlySkew: false,
   parity: false,
 };
 
@@ -53,7 +60,7 @@ for (const vector of vectors) {
     assert.deepEqual(sweeps.map((sweep) => sweep.category), vector.categories_run);
     for (const { category, tp, shots } of sweeps) {
       const keys = shots.map(shotKey);
-      const expected = categories[category]!;
+      const expected = categories[category as Category]!;
       assert.equal(tp, header.tp);
       assert.equal(keys.length, expected.count);
       assert.deepEqual(keys.slice(0, 20), expected.first20);
@@ -135,7 +142,7 @@ Deno.test("planSweeps leaves a category out above tp 1 when the degree changes n
     .replace("vllm: LogitsProcessor }", "vllm: LogitsProcessor, tp_stable: true }");
   const architecture = parseArchitecture(text, "mixtral.yaml");
   const limits = { ...SMALL.limits, num_experts: 8, top_k: 2 };
-  const run = (tp: number): Category[] =>
+  const run = (tp: number): SweepCategory[] =>
     planSweeps({ ...SMALL, architecture, limits, tp }).map((s) => s.category);
   assert.deepEqual(run(1), ["dense", "per_sequence", "attention", "moe"]);
   assert.deepEqual(run(2), ["dense", "attention"]);
@@ -172,6 +179,13 @@ async function reference({ header }: Vector): Promise<Omit<PlanOptions, "parity"
     attentionMaxKv: asked.attention_max_kv!,
     attentionChunkFactor: asked.attention_chunk_factor!,
     attentionKvFactor: asked.attention_kv_factor!,
+    skewNFactor: 2,
+    skewPcFactor: 2,
+    skewKpFactor: 2,
+    skewKvsFactor: 2,
+    skewMode: "exact",
+    skipSkew: true,
+    onlySkew: false,
   };
 }
 

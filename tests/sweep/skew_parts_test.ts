@@ -35,7 +35,10 @@ const DEFAULT = {
   skewPcFactor: 2,
   skewKpFactor: 2,
   skewKvsFactor: 2,
-};
+  skewMode: "interpolated",
+  skipSkew: false,
+  onlySkew: false,
+} as const;
 /** Shots that the reference profiler fires for the default grid: three for each case. */
 const REFERENCE = 3 * 13_009;
 

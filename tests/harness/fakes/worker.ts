@@ -58,7 +58,8 @@ function boot({ tp, architecture, max_num_batched_tokens, max_num_seqs }: Boot):
 }
 
 function result({ seq, shots, iterations }: Fire, index: number, value = 1.5): void {
-  const names = layers[shots[index]!.category]!;
+  const shot = shots[index]!;
+  const names = shot.category === "skew" ? shot.parts : layers[shot.category]!;
   const samples = Object.fromEntries(names.map((name) => [name, new Array<number>(iterations).fill(value)]));
   send({ type: "result", seq, index, samples });
 }
@@ -122,6 +123,10 @@ const faults: Readonly<Record<string, Partial<Handlers>>> = {
         message: "cannot boot tp 1: layer 'rotary_emb' matches no module",
         detail: "modules found: Attention",
       }),
+  },
+  "other-parts": {
+    fire: ({ seq }) =>
+      send({ type: "result", seq, index: 0, samples: { t_skew: [1, 1], embedding: [1, 1] } }),
   },
   "hang-at-boot": { boot: never },
   "exit-mid-chunk": {

@@ -87,5 +87,25 @@ def attention(prefill_chunk: int, kv_prefill: int, n_decode: int, kv_decode: int
     }
 
 
+def skew(n: int, nb: int, parts: list[str], pc: int = 0, kp: int = 0, kvs: int = 128) -> Message:
+    """Return a case whose long decodes are four times as long as the others."""
+    return {
+        "category": "skew",
+        "tp": 1,
+        "n": n,
+        "nb": nb,
+        "skew": 4.0,
+        "ratio": nb / n,
+        "pc": pc,
+        "kp": kp,
+        "kvs": kvs,
+        "kv_big": 4 * kvs,
+        "kv_mean": (nb * 4 * kvs + (n - nb) * kvs) // n,
+        "regime": "mixed" if pc else "pure",
+        "tier": 1,
+        "parts": parts,
+    }
+
+
 def moe(tokens: int, activated_experts: int) -> Message:
     return {"category": "moe", "tp": 1, "tokens": tokens, "activated_experts": activated_experts}

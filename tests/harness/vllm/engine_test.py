@@ -4,7 +4,7 @@ import itertools
 import math
 
 import pytest
-from client import Client, Message, attention, dense, moe, per_sequence
+from client import Client, Message, attention, dense, moe, per_sequence, skew
 from models import CONFIGS, EXPERTS, architecture, boot
 
 CASES = [pytest.param(model, tp, id=f"{model}-tp{tp}") for model in CONFIGS for tp in (1, 2)]
@@ -55,6 +55,21 @@ def test_every_category_of_every_architecture_is_measured(worker: Client, model:
             assert (answer["kind"], answer["message"]) == ("unsupported", message)
 
 
+def test_a_skew_case_is_measured_by_part_or_not_at_all(worker: Client) -> None:
+    worker.boot(boot("qwen3"))
+    whole, one, unfit = worker.fire(
+        skew(8, 1, ["t_mean", "t_max", "t_skew"], pc=32, kp=16, kvs=64),
+        skew(8, 2, ["t_skew"], kvs=64),
+        skew(8, 1, ["t_skew", "t_max"], pc=32, kp=400),
+    )
+    assert_measured(whole, {"t_mean", "t_max", "t_skew"})
+    assert_measured(one, {"t_skew"})
+    assert unfit["kind"] == "infeasible"
+    assert unfit["message"] == (
+        "shot 2 (skew): a request of 513 tokens, it must be shorter than max_model_len 512"
+    )
+
+
 def test_a_full_batch_of_decodes_fits_beside_a_prefill(worker: Client) -> None:
     worker.boot(boot("qwen3"))
     (answer,) = worker.fire(attention(64, 100, 8, 128))
@@ -69,12 +84,12 @@ def test_the_largest_engines_corner_is_fired(worker: Client) -> None:
 
 def test_a_batch_that_breaks_a_limit_is_not_fired_and_the_next_one_is(worker: Client) -> None:
     worker.boot(boot("qwen3"))
-    shots = [per_sequence(10), dense(512), attention(0, 0, 1, 511), {"category": "skew"}, dense(0)]
+    shots = [per_sequence(10), dense(512), attention(0, 0, 1, 511), {"category": "skewed"}, dense(0)]
     bad = worker.fire(*shots, dense(16))
     assert [answer.get("kind") for answer in bad] == [*["infeasible"] * 3, *["bad_request"] * 2, None]
     assert bad[0]["message"] == "shot 0 (per_sequence): 10 requests, the engine has room for 9"
     assert bad[3]["message"] == (
-        "shot 3 (skew): unknown category 'skew': expected dense, per_sequence, attention or moe"
+        "shot 3 (skewed): unknown category 'skewed': expected dense, per_sequence, attention, moe or skew"
     )
     assert_measured(bad[5], layers_of("qwen3", "dense"))
 

@@ -34,8 +34,8 @@ def test_a_shot_stands_for_its_requests(fields: Message, shot: Shot) -> None:
     ("fields", "message"),
     [
         (
-            {"category": "skew"},
-            "unknown category 'skew': expected dense, per_sequence, attention or moe",
+            {"category": "skewed"},
+            "unknown category 'skewed': expected dense, per_sequence, attention, moe or skew",
         ),
         ({"category": "dense"}, "dense: tokens must be a whole number of at least 1: found None"),
         (dense(0), "dense: tokens must be a whole number of at least 1: found 0"),
