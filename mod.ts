@@ -31,6 +31,7 @@
 // Profile a model
 export { profile, type ProfileOptions } from "./src/run/profile.ts";
 export { profileEvents, type ProfileEventsOptions, type SweepName } from "./src/run/profile_events.ts";
+export { fitBundle, type FitBundleOptions } from "./src/run/fit_bundle.ts";
 export { refresh } from "./src/run/refresh.ts";
 export type {
   BootedEvent,
@@ -39,6 +40,7 @@ export type {
   FailedShot,
   FailedShotEvent,
   FinishedEvent,
+  FittedEvent,
   NoticeEvent,
   PlannedEvent,
   RunEvent,
@@ -69,6 +71,10 @@ export {
   planHeader,
   type PlanSettings,
 } from "./src/sweep/plan_file.ts";
+export type { SkewGrid } from "./src/sweep/skew_axes.ts";
+export type { SkewCase } from "./src/sweep/skew_cases.ts";
+export { SKEW_PARTS, type SkewMode, type SkewPart } from "./src/sweep/skew_parts.ts";
+export type { SkewPlanOptions } from "./src/sweep/skew_plan.ts";
 export { parseLimits } from "./src/sweep/limits_file.ts";
 export type { Limits } from "./src/sweep/limits.ts";
 export {
@@ -82,6 +88,8 @@ export {
   type PerSequenceShot,
   type Shot,
   shotKey,
+  type SkewShot,
+  type SweepCategory,
 } from "./src/sweep/shot.ts";
 
 // Harnesses: what boots an engine and fires shots

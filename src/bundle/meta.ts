@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import type { Quantity } from "../harness/harness.ts";
-import type { Category } from "../sweep/shot.ts";
+import type { SweepCategory } from "../sweep/shot.ts";
 import { renderIssue } from "./issue.ts";
 import type { AttentionGrid, EngineEffective, SkewFit, SkewProfile } from "./meta_blocks.ts";
 import { metaTypeIssues } from "./meta_types.ts";
@@ -77,9 +77,9 @@ export interface Meta {
   /** Type of the KV cache, `auto` for that of the weights. */
   readonly kv_cache_dtype?: string;
   /** Samples taken, by category. */
-  readonly samples?: Readonly<Partial<Record<Category, number>>>;
+  readonly samples?: Readonly<Partial<Record<SweepCategory, number>>>;
   /** Seconds spent, by tensor-parallel degree and category. */
-  readonly duration_s?: Readonly<Record<string, Readonly<Partial<Record<Category, number>>>>>;
+  readonly duration_s?: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
   /** Shots that failed and have no row. */
   readonly failed_shots?: number;
   /** SHA-256 of the source that measured, in hex. */

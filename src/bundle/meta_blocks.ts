@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SkewMode } from "../sweep/skew_parts.ts";
 
 /** An axis: a text such as `0, 16-2048 x2`, or its values. */
 export type AxisSpec = string | readonly number[];
@@ -41,6 +42,8 @@ export interface SkewProfile {
   readonly enabled: boolean;
   /** Ratios of neighbours on its axes. */
   readonly factors?: Readonly<Record<string, number>>;
+  /** Where the times of uniform batches come from: `exact` ones are measured, others read from attention.csv. */
+  readonly mode?: SkewMode;
   /** Its axes. */
   readonly grid?: Readonly<Record<string, AxisSpec | number>>;
 }

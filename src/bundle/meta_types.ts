@@ -59,6 +59,7 @@ const META = z.looseObject({
   measurement_iterations: positive,
   skew_profile: z.looseObject({
     enabled: z.boolean(),
+    mode: z.enum(["interpolated", "exact"]).optional(),
     factors: z.record(text, z.number()).optional(),
     grid: z.record(text, z.union([axis, z.number()])).optional(),
   }),

@@ -6,8 +6,11 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { resolveFlags, type Settings } from "../settings.ts";
 import { GROUPS } from "../settings/table.ts";
-import { type Category, CATEGORY_ORDER } from "../sweep/shot.ts";
+import type { FitMethod } from "../fit/fit_skew.ts";
+import { CATEGORY_ORDER, type SweepCategory } from "../sweep/shot.ts";
 import { VERSION } from "../version.ts";
+import { fitCommand } from "./fit.ts";
+import { predictCommand } from "./predict.ts";
 import { addFlags, type Flags, presetsInWords, settingsAmong } from "./flags.ts";
 import { planCommand } from "./plan.ts";
 import { profileCommand } from "./profile.ts";
@@ -75,11 +78,11 @@ function commands(terminal: Terminal, run: Run): Command {
     .optionsGroup("What to measure again:")
     .requiredOption("--tp <n>", "Tensor-parallel degree", degree)
     .addOption(
-      new Option("--category <name>", "Category").choices([...CATEGORY_ORDER]).makeOptionMandatory(),
+      new Option("--category <name>", "Category").choices([...CATEGORY_ORDER, "skew"]).makeOptionMandatory(),
     );
   addFlags(refresh, GROUPS, ["tpDegrees", "force", "yes", "retryFailed"])
     .addHelpText("after", AFTER_HELP)
-    .action(({ tp, category, ...flags }: Flags & { tp: number; category: Category }) =>
+    .action(({ tp, category, ...flags }: Flags & { tp: number; category: SweepCategory }) =>
       run(() => refreshCommand(settings(flags), { tp, category }, terminal))
     );
 
@@ -89,11 +92,36 @@ function commands(terminal: Terminal, run: Run): Command {
     .optionsGroup("Files to read and write:")
     .requiredOption("--limits <file>", "What the engine allows, JSON")
     .requiredOption("--out <file>", "The plan, JSON Lines");
-  addFlags(plan, ["What to measure", "Sweep", "Measurement", "Files"], ["seed", "perfDir"])
+  addFlags(plan, ["What to measure", "Sweep", "Skew", "Measurement", "Files"], ["seed", "perfDir"])
     .addOption(verbose)
     .addHelpText("after", AFTER_HELP)
     .action(({ limits, out, ...flags }: Flags & { limits: string; out: string }) =>
       run(() => planCommand(settings(flags), { limits, out }, terminal))
+    );
+
+  program.command("fit")
+    .summary("fit the alphas of a bundle's skew cases")
+    .description("Fits the alphas anew: rewrites skew_fit.csv and the block of meta.yaml, prints the errors.")
+    .addArgument(new Argument("<bundle>", "The bundle's folder"))
+    .addOption(
+      new Option("--method <name>", "How").choices(["reference", "shrinkage"]).default("shrinkage"),
+    )
+    .addOption(verbose)
+    .action((dir: string, flags: { method: FitMethod }) => run(() => fitCommand(dir, flags, terminal)));
+
+  program.command("predict")
+    .summary("answer queries from a bundle, as a simulator would")
+    .description("Answers each query of a file with a line of JSON; one that cannot be answered says why.")
+    .addArgument(new Argument("<bundle>", "The bundle's folder"))
+    .requiredOption("--queries <file>", "The queries, JSON Lines")
+    .option(
+      "--config-dir <folder>",
+      "Where architecture files are, for layers that no degree changes",
+      "configs",
+    )
+    .addOption(verbose)
+    .action((dir: string, flags: { queries: string; configDir: string }) =>
+      run(() => predictCommand(dir, flags, terminal))
     );
 
   program.command("validate")

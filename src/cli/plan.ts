@@ -9,7 +9,7 @@ import { loadModel } from "../model/load_model.ts";
 import type { Settings } from "../settings.ts";
 import { parseLimits } from "../sweep/limits_file.ts";
 import { formatPlan, planHeader } from "../sweep/plan_file.ts";
-import { planSweeps } from "../sweep/plan_sweeps.ts";
+import { leftOutNotice, planSweeps, type Sweep } from "../sweep/plan_sweeps.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -33,9 +33,16 @@ export async function planCommand(
     planSweeps({ ...settings, architecture: model.architecture, limits, tp })
   );
   await writeAtomic(files.out, [...formatPlan(header, sweeps), ""].join("\n"));
-  const counts = sweeps.map(({ tp, category, shots }) => `tp ${tp} ${category}: ${shots.length} shots`);
-  terminal.out([...counts, `The plan is in ${files.out}`, ""].join("\n"));
+  const counts = sweeps.map((sweep) => `tp ${sweep.tp} ${sweep.category}: ${countText(sweep)}`);
+  const notices = sweeps.flatMap((sweep) => leftOutNotice(sweep, limits));
+  terminal.out([...counts, ...notices, `The plan is in ${files.out}`, ""].join("\n"));
   return 0;
+}
+
+function countText({ category, shots }: Sweep): string {
+  if (category !== "skew") return `${shots.length} shots`;
+  const batches = shots.reduce((sum, shot) => sum + (shot.category === "skew" ? shot.parts.length : 0), 0);
+  return `${shots.length} cases, ${batches} shots`;
 }
 
 async function read(path: string): Promise<string> {

@@ -5,7 +5,7 @@
  */
 import { refresh } from "../run/refresh.ts";
 import type { Settings } from "../settings.ts";
-import type { Category } from "../sweep/shot.ts";
+import type { SweepCategory } from "../sweep/shot.ts";
 import { runAndReport } from "./run_and_report.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -20,7 +20,7 @@ import type { Terminal } from "./terminal.ts";
  */
 export function refreshCommand(
   settings: Settings,
-  what: { readonly tp: number; readonly category: Category },
+  what: { readonly tp: number; readonly category: SweepCategory },
   terminal: Terminal,
 ): Promise<number> {
   return runAndReport((options) => refresh(settings, what, options), settings.verbosity, terminal);

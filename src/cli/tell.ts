@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { FailedShot, RunEvent } from "../run/events.ts";
-import { CATEGORIES } from "../sweep/shot.ts";
+import { percentages } from "../fit/report.ts";
+import type { FailedShot, FittedEvent, RunEvent } from "../run/events.ts";
+import { keyColumns } from "../sweep/shot.ts";
 import { formatDuration } from "./duration.ts";
 
 /**
@@ -33,9 +34,21 @@ export function newsOf(event: RunEvent): string | null {
       return `tp ${event.tp}: booting the engine`;
     case "booted":
       return `tp ${event.tp}: booted in ${formatDuration(event.seconds)}`;
+    case "fitted":
+      return fitInWords(event);
     default:
       return null;
   }
+}
+
+function fitInWords({ method, report }: FittedEvent): string {
+  const degrees = [...report].map(([tp, { cases, in_sample, out_of_sample }]) => {
+    const [which, errors] = out_of_sample === undefined
+      ? ["fitted", in_sample.all]
+      : ["unseen", out_of_sample.k_fold.all];
+    return `tp ${tp}: ${cases} cases, ${percentages(errors)}% off (half, 90%, 99% of ${which} cases)`;
+  });
+  return [`alphas fitted by ${method}`, ...degrees].join("; ");
 }
 
 /**
@@ -45,6 +58,6 @@ export function newsOf(event: RunEvent): string | null {
  * @returns Such as `dense tp 1 (tokens 16)`.
  */
 export function shotName({ category, tp, key }: Pick<FailedShot, "category" | "tp" | "key">): string {
-  const fields = CATEGORIES[category].columns.map((column, i) => `${column} ${key[i]}`);
+  const fields = keyColumns(category).map((column, i) => `${column} ${key[i]}`);
   return `${category} tp ${tp} (${fields.join(", ")})`;
 }

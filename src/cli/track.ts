@@ -67,9 +67,14 @@ export function follow(tracks: Tracks, event: RunEvent, nowMs: number): void {
       tracks.total = newTrack("all", sum(sweeps, "planned"), sum(sweeps, "done"));
       break;
     }
-    case "sweep-started":
-      for (const track of both(tracks, event.category)) track.startMs ??= nowMs;
+    case "sweep-started": {
+      const more = event.done - (tracks.sweeps.get(event.category)?.done ?? event.done);
+      for (const track of both(tracks, event.category)) {
+        track.startMs ??= nowMs;
+        track.done += more;
+      }
       break;
+    }
     case "shot":
     case "failed-shot":
       for (const track of both(tracks, event.category)) {

@@ -3,14 +3,16 @@
  *
  * @module
  */
+import type { FitMethod } from "../fit/fit_skew.ts";
+import type { DegreeReport } from "../fit/report.ts";
 import type { FailureKind, FoundLayer, HarnessInfo } from "../harness/harness.ts";
 import type { Limits } from "../sweep/limits.ts";
-import type { Category } from "../sweep/shot.ts";
+import type { SweepCategory } from "../sweep/shot.ts";
 
 /** A shot that has no samples, and why. */
 export interface FailedShot {
   /** Category of the shot. */
-  readonly category: Category;
+  readonly category: SweepCategory;
   /** Tensor-parallel degree. */
   readonly tp: number;
   /** The key's values, in the order of the category's columns. */
@@ -60,7 +62,7 @@ export interface PlannedEvent {
   /** The sweeps in firing order. */
   readonly sweeps: readonly {
     /** Category of the sweep. */
-    readonly category: Category;
+    readonly category: SweepCategory;
     /** Shots of the plan. */
     readonly planned: number;
     /** Shots of the plan that need no firing: measured before, or failed before and not asked for again. */
@@ -73,7 +75,7 @@ export interface SweepStartedEvent {
   /** What the event is. */
   readonly type: "sweep-started";
   /** Category of the sweep. */
-  readonly category: Category;
+  readonly category: SweepCategory;
   /** Tensor-parallel degree. */
   readonly tp: number;
   /** Shots of the plan. */
@@ -87,12 +89,12 @@ export interface ShotEvent {
   /** What the event is. */
   readonly type: "shot";
   /** Category of the shot. */
-  readonly category: Category;
+  readonly category: SweepCategory;
   /** Tensor-parallel degree. */
   readonly tp: number;
   /** The key's values, in the order of the category's columns. */
   readonly key: readonly number[];
-  /** Microseconds by layer: the median of its samples. */
+  /** Microseconds by layer, of a skew case by part: the median of its samples. */
   readonly timesUs: Readonly<Record<string, number>>;
 }
 
@@ -107,7 +109,7 @@ export interface SweepFinishedEvent {
   /** What the event is. */
   readonly type: "sweep-finished";
   /** Category of the sweep. */
-  readonly category: Category;
+  readonly category: SweepCategory;
   /** Tensor-parallel degree. */
   readonly tp: number;
   /** Shots that were measured in this sweep. */
@@ -124,6 +126,16 @@ export interface NoticeEvent {
   readonly type: "notice";
   /** The notice, in a sentence. */
   readonly message: string;
+}
+
+/** The alphas of the bundle's skew cases were fitted and written. */
+export interface FittedEvent {
+  /** What the event is. */
+  readonly type: "fitted";
+  /** How. */
+  readonly method: FitMethod;
+  /** The errors of the fit, by tensor-parallel degree; a degree without a usable case has none. */
+  readonly report: ReadonlyMap<number, DegreeReport>;
 }
 
 /** The run is over and the bundle is whole. */
@@ -151,4 +163,5 @@ export type RunEvent =
   | FailedShotEvent
   | SweepFinishedEvent
   | NoticeEvent
+  | FittedEvent
   | FinishedEvent;

@@ -5,11 +5,12 @@
  */
 import type { CallOptions, FireRequest, ShotOutcome } from "../harness/harness.ts";
 import type { Sweep } from "../sweep/plan_sweeps.ts";
-import { type Category, type Shot, shotKey } from "../sweep/shot.ts";
-import type { FailedShotEvent, RunEvent, ShotEvent } from "./events.ts";
+import { type Shot, shotKey, type SweepCategory } from "../sweep/shot.ts";
+import type { FailedShotEvent, NoticeEvent, RunEvent, ShotEvent } from "./events.ts";
 import type { Lane } from "./lane.ts";
 import { median } from "./median.ts";
 import type { Session } from "./session.ts";
+import { dueSkew } from "./skew_due.ts";
 
 /** Options of {@linkcode execute}. */
 export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions {
@@ -77,16 +78,24 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
  */
 export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent> {
   const { session, sweeps } = options;
-  const works: Work[] = sweeps.map((sweep) => ({
-    sweep,
-    todo: sweep.shots.filter((shot) => isDue(shot, options)),
-  }));
+  const works = sweeps.map((sweep): Work => ({ sweep, todo: dueShots(sweep, options, sweeps) }));
   try {
     if (sweeps[0] !== undefined) yield { type: "planned", tp: sweeps[0].tp, sweeps: works.map(extent) };
-    for (const work of works) yield* fireSweep(work, options);
+    for (const { sweep, todo } of works) {
+      if (sweep.category !== "skew") yield* fireSweep({ sweep, todo }, options);
+      else if (session.count(sweep.tp, "attention") === 0) yield withoutAttention(sweep.tp);
+      // What attention gives the cases is certain only now.
+      else yield* fireSweep({ sweep, todo: dueShots(sweep, options) }, options);
+    }
   } finally {
     await session.save();
   }
+}
+
+function withoutAttention(tp: number): NoticeEvent {
+  const message =
+    `The skew sweep at tp ${tp} is left out: attention.csv has no rows for its alphas to lie between`;
+  return { type: "notice", message };
 }
 
 /** A sweep, and those of its shots that are to be fired. */
@@ -95,9 +104,24 @@ interface Work {
   readonly todo: readonly Shot[];
 }
 
-function extent({ sweep, todo }: Work): { category: Category; planned: number; done: number } {
+function extent({ sweep, todo }: Work): { category: SweepCategory; planned: number; done: number } {
   const planned = sweep.shots.length;
   return { category: sweep.category, planned, done: planned - todo.length };
+}
+
+/** The shots of a sweep that are to be fired, when the shots of other sweeps are fired before. */
+function dueShots(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep[] = []): readonly Shot[] {
+  const { session, again = false, retryFailed = false } = options;
+  if (sweep.category !== "skew") return sweep.shots.filter((shot) => isDue(shot, options));
+  const attention = before.find(({ category, tp }) => category === "attention" && tp === sweep.tp);
+  const keys = new Set(attention?.shots.map((shot) => shotKey(shot).join()));
+  const promised = (batch: readonly number[]): boolean => keys.has(batch.join());
+  return dueSkew(sweep.shots.filter((shot) => shot.category === "skew"), {
+    session,
+    again,
+    retryFailed,
+    promised,
+  });
 }
 
 function isDue(shot: Shot, { session, again = false, retryFailed = false }: ExecuteOptions): boolean {

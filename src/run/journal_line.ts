@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Identity } from "./identity.ts";
 
 const shotFields = {
-  category: z.enum(["dense", "per_sequence", "attention", "moe"]),
+  category: z.enum(["dense", "per_sequence", "attention", "moe", "skew"]),
   tp: z.int().positive(),
   key: z.array(z.int().nonnegative()).readonly(),
 };
@@ -45,7 +45,7 @@ const journalLine = z.discriminatedUnion("type", [sessionLine, shotLine, failedL
 
 /** Opens a writer's turn: who measures from here on, and with which settings. */
 export type SessionLine = z.infer<typeof sessionLine>;
-/** The samples of one shot in microseconds, by layer: those layers whose rows they make. */
+/** The samples of one shot in microseconds, by layer (of a skew case by part): those whose rows they make. */
 export type ShotLine = z.infer<typeof shotLine>;
 /** Why a shot has no samples. */
 export type FailedLine = z.infer<typeof failedLine>;

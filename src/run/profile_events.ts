@@ -11,22 +11,23 @@ import { loadModel } from "../model/load_model.ts";
 import { shardConfig } from "../model/shard.ts";
 import { resolveDtype, variantName, variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
-import { planSweeps, type Sweep } from "../sweep/plan_sweeps.ts";
-import type { Category } from "../sweep/shot.ts";
+import { leftOutNotice, planSweeps, type Sweep } from "../sweep/plan_sweeps.ts";
+import type { SweepCategory } from "../sweep/shot.ts";
 import type { RunEvent } from "./events.ts";
 import { execute } from "./execute.ts";
+import { fitBundle } from "./fit_bundle.ts";
 import { identityOf } from "./identity.ts";
 import { type LaneSource, openLane } from "./lane.ts";
 import { runMeta } from "./run_meta.ts";
-import { openSession } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
 import { sourceSha256 } from "./source_hash.ts";
 
 /** One sweep of a bundle. */
 export interface SweepName {
   /** Tensor-parallel degree. */
   readonly tp: number;
-  /** Category. */
-  readonly category: Category;
+  /** Category, or the skew cases. */
+  readonly category: SweepCategory;
 }
 
 /** Options of {@linkcode profileEvents}. */
@@ -60,9 +61,6 @@ export async function* profileEvents(
   const startedAt = new Date();
   const elapsed = stopwatch();
   signal?.throwIfAborted();
-  if (settings.onlySkew) {
-    throw new UsageError("Cannot run the skew sweep alone: this version has none; leave onlySkew out");
-  }
   const model = await loadModel(settings.model, settings);
   const { architecture } = model;
   const naming = { ...settings, config: model.config };
@@ -72,7 +70,13 @@ export async function* profileEvents(
   const configs = degrees.map((tp) => ({ tp, config: shardConfig(model.config, tp) }));
 
   const force = settings.force && again === undefined;
-  await using session = await openSession(dir, { architecture, force, yes: settings.yes });
+  await using session = await openSession(dir, {
+    architecture,
+    skewMode: settings.skewMode,
+    force,
+    yes: settings.yes,
+  });
+  if (settings.onlySkew) requireAttention(session, degrees);
   yield* notices([...variantNotices(naming), ...session.notices]);
   await using lane = await openLane(laneSource(settings, options));
   yield { type: "connected", info: lane.info };
@@ -103,6 +107,7 @@ export async function* profileEvents(
     session.describe((facts) => runMeta({ ...origin, booted, previous: session.meta }, facts));
     await session.save();
     const sweeps = chosenSweeps(planSweeps({ ...settings, architecture, limits: booted.limits, tp }), again);
+    yield* notices(sweeps.flatMap((sweep) => leftOutNotice(sweep, booted.limits)));
     const events = execute({
       lane,
       session,
@@ -117,6 +122,11 @@ export async function* profileEvents(
       if (event.type === "shot") measured++;
       yield event;
     }
+  }
+  if (changesSkew(settings, again) && degrees.some((tp) => session.count(tp, "skew") > 0)) {
+    const method = settings.parity ? "reference" : "shrinkage";
+    const { block, report } = await fitBundle(dir, { method });
+    if (block.enabled) yield { type: "fitted", method, report };
   }
   yield { type: "finished", dir, measured, failed: session.failed, seconds: elapsed() };
 }
@@ -150,6 +160,20 @@ function chosenSweeps(sweeps: readonly Sweep[], again: SweepName | undefined): r
   );
 }
 
+/** The alphas depend on the skew cases and on attention. */
+function changesSkew({ skipSkew }: Settings, again: SweepName | undefined): boolean {
+  return again === undefined ? !skipSkew : again.category === "skew" || again.category === "attention";
+}
+
+function requireAttention(session: Session, degrees: readonly number[]): void {
+  const bare = degrees.find((tp) => session.count(tp, "attention") === 0);
+  if (bare === undefined) return;
+  throw new UsageError(
+    `Cannot run the skew sweep alone: tp${bare}/attention.csv has no rows for its alphas to lie between; ` +
+      `leave onlySkew (--only-skew) out`,
+  );
+}
+
 /** The settings that shape the measurement; where it runs is the identity's to tell. */
 function recorded(settings: Settings): Record<string, unknown> {
   return {
@@ -159,6 +183,13 @@ function recorded(settings: Settings): Record<string, unknown> {
     attentionMaxKv: settings.attentionMaxKv,
     attentionChunkFactor: settings.attentionChunkFactor,
     attentionKvFactor: settings.attentionKvFactor,
+    ...settings.skipSkew ? {} : {
+      skewMode: settings.skewMode,
+      skewNFactor: settings.skewNFactor,
+      skewPcFactor: settings.skewPcFactor,
+      skewKpFactor: settings.skewKpFactor,
+      skewKvsFactor: settings.skewKvsFactor,
+    },
     measurementIterations: settings.measurementIterations,
     parity: settings.parity,
     seed: settings.seed,

@@ -5,10 +5,12 @@
  */
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
+import { readSkew } from "../bundle/skew.ts";
 import { readTable, type Row } from "../bundle/tables.ts";
-import { type Category, CATEGORY_ORDER } from "../sweep/shot.ts";
+import { type Category, CATEGORY_ORDER, SKEW_KEY } from "../sweep/shot.ts";
 import { readIfThere } from "./read_if_there.ts";
 import { rowText } from "./shot_id.ts";
+import { type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
 
 /** The rows of all tables, by tensor-parallel degree and category. */
 export type Rows = Map<number, Map<Category, Map<string, Row>>>;
@@ -43,10 +45,13 @@ export function setRow(table: Map<string, Row>, row: Row): void {
  * Reads the rows that a bundle's files have; what is not valid there is not among them.
  *
  * @param dir The bundle's folder.
- * @returns The rows, and what is wrong with the others.
+ * @returns The rows, the skew cases, and what is wrong with the others.
  */
-export async function readRows(dir: string): Promise<{ rows: Rows; issues: Issue[] }> {
+export async function readRows(
+  dir: string,
+): Promise<{ rows: Rows; skew: SkewTimesByTp; issues: Issue[] }> {
   const rows: Rows = new Map();
+  const skew: SkewTimesByTp = new Map();
   const issues: Issue[] = [];
   for await (const entry of Deno.readDir(dir)) {
     const tp = Number(/^tp([1-9]\d*)$/.exec(entry.name)?.[1]);
@@ -60,8 +65,15 @@ export async function readRows(dir: string): Promise<{ rows: Rows; issues: Issue
       const table = tableOf(rows, tp, category);
       for (const row of read.rows) setRow(table, row);
     }
+    const path = tablePath(dir, tp, "skew");
+    const bytes = await readIfThere(path);
+    if (bytes === null) continue;
+    const read = readSkew(new TextDecoder().decode(bytes), path);
+    issues.push(...read.issues);
+    const cases = skewTimesOf(skew, tp).rows;
+    for (const row of read.rows) cases.set(SKEW_KEY.map((column) => row[column]).join(), row);
   }
-  return { rows, issues };
+  return { rows, skew, issues };
 }
 
 /**

@@ -4,12 +4,13 @@
  * @module
  */
 import { roundDecimals } from "../bundle/format.ts";
-import type { Meta } from "../bundle/meta.ts";
+import type { Meta, SkewProfile } from "../bundle/meta.ts";
 import type { Booted } from "../harness/harness.ts";
 import type { Model } from "../model/model.ts";
 import { hfOverrides } from "../model/shard.ts";
 import type { Settings } from "../settings.ts";
 import { attentionGridSpec } from "../sweep/axis_spec.ts";
+import { skewProfileSpec } from "../sweep/skew_axes.ts";
 import { VERSION } from "../version.ts";
 import type { Identity } from "./identity.ts";
 import type { SessionFacts } from "./session.ts";
@@ -68,7 +69,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     },
     attention_grid: attentionGridSpec(settings),
     measurement_iterations: settings.measurementIterations,
-    skew_profile: previous?.skew_profile ?? { enabled: false },
+    skew_profile: skewProfile(options, facts),
     skew_fit: previous?.skew_fit ?? { enabled: false },
     harness: identity.harness,
     harness_version: identity.harness_version,
@@ -89,6 +90,12 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     source_sha256: options.sourceSha256,
     ...(facts.mixed.length > 0 ? { mixed: facts.mixed } : {}),
   };
+}
+
+/** A run that has no skew sweep leaves what was recorded of an earlier one. */
+function skewProfile({ settings, previous }: RunMetaOptions, { skewTps }: SessionFacts): SkewProfile {
+  if (settings.skipSkew) return previous?.skew_profile ?? { enabled: false };
+  return skewTps.length > 0 ? { ...skewProfileSpec(settings), mode: settings.skewMode } : { enabled: false };
 }
 
 /** CUDA's version as torch's local version tells it: `+cu128` is 12.8. */

@@ -9,7 +9,9 @@ import { writeAtomic } from "../bundle/write.ts";
 import { UsageError } from "../errors.ts";
 import type { FailureKind } from "../harness/harness.ts";
 import type { Architecture } from "../model/model.ts";
-import { type Category, type Shot } from "../sweep/shot.ts";
+import { formatSkew, type SkewRow } from "../bundle/skew.ts";
+import type { Shot, SweepCategory } from "../sweep/shot.ts";
+import type { SkewMode } from "../sweep/skew_parts.ts";
 import type { FailedShot } from "./events.ts";
 import { identityConflict } from "./identity_conflict.ts";
 import type { Identity } from "./identity.ts";
@@ -20,6 +22,7 @@ import { median } from "./median.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { degreesOf, tableOf } from "./rows.ts";
 import { idOf, rowText, shotText } from "./shot_id.ts";
+import { countCases, hasPart, skewRows, skewTimesOf } from "./skew_times.ts";
 import { readState, takeIn } from "./state.ts";
 import { tableFiles } from "./table_files.ts";
 import { timedLayers } from "./timed_layers.ts";
@@ -34,6 +37,11 @@ const SAVE_SHARE = 0.02;
 export interface SessionOptions {
   /** The layers to measure. */
   readonly architecture: Architecture;
+  /**
+   * Where the times of uniform batches of skew cases come from.
+   * @default {"interpolated"}
+   */
+  readonly skewMode?: SkewMode;
   /** Deletes what is there, if `yes` confirms it. @default {false} */
   readonly force?: boolean;
   /** Confirms the deletion. @default {false} */
@@ -48,10 +56,12 @@ export interface SessionOptions {
 export interface SessionFacts {
   /** Tensor-parallel degrees that have rows, ascending. */
   readonly tps: readonly number[];
+  /** Those of them that have skew cases. */
+  readonly skewTps: readonly number[];
   /** Samples in the journal, by category. */
-  readonly samples: Readonly<Partial<Record<Category, number>>>;
+  readonly samples: Readonly<Partial<Record<SweepCategory, number>>>;
   /** Seconds spent firing, by `tp<N>` and category. */
-  readonly durationS: Readonly<Record<string, Readonly<Partial<Record<Category, number>>>>>;
+  readonly durationS: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
   /** Shots that failed and were not measured since. */
   readonly failed: readonly FailedShot[];
   /** What was mixed: differences of identity that the user allowed. */
@@ -59,7 +69,7 @@ export interface SessionFacts {
 }
 
 /** Seconds, by `tp<N>` and category. */
-type Durations = Record<string, Partial<Record<Category, number>>>;
+type Durations = Record<string, Partial<Record<SweepCategory, number>>>;
 
 /** How a session starts to write. */
 export interface StartOptions {
@@ -90,16 +100,20 @@ export interface Session extends AsyncDisposable {
   start(options: StartOptions): string[];
   /** Says how meta.yaml is made; until then none is written. */
   describe(make: (facts: SessionFacts) => Meta): void;
-  /** Names of the layers that a shot is to time. */
+  /** Where the times of uniform batches of skew cases come from. */
+  readonly skewMode: SkewMode;
+  /** Names of the layers that a shot is to time; of a skew case its parts that are to be fired. */
   timed(shot: Shot): string[];
-  /** Those of them that have no row yet. */
+  /** Those of them that have no time yet. */
   missing(shot: Shot): string[];
+  /** How many rows a table has; of skew, cases that have a time. */
+  count(tp: number, category: SweepCategory): number;
   /** Whether a shot failed and was not measured since. */
   hasFailed(shot: Shot): boolean;
   /**
    * Records the samples of a shot.
    *
-   * @returns Microseconds by layer, the median of its samples.
+   * @returns Microseconds by layer or part, the median of its samples.
    * @throws {UsageError} when the disk refuses.
    */
   measured(shot: Shot, samples: Readonly<Record<string, readonly number[]>>): Record<string, number>;
@@ -110,7 +124,7 @@ export interface Session extends AsyncDisposable {
    */
   fail(shot: Shot, kind: FailureKind, message: string): FailedShot;
   /** Adds to the time that was spent on a sweep, in seconds. */
-  spend(tp: number, category: Category, seconds: number): void;
+  spend(tp: number, category: SweepCategory, seconds: number): void;
   /** Writes the files when the last time is long enough ago. */
   saveIfDue(): Promise<void>;
   /**
@@ -147,13 +161,21 @@ export interface Session extends AsyncDisposable {
  * ```
  */
 export async function openSession(dir: string, options: SessionOptions): Promise<Session> {
-  const { architecture, force = false, yes = false, write = writeAtomic, openFile } = options;
+  const { architecture, skewMode = "interpolated", force = false, yes = false } = options;
+  const { write = writeAtomic, openFile } = options;
   using opening = new DisposableStack();
   const lock = opening.use(await lockBundle(dir));
   if (force) await wipeBundle(dir, yes);
   const state = await readState(dir);
-  const files = tableFiles(dir, state.rows, architecture, write);
+  const skewRowsOf = (tp: number): SkewRow[] =>
+    skewRows(skewTimesOf(state.skew, tp), tableOf(state.rows, tp, "attention"), skewMode);
+  const files = tableFiles(dir, { rows: state.rows, skewRows: skewRowsOf }, architecture, write);
   for (const [tp, category] of state.stale) files.touch(tp, category);
+  for (const [tp, { rows, skewed }] of state.skew) {
+    if (skewed.size > 0 && formatSkew([...rows.values()]) !== formatSkew(skewRowsOf(tp))) {
+      files.touch(tp, "skew");
+    }
+  }
   const held = opening.move();
 
   const durationS: Durations = structuredClone(state.meta?.duration_s ?? {});
@@ -195,14 +217,25 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     describe(make): void {
       makeMeta = make;
     },
-    timed: ({ category, tp }) => timedLayers(architecture, category, tp).map(({ name }) => name),
+    skewMode,
+    timed: (shot) =>
+      shot.category === "skew"
+        ? [...shot.parts]
+        : timedLayers(architecture, shot.category, shot.tp).map(({ name }) => name),
     missing(shot): string[] {
-      const { category, tp, key } = idOf(shot);
+      const { tp, key } = idOf(shot);
+      if (shot.category === "skew") {
+        const times = skewTimesOf(state.skew, tp);
+        return shot.parts.filter((part) => !hasPart(times, key, part));
+      }
+      const { category } = shot;
       const table = tableOf(state.rows, tp, category);
       return timedLayers(architecture, category, tp)
         .filter(({ layer }) => !table.has(rowText(layer, key)))
         .map(({ name }) => name);
     },
+    count: (tp, category) =>
+      category === "skew" ? countCases(skewTimesOf(state.skew, tp)) : tableOf(state.rows, tp, category).size,
     hasFailed: (shot) => state.failed.has(shotText(idOf(shot))),
     measured(shot, samples): Record<string, number> {
       record({ type: "shot", ...idOf(shot), samples });
@@ -227,7 +260,9 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       const changed = await files.write() || journal !== undefined || state.meta === null;
       if (makeMeta !== undefined && changed) {
         const { samples } = state;
-        const facts = { tps: degreesOf(state.rows), samples, durationS, failed: session.failed, mixed };
+        const tps = degreesOf(state.rows);
+        const skewTps = tps.filter((tp) => session.count(tp, "skew") > 0);
+        const facts = { tps, skewTps, samples, durationS, failed: session.failed, mixed };
         await write(metaPath(dir), formatMeta(makeMeta(facts)));
       }
       lastSave = performance.now();

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { type Category, type Shot, shotKey } from "../sweep/shot.ts";
+import { type Shot, shotKey, type SweepCategory } from "../sweep/shot.ts";
 
 /** What identifies a shot in a bundle. */
 export interface ShotId {
   /** Category of the shot. */
-  readonly category: Category;
+  readonly category: SweepCategory;
   /** Tensor-parallel degree. */
   readonly tp: number;
   /** The key's values, in the order of the category's columns. */

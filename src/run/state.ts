@@ -5,10 +5,10 @@
  */
 import type { Issue } from "../bundle/issue.ts";
 import { renderIssue } from "../bundle/issue.ts";
-import { formatTimeUs } from "../bundle/format.ts";
+import { formatDecimals, formatTimeUs } from "../bundle/format.ts";
 import { metaPath, tablePath } from "../bundle/layout.ts";
 import { type Meta, parseMeta } from "../bundle/meta.ts";
-import { CATEGORIES, type Category } from "../sweep/shot.ts";
+import { CATEGORIES, type SweepCategory } from "../sweep/shot.ts";
 import type { FailedShot } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import { JOURNAL_FILE, readJournal } from "./journal.ts";
@@ -17,15 +17,19 @@ import { median } from "./median.ts";
 import { readIfThere } from "./read_if_there.ts";
 import { readRows, type Rows, setRow, tableOf } from "./rows.ts";
 import { shotText } from "./shot_id.ts";
+import { setPart, type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
+import type { SkewPart } from "../sweep/skew_parts.ts";
 
 /** What shots gave: rows, failures, and how many samples went into them. */
 export interface Outcomes {
   /** Rows of the shots that were measured. */
   readonly rows: Rows;
+  /** Times of the skew cases. */
+  readonly skew: SkewTimesByTp;
   /** Shots that failed and were not measured since, by their texts. */
   readonly failed: Map<string, FailedShot>;
   /** Timed forwards, by category. */
-  readonly samples: Partial<Record<Category, number>>;
+  readonly samples: Partial<Record<SweepCategory, number>>;
 }
 
 /** What a bundle holds. */
@@ -36,8 +40,8 @@ export interface BundleState extends Outcomes {
   readonly identities: readonly Identity[];
   /** Bytes of the journal's whole lines. */
   readonly journalBytes: number;
-  /** Files that show other rows than these, as `[tp, category]`. */
-  readonly stale: readonly (readonly [number, Category])[];
+  /** Files that show other rows than these, as `[tp, category]`; what the journal says of skew cases is not compared. */
+  readonly stale: readonly (readonly [number, SweepCategory])[];
   /** What a user should know, in sentences. */
   readonly notices: readonly string[];
 }
@@ -55,12 +59,19 @@ export function takeIn(outcomes: Outcomes, line: ShotLine | FailedLine): void {
     return;
   }
   outcomes.failed.delete(shotText(line));
-  const table = tableOf(outcomes.rows, tp, category);
   const samples = Object.entries(line.samples);
+  const taken = outcomes.samples[category] ?? 0;
+  if (category === "skew") {
+    const times = skewTimesOf(outcomes.skew, tp);
+    for (const [part, values] of samples) setPart(times, key, part as SkewPart, median(values));
+    outcomes.samples[category] = samples.reduce((sum, [, values]) => sum + values.length, taken);
+    return;
+  }
+  const table = tableOf(outcomes.rows, tp, category);
   for (const [layer, values] of samples) {
     setRow(table, { layer: CATEGORIES[category].layered ? layer : null, key, timeUs: median(values) });
   }
-  outcomes.samples[category] = (outcomes.samples[category] ?? 0) + (samples[0]?.[1].length ?? 0);
+  outcomes.samples[category] = taken + (samples[0]?.[1].length ?? 0);
 }
 
 /**
@@ -71,8 +82,8 @@ export function takeIn(outcomes: Outcomes, line: ShotLine | FailedLine): void {
  * @throws {UsageError} when meta.yaml is not one of a bundle.
  */
 export async function readState(dir: string): Promise<BundleState> {
-  const { rows, issues } = await readRows(dir);
-  const journal: Outcomes = { rows: new Map(), failed: new Map(), samples: {} };
+  const { rows, skew, issues } = await readRows(dir);
+  const journal: Outcomes = { rows: new Map(), skew: new Map(), failed: new Map(), samples: {} };
   const identities: Identity[] = [];
   const reading = await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
     if (line.type === "session") identities.push(line.identity);
@@ -81,8 +92,10 @@ export async function readState(dir: string): Promise<BundleState> {
   const faulty = faultyFiles(issues);
   const overlaid = overlay(dir, rows, journal.rows);
   const metaText = await readIfThere(metaPath(dir));
+  const skewNotices = overlaySkew(dir, skew, journal.skew);
   return {
     rows,
+    skew,
     failed: journal.failed,
     samples: journal.samples,
     meta: metaText === null ? null : parseMeta(new TextDecoder().decode(metaText), metaPath(dir)),
@@ -94,8 +107,10 @@ export async function readState(dir: string): Promise<BundleState> {
         [...tables.keys()].filter((category) => faulty.has(tablePath(dir, tp, category)))
           .map((category) => [tp, category] as const)
       ),
+      ...[...skew.keys()].filter((tp) => faulty.has(tablePath(dir, tp, "skew")))
+        .map((tp) => [tp, "skew"] as const),
     ],
-    notices: [...reading.notices, ...overlaid.notices, ...faulty.values()],
+    notices: [...reading.notices, ...overlaid.notices, ...skewNotices, ...faulty.values()],
   };
 }
 
@@ -117,8 +132,8 @@ function overlay(
   dir: string,
   rows: Rows,
   journal: Rows,
-): { stale: [number, Category][]; notices: string[] } {
-  const stale: [number, Category][] = [];
+): { stale: [number, SweepCategory][]; notices: string[] } {
+  const stale: [number, SweepCategory][] = [];
   const notices: string[] = [];
   for (const [tp, tables] of journal) {
     for (const [category, table] of tables) {
@@ -132,12 +147,31 @@ function overlay(
         shown.set(text, row);
       }
       if (absent + different > 0) stale.push([tp, category]);
-      if (different > 0) {
-        notices.push(
-          `${tablePath(dir, tp, category)}: ${different} rows differ from the journal, whose values are used`,
-        );
-      }
+      if (different > 0) notices.push(differing(tablePath(dir, tp, category), different));
     }
   }
   return { stale, notices };
+}
+
+/** Puts the journal's times of skew cases beside the rows of the files. */
+function overlaySkew(dir: string, skew: SkewTimesByTp, journal: SkewTimesByTp): string[] {
+  const notices: string[] = [];
+  for (const [tp, { skewed, uniform }] of journal) {
+    const times = skewTimesOf(skew, tp);
+    let different = 0;
+    for (const [text, timeUs] of skewed) {
+      const there = times.rows.get(text);
+      if (there !== undefined && formatDecimals(there.t_skew_us, 3) !== formatDecimals(timeUs, 3)) {
+        different++;
+      }
+      times.skewed.set(text, timeUs);
+    }
+    for (const [text, timeUs] of uniform) times.uniform.set(text, timeUs);
+    if (different > 0) notices.push(differing(tablePath(dir, tp, "skew"), different));
+  }
+  return notices;
+}
+
+function differing(path: string, rows: number): string {
+  return `${path}: ${rows} rows differ from the journal, whose values are used`;
 }

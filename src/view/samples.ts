@@ -5,19 +5,19 @@
  */
 import { JOURNAL_FILE, readJournal } from "../run/journal.ts";
 import { median } from "../run/median.ts";
-import type { Category } from "../sweep/shot.ts";
+import type { SweepCategory } from "../sweep/shot.ts";
 
 /** One layer of one fired shot. */
 export interface LayerSamples {
   /** Position of the shot in the journal, from 0: the order of firing. */
   readonly order: number;
   /** Category of the shot. */
-  readonly category: Category;
+  readonly category: SweepCategory;
   /** Tensor-parallel degree. */
   readonly tp: number;
   /** The key's values, in the order of the category's columns. */
   readonly key: readonly number[];
-  /** Name of the layer. */
+  /** Name of the layer, of a skew case that of the part. */
   readonly layer: string;
   /** Microseconds of each timed forward. */
   readonly samplesUs: readonly number[];

@@ -36,6 +36,13 @@ async function measurePlanning(): Promise<Measurement[]> {
       attentionMaxKv: 16_384,
       attentionChunkFactor: 2,
       attentionKvFactor: 2,
+      skewNFactor: 2,
+      skewPcFactor: 2,
+      skewKpFactor: 2,
+      skewKvsFactor: 2,
+      skewMode: "interpolated",
+      skipSkew: true,
+      onlySkew: false,
       parity: true,
     });
   const { firstMs, medianMs } = await timed(20, plan);

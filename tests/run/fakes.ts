@@ -129,7 +129,9 @@ export function fakeHarness(options: FakeOptions = {}): Harness {
           yield { status: "failed", index, kind: mishap.failed, message: "too many beads" };
           continue;
         }
-        const layers = Object.keys(architecture!.catalog[shot.category]);
+        const layers = shot.category === "skew"
+          ? shot.parts
+          : Object.keys(architecture!.catalog[shot.category]);
         const samples = layers.map((layer) => [
           layer,
           mishap?.samples ?? Array.from({ length: iterations }, () => fakeTimeUs(shot, layer)),

@@ -35,8 +35,8 @@ Deno.test("profile makes a bundle that is valid, and tells what it does", () =>
     const events = await told(dir);
     const types = events.map(({ type }) => type).filter((type, index, all) => type !== all[index - 1]);
     const sweep = ["sweep-started", "shot", "sweep-finished"];
-    const degree = ["booting", "booted", "planned", ...sweep, ...sweep, ...sweep];
-    assert.deepEqual(types, ["connected", ...degree, ...degree, "finished"]);
+    const degree = ["booting", "booted", "planned", ...sweep, ...sweep, ...sweep, ...sweep];
+    assert.deepEqual(types, ["connected", ...degree, ...degree, "fitted", "finished"]);
     const [finished] = only(events, "finished");
     assert.equal(finished?.dir, smallBundle(dir));
     assert.equal(finished?.measured, only(events, "shot").length);
@@ -71,7 +71,17 @@ Deno.test("profile writes meta.yaml with the contract's keys, then its own", () 
   withFolder(async (dir) => {
     await told(dir);
     const { meta } = await openBundle(smallBundle(dir));
-    const { profiled_at, architecture_sha256, source_sha256, duration_s, profiler_version, ...fixed } = meta;
+    const {
+      profiled_at,
+      architecture_sha256,
+      source_sha256,
+      duration_s,
+      profiler_version,
+      skew_fit,
+      ...fixed
+    } = meta;
+    assert.equal(skew_fit?.enabled, true);
+    assert.deepEqual(Object.keys(skew_fit?.per_tp ?? {}), ["1", "2"]);
     assert.match(profiled_at!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/);
     for (const hash of [architecture_sha256, source_sha256]) assert.match(hash!, /^[0-9a-f]{64}$/);
     assert.deepEqual(Object.keys(duration_s!), ["tp1", "tp2"]);
@@ -108,8 +118,19 @@ Deno.test("profile writes meta.yaml with the contract's keys, then its own", () 
         kv: "0, 16-256 x4",
       },
       measurement_iterations: 3,
-      skew_profile: { enabled: false },
-      skew_fit: { enabled: false },
+      skew_profile: {
+        enabled: true,
+        factors: { n: 2, pc: 2, kp: 2, kvs: 2 },
+        grid: {
+          n: "2-8 x2",
+          ratio: [0.0625, 0.125, 0.25, 0.5, 0.75, 0.9],
+          pc: "0, 16-64 x2",
+          kp: [0, 512],
+          kvs: "128-512 x2",
+          skew_rep: 4,
+        },
+        mode: "interpolated",
+      },
       harness: "fake",
       harness_version: "1",
       quantity: "wall",
@@ -123,7 +144,7 @@ Deno.test("profile writes meta.yaml with the contract's keys, then its own", () 
       num_gpu_blocks: 62_500,
       dtype: "bfloat16",
       kv_cache_dtype: "auto",
-      samples: { dense: 168, per_sequence: 48, attention: 696 },
+      samples: { dense: 168, per_sequence: 48, attention: 696, skew: 30 },
       failed_shots: 0,
     });
   }));
@@ -195,7 +216,7 @@ Deno.test("refresh refuses a sweep that is not measured", () =>
     await assert.rejects(refresh({ ...SMALL, perfDir: dir }, { tp: 2, category: "moe" }, options), {
       name: "UsageError",
       message: "Cannot measure moe at tp 2 again: it is not measured there; " +
-        "choose one of dense, per_sequence, attention, or another tp",
+        "choose one of dense, per_sequence, attention, skew, or another tp",
     });
   }));
 
@@ -210,7 +231,8 @@ const REFUSED: Record<string, [Partial<SettingsInput>, string]> = {
   ],
   "the skew sweep alone": [
     { onlySkew: true },
-    "Cannot run the skew sweep alone: this version has none; leave onlySkew out",
+    "Cannot run the skew sweep alone: tp1/attention.csv has no rows for its alphas to lie between; " +
+    "leave onlySkew (--only-skew) out",
   ],
 };
 for (const [name, [input, message]] of Object.entries(REFUSED)) {
@@ -301,6 +323,6 @@ for (const how of ["abort", "break"] as const) {
       const fired: string[] = [];
       await told(dir, {}, { fired });
       assert.equal(new Set(fired).size, fired.length);
-      assert.equal(fired.length + shots, 304);
+      assert.equal(fired.length + shots, 314);
     }));
 }

@@ -32,13 +32,15 @@ export async function recordSmall(perfDir: string): Promise<string> {
 /** All rows of a bundle, as texts. */
 export async function rowsOfBundle(dir: string): Promise<string[]> {
   const bundle = await openBundle(dir);
-  return bundle.tps.flatMap((tp) =>
-    CATEGORY_ORDER.flatMap((category) =>
+  return bundle.tps.flatMap((tp) => [
+    ...CATEGORY_ORDER.flatMap((category) =>
       bundle.table(tp, category).map((row) =>
         `tp${tp} ${category} ${row.layer} ${row.key.join()} ${row.timeUs}`
       )
-    )
-  );
+    ),
+    ...bundle.skew(tp).map((row) => `tp${tp} skew ${Object.values(row).join()}`),
+    ...bundle.skewFit(tp).map((row) => `tp${tp} skew_fit ${Object.values(row).join()}`),
+  ]);
 }
 
 /** How often each shot stands in a journal as measured. */

@@ -12,7 +12,8 @@ for (const { architecture, mode, input, output } of vectors.cases) {
       for (const [path, text] of Object.entries(input)) await putFile(dir, path, text);
       const { rows, issues } = await readRows(dir);
       assert.deepEqual(issues, []);
-      const files = tableFiles(dir, rows, await loadArchitecture(architecture, "configs"), writeAtomic);
+      const source = { rows, skewRows: () => [] };
+      const files = tableFiles(dir, source, await loadArchitecture(architecture, "configs"), writeAtomic);
       files.touch(1, "dense");
       files.touch(1, "per_sequence");
       await files.write();

@@ -1,0 +1,80 @@
+/**
+ * Queries for a predictor as JSON.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { UsageError } from "../errors.ts";
+import type { Predictor } from "../predict/predictor.ts";
+import { readJson } from "../sweep/read_json.ts";
+
+const whole = { error: "must be a whole number of at least 0" };
+const above = { error: "must be a whole number above 0" };
+const count = z.int(whole).min(0, whole);
+const positive = z.int(above).min(1, above);
+const layer = z.string({ error: "must be a layer's name" });
+
+const querySchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("dense"), tp: positive, layer, tokens: count }),
+  z.strictObject({ kind: z.literal("per_sequence"), tp: positive, layer, sequences: count }),
+  z.strictObject({
+    kind: z.literal("moe"),
+    tp: positive.optional(),
+    tokens: count,
+    activated_experts: count,
+  }),
+  z.strictObject({
+    kind: z.literal("attention"),
+    tp: positive,
+    prefill_chunk: count,
+    kv_prefill: count,
+    n_decode: count,
+    kv_decode: count,
+  }),
+  z.strictObject({
+    kind: z.literal("batch"),
+    tp: positive,
+    prefills: z.array(z.tuple([positive, count], { error: "must be [chunk, history]" })),
+    decodes: z.array(z.tuple([count, positive], { error: "must be [kv, times]" })),
+  }),
+], { error: "must be dense, per_sequence, moe, attention or batch" });
+
+/**
+ * Answers one query.
+ *
+ * @param predictor What answers.
+ * @param line The query as JSON.
+ * @returns The time as `ns`; of a batch also how it came about: `t_mean` and `t_max` in nanoseconds, `skew_rate`,
+ * `bucket` and `alpha`, null where they were not asked for.
+ * @throws {UsageError} when the line is no query.
+ * @throws {LookupError} when the bundle has no answer.
+ *
+ * @example
+ * ```ts
+ * import { answer } from "./queries.ts";
+ * import { predictor } from "../predict/predictor.ts";
+ * import assert from "node:assert/strict";
+ * const rows = [{ layer: "qkv_proj", key: [16], timeUs: 10 }];
+ * const source = predictor({ tps: [1], meta: {}, table: () => rows, skewFit: () => [] });
+ * assert.deepEqual(answer(source, '{"kind":"dense","tp":1,"layer":"qkv_proj","tokens":16}'), { ns: 10_000 });
+ * ```
+ */
+export function answer(predictor: Predictor, line: string): Record<string, unknown> {
+  const query = readJson(querySchema, line, (rule) => new UsageError(`Cannot answer the query: ${rule}`));
+  switch (query.kind) {
+    case "dense":
+      return { ns: predictor.dense(query.tp, query.layer, query.tokens) };
+    case "per_sequence":
+      return { ns: predictor.perSequence(query.tp, query.layer, query.sequences) };
+    case "moe":
+      return { ns: predictor.moe(query.tokens, query.activated_experts) };
+    case "attention": {
+      const { tp, prefill_chunk, kv_prefill, n_decode, kv_decode } = query;
+      return { ns: predictor.attention(tp, prefill_chunk, kv_prefill, n_decode, kv_decode) };
+    }
+    case "batch": {
+      const { ns, mean, max, facts, bucket, alpha } = predictor.explainBatch(query.tp, query);
+      return { ns, t_mean: mean.ns, t_max: max?.ns ?? null, skew_rate: facts.skewRate, bucket, alpha };
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Which skew cases are to be fired, and which batches of them.
+ *
+ * @module
+ */
+import type { SkewShot } from "../sweep/shot.ts";
+import { sharing, type UniformBatch } from "../sweep/skew_parts.ts";
+import type { Session } from "./session.ts";
+
+/** What decides whether a case is fired. */
+export interface SkewDueOptions {
+  /** Knows what was measured. */
+  readonly session: Pick<Session, "skewMode" | "timed" | "missing" | "hasFailed">;
+  /** Fires all cases again; uniform batches that attention.csv has stand. */
+  readonly again: boolean;
+  /** Fires the cases again that failed before. */
+  readonly retryFailed: boolean;
+  /** Uniform batches that attention.csv is to have before the cases are fired. */
+  readonly promised: (batch: UniformBatch) => boolean;
+}
+
+/**
+ * Finds the cases to fire.
+ *
+ * @param shots The cases of the plan.
+ * @param options What was measured, and what is to be measured before.
+ * @returns The cases that lack a time, with the batches that no attention row and no earlier case gives.
+ */
+export function dueSkew(shots: readonly SkewShot[], options: SkewDueOptions): SkewShot[] {
+  const { session, again, retryFailed, promised } = options;
+  const due: SkewShot[] = [];
+  const tp = shots[0]?.tp ?? 1;
+  const parts = sharing(session.skewMode, (batch) => promised(batch) || hasRow(session, tp, batch));
+  for (const shot of shots) {
+    if (!again && !retryFailed && session.hasFailed(shot)) continue;
+    const open = { ...shot, parts: parts.open(shot) };
+    const missing = again ? session.timed(open) : session.missing(open);
+    const fired = open.parts.filter((part) => missing.includes(part));
+    if (fired.length === 0) continue;
+    parts.give(shot, fired);
+    due.push({ ...shot, parts: fired });
+  }
+  return due;
+}
+
+function hasRow(session: SkewDueOptions["session"], tp: number, batch: UniformBatch): boolean {
+  const [prefill_chunk, kv_prefill, n_decode, kv_decode] = batch;
+  const shot = { category: "attention", tp, prefill_chunk, kv_prefill, n_decode, kv_decode } as const;
+  return session.missing(shot).length === 0;
+}

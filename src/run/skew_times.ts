@@ -1,0 +1,120 @@
+/**
+ * The times of skew cases while a bundle is written, and the rows that they make.
+ *
+ * @module
+ */
+import { formatTimeUs } from "../bundle/format.ts";
+import type { SkewRow } from "../bundle/skew.ts";
+import type { Row } from "../bundle/tables.ts";
+import { attentionNs, makeAttentionTable } from "../predict/attention.ts";
+import { skewCaseOf } from "../sweep/skew_cases.ts";
+import { type SkewMode, type SkewPart, type UniformBatch, uniformBatch } from "../sweep/skew_parts.ts";
+import { rowText } from "./shot_id.ts";
+
+/** What is known of the skew cases of one degree. */
+export interface SkewTimes {
+  /** The valid rows of its skew.csv, by the texts of the cases' keys. */
+  readonly rows: Map<string, SkewRow>;
+  /** Microseconds of the skewed batches that were fired, by the texts of the cases' keys. */
+  readonly skewed: Map<string, number>;
+  /** Microseconds of the uniform batches that were fired for a case, by the texts of their own keys. */
+  readonly uniform: Map<string, number>;
+}
+
+/** The skew cases of all degrees. */
+export type SkewTimesByTp = Map<number, SkewTimes>;
+
+/**
+ * The cases of one degree, made when there are none.
+ *
+ * @param all The cases of all degrees.
+ * @param tp Tensor-parallel degree.
+ * @returns Its cases; changing them changes `all`.
+ */
+export function skewTimesOf(all: SkewTimesByTp, tp: number): SkewTimes {
+  let times = all.get(tp);
+  if (times === undefined) all.set(tp, times = { rows: new Map(), skewed: new Map(), uniform: new Map() });
+  return times;
+}
+
+/**
+ * Counts the cases that have a time.
+ *
+ * @param times The times.
+ * @returns How many have a row or a skewed batch that was fired.
+ */
+export function countCases({ rows, skewed }: SkewTimes): number {
+  return new Set([...rows.keys(), ...skewed.keys()]).size;
+}
+
+/**
+ * Sets the time of a part, in place of the one before.
+ *
+ * @param times The times.
+ * @param key The key of the case.
+ * @param part Which of its batches.
+ * @param timeUs Its time in microseconds.
+ */
+export function setPart(times: SkewTimes, key: readonly number[], part: SkewPart, timeUs: number): void {
+  if (part === "t_skew") times.skewed.set(key.join(), timeUs);
+  else times.uniform.set(uniformBatch(skewCaseOf(key), part).join(), timeUs);
+}
+
+/**
+ * Whether a part of a case has a time: it was fired, or the case has a row whose skewed batch the journal lacks, which
+ * then stands as a whole.
+ *
+ * @param times The times.
+ * @param key The key of the case.
+ * @param part Which of its batches.
+ * @returns Whether it has a time.
+ */
+export function hasPart(times: SkewTimes, key: readonly number[], part: SkewPart): boolean {
+  const text = key.join();
+  if (part === "t_skew") return times.skewed.has(text) || times.rows.has(text);
+  const isWhole = times.rows.has(text) && !times.skewed.has(text);
+  return isWhole || times.uniform.has(uniformBatch(skewCaseOf(key), part).join());
+}
+
+/**
+ * The rows that the times make. A case that lacks a time keeps the row that skew.csv has.
+ *
+ * @param times The times.
+ * @param attention The rows of attention.csv at the same degree, by their texts.
+ * @param mode Where the times of uniform batches come from: attention.csv and the batches that were fired, or
+ * attention.csv as a simulator reads it.
+ * @returns The rows, in no order.
+ */
+export function skewRows(
+  times: SkewTimes,
+  attention: ReadonlyMap<string, Row>,
+  mode: SkewMode,
+): SkewRow[] {
+  const rows = new Map(times.rows);
+  const timeOf = mode === "exact" ? measured(times, attention) : interpolated(attention);
+  for (const [text, t_skew_us] of times.skewed) {
+    const skewCase = skewCaseOf(text.split(",").map(Number));
+    const t_mean_us = timeOf(uniformBatch(skewCase, "t_mean"));
+    const t_max_us = timeOf(uniformBatch(skewCase, "t_max"));
+    if (t_mean_us === undefined || t_max_us === undefined) continue;
+    const alpha = t_max_us > t_mean_us ? (t_skew_us - t_mean_us) / (t_max_us - t_mean_us) : null;
+    rows.set(text, { ...skewCase, t_mean_us, t_max_us, t_skew_us, alpha });
+  }
+  return [...rows.values()];
+}
+
+type TimeOf = (batch: UniformBatch) => number | undefined;
+
+function measured({ uniform }: SkewTimes, attention: ReadonlyMap<string, Row>): TimeOf {
+  return (batch) => attention.get(rowText(null, batch))?.timeUs ?? uniform.get(batch.join());
+}
+
+/** A simulator reads times of six digits in whole nanoseconds. */
+function interpolated(attention: ReadonlyMap<string, Row>): TimeOf {
+  const rows = Array.from(
+    attention.values(),
+    (row) => ({ ...row, timeUs: Number(formatTimeUs(row.timeUs)) }),
+  );
+  const table = makeAttentionTable(rows);
+  return (batch) => table === null ? undefined : attentionNs(table, ...batch) / 1000;
+}
