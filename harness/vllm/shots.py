@@ -30,7 +30,8 @@ def read_shot(fields: Mapping[str, Any]) -> Shot:
             requests = ((count(fields, "tokens"), 0),)
             return Shot("moe", requests, count(fields, "activated_experts"))
         case other:
-            raise bad_request(f"unknown category {other!r}", "expected dense, per_sequence, attention or moe")
+            expected = "expected dense, per_sequence, attention, moe or skew"
+            raise bad_request(f"unknown category {other!r}", expected)
 
 
 def attention_requests(fields: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
