@@ -4,18 +4,11 @@
  * @module
  */
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import type { ClockReading } from "../clocks.ts";
 import type { LayerSamples } from "../samples.ts";
 import { thin } from "../thin.ts";
 import { formatCount, formatShare } from "../text.ts";
 import { axis, cloud, layoutOf } from "../theme.ts";
-
-/** The device's clock at a shot. */
-export interface ClockReading {
-  /** Position of the shot in the journal, from 0. */
-  readonly order: number;
-  /** Clock of the multiprocessors in MHz. */
-  readonly mhz: number;
-}
 
 /** What the figure shows. */
 export interface Noise {

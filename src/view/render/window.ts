@@ -3,21 +3,18 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 // @ts-types="./jsdom.d.ts"
 import { JSDOM } from "jsdom";
 import type { Figure } from "../figure.ts";
 import { installCanvas } from "./canvas.ts";
 import { installMeasures } from "./measures.ts";
+import { PLOTLY_FILE } from "./plotly_file.ts";
 
 /** The part of plotly that draws. */
 export interface Plotly {
   /** Draws a figure and returns it as a data URL, or as the text of an SVG file with `imageDataOnly`. */
   toImage(figure: Figure, options: Readonly<Record<string, unknown>>): Promise<string>;
 }
-
-/** Where plotly's file with cartesian figures is. */
-export const PLOTLY_FILE: string = fileURLToPath(import.meta.resolve("plotly.js-cartesian-dist-min"));
 
 /** One for the process: a window takes half a second to make. */
 let plotly: Promise<Plotly> | undefined;

@@ -1,0 +1,179 @@
+/**
+ * The parts of a bundle's report.
+ *
+ * @module
+ */
+import { coverage, type CoverageNeed, ownNeed } from "../../bundle/coverage.ts";
+import type { Bundle } from "../../bundle/open.ts";
+import { skewScale } from "../../bundle/skew_scale.ts";
+import { validate } from "../../bundle/validate.ts";
+import type { Row } from "../../bundle/tables.ts";
+import type { Model } from "../../model/model.ts";
+import { predictIteration } from "../../predict/iteration.ts";
+import { predictor } from "../../predict/predictor.ts";
+import { readClocks } from "../clocks.ts";
+import { estimateRows } from "../estimate.ts";
+import { type Figure, subjectOf } from "../figure.ts";
+import { attentionMap, prefillMap } from "../figures/attention_map.ts";
+import { attentionSlices } from "../figures/attention_slices.ts";
+import { coverageMap } from "../figures/coverage_map.ts";
+import { iterationTimes } from "../figures/iteration.ts";
+import { layerTimes } from "../figures/layer_times.ts";
+import { moeMap } from "../figures/moe_map.ts";
+import { noise } from "../figures/noise.ts";
+import { skewAlpha } from "../figures/skew_alpha.ts";
+import { predictedOverMeasured, residuals } from "../figures/skew_predicted.ts";
+import { tpScaling } from "../figures/tp_scaling.ts";
+import { predictSkew } from "../predictions.ts";
+import { readSamples } from "../samples.ts";
+import { formatCount } from "../text.ts";
+import { bundleFacts } from "./facts.ts";
+import { issueTable } from "./issue_table.ts";
+import type { Section } from "./section.ts";
+
+/** History of the decodes whose iterations are taken apart, where the bundle reaches as far. */
+const USUAL_KV = 2048;
+
+/** What a report may use beside the bundle. */
+export interface BundleReportOptions {
+  /** The bundle's model, for whole iterations; without it there are none. */
+  readonly model?: Model;
+  /** How far a run reaches. @default {"what the bundle was measured for"} */
+  readonly need?: CoverageNeed;
+}
+
+/**
+ * Gathers all that there is to see of a bundle.
+ *
+ * @param bundle The bundle.
+ * @param options What else is known.
+ * @returns The parts in their order; what the bundle has no data for is left out.
+ */
+export async function bundleSections(bundle: Bundle, options: BundleReportOptions = {}): Promise<Section[]> {
+  const { model } = options;
+  const need = options.need ?? ownNeed(bundle);
+  const [issues, samples, clocks] = await Promise.all([
+    validate(bundle.dir, model && { architecture: model.architecture }),
+    readSamples(bundle.dir),
+    readClocks(bundle.dir),
+  ]);
+  const sections: Section[] = [
+    { heading: "What it is", tables: [bundleFacts(bundle)] },
+    issues.length === 0 ? { heading: "Findings", text: "The validator finds nothing." } : {
+      heading: "Findings",
+      text: "What the validator says; an error makes a simulator fail or answer wrongly.",
+      tables: [issueTable(issues)],
+    },
+  ];
+  const [tp = 1] = bundle.tps;
+  sections.push({ heading: "Layers", figures: await layerFigures(bundle, tp) });
+  sections.push({ heading: "Attention", figures: attentionFigures(bundle, tp) });
+  const experts = bundle.table(tp, "moe");
+  if (experts.length > 0) {
+    sections.push({
+      heading: "Experts",
+      figures: [moeMap({ subject: subjectOf(bundle, tp), rows: experts })],
+    });
+  }
+  if (model !== undefined) {
+    sections.push({ heading: "A whole iteration", figures: iterationFigures(bundle, model) });
+  }
+  sections.push({ heading: "Tensor parallelism", figures: scalingFigures(bundle) });
+  sections.push({ heading: "Coverage", figures: coverageFigures(bundle, need) });
+  sections.push(...bundle.tps.flatMap((degree) => skewSection(bundle, degree)));
+  if (samples.length > 0) {
+    sections.push({
+      heading: "Noise",
+      figures: [noise({ subject: subjectOf(bundle, tp), samples, clocks })],
+    });
+  }
+  return sections.filter(({ figures, tables, text }) => figures?.length !== 0 || tables || text);
+}
+
+async function layerFigures(bundle: Bundle, tp: number): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const [table, size] of [["dense", "tokens"], ["per_sequence", "sequences"]] as const) {
+    const rows = bundle.table(tp, table);
+    if (rows.length === 0) continue;
+    const estimate = await estimateRows(bundle, tp, table);
+    figures.push(layerTimes({ subject: subjectOf(bundle, tp), size, rows, ...estimate && { estimate } }));
+  }
+  return figures;
+}
+
+function attentionFigures(bundle: Bundle, tp: number): Figure[] {
+  const rows = bundle.table(tp, "attention");
+  const subject = subjectOf(bundle, tp);
+  const mixed = middle(rows.filter(({ key }) => key[0]! > 0 && key[1] === 0 && key[2]! > 0));
+  return [
+    ...(rows.some(({ key }) => key[0] === 0) ? [0] : []),
+    ...(mixed === undefined ? [] : [mixed.key[0]!]),
+  ].flatMap((chunk) => [
+    attentionMap({ subject, rows, chunk }),
+    ...(chunk === 0 ? [attentionSlices({ subject, rows, chunk })] : []),
+  ]).concat(rows.some(({ key }) => key[2] === 0) ? [prefillMap({ subject, rows })] : []);
+}
+
+/** The row in the middle, by the chunk. */
+function middle(rows: readonly Row[]): Row | undefined {
+  const chunks = [...new Set(rows.map(({ key }) => key[0]!))].sort((a, b) => a - b);
+  return rows.find(({ key }) => key[0] === chunks[chunks.length >> 1]);
+}
+
+function iterationFigures(bundle: Bundle, model: Model): Figure[] {
+  const predict = predictor(bundle, { architecture: model.architecture });
+  return bundle.tps.flatMap((tp) => {
+    const decodes = bundle.table(tp, "attention").filter(({ key }) => key[0] === 0);
+    if (decodes.length === 0) return [];
+    const longest = decodes.reduce((most, { key }) => Math.max(most, key[3]!), 0);
+    const kv = Math.min(USUAL_KV, longest);
+    const sizes = [...new Set(decodes.map(({ key }) => key[2]!))].sort((a, b) => a - b);
+    const points = sizes.map((n) =>
+      [n, predictIteration(predict, { model, tp, prefills: [], decodes: [[kv, n]] })] as const
+    );
+    const batch = `every request decodes after ${formatCount(kv)} tokens`;
+    return [iterationTimes({ subject: subjectOf(bundle, tp), batch, points })];
+  });
+}
+
+function scalingFigures(bundle: Bundle): Figure[] {
+  if (!bundle.tps.includes(1)) return [];
+  return bundle.tps.filter((tp) => tp > 1).flatMap((tp) => {
+    const [base, rows] = [bundle.table(1, "dense"), bundle.table(tp, "dense")];
+    return rows.length === 0 ? [] : [tpScaling({ subject: subjectOf(bundle, tp), base, rows })];
+  });
+}
+
+function coverageFigures(bundle: Bundle, need: CoverageNeed): Figure[] {
+  return coverage(bundle, need).attention.map((attention) =>
+    coverageMap({ subject: subjectOf(bundle, attention.tp), need, attention })
+  );
+}
+
+function skewSection(bundle: Bundle, tp: number): Section[] {
+  const rows = bundle.skew(tp);
+  const subject = subjectOf(bundle, tp);
+  if (rows.length === 0 || bundle.table(tp, "attention").length === 0) return [];
+  const scale = skewScale(rows, bundle.table(tp, "attention"));
+  const predict = predictor(bundle);
+  const predictions = rows.map((row) => ({
+    group: row.regime,
+    measuredUs: row.t_skew_us / scale,
+    predictedUs: predictSkew(predict, tp, row),
+  }));
+  const by = bundle.meta.skew_fit?.enabled === true
+    ? "attention.csv and the bundle's fit"
+    : "attention.csv alone";
+  const summed = scale === 1
+    ? {}
+    : { text: `The times of skew.csv are those of ${scale} iterations; here they are divided by ${scale}.` };
+  return [{
+    heading: `Skewed batches, tp ${tp}`,
+    ...summed,
+    figures: [
+      skewAlpha({ subject, rows }),
+      predictedOverMeasured({ subject, by, predictions }),
+      residuals({ subject, by, predictions }),
+    ],
+  }];
+}

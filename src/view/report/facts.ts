@@ -1,0 +1,81 @@
+/**
+ * What a bundle says about itself, as a table.
+ *
+ * @module
+ */
+import type { Meta } from "../../bundle/meta.ts";
+import type { Bundle } from "../../bundle/open.ts";
+import { formatDuration } from "../../cli/duration.ts";
+import { CATEGORY_ORDER } from "../../sweep/shot.ts";
+import { formatCount } from "../text.ts";
+
+/** One line of the table. */
+export interface Fact {
+  /** What it is. */
+  readonly fact: string;
+  /** The value in words. */
+  readonly value: string;
+}
+
+/**
+ * The facts of a bundle that a reader asks for first.
+ *
+ * @param bundle The bundle.
+ * @returns The facts that it states.
+ */
+export function bundleFacts(bundle: Bundle): Fact[] {
+  const { meta } = bundle;
+  const facts: [string, unknown][] = [
+    ["folder", bundle.dir],
+    ["model", meta.model],
+    ["hardware", meta.hardware],
+    ["device", meta.gpu ?? meta.devices?.join(", ")],
+    ["variant", meta.variant],
+    ["tensor-parallel degrees", bundle.tps.join(", ")],
+    ["measured at", meta.profiled_at],
+    ["quantity", quantityText(meta)],
+    ["engine", engineText(meta)],
+    ["driver, runtime", [meta.driver, meta.runtime].filter((part) => part !== undefined).join(", ")],
+    ["iterations per shot", meta.measurement_iterations],
+    ["rows", rowsText(bundle)],
+    ["time taken", durationText(meta)],
+    ["failed shots", meta.failed_shots],
+  ];
+  return facts.filter(([, value]) => value !== undefined && value !== null && value !== "")
+    .map(([fact, value]) => ({ fact, value: String(value) }));
+}
+
+function quantityText({ quantity, statistic }: Meta): string | undefined {
+  if (quantity === undefined) return undefined;
+  const words = {
+    kernel: "kernel: the sum of the device's kernels",
+    event: "event: the device's clock around each layer",
+    wall: "wall: the host's clock around each layer",
+    estimate: "estimate: a roofline, nothing was measured",
+  }[quantity];
+  return statistic === undefined ? words : `${words}; ${statistic} of the samples`;
+}
+
+function engineText(meta: Meta): string | undefined {
+  if (meta.engine !== undefined) return `${meta.engine} ${meta.engine_version ?? ""}`.trim();
+  return meta.vllm_version === undefined || meta.vllm_version === null
+    ? undefined
+    : `vLLM ${meta.vllm_version}`;
+}
+
+function rowsText(bundle: Bundle): string {
+  const counts = [
+    ...CATEGORY_ORDER.map((table) =>
+      [table, bundle.tps.map((tp) => bundle.table(tp, table).length)] as const
+    ),
+    ["skew", bundle.tps.map((tp) => bundle.skew(tp).length)] as const,
+  ];
+  return counts.map(([table, rows]) => [table, rows.reduce((sum, count) => sum + count, 0)] as const)
+    .filter(([, rows]) => rows > 0).map(([table, rows]) => `${table} ${formatCount(rows)}`).join(", ");
+}
+
+function durationText({ duration_s: durations = {} }: Meta): string | undefined {
+  const seconds = Object.values(durations).flatMap((part) => Object.values(part))
+    .reduce((sum, part) => sum + part, 0);
+  return seconds === 0 ? undefined : formatDuration(seconds);
+}

@@ -1,0 +1,62 @@
+/**
+ * Reports: everything that there is to see of a bundle, or of two, in one HTML file.
+ *
+ * @module
+ */
+import type { Bundle } from "../../bundle/open.ts";
+import { type BundleReportOptions, bundleSections } from "./bundle_sections.ts";
+import { diffSections } from "./diff_sections.ts";
+import { pageHtml } from "./page.ts";
+
+/**
+ * Writes the report of a bundle.
+ *
+ * @param bundle The bundle.
+ * @param options What else is known.
+ * @returns The HTML file's text; it needs no other file and no network.
+ *
+ * @example
+ * ```ts
+ * import { bundleReport } from "./report.ts";
+ * import { profile } from "../../run/profile.ts";
+ * import assert from "node:assert/strict";
+ * const perfDir = await Deno.makeTempDir();
+ * const bundle = await profile({
+ *   model: "Qwen/Qwen3-0.6B", hardware: "H100", harness: "roofline:H100", preset: "quick", perfDir,
+ * });
+ * assert.match(await bundleReport(bundle), /<h2 id="s\d+">Attention<\/h2>/);
+ * await Deno.remove(perfDir, { recursive: true });
+ * ```
+ */
+export async function bundleReport(bundle: Bundle, options: BundleReportOptions = {}): Promise<string> {
+  const { model = "a bundle", hardware = "?" } = bundle.meta;
+  return await pageHtml({
+    title: `${model} on ${hardware}`,
+    banner: estimateBanner([bundle]),
+    sections: await bundleSections(bundle, options),
+  });
+}
+
+/**
+ * Writes the report of two bundles side by side.
+ *
+ * @param a The first bundle.
+ * @param b The second bundle.
+ * @returns The HTML file's text.
+ */
+export async function comparisonReport(a: Bundle, b: Bundle): Promise<string> {
+  const name = ({ meta }: Bundle): string => `${meta.model ?? "a bundle"} on ${meta.hardware ?? "?"}`;
+  return await pageHtml({
+    title: `${name(b)} against ${name(a)}`,
+    banner: estimateBanner([a, b]),
+    sections: diffSections(a, b),
+  });
+}
+
+function estimateBanner(bundles: readonly Bundle[]): string | null {
+  const estimates = bundles.filter(({ meta }) => meta.quantity === "estimate");
+  if (estimates.length === 0) return null;
+  const all = estimates.length === bundles.length;
+  const names = estimates.map(({ meta }) => meta.hardware ?? "?").join(" and ");
+  return `${all ? "Nothing here was measured: the" : "The"} times of ${names} are a roofline's estimate.`;
+}

@@ -1,0 +1,123 @@
+/**
+ * Tables for people: HTML that any front end shows, whatever the values' types are.
+ *
+ * @module
+ */
+import type pl from "nodejs-polars";
+import { formatCount } from "./text.ts";
+
+/** What can be shown as a table: a data frame, or records with the same members. */
+export type Tabular = pl.DataFrame | readonly object[];
+
+/** How a table is shown. */
+export interface TableOptions {
+  /** Rows that are shown at most; of longer tables the first and the last. @default {20} */
+  readonly rows?: number;
+}
+
+/**
+ * Writes a table as HTML.
+ *
+ * @param table The table.
+ * @param options How much of it.
+ * @returns A `table` element; numbers are right-aligned, texts escaped, absent values empty.
+ *
+ * @example
+ * ```ts
+ * import { tableHtml } from "./table.ts";
+ * import assert from "node:assert/strict";
+ * const html = tableHtml([{ layer: "a<b", n: 12n, us: 8.130000001 }]);
+ * assert.match(html, /a&lt;b.*12.*8\.13/s);
+ * ```
+ */
+export function tableHtml(table: Tabular, options: TableOptions = {}): string {
+  const { columns, rows } = contentOf(table);
+  const { shown, left } = partOf(rows, options.rows ?? 20);
+  const head = columns.map((column) => `<th>${escapeHtml(column)}</th>`).join("");
+  const body = shown.map((row) =>
+    row === null
+      ? `<tr><td colspan="${columns.length}">… ${formatCount(left)} more …</td></tr>`
+      : `<tr>${row.map(cellHtml).join("")}</tr>`
+  );
+  return `<table style="font-variant-numeric:tabular-nums"><thead><tr>${head}</tr></thead>` +
+    `<tbody>${body.join("")}</tbody></table>`;
+}
+
+/**
+ * Writes a table as text.
+ *
+ * @param table The table.
+ * @param options How much of it.
+ * @returns Lines with aligned columns.
+ */
+export function tableText(table: Tabular, options: TableOptions = {}): string {
+  const { columns, rows } = contentOf(table);
+  const { shown, left } = partOf(rows, options.rows ?? 20);
+  const cells = [columns, ...shown.map((row) => row?.map(cellText) ?? null)];
+  const widths = columns.map((_, i) => Math.max(...cells.map((row) => row?.[i]?.length ?? 0)));
+  return cells.map((row) =>
+    row === null
+      ? `… ${formatCount(left)} more …`
+      : row.map((cell, i) => cell.padStart(widths[i]!)).join("  ")
+  ).join("\n");
+}
+
+/**
+ * Escapes a text for HTML.
+ *
+ * @param text The text.
+ * @returns The text with `&`, `<`, `>` and quotes escaped.
+ */
+export function escapeHtml(text: string): string {
+  const names: Readonly<Record<string, string>> = {
+    "&": "amp",
+    "<": "lt",
+    ">": "gt",
+    '"': "quot",
+    "'": "#39",
+  };
+  return text.replace(/[&<>"']/g, (sign) => `&${names[sign]};`);
+}
+
+/**
+ * Whether a value is a data frame.
+ *
+ * @param value The value.
+ * @returns Whether it is one.
+ */
+export function isDataFrame(value: unknown): value is pl.DataFrame {
+  return typeof value === "object" && value !== null && "toRecords" in value && "columns" in value;
+}
+
+function contentOf(table: Tabular): { columns: readonly string[]; rows: readonly (readonly unknown[])[] } {
+  if (isDataFrame(table)) return { columns: table.columns, rows: table.rows() };
+  const columns = [...new Set(table.flatMap((record) => Object.keys(record)))];
+  return {
+    columns,
+    rows: table.map((record) => columns.map((column) => (record as Record<string, unknown>)[column])),
+  };
+}
+
+/** The rows that are shown; null stands for those in the middle. */
+function partOf<T>(rows: readonly T[], most: number): { shown: readonly (T | null)[]; left: number } {
+  if (rows.length <= most) return { shown: rows, left: 0 };
+  const last = Math.floor(most / 4);
+  return {
+    shown: [...rows.slice(0, most - last), null, ...rows.slice(rows.length - last)],
+    left: rows.length - most,
+  };
+}
+
+function cellHtml(value: unknown): string {
+  const align = typeof value === "number" || typeof value === "bigint" ? "right" : "left";
+  return `<td style="text-align:${align}">${escapeHtml(cellText(value))}</td>`;
+}
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") {
+    return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+  }
+  if (typeof value !== "object") return String(value);
+  return JSON.stringify(value, (_, part) => typeof part === "bigint" ? String(part) : part);
+}
