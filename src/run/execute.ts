@@ -139,7 +139,8 @@ async function* fireSweep(work: Work, options: ExecuteOptions): AsyncGenerator<R
   let failed = 0;
   try {
     for await (const step of lane.fire(work.todo, options)) {
-      if (step.type === "broken") {
+      if (step.type === "fact") continue;
+      if (step.type !== "outcome") {
         yield { type: "notice", message: step.message };
         continue;
       }

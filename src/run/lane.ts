@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { HarnessError } from "../errors.ts";
 import type {
   Booted,
   BootRequest,
   CallOptions,
+  FireFact,
   FireRequest,
   Harness,
   HarnessInfo,
@@ -19,10 +21,17 @@ import type { Shot } from "../sweep/shot.ts";
 const CHUNK = 64;
 /** Replacements without a measured shot between them, after which a lane gives up. */
 const MAX_RESTARTS = 5;
+/** Pause after the first replacement that could not be opened or booted; it doubles with each that follows. */
+const PAUSE_MS = 1000;
 
 /** Where a lane gets its harnesses from: a way to open them, or one that is open and cannot be replaced. */
 export type LaneSource =
-  | { readonly open: () => Promise<Harness> }
+  | {
+    /** Opens a harness. */
+    readonly open: () => Promise<Harness>;
+    /** Pause after a replacement that could not be opened or booted, in milliseconds; each next one is twice as long. */
+    readonly pauseMs?: number;
+  }
   | { readonly harness: Harness };
 
 /** How a lane fires. */
@@ -42,8 +51,14 @@ export type LaneStep =
     readonly outcome: ShotOutcome;
   }
   | {
-    /** The harness broke; a new one takes its place. */
-    readonly type: "broken";
+    /** What the harness tells beside the outcomes. */
+    readonly type: "fact";
+    /** The device's state, names of kernels, or the cost of a chunk. */
+    readonly fact: FireFact;
+  }
+  | {
+    /** A harness broke or is slower than its fellows; the others, or a new one, go on. */
+    readonly type: "broken" | "slow";
     /** What happened, in a sentence. */
     readonly message: string;
   };
@@ -79,6 +94,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
   let harness = replaceable ? await source.open() : source.harness;
   let broken = false;
   let booted: BootRequest | undefined;
+  let restarts = 0;
 
   async function boot(request: BootRequest, options: CallOptions): Promise<Booted> {
     if (broken && replaceable) {
@@ -86,16 +102,37 @@ export async function openLane(source: LaneSource): Promise<Lane> {
       harness = await source.open();
     }
     booted = request;
+    broken = true;
     const answer = await harness.boot(request, options);
     broken = false;
     return answer;
   }
 
+  /** Fires a chunk; what comes after its end is a harness that broke or was left. */
+  async function* fireChunk(chunk: readonly Shot[], how: LaneFire): AsyncGenerator<LaneStep> {
+    const { signal, iterations, precision, quantity } = how;
+    const facts: FireFact[] = [];
+    let answered = 0;
+    broken = true;
+    const outcomes = harness.fire(
+      { shots: chunk, iterations, ...precision && { precision }, quantity },
+      { ...signal && { signal }, onFact: (fact) => void facts.push(fact) },
+    );
+    for await (const outcome of outcomes) {
+      for (const fact of facts.splice(0)) yield { type: "fact", fact };
+      if (outcome.status === "failed" && outcome.kind === "engine_dead") throw engineDead(outcome.message);
+      if (outcome.status === "measured") restarts = 0;
+      yield { type: "outcome", shot: chunk[answered++]!, outcome };
+    }
+    for (const fact of facts) yield { type: "fact", fact };
+    const left = chunk.length - answered;
+    if (left > 0) throw engineDead(`it left ${left} shots of a chunk unanswered`);
+    broken = false;
+  }
+
   async function* fire(shots: readonly Shot[], how: LaneFire): AsyncGenerator<LaneStep> {
-    const { chunk = CHUNK, signal, iterations, quantity } = how;
-    const options = signal === undefined ? {} : { signal };
+    const { chunk = CHUNK, signal } = how;
     let next = 0;
-    let restarts = 0;
     // Whether the next shot was in flight when a harness broke.
     let suspect = false;
     while (next < shots.length) {
@@ -103,25 +140,21 @@ export async function openLane(source: LaneSource): Promise<Lane> {
       const end = Math.min(next + (suspect ? 1 : chunk), shots.length);
       let firing = false;
       try {
-        if (broken && booted !== undefined) await boot(booted, options);
+        if (broken && booted !== undefined) await boot(booted, how);
         firing = true;
-        for await (
-          const outcome of harness.fire({ shots: shots.slice(next, end), iterations, quantity }, options)
-        ) {
-          if (outcome.status === "failed" && outcome.kind === "engine_dead") {
-            throw engineDead(outcome.message);
+        for await (const step of fireChunk(shots.slice(next, end), how)) {
+          if (step.type === "outcome") {
+            next++;
+            suspect = false;
           }
-          if (outcome.status === "measured") restarts = 0;
-          suspect = false;
-          yield { type: "outcome", shot: shots[next++]!, outcome };
+          yield step;
         }
-        if (next < end) throw engineDead(`it left ${end - next} shots of a chunk unanswered`);
       } catch (error) {
         signal?.throwIfAborted();
         if (!(error instanceof HarnessError) || !replaceable) throw error;
-        broken = true;
         if (++restarts > MAX_RESTARTS) throw gaveUp(error);
         yield { type: "broken", message: `The harness broke and is replaced: ${error.message}` };
+        if (!firing) await pause((source.pauseMs ?? PAUSE_MS) * 2 ** (restarts - 1), signal);
         if (!firing || next >= end) continue;
         if (suspect) yield { type: "outcome", shot: shots[next++]!, outcome: failure(error) };
         suspect = !suspect;
@@ -138,6 +171,11 @@ export async function openLane(source: LaneSource): Promise<Lane> {
       if (replaceable) await harness.close();
     },
   };
+}
+
+/** Waits; an abort ends it, and the next step notices it. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(ms, undefined, signal && { signal }).catch(() => {});
 }
 
 function engineDead(message: string): HarnessError {

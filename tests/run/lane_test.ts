@@ -18,7 +18,7 @@ const REQUEST = {
 
 /** Fires a shot per number of tokens, and writes what the lane told. */
 async function told(tokens: readonly number[], options: FakeOptions, chunk = 64): Promise<string[]> {
-  await using lane = await openLane({ open: () => Promise.resolve(fakeHarness(options)) });
+  await using lane = await openLane({ open: () => Promise.resolve(fakeHarness(options)), pauseMs: 1 });
   await lane.boot(REQUEST);
   return await tell(lane, tokens, chunk);
 }
@@ -26,7 +26,7 @@ async function told(tokens: readonly number[], options: FakeOptions, chunk = 64)
 async function tell(lane: Lane, tokens: readonly number[], chunk = 64): Promise<string[]> {
   const steps: string[] = [];
   for await (const step of lane.fire(denseSweep(tokens).shots, { iterations: 1, quantity: "wall", chunk })) {
-    if (step.type === "broken") steps.push("broken");
+    if (step.type !== "outcome") steps.push(step.type);
     else if (step.outcome.status === "measured") steps.push(textOf(step.shot).slice(10));
     else steps.push(`${textOf(step.shot).slice(10)} ${step.outcome.kind}`);
   }
