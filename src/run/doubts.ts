@@ -1,0 +1,65 @@
+/**
+ * Shots whose times are in doubt, because the device had moved when they were measured.
+ *
+ * @module
+ */
+
+/** How often a shot is measured again at most. */
+const MOST_AGAIN = 2;
+
+/** Follows shots and sentinels in the order of the journal. */
+export interface Doubts {
+  /** A writer begins: what was measured before is judged no more. */
+  begin(): void;
+  /** A shot was measured. */
+  measured(shot: string): void;
+  /** A sentinel was fired; when it has moved, what was measured since the last one that had not is in doubt. */
+  sentinel(moved: boolean): void;
+  /** Whether a shot is in doubt. */
+  has(shot: string): boolean;
+  /** Whether a shot is in doubt and may be measured again. */
+  isDue(shot: string): boolean;
+  /** How many shots are in doubt. */
+  readonly standing: number;
+  /** How many measurements took the place of one in doubt. */
+  readonly again: number;
+}
+
+/**
+ * Begins without doubts.
+ *
+ * @returns The doubts, by the texts of shots.
+ */
+export function newDoubts(): Doubts {
+  // Only shots that a sentinel comes before can be judged; without sentinels nothing is kept.
+  let unjudged: Set<string> | null = null;
+  const marks = new Map<string, number>();
+  const standing = new Set<string>();
+  let again = 0;
+  return {
+    begin(): void {
+      unjudged = null;
+    },
+    measured(shot): void {
+      if (standing.delete(shot)) again++;
+      unjudged?.add(shot);
+    },
+    sentinel(moved): void {
+      if (moved) {
+        for (const shot of unjudged ?? []) {
+          standing.add(shot);
+          marks.set(shot, (marks.get(shot) ?? 0) + 1);
+        }
+      }
+      unjudged = new Set();
+    },
+    has: (shot) => standing.has(shot),
+    isDue: (shot) => standing.has(shot) && marks.get(shot)! <= MOST_AGAIN,
+    get standing(): number {
+      return standing.size;
+    },
+    get again(): number {
+      return again;
+    },
+  };
+}

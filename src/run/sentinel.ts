@@ -1,0 +1,110 @@
+/**
+ * The sentinel: one shot that is repeated to see whether the device still is what it was.
+ *
+ * @module
+ */
+import type { Quantity } from "../harness/harness.ts";
+import type { AttentionShot, Shot } from "../sweep/shot.ts";
+import { shotKey } from "../sweep/shot.ts";
+import { median } from "./median.ts";
+
+/** Largest share by which the clock of the multiprocessors may move. */
+const CLOCK_SHARE = 0.1;
+/** Share by which the sentinel of device times may move: below the steps of 4.4% of a GPU that changes its clocks. */
+const DEVICE_SHARE = 0.03;
+/**
+ * Share by which the sentinel of wall times may move. They hold whatever else the host does: on machines that are
+ * shared the median of a CPU layer wanders by 10 to 20% in quiet minutes already, and what is to be found there is
+ * another process or a lower clock, which cost more than that.
+ */
+const WALL_SHARE = 0.25;
+
+/**
+ * The share by which a sentinel may move unless the settings say otherwise.
+ *
+ * @param quantity What is timed.
+ * @returns The share.
+ */
+export function usualDriftShare(quantity: Quantity): number {
+  return quantity === "wall" ? WALL_SHARE : DEVICE_SHARE;
+}
+
+/**
+ * Chooses the sentinel of an engine: of its attention shots, the one in the middle by the tokens that are attended to.
+ *
+ * @param sweeps What is planned for the engine.
+ * @returns The shot; null when no attention is planned.
+ */
+export function sentinelShot(sweeps: readonly { readonly shots: readonly Shot[] }[]): AttentionShot | null {
+  const shots = sweeps.flatMap((sweep) => sweep.shots).filter((shot) => shot.category === "attention");
+  const order = shots.map((shot) => ({ shot, work: attended(shot), key: shotKey(shot) }))
+    .sort((a, b) => a.work - b.work || compareKeys(a.key, b.key));
+  return order[order.length >> 1]?.shot ?? null;
+}
+
+/** Pairs of a new token and one that it attends to. */
+function attended({ prefill_chunk, kv_prefill, n_decode, kv_decode }: AttentionShot): number {
+  return prefill_chunk * (kv_prefill + prefill_chunk / 2) + n_decode * kv_decode;
+}
+
+function compareKeys(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, i) => value !== b[i]);
+  return at < 0 ? 0 : a[at]! - b[at]!;
+}
+
+/** The time of a sentinel: the sum over its layers of the medians of their samples, in microseconds. */
+export function sentinelTimeUs(samples: Readonly<Record<string, readonly number[]>>): number {
+  return Object.values(samples).reduce((sum, values) => sum + median(values), 0);
+}
+
+/** What a sentinel says. */
+export interface Verdict {
+  /** By which share its time differs from the first one's, negative when it was faster. */
+  readonly drift: number;
+  /** Whether time or clock have moved too far. */
+  readonly moved: boolean;
+}
+
+/** Judges the sentinels of one writer in their order. */
+export type SentinelJudge = (shot: string, timeUs: number, clockMhz: number | null) => Verdict;
+
+/**
+ * Judges sentinels against the first of the same shot.
+ *
+ * @param share By which share their time may move.
+ * @returns The judge. Its clock is that of the multiprocessors in MHz, the one farthest from usual since the sentinel
+ * before; null when the device does not tell.
+ *
+ * @example
+ * ```ts
+ * import { sentinelJudge } from "./sentinel.ts";
+ * import assert from "node:assert/strict";
+ * const judge = sentinelJudge(0.03);
+ * assert.deepEqual(judge("attention tp1 16,0,2,128", 100, 1980), { drift: 0, moved: false });
+ * assert.equal(judge("attention tp1 16,0,2,128", 104.4, 1980).moved, true);
+ * assert.equal(judge("attention tp1 16,0,2,128", 101, 1410).moved, true);
+ * ```
+ */
+export function sentinelJudge(share: number): SentinelJudge {
+  const firsts = new Map<string, { timeUs: number; clockMhz: number | null }>();
+  return (shot, timeUs, clockMhz) => {
+    const first = firsts.get(shot);
+    if (first === undefined) {
+      firsts.set(shot, { timeUs, clockMhz });
+      return { drift: 0, moved: false };
+    }
+    const drift = timeUs / first.timeUs - 1;
+    return { drift, moved: Math.abs(drift) > share || clockMoved(first.clockMhz, clockMhz) };
+  };
+}
+
+/**
+ * Whether a clock has moved too far.
+ *
+ * @param first What it was, in MHz; null when unknown.
+ * @param now What it is, in MHz; null when unknown.
+ * @returns Whether it has moved by more than a tenth.
+ */
+export function clockMoved(first: number | null, now: number | null): boolean {
+  return first !== null && now !== null && Math.abs(now / first - 1) > CLOCK_SHARE;
+}
