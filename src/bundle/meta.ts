@@ -4,10 +4,10 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import type { Quantity } from "../harness/harness.ts";
+import type { Precision, Quantity } from "../harness/harness.ts";
 import type { SweepCategory } from "../sweep/shot.ts";
 import { renderIssue } from "./issue.ts";
-import type { AttentionGrid, EngineEffective, SkewFit, SkewProfile } from "./meta_blocks.ts";
+import type { AttentionGrid, EngineEffective, Noise, SkewFit, SkewProfile } from "./meta_blocks.ts";
 import { metaTypeIssues } from "./meta_types.ts";
 import { formatYaml, parseYaml } from "./yaml.ts";
 
@@ -80,6 +80,12 @@ export interface Meta {
   readonly samples?: Readonly<Partial<Record<SweepCategory, number>>>;
   /** Seconds spent, by tensor-parallel degree and category. */
   readonly duration_s?: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
+  /** Seconds of these in which the device worked, where the harness tells. */
+  readonly device_busy_s?: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
+  /** When a shot had enough samples; without it, after as many as `measurement_iterations` says. */
+  readonly precision?: Precision;
+  /** How noisy the measurements are. */
+  readonly noise?: Noise;
   /** Shots that failed and have no row. */
   readonly failed_shots?: number;
   /** SHA-256 of the source that measured, in hex. */
@@ -125,6 +131,9 @@ const OUR_KEYS = [
   "kv_cache_dtype",
   "samples",
   "duration_s",
+  "device_busy_s",
+  "precision",
+  "noise",
   "failed_shots",
   "source_sha256",
   "mixed",
@@ -145,6 +154,13 @@ const FLOATS: ReadonlySet<string> = new Set([
   "rel_err_p99",
   "signed_mean",
   "duration_s",
+  "device_busy_s",
+  "relative",
+  "spread_p50",
+  "spread_p90",
+  "sentinel_drift_p50",
+  "sentinel_drift_max",
+  "measured_again",
 ]);
 
 /**

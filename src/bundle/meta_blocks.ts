@@ -97,3 +97,21 @@ export interface SkewFit {
   /** Entries by degree. */
   readonly per_tp?: Readonly<Record<string, SkewFitEntry>>;
 }
+
+/** How noisy the measurements are. Shares are of the time itself: 0.01 is one percent. */
+export interface Noise {
+  /** Standard deviation of the samples of a row, as a share of their median: the median of all rows. */
+  readonly spread_p50?: number;
+  /** What it is at most in 90% of the rows. */
+  readonly spread_p90?: number;
+  /** Sentinels that were fired. */
+  readonly sentinels?: number;
+  /** By which share their times differ from the first of their run: the median. */
+  readonly sentinel_drift_p50?: number;
+  /** The largest such share. */
+  readonly sentinel_drift_max?: number;
+  /** Share of the shots that were measured again because a sentinel had moved. */
+  readonly measured_again?: number;
+  /** Shots whose times a sentinel puts in doubt still. */
+  readonly in_doubt?: number;
+}

@@ -11,6 +11,7 @@ const shotFields = {
   tp: z.int().positive(),
   key: z.array(z.int().nonnegative()).readonly(),
 };
+const samples = z.record(z.string(), z.array(z.number().positive()).min(1).readonly()).readonly();
 const identityFields: Record<keyof Identity, z.ZodType> = {
   harness: z.string(),
   harness_version: z.string(),
@@ -33,7 +34,31 @@ const sessionLine = z.object({
 const shotLine = z.object({
   type: z.literal("shot"),
   ...shotFields,
-  samples: z.record(z.string(), z.array(z.number().positive()).min(1).readonly()).readonly(),
+  samples,
+  stop: z.enum(["iterations", "precision", "max"]).optional(),
+  kernels: z.record(z.string(), z.array(z.string()).readonly()).readonly().optional(),
+});
+const sentinelLine = z.object({
+  type: z.literal("sentinel"),
+  ...shotFields,
+  samples,
+  clock_mhz: z.number().nullable(),
+  drift: z.number(),
+  moved: z.boolean(),
+});
+const reading = z.number().nullable();
+const stateLine = z.object({
+  type: z.literal("state"),
+  at: z.string().optional(),
+  sm_clock_mhz: reading,
+  memory_clock_mhz: reading,
+  temperature_c: reading,
+  power_w: reading,
+  throttle: z.array(z.string()).readonly(),
+});
+const kernelsLine = z.object({
+  type: z.literal("kernels"),
+  names: z.record(z.string(), z.string()).readonly(),
 });
 const failedLine = z.object({
   type: z.literal("failed"),
@@ -41,16 +66,36 @@ const failedLine = z.object({
   kind: z.enum(["infeasible", "out_of_memory", "unsupported", "engine_dead", "bad_request", "timeout"]),
   message: z.string(),
 });
-const journalLine = z.discriminatedUnion("type", [sessionLine, shotLine, failedLine]);
+const journalLine = z.discriminatedUnion("type", [
+  sessionLine,
+  shotLine,
+  failedLine,
+  sentinelLine,
+  stateLine,
+  kernelsLine,
+]);
 
 /** Opens a writer's turn: who measures from here on, and with which settings. */
 export type SessionLine = z.infer<typeof sessionLine>;
-/** The samples of one shot in microseconds, by layer (of a skew case by part): those whose rows they make. */
+/**
+ * The samples of one shot in microseconds, by layer (of a skew case by part): those whose rows they make. Where the
+ * harness tells, why there are no more of them, and the hashes of the kernels of one forward by layer.
+ */
 export type ShotLine = z.infer<typeof shotLine>;
 /** Why a shot has no samples. */
 export type FailedLine = z.infer<typeof failedLine>;
+/**
+ * A sentinel: its samples in microseconds, the clock of the multiprocessors, by which share its time differs from the
+ * writer's first, and whether time or clock have moved too far. When they have, what was measured since the sentinel
+ * before is in doubt; the next samples of such a shot take the place of these.
+ */
+export type SentinelLine = z.infer<typeof sentinelLine>;
+/** What the device was like; what was measured until the next such line was measured under it. */
+export type StateLine = z.infer<typeof stateLine>;
+/** Names of device kernels by the hashes that shots call them; a hash is named once. */
+export type KernelsLine = z.infer<typeof kernelsLine>;
 /** One line of a journal. */
-export type JournalLine = SessionLine | ShotLine | FailedLine;
+export type JournalLine = SessionLine | ShotLine | FailedLine | SentinelLine | StateLine | KernelsLine;
 
 /**
  * Reads a line of a journal.

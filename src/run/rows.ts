@@ -12,8 +12,14 @@ import { readIfThere } from "./read_if_there.ts";
 import { rowText } from "./shot_id.ts";
 import { type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
 
+/** A row and how far the samples that it is made from lie apart. */
+export interface MeasuredRow extends Row {
+  /** Their standard deviation as a share of the time; null when it is not known. */
+  readonly spread?: number | null;
+}
+
 /** The rows of all tables, by tensor-parallel degree and category. */
-export type Rows = Map<number, Map<Category, Map<string, Row>>>;
+export type Rows = Map<number, Map<Category, Map<string, MeasuredRow>>>;
 
 /**
  * One table, made when it is not there.
@@ -23,7 +29,7 @@ export type Rows = Map<number, Map<Category, Map<string, Row>>>;
  * @param category The category.
  * @returns The table's rows by their texts; changing it changes `rows`.
  */
-export function tableOf(rows: Rows, tp: number, category: Category): Map<string, Row> {
+export function tableOf(rows: Rows, tp: number, category: Category): Map<string, MeasuredRow> {
   let tables = rows.get(tp);
   if (tables === undefined) rows.set(tp, tables = new Map());
   let table = tables.get(category);
@@ -37,7 +43,7 @@ export function tableOf(rows: Rows, tp: number, category: Category): Map<string,
  * @param table The table.
  * @param row The row.
  */
-export function setRow(table: Map<string, Row>, row: Row): void {
+export function setRow(table: Map<string, MeasuredRow>, row: MeasuredRow): void {
   table.set(rowText(row.layer, row.key), row);
 }
 

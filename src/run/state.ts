@@ -9,14 +9,16 @@ import { formatDecimals, formatTimeUs } from "../bundle/format.ts";
 import { metaPath, tablePath } from "../bundle/layout.ts";
 import { type Meta, parseMeta } from "../bundle/meta.ts";
 import { CATEGORIES, type SweepCategory } from "../sweep/shot.ts";
+import { type Doubts, newDoubts } from "./doubts.ts";
 import type { FailedShot } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import { JOURNAL_FILE, readJournal } from "./journal.ts";
-import type { FailedLine, ShotLine } from "./journal_line.ts";
+import type { JournalLine, ShotLine } from "./journal_line.ts";
 import { median } from "./median.ts";
 import { readIfThere } from "./read_if_there.ts";
 import { readRows, type Rows, setRow, tableOf } from "./rows.ts";
 import { shotText } from "./shot_id.ts";
+import { relativeSpread } from "./spread.ts";
 import { setPart, type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
 import type { SkewPart } from "../sweep/skew_parts.ts";
 
@@ -30,6 +32,32 @@ export interface Outcomes {
   readonly failed: Map<string, FailedShot>;
   /** Timed forwards, by category. */
   readonly samples: Partial<Record<SweepCategory, number>>;
+  /** How often shots were measured. */
+  measured: number;
+  /** Which shots are in doubt. */
+  readonly doubts: Doubts;
+  /** The drift of each sentinel, as a share of the time of the first. */
+  readonly sentinels: number[];
+  /** Hashes of the kernels that have a name. */
+  readonly kernels: Set<string>;
+}
+
+/**
+ * Outcomes before the first shot.
+ *
+ * @returns The outcomes.
+ */
+export function noOutcomes(): Outcomes {
+  return {
+    rows: new Map(),
+    skew: new Map(),
+    failed: new Map(),
+    samples: {},
+    measured: 0,
+    doubts: newDoubts(),
+    sentinels: [],
+    kernels: new Set(),
+  };
 }
 
 /** What a bundle holds. */
@@ -37,7 +65,7 @@ export interface BundleState extends Outcomes {
   /** Content of its meta.yaml, null when there is none. */
   readonly meta: Meta | null;
   /** Who measured, by session; empty without a journal. */
-  readonly identities: readonly Identity[];
+  readonly identities: Identity[];
   /** Bytes of the journal's whole lines. */
   readonly journalBytes: number;
   /** Files that show other rows than these, as `[tp, category]`; what the journal says of skew cases is not compared. */
@@ -47,18 +75,37 @@ export interface BundleState extends Outcomes {
 }
 
 /**
- * Takes in what became of a shot.
+ * Takes in a line of the journal.
  *
  * @param outcomes What is known so far; it is changed.
- * @param line The shot's line in the journal.
+ * @param line The line.
  */
-export function takeIn(outcomes: Outcomes, line: ShotLine | FailedLine): void {
-  const { category, tp, key } = line;
-  if (line.type === "failed") {
-    outcomes.failed.set(shotText(line), { category, tp, key, kind: line.kind, message: line.message });
-    return;
+export function takeIn(outcomes: Outcomes, line: JournalLine): void {
+  switch (line.type) {
+    case "session":
+      return outcomes.doubts.begin();
+    case "failed": {
+      const { category, tp, key, kind, message } = line;
+      outcomes.failed.set(shotText(line), { category, tp, key, kind, message });
+      return;
+    }
+    case "sentinel":
+      outcomes.sentinels.push(line.drift);
+      return outcomes.doubts.sentinel(line.moved);
+    case "kernels":
+      for (const hash of Object.keys(line.names)) outcomes.kernels.add(hash);
+      return;
+    case "shot":
+      return takeInShot(outcomes, line);
   }
-  outcomes.failed.delete(shotText(line));
+}
+
+function takeInShot(outcomes: Outcomes, line: ShotLine): void {
+  const { category, tp, key } = line;
+  const text = shotText(line);
+  outcomes.failed.delete(text);
+  outcomes.doubts.measured(text);
+  outcomes.measured++;
   const samples = Object.entries(line.samples);
   const taken = outcomes.samples[category] ?? 0;
   if (category === "skew") {
@@ -68,8 +115,9 @@ export function takeIn(outcomes: Outcomes, line: ShotLine | FailedLine): void {
     return;
   }
   const table = tableOf(outcomes.rows, tp, category);
-  for (const [layer, values] of samples) {
-    setRow(table, { layer: CATEGORIES[category].layered ? layer : null, key, timeUs: median(values) });
+  for (const [name, values] of samples) {
+    const layer = CATEGORIES[category].layered ? name : null;
+    setRow(table, { layer, key, timeUs: median(values), spread: relativeSpread(values) });
   }
   outcomes.samples[category] = taken + (samples[0]?.[1].length ?? 0);
 }
@@ -83,21 +131,20 @@ export function takeIn(outcomes: Outcomes, line: ShotLine | FailedLine): void {
  */
 export async function readState(dir: string): Promise<BundleState> {
   const { rows, skew, issues } = await readRows(dir);
-  const journal: Outcomes = { rows: new Map(), skew: new Map(), failed: new Map(), samples: {} };
+  const journal = noOutcomes();
   const identities: Identity[] = [];
   const reading = await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
     if (line.type === "session") identities.push(line.identity);
-    else takeIn(journal, line);
+    takeIn(journal, line);
   });
   const faulty = faultyFiles(issues);
   const overlaid = overlay(dir, rows, journal.rows);
   const metaText = await readIfThere(metaPath(dir));
   const skewNotices = overlaySkew(dir, skew, journal.skew);
   return {
+    ...journal,
     rows,
     skew,
-    failed: journal.failed,
-    samples: journal.samples,
     meta: metaText === null ? null : parseMeta(new TextDecoder().decode(metaText), metaPath(dir)),
     identities,
     journalBytes: reading.bytes,
