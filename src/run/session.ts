@@ -4,10 +4,10 @@
  * @module
  */
 import { metaPath } from "../bundle/layout.ts";
-import { formatMeta, type Meta } from "../bundle/meta.ts";
+import { formatMeta, type Meta, type Noise } from "../bundle/meta.ts";
 import { writeAtomic } from "../bundle/write.ts";
 import { UsageError } from "../errors.ts";
-import type { FailureKind } from "../harness/harness.ts";
+import type { FailureKind, FireFact, ShotOutcome } from "../harness/harness.ts";
 import type { Architecture } from "../model/model.ts";
 import { formatSkew, type SkewRow } from "../bundle/skew.ts";
 import type { Shot, SweepCategory } from "../sweep/shot.ts";
@@ -15,10 +15,11 @@ import type { SkewMode } from "../sweep/skew_parts.ts";
 import type { FailedShot } from "./events.ts";
 import { identityConflict } from "./identity_conflict.ts";
 import type { Identity } from "./identity.ts";
-import type { FailedLine, SessionLine, ShotLine } from "./journal_line.ts";
+import type { JournalLine, SentinelLine, SessionLine } from "./journal_line.ts";
 import { type Journal, JOURNAL_FILE, type JournalFile, openJournal } from "./journal.ts";
 import { describeOwner, type Lock, lockBundle } from "./lock.ts";
 import { median } from "./median.ts";
+import { noiseOf } from "./noise.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { degreesOf, tableOf } from "./rows.ts";
 import { idOf, rowText, shotText } from "./shot_id.ts";
@@ -62,6 +63,10 @@ export interface SessionFacts {
   readonly samples: Readonly<Partial<Record<SweepCategory, number>>>;
   /** Seconds spent firing, by `tp<N>` and category. */
   readonly durationS: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
+  /** Seconds of these in which the device worked, where the harness tells. */
+  readonly deviceBusyS: SessionFacts["durationS"];
+  /** How noisy the measurements are, null when nothing shows it. */
+  readonly noise: Noise | null;
   /** Shots that failed and were not measured since. */
   readonly failed: readonly FailedShot[];
   /** What was mixed: differences of identity that the user allowed. */
@@ -70,6 +75,14 @@ export interface SessionFacts {
 
 /** Seconds, by `tp<N>` and category. */
 type Durations = Record<string, Partial<Record<SweepCategory, number>>>;
+
+type Measured = Extract<ShotOutcome, { status: "measured" }>;
+
+/** Microseconds of each timed forward, by layer or part. */
+export type Samples = Measured["samples"];
+
+/** What is known of a measured shot beside its samples. */
+export type Evidence = Pick<Measured, "stop" | "kernels">;
 
 /** How a session starts to write. */
 export interface StartOptions {
@@ -110,21 +123,40 @@ export interface Session extends AsyncDisposable {
   count(tp: number, category: SweepCategory): number;
   /** Whether a shot failed and was not measured since. */
   hasFailed(shot: Shot): boolean;
+  /** Whether a sentinel puts a shot's times in doubt and it may be measured again. */
+  inDoubt(shot: Shot): boolean;
   /**
    * Records the samples of a shot.
    *
+   * @param shot The shot.
+   * @param samples Those that make rows, by layer or part.
+   * @param more Why there are no more of them and which kernels they ran, where the harness tells.
    * @returns Microseconds by layer or part, the median of its samples.
    * @throws {UsageError} when the disk refuses.
    */
-  measured(shot: Shot, samples: Readonly<Record<string, readonly number[]>>): Record<string, number>;
+  measured(shot: Shot, samples: Samples, more?: Evidence): Record<string, number>;
+  /**
+   * Records a sentinel.
+   *
+   * @param shot The shot that was repeated.
+   * @param sentinel Its samples, the clock and the verdict.
+   * @throws {UsageError} when the disk refuses.
+   */
+  sentinel(shot: Shot, sentinel: Pick<SentinelLine, "samples" | "clock_mhz" | "drift" | "moved">): void;
+  /**
+   * Records what a harness tells beside its outcomes: the device's state, and names of kernels that have none yet.
+   *
+   * @throws {UsageError} when the disk refuses.
+   */
+  note(fact: FireFact): void;
   /**
    * Records that a shot failed.
    *
    * @throws {UsageError} when the disk refuses.
    */
   fail(shot: Shot, kind: FailureKind, message: string): FailedShot;
-  /** Adds to the time that was spent on a sweep, in seconds. */
-  spend(tp: number, category: SweepCategory, seconds: number): void;
+  /** Adds to the time that was spent on a sweep and, where it is known, that in which the device worked, in seconds. */
+  spend(tp: number, category: SweepCategory, seconds: number, deviceBusyS?: number | null): void;
   /** Writes the files when the last time is long enough ago. */
   saveIfDue(): Promise<void>;
   /**
@@ -179,18 +211,22 @@ export async function openSession(dir: string, options: SessionOptions): Promise
   const held = opening.move();
 
   const durationS: Durations = structuredClone(state.meta?.duration_s ?? {});
+  const deviceBusyS: Durations = structuredClone(state.meta?.device_busy_s ?? {});
   let mixed: readonly string[] = state.meta?.mixed ?? [];
   let opener: SessionLine | undefined;
+  let opened = false;
   let journal: Journal | undefined;
   let makeMeta: ((facts: SessionFacts) => Meta) | undefined;
   let lastSave = performance.now();
   let pauseMs = SAVE_MS;
 
-  function record(line: ShotLine | FailedLine): void {
+  function record(line: JournalLine): void {
     if (opener === undefined) throw new UsageError(`Cannot record a shot in ${dir}: start the session first`);
-    if (journal === undefined) {
-      journal = openJournal(`${dir}/${JOURNAL_FILE}`, state.journalBytes, openFile);
+    journal ??= openJournal(`${dir}/${JOURNAL_FILE}`, state.journalBytes, openFile);
+    if (!opened) {
       journal.append(opener);
+      takeIn(state, opener);
+      opened = true;
     }
     journal.append(line);
     takeIn(state, line);
@@ -212,6 +248,8 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       }
       mixed = [...new Set([...mixed, ...differences])];
       opener = { type: "session", format: 1, started: new Date().toISOString(), identity, settings };
+      opened = false;
+      state.identities.push(identity);
       return differences.map((difference) => `The bundle is mixed from here on: ${difference}`);
     },
     describe(make): void {
@@ -237,8 +275,9 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     count: (tp, category) =>
       category === "skew" ? countCases(skewTimesOf(state.skew, tp)) : tableOf(state.rows, tp, category).size,
     hasFailed: (shot) => state.failed.has(shotText(idOf(shot))),
-    measured(shot, samples): Record<string, number> {
-      record({ type: "shot", ...idOf(shot), samples });
+    inDoubt: (shot) => state.doubts.isDue(shotText(idOf(shot))),
+    measured(shot, samples, { stop, kernels } = {}): Record<string, number> {
+      record({ type: "shot", ...idOf(shot), samples, ...stop && { stop }, ...kernels && { kernels } });
       files.touch(shot.tp, shot.category);
       return Object.fromEntries(Object.entries(samples).map(([layer, values]) => [layer, median(values)]));
     },
@@ -247,9 +286,16 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       record({ type: "failed", ...failed });
       return failed;
     },
-    spend(tp, category, seconds): void {
-      const spent = durationS[`tp${tp}`] ??= {};
-      spent[category] = (spent[category] ?? 0) + seconds;
+    sentinel: (shot, sentinel) => record({ type: "sentinel", ...idOf(shot), ...sentinel }),
+    note(fact): void {
+      if (fact.type === "state") record({ ...fact, at: new Date().toISOString() });
+      if (fact.type !== "kernels") return;
+      const unnamed = Object.entries(fact.names).filter(([hash]) => !state.kernels.has(hash));
+      if (unnamed.length > 0) record({ type: "kernels", names: Object.fromEntries(unnamed) });
+    },
+    spend(tp, category, seconds, busyS = null): void {
+      add(durationS, tp, category, seconds);
+      if (busyS !== null) add(deviceBusyS, tp, category, busyS);
     },
     async saveIfDue(): Promise<void> {
       if (performance.now() - lastSave >= pauseMs) await session.save();
@@ -262,8 +308,8 @@ export async function openSession(dir: string, options: SessionOptions): Promise
         const { samples } = state;
         const tps = degreesOf(state.rows);
         const skewTps = tps.filter((tp) => session.count(tp, "skew") > 0);
-        const facts = { tps, skewTps, samples, durationS, failed: session.failed, mixed };
-        await write(metaPath(dir), formatMeta(makeMeta(facts)));
+        const facts = { tps, skewTps, samples, durationS, deviceBusyS, failed: session.failed, mixed };
+        await write(metaPath(dir), formatMeta(makeMeta({ ...facts, noise: noiseOf(state) })));
       }
       lastSave = performance.now();
       pauseMs = Math.max(SAVE_MS, (lastSave - begun) / SAVE_SHARE);
@@ -274,6 +320,11 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     },
   };
   return session;
+}
+
+function add(durations: Durations, tp: number, category: SweepCategory, seconds: number): void {
+  const spent = durations[`tp${tp}`] ??= {};
+  spent[category] = (spent[category] ?? 0) + seconds;
 }
 
 function takeOver({ takenFrom }: Lock): string[] {
