@@ -6,7 +6,7 @@
 import type { CallOptions, FireRequest, ShotOutcome } from "../harness/harness.ts";
 import type { Sweep } from "../sweep/plan_sweeps.ts";
 import { type Shot, shotKey, type SweepCategory } from "../sweep/shot.ts";
-import type { FailedShotEvent, NoticeEvent, RunEvent, ShotEvent } from "./events.ts";
+import type { FailedShotEvent, RunEvent, ShotEvent } from "./events.ts";
 import type { Lane } from "./lane.ts";
 import { median } from "./median.ts";
 import type { Session } from "./session.ts";
@@ -81,21 +81,20 @@ export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent
   const works = sweeps.map((sweep): Work => ({ sweep, todo: dueShots(sweep, options, sweeps) }));
   try {
     if (sweeps[0] !== undefined) yield { type: "planned", tp: sweeps[0].tp, sweeps: works.map(extent) };
-    for (const { sweep, todo } of works) {
-      if (sweep.category !== "skew") yield* fireSweep({ sweep, todo }, options);
-      else if (session.count(sweep.tp, "attention") === 0) yield withoutAttention(sweep.tp);
-      // What attention gives the cases is certain only now.
-      else yield* fireSweep({ sweep, todo: dueShots(sweep, options) }, options);
+    for (const work of works) {
+      if (work.sweep.category === "skew") yield* fireSkew(work.sweep, options);
+      else yield* fireSweep(work, options);
     }
   } finally {
     await session.save();
   }
 }
 
-function withoutAttention(tp: number): NoticeEvent {
-  const message =
-    `The skew sweep at tp ${tp} is left out: attention.csv has no rows for its alphas to lie between`;
-  return { type: "notice", message };
+/** What attention gives the cases is certain only now. */
+async function* fireSkew(sweep: Sweep, options: ExecuteOptions): AsyncGenerator<RunEvent> {
+  const problem = options.session.skewProblem(sweep.tp, options.again ?? false);
+  if (problem === null) return yield* fireSweep({ sweep, todo: dueShots(sweep, options) }, options);
+  yield { type: "notice", message: `The skew sweep at tp ${sweep.tp} is left out: ${problem}` };
 }
 
 /** A sweep, and those of its shots that are to be fired. */

@@ -123,7 +123,9 @@ export async function* profileEvents(
       yield event;
     }
   }
-  if (changesSkew(settings, again) && degrees.some((tp) => session.count(tp, "skew") > 0)) {
+  const isFit = (tp: number): boolean =>
+    session.count(tp, "skew") > 0 && session.skewProblem(tp, false) === null;
+  if (changesSkew(settings, again) && degrees.some(isFit)) {
     const method = settings.parity ? "reference" : "shrinkage";
     const { block, report } = await fitBundle(dir, { method });
     if (block.enabled) yield { type: "fitted", method, report };
@@ -166,12 +168,13 @@ function changesSkew({ skipSkew }: Settings, again: SweepName | undefined): bool
 }
 
 function requireAttention(session: Session, degrees: readonly number[]): void {
-  const bare = degrees.find((tp) => session.count(tp, "attention") === 0);
-  if (bare === undefined) return;
-  throw new UsageError(
-    `Cannot run the skew sweep alone: tp${bare}/attention.csv has no rows for its alphas to lie between; ` +
-      `leave onlySkew (--only-skew) out`,
-  );
+  for (const tp of degrees) {
+    const problem = session.skewProblem(tp, true);
+    if (problem === null) continue;
+    throw new UsageError(
+      `Cannot run the skew sweep alone at tp ${tp}: ${problem}; leave onlySkew (--only-skew) out`,
+    );
+  }
 }
 
 /** The settings that shape the measurement; where it runs is the identity's to tell. */

@@ -23,7 +23,7 @@ import { noiseOf } from "./noise.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { degreesOf, tableOf } from "./rows.ts";
 import { idOf, rowText, shotText } from "./shot_id.ts";
-import { countCases, hasPart, skewRows, skewTimesOf } from "./skew_times.ts";
+import { countCases, hasPart, skewProblem, skewRows, skewTimesOf } from "./skew_times.ts";
 import { readState, takeIn } from "./state.ts";
 import { tableFiles } from "./table_files.ts";
 import { timedLayers } from "./timed_layers.ts";
@@ -121,6 +121,8 @@ export interface Session extends AsyncDisposable {
   missing(shot: Shot): string[];
   /** How many rows a table has; of skew, cases that have a time. */
   count(tp: number, category: SweepCategory): number;
+  /** Why the skew sweep must not be run, null when it may; with `again` all of its cases are measured again. */
+  skewProblem(tp: number, again: boolean): string | null;
   /** Whether a shot failed and was not measured since. */
   hasFailed(shot: Shot): boolean;
   /** Whether a sentinel puts a shot's times in doubt and it may be measured again. */
@@ -274,6 +276,8 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     },
     count: (tp, category) =>
       category === "skew" ? countCases(skewTimesOf(state.skew, tp)) : tableOf(state.rows, tp, category).size,
+    skewProblem: (tp, again) =>
+      skewProblem(skewTimesOf(state.skew, tp), tableOf(state.rows, tp, "attention"), again),
     hasFailed: (shot) => state.failed.has(shotText(idOf(shot))),
     inDoubt: (shot) => state.doubts.isDue(shotText(idOf(shot))),
     measured(shot, samples, { stop, kernels } = {}): Record<string, number> {

@@ -6,6 +6,7 @@
 import { formatTimeUs } from "../bundle/format.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
+import { interpolatedEnds } from "../fit/ends.ts";
 import { attentionNs, makeAttentionTable } from "../predict/attention.ts";
 import { skewCaseOf } from "../sweep/skew_cases.ts";
 import { type SkewMode, type SkewPart, type UniformBatch, uniformBatch } from "../sweep/skew_parts.ts";
@@ -74,6 +75,28 @@ export function hasPart(times: SkewTimes, key: readonly number[], part: SkewPart
   if (part === "t_skew") return times.skewed.has(text) || times.rows.has(text);
   const isWhole = times.rows.has(text) && !times.skewed.has(text);
   return isWhole || times.uniform.has(uniformBatch(skewCaseOf(key), part).join());
+}
+
+/**
+ * Why cases must not be added to those that are there.
+ *
+ * @param times The times.
+ * @param attention The rows of attention.csv at the same degree, by their texts.
+ * @param again Whether all cases are measured again, in place of those that are there.
+ * @returns The reason, null when there is none.
+ */
+export function skewProblem(
+  times: SkewTimes,
+  attention: ReadonlyMap<string, Row>,
+  again: boolean,
+): string | null {
+  const table = makeAttentionTable([...attention.values()]);
+  if (table === null) return "attention.csv has no rows for its alphas to lie between";
+  const foreign = [...times.rows].filter(([text]) => !times.skewed.has(text)).map(([, row]) => row);
+  const { timeScale } = interpolatedEnds(foreign, table);
+  if (again || timeScale === 1) return null;
+  return `the times of skew.csv are ${timeScale} times those of attention.csv, as sums of samples are, and new ones ` +
+    `would not be; refresh with category skew measures all of them again`;
 }
 
 /**

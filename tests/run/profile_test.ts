@@ -231,7 +231,7 @@ const REFUSED: Record<string, [Partial<SettingsInput>, string]> = {
   ],
   "the skew sweep alone": [
     { onlySkew: true },
-    "Cannot run the skew sweep alone: tp1/attention.csv has no rows for its alphas to lie between; " +
+    "Cannot run the skew sweep alone at tp 1: attention.csv has no rows for its alphas to lie between; " +
     "leave onlySkew (--only-skew) out",
   ],
 };

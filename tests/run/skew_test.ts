@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readSkew, type SkewRow } from "../../src/bundle/skew.ts";
+import { readSkew, SKEW_COLUMNS, type SkewRow } from "../../src/bundle/skew.ts";
 import type { RunEvent } from "../../src/run/events.ts";
 import type { Sweep } from "../../src/sweep/plan_sweeps.ts";
 import type { SkewShot } from "../../src/sweep/shot.ts";
@@ -211,4 +211,19 @@ Deno.test("a skew.csv that was changed by hand gives way to the journal, and it 
     const { events } = await run(dir, sweeps);
     assert.match(only(events, "notice")[0]!.message, /skew\.csv: 1 rows differ from the journal/);
     assert.equal(await textOfFile(dir, "tp1/skew.csv"), text);
+  }));
+
+Deno.test("cases are not added to those of sums, which the reference profiler writes, but measured all again", () =>
+  withFolder(async (dir) => {
+    await run(dir, [attentionSweep(16, 1016)]);
+    const row = "pure,4,2,0.5,4.0,0,0,128,512,320,960.0,1536.0,1100.0,0.2431\n";
+    await putFile(dir, "tp1/skew.csv", `${SKEW_COLUMNS.join()}\n${row}`);
+    const first = await run(dir, [skewSweep(ONE, TWO)]);
+    assert.deepEqual(first.fired, []);
+    assert.deepEqual(only(first.events, "notice").map(({ message }) => message), [
+      "The skew sweep at tp 1 is left out: the times of skew.csv are 3 times those of attention.csv, as sums of " +
+      "samples are, and new ones would not be; refresh with category skew measures all of them again",
+    ]);
+    await run(dir, [skewSweep(ONE, TWO)], { again: true });
+    assert.deepEqual((await cases(dir)).map(times), [[224, 512, skewedUs(ONE)], [320, 512, skewedUs(TWO)]]);
   }));
