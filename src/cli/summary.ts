@@ -4,6 +4,7 @@
  * @module
  */
 import type { Bundle } from "../bundle/open.ts";
+import type { SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 
 /** One line of a table: times in microseconds by size. */
@@ -16,9 +17,10 @@ interface Line {
  * The times of a bundle's lowest tensor-parallel degree as text: layers by tokens, then by sequences.
  *
  * @param bundle The bundle.
- * @returns A table in microseconds for each of the two sizes that has rows; sizes are a few of the measured ones.
+ * @returns A table in microseconds for each of the two sizes that has rows, at a few of the measured ones, and the
+ * alphas of the skew cases.
  */
-export function summarize(bundle: Pick<Bundle, "meta" | "tps" | "table">): string {
+export function summarize(bundle: Pick<Bundle, "meta" | "tps" | "table" | "skew">): string {
   const tp = bundle.tps[0];
   if (tp === undefined) return "It has no tables.\n";
   const attention = bundle.table(tp, "attention");
@@ -42,7 +44,14 @@ export function summarize(bundle: Pick<Bundle, "meta" | "tps" | "table">): strin
   const { model = "?", hardware = "?", quantity = "?" } = bundle.meta;
   const title = `${model} on ${hardware}, tp ${tp}${degrees}, microseconds (quantity ${quantity})`;
   const texts = tables.map(([size, lines]) => formatLines(size, lines.filter(({ times }) => times.size > 0)));
-  return [title, ...texts.filter((text) => text !== "")].join("\n\n") + "\n";
+  return [title, ...texts, skewLine(bundle.skew(tp))].filter((text) => text !== "").join("\n\n") + "\n";
+}
+
+function skewLine(cases: readonly Pick<SkewRow, "alpha">[]): string {
+  const alphas = cases.flatMap(({ alpha }) => alpha ?? []).sort((a, b) => a - b);
+  const [low, half, high] = [0.1, 0.5, 0.9].map((q) => alphas[Math.floor(q * alphas.length)]?.toFixed(2));
+  if (half === undefined) return "";
+  return `skew: ${cases.length} cases, alpha ${low} / ${half} / ${high} (10%, half, 90% of them below)`;
 }
 
 function layers(rows: readonly Row[]): Line[] {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import type { SkewRow } from "../../src/bundle/skew.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 import { summarize } from "../../src/cli/summary.ts";
 import type { Category } from "../../src/sweep/shot.ts";
+import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
 
 const META = { model: "org/name", hardware: "H100", quantity: "kernel" } as const;
 const TOKENS = [1, 2, 3, 4, 12, 16, 32, 64, 160];
@@ -13,8 +15,14 @@ function rows(layer: string | null, times: readonly (readonly [readonly number[]
 function bundle(
   tables: Partial<Record<Category, readonly Row[]>>,
   tps = [1],
+  skew: readonly SkewRow[] = [],
 ): Parameters<typeof summarize>[0] {
-  return { meta: META, tps, table: (tp, category) => tp === 1 ? tables[category] ?? [] : [] };
+  return {
+    meta: META,
+    tps,
+    table: (tp, category) => tp === 1 ? tables[category] ?? [] : [],
+    skew: () => skew,
+  };
 }
 
 Deno.test("summarize: layers by a few tokens and sequences, the powers of four and the largest", () => {
@@ -60,4 +68,18 @@ qkv_proj  1.00  4.00  16.0  64.0  160
 `,
   );
   assert.equal(summarize(bundle({}, [])), "It has no tables.\n");
+});
+
+Deno.test("summarize: skew cases are counted, and their alphas told where they are defined", () => {
+  const row = { ...skewCaseOf([4, 1, 0, 0, 128, 512]), t_mean_us: 1, t_max_us: 2, t_skew_us: 1 };
+  const skew = [null, ...Array.from({ length: 10 }, (_, i) => (9 - i) / 10)].map((alpha) => ({
+    ...row,
+    alpha,
+  }));
+  const dense = rows("qkv_proj", [[[1], 1]]);
+  assert.match(
+    summarize(bundle({ dense }, [1], skew)),
+    /\n\nskew: 11 cases, alpha 0\.10 \/ 0\.50 \/ 0\.90 \(10%, half, 90% of them below\)\n$/,
+  );
+  assert.doesNotMatch(summarize(bundle({ dense }, [1], [{ ...row, alpha: null }])), /skew/);
 });

@@ -210,6 +210,47 @@ Deno.test("refresh measures one sweep again and renews the copies of its stable 
     assert.ok(old.includes("tp2 dense qkv_proj"));
   }));
 
+Deno.test("refresh measures the skew cases of a degree again, and fits the alphas anew", () =>
+  withFolder(async (dir) => {
+    await told(dir);
+    const before = await openBundle(smallBundle(dir));
+    const fired: string[] = [];
+    const events: RunEvent[] = [];
+    const mishap: FakeOptions["mishap"] = (shot) =>
+      shot.category === "skew" ? { samples: [77, 77, 77] } : undefined;
+    const bundle = await refresh({ ...SMALL, perfDir: dir }, { tp: 1, category: "skew" }, {
+      open: () => Promise.resolve(fakeHarness({ fired, mishap })),
+      onEvent: (event) => void events.push(event),
+    });
+    assert.equal(fired.length, bundle.skew(1).length);
+    assert.ok(bundle.skew(1).every((row) => row.t_skew_us === 77));
+    assert.deepEqual(bundle.skew(2), before.skew(2));
+    assert.notDeepEqual(bundle.skewFit(1), before.skewFit(1));
+    assert.equal(only(events, "fitted").length, 1);
+  }));
+
+Deno.test("profile without the skew sweep leaves the cases and the fit as they are", () =>
+  withFolder(async (dir) => {
+    await told(dir);
+    const files = ["meta.yaml", "tp1/skew.csv", "tp1/skew_fit.csv"];
+    const read = (): Promise<string[]> =>
+      Promise.all(files.map((path) => textOfFile(smallBundle(dir), path)));
+    const before = await read();
+    const events = await told(dir, { skipSkew: true });
+    assert.deepEqual(await read(), before);
+    assert.deepEqual(only(events, "fitted"), []);
+  }));
+
+Deno.test("profile of the skew sweep alone fires no other shot", () =>
+  withFolder(async (dir) => {
+    await told(dir, { skipSkew: true });
+    const { meta } = await openBundle(smallBundle(dir));
+    assert.deepEqual([meta.skew_profile, meta.skew_fit], [{ enabled: false }, { enabled: false }]);
+    const events = await told(dir, { onlySkew: true });
+    assert.deepEqual(only(events, "sweep-started").map(({ category }) => category), ["skew", "skew"]);
+    assert.equal((await openBundle(smallBundle(dir))).meta.skew_fit?.enabled, true);
+  }));
+
 Deno.test("refresh refuses a sweep that is not measured", () =>
   withFolder(async (dir) => {
     const options = { open: () => Promise.resolve(fakeHarness()) };
