@@ -18,7 +18,7 @@ import type {
 import type { Shot } from "../sweep/shot.ts";
 
 /** Shots that are handed to a harness at once. */
-const CHUNK = 64;
+export const CHUNK = 64;
 /** Replacements without a measured shot between them, after which a lane gives up. */
 const MAX_RESTARTS = 5;
 /** Pause after the first replacement that could not be opened or booted; it doubles with each that follows. */

@@ -6,7 +6,6 @@
 import { bundlePath } from "../bundle/layout.ts";
 import { UsageError } from "../errors.ts";
 import type { Harness, HarnessInfo, Quantity } from "../harness/harness.ts";
-import { openHarness } from "../harness/open.ts";
 import { loadModel } from "../model/load_model.ts";
 import { shardConfig } from "../model/shard.ts";
 import { resolveDtype, variantName, variantNotices } from "../model/variant.ts";
@@ -17,7 +16,7 @@ import type { RunEvent } from "./events.ts";
 import { execute } from "./execute.ts";
 import { fitBundle } from "./fit_bundle.ts";
 import { identityOf } from "./identity.ts";
-import { type LaneSource, openLane } from "./lane.ts";
+import { openLanes } from "./open_lanes.ts";
 import { runMeta } from "./run_meta.ts";
 import { openSession, type Session } from "./session.ts";
 import { sourceSha256 } from "./source_hash.ts";
@@ -36,8 +35,8 @@ export interface ProfileEventsOptions {
   readonly signal?: AbortSignal;
   /** A harness in place of the one that the settings name; it is left open, and not replaced when it breaks. */
   readonly harness?: Harness;
-  /** Opens harnesses in place of the one that the settings name; called again when one breaks. */
-  readonly open?: () => Promise<Harness>;
+  /** Opens harnesses in place of the one that the settings name: one for each device, again when one breaks. */
+  readonly open?: (devices: readonly number[]) => Promise<Harness>;
   /** Receives the lines that the harness logs. */
   readonly onLog?: (line: string) => void;
   /** One sweep to measure again, in place of everything that is absent. */
@@ -78,7 +77,7 @@ export async function* profileEvents(
   });
   if (settings.onlySkew) requireAttention(session, degrees);
   yield* notices([...variantNotices(naming), ...session.notices]);
-  await using lane = await openLane(laneSource(settings, options));
+  await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
   const quantity = chosenQuantity(settings.quantity, lane.info);
   // Never "auto": the engine has ideas of its own there, and the folder is named after this type.
@@ -131,15 +130,6 @@ export async function* profileEvents(
     if (block.enabled) yield { type: "fitted", method, report };
   }
   yield { type: "finished", dir, measured, failed: session.failed, seconds: elapsed() };
-}
-
-function laneSource(settings: Settings, options: ProfileEventsOptions): LaneSource {
-  const { harness, open, signal, onLog } = options;
-  if (harness !== undefined) return { harness };
-  return {
-    open: open ??
-      (() => openHarness(settings.harness, { ...settings, ...signal && { signal }, ...onLog && { onLog } })),
-  };
 }
 
 function chosenQuantity(asked: Quantity | null, { harness, quantities }: HarnessInfo): Quantity {
