@@ -12,6 +12,10 @@ import { pythonFloat } from "./format.ts";
 
 const PREFIX = "tag:yaml.org,2002:";
 
+/** The files here have some thousands; the parser compares every key of a mapping with all others. */
+const MAX_CHARS = 2 ** 17;
+const MAX_LEVELS = 64;
+
 /** YAML 1.1's truth values as PyYAML has them: without `y` and `n`, which are column names here. */
 const TRUTH: readonly ScalarTag[] = [true, false].map((value) => ({
   tag: `${PREFIX}bool`,
@@ -47,12 +51,13 @@ const PYTHON_FLOAT: ScalarTag = {
 
 /**
  * Reads a YAML text as PyYAML would, but for dates, which stay texts, and for what it lets pass silently: a key
- * that stands twice and an unknown tag are errors.
+ * that stands twice and an unknown tag are errors. Texts above 131,072 characters, nested deeper than 64 levels, or
+ * with aliases that multiply are refused: no file here needs them, and they can exhaust the reader.
  *
  * @param text The text.
  * @param path The file's path, for the message.
  * @returns Plain data; an empty text is null.
- * @throws {UsageError} when the text is no YAML, with the line.
+ * @throws {UsageError} when the text is no YAML, with the line, or too much of it.
  *
  * @example
  * ```ts
@@ -66,18 +71,35 @@ const PYTHON_FLOAT: ScalarTag = {
  * ```
  */
 export function parseYaml(text: string, path = "a YAML text"): unknown {
-  const document = parseDocument(text, { version: "1.1", customTags: readingTags, prettyErrors: true });
-  const [fault] = [...document.errors, ...document.warnings];
+  if (text.length > MAX_CHARS) {
+    throw unreadable(path, `it must have ${MAX_CHARS} characters at most, got ${text.length}`);
+  }
   try {
+    const document = parseDocument(text, OPTIONS);
+    const [fault] = [...document.errors, ...document.warnings];
     if (fault !== undefined) throw fault;
-    return document.toJS();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`Cannot read ${path}: ${reason.split("\n")[0]?.replace(/:$/, "")}`, {
-      cause: error,
-    });
+    const data: unknown = document.toJS();
+    if (isDeeper(data, MAX_LEVELS)) throw new RangeError(TOO_DEEP);
+    return data;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw unreadable(path, reason.includes("call stack") ? TOO_DEEP : reason, cause);
   }
 }
+
+const TOO_DEEP = `it must nest ${MAX_LEVELS} levels deep at most`;
+
+function unreadable(path: string, reason: string, cause?: unknown): UsageError {
+  return new UsageError(`Cannot read ${path}: ${reason.split("\n")[0]?.replace(/:$/, "")}`, { cause });
+}
+
+function isDeeper(data: unknown, levels: number): boolean {
+  if (typeof data !== "object" || data === null) return false;
+  return levels === 0 || Object.values(data).some((value) => isDeeper(value, levels - 1));
+}
+
+/** A key that is no scalar would be written out as a text, of a length that grows with every level. */
+const OPTIONS = { version: "1.1", customTags: readingTags, prettyErrors: true, stringKeys: true } as const;
 
 /** Options of {@linkcode formatYaml}. */
 export interface FormatYamlOptions {

@@ -27,11 +27,35 @@ Deno.test("parseYaml refuses what PyYAML lets pass or evaluates", () => {
       "Cannot read meta.yaml: Unresolved tag: tag:yaml.org,2002:python/object:os.system at line 1, column 4",
     ],
     ["a: 1\n\tb: 2\n", "Cannot read meta.yaml: Tabs are not allowed as indentation at line 2, column 1"],
+    [
+      "? [1, 2]\n: 3\n",
+      "Cannot read meta.yaml: With stringKeys, all keys must be strings at line 1, column 3",
+    ],
     ["a: *x\n", "Cannot read meta.yaml: Unresolved alias (the anchor must be set before the alias): x"],
   ];
   for (const [text, message] of cases) {
     assert.throws(() => parseYaml(text, "meta.yaml"), new UsageError(message));
   }
+});
+
+Deno.test("parseYaml refuses texts that could exhaust it", () => {
+  const bomb = ["a: &a [x, x, x, x, x]"];
+  for (const [index, name] of [..."bcdefgh"].entries()) {
+    bomb.push(`${name}: &${name} [${Array(5).fill(`*${"abcdefg"[index]}`).join(", ")}]`);
+  }
+  const tooDeep = "it must nest 64 levels deep at most";
+  const cases: [text: string, rule: string][] = [
+    ["x".repeat(131_073), "it must have 131072 characters at most, got 131073"],
+    ["[".repeat(65) + "]".repeat(65), tooDeep],
+    ["[".repeat(10_000) + "]".repeat(10_000), tooDeep],
+    ["{a: ".repeat(10_000), tooDeep],
+    ["- ".repeat(60_000), tooDeep],
+    [bomb.join("\n"), "Excessive alias count indicates a resource exhaustion attack"],
+  ];
+  for (const [text, rule] of cases) {
+    assert.throws(() => parseYaml(text, "meta.yaml"), new UsageError(`Cannot read meta.yaml: ${rule}`));
+  }
+  assert.doesNotThrow(() => parseYaml("[".repeat(64) + "]".repeat(64)));
 });
 
 Deno.test("formatYaml writes in PyYAML's look", () => {
