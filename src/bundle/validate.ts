@@ -4,14 +4,17 @@
  * @module
  */
 import type { Architecture } from "../model/model.ts";
+import { checkCounts } from "./checks/counts.ts";
 import { checkFolders } from "./checks/folders.ts";
+import { checkGrid } from "./checks/grid.ts";
 import { checkMeta } from "./checks/meta.ts";
 import { checkSkewFit } from "./checks/skew_fit.ts";
 import { checkTables } from "./checks/tables.ts";
-import { readFiles } from "./files.ts";
+import { type BundleFiles, readFiles } from "./files.ts";
 import type { Issue } from "./issue.ts";
-import { lazyTables } from "./lazy_tables.ts";
+import { type LazyTables, lazyTables } from "./lazy_tables.ts";
 import { metaPath } from "./layout.ts";
+import { checkPhysics, type PhysicsSource } from "./physics.ts";
 
 /** Options of {@linkcode validate}. */
 export interface ValidateOptions {
@@ -52,6 +55,17 @@ export async function validate(dir: string, options: ValidateOptions = {}): Prom
     ...checkFolders(files, meta.tp_degrees),
     ...tables.issues(),
     ...checkTables(files, tables, options.architecture),
-    ...(readable ? checkSkewFit(files, tables, meta.skew_fit) : []),
+    ...(readable
+      ? [
+        ...checkSkewFit(files, tables, meta.skew_fit),
+        ...checkGrid(files, tables, meta),
+        ...checkCounts(files, tables, meta),
+      ]
+      : []),
+    ...(meta.quantity === "estimate" ? [] : checkPhysics(physicsSource(files, tables))),
   ];
+}
+
+function physicsSource({ dir, tps }: BundleFiles, tables: LazyTables): PhysicsSource {
+  return { dir, tps, table: (tp, category) => tables.table(tp, category).rows };
 }

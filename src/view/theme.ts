@@ -103,7 +103,7 @@ export function layoutOf({ title, subtitle, xaxis, yaxis, height = 460, more = {
     plot_bgcolor: "#FFFFFF",
     xaxis,
     yaxis,
-    legend: { bgcolor: "rgba(255,255,255,0)", font: { size: 11 } },
+    legend: { bgcolor: "rgba(255,255,255,0)", font: { size: 11 }, title: { font: { size: 11 } } },
     hoverlabel: { font: { family: FONT } },
     ...more,
   };
@@ -142,6 +142,35 @@ export function series(index: number): { line: Trace; marker: Trace } {
     line: { color, width: 1.8 },
     marker: { color, symbol: SYMBOLS[index % SYMBOLS.length], size: 6, maxdisplayed: 14 },
   };
+}
+
+/** The usual layers, those that may take much of an iteration first: each keeps its look from figure to figure. */
+const LAYERS = [
+  "attention",
+  "gate_up_proj",
+  "down_proj",
+  "qkv_proj",
+  "o_proj",
+  "lm_head",
+  "embedding",
+  "layernorm",
+  "moe",
+  "act_fn",
+  "qk_norm",
+  "rotary_emb",
+  "final_layernorm",
+  "sampler",
+];
+
+/**
+ * The position that gives a layer its look.
+ *
+ * @param name The layer's name.
+ * @returns The same for a name everywhere.
+ */
+export function layerIndex(name: string): number {
+  const known = LAYERS.indexOf(name);
+  return known >= 0 ? known : LAYERS.length + [...name].reduce((sum, sign) => sum + sign.codePointAt(0)!, 0);
 }
 
 /**

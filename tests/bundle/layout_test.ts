@@ -69,8 +69,12 @@ Deno.test("bundlePath refuses a model that is not <org>/<name>, and variants tha
     () => bundlePath("perf", "H100", "a/b/c", "bf16"),
     new UsageError('Cannot name a folder: model must be <org>/<name>, but is "a/b/c"'),
   );
-  for (const model of ["../x", "a/..", "a/\0"]) {
-    assert.throws(() => bundlePath("perf", "H100", model, "bf16"), /model must be the name of one folder/);
+  for (const name of ["..", ".", "\0", "a\0", "NUL", "con.json", "/etc", "C:", "..\\x", "a\n", ".ssh"]) {
+    const rule = (what: string): RegExp => new RegExp(`${what} must be `);
+    assert.throws(() => bundlePath("perf", name, "a/b", "bf16"), rule("hardware"));
+    assert.throws(() => bundlePath("perf", "H100", `${name}/b`, "bf16"), rule("model"));
+    assert.throws(() => bundlePath("perf", "H100", `a/${name}`, "bf16"), rule("model"));
+    assert.throws(() => bundlePath("perf", "H100", "a/b", name), rule("variant"));
   }
   for (const variant of ["auto", "default"]) {
     assert.throws(

@@ -17,7 +17,7 @@ const META: Meta = {
   model: "o/x",
   variant: "bf16",
   tp_degrees: [1],
-  engine_effective: { max_num_batched_tokens: 64, max_num_seqs: 4 },
+  engine_effective: { max_num_batched_tokens: 16, max_num_seqs: 1 },
   attention_grid: {
     max_kv: 64,
     chunk_factor: 2,

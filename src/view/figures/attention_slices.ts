@@ -41,7 +41,7 @@ export function attentionSlices({ subject, rows, chunk, kvPrefill = 0 }: Attenti
       subtitle: subjectText(subject, beside),
       xaxis: countAxis("history of each decode (tokens)", shown.map(({ key }) => key[3]!)),
       yaxis: timeAxis("time of attention", shown.map(({ timeUs }) => timeUs)),
-      more: { legend: { title: { text: "decodes" }, traceorder: "reversed" } },
+      more: { legend: { title: { text: "decodes", font: { size: 11 } }, traceorder: "reversed" } },
     }),
   };
 }

@@ -6,7 +6,7 @@
 import type { IterationEstimate } from "../../predict/iteration.ts";
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { formatCount, formatShare, formatUs } from "../text.ts";
-import { axis, colorOf, layoutOf } from "../theme.ts";
+import { axis, colorOf, layerIndex, layoutOf } from "../theme.ts";
 
 /** What the figure shows. */
 export interface IterationTimes {
@@ -21,7 +21,7 @@ export interface IterationTimes {
 /** Parts of a bar below this share have no room for a number. */
 const LEAST_LABELLED = 0.07;
 /** Layers below this share of every iteration are summed up. */
-const LEAST_SHARE = 0.02;
+const LEAST_SHARE = 0.05;
 
 /**
  * Draws the parts of an iteration's time, layer by layer, over the size of the batch.
@@ -49,7 +49,7 @@ export function iterationTimes({ subject, batch, points }: IterationTimes): Figu
   const totals = points.map(([, { totalNs }]) => formatUs(totalNs / 1000));
   return {
     data: [
-      ...rows.map(({ name, shares }, index): Trace => ({
+      ...rows.map(({ name, shares }): Trace => ({
         type: "bar",
         name,
         x: labels,
@@ -57,7 +57,7 @@ export function iterationTimes({ subject, batch, points }: IterationTimes): Figu
         customdata: shares.map((value, i) => formatUs(value * points[i]![1].totalNs / 1000)),
         hovertemplate: "%{x} requests: %{y:.1f}%, %{customdata}",
         marker: {
-          color: name === "others" ? "#BDBDBD" : colorOf(index),
+          color: name === "others" ? "#BDBDBD" : colorOf(layerIndex(name)),
           line: { color: "#FFFFFF", width: 1 },
         },
         text: shares.map((value) => value < LEAST_LABELLED ? "" : formatShare(value)),

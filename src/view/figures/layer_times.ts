@@ -7,7 +7,7 @@ import type { Row } from "../../bundle/tables.ts";
 import { countAxis, timeAxis } from "../axes.ts";
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { formatCount, formatUs } from "../text.ts";
-import { layoutOf, series } from "../theme.ts";
+import { layerIndex, layoutOf, series } from "../theme.ts";
 
 /** What the figure shows. */
 export interface LayerTimes {
@@ -41,8 +41,8 @@ export function layerTimes({ subject, size, rows, estimate = [] }: LayerTimes): 
   const lines = linesOf(rows);
   const estimates = new Map(linesOf(estimate).map((line) => [line.layer, line]));
   const [most] = lines;
-  const traces = lines.flatMap(({ layer, x, y }, index): Trace[] => {
-    const { line, marker } = series(index);
+  const traces = lines.flatMap(({ layer, x, y }): Trace[] => {
+    const { line, marker } = series(layerIndex(layer));
     const estimated = estimates.get(layer);
     const hovertemplate = `%{x:,} ${size}: %{y:.3~f} µs`;
     return [

@@ -7,7 +7,7 @@ import type { Row } from "../../bundle/tables.ts";
 import { countAxis } from "../axes.ts";
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { formatCount, significant } from "../text.ts";
-import { axis, layoutOf, series } from "../theme.ts";
+import { axis, layerIndex, layoutOf, series } from "../theme.ts";
 
 /** What the figure shows. */
 export interface TpScaling {
@@ -42,14 +42,14 @@ export function tpScaling({ subject, base, rows }: TpScaling): Figure {
   const [best, worst] = [lines[0], lines.at(-1)];
   return {
     data: [
-      ...lines.map(({ layer, x, y }, index): Trace => ({
+      ...lines.map(({ layer, x, y }): Trace => ({
         type: "scatter",
         mode: "lines+markers",
         name: layer,
         x,
         y,
         hovertemplate: "%{x:,} tokens: %{y:.2f} times as fast",
-        ...series(index),
+        ...series(layerIndex(layer)),
       })),
       {
         type: "scatter",

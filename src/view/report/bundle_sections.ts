@@ -114,9 +114,11 @@ function attentionFigures(bundle: Bundle, tp: number): Figure[] {
   ]).concat(rows.some(({ key }) => key[2] === 0) ? [prefillMap({ subject, rows })] : []);
 }
 
-/** The row in the middle, by the chunk. */
+/** The row in the middle, by the chunk; powers of two are on the grids of most bundles. */
 function middle(rows: readonly Row[]): Row | undefined {
-  const chunks = [...new Set(rows.map(({ key }) => key[0]!))].sort((a, b) => a - b);
+  const all = [...new Set(rows.map(({ key }) => key[0]!))].sort((a, b) => a - b);
+  const powers = all.filter((chunk) => Number.isInteger(Math.log2(chunk)));
+  const chunks = powers.length > 0 ? powers : all;
   return rows.find(({ key }) => key[0] === chunks[chunks.length >> 1]);
 }
 
@@ -145,7 +147,11 @@ function scalingFigures(bundle: Bundle): Figure[] {
 }
 
 function coverageFigures(bundle: Bundle, need: CoverageNeed): Figure[] {
-  return coverage(bundle, need).attention.map((attention) =>
+  // Degrees that were measured on the same grid look the same.
+  const seen = new Map(
+    coverage(bundle, need).attention.map((one) => [JSON.stringify(one.cells), one] as const).reverse(),
+  );
+  return [...seen.values()].reverse().map((attention) =>
     coverageMap({ subject: subjectOf(bundle, attention.tp), need, attention })
   );
 }

@@ -13,7 +13,7 @@ const MAX_ROWS = 200;
 const DIGITS = 5;
 
 const STYLE = `
-body { font: 15px/1.5 "Open Sans", Verdana, Arial, sans-serif; color: #262626; max-width: 1010px; margin: 2em auto;
+body { font: 15px/1.5 "Open Sans", Verdana, Arial, sans-serif; color: #262626; max-width: 800px; margin: 2em auto;
   padding: 0 1em; }
 h1 { font-size: 1.5em; margin-bottom: 0; } h2 { font-size: 1.15em; margin: 2em 0 0.3em; border-bottom: 1px solid #ccc; }
 p { max-width: 76ch; } table { border-collapse: collapse; margin: 0.8em 0; font-size: 0.87em; }

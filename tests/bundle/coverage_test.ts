@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { coverage, type CoverageNeed, ownNeed, type Place } from "../../src/bundle/coverage.ts";
+import type { Bundle } from "../../src/bundle/open.ts";
+import type { Row } from "../../src/bundle/tables.ts";
+
+function bundle(attention: readonly (readonly number[])[]): Bundle {
+  const rows = attention.map((key): Row => ({ layer: null, key, timeUs: 5 }));
+  return {
+    dir: "",
+    meta: {},
+    tps: [1],
+    issues: [],
+    table: (_, category) => category === "attention" ? rows : [],
+    skew: () => [],
+    skewFit: () => [],
+  };
+}
+
+const decodes = (...ns: number[]): number[][] => ns.flatMap((n) => [16, 64].map((kv) => [0, 0, n, kv]));
+const NEED: CoverageNeed = { maxNumBatchedTokens: 4, maxNumSeqs: 4, maxKv: 64 };
+
+/** The worst places by chunk and number of decodes. */
+function worst(rows: number[][], need: CoverageNeed = NEED): Record<string, Place> {
+  const [attention] = coverage(bundle(rows), need).attention;
+  return Object.fromEntries(
+    attention!.cells.map(({ chunk, nDecode, worst }) => [`${chunk}+${nDecode}`, worst]),
+  );
+}
+
+Deno.test("coverage finds decodes on the grid, between its values and beyond it", () => {
+  const places = worst(decodes(1, 2));
+  assert.deepEqual([places["0+1"], places["0+2"], places["0+4"]], ["between", "between", "extrapolated"]);
+  assert.equal(worst(decodes(1, 4))["0+2"], "between");
+});
+
+Deno.test("coverage clamps below the first value", () => {
+  assert.equal(worst(decodes(2, 4))["0+1"], "clamped");
+});
+
+Deno.test("coverage finds the neighbour that stands in for a slice that was never measured", () => {
+  const mixed = [[2, 0, 0, 0], ...[16, 64].map((kv) => [2, 0, 1, kv])];
+  const places = worst([...decodes(1, 2), ...mixed]);
+  assert.equal(places["2+1"], "clamped", "a history of the prefill that was not measured");
+  assert.equal(places["2+2"], "neighbour");
+});
+
+Deno.test("coverage extrapolates histories beyond the last one", () => {
+  const [attention] = coverage(bundle(decodes(1)), { ...NEED, maxNumSeqs: 1, maxKv: 1024 }).attention;
+  const cell = attention!.cells.find(({ chunk, nDecode }) => chunk === 0 && nDecode === 1)!;
+  assert.equal(cell.worst, "extrapolated");
+  assert.ok(cell.shares.extrapolated > 0.3 && cell.shares.extrapolated < 0.8);
+});
+
+Deno.test("coverage keeps to batches that a run can have", () => {
+  const cells = coverage(bundle(decodes(1)), NEED).attention[0]!.cells;
+  assert.ok(cells.every(({ chunk, nDecode }) => chunk + nDecode <= 4 && nDecode + (chunk > 0 ? 1 : 0) <= 4));
+  assert.ok(cells.every(({ shares }) => Math.abs(Object.values(shares).reduce((a, b) => a + b) - 1) < 1e-12));
+});
+
+Deno.test("ownNeed is what the bundle was measured for", () => {
+  const meta = {
+    engine_effective: { max_num_batched_tokens: 64, max_num_seqs: 8 },
+    attention_grid: { max_kv: 512, chunk_factor: 2, kv_factor: 2, chunks: [], n_decode: [], kv: [] },
+  };
+  assert.deepEqual(ownNeed({ meta }), { maxNumBatchedTokens: 64, maxNumSeqs: 8, maxKv: 512 });
+  assert.deepEqual(ownNeed({ meta: {} }), { maxNumBatchedTokens: 2048, maxNumSeqs: 256, maxKv: 16384 });
+});
