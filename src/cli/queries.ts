@@ -8,34 +8,34 @@ import { UsageError } from "../errors.ts";
 import type { Predictor } from "../predict/predictor.ts";
 import { readJson } from "../sweep/read_json.ts";
 
-const whole = { error: "must be a whole number of at least 0" };
 const above = { error: "must be a whole number above 0" };
-const count = z.int(whole).min(0, whole);
 const positive = z.int(above).min(1, above);
+/** Below what was measured a simulator takes the least of it, so that no size is too small. */
+const size = z.int({ error: "must be a whole number" });
 const layer = z.string({ error: "must be a layer's name" });
 
 const querySchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("dense"), tp: positive, layer, tokens: count }),
-  z.strictObject({ kind: z.literal("per_sequence"), tp: positive, layer, sequences: count }),
+  z.strictObject({ kind: z.literal("dense"), tp: positive, layer, tokens: size }),
+  z.strictObject({ kind: z.literal("per_sequence"), tp: positive, layer, sequences: size }),
   z.strictObject({
     kind: z.literal("moe"),
     tp: positive.optional(),
-    tokens: count,
-    activated_experts: count,
+    tokens: size,
+    activated_experts: size,
   }),
   z.strictObject({
     kind: z.literal("attention"),
     tp: positive,
-    prefill_chunk: count,
-    kv_prefill: count,
-    n_decode: count,
-    kv_decode: count,
+    prefill_chunk: size,
+    kv_prefill: size,
+    n_decode: size,
+    kv_decode: size,
   }),
   z.strictObject({
     kind: z.literal("batch"),
     tp: positive,
-    prefills: z.array(z.tuple([positive, count], { error: "must be [chunk, history]" })),
-    decodes: z.array(z.tuple([count, positive], { error: "must be [kv, times]" })),
+    prefills: z.array(z.tuple([positive, size], { error: "must be [chunk, history]" })),
+    decodes: z.array(z.tuple([size, positive], { error: "must be [kv, times]" })),
   }),
 ], { error: "must be dense, per_sequence, moe, attention or batch" });
 
