@@ -4,6 +4,7 @@
  * @module
  */
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import type { CoverageNeed } from "../bundle/coverage.ts";
 import { resolveFlags, type Settings } from "../settings.ts";
 import { GROUPS } from "../settings/table.ts";
 import type { FitMethod } from "../fit/fit_skew.ts";
@@ -11,10 +12,13 @@ import { CATEGORY_ORDER, type SweepCategory } from "../sweep/shot.ts";
 import { VERSION } from "../version.ts";
 import { fitCommand } from "./fit.ts";
 import { predictCommand } from "./predict.ts";
+import { coverageCommand } from "./coverage.ts";
+import { diffCommand } from "./diff.ts";
 import { addFlags, type Flags, presetsInWords, settingsAmong } from "./flags.ts";
 import { planCommand } from "./plan.ts";
 import { profileCommand } from "./profile.ts";
 import { refreshCommand } from "./refresh.ts";
+import { reportCommand } from "./report.ts";
 import { reportError } from "./report_error.ts";
 import type { Terminal } from "./terminal.ts";
 import { validateCommand } from "./validate.ts";
@@ -76,7 +80,7 @@ function commands(terminal: Terminal, run: Run): Command {
       "Measures one category of one tensor-parallel degree again; a row stands until its successor does.",
     )
     .optionsGroup("What to measure again:")
-    .requiredOption("--tp <n>", "Tensor-parallel degree", degree)
+    .requiredOption("--tp <n>", "Tensor-parallel degree", positive)
     .addOption(
       new Option("--category <name>", "Category").choices([...CATEGORY_ORDER, "skew"]).makeOptionMandatory(),
     );
@@ -133,10 +137,55 @@ function commands(terminal: Terminal, run: Run): Command {
     .action((dir: string, flags: { json?: boolean }) =>
       run(() => validateCommand(dir, { json: flags.json ?? false }, terminal))
     );
+
+  program.command("diff")
+    .summary("compare two bundles")
+    .description("Says for each table and layer how many times as long the second bundle takes.")
+    .addArgument(new Argument("<first>", "A bundle's folder"))
+    .addArgument(new Argument("<second>", "Another bundle's folder"))
+    .option("--json", "Print the comparison as JSON")
+    .addOption(verbose)
+    .action((first: string, second: string, flags: { json?: boolean }) =>
+      run(() => diffCommand([first, second], { json: flags.json ?? false }, terminal))
+    );
+
+  program.command("coverage")
+    .summary("say what a run would find in a bundle")
+    .description("Says which lookups of a run are interpolated, clamped, extrapolated or a neighbour's.")
+    .addArgument(new Argument("<bundle>", "The bundle's folder"))
+    .option("--max-num-batched-tokens <n>", "New tokens of a batch (default the bundle's own)", positive)
+    .option("--max-num-seqs <n>", "Requests of a batch (default the bundle's own)", positive)
+    .option("--max-kv <n>", "Longest history, in tokens (default the bundle's own)", positive)
+    .option("--json", "Print the coverage as JSON")
+    .addOption(verbose)
+    .action((dir: string, { json = false, maxNumBatchedTokens, maxNumSeqs, maxKv }: CoverageFlags) => {
+      const need = {
+        ...maxNumBatchedTokens !== undefined && { maxNumBatchedTokens },
+        ...maxNumSeqs !== undefined && { maxNumSeqs },
+        ...maxKv !== undefined && { maxKv },
+      };
+      return run(() => coverageCommand(dir, { json, need }, terminal));
+    });
+
+  program.command("report")
+    .summary("write all that there is to see of a bundle as one HTML file")
+    .description(
+      "Writes a bundle's figures and findings, or those of two bundles side by side, as one HTML file.",
+    )
+    .addArgument(new Argument("<bundle>", "The bundle's folder"))
+    .addArgument(new Argument("[other]", "A bundle to compare it with"))
+    .requiredOption("--out <file>", "The report, HTML")
+    .option("--config-dir <folder>", "Where models are, for whole iterations", "configs")
+    .addOption(verbose)
+    .action((dir: string, other: string | undefined, flags: { out: string; configDir: string }) =>
+      run(() => reportCommand(other === undefined ? [dir] : [dir, other], flags, terminal))
+    );
   return program;
 }
 
-function degree(text: string): number {
+type CoverageFlags = { json?: boolean } & Partial<CoverageNeed>;
+
+function positive(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected an integer of at least 1.");
 }
