@@ -24,6 +24,8 @@ export interface Ending {
 
 /** A running child process. */
 export interface Child {
+  /** Its process id, which is its group's too. */
+  readonly pid: number;
   /** Writes to its standard input; that it reads no more shows in its end. */
   send(text: string): void;
   /** The next line of its standard output, `undefined` at the end. */
@@ -73,6 +75,7 @@ export function startChild(argv: readonly string[], options: ChildOptions): Chil
     return { exitCode: signal === null ? code : null, signal, killed };
   });
   return {
+    pid: process.pid,
     send: (text) => void stdin.write(new TextEncoder().encode(text)).catch(() => {}),
     receive: () => stdout.next(),
     async stop(graceMs): Promise<Ending> {

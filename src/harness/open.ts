@@ -24,13 +24,26 @@ export interface OpenHarnessOptions
   readonly seed?: number;
 }
 
-type Opener = (rest: string, options: OpenHarnessOptions) => Promise<Harness>;
+/** The command of a harness that is a process. */
+export interface HarnessCommand {
+  /** What messages call it. */
+  readonly name: string;
+  /** Program and arguments, transport and devices included. */
+  readonly argv: readonly string[];
+}
 
-/** How each kind is written, and what opens it. */
-const KINDS: Readonly<Record<string, { form: string; open: Opener }>> = {
+/** How a kind is written, and what opens it: the command of a process, or a function of this one. */
+type Kind =
+  & { readonly form: string }
+  & (
+    | { readonly command: (rest: string, options: OpenHarnessOptions) => Promise<HarnessCommand> }
+    | { readonly open: (rest: string, options: OpenHarnessOptions) => Promise<Harness> }
+  );
+
+const KINDS: Readonly<Record<string, Kind>> = {
   vllm: {
     form: "vllm",
-    open: async (_, options) => start(await vllmArgv(isElsewhere(options)), "vllm", options),
+    command: async (_, options) => ({ name: "vllm", argv: await vllmArgv(isElsewhere(options)) }),
   },
   roofline: {
     form: "roofline:<hardware>",
@@ -45,12 +58,12 @@ const KINDS: Readonly<Record<string, { form: string; open: Opener }>> = {
   },
   cmd: {
     form: "cmd:<command>",
-    open: (command, options) => {
+    command: (command) => {
       const argv = splitArgv(command);
       if (argv === null) {
         throw new UsageError(`Cannot read the harness command: a quote is not closed in ${command}`);
       }
-      return start(argv, argv[0] ?? "", options);
+      return Promise.resolve({ name: argv[0] ?? "", argv });
     },
   },
 };
@@ -74,39 +87,73 @@ const KINDS: Readonly<Record<string, { form: string; open: Opener }>> = {
  * ```
  */
 export async function openHarness(spec: string, options: OpenHarnessOptions = {}): Promise<Harness> {
-  const [kind, rest] = splitAt(spec, spec.indexOf(":"));
-  const known = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
-  if (known === undefined || known.form.includes(":") !== (rest !== "")) {
+  const { kind, rest } = kindOf(spec);
+  if ("command" in kind) {
+    const { bootTimeoutS, shotTimeoutS, onLog, signal } = options;
+    const { name, argv } = await harnessCommand(spec, options);
+    return await startProcessHarness(argv, {
+      name,
+      ...bootTimeoutS !== undefined && { bootTimeoutS },
+      ...shotTimeoutS !== undefined && { shotTimeoutS },
+      ...onLog && { onLog },
+      ...signal && { signal },
+    });
+  }
+  for (const setting of ["transport", "devices"] as const) {
+    if (options[setting]?.length) {
+      throw new UsageError(
+        `Cannot open the harness '${spec}' with ${setting}: it runs in this process; leave ${setting} out`,
+      );
+    }
+  }
+  return await kind.open(rest, options);
+}
+
+/**
+ * The command that starts a harness: transport, devices and program.
+ *
+ * @param spec The harness, as {@linkcode openHarness} takes it.
+ * @param options Where it runs.
+ * @returns Its name and command.
+ * @throws {UsageError} when the name or the environment is not there, or the harness runs in this process.
+ *
+ * @example
+ * ```ts
+ * import { harnessCommand } from "./open.ts";
+ * import assert from "node:assert/strict";
+ * const { argv } = await harnessCommand("cmd:python3 worker.py", { transport: ["ssh", "gpu1"], devices: [2] });
+ * assert.deepEqual(argv, ["ssh", "gpu1", "env", "CUDA_VISIBLE_DEVICES=2", "python3", "worker.py"]);
+ * ```
+ */
+export async function harnessCommand(
+  spec: string,
+  options: Pick<OpenHarnessOptions, "transport" | "devices"> = {},
+): Promise<HarnessCommand> {
+  const { kind, rest } = kindOf(spec);
+  if (!("command" in kind)) {
+    throw new UsageError(
+      `The harness '${spec}' has no command: it runs in this process; name vllm or cmd:<command>`,
+    );
+  }
+  const { transport = [], devices = [] } = options;
+  const visible = devices.length > 0 ? ["env", `CUDA_VISIBLE_DEVICES=${devices.join()}`] : [];
+  const { name, argv } = await kind.command(rest, options);
+  return { name, argv: [...transport, ...visible, ...argv] };
+}
+
+function kindOf(spec: string): { kind: Kind; rest: string } {
+  const [word, rest] = splitAt(spec, spec.indexOf(":"));
+  const kind = Object.hasOwn(KINDS, word) ? KINDS[word] : undefined;
+  if (kind === undefined || kind.form.includes(":") !== (rest !== "")) {
     const forms = Object.values(KINDS).map(({ form }) => form);
     throw new UsageError(
       `Cannot open the harness '${spec}': expected ${forms.slice(0, -1).join(", ")} or ${forms.at(-1)}`,
     );
   }
-  if (["roofline", "replay"].includes(kind)) {
-    for (const setting of ["transport", "devices"] as const) {
-      if (options[setting]?.length) {
-        throw new UsageError(
-          `Cannot open the harness '${spec}' with ${setting}: it runs in this process; leave ${setting} out`,
-        );
-      }
-    }
-  }
-  return await known.open(rest, options);
+  return { kind, rest };
 }
 
 const isElsewhere = ({ transport = [] }: OpenHarnessOptions): boolean => transport.length > 0;
-
-function start(argv: readonly string[], name: string, options: OpenHarnessOptions): Promise<Harness> {
-  const { transport = [], devices = [], bootTimeoutS, shotTimeoutS, onLog, signal } = options;
-  const visible = devices.length > 0 ? ["env", `CUDA_VISIBLE_DEVICES=${devices.join()}`] : [];
-  return startProcessHarness([...transport, ...visible, ...argv], {
-    name,
-    ...bootTimeoutS !== undefined && { bootTimeoutS },
-    ...shotTimeoutS !== undefined && { shotTimeoutS },
-    ...onLog && { onLog },
-    ...signal && { signal },
-  });
-}
 
 function replayOptions(query: string): ReplayOptions {
   const parameters = new URLSearchParams(query);
