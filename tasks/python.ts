@@ -15,8 +15,13 @@ export type Run = (
   argv: readonly string[],
 ) => Promise<{ success: boolean; stdout: string; stderr: string } | null>;
 
-/** The real {@linkcode Run}. */
-export const run: Run = async (argv) => {
+/**
+ * The real {@linkcode Run}.
+ *
+ * @param argv Program and arguments.
+ * @returns What it printed, `null` when it cannot be started.
+ */
+export async function run(argv: readonly string[]): ReturnType<Run> {
   const [program, ...args] = argv;
   try {
     const output = await new Deno.Command(program!, { args, stdin: "null" }).output();
@@ -30,7 +35,7 @@ export const run: Run = async (argv) => {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return null;
     throw error;
   }
-};
+}
 
 /**
  * Finds a Python that the engine supports.
