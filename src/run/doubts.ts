@@ -11,10 +11,10 @@ const MOST_AGAIN = 2;
 export interface Doubts {
   /** A writer begins: what was measured before is judged no more. */
   begin(): void;
-  /** A shot was measured. */
-  measured(shot: string): void;
-  /** A sentinel was fired; when it has moved, what was measured since the last one that had not is in doubt. */
-  sentinel(moved: boolean): void;
+  /** A shot was measured, by a lane of a pool or the only one. */
+  measured(shot: string, lane?: string): void;
+  /** A sentinel was fired; when it has moved, what its lane has measured since the one before is in doubt. */
+  sentinel(moved: boolean, lane?: string): void;
   /** Whether a shot is in doubt. */
   has(shot: string): boolean;
   /** Whether a shot is in doubt and may be measured again. */
@@ -32,26 +32,26 @@ export interface Doubts {
  */
 export function newDoubts(): Doubts {
   // Only shots that a sentinel comes before can be judged; without sentinels nothing is kept.
-  let unjudged: Set<string> | null = null;
+  const unjudged = new Map<string, Set<string>>();
   const marks = new Map<string, number>();
   const standing = new Set<string>();
   let again = 0;
   return {
     begin(): void {
-      unjudged = null;
+      unjudged.clear();
     },
-    measured(shot): void {
+    measured(shot, lane = ""): void {
       if (standing.delete(shot)) again++;
-      unjudged?.add(shot);
+      unjudged.get(lane)?.add(shot);
     },
-    sentinel(moved): void {
+    sentinel(moved, lane = ""): void {
       if (moved) {
-        for (const shot of unjudged ?? []) {
+        for (const shot of unjudged.get(lane) ?? []) {
           standing.add(shot);
           marks.set(shot, (marks.get(shot) ?? 0) + 1);
         }
       }
-      unjudged = new Set();
+      unjudged.set(lane, new Set());
     },
     has: (shot) => standing.has(shot),
     isDue: (shot) => standing.has(shot) && marks.get(shot)! <= MOST_AGAIN,

@@ -118,6 +118,34 @@ export interface SweepFinishedEvent {
   readonly failed: number;
   /** How long the sweep took, in seconds. */
   readonly seconds: number;
+  /** How much of it the device worked, in seconds; null when the harness does not tell. */
+  readonly deviceBusyS: number | null;
+}
+
+/** The sentinel was fired: what the device is like beside the start of the run. */
+export interface SentinelEvent {
+  /** What the event is. */
+  readonly type: "sentinel";
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** By which share the sentinel's time differs from the first one's, negative when it was faster. */
+  readonly drift: number;
+  /** Clock of the multiprocessors in MHz, null when the device does not tell. */
+  readonly clockMhz: number | null;
+  /** Whether time or clock have moved too far: what was measured since the sentinel before is in doubt. */
+  readonly moved: boolean;
+}
+
+/** Shots of a sweep that were in doubt are about to be fired again. */
+export interface MeasuringAgainEvent {
+  /** What the event is. */
+  readonly type: "measuring-again";
+  /** Category of the sweep. */
+  readonly category: SweepCategory;
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** How many. */
+  readonly shots: number;
 }
 
 /** Something that the user should know and that stops nothing. */
@@ -162,6 +190,8 @@ export type RunEvent =
   | ShotEvent
   | FailedShotEvent
   | SweepFinishedEvent
+  | SentinelEvent
+  | MeasuringAgainEvent
   | NoticeEvent
   | FittedEvent
   | FinishedEvent;

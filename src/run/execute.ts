@@ -3,13 +3,16 @@
  *
  * @module
  */
-import type { CallOptions, FireRequest, ShotOutcome } from "../harness/harness.ts";
+import type { CallOptions, FireRequest } from "../harness/harness.ts";
 import type { Sweep } from "../sweep/plan_sweeps.ts";
-import { type Shot, shotKey, type SweepCategory } from "../sweep/shot.ts";
-import type { FailedShotEvent, RunEvent, ShotEvent } from "./events.ts";
+import { type Shot, shotKey } from "../sweep/shot.ts";
+import type { RunEvent } from "./events.ts";
+import { extent, fireSweep, type Watch, type Work } from "./fire_sweep.ts";
+import { shuffled } from "./firing_order.ts";
 import type { Lane } from "./lane.ts";
-import { median } from "./median.ts";
-import type { Session } from "./session.ts";
+import type { Recorder } from "./recorder.ts";
+import { sentinelJudge } from "./sentinel.ts";
+import type { SentinelOptions } from "./sentinel_watch.ts";
 import { dueSkew } from "./skew_due.ts";
 
 /** Options of {@linkcode execute}. */
@@ -17,9 +20,16 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
   /** Fires the shots; an engine is booted on it. */
   readonly lane: Lane;
   /** Records them; it has been started. */
-  readonly session: Session;
+  readonly session: Recorder;
   /** What to fire, in this order. */
   readonly sweeps: readonly Sweep[];
+  /** Shuffles the shots of each sweep by this seed; null fires them in the plan's order. @default {null} */
+  readonly seed?: number | null;
+  /**
+   * A shot that is repeated every so often. When its time or the device's clock has moved too far, what was measured
+   * since it had not is measured again, once the sweep is through. Without it nothing watches.
+   */
+  readonly sentinel?: SentinelOptions;
   /** Fires the shots again that failed before. @default {false} */
   readonly retryFailed?: boolean;
   /** Fires all shots again, those that have rows too; a row stands until it is measured. @default {false} */
@@ -77,13 +87,14 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
  * ```
  */
 export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent> {
-  const { session, sweeps } = options;
+  const { session, sweeps, sentinel } = options;
+  const watch: Watch = { sentinel, judge: sentinelJudge(sentinel?.share ?? 0) };
   const works = sweeps.map((sweep): Work => ({ sweep, todo: dueShots(sweep, options, sweeps) }));
   try {
     if (sweeps[0] !== undefined) yield { type: "planned", tp: sweeps[0].tp, sweeps: works.map(extent) };
     for (const work of works) {
-      if (work.sweep.category === "skew") yield* fireSkew(work.sweep, options);
-      else yield* fireSweep(work, options);
+      if (work.sweep.category === "skew") yield* fireSkew(work.sweep, options, watch);
+      else yield* fireSweep(work, options, watch);
     }
   } finally {
     await session.save();
@@ -91,25 +102,19 @@ export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent
 }
 
 /** What attention gives the cases is certain only now. */
-async function* fireSkew(sweep: Sweep, options: ExecuteOptions): AsyncGenerator<RunEvent> {
+async function* fireSkew(sweep: Sweep, options: ExecuteOptions, watch: Watch): AsyncGenerator<RunEvent> {
   const problem = options.session.skewProblem(sweep.tp, options.again ?? false);
-  if (problem === null) return yield* fireSweep({ sweep, todo: dueShots(sweep, options) }, options);
+  if (problem === null) return yield* fireSweep({ sweep, todo: dueShots(sweep, options) }, options, watch);
   yield { type: "notice", message: `The skew sweep at tp ${sweep.tp} is left out: ${problem}` };
 }
 
-/** A sweep, and those of its shots that are to be fired. */
-interface Work {
-  readonly sweep: Sweep;
-  readonly todo: readonly Shot[];
-}
-
-function extent({ sweep, todo }: Work): { category: SweepCategory; planned: number; done: number } {
-  const planned = sweep.shots.length;
-  return { category: sweep.category, planned, done: planned - todo.length };
-}
-
-/** The shots of a sweep that are to be fired, when the shots of other sweeps are fired before. */
+/** The shots of a sweep that are to be fired in their order, when the shots of other sweeps are fired before. */
 function dueShots(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep[] = []): readonly Shot[] {
+  const due = dueInPlan(sweep, options, before);
+  return typeof options.seed === "number" ? shuffled(due, options.seed) : due;
+}
+
+function dueInPlan(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep[]): readonly Shot[] {
   const { session, again = false, retryFailed = false } = options;
   if (sweep.category !== "skew") return sweep.shots.filter((shot) => isDue(shot, options));
   const attention = before.find(({ category, tp }) => category === "attention" && tp === sweep.tp);
@@ -124,59 +129,6 @@ function dueShots(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep[
 }
 
 function isDue(shot: Shot, { session, again = false, retryFailed = false }: ExecuteOptions): boolean {
-  if (again) return true;
+  if (again || session.inDoubt(shot)) return true;
   return session.missing(shot).length > 0 && (retryFailed || !session.hasFailed(shot));
-}
-
-async function* fireSweep(work: Work, options: ExecuteOptions): AsyncGenerator<RunEvent> {
-  const { lane, session } = options;
-  const { category, tp } = work.sweep;
-  yield { type: "sweep-started", tp, ...extent(work) };
-  const begun = performance.now();
-  const seconds = (): number => (performance.now() - begun) / 1000;
-  let measured = 0;
-  let failed = 0;
-  try {
-    for await (const step of lane.fire(work.todo, options)) {
-      if (step.type === "fact") continue;
-      if (step.type !== "outcome") {
-        yield { type: "notice", message: step.message };
-        continue;
-      }
-      const event = record(step.shot, step.outcome, options);
-      if (event.type === "shot") measured++;
-      else failed++;
-      yield event;
-      await session.saveIfDue();
-    }
-  } finally {
-    session.spend(tp, category, seconds());
-  }
-  await session.save();
-  yield { type: "sweep-finished", category, tp, measured, failed, seconds: seconds() };
-}
-
-function record(
-  shot: Shot,
-  outcome: ShotOutcome,
-  { session, again = false }: ExecuteOptions,
-): ShotEvent | FailedShotEvent {
-  if (outcome.status === "failed") {
-    return { type: "failed-shot", ...session.fail(shot, outcome.kind, outcome.message) };
-  }
-  const layers = again ? session.timed(shot) : session.missing(shot);
-  const unusable = layers.find((layer) => !(median(outcome.samples[layer] ?? []) > 0));
-  if (unusable !== undefined) {
-    const got = JSON.stringify(outcome.samples[unusable] ?? []);
-    const message = `The times of layer '${unusable}' must have a median above 0 us, got ${got}`;
-    return { type: "failed-shot", ...session.fail(shot, "unsupported", message) };
-  }
-  const samples = Object.fromEntries(layers.map((layer) => [layer, outcome.samples[layer]!]));
-  return {
-    type: "shot",
-    category: shot.category,
-    tp: shot.tp,
-    key: shotKey(shot),
-    timesUs: session.measured(shot, samples),
-  };
 }

@@ -37,6 +37,7 @@ const shotLine = z.object({
   samples,
   stop: z.enum(["iterations", "precision", "max"]).optional(),
   kernels: z.record(z.string(), z.array(z.string()).readonly()).readonly().optional(),
+  lane: z.string().optional(),
 });
 const sentinelLine = z.object({
   type: z.literal("sentinel"),
@@ -45,6 +46,7 @@ const sentinelLine = z.object({
   clock_mhz: z.number().nullable(),
   drift: z.number(),
   moved: z.boolean(),
+  lane: z.string().optional(),
 });
 const reading = z.number().nullable();
 const stateLine = z.object({
@@ -79,7 +81,8 @@ const journalLine = z.discriminatedUnion("type", [
 export type SessionLine = z.infer<typeof sessionLine>;
 /**
  * The samples of one shot in microseconds, by layer (of a skew case by part): those whose rows they make. Where the
- * harness tells, why there are no more of them, and the hashes of the kernels of one forward by layer.
+ * harness tells, why there are no more of them, and the hashes of the kernels of one forward by layer; in a pool, which
+ * lane fired it.
  */
 export type ShotLine = z.infer<typeof shotLine>;
 /** Why a shot has no samples. */

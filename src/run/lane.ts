@@ -16,6 +16,7 @@ import type {
   ShotOutcome,
 } from "../harness/harness.ts";
 import type { Shot } from "../sweep/shot.ts";
+import { fireSentinel, SENTINEL_SAMPLES, type SentinelOptions, sentinelWatch } from "./sentinel_watch.ts";
 
 /** Shots that are handed to a harness at once. */
 export const CHUNK = 64;
@@ -38,6 +39,8 @@ export type LaneSource =
 export interface LaneFire extends Omit<FireRequest, "shots">, CallOptions {
   /** Shots handed over at once. @default {64} */
   readonly chunk?: number;
+  /** A shot that each lane repeats after a boot, then every so often between chunks; without it none is. */
+  readonly sentinel?: SentinelOptions;
 }
 
 /** What a lane tells while it fires. */
@@ -49,12 +52,28 @@ export type LaneStep =
     readonly shot: Shot;
     /** Its samples or its failure. */
     readonly outcome: ShotOutcome;
+    /** Which lane of a pool fired it; left out by a lane that is alone. */
+    readonly lane?: string;
+  }
+  | {
+    /** The sentinel was fired. */
+    readonly type: "sentinel";
+    /** The shot. */
+    readonly shot: Shot;
+    /** Its samples or its failure. */
+    readonly outcome: ShotOutcome;
+    /** The clock in MHz that is to be judged with it, null when the device does not tell. */
+    readonly clockMhz: number | null;
+    /** Which lane of a pool fired it; left out by a lane that is alone. */
+    readonly lane?: string;
   }
   | {
     /** What the harness tells beside the outcomes. */
     readonly type: "fact";
     /** The device's state, names of kernels, or the cost of a chunk. */
     readonly fact: FireFact;
+    /** Which lane of a pool it is about; left out by a lane that is alone. */
+    readonly lane?: string;
   }
   | {
     /** A harness broke or is slower than its fellows; the others, or a new one, go on. */
@@ -75,7 +94,8 @@ export interface Lane extends AsyncDisposable {
   boot(request: BootRequest, options?: CallOptions): Promise<Booted>;
   /**
    * Fires shots on the booted engine: one outcome per shot, in their order. When the harness breaks, it is replaced
-   * and the shot in flight is tried once more alone; when it breaks again, the shot has failed.
+   * and the shot in flight is tried once more alone; when it breaks again, the shot has failed. A sentinel that is due
+   * is fired without shots too.
    *
    * @throws {HarnessError} when the harness cannot be replaced, or broke too often without a measured shot.
    */
@@ -95,6 +115,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
   let broken = false;
   let booted: BootRequest | undefined;
   let restarts = 0;
+  const watch = sentinelWatch();
 
   async function boot(request: BootRequest, options: CallOptions): Promise<Booted> {
     if (broken && replaceable) {
@@ -105,6 +126,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
     broken = true;
     const answer = await harness.boot(request, options);
     broken = false;
+    watch.restart();
     return answer;
   }
 
@@ -112,11 +134,16 @@ export async function openLane(source: LaneSource): Promise<Lane> {
   async function* fireChunk(chunk: readonly Shot[], how: LaneFire): AsyncGenerator<LaneStep> {
     const { signal, iterations, precision, quantity } = how;
     const facts: FireFact[] = [];
+    let state: FireFact | undefined;
     let answered = 0;
+    const onFact = (fact: FireFact): void => {
+      facts.push(fact);
+      if (fact.type === "state") state = fact;
+    };
     broken = true;
     const outcomes = harness.fire(
       { shots: chunk, iterations, ...precision && { precision }, quantity },
-      { ...signal && { signal }, onFact: (fact) => void facts.push(fact) },
+      { ...signal && { signal }, onFact },
     );
     for await (const outcome of outcomes) {
       for (const fact of facts.splice(0)) yield { type: "fact", fact };
@@ -125,23 +152,34 @@ export async function openLane(source: LaneSource): Promise<Lane> {
       yield { type: "outcome", shot: chunk[answered++]!, outcome };
     }
     for (const fact of facts) yield { type: "fact", fact };
+    if (state !== undefined) watch.see(state);
     const left = chunk.length - answered;
     if (left > 0) throw engineDead(`it left ${left} shots of a chunk unanswered`);
     broken = false;
   }
 
   async function* fire(shots: readonly Shot[], how: LaneFire): AsyncGenerator<LaneStep> {
-    const { chunk = CHUNK, signal } = how;
+    const { chunk = CHUNK, signal, sentinel } = how;
+    const due = (): boolean => !checked && sentinel !== undefined && watch.isDue(sentinel.everyS);
     let next = 0;
+    // Whether a sentinel was fired since the last chunk.
+    let checked = false;
     // Whether the next shot was in flight when a harness broke.
     let suspect = false;
-    while (next < shots.length) {
+    while (next < shots.length || due()) {
       signal?.throwIfAborted();
       const end = Math.min(next + (suspect ? 1 : chunk), shots.length);
       let firing = false;
       try {
         if (broken && booted !== undefined) await boot(booted, how);
+        if (sentinel !== undefined && due()) {
+          const { precision: _, ...fixed } = { ...how, iterations: SENTINEL_SAMPLES };
+          yield* fireSentinel(watch, sentinel, () => fireChunk([sentinel.shot], fixed));
+          checked = true;
+          continue;
+        }
         firing = true;
+        checked = false;
         for await (const step of fireChunk(shots.slice(next, end), how)) {
           if (step.type === "outcome") {
             next++;

@@ -7,7 +7,7 @@ import { metaPath } from "../bundle/layout.ts";
 import { formatMeta, type Meta, type Noise } from "../bundle/meta.ts";
 import { writeAtomic } from "../bundle/write.ts";
 import { UsageError } from "../errors.ts";
-import type { FailureKind, FireFact, ShotOutcome } from "../harness/harness.ts";
+import type { FailureKind, FireFact } from "../harness/harness.ts";
 import type { Architecture } from "../model/model.ts";
 import { formatSkew, type SkewRow } from "../bundle/skew.ts";
 import type { Shot, SweepCategory } from "../sweep/shot.ts";
@@ -15,14 +15,14 @@ import type { SkewMode } from "../sweep/skew_parts.ts";
 import type { FailedShot } from "./events.ts";
 import { identityConflict } from "./identity_conflict.ts";
 import type { Identity } from "./identity.ts";
-import type { JournalLine, SentinelLine, SessionLine } from "./journal_line.ts";
+import type { JournalLine, SentinelLine, SessionLine, ShotLine } from "./journal_line.ts";
 import { type Journal, JOURNAL_FILE, type JournalFile, openJournal } from "./journal.ts";
 import { describeOwner, type Lock, lockBundle } from "./lock.ts";
 import { median } from "./median.ts";
 import { noiseOf } from "./noise.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { degreesOf, tableOf } from "./rows.ts";
-import { idOf, rowText, shotText } from "./shot_id.ts";
+import { idOf, rowText, type ShotId, shotText } from "./shot_id.ts";
 import { countCases, hasPart, skewProblem, skewRows, skewTimesOf } from "./skew_times.ts";
 import { readState, takeIn } from "./state.ts";
 import { tableFiles } from "./table_files.ts";
@@ -76,13 +76,11 @@ export interface SessionFacts {
 /** Seconds, by `tp<N>` and category. */
 type Durations = Record<string, Partial<Record<SweepCategory, number>>>;
 
-type Measured = Extract<ShotOutcome, { status: "measured" }>;
-
 /** Microseconds of each timed forward, by layer or part. */
-export type Samples = Measured["samples"];
+export type Samples = ShotLine["samples"];
 
 /** What is known of a measured shot beside its samples. */
-export type Evidence = Pick<Measured, "stop" | "kernels">;
+export type Evidence = Pick<ShotLine, "stop" | "kernels" | "lane">;
 
 /** How a session starts to write. */
 export interface StartOptions {
@@ -144,7 +142,7 @@ export interface Session extends AsyncDisposable {
    * @param sentinel Its samples, the clock and the verdict.
    * @throws {UsageError} when the disk refuses.
    */
-  sentinel(shot: Shot, sentinel: Pick<SentinelLine, "samples" | "clock_mhz" | "drift" | "moved">): void;
+  sentinel(shot: Shot, sentinel: Omit<SentinelLine, "type" | keyof ShotId>): void;
   /**
    * Records what a harness tells beside its outcomes: the device's state, and names of kernels that have none yet.
    *
@@ -280,8 +278,8 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       skewProblem(skewTimesOf(state.skew, tp), tableOf(state.rows, tp, "attention"), again),
     hasFailed: (shot) => state.failed.has(shotText(idOf(shot))),
     inDoubt: (shot) => state.doubts.isDue(shotText(idOf(shot))),
-    measured(shot, samples, { stop, kernels } = {}): Record<string, number> {
-      record({ type: "shot", ...idOf(shot), samples, ...stop && { stop }, ...kernels && { kernels } });
+    measured(shot, samples, more = {}): Record<string, number> {
+      record({ type: "shot", ...idOf(shot), samples, ...more });
       files.touch(shot.tp, shot.category);
       return Object.fromEntries(Object.entries(samples).map(([layer, values]) => [layer, median(values)]));
     },

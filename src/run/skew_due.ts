@@ -10,7 +10,7 @@ import type { Session } from "./session.ts";
 /** What decides whether a case is fired. */
 export interface SkewDueOptions {
   /** Knows what was measured. */
-  readonly session: Pick<Session, "skewMode" | "timed" | "missing" | "hasFailed">;
+  readonly session: Pick<Session, "skewMode" | "timed" | "missing" | "hasFailed" | "inDoubt">;
   /** Fires all cases again; uniform batches that attention.csv has stand. */
   readonly again: boolean;
   /** Fires the cases again that failed before. */
@@ -34,7 +34,7 @@ export function dueSkew(shots: readonly SkewShot[], options: SkewDueOptions): Sk
   for (const shot of shots) {
     if (!again && !retryFailed && session.hasFailed(shot)) continue;
     const open = { ...shot, parts: parts.open(shot) };
-    const missing = again ? session.timed(open) : session.missing(open);
+    const missing = again || session.inDoubt(shot) ? session.timed(open) : session.missing(open);
     const fired = open.parts.filter((part) => missing.includes(part));
     if (fired.length === 0) continue;
     parts.give(shot, fired);

@@ -91,7 +91,7 @@ export function takeIn(outcomes: Outcomes, line: JournalLine): void {
     }
     case "sentinel":
       outcomes.sentinels.push(line.drift);
-      return outcomes.doubts.sentinel(line.moved);
+      return outcomes.doubts.sentinel(line.moved, line.lane);
     case "kernels":
       for (const hash of Object.keys(line.names)) outcomes.kernels.add(hash);
       return;
@@ -104,7 +104,7 @@ function takeInShot(outcomes: Outcomes, line: ShotLine): void {
   const { category, tp, key } = line;
   const text = shotText(line);
   outcomes.failed.delete(text);
-  outcomes.doubts.measured(text);
+  outcomes.doubts.measured(text, line.lane);
   outcomes.measured++;
   const samples = Object.entries(line.samples);
   const taken = outcomes.samples[category] ?? 0;
