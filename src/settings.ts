@@ -11,7 +11,7 @@
  *
  * @module
  */
-import type { Quantity } from "./harness/harness.ts";
+import type { Precision, Quantity } from "./harness/harness.ts";
 import type { Preset } from "./settings/preset.ts";
 import type { SkewMode } from "./sweep/skew_parts.ts";
 import { fromFlags, fromOptions, resolve } from "./settings/resolve.ts";
@@ -62,8 +62,14 @@ export interface Settings {
   readonly measurementIterations: number;
   /** What is timed. */
   readonly quantity: Quantity | null;
-  /** Seed of everything that is drawn at random. */
+  /** Repeat each shot until the standard error of its median is this share of it, 3 to 30 times. */
+  readonly precision: Precision | null;
+  /** Seed of everything that is drawn at random, the firing order (parity keeps the plan's) among it. */
   readonly seed: number;
+  /** Seconds between two sentinels: one attention shot repeated to see whether the device has moved, 0 for none. */
+  readonly sentinelS: number;
+  /** Share by which the sentinel may move before shots are measured again. */
+  readonly driftShare: number | null;
   /** What fires the shots: vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>. */
   readonly harness: string;
   /** Command that carries the harness elsewhere, such as ssh gpu1. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import type { Precision } from "../harness/harness.ts";
 import { splitArgv } from "./argv.ts";
 
 /** A kind of value. */
@@ -110,6 +111,45 @@ export const seconds: Kind<number> = {
     "expected a number of seconds above 0",
   ),
   read: number,
+};
+
+/** A time between repeats, 0 for none. */
+export const interval: Kind<number> = {
+  placeholder: "<seconds>",
+  schema: z.number({ error: "expected a number of seconds, 0 for never" }).min(
+    0,
+    "expected a number of seconds, 0 for never",
+  ),
+  read: number,
+};
+
+/** A share of a whole. */
+export const share: Kind<number> = {
+  placeholder: "<share>",
+  schema: z.number({ error: "expected a share above 0 and below 1, such as 0.03" })
+    .gt(0, "expected a share above 0 and below 1, such as 0.03")
+    .lt(1, "expected a share above 0 and below 1, such as 0.03"),
+  read: number,
+};
+
+const PRECISION =
+  "expected <relative>[,<min>,<max>] such as 0.01,3,30: a share above 0 and below 1, then at least 2 " +
+  "samples and no fewer at most";
+
+/** When a shot has enough samples; 3 at least and 30 at most unless it says so. */
+export const precision: Kind<Precision> = {
+  placeholder: "<relative>[,<min>,<max>]",
+  schema: z.strictObject({
+    relative: z.number(PRECISION).gt(0, PRECISION).lt(1, PRECISION),
+    min: z.int(PRECISION).min(2, PRECISION).default(3),
+    max: z.int(PRECISION).default(30),
+  }, PRECISION).refine(({ min, max }) => max >= min, PRECISION),
+  read: (value) => {
+    const [relative, min, max, ...rest] = value.split(",").map(number);
+    return rest.length > 0 || (min !== undefined && max === undefined)
+      ? value
+      : { relative, ...min !== undefined && { min, max } };
+  },
 };
 
 /** Tensor-parallel degrees, sorted; 1 is always among them. */

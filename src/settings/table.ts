@@ -182,12 +182,36 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     otherwise: "the harness's preferred one",
     doc: "What is timed",
   },
+  precision: {
+    env: "SHOTLAB_PRECISION",
+    group: "Measurement",
+    kind: kind.optional(kind.precision),
+    fallback: null,
+    otherwise: "a fixed number of forwards",
+    doc: "Repeat each shot until the standard error of its median is this share of it, 3 to 30 times",
+  },
   seed: {
     env: "SHOTLAB_SEED",
     group: "Measurement",
     kind: kind.integer(0),
     fallback: 0,
-    doc: "Seed of everything that is drawn at random",
+    doc: "Seed of everything that is drawn at random, the firing order (parity keeps the plan's) among it",
+  },
+  sentinelS: {
+    env: "SHOTLAB_SENTINEL_S",
+    group: "Measurement",
+    kind: kind.interval,
+    fallback: 30,
+    doc:
+      "Seconds between two sentinels: one attention shot repeated to see whether the device has moved, 0 for none",
+  },
+  driftShare: {
+    env: "SHOTLAB_DRIFT_SHARE",
+    group: "Measurement",
+    kind: kind.optional(kind.share),
+    fallback: null,
+    otherwise: "0.03 of device times, 0.25 of wall times",
+    doc: "Share by which the sentinel may move before shots are measured again",
   },
   harness: {
     env: "SHOTLAB_HARNESS",
