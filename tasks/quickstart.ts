@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { main } from "../src/cli.ts";
-import { setup } from "./setup.ts";
+import { cli } from "../src/cli.ts";
 import { UsageError } from "../src/errors.ts";
+import { setup } from "./setup.ts";
 
 try {
   await setup({ dev: false, say: console.log });
@@ -16,15 +16,5 @@ try {
   Deno.exit(2);
 }
 const hardware = Deno.env.get("HARDWARE") || "MYBOX";
-Deno.exit(
-  await main([
-    "profile",
-    "--model",
-    "Qwen/Qwen3-0.6B",
-    "--hardware",
-    hardware,
-    "--preset",
-    "quick",
-    ...Deno.args,
-  ]),
-);
+const what = ["--model", "Qwen/Qwen3-0.6B", "--hardware", hardware, "--preset", "quick"];
+Deno.exit(await cli(["profile", ...what, ...Deno.args]));
