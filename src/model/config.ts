@@ -7,9 +7,16 @@ import { UsageError } from "../errors.ts";
 import type { ModelConfig } from "./model.ts";
 
 /** Names of the number of routed experts; the first that is there counts. */
-const EXPERTS = ["num_local_experts", "num_experts", "n_routed_experts"];
+const EXPERTS = ["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"];
 /** Names of the experts per token; the first that is there counts. */
-const TOP_K = ["num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_topk"];
+const TOP_K = [
+  "num_experts_per_tok",
+  "num_experts_per_token",
+  "moe_k",
+  "moe_topk",
+  "moe_top_k",
+  "top_k_experts",
+];
 
 /** The routing of a model with experts. */
 export interface MoeParameters {
@@ -50,8 +57,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
  * The routing that a configuration describes.
  *
  * @param config The configuration.
- * @returns Experts and experts per token, null when either is missing.
- * @throws {UsageError} when one of them is no whole number above 0.
+ * @returns Experts and experts per token, null when either is missing or 0, as dense models of such families say.
+ * @throws {UsageError} when one of them is neither a whole number nor a list of one number, repeated.
  *
  * @example
  * ```ts
@@ -70,11 +77,13 @@ export function moeParameters(config: ModelConfig): MoeParameters | null {
 function count(config: ModelConfig, names: readonly string[]): number | null {
   const name = names.find((candidate) => (config[candidate] ?? null) !== null);
   if (name === undefined) return null;
-  const value = Number(config[name]);
-  if (Number.isSafeInteger(value) && value > 0) return value;
+  const given = config[name];
+  const [first, ...others] = Array.isArray(given) ? given : [given];
+  const value = typeof first === "string" && first.trim() !== "" ? Number(first) : first;
+  if (Number.isSafeInteger(value) && value >= 0 && others.every((other) => other === first)) {
+    return value === 0 ? null : value;
+  }
   throw new UsageError(
-    `Cannot read the model's experts: ${name} must be a whole number above 0, got ${
-      JSON.stringify(config[name])
-    }`,
+    `Cannot read the model's experts: ${name} must be a whole number from 0, got ${JSON.stringify(given)}`,
   );
 }

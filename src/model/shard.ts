@@ -6,17 +6,29 @@
 import { UsageError } from "../errors.ts";
 import { textConfig } from "./config.ts";
 import type { ModelConfig } from "./model.ts";
+import { oneLayer } from "./one_layer.ts";
 
 /** What a rank has a share of; experts are not sharded. */
 const SHARDED = ["intermediate_size", "num_attention_heads", "num_key_value_heads", "vocab_size"];
+/** What a nested configuration may leave out, as it says only what differs from the engine's defaults. */
+const NEEDED = ["num_attention_heads", "vocab_size"];
+
+/** How a model is sharded. */
+export interface ShardOptions {
+  /** Shards as the reference profiler does, to which more ranks than KV heads are an error. @default {false} */
+  readonly parity?: boolean;
+}
 
 /**
- * The configuration of one rank: one layer, sizes divided by the degree, head_dim as it was.
+ * The configuration of one rank: one layer that stands for all, sizes divided by the degree, head_dim as it was.
+ * With more ranks than KV heads each has one, as vLLM replicates them.
  *
  * @param config The model's configuration; the language model's fields may be in `text_config`.
  * @param tp Tensor-parallel degree.
+ * @param options How it is sharded.
  * @returns The configuration to boot.
- * @throws {UsageError} when a size is no integer or does not divide, naming the first such field.
+ * @throws {UsageError} when a size is missing, no integer or does not divide, naming the first such field, or no
+ * one layer stands for all.
  *
  * @example
  * ```ts
@@ -30,9 +42,9 @@ const SHARDED = ["intermediate_size", "num_attention_heads", "num_key_value_head
  * });
  * ```
  */
-export function shardConfig(config: ModelConfig, tp: number): ModelConfig {
+export function shardConfig(config: ModelConfig, tp: number, options: ShardOptions = {}): ModelConfig {
   const text = textConfig(config);
-  const sharded = { ...text, ...hfOverrides(text, tp) };
+  const sharded = { ...text, ...hfOverrides(config, tp, options) };
   return text === config ? sharded : { ...config, text_config: sharded };
 }
 
@@ -44,36 +56,65 @@ export function shardConfig(config: ModelConfig, tp: number): ModelConfig {
  *
  * @param config The model's configuration.
  * @param tp Tensor-parallel degree.
- * @returns The fields that are there to be divided, after num_hidden_layers; head_dim last, when it was missing.
- * @throws {UsageError} when a size is no integer or does not divide, naming the first such field.
+ * @param options How it is sharded.
+ * @returns The fields that are there to be divided, after num_hidden_layers; then head_dim, when it was missing, and
+ * what makes one layer stand for all.
+ * @throws {UsageError} when a size is missing, no integer or does not divide, naming the first such field, or no
+ * one layer stands for all.
  */
-export function hfOverrides(config: ModelConfig, tp: number): Record<string, unknown> {
+export function hfOverrides(
+  config: ModelConfig,
+  tp: number,
+  { parity = false }: ShardOptions = {},
+): Record<string, unknown> {
   const text = textConfig(config);
+  const missing = NEEDED.find((field) => (text[field] ?? null) === null);
+  if (missing !== undefined && tp > 1 && !parity) {
+    throw cannotShard(
+      tp,
+      `${missing} must be in its ${text === config ? "config" : "text_config"}, got none`,
+    );
+  }
   const overrides: Record<string, unknown> = { num_hidden_layers: 1 };
   for (const field of SHARDED) {
     const size = text[field] ?? null;
-    if (size !== null) overrides[field] = share(field, size, tp);
+    if (size === null) continue;
+    const replicated = field === "num_key_value_heads" && !parity && replicatesKvHeads(config, tp);
+    overrides[field] = replicated ? 1 : share(field, size, tp);
   }
   const headDim = derivedHeadDim(text);
-  return headDim === null ? overrides : { ...overrides, head_dim: headDim };
+  return { ...overrides, ...(headDim === null ? {} : { head_dim: headDim }), ...oneLayer(config) };
+}
+
+/**
+ * Whether vLLM gives each rank a copy of one KV head: there are fewer heads than ranks, and their number divides.
+ *
+ * @param config The model's configuration.
+ * @param tp Tensor-parallel degree.
+ * @returns Whether it does.
+ */
+export function replicatesKvHeads(config: ModelConfig, tp: number): boolean {
+  const heads = textConfig(config).num_key_value_heads;
+  return typeof heads === "number" && heads > 0 && heads < tp && tp % heads === 0;
 }
 
 function share(field: string, size: unknown, tp: number): number {
   if (typeof size !== "number" || !Number.isSafeInteger(size)) {
-    throw new UsageError(
-      `Cannot shard the model to tp ${tp}: ${field} must be an integer, got ${JSON.stringify(size)}`,
-    );
+    throw cannotShard(tp, `${field} must be an integer, got ${JSON.stringify(size)}`);
   }
   if (size % tp !== 0) {
-    throw new UsageError(
-      `Cannot shard the model to tp ${tp}: ${field} must be divisible by it, got ${size}; leave this degree out`,
-    );
+    throw cannotShard(tp, `${field} must be divisible by it, got ${size}; leave this degree out`);
   }
   return size / tp;
 }
 
+function cannotShard(tp: number, rule: string): UsageError {
+  return new UsageError(`Cannot shard the model to tp ${tp}: ${rule}`);
+}
+
+/** Heads of latent attention have sizes of their own, which nothing is derived from. */
 function derivedHeadDim(text: ModelConfig): number | null {
   const { head_dim: headDim, hidden_size: hidden, num_attention_heads: heads } = text;
-  const derivable = (headDim ?? null) === null && typeof hidden === "number" && typeof heads === "number";
-  return derivable ? Math.floor(hidden / heads) : null;
+  const has = (typeof headDim === "number" && headDim > 0) || typeof text.qk_rope_head_dim === "number";
+  return !has && typeof hidden === "number" && typeof heads === "number" ? Math.floor(hidden / heads) : null;
 }

@@ -5,6 +5,7 @@
  */
 import { textConfig } from "./config.ts";
 import type { ModelConfig } from "./model.ts";
+import { quantizedKvType, quantizedType } from "./quantization.ts";
 
 /** What names a variant. */
 export interface VariantOptions {
@@ -43,10 +44,11 @@ const SHORT: ReadonlyMap<string, string> = new Map([
 const SIMULATED = ["float16", "bfloat16", "float32", "fp8", "int8"];
 
 /**
- * The type that the weights will have.
+ * The type that the model computes with; its weights have it too, unless the checkpoint is quantized.
  *
  * @param config The model's configuration; it says `torch_dtype` or `dtype`, in `text_config` or beside it.
- * @param dtype Type that was asked for; null or `auto` for the configuration's own.
+ * @param dtype Type that was asked for; null, `auto` or the type that the weights are quantized to for the
+ * configuration's own.
  * @returns The type by its usual name; bfloat16 when nobody names one.
  *
  * @example
@@ -58,8 +60,38 @@ const SIMULATED = ["float16", "bfloat16", "float32", "fp8", "int8"];
  * ```
  */
 export function resolveDtype(config: ModelConfig, dtype: string | null): string {
-  const name = named(dtype) ?? ownDtype(config) ?? ASSUMED;
-  return CANONICAL.get(name) ?? name;
+  const asked = dtype !== null && dtype === quantizedType(config) ? null : named(dtype);
+  return canonical(asked ?? ownDtype(config) ?? ASSUMED);
+}
+
+/**
+ * The type that the weights have.
+ *
+ * @param config The model's configuration.
+ * @param dtype Type that was asked for; null or `auto` for the configuration's own.
+ * @returns The type that the checkpoint is quantized to, or the one that the model computes with.
+ *
+ * @example
+ * ```ts
+ * import { weightsDtype } from "./variant.ts";
+ * import assert from "node:assert/strict";
+ * const config = { torch_dtype: "bfloat16", quantization_config: { quant_method: "fp8" } };
+ * assert.equal(weightsDtype(config, null), "fp8");
+ * ```
+ */
+export function weightsDtype(config: ModelConfig, dtype: string | null): string {
+  return quantizedType(config) ?? resolveDtype(config, dtype);
+}
+
+/**
+ * The type that the KV cache will have.
+ *
+ * @param config The model's configuration.
+ * @param kvCacheDtype Type that was asked for; null or `auto` for the checkpoint's wish.
+ * @returns The type, `auto` for that of the model's computation.
+ */
+export function resolveKvDtype(config: ModelConfig, kvCacheDtype: string | null): string {
+  return named(kvCacheDtype) ?? quantizedKvType(config) ?? "auto";
 }
 
 /**
@@ -81,8 +113,8 @@ export function resolveDtype(config: ModelConfig, dtype: string | null): string 
 export function variantName(options: VariantOptions): string {
   const { config, dtype, kvCacheDtype, variant } = options;
   if (variant) return variant;
-  const kv = named(kvCacheDtype);
-  return short(resolveDtype(config, dtype)) + (kv === null ? "" : `-kv${short(kv)}`);
+  const kv = named(resolveKvDtype(config, kvCacheDtype));
+  return short(weightsDtype(config, dtype)) + (kv === null ? "" : `-kv${short(kv)}`);
 }
 
 /**
@@ -144,8 +176,13 @@ function named(dtype: string | null): string | null {
 }
 
 function short(dtype: string): string {
-  const name = CANONICAL.get(dtype) ?? dtype;
+  const name = canonical(dtype);
   return SHORT.get(name) ?? name;
+}
+
+function canonical(dtype: string): string {
+  const name = dtype.replace(/^torch\./, "");
+  return CANONICAL.get(name) ?? name;
 }
 
 function weightType(shortName: string): string {

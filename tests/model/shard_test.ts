@@ -26,13 +26,13 @@ for (const { config, tp, model_config, ...expected } of vectors.overrides as Vec
   Deno.test(`hfOverrides is the reference's: ${config}, tp ${tp}`, async () => {
     const given = model_config ?? (await loadModel(config)).config;
     if (expected.error === undefined) {
-      const { head_dim: pinned, ...overrides } = hfOverrides(given, tp);
+      const { head_dim: pinned, ...overrides } = hfOverrides(given, tp, { parity: true });
       assert.equal(JSON.stringify(overrides), JSON.stringify(expected.hf_overrides));
       assert.equal(pinned !== undefined, given.head_dim === undefined && given.hidden_size !== undefined);
     } else {
       const [, field] = /field '(\w+)'/.exec(expected.text!)!;
       assert.throws(
-        () => hfOverrides(given, tp),
+        () => hfOverrides(given, tp, { parity: true }),
         (error: Error) => error.message.includes(`to tp ${tp}: ${field} must be `),
       );
     }
@@ -50,9 +50,9 @@ Deno.test("hfOverrides differs from the reference where its rule is about Python
 Deno.test("hfOverrides names the first bad field, its value and the degree", () => {
   const cases: readonly [ModelConfig, number, string][] = [
     [
-      { num_key_value_heads: 4 },
+      { num_key_value_heads: 3 },
       8,
-      "num_key_value_heads must be divisible by it, got 4; leave this degree out",
+      "num_key_value_heads must be divisible by it, got 3; leave this degree out",
     ],
     [{ vocab_size: 49155 }, 2, "vocab_size must be divisible by it, got 49155; leave this degree out"],
     [
@@ -64,9 +64,14 @@ Deno.test("hfOverrides names the first bad field, its value and the degree", () 
     [{ vocab_size: 0.5 }, 1, "vocab_size must be an integer, got 0.5"],
     [{ num_key_value_heads: true }, 1, "num_key_value_heads must be an integer, got true"],
     [
-      { text_config: { vocab_size: 49155 } },
+      { text_config: { num_attention_heads: 8, vocab_size: 49155 } },
       2,
       "vocab_size must be divisible by it, got 49155; leave this degree out",
+    ],
+    [
+      { vocab_size: 64, text_config: { vocab_size: 64 } },
+      2,
+      "num_attention_heads must be in its text_config, got none",
     ],
   ];
   for (const [config, tp, rule] of cases) {
@@ -84,6 +89,40 @@ Deno.test("shardConfig keeps head_dim when heads are divided", () => {
   assert.equal(headDim({ ...heads, head_dim: null }, 4), 128);
   assert.equal(headDim({ ...heads, head_dim: 64 }, 4), 64);
   assert.equal(headDim({ num_attention_heads: 32 }, 4), undefined);
+});
+
+Deno.test("shardConfig gives each rank a KV head when there are fewer, but not under parity", () => {
+  const config = { num_attention_heads: 32, num_key_value_heads: 4, hidden_size: 4096 };
+  const kvHeads = (tp: number): unknown => shardConfig(config, tp).num_key_value_heads;
+  assert.deepEqual([1, 2, 4, 8, 16].map(kvHeads), [4, 2, 1, 1, 1]);
+  assert.throws(
+    () => shardConfig(config, 8, { parity: true }),
+    new UsageError(
+      "Cannot shard the model to tp 8: num_key_value_heads must be divisible by it, got 4; leave this degree out",
+    ),
+  );
+  assert.throws(() => shardConfig(config, 64), /num_attention_heads must be divisible by it, got 32/);
+});
+
+Deno.test("shardConfig derives no head_dim where latent attention has sizes of its own", () => {
+  const config = { hidden_size: 7168, num_attention_heads: 128, qk_rope_head_dim: 64, kv_lora_rank: 512 };
+  assert.equal(shardConfig(config, 2).head_dim, undefined);
+});
+
+Deno.test("shardConfig keeps positions as they are scaled, by whatever name", () => {
+  const scalings = [
+    { rope_scaling: { rope_type: "llama3", factor: 8, original_max_position_embeddings: 8192 } },
+    { rope_scaling: { type: "yarn", factor: 4 } },
+    { rope_scaling: { type: "linear", factor: 2 } },
+    { rope_scaling: { rope_type: "dynamic", factor: 2 } },
+    { rope_scaling: { rope_type: "longrope", short_factor: [1, 1], long_factor: [2, 2] } },
+    { rope_scaling: null, rope_theta: 10_000 },
+    { rope_parameters: { rope_type: "default", rope_theta: 1_000_000 } },
+  ];
+  for (const scaling of scalings) {
+    const config = { num_attention_heads: 8, num_hidden_layers: 2, head_dim: 8, ...scaling };
+    assert.deepEqual(shardConfig(config, 2), { ...config, num_attention_heads: 4, num_hidden_layers: 1 });
+  }
 });
 
 Deno.test("shardConfig leaves experts and everything else as they are", () => {

@@ -1,0 +1,49 @@
+/**
+ * What a user should know about how a model is measured.
+ *
+ * @module
+ */
+import { textConfig } from "./config.ts";
+import type { ModelConfig } from "./model.ts";
+import { denseLayerFields } from "./one_layer.ts";
+import { replicatesKvHeads } from "./shard.ts";
+
+/** What the notices depend on. */
+export interface NoticeOptions {
+  /** The tensor-parallel degrees that are measured. */
+  readonly tpDegrees: readonly number[];
+}
+
+/**
+ * What a model's configuration makes different from the plain case.
+ *
+ * @param config The model's configuration.
+ * @param options What is measured.
+ * @returns Sentences; none for a plain model.
+ */
+export function modelNotices(config: ModelConfig, { tpDegrees }: NoticeOptions): string[] {
+  const notices: string[] = [];
+  const replicated = tpDegrees.filter((tp) => replicatesKvHeads(config, tp));
+  if (replicated.length > 0) {
+    notices.push(
+      `The model has ${textConfig(config).num_key_value_heads} KV heads: at tp ${replicated.join(", ")} ` +
+        "each rank has a copy of one, as vLLM replicates them",
+    );
+  }
+  const dense = denseLayerFields(config);
+  if (dense.length > 0) {
+    notices.push(
+      `Some layers of the model have a dense MLP (${
+        dense.join(", ")
+      }): the layer that is measured has experts, ` +
+        "and no time is that of a dense MLP",
+    );
+  }
+  if (config.auto_map) {
+    notices.push(
+      "The model's config names code of its own (auto_map): it is not run, the engine measures its own modules " +
+        "for the model_type",
+    );
+  }
+  return notices;
+}

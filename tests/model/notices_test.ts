@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import type { ModelConfig } from "../../src/model/model.ts";
+import { modelNotices } from "../../src/model/notices.ts";
+
+Deno.test("modelNotices tell what differs from the plain case", () => {
+  const cases: readonly [ModelConfig, string[]][] = [
+    [{ num_key_value_heads: 8, auto_map: null }, []],
+    [{ num_key_value_heads: 4 }, [
+      "The model has 4 KV heads: at tp 8 each rank has a copy of one, as vLLM replicates them",
+    ]],
+    [{ text_config: { num_key_value_heads: 2 } }, [
+      "The model has 2 KV heads: at tp 4, 8 each rank has a copy of one, as vLLM replicates them",
+    ]],
+    [{ num_key_value_heads: 3 }, []],
+    [{ n_routed_experts: 64, num_experts_per_tok: 6, first_k_dense_replace: 1 }, [
+      "Some layers of the model have a dense MLP (first_k_dense_replace): the layer that is measured has experts, " +
+      "and no time is that of a dense MLP",
+    ]],
+    [{ auto_map: { AutoConfig: "configuration_x.XConfig" } }, [
+      "The model's config names code of its own (auto_map): it is not run, the engine measures its own modules " +
+      "for the model_type",
+    ]],
+  ];
+  for (const [config, notices] of cases) {
+    assert.deepEqual(modelNotices(config, { tpDegrees: [1, 2, 4, 8] }), notices);
+  }
+});
