@@ -1,5 +1,6 @@
 """Batches as the engine's scheduler would hand them to the model runner."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,10 @@ from shots import blocks
 class Batches:
     """Builds scheduler outputs; each finishes the requests of the one before."""
 
-    def __init__(self, block_size: int, vocab_size: int, longest: int, extra: Mapping[str, Any]) -> None:
-        """Prepare prompts of up to `longest` tokens with ids below `vocab_size`."""
+    def __init__(
+        self, block_size: int, most_blocks: int, vocab_size: int, longest: int, extra: Mapping[str, Any]
+    ) -> None:
+        """Prepare KV blocks, and prompts of up to `longest` tokens with ids below `vocab_size`."""
         import numpy
         from vllm import SamplingParams
 
@@ -19,6 +22,7 @@ class Batches:
         self.sampling = SamplingParams(temperature=0.0, max_tokens=1, ignore_eos=True)
         self.prompt = numpy.random.default_rng(0).integers(0, vocab_size, 2 * longest, dtype=numpy.int32)
         self.offsets = longest
+        self.block_ids = array("i", range(most_blocks))
         self.running: set[str] = set()
 
     def build(self, requests: Sequence[tuple[int, int]]) -> Any:
@@ -41,7 +45,7 @@ class Batches:
                     mm_features=[],
                     sampling_params=self.sampling,
                     pooling_params=None,
-                    block_ids=(list(range(first_block, first_block + count)),),
+                    block_ids=(self.block_ids[first_block : first_block + count],),
                     num_computed_tokens=history,
                     lora_request=None,
                 )

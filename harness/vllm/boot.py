@@ -9,9 +9,10 @@ from typing import Any
 from batch import Batches
 from engine import Engine, shut_down
 from faults import Fault
-from layers import find_layers
+from layers import find_decoder, find_layers
 from memory import choose_pool
 from messages import Boot, Limits
+from preflight import refuse_too_large
 from routing import find_routers
 from versions import scheduler_fields
 
@@ -69,6 +70,12 @@ def engine_arguments(boot: Boot, on_cpu: bool) -> dict[str, Any]:
     }
     if on_cpu:
         arguments["kv_cache_memory_bytes"] = choose_pool(boot, block_size)
+    else:
+        import torch
+
+        free, total = torch.accelerator.get_memory_info()
+        refuse_too_large(boot, block_size, free, total)
+        arguments["gpu_memory_utilization"] = min(0.9, round(0.95 * free / total, 3))
     return arguments
 
 
@@ -110,8 +117,12 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         logits=[module for module in modules if type(module).__name__ == "LogitsProcessor"],
         limits=limits,
         num_blocks=num_blocks,
+        token_bytes=groups[0].kv_cache_spec.page_size_bytes / block_size,
         arguments=arguments,
-        batches=Batches(block_size, vocab_size, limits.max_model_len, scheduler_fields(vllm.__version__)),
+        batches=Batches(
+            block_size, num_blocks, vocab_size, limits.max_model_len, scheduler_fields(vllm.__version__)
+        ),
+        decoder=find_decoder(tree, layers.get("attention", {})),
     )
 
 

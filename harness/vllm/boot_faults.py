@@ -28,6 +28,7 @@ KNOWN = (
         "out_of_memory",
         "the KV pool does not fit into the device's memory",
     ),
+    (r"(?:CUDA|HIP) error: ((?!out of memory).+)", "engine_dead", "the device failed: {}"),
     (OUT_OF_MEMORY.pattern, "out_of_memory", "the model does not fit into the device's memory"),
 )
 """What vLLM says, the kind of failure, and what it means."""

@@ -3,20 +3,23 @@
 import os
 import platform
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from faults import Fault
 from messages import HelloAnswer
 from protocol import PROTOCOL
+from quantities import QUANTITIES
 from versions import DISTRIBUTIONS, HARNESS_VERSION, installed
 
 
-def describe(quantities: list[str]) -> HelloAnswer:
+def describe() -> HelloAnswer:
     """Return the answer to hello; raises Fault when the engine is not installed."""
     engine, torch = installed(DISTRIBUTIONS), installed(("torch",))
     if engine is None or torch is None:
         raise Fault("unsupported", "vLLM and torch must be installed: see harness/vllm/requirements-cpu.txt")
-    device, driver = (cpu_name(), "none") if "+cpu" in torch else gpu_name() or (cpu_name(), "none")
+    kind = device_type()
+    device, driver = (cpu_name(), "none") if kind == "cpu" else gpu_name() or torch_device()
     return HelloAnswer(
         protocol=PROTOCOL,
         harness="vllm",
@@ -26,11 +29,29 @@ def describe(quantities: list[str]) -> HelloAnswer:
         device=device,
         driver=driver,
         runtime=f"torch {torch}",
-        quantities=quantities,
+        quantities=list(QUANTITIES[kind]),
         lanes=1,
     )
 
 
+def device_type() -> str:
+    """Return torch's name for what the engine runs on: cpu, cuda (ROCm too) or xpu."""
+    torch = installed(("torch",)) or ""
+    if "+xpu" in torch:
+        return "xpu"
+    if "+rocm" in torch:
+        return "cuda"
+    return "cpu" if "+cpu" in torch or gpu_name() is None else "cuda"
+
+
+def torch_device() -> tuple[str, str]:
+    """Return a device's name as torch has it, for those that have no nvidia-smi."""
+    import torch
+
+    return str(getattr(torch, device_type()).get_device_name(0)), "unknown"
+
+
+@cache
 def gpu_name() -> tuple[str, str] | None:
     """Return name and driver version of the first visible GPU, or None when there is none."""
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]

@@ -10,6 +10,9 @@ from batch import Batches
 from layers import Sites
 from messages import Limits
 
+CACHE_FILLER_BYTES = 96 << 20
+"""Above the second-level cache of any device so far (50 MiB on an H100)."""
+
 
 class EndOfForward(Exception):
     """Ends a forward whose remainder nobody asked for."""
@@ -31,9 +34,15 @@ class Engine:
     limits: Limits
     num_blocks: int
     """Blocks of the KV pool."""
+    token_bytes: float
+    """Bytes of keys and values of one token in the pool."""
     arguments: dict[str, Any]
     """The engine's own arguments."""
     batches: Batches
+    decoder: Any = None
+    """The decoder layer, when it can be repeated by itself."""
+    cache_filler: Any = None
+    """More data than the device's cache holds, once it was needed."""
 
     def forward(self, requests: Sequence[tuple[int, int]]) -> None:
         """Run one batch of (new tokens, tokens of history) through the model and the sampler."""
@@ -63,6 +72,14 @@ class Engine:
             import torch
 
             torch.accelerator.synchronize()
+
+    def evict(self) -> None:
+        """Fill the device's cache with data that no layer reads."""
+        if self.cache_filler is None:
+            import torch
+
+            self.cache_filler = torch.zeros(CACHE_FILLER_BYTES // 4, device=self.device)
+        self.cache_filler.sum()
 
     def close(self) -> None:
         """Free the engine; the next one is not to be made before."""

@@ -40,6 +40,24 @@ def find_layers(tree: Iterable[tuple[str, Any]], architecture: Architecture) -> 
     return layers
 
 
+def find_decoder(tree: Iterable[tuple[str, Any]], attention: Sites) -> Any:
+    """Return the module of the decoder layer that the attention is in, or None when there is no single one.
+
+    It is the deepest ancestor that is an element of a list: the last part of its path is a number.
+    """
+    modules = dict(tree)
+    sites = {id(module) for found in attention.values() for module in found}
+    above = {
+        ".".join(parts[: end + 1])
+        for path, module in modules.items()
+        if id(module) in sites
+        for parts in [path.split(".")]
+        for end in [max((at for at, part in enumerate(parts[:-1]) if part.isdecimal()), default=-1)]
+        if end >= 0
+    }
+    return modules.get(above.pop()) if len(above) == 1 else None
+
+
 def ancestors(path: str, classes: Mapping[str, str]) -> list[str]:
     """Return the classes of a path's ancestors, the root's first."""
     parts = path.split(".")

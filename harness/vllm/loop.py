@@ -1,15 +1,14 @@
 """The protocol's loop: requests in, answers out, one engine at a time."""
 
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 from boot import boot_engine
 from boot_faults import boot_fault
+from chunks import Chunk
 from device import describe
 from engine import Engine
-from faults import Fault, shot_fault
-from fire import fire_fields, probe
+from faults import Fault
 from messages import (
     Answer,
     Boot,
@@ -22,14 +21,14 @@ from messages import (
     Hello,
     HelloAnswer,
     Request,
-    Result,
     Shutdown,
 )
 from protocol import PROTOCOL, parse
-from timing import Timer, WallTimer
-
-TIMERS: dict[str, Callable[[Engine], Timer]] = {"wall": lambda engine: WallTimer(engine.synchronize)}
-"""How to make the timer of each quantity, the preferred one first."""
+from quantities import QUANTITIES
+from selfcheck import check
+from state import Read, open_state
+from timers import make_timer
+from timing import Timer
 
 
 class EngineDead(Exception):
@@ -41,6 +40,9 @@ class Worker:
 
     def __init__(self) -> None:
         self.engine: Engine | None = None
+        self.timers: dict[str, Timer] = {}
+        self.read_state: Read | None = None
+        self.told: set[str] = set()
 
     def serve(self, lines: Iterable[bytes], emit: Callable[[Answer], None]) -> int:
         """Answer every line until shutdown or the end; returns the process's exit status."""
@@ -75,14 +77,16 @@ class Worker:
         """Say who answers."""
         if request.protocol != PROTOCOL:
             raise Fault("bad_request", f"this harness speaks protocol {PROTOCOL}: found {request.protocol}")
-        return describe(list(TIMERS))
+        return describe()
 
     def boot(self, request: Boot) -> Booted:
         """Free the engine of before and build the asked one."""
         self.close()
         try:
             self.engine = boot_engine(request)
-            probe(self.engine, WallTimer(self.engine.synchronize))
+            preferred = QUANTITIES[self.engine.device.type][0]
+            check(self.engine, self.timer(self.engine, preferred))
+            self.read_state = open_state(self.engine.device)
         except Exception as error:
             self.close()
             fault = boot_fault(error)
@@ -100,32 +104,39 @@ class Worker:
         engine = self.engine
         if engine is None:
             raise Fault("bad_request", "no engine is booted: send boot before fire")
-        if request.quantity not in TIMERS:
-            known = ", ".join(TIMERS)
-            raise Fault("bad_request", f"quantity must be one of {known}: found {request.quantity!r}")
-        timer = TIMERS[request.quantity](engine)
-        for index, fields in enumerate(request.shots):
-            answer = outcome(engine, timer, request, index, fields)
-            yield answer
-            if isinstance(answer, Failed) and answer.kind == "engine_dead":
-                raise EngineDead
-        yield Done(request.seq)
+        known = QUANTITIES[engine.device.type]
+        if request.quantity not in known:
+            raise Fault(
+                "bad_request", f"quantity must be one of {', '.join(known)}: found {request.quantity!r}"
+            )
+        timer = self.timer(engine, request.quantity)
+        started, busy_us = time.perf_counter(), 0.0
+        yield from self.state(request.seq)
+        for start in range(0, len(request.shots), timer.chunk):
+            chunk = Chunk(engine, timer, request, start)
+            for answer in chunk.fire(self.told):
+                yield answer
+                if isinstance(answer, Failed) and answer.kind == "engine_dead":
+                    raise EngineDead
+            busy_us += chunk.device_busy_us or 0.0
+        yield from self.state(request.seq)
+        wall_us = (time.perf_counter() - started) * 1e6
+        yield Done(request.seq, round(busy_us, 3) or None, round(wall_us, 3))
+
+    def timer(self, engine: Engine, quantity: str) -> Timer:
+        """Return the timer of a quantity, made when it is first asked for."""
+        if quantity not in self.timers:
+            self.timers[quantity] = make_timer(engine, quantity)
+        return self.timers[quantity]
+
+    def state(self, seq: int) -> Iterator[Answer]:
+        """Return the state of the device, where it can be read."""
+        if self.read_state is not None:
+            yield self.read_state(seq)
 
     def close(self) -> None:
         """Free the engine, if there is one."""
+        self.timers.clear()
         if self.engine is not None:
             engine, self.engine = self.engine, None
             engine.close()
-
-
-def outcome(
-    engine: Engine, timer: Timer, request: Fire, index: int, fields: Mapping[str, Any]
-) -> Result | Failed:
-    """Fire one shot of a request; returns its samples, or why it has none."""
-    try:
-        return Result(request.seq, index, fire_fields(engine, fields, request.iterations, timer))
-    except Exception as error:
-        fault = shot_fault(error)
-        if fault.kind == "engine_dead":
-            traceback.print_exc()
-    return Failed(request.seq, index, fault.kind, f"shot {index} ({fields.get('category')}): {fault.message}")

@@ -43,6 +43,15 @@ class Boot:
 
 
 @dataclass(frozen=True)
+class Precision:
+    """Repeat a shot until the standard error of its medians is at most `relative` of them."""
+
+    relative: float
+    min: int
+    max: int
+
+
+@dataclass(frozen=True)
 class Fire:
     """Fire shots in order; each is read when its turn comes, so that a bad one fails alone."""
 
@@ -50,6 +59,7 @@ class Fire:
     shots: tuple[Mapping[str, Any], ...]
     iterations: int
     quantity: str
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,8 @@ class Result:
     seq: int
     index: int
     samples: dict[str, list[float]]
+    stop: str | None = None
+    kernels: dict[str, list[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,11 +136,34 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class State:
+    """The device at this moment: MHz, degrees Celsius, watts; None where it does not tell."""
+
+    type: ClassVar[str] = "state"
+    seq: int
+    sm_clock_mhz: int | None
+    memory_clock_mhz: int | None
+    temperature_c: int | None
+    power_w: float | None
+    throttle: list[str]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Names of kernels by the short hashes that results call them."""
+
+    type: ClassVar[str] = "kernels"
+    names: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Done:
-    """Every shot of the request was answered."""
+    """Every shot of the request was answered; `device_busy_us` of `wall_us` the device worked."""
 
     type: ClassVar[str] = "done"
     seq: int
+    device_busy_us: float | None = None
+    wall_us: float | None = None
 
 
 @dataclass(frozen=True)
@@ -148,4 +183,4 @@ class Bye:
     type: ClassVar[str] = "bye"
 
 
-Answer = HelloAnswer | Booted | Result | Failed | Done | Error | Bye
+Answer = HelloAnswer | Booted | Result | Failed | State | Kernels | Done | Error | Bye

@@ -6,19 +6,25 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from faults import Fault
-from messages import Answer, Architecture, Boot, Entry, Fire, Hello, Request, Shutdown
+from messages import Answer, Architecture, Boot, Entry, Fire, Hello, Precision, Request, Shutdown
 
 PROTOCOL = 1
+
+OPTIONAL = {"detail", "stop", "kernels", "device_busy_us", "wall_us"}
+"""Fields of answers that are left out when they are None; others are written as null."""
 
 T = TypeVar("T")
 
 
 def encode(answer: Answer) -> str:
-    """Return an answer as one line of JSON without its newline; an absent detail is left out."""
+    """Return an answer as one line of JSON without its newline."""
+    return json.dumps(fields_of(answer), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def fields_of(answer: Answer) -> dict[str, Any]:
+    """Return an answer as an object; what is optional and absent is left out."""
     fields = {"type": answer.type, **asdict(answer)}
-    if fields.get("detail", "") is None:
-        del fields["detail"]
-    return json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return {name: value for name, value in fields.items() if value is not None or name not in OPTIONAL}
 
 
 def parse(line: str | bytes) -> Request:
@@ -94,7 +100,20 @@ def parse_fire(message: Mapping[str, Any]) -> Fire:
         shots=tuple(shots),
         iterations=count(message, "iterations"),
         quantity=field(message, "quantity", str, "a text"),
+        precision=parse_precision(message["precision"]) if message.get("precision") is not None else None,
     )
+
+
+def parse_precision(fields: Any) -> Precision:
+    """Read a stop rule."""
+    if not isinstance(fields, dict):
+        raise bad_request("fire: precision must be an object", f"found {fields!r}")
+    relative = fields.get("relative")
+    if not isinstance(relative, int | float) or isinstance(relative, bool) or not relative > 0:
+        raise bad_request("precision: relative must be a number above 0", f"found {relative!r}")
+    rule = {"type": "precision", **fields}
+    least = count(rule, "min")
+    return Precision(float(relative), least, count(rule, "max", least))
 
 
 def field(fields: Mapping[str, Any], name: str, kind: type[T], words: str, where: str | None = None) -> T:

@@ -7,11 +7,6 @@ from typing import Any
 from faults import Fault
 
 
-def expert_ids(tokens: int, top_k: int, activated: int) -> list[list[int]]:
-    """Return the expert of each slot of each token: (t * top_k + o) mod activated."""
-    return [[(token * top_k + slot) % activated for slot in range(top_k)] for token in range(tokens)]
-
-
 def find_routers(modules: Iterable[Any]) -> list[Any]:
     """Return the routers of a model's expert layers, each once."""
     routers = (getattr(module, "router", None) for module in modules)
@@ -19,13 +14,16 @@ def find_routers(modules: Iterable[Any]) -> list[Any]:
 
 
 class Route:
-    """Answers a router's calls with ids and weights that are ready on the device."""
+    """Answers a router's calls with ids and weights that are ready on the device.
+
+    The expert of slot `o` of token `t` is (t * top_k + o) mod `activated`, each with weight 1 / top_k.
+    """
 
     def __init__(self, router: Any, tokens: int, activated: int, device: Any) -> None:
         import torch
 
-        ids = expert_ids(tokens, router.top_k, activated)
-        self.ids = torch.tensor(ids, dtype=torch.int32, device=device)
+        slots = torch.arange(tokens * router.top_k, dtype=torch.int32, device=device)
+        self.ids = (slots % activated).view(tokens, router.top_k)
         self.weights = torch.full(self.ids.shape, 1.0 / router.top_k, dtype=torch.float32, device=device)
         self.calls = 0
 

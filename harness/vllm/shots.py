@@ -7,13 +7,16 @@ from typing import Any
 from messages import Limits
 from protocol import bad_request, count
 
+Requests = tuple[tuple[int, int], ...]
+"""(new tokens, tokens of history) of each request of a batch, in its order."""
+
 
 @dataclass(frozen=True)
 class Shot:
-    """One batch: `requests` are (new tokens, tokens of history), in batch order."""
+    """One batch and the category whose layers are timed in it."""
 
     category: str
-    requests: tuple[tuple[int, int], ...]
+    requests: Requests
     activated_experts: int | None = None
 
 
@@ -34,7 +37,7 @@ def read_shot(fields: Mapping[str, Any]) -> Shot:
             raise bad_request(f"unknown category {other!r}", expected)
 
 
-def attention_requests(fields: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
+def attention_requests(fields: Mapping[str, Any]) -> Requests:
     """Return the prefill request, when there is one, before the decoding ones."""
     chunk, kv_prefill, decodes, kv_decode = (
         count(fields, name, least=0) for name in ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode")

@@ -1,11 +1,17 @@
-"""vLLM behind the harness protocol: `python harness/vllm/worker.py`, requests on stdin, answers on stdout."""
+"""vLLM behind the harness protocol.
+
+`python harness/vllm/worker.py` reads requests on stdin and answers on stdout;
+`python harness/vllm/worker.py --plan plan.jsonl --out results.jsonl` fires a plan alone.
+"""
 
 import os
 import signal
 import sys
 import traceback
+from argparse import ArgumentParser, Namespace
 from typing import TextIO
 
+from alone import run_alone
 from loop import Worker
 from messages import Answer
 from protocol import encode
@@ -18,7 +24,7 @@ def claim_stdout() -> TextIO:
     return protocol
 
 
-def main() -> int:
+def serve() -> int:
     """Serve until shutdown or the end of input; returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = claim_stdout()
@@ -36,8 +42,24 @@ def main() -> int:
         return 1
 
 
+def read_arguments() -> Namespace:
+    """Return the command line's arguments; wrong ones end the process with 2."""
+    parser = ArgumentParser(
+        description="Without arguments: speaks the harness protocol. With a plan: fires it."
+    )
+    parser.add_argument("--plan", help="shots to fire, as `shotlab plan` writes them")
+    parser.add_argument("--out", help="file that results are added to; shots that it has are not fired again")
+    parser.add_argument("--quantity", choices=["kernel", "event", "wall"], help="what is timed")
+    parser.add_argument("--retry-failed", action="store_true", help="fire again what failed before")
+    arguments = parser.parse_args()
+    if (arguments.plan is None) != (arguments.out is None):
+        parser.error("--plan and --out go together")
+    return arguments
+
+
 if __name__ == "__main__":
-    status = main()
+    arguments = read_arguments()
+    status = serve() if arguments.plan is None else run_alone(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # without the engine's teardown, which can take seconds

@@ -58,7 +58,9 @@ class Client:
         request = {"type": "fire", "seq": seq, "shots": shots, "iterations": iterations, "quantity": "wall"}
         self.send(json.dumps(request))
         answers = [self.read() for _ in range(len(shots) + 1)]
-        assert answers.pop() == {"type": "done", "seq": seq}
+        done = answers.pop()
+        assert (done["type"], done["seq"]) == ("done", seq)
+        assert done["wall_us"] > 0
         return answers
 
     def end(self, within_s: float = 5) -> int:

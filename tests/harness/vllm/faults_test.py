@@ -61,6 +61,11 @@ class ValidationError(ValueError):
             "out_of_memory",
             "the model does not fit into the device's memory",
         ),
+        (
+            RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with"),
+            "engine_dead",
+            "the device failed: an illegal memory access was encountered",
+        ),
         (AssertionError(), "unsupported", "vLLM refused: AssertionError"),
         (Fault("bad_request", "no"), "bad_request", "no"),
     ],

@@ -7,15 +7,21 @@ from typing import Any
 import pytest
 from boot import boot_engine
 from engine import Engine
-from faults import Fault, shot_fault
-from fire import fire
+from faults import Fault
+from jobs import job_of
 from models import boot
+from passes import run_passes
 from protocol import parse_boot
 from shots import Shot
-from timing import WallTimer
+from timing import Timed, WallTimer
 
 DENSE = Shot("dense", ((16, 0),))
 TIMER = WallTimer(lambda: None)
+
+
+def fire(engine: Engine, shot: Shot, iterations: int) -> Timed | Fault:
+    (outcome,) = TIMER.measure(engine, [job_of(engine, shot)], iterations).outcomes
+    return outcome
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +71,7 @@ def test_experts_are_those_of_the_shot(engine: Engine, monkeypatch: pytest.Monke
 
     routes: list[Any] = []
     monkeypatch.setattr(routing, "Route", recording(routing.Route, routes))
-    fire(engine, Shot("moe", ((16, 0),), 5), 2, TIMER)
+    fire(engine, Shot("moe", ((16, 0),), 5), 2)
     (route,) = routes
     assert route.calls == 3
     assert set(route.ids.flatten().tolist()) == {0, 1, 2, 3, 4}
@@ -83,8 +89,9 @@ def recording(kind: Any, made: list[Any]) -> Any:
 
 def test_a_router_that_is_never_asked_is_an_error(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "routers", [SimpleNamespace(top_k=2)])
-    with pytest.raises(Fault, match=r"forced routing must be asked once per forward \(2\): asked \[0\]"):
-        fire(engine, Shot("moe", ((16, 0),), 5), 1, TIMER)
+    outcome = fire(engine, Shot("moe", ((16, 0),), 5), 1)
+    assert isinstance(outcome, Fault)
+    assert outcome.message == "forced routing must be asked once per forward (2): asked [0]"
 
 
 def test_a_forward_that_runs_out_of_memory_is_survived(engine: Engine) -> None:
@@ -97,14 +104,55 @@ def test_a_forward_that_runs_out_of_memory_is_survived(engine: Engine) -> None:
 
     for _ in range(3):
         hook = module.register_forward_pre_hook(exhaust)
-        with pytest.raises(torch.OutOfMemoryError) as failed:
-            fire(engine, DENSE, 1, TIMER)
+        outcome = fire(engine, DENSE, 1)
         hook.remove()
-        assert shot_fault(failed.value).kind == "out_of_memory"
-        assert len(fire(engine, DENSE, 1, TIMER)["embedding"]) == 1
+        assert isinstance(outcome, Fault)
+        assert outcome.kind == "out_of_memory"
+        outcome = fire(engine, DENSE, 1)
+        assert isinstance(outcome, Timed)
+        assert len(outcome.samples["embedding"]) == 1
 
 
 def test_a_category_without_layers_is_unsupported(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(engine.layers, "dense", {})
     with pytest.raises(Fault, match="the architecture has no dense layers"):
-        fire(engine, DENSE, 1, TIMER)
+        fire(engine, DENSE, 1)
+
+
+def test_the_decoder_layer_is_repeated_up_to_the_attention(engine: Engine) -> None:
+    ran: list[str] = []
+    modules = [module for sites in engine.layers.values() for layer in sites.values() for module in layer]
+    hooks = [module.register_forward_hook(lambda m, *_: ran.append(type(m).__name__)) for module in modules]
+    marks = Log()
+    shot = Shot("attention", ((16, 8), (1, 40)))
+    run_passes(engine, job_of(engine, shot), 2, marks, in_layer=True)
+    for hook in hooks:
+        hook.remove()
+    before, *passes = "".join(f"{name} " for name in ran).split("RMSNorm QKVParallelLinear ")
+    assert before == "VocabParallelEmbedding "
+    assert passes == ["RMSNorm RMSNorm RotaryEmbedding Attention "] * 3
+    assert marks.log == [
+        *("begin None", "enter attention", "leave", "end"),
+        *("begin 0", "enter attention", "leave", "end"),
+        *("begin 1", "enter attention", "leave", "end"),
+    ]
+    assert watched(engine, DENSE.requests)[-1] == "Sampler"
+
+
+class Log:
+    """Marks that write down what they are told."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def begin(self, number: int | None) -> None:
+        self.log.append(f"begin {number}")
+
+    def end(self) -> None:
+        self.log.append("end")
+
+    def enter(self, layer: str) -> None:
+        self.log.append(f"enter {layer}")
+
+    def leave(self) -> None:
+        self.log.append("leave")

@@ -5,7 +5,21 @@ from typing import Any
 import pytest
 from client import ROOT
 from faults import Fault
-from messages import Architecture, Boot, Done, Entry, Error, Failed, Fire, Hello, Result, Shutdown
+from messages import (
+    Architecture,
+    Boot,
+    Done,
+    Entry,
+    Error,
+    Failed,
+    Fire,
+    Hello,
+    Kernels,
+    Precision,
+    Result,
+    Shutdown,
+    State,
+)
 from models import boot
 from protocol import encode, parse
 
@@ -17,7 +31,7 @@ ANSWERS = [line for arrow, line in LINES if arrow == "←"]
 
 def test_every_example_request_is_read() -> None:
     kinds = [type(parse(line)) for line in REQUESTS]
-    assert kinds == [Hello, Boot, Fire, Shutdown]
+    assert kinds == [Hello, Boot, Fire, Fire, Shutdown]
 
 
 def test_example_boot_is_read_into_its_fields() -> None:
@@ -41,6 +55,22 @@ def test_example_boot_is_read_into_its_fields() -> None:
         (Result(7, 0, {"embedding": [3.1, 3.0, 3.2], "layernorm": [5.25, 5.5, 5.0]}), "result"),
         (Failed(7, 3, "unsupported", "shot 3 (moe): the engine has no experts"), "failed"),
         (Done(7), "done"),
+        (Done(8, 310.5, 9800.0), "done"),
+        (State(8, 1980, 2619, 38, 216.5, []), "state"),
+        (
+            Kernels({"3f1c09ab": "flash_fwd_kernel", "90d2e7f4": "reshape_and_cache_flash_kernel"}),
+            "kernels",
+        ),
+        (
+            Result(
+                8,
+                0,
+                {"attention": [12.1, 12.0, 12.3, 12.1]},
+                "precision",
+                {"attention": ["90d2e7f4", "3f1c09ab"]},
+            ),
+            "result",
+        ),
         (
             Error(
                 "unsupported",
@@ -91,6 +121,15 @@ def changed(message: dict[str, Any], **fields: Any) -> str:
             changed(FIRE, iterations=True),
             "fire: iterations must be a whole number of at least 1: found True",
         ),
+        (changed(FIRE, precision=1), "fire: precision must be an object: found 1"),
+        (
+            changed(FIRE, precision={"relative": 0, "min": 3, "max": 9}),
+            "precision: relative must be a number above 0: found 0",
+        ),
+        (
+            changed(FIRE, precision={"relative": 0.01, "min": 3, "max": 2}),
+            "precision: max must be a whole number of at least 3: found 2",
+        ),
         (changed(FIRE, shots={}), "fire: shots must be a list: found {}"),
         (changed(FIRE, shots=[1]), "fire: shot 0 must be an object: found 1"),
         (changed(boot("llama"), tp=0), "boot: tp must be a whole number of at least 1: found 0"),
@@ -125,6 +164,16 @@ def test_a_line_that_is_no_request_is_refused(line: str, message: str) -> None:
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(Fault, match="one JSON object a line"):
         parse(b"\xff\xfe{}")
+
+
+def test_a_stop_rule_is_read() -> None:
+    request = parse(REQUESTS[3])
+    assert isinstance(request, Fire)
+    assert request.precision == Precision(0.01, 3, 30)
+
+
+def test_a_reading_that_the_device_does_not_give_is_null() -> None:
+    assert '"power_w":null' in encode(State(1, 1980, None, None, None, []))
 
 
 def test_unknown_fields_are_ignored() -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from faults import Fault
-from routing import expert_ids, find_routers, forced
+from routing import Route, find_routers, forced
 
 
 class Router:
@@ -31,7 +31,11 @@ class Tokens:
     ],
 )
 def test_expert_of_a_slot(tokens: int, top_k: int, activated: int, ids: list[list[int]]) -> None:
-    assert expert_ids(tokens, top_k, activated) == ids
+    router = Router()
+    router.top_k = top_k
+    route = Route(router, tokens, activated, "cpu")
+    assert route.ids.tolist() == ids
+    assert route.weights.tolist() == [[1 / top_k] * top_k] * tokens
 
 
 def test_routers_are_found_once() -> None:

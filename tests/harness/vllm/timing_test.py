@@ -2,29 +2,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fakes import Engine, Module
 from faults import Fault
-from timing import WallTimer
+from jobs import Job
+from timing import Timed, WallTimer, samples_of
 
-
-class Module:
-    """Something that can be hooked and called, as torch's modules are."""
-
-    def __init__(self) -> None:
-        self.hooks: dict[str, Any] = {}
-
-    def register_forward_pre_hook(self, hook: Any) -> Any:
-        return self.register("before", hook)
-
-    def register_forward_hook(self, hook: Any) -> Any:
-        return self.register("after", hook)
-
-    def register(self, when: str, hook: Any) -> Any:
-        self.hooks[when] = hook
-        return type("Handle", (), {"remove": lambda _: self.hooks.pop(when)})()
-
-    def __call__(self) -> None:
-        self.hooks["before"](self, ())
-        self.hooks["after"](self, (), None)
+BATCH = ((16, 0),)
 
 
 @pytest.fixture
@@ -35,36 +18,51 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return iter(())
 
 
+def measure(engine: Any, sites: Any, iterations: int) -> Timed | Fault:
+    (outcome,) = WallTimer(engine.synchronize).measure(engine, [Job(BATCH, sites)], iterations).outcomes
+    return outcome
+
+
 @pytest.mark.usefixtures("clock")
 def test_repeats_of_a_layer_in_one_forward_are_averaged() -> None:
     one, two, other = Module(), Module(), Module()
-
-    def forward() -> None:
-        for module in (one, other, two):
-            module()
-
-    samples = WallTimer(lambda: None).samples({"norm": [one, two], "linear": [other]}, forward, 2)
-    assert samples == {"norm": [3.0, 9.0], "linear": [3.0, 9.0]}
+    outcome = measure(Engine(one, other, two), {"norm": [one, two], "linear": [other]}, 2)
+    assert outcome == Timed({"norm": [3.0, 9.0], "linear": [3.0, 9.0]})
 
 
 def test_the_device_is_waited_for_on_both_sides() -> None:
-    waits: list[int] = []
     module = Module()
-    WallTimer(lambda: waits.append(1)).samples({"norm": [module]}, module, 3)
-    assert len(waits) == 6
+    engine = Engine(module)
+    measure(engine, {"norm": [module]}, 3)
+    assert engine.waits == 6
 
 
 def test_hooks_are_gone_when_a_forward_fails() -> None:
-    module = Module()
-
-    def forward() -> None:
+    def fail() -> None:
         raise RuntimeError("no")
 
-    with pytest.raises(RuntimeError, match="no"):
-        WallTimer(lambda: None).samples({"norm": [module]}, forward, 1)
-    assert module.hooks == {}
+    module = Module(fail)
+    outcome = measure(Engine(module), {"norm": [module]}, 1)
+    assert isinstance(outcome, Fault)
+    assert (outcome.kind, outcome.message) == ("engine_dead", "the forward failed: no")
+    assert (module.before, module.after) == ([], [])
 
 
 def test_a_layer_that_does_not_run_is_an_error() -> None:
-    with pytest.raises(Fault, match="layer 'norm' was found, but its modules were not called in a forward"):
-        WallTimer(lambda: None).samples({"norm": [Module()]}, lambda: None, 1)
+    outcome = measure(Engine(), {"norm": [Module()]}, 1)
+    assert isinstance(outcome, Fault)
+    assert outcome.message == "layer 'norm' was found, but its modules were not called in a forward"
+
+
+def test_an_engine_that_died_is_given_no_more_jobs() -> None:
+    def fail() -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    engine: Any = Engine(Module(fail))
+    jobs = [Job(BATCH, {"norm": [engine.modules[0]]})] * 3
+    assert len(WallTimer(engine.synchronize).measure(engine, jobs, 1).outcomes) == 1
+
+
+def test_calls_of_a_pass_are_averaged_by_layer() -> None:
+    spans = [("norm", 0, 2.0), ("norm", 0, 4.0), ("norm", 1, 8.0)]
+    assert samples_of(spans, ["norm"], 2) == {"norm": [3.0, 8.0]}

@@ -1,0 +1,63 @@
+"""Sums device kernels over named ranges of the host: plain data in, plain data out."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+Event = tuple[str, bool, int, int, int]
+"""A profiler's event: name, whether the device did it, correlation id, start and duration in nanoseconds."""
+
+
+@dataclass
+class KernelSum:
+    """The kernels that were launched in a range: their time, and their names in the order of their start."""
+
+    duration_ns: int = 0
+    kernels: list[str] = field(default_factory=list)
+
+
+def sum_kernels(events: Iterable[Event], prefix: str) -> tuple[dict[str, KernelSum], int]:
+    """Return the kernels of every range whose name begins with `prefix`, and all device time in nanoseconds.
+
+    A kernel belongs to the innermost range in which the host launched it: the launch is the event of the
+    host with the kernel's correlation id. Copies of ranges on the device's timeline are no kernels.
+    """
+    ranges: list[tuple[int, int, str]] = []
+    launches: dict[int, int] = {}
+    kernels: list[tuple[int, int, int, str]] = []
+    for name, on_device, correlation, start, duration in events:
+        if name.startswith(prefix):
+            if not on_device:
+                ranges.append((start, start + duration, name))
+        elif on_device:
+            kernels.append((start, duration, correlation, name))
+        else:
+            launches[correlation] = start
+    ranges.sort(key=lambda entry: (entry[0], -entry[1]))
+    around = parents(ranges)
+    starts = [start for start, _, _ in ranges]
+    sums = {name: KernelSum() for _, _, name in ranges}
+    for _, duration, correlation, name in sorted(kernels):
+        launched = launches.get(correlation)
+        if launched is None:
+            continue
+        at = bisect_right(starts, launched) - 1
+        while at >= 0 and ranges[at][1] < launched:
+            at = around[at]
+        if at >= 0:
+            found = sums[ranges[at][2]]
+            found.duration_ns += duration
+            found.kernels.append(name)
+    return sums, sum(duration for _, duration, _, _ in kernels)
+
+
+def parents(ranges: list[tuple[int, int, str]]) -> list[int]:
+    """Return for each of nested ranges, sorted by start, the position of the one around it, or -1."""
+    found: list[int] = []
+    open_ranges: list[int] = []
+    for at, (start, _, _) in enumerate(ranges):
+        while open_ranges and ranges[open_ranges[-1]][1] < start:
+            open_ranges.pop()
+        found.append(open_ranges[-1] if open_ranges else -1)
+        open_ranges.append(at)
+    return found

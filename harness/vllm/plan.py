@@ -1,0 +1,78 @@
+"""Plans in files: a header and then a shot a line, as `shotlab plan` writes them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faults import Fault
+from messages import Boot
+from protocol import field, parse_boot
+
+VERSION = 1
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be fired, and with which engines."""
+
+    header: Fields
+    shots: list[Fields]
+
+    @property
+    def settings(self) -> Fields:
+        """What was asked for."""
+        return field(self.header, "settings", dict, "an object", "header")
+
+    def degrees(self) -> list[int]:
+        """Return the tensor-parallel degrees in the order in which they are met."""
+        return list(dict.fromkeys(int(shot["tp"]) for shot in self.shots))
+
+    def boot(self, tp: int) -> Boot:
+        """Return the request that boots the engine of a degree."""
+        configs = field(self.header, "configs", dict, "an object", "header")
+        names = ("dtype", "kv_cache_dtype", "max_num_batched_tokens", "max_num_seqs")
+        return parse_boot(
+            {
+                "type": "boot",
+                "tp": tp,
+                "config": configs.get(str(tp)),
+                "architecture": self.header.get("architecture"),
+                **{name: self.settings.get(name) for name in names},
+            }
+        )
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan; raises Fault that names the line when it is none."""
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Fault("bad_request", f"cannot read {path}: {error}") from error
+    parsed = list(objects(lines, path))
+    header = parsed[0] if parsed else {}
+    if header.get("format") != "shotlab-plan" or header.get("version") != VERSION:
+        raise Fault(
+            "bad_request",
+            f"cannot read {path}, line 1: a plan begins with its header, format shotlab-plan of version"
+            f" {VERSION}: found {header.get('format')!r} of version {header.get('version')!r}",
+        )
+    for row, shot in enumerate(parsed[1:], 2):
+        if not isinstance(shot.get("tp"), int):
+            raise Fault("bad_request", f"cannot read {path}, line {row}: a shot has a tp: found {shot!r}")
+    return Plan(header, parsed[1:])
+
+
+def objects(lines: Iterable[str], path: Path) -> Iterable[Fields]:
+    """Return each line as an object."""
+    for row, line in enumerate(lines, 1):
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise Fault("bad_request", f"cannot read {path}, line {row}: {error}") from error
+        if not isinstance(value, dict):
+            raise Fault("bad_request", f"cannot read {path}, line {row}: expected an object: found {value!r}")
+        yield value

@@ -1,0 +1,67 @@
+"""Results in files: answers of the protocol, each with the shot that it is about, written line by line."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SYNC_S = 1.0
+"""How much of the work an outage may cost."""
+
+
+def shot_key(shot: Mapping[str, Any]) -> str:
+    """Return what identifies a shot."""
+    return json.dumps(shot, sort_keys=True)
+
+
+def answered(path: Path, retry_failed: bool) -> set[str]:
+    """Return the keys of the shots that a file has answers of, of which the sentinels' do not count.
+
+    A line that an outage cut is passed over.
+    """
+    keys: set[str] = set()
+    if not path.exists():
+        return keys
+    for line in path.read_bytes().splitlines():
+        try:
+            fields = json.loads(line)
+            shot = fields.get("shot")
+        except (ValueError, AttributeError):
+            continue
+        if not isinstance(shot, dict) or fields.get("sentinel"):
+            continue
+        if fields["type"] == "result" or not retry_failed:
+            keys.add(shot_key(shot))
+        else:
+            keys.discard(shot_key(shot))
+    return keys
+
+
+class Results:
+    """A file that lines are added to; at most a second's worth of them is not on the disk yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("ab")
+        if path.stat().st_size and path.read_bytes()[-1:] != b"\n":
+            self.file.write(b"\n")
+        self.synced = time.monotonic()
+
+    def write(self, fields: Mapping[str, Any]) -> None:
+        """Add a line."""
+        line = json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        self.file.write(line.encode() + b"\n")
+        if time.monotonic() - self.synced >= SYNC_S:
+            self.sync()
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.synced = time.monotonic()
+
+    def close(self) -> None:
+        """Bring everything to the disk and close the file."""
+        self.sync()
+        self.file.close()

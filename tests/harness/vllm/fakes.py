@@ -1,0 +1,63 @@
+"""An engine of plain Python: modules that can be hooked and called, as torch's modules are."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from engine import EndOfForward
+
+
+class Module:
+    """A module; `body` is what it does."""
+
+    def __init__(self, body: Callable[..., None] = lambda: None) -> None:
+        self.body = body
+        self.before: list[Any] = []
+        self.after: list[Any] = []
+
+    def register_forward_pre_hook(self, hook: Any, with_kwargs: bool = False) -> Any:
+        return self.register(self.before, (lambda *_: hook(self, (), {})) if with_kwargs else hook)
+
+    def register_forward_hook(self, hook: Any) -> Any:
+        return self.register(self.after, hook)
+
+    def register(self, hooks: list[Any], hook: Any) -> Any:
+        hooks.append(hook)
+        return type("Handle", (), {"remove": lambda _: hooks.remove(hook)})()
+
+    def forward(self) -> None:
+        self.body()
+
+    def __call__(self) -> None:
+        for hook in list(self.before):
+            hook(self, ())
+        self.forward()
+        for hook in list(self.after):
+            hook(self, (), None)
+
+
+class Engine:
+    """An engine whose forward calls its modules in their order."""
+
+    def __init__(self, *modules: Module, decoder: Module | None = None) -> None:
+        self.modules = modules
+        self.decoder = decoder
+        self.evicted = 0
+        self.waits = 0
+
+    def forward(self, requests: Any) -> None:
+        try:
+            for module in self.modules:
+                module()
+        except EndOfForward:
+            pass
+
+    @contextmanager
+    def without_logits(self) -> Iterator[None]:
+        yield
+
+    def evict(self) -> None:
+        self.evicted += 1
+
+    def synchronize(self) -> None:
+        self.waits += 1

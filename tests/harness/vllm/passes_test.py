@@ -1,0 +1,76 @@
+from typing import Any
+
+import pytest
+from fakes import Engine, Module
+from jobs import Job
+from passes import run_passes
+
+
+class Log(list[str]):
+    """Marks that write down what they are told."""
+
+    def begin(self, number: int | None) -> None:
+        self.append(f"begin {number}")
+
+    def end(self) -> None:
+        self.append("end")
+
+    def enter(self, layer: str) -> None:
+        self.append(f"enter {layer}")
+
+    def leave(self) -> None:
+        self.append("leave")
+
+
+def decoder_of(log: Log, attention: Module) -> tuple[Any, Module]:
+    """Return an engine and its decoder layer: a norm, the attention, and what comes behind it."""
+
+    def body() -> None:
+        log.append("norm")
+        attention()
+        log.append("mlp")
+
+    decoder = Module(body)
+    return Engine(Module(lambda: log.append("embedding")), decoder, decoder=decoder), decoder
+
+
+def test_whole_forwards_have_marks_around_modules_but_not_in_the_warm_up() -> None:
+    log = Log()
+    module = Module(lambda: log.append("run"))
+    engine: Any = Engine(module)
+    run_passes(engine, Job(((1, 0),), {"norm": [module]}), 1, log, in_layer=True)
+    assert log == ["begin None", "run", "end", "begin 0", "enter norm", "run", "leave", "end"]
+
+
+def test_the_layer_is_repeated_up_to_the_timed_module_with_an_empty_cache() -> None:
+    log = Log()
+    attention = Module(lambda: log.append("attention"))
+    engine, decoder = decoder_of(log, attention)
+    job = Job(((1, 0),), {"attention": [attention]}, in_layer=True)
+    run_passes(engine, job, 1, log, in_layer=True)
+    one = ["norm", "enter attention", "attention", "leave", "end"]
+    assert log == ["embedding", "begin None", *one, "begin 0", *one]
+    assert engine.evicted == 2
+    assert [*attention.before, *attention.after, *decoder.before] == []
+
+
+@pytest.mark.parametrize(("timer", "job"), [(False, True), (True, False)])
+def test_whole_forwards_are_run_where_the_timer_or_the_job_wants_them(timer: bool, job: bool) -> None:
+    log = Log()
+    attention = Module()
+    engine, _ = decoder_of(log, attention)
+    run_passes(engine, Job(((1, 0),), {"attention": [attention]}, in_layer=job), 1, log, in_layer=timer)
+    assert log.count("mlp") == 2
+
+
+def test_a_pass_that_fails_is_ended_and_leaves_no_hooks() -> None:
+    def fail() -> None:
+        raise RuntimeError("no")
+
+    log = Log()
+    attention = Module(fail)
+    engine, decoder = decoder_of(log, attention)
+    with pytest.raises(RuntimeError, match="no"):
+        run_passes(engine, Job(((1, 0),), {"a": [attention]}, in_layer=True), 3, log, in_layer=True)
+    assert log == ["embedding", "begin None", "norm", "enter a", "end"]
+    assert [*attention.before, *attention.after, *decoder.before] == []

@@ -1,0 +1,47 @@
+import pytest
+from faults import Fault
+from memory import GIB
+from models import boot
+from preflight import needed_bytes, refuse_too_large, weights
+from protocol import parse_boot
+
+LLAMA = {
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "num_hidden_layers": 1,
+    "vocab_size": 128256,
+    "torch_dtype": "bfloat16",
+    "max_position_embeddings": 131072,
+}
+MIXTRAL = {**LLAMA, "num_local_experts": 8, "num_experts_per_tok": 2, "vocab_size": 32000}
+
+
+@pytest.mark.parametrize(
+    ("config", "count"),
+    [
+        (LLAMA, 218_103_808 + 2 * 128256 * 4096),
+        ({**LLAMA, "tie_word_embeddings": True}, 218_103_808 + 128256 * 4096),
+        (MIXTRAL, 41_943_040 + 8 * 3 * 4096 * 14336 + 2 * 32000 * 4096),
+        ({**MIXTRAL, "moe_intermediate_size": 1024}, 41_943_040 + 8 * 3 * 4096 * 1024 + 2 * 32000 * 4096),
+    ],
+    ids=["llama", "tied", "experts", "small experts"],
+)
+def test_weights_of_one_layer_embedding_and_head(config: dict[str, object], count: int) -> None:
+    assert weights(config) == count
+
+
+def test_what_fits_is_booted_and_what_does_not_is_refused_with_its_parts() -> None:
+    request = parse_boot(boot("llama", changes=LLAMA, max_num_batched_tokens=2048, max_num_seqs=256))
+    needed = sum(needed_bytes(request, 16).values())
+    assert 3 * GIB < needed < 8 * GIB
+    refuse_too_large(request, 16, free=needed, total=80 * GIB)
+    with pytest.raises(Fault) as refused:
+        refuse_too_large(request, 16, free=GIB, total=80 * GIB)
+    assert refused.value.kind == "out_of_memory"
+    assert refused.value.message.startswith("the engine needs about ")
+    assert refused.value.message.endswith(
+        "1.00 GiB of the device's 80.00 GiB are free: free the device, raise tp, or lower"
+        " max_num_batched_tokens or max_num_seqs"
+    )

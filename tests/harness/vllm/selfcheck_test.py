@@ -1,0 +1,79 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faults import Fault
+from jobs import Job
+from messages import Limits
+from selfcheck import check
+from timing import Measured, Timed
+
+LIMITS = Limits(2048, 256, 1_000_000, 32768, 128, 8, 16)
+WEIGHT = SimpleNamespace(numel=lambda: 600 << 20, element_size=lambda: 2)
+
+
+def engine(limits: Limits = LIMITS, token_bytes: float = 4096) -> Any:
+    experts = SimpleNamespace(parameters=lambda: iter([WEIGHT]))
+    layers = {"attention": {"attention": [object()]}, "moe": {"moe": [experts]}}
+    return SimpleNamespace(layers=layers, routers=[object()], limits=limits, token_bytes=token_bytes)
+
+
+class Timer:
+    """A timer whose times are what a function of the job says."""
+
+    chunk = 1
+
+    def __init__(self, us: Any, quantity: str = "kernel") -> None:
+        self.us = us
+        self.quantity = quantity
+        self.fired = 0
+
+    def measure(self, _: Any, jobs: Any, iterations: int) -> Measured:
+        self.fired += len(jobs)
+        outcomes = [
+            job if isinstance(job, Fault) else Timed({"a": [self.us(job)] * iterations}) for job in jobs
+        ]
+        return Measured(outcomes)
+
+
+def sound(job: Job) -> float:
+    return 10.0 + sum(history for _, history in job.requests) / 1000 + (job.activated_experts or 0)
+
+
+@pytest.mark.parametrize(
+    ("us", "message"),
+    [
+        (sound, None),
+        (
+            lambda job: 10.0 if job.activated_experts is None else sound(job),
+            "times of attention must grow: 10.0 and 10.0 µs with 1 and 16384 tokens of history",
+        ),
+        (
+            lambda job: sound(job) if len(job.requests) > 1 else 10.0,
+            "times of attention must grow: 10.0 and 10.0 µs with 0 and 16384 tokens of history",
+        ),
+        (
+            lambda job: sound(job) if job.activated_experts is None else 50.0,
+            "times of moe must grow: 50.0 and 50.0 µs with 8 and 128 activated experts",
+        ),
+    ],
+    ids=["sound", "decodes", "prefill", "experts"],
+)
+def test_times_must_grow_with_what_they_depend_on(us: Any, message: str | None) -> None:
+    if message is None:
+        check(engine(), Timer(us))
+        return
+    with pytest.raises(Fault) as refused:
+        check(engine(), Timer(us))
+    assert refused.value.message == message
+
+
+def test_engines_too_small_to_tell_are_only_fired() -> None:
+    timer = Timer(lambda _: 10.0)
+    small = engine(Limits(64, 8, 4096, 512, None, None, 16), token_bytes=64)
+    check(small, timer)
+    assert timer.fired == 2
+
+
+def test_the_hosts_clock_is_no_measure_of_growth() -> None:
+    check(engine(), Timer(lambda _: 10.0, "wall"))
