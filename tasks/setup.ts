@@ -35,19 +35,42 @@ const DEVELOPMENT: Requirements = {
   args: [],
   needsGiB: 0.2,
 };
+const NOTEBOOK: Requirements = {
+  title: "JupyterLab",
+  file: "notebooks/requirements.txt",
+  args: [],
+  needsGiB: 0.5,
+};
+
+/** What to set up. */
+export interface SetupOptions {
+  /** The engine. @default {true} */
+  engine?: boolean;
+  /** The tools that the tests need. @default {false} */
+  dev?: boolean;
+  /** JupyterLab. @default {false} */
+  notebook?: boolean;
+  /** Where messages go. */
+  say: (line: string) => void;
+}
 
 /**
  * Sets the environment up.
  *
- * @param options `dev`: also the tools that the tests need; `say`: where messages go.
+ * @param options What is set up.
  * @returns The environment's Python.
  * @throws {UsageError} when it cannot, with the remedy.
  */
-export async function setup(options: { dev: boolean; say: (line: string) => void }): Promise<string> {
+export async function setup(options: SetupOptions): Promise<string> {
+  const { engine = true, dev = false, notebook = false } = options;
   const root = fileURLToPath(new URL("..", import.meta.url));
   const python = `${root}.venv/bin/python`;
   const gpu = (await run(["nvidia-smi", "-L"]))?.success ?? false;
-  const wanted = [ENGINES[gpu ? "cuda" : "cpu"], ...(options.dev ? [DEVELOPMENT] : [])];
+  const wanted = [
+    ...(engine ? [ENGINES[gpu ? "cuda" : "cpu"]] : []),
+    ...(dev ? [DEVELOPMENT] : []),
+    ...(notebook ? [NOTEBOOK] : []),
+  ];
   const usable = (await run([python, "-m", "pip", "--version"]))?.success ?? false;
   const done = usable ? await readStamp(`${root}.venv/shotlab.json`) : {};
   const missing: Requirements[] = [];

@@ -18,15 +18,15 @@ export interface CoverageNeed {
   readonly maxKv: number;
 }
 
-/** How a lookup comes to its answer, from what was measured itself to what is guessed. */
-export const PLACES = ["exact", "between", "clamped", "neighbour", "extrapolated"] as const;
-
 /**
  * How a lookup comes to its answer: `exact` on measured values; `between` them; `clamped` to the smallest one;
  * `neighbour`: from another slice of the attention table, where its own was never measured; `extrapolated` beyond the
  * largest one.
  */
-export type Place = typeof PLACES[number];
+export type Place = "exact" | "between" | "clamped" | "neighbour" | "extrapolated";
+
+/** The places from what was measured itself to what is guessed. */
+export const PLACES: readonly Place[] = ["exact", "between", "clamped", "neighbour", "extrapolated"];
 
 /** How a layer's table meets the need. */
 export interface LayerCoverage {

@@ -31,7 +31,7 @@ export interface Predictions {
 }
 
 /** Points that a figure holds at most. */
-const MAX_POINTS = 2500;
+const MAX_POINTS = 1500;
 
 /**
  * Draws predicted over measured times; on the diagonal they are equal.

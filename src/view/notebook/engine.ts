@@ -1,0 +1,23 @@
+/**
+ * Whether this machine can measure.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+
+/**
+ * Whether vLLM is installed in the project's environment, as `deno task setup` does.
+ *
+ * @returns Whether it is; without it a roofline can stand in.
+ */
+export async function engineInstalled(): Promise<boolean> {
+  const python = Deno.env.get("SHOTLAB_PYTHON") ||
+    fileURLToPath(new URL("../../../.venv/bin/python", import.meta.url));
+  const program = "import sys, importlib.util as u; sys.exit(u.find_spec('vllm') is None)";
+  try {
+    return (await new Deno.Command(python, { args: ["-c", program] }).output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

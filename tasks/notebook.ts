@@ -1,0 +1,27 @@
+// deno-lint-ignore-file no-console
+/**
+ * Opens the notebooks: sets JupyterLab up in `.venv`, makes Deno known as its kernel, and starts it. Arguments go to
+ * `jupyter lab`, such as `--no-browser` or `--port=8890`.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../src/errors.ts";
+import { writeKernel } from "./kernel.ts";
+import { setup } from "./setup.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+try {
+  const python = await setup({ engine: false, notebook: true, say: console.log });
+  await writeKernel(`${root}.venv`);
+  const asRoot = Deno.uid() === 0 ? ["--allow-root"] : [];
+  const args = ["-m", "jupyterlab", ...asRoot, ...Deno.args, "notebooks/01-quickstart.ipynb"];
+  // Jupyter asks twice on Ctrl-C; this process waits for its answer.
+  Deno.addSignalListener("SIGINT", () => {});
+  const { code } = await new Deno.Command(python, { args, cwd: root }).spawn().status;
+  Deno.exit(code);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  Deno.exit(2);
+}

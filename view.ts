@@ -1,0 +1,90 @@
+/**
+ * Looks at bundles: data frames, figures, reports, and all of them in a notebook.
+ *
+ * It stands apart from `mod.ts` because it loads polars and plotly, which measuring does not need.
+ *
+ * @example Draw a heat map of the attention times that a roofline estimates for an H100
+ * ```ts
+ * import { profile } from "./mod.ts";
+ * import { attentionMap, frames, saveFigure, subjectOf } from "./view.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const perfDir = await Deno.makeTempDir();
+ * const bundle = await profile({
+ *   model: "Qwen/Qwen3-0.6B",
+ *   hardware: "H100",
+ *   preset: "quick",
+ *   harness: "roofline:H100",
+ *   perfDir,
+ * });
+ * assert.deepEqual(frames(bundle).dense(1).columns, ["layer", "tokens", "time_us"]);
+ * const map = attentionMap({ subject: subjectOf(bundle, 1), rows: bundle.table(1, "attention"), chunk: 0 });
+ * await saveFigure(map, `${perfDir}/attention.png`);
+ * await Deno.remove(perfDir, { recursive: true });
+ * ```
+ *
+ * @module
+ */
+
+// Data frames
+export { type Frames, frames } from "./src/view/frames/frames.ts";
+export { longFrame, type LongTable } from "./src/view/frames/long_frame.ts";
+export { predictedFrame, predictedSkewFrame } from "./src/view/frames/predicted_frame.ts";
+export { samplesFrame } from "./src/view/frames/samples_frame.ts";
+export { type LayerSamples, readSamples } from "./src/view/samples.ts";
+export { type ClockReading, readClocks } from "./src/view/clocks.ts";
+export { predictRow, predictSkew } from "./src/view/predictions.ts";
+export { type EstimatedTable, type EstimateOptions, estimateRows } from "./src/view/estimate.ts";
+
+// Figures
+export { type Figure, type Subject, subjectOf, type Trace } from "./src/view/figure.ts";
+export { type AttentionMap, attentionMap, prefillMap } from "./src/view/figures/attention_map.ts";
+export { attentionSlices } from "./src/view/figures/attention_slices.ts";
+export { type CoverageMap, coverageMap } from "./src/view/figures/coverage_map.ts";
+export { type DiffMap, diffMap, type DiffSummary, diffSummary } from "./src/view/figures/diff_map.ts";
+export { type IterationTimes, iterationTimes } from "./src/view/figures/iteration.ts";
+export { type LayerTimes, layerTimes } from "./src/view/figures/layer_times.ts";
+export { moeMap } from "./src/view/figures/moe_map.ts";
+export { type Noise, noise } from "./src/view/figures/noise.ts";
+export { skewAlpha } from "./src/view/figures/skew_alpha.ts";
+export {
+  predictedOverMeasured,
+  type Prediction,
+  type Predictions,
+  residuals,
+} from "./src/view/figures/skew_predicted.ts";
+export { type TpScaling, tpScaling } from "./src/view/figures/tp_scaling.ts";
+export { figurePng, figureSvg, type PngOptions, saveFigure } from "./src/view/render/render.ts";
+
+// Compare and cover
+export {
+  type BundleDiff,
+  diffBundles,
+  type MetaDiff,
+  type RatioRow,
+  ratioRows,
+  type TableDiff,
+} from "./src/bundle/diff.ts";
+export {
+  type AttentionCoverage,
+  type Coverage,
+  coverage,
+  type CoverageCell,
+  type CoverageNeed,
+  type LayerCoverage,
+  ownNeed,
+  type Place,
+} from "./src/bundle/coverage.ts";
+export { skewScale } from "./src/bundle/skew_scale.ts";
+export { diffTable } from "./src/view/report/diff_sections.ts";
+export { type IssueLine, issueTable } from "./src/view/report/issue_table.ts";
+export { bundleFacts, type Fact } from "./src/view/report/facts.ts";
+export { bundleReport, comparisonReport } from "./src/view/report/report.ts";
+export type { BundleReportOptions } from "./src/view/report/bundle_sections.ts";
+
+// Notebooks
+export { show, type Showable } from "./src/view/notebook/show.ts";
+export { interruptible, profileShown } from "./src/view/notebook/profile_shown.ts";
+export { type NotebookProgress, notebookProgress } from "./src/view/notebook_progress.ts";
+export { engineInstalled } from "./src/view/notebook/engine.ts";
+export { type TableOptions, type Tabular } from "./src/view/table.ts";
