@@ -10,7 +10,7 @@ from faults import Fault
 from loop import EngineDead, Worker
 from messages import Answer, Fire, Hello, Result, State
 from plan import Fields, Plan, read_plan
-from protocol import PROTOCOL, fields_of
+from protocol import PROTOCOL, fields_of, parse_precision
 from results import Results, answered, shot_key
 
 CHUNK = 128
@@ -53,7 +53,7 @@ class Alone:
     def sweep(self, tp: int, shots: Sequence[Fields], quantity: str) -> None:
         """Boot the engine of a degree and fire its shots, a sentinel among them every few seconds."""
         self.results.write(fields_of(self.worker.boot(self.plan.boot(tp))))
-        sentinel = self.sentinel(tp)
+        sentinel = sentinel_of(self.plan.header, self.plan.shots, tp)
         due = time.monotonic()
         for start in range(0, len(shots), CHUNK):
             if sentinel and time.monotonic() >= due:
@@ -67,7 +67,9 @@ class Alone:
         """Fire shots and write their answers; `mark` is added to them."""
         self.seq += 1
         iterations = int(self.plan.settings.get("measurement_iterations") or 3)
-        request = Fire(self.seq, tuple(shots), iterations, quantity)
+        rule = self.plan.settings.get("precision")
+        precision = None if rule is None else parse_precision(rule)
+        request = Fire(self.seq, tuple(shots), iterations, quantity, precision)
         for answer in self.worker.fire(request):
             self.results.write({**fields_of(answer), **self.extra(answer, shots), **mark})
             if not mark:
@@ -81,16 +83,6 @@ class Alone:
             return {"shot": shots[index]}
         return {"at_s": round(time.time(), 3)} if isinstance(answer, State) else {}
 
-    def sentinel(self, tp: int) -> Fields | None:
-        """Return the shot that is repeated to see drift: the header's, or the middle one of attention."""
-        named = self.plan.header.get("sentinel")
-        if isinstance(named, dict):
-            return {**named, "tp": tp}
-        attention = [
-            shot for shot in self.plan.shots if shot.get("category") == "attention" and shot["tp"] == tp
-        ]
-        return sorted(attention, key=size)[len(attention) // 2] if attention else None
-
     def progress(self) -> None:
         """Say on stderr how far the run is."""
         self.told = time.monotonic()
@@ -100,6 +92,15 @@ class Alone:
             f" about {each * (self.total - self.fired):.0f} s left",
             file=sys.stderr,
         )
+
+
+def sentinel_of(header: Fields, shots: Sequence[Fields], tp: int) -> Fields | None:
+    """Return the shot that is repeated to see drift: the header's, or the middle one of attention."""
+    named = header.get("sentinel")
+    if isinstance(named, dict):
+        return {**named, "tp": tp}
+    attention = [shot for shot in shots if shot.get("category") == "attention" and shot["tp"] == tp]
+    return sorted(attention, key=size)[len(attention) // 2] if attention else None
 
 
 def size(shot: Fields) -> int:

@@ -60,9 +60,17 @@ def read_plan(path: Path) -> Plan:
             f"cannot read {path}, line 1: a plan begins with its header, format shotlab-plan of version"
             f" {VERSION}: found {header.get('format')!r} of version {header.get('version')!r}",
         )
+    degrees = field(header, "configs", dict, "an object", "header")
     for row, shot in enumerate(parsed[1:], 2):
         if not isinstance(shot.get("tp"), int):
             raise Fault("bad_request", f"cannot read {path}, line {row}: a shot has a tp: found {shot!r}")
+        if str(shot["tp"]) not in degrees:
+            known = ", ".join(degrees)
+            raise Fault(
+                "bad_request",
+                f"cannot read {path}, line {row}: tp must be one that the header has a config for ({known}):"
+                f" found {shot['tp']}",
+            )
     return Plan(header, parsed[1:])
 
 

@@ -1,0 +1,156 @@
+"""The worker without a caller: plan in, results out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alone import sentinel_of
+from client import ENTRY, Message, attention, dense, per_sequence, skew
+from faults import Fault
+from models import architecture, config
+from plan import read_plan
+from results import Results, answered, shot_key
+
+SETTINGS = {
+    "model": "tiny/llama",
+    "hardware": "here",
+    "variant": "bf16",
+    "dtype": "bfloat16",
+    "kv_cache_dtype": "auto",
+    "tp_degrees": [1, 2],
+    "max_num_batched_tokens": 64,
+    "max_num_seqs": 8,
+    "measurement_iterations": 2,
+    "precision": {"relative": 0.5, "min": 2, "max": 4},
+    "quantity": None,
+}
+HEADER: Message = {
+    "format": "shotlab-plan",
+    "version": 1,
+    "settings": SETTINGS,
+    "configs": {str(tp): config("llama", tp) for tp in (1, 2)},
+    "architecture": architecture("llama"),
+}
+UNFIT = attention(0, 0, 1, 511)
+SHOTS = [
+    dense(16),
+    per_sequence(8),
+    attention(16, 16, 4, 40),
+    UNFIT,
+    attention(64, 400, 0, 0),
+    skew(4, 1, ["t_mean", "t_skew"], kvs=64),
+    {**dense(16), "tp": 2},
+]
+
+
+def write(path: Path, *lines: Message) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def read(path: Path) -> list[Message]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def worker(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    argv = [sys.executable, str(ENTRY), *map(str, arguments)]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_plan_is_fired_and_a_second_run_fires_what_is_left(tmp_path: Path) -> None:
+    plan, out = write(tmp_path / "plan.jsonl", HEADER, *SHOTS[:6]), tmp_path / "results.jsonl"
+    ran = worker("--plan", plan, "--out", out)
+    assert ran.returncode == 1, ran.stderr[-3000:]
+    lines = read(out)
+    kinds = [line["type"] for line in lines]
+    assert kinds[:2] == ["hello", "booted"]
+    (sentinel,) = [line for line in lines if line.get("sentinel") and line["type"] == "result"]
+    assert sentinel["shot"] == SHOTS[4]
+    answers = [line for line in lines if "index" in line and "sentinel" not in line]
+    assert [line["shot"] for line in answers] == SHOTS[:6]
+    assert [line["type"] for line in answers] == ["result"] * 3 + ["failed"] + ["result"] * 2
+    assert set(answers[5]["samples"]) == {"t_mean", "t_skew"}
+    assert {line["stop"] for line in answers if "samples" in line} <= {"precision", "max"}
+    assert "6 of 6 shots are left" in ran.stderr
+    assert "6 of 6 shots, 1 failed" in ran.stderr
+
+    write(plan, HEADER, *SHOTS)
+    out.write_text(out.read_text() + '{"type":"resu')
+    ran = worker("--plan", plan, "--out", out, "--retry-failed")
+    assert "2 of 7 shots are left" in ran.stderr
+    again = [json.loads(line) for line in out.read_text().splitlines()[len(lines) + 1 :]]
+    assert [line["tp"] for line in again if line["type"] == "booted"] == [1, 2]
+    answers = [line for line in again if "index" in line and "sentinel" not in line]
+    assert [(line["type"], line["shot"]) for line in answers] == [("failed", UNFIT), ("result", SHOTS[6])]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["{}"], "line 1: a plan begins with its header, format shotlab-plan of version 1: found None of"),
+        ([json.dumps(HEADER), "[]"], "line 2: expected an object: found []"),
+        ([json.dumps(HEADER), "{"], "line 2: Expecting property name"),
+        ([json.dumps(HEADER), "{}"], "line 2: a shot has a tp: found {}"),
+        ([json.dumps(HEADER), json.dumps({**dense(1), "tp": 4})], "line 2: tp must be one that the header"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused_by_line(tmp_path: Path, lines: list[str], message: str) -> None:
+    path = tmp_path / "plan.jsonl"
+    path.write_text("\n".join(lines))
+    with pytest.raises(Fault) as refused:
+        read_plan(path)
+    assert refused.value.message.startswith(f"cannot read {path}, {message}")
+
+
+@pytest.mark.parametrize("arguments", [["--plan", "p"], ["--out", "o"], ["--plan", "none", "--out", "o"]])
+def test_wrong_use_ends_with_two(tmp_path: Path, arguments: list[str]) -> None:
+    ran = subprocess.run([sys.executable, ENTRY, *arguments], cwd=tmp_path, capture_output=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr
+
+
+def test_shots_with_answers_are_done_and_failed_ones_unless_asked_for(tmp_path: Path) -> None:
+    one, two, three = dense(1), dense(2), dense(3)
+    path = write(
+        tmp_path / "results.jsonl",
+        {"type": "result", "shot": one},
+        {"type": "failed", "shot": two},
+        {"type": "result", "shot": three, "sentinel": True},
+        {"type": "done", "seq": 1},
+    )
+    with path.open("a") as file:
+        file.write('{"type":"result","shot":{"ca')
+    assert answered(path, retry_failed=False) == {shot_key(one), shot_key(two)}
+    assert answered(path, retry_failed=True) == {shot_key(one)}
+    results = Results(path)
+    results.write({"type": "bye"})
+    results.close()
+    assert path.read_text().endswith('{"ca\n{"type":"bye"}\n')
+
+
+def test_a_shots_key_does_not_depend_on_the_order_of_its_fields() -> None:
+    shot = dense(1)
+    assert shot_key(dict(reversed(shot.items()))) == shot_key(shot)
+
+
+@pytest.mark.parametrize(
+    ("header", "shots", "sentinel"),
+    [
+        (
+            {},
+            [attention(16, 0, 0, 0), attention(0, 0, 8, 99), attention(64, 0, 1, 1)],
+            attention(64, 0, 1, 1),
+        ),
+        ({"sentinel": attention(1, 2, 3, 4)}, [dense(1)], attention(1, 2, 3, 4)),
+        ({}, [dense(1)], None),
+        ({}, [{**attention(16, 0, 0, 0), "tp": 2}], None),
+    ],
+    ids=["middle", "named", "none", "other degree"],
+)
+def test_the_sentinel_is_the_headers_or_the_middle_attention_shot(
+    header: dict[str, Any], shots: list[Message], sentinel: Message | None
+) -> None:
+    assert sentinel_of(header, shots, 1) == sentinel
