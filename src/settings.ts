@@ -32,6 +32,8 @@ export interface Settings {
   readonly kvCacheDtype: string;
   /** Name of the bundle's last folder. */
   readonly variant: string | null;
+  /** Branch, tag or commit of the model on the hub. */
+  readonly revision: string | null;
   /** Most new tokens of a batch. */
   readonly maxNumBatchedTokens: number;
   /** Most requests of a batch. */

@@ -43,6 +43,23 @@ export function folderName(what: string, name: string): string {
 }
 
 /**
+ * The two folders that a model's id names.
+ *
+ * @param modelId `<org>/<name>`.
+ * @returns Organisation and name.
+ * @throws {UsageError} when it has another form, or a part could leave the folder or is reserved.
+ */
+export function modelFolders(modelId: string): [org: string, name: string] {
+  const [org, name, ...others] = modelId.split("/");
+  if (org === undefined || name === undefined || others.length > 0) {
+    throw new UsageError(
+      `Cannot name a folder: model must be <org>/<name>, but is ${JSON.stringify(modelId)}`,
+    );
+  }
+  return [folderName("model", org), folderName("model", name)];
+}
+
+/**
  * The folder of a bundle: `<perfDir>/<hardware>/<org>/<name>/<variant>`.
  *
  * @param perfDir Folder of all bundles.
@@ -60,12 +77,6 @@ export function folderName(what: string, name: string): string {
  * ```
  */
 export function bundlePath(perfDir: string, hardware: string, modelId: string, variant: string): string {
-  const parts = modelId.split("/");
-  if (parts.length !== 2) {
-    throw new UsageError(
-      `Cannot name a folder: model must be <org>/<name>, but is ${JSON.stringify(modelId)}`,
-    );
-  }
   if (RESERVED_VARIANTS.includes(variant)) {
     throw new UsageError(
       `Cannot name a folder: variant must name types such as bf16 (${RESERVED_VARIANTS.join(" and ")} are ` +
@@ -75,7 +86,7 @@ export function bundlePath(perfDir: string, hardware: string, modelId: string, v
   return join(
     perfDir,
     folderName("hardware", hardware),
-    ...parts.map((part) => folderName("model", part)),
+    ...modelFolders(modelId),
     folderName("variant", variant),
   );
 }

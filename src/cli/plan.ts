@@ -27,7 +27,7 @@ export async function planCommand(
   terminal: Pick<Terminal, "out">,
 ): Promise<number> {
   const limits = parseLimits(await read(files.limits), files.limits);
-  const model = await loadModel(settings.model, { configDir: settings.configDir });
+  const model = await loadModel(settings.model, settings);
   const header = planHeader(settings, model);
   const sweeps = settings.tpDegrees.flatMap((tp) =>
     planSweeps({ ...settings, architecture: model.architecture, limits, tp })

@@ -42,7 +42,7 @@ export async function reportCommand(
 /** A report can do without the model. */
 async function knownModel(id: string, configDir: string): Promise<Model | null> {
   try {
-    return await loadModel(id, { configDir });
+    return await loadModel(id, { configDir, download: false });
   } catch (error) {
     if (error instanceof UsageError) return null;
     throw error;

@@ -4,6 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
+import { hideSecrets } from "../hide_secrets.ts";
 import { followLog, lineReader } from "./lines.ts";
 
 const MAX_LINE_CHARS = 2 ** 20;
@@ -32,7 +33,7 @@ export interface Child {
   receive(): Promise<string | undefined>;
   /** Closes its standard input, kills what is left after `graceMs`, and resolves when nothing is. */
   stop(graceMs: number): Promise<Ending>;
-  /** The last lines of its standard error. */
+  /** The last lines of its standard error, secrets hidden. */
   log(): string;
 }
 
@@ -42,7 +43,7 @@ export interface ChildOptions {
   readonly cwd?: string;
   /** Variables beside those of our environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Called with each line of its standard error. */
+  /** Called with each line of its standard error, secrets hidden. */
   readonly onLog?: (line: string) => void;
 }
 
@@ -61,7 +62,8 @@ export function startChild(argv: readonly string[], options: ChildOptions): Chil
   const stdout = lineReader(process.stdout, MAX_LINE_CHARS);
   const stderr = process.stderr.getReader();
   const tail: string[] = [];
-  const logged = followLog(stderr, LOG_LINE_CHARS, (line) => {
+  const logged = followLog(stderr, LOG_LINE_CHARS, (text) => {
+    const line = hideSecrets(text);
     tail.push(line);
     if (tail.length > LOG_LINES) tail.shift();
     options.onLog?.(line);
@@ -110,7 +112,9 @@ function spawn(argv: readonly string[], { cwd, env }: ChildOptions): Deno.ChildP
       : cause instanceof Error
       ? cause.message
       : String(cause);
-    throw new HarnessError(`Cannot start the harness program '${program}': ${reason}`, { stage: "spawn" }, {
+    throw new HarnessError(`Cannot start the harness program '${hideSecrets(program!)}': ${reason}`, {
+      stage: "spawn",
+    }, {
       cause,
     });
   }

@@ -5,6 +5,7 @@
  */
 import { HarnessError, type HarnessErrorDetails, UsageError } from "../errors.ts";
 import type { Child, Ending } from "./child.ts";
+import { hideSecrets } from "../hide_secrets.ts";
 import { type Answer, decodeAnswer, encode, type ErrorAnswer, type Request } from "./protocol.ts";
 
 /** What a process gets to end by itself after a cancelled or broken request. */
@@ -105,7 +106,7 @@ export function converse(name: string, child: Child): Conversation {
         ...(ending.exitCode === null ? {} : { exitCode: ending.exitCode }),
         ...(ending.signal === null ? {} : { signal: ending.signal }),
       };
-      return new HarnessError(`Harness '${name}' ${say(ending)}`, details);
+      return new HarnessError(hideSecrets(`Harness '${name}' ${say(ending)}`), details);
     }
 
     const broken = (problem: string): Promise<HarnessError> =>
@@ -174,7 +175,7 @@ export function converse(name: string, child: Child): Conversation {
     function refusal({ kind, message, detail }: ErrorAnswer): HarnessError {
       const words = message.replace(/\s+/g, " ").slice(0, 500);
       const details = { stage, kind, stderrTail: child.log(), ...(detail === null ? {} : { detail }) };
-      return new HarnessError(`Harness '${name}': ${words}`, details);
+      return new HarnessError(hideSecrets(`Harness '${name}': ${words}`), details);
     }
 
     async function leave(): Promise<void> {

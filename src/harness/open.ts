@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { hideSecrets } from "../hide_secrets.ts";
 import { splitArgv } from "../settings/argv.ts";
 import type { Harness } from "./harness.ts";
 import { type ProcessOptions, startProcessHarness } from "./process.ts";
@@ -61,7 +62,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
     command: (command) => {
       const argv = splitArgv(command);
       if (argv === null) {
-        throw new UsageError(`Cannot read the harness command: a quote is not closed in ${command}`);
+        throw new UsageError(
+          `Cannot read the harness command: a quote is not closed in ${hideSecrets(command)}`,
+        );
       }
       return Promise.resolve({ name: argv[0] ?? "", argv });
     },
@@ -147,7 +150,9 @@ function kindOf(spec: string): { kind: Kind; rest: string } {
   if (kind === undefined || kind.form.includes(":") !== (rest !== "")) {
     const forms = Object.values(KINDS).map(({ form }) => form);
     throw new UsageError(
-      `Cannot open the harness '${spec}': expected ${forms.slice(0, -1).join(", ")} or ${forms.at(-1)}`,
+      `Cannot open the harness '${hideSecrets(spec)}': expected ${forms.slice(0, -1).join(", ")} or ${
+        forms.at(-1)
+      }`,
     );
   }
   return { kind, rest };

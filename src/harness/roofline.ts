@@ -11,7 +11,7 @@
 import { CONFIG_DIR } from "../config_dir.ts";
 import { HarnessError } from "../errors.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
-import { resolveDtype } from "../model/variant.ts";
+import { resolveDtype, weightsDtype } from "../model/variant.ts";
 import type { Limits } from "../sweep/limits.ts";
 import { CATEGORY_ORDER, type Shot } from "../sweep/shot.ts";
 import { partDecodes } from "../sweep/skew_parts.ts";
@@ -95,7 +95,7 @@ export async function rooflineHarness(
 
 function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
   const { catalog } = request.architecture;
-  const dtype = resolveDtype(request.config, request.dtype);
+  const dtype = weightsDtype(request.config, request.dtype);
   const peak = sheet.peak_tflops[dtype];
   if (peak === undefined) {
     throw cannotBoot(
@@ -113,7 +113,9 @@ function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
       );
     }
   }
-  const kvType = request.kv_cache_dtype === "auto" ? dtype : request.kv_cache_dtype;
+  const kvType = request.kv_cache_dtype === "auto"
+    ? resolveDtype(request.config, request.dtype)
+    : request.kv_cache_dtype;
   const sizes = sizesOf(request.config, bytesOf(request, dtype), bytesOf(request, kvType));
   const limits = limitsOf(sheet, request, sizes);
   const device = { multiprocessors: sheet.multiprocessors, cacheBytes: sheet.l2_mib * 2 ** 20 };

@@ -3,11 +3,14 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { modelFolders } from "../bundle/layout.ts";
+import { writeAtomic, writeError } from "../bundle/write.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
 import { loadArchitecture } from "./architecture.ts";
 import { isObject, textConfig } from "./config.ts";
+import { downloadConfig, hubOf } from "./hub.ts";
 import { listFiles } from "./list_files.ts";
 import type { Model, ModelConfig } from "./model.ts";
 
@@ -19,15 +22,27 @@ export interface LoadModelOptions {
    * @default {"the project's own"}
    */
   readonly configDir?: string;
+  /** Whether a configuration that is not there may be downloaded. @default {true} */
+  readonly download?: boolean;
+  /** Branch, tag or commit of the model on the hub. @default {"main"} */
+  readonly revision?: string | null;
+  /** Environment variables that say which hub is asked, and as whom. @default {"those of this process"} */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Ends a download. */
+  readonly signal?: AbortSignal;
+  /** Told in a sentence of a download. */
+  readonly onDownload?: (message: string) => void;
 }
 
 /**
- * Loads a model: its `config.json` and the architecture of its `model_type`.
+ * Loads a model: its `config.json` and the architecture of its `model_type`. A configuration that is not in the
+ * folder is downloaded from the Hugging Face hub and kept there; those of another revision than `main` as
+ * `<name>@<revision>.json`.
  *
  * @param id `<org>/<name>`.
- * @param options Where the files are.
+ * @param options Where the files are, and how they are downloaded.
  * @returns The model.
- * @throws {UsageError} when there is no such file, listing those that there are, or one of them breaks a rule.
+ * @throws {UsageError} when there is no such model here or on the hub, or one of its files breaks a rule.
  *
  * @example
  * ```ts
@@ -40,17 +55,53 @@ export interface LoadModelOptions {
  */
 export async function loadModel(id: string, options: LoadModelOptions = {}): Promise<Model> {
   const { configDir = CONFIG_DIR } = options;
+  const revision = options.revision ?? "main";
+  const [org, name] = modelFolders(id);
+  const suffix = revision === "main" ? "" : `@${encodeURIComponent(revision)}`;
   const folder = join(configDir, "model");
-  const known = await listFiles(folder, ".json");
-  if (!known.includes(id)) {
+  const path = join(folder, org, `${name}${suffix}.json`);
+  const text = await readIfThere(path) ?? await download({ id, revision, folder, path }, options);
+  const config = parseConfig(text, path);
+  return { id, config, architecture: await loadArchitecture(modelType(config, path), configDir) };
+}
+
+/** What is downloaded, and to where. */
+interface Target {
+  readonly id: string;
+  readonly revision: string;
+  readonly folder: string;
+  readonly path: string;
+}
+
+async function download({ id, revision, folder, path }: Target, options: LoadModelOptions): Promise<string> {
+  const { download: allowed = true, env = Deno.env.toObject(), signal, onDownload } = options;
+  const { offline, ...hub } = hubOf(env);
+  if (offline || !allowed) {
+    const known = await listFiles(folder, ".json");
+    const remedy = allowed ? "unset HF_HUB_OFFLINE to download it, or save its" : "save its";
     throw new UsageError(
       `Cannot load model '${id}': ${folder} has ${known.join(", ") || "none"}; ` +
-        `save its config.json from the hub as ${folder}/<org>/<name>.json`,
+        `${remedy} config.json from the hub as ${path}`,
     );
   }
-  const path = join(folder, `${id}.json`);
-  const config = parseConfig(await Deno.readTextFile(path), path);
-  return { id, config, architecture: await loadArchitecture(modelType(config, path), configDir) };
+  const text = await downloadConfig(id, { ...hub, revision, ...signal && { signal } });
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+  } catch (error) {
+    throw writeError(path, error);
+  }
+  await writeAtomic(path, text);
+  onDownload?.(`The config of ${id} (${revision}) was downloaded from ${hub.endpoint} to ${path}`);
+  return text;
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return null;
+    throw new UsageError(`Cannot read model config ${path}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /**

@@ -68,12 +68,9 @@ export function hfOverrides(
   { parity = false }: ShardOptions = {},
 ): Record<string, unknown> {
   const text = textConfig(config);
-  const missing = NEEDED.find((field) => (text[field] ?? null) === null);
-  if (missing !== undefined && tp > 1 && !parity) {
-    throw cannotShard(
-      tp,
-      `${missing} must be in its ${text === config ? "config" : "text_config"}, got none`,
-    );
+  const missing = text === config ? undefined : NEEDED.find((field) => (text[field] ?? null) === null);
+  if (missing !== undefined && tp > 1) {
+    throw cannotShard(tp, `${missing} must be in its text_config, got none`);
   }
   const overrides: Record<string, unknown> = { num_hidden_layers: 1 };
   for (const field of SHARDED) {

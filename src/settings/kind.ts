@@ -36,6 +36,16 @@ export const modelId: Kind<string> = {
   read: same,
 };
 
+/** A branch, tag or commit, as git names them. */
+export const revision: Kind<string> = {
+  placeholder: "<revision>",
+  schema: text(
+    "expected a branch, tag or commit, such as main or refs/pr/1",
+    (name) => name.length <= 200 && name.split("/").every((part) => NAME.test(part)),
+  ),
+  read: same,
+};
+
 /** The name of one folder. */
 export const folderName: Kind<string> = {
   placeholder: "<name>",

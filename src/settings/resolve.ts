@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { hideSecrets } from "../hide_secrets.ts";
 import type { Settings } from "../settings.ts";
 import { either } from "./kind.ts";
 import { nearest } from "./nearest.ts";
@@ -116,10 +117,13 @@ function refuseUnknown(option: string): void {
   throw new UsageError(`There is no option ${printable(option)}: ${hint}`);
 }
 
-/** Control characters would garble the terminal and hide what is wrong. */
+/** Control characters would garble the terminal and hide what is wrong; secrets are hidden. */
 function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return hideSecrets(text).replace(
+    // deno-lint-ignore no-control-regex
+    /[\x00-\x1f\x7f]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }
 
 /**

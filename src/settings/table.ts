@@ -75,6 +75,14 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     otherwise: "from the two types",
     doc: "Name of the bundle's last folder",
   },
+  revision: {
+    env: "SHOTLAB_REVISION",
+    group: "What to measure",
+    kind: kind.optional(kind.revision),
+    fallback: null,
+    otherwise: "main",
+    doc: "Branch, tag or commit of the model on the hub",
+  },
   maxNumBatchedTokens: {
     env: "MAX_NUM_BATCHED_TOKENS",
     group: "Sweep",

@@ -42,7 +42,10 @@ export async function estimateRows(
   const { configDir = CONFIG_DIR, hardware = bundle.meta.hardware ?? "" } = options;
   if (bundle.meta.quantity === "estimate") return null;
   try {
-    const { config, architecture } = await loadModel(bundle.meta.model ?? "", { configDir });
+    const { config, architecture } = await loadModel(bundle.meta.model ?? "", {
+      configDir,
+      download: false,
+    });
     await using harness = await rooflineHarness(hardware, { configDir });
     const sizes = [...new Set(bundle.table(tp, table).map(({ key }) => key[0]!))];
     await harness.boot({

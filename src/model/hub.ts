@@ -1,0 +1,127 @@
+/**
+ * A model's `config.json` from the Hugging Face hub.
+ *
+ * One file of one address needs no client library: `@huggingface/hub` asks twice for it, and bounds neither its size
+ * nor its time.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { isObject } from "./config.ts";
+import { type Hub, refusal } from "./hub_refusal.ts";
+
+/** The largest configurations, with lists of unquantized layers, have some hundred thousand. */
+const MAX_BYTES = 2 ** 22;
+const TIMEOUT_MS = 30_000;
+
+/** What to download. */
+export interface DownloadOptions extends Hub {
+  /** Ends the download. */
+  readonly signal?: AbortSignal;
+  /** How long it may take. @default {30000} */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * The hub that the environment names, as the hub's own tools read it.
+ *
+ * @param env Environment variables: `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE`.
+ * @returns Its address, the token, and whether it must not be asked.
+ * @throws {UsageError} when the address is none or the token cannot be one; neither is shown.
+ *
+ * @example
+ * ```ts
+ * import { hubOf } from "./hub.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(hubOf({}), { endpoint: "https://huggingface.co", token: null, offline: false });
+ * ```
+ */
+export function hubOf(
+  env: Readonly<Record<string, string>>,
+): Pick<Hub, "endpoint" | "token"> & { readonly offline: boolean } {
+  const endpoint = URL.parse(env.HF_ENDPOINT || "https://huggingface.co");
+  const plain = endpoint !== null && /^https?:$/.test(endpoint.protocol) &&
+    endpoint.username + endpoint.password + endpoint.search + endpoint.hash === "";
+  if (!plain) {
+    throw new UsageError(
+      "Cannot use HF_ENDPOINT: expected an address such as https://huggingface.co, without a user name, " +
+        "a query or a fragment (its value is not shown)",
+    );
+  }
+  const token = env.HF_TOKEN?.trim() || null;
+  if (token !== null && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new UsageError("Cannot use HF_TOKEN: expected ASCII without blanks (its value is not shown)");
+  }
+  const offline = /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? "");
+  return { endpoint: endpoint.href.replace(/\/+$/, ""), token, offline };
+}
+
+/**
+ * Downloads a model's `config.json`.
+ *
+ * @param id `<org>/<name>`.
+ * @param options From where, and how long it may take.
+ * @returns The file's text: a JSON object.
+ * @throws {UsageError} when the hub cannot be reached, refuses, breaks off, or answers anything else; never with the
+ * token.
+ */
+export async function downloadConfig(id: string, options: DownloadOptions): Promise<string> {
+  const { endpoint, token, revision, signal, timeoutMs = TIMEOUT_MS } = options;
+  const path = [...id.split("/"), "resolve", revision, "config.json"].map(encodeURIComponent).join("/");
+  const url = `${endpoint}/${path}`;
+  const late = AbortSignal.timeout(timeoutMs);
+  try {
+    const response = await fetch(url, {
+      headers: { "user-agent": "shotlab", ...token !== null && { authorization: `Bearer ${token}` } },
+      signal: signal === undefined ? late : AbortSignal.any([signal, late]),
+    });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw cannot(id, refusal(id, options, response));
+    }
+    return checked(await boundedText(response), id, url, response);
+  } catch (cause) {
+    if (cause instanceof UsageError || signal?.aborted) throw cause;
+    const reason = late.aborted ? `no whole answer within ${timeoutMs / 1000} s` : reasonOf(cause);
+    throw cannot(
+      id,
+      `${url} could not be read (${reason}); check the network, HF_ENDPOINT and the proxy, and run again`,
+      cause,
+    );
+  }
+}
+
+async function boundedText(response: Response): Promise<string> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_BYTES) throw new RangeError(`it has more than ${MAX_BYTES} bytes, the most that is read`);
+  }
+  return await new Blob(chunks).text();
+}
+
+function checked(text: string, id: string, url: string, { headers }: Response): string {
+  try {
+    if (isObject(JSON.parse(text))) return text;
+  } catch {
+    // It is told below, without the answer's text.
+  }
+  throw cannot(
+    id,
+    `${url} answers no JSON object but ${text.length} characters of ${
+      headers.get("content-type") ?? "no type"
+    }; check HF_ENDPOINT and the proxy, and run again if it broke off`,
+  );
+}
+
+function cannot(id: string, reason: string, cause?: unknown): UsageError {
+  return new UsageError(`Cannot download model '${id}': ${reason}`, { cause });
+}
+
+/** The innermost reason; the outer ones repeat the address. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : reasonOf(error.cause);
+}

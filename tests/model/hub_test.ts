@@ -1,0 +1,298 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../../src/errors.ts";
+import { downloadConfig, hubOf } from "../../src/model/hub.ts";
+import { loadModel } from "../../src/model/load_model.ts";
+
+const CONFIG = JSON.stringify({ model_type: "llama", hidden_size: 64 });
+const TOKEN = "hf_secretsecret";
+const ID = "org/name";
+
+Deno.test("hubOf reads the environment as the hub's own tools do", () => {
+  const cases: readonly [env: Record<string, string>, string, string | null, boolean][] = [
+    [{}, "https://huggingface.co", null, false],
+    [{ HF_ENDPOINT: "", HF_TOKEN: "", HF_HUB_OFFLINE: "" }, "https://huggingface.co", null, false],
+    [
+      { HF_ENDPOINT: "http://mirror:8080/hf/", HF_TOKEN: ` ${TOKEN}\n` },
+      "http://mirror:8080/hf",
+      TOKEN,
+      false,
+    ],
+    [{ HF_HUB_OFFLINE: "1" }, "https://huggingface.co", null, true],
+    [{ HF_HUB_OFFLINE: "True" }, "https://huggingface.co", null, true],
+    [{ HF_HUB_OFFLINE: "0" }, "https://huggingface.co", null, false],
+  ];
+  for (const [env, endpoint, token, offline] of cases) {
+    assert.deepEqual(hubOf(env), { endpoint, token, offline });
+  }
+});
+
+Deno.test("hubOf refuses what is no address or no token, without showing it", () => {
+  for (
+    const value of [
+      "mirror",
+      "ftp://mirror",
+      "https://me:pass@mirror",
+      "https://mirror/?token=x",
+      "file:///x",
+    ]
+  ) {
+    assert.throws(
+      () => hubOf({ HF_ENDPOINT: value }),
+      new UsageError(
+        "Cannot use HF_ENDPOINT: expected an address such as https://huggingface.co, without a user name, " +
+          "a query or a fragment (its value is not shown)",
+      ),
+    );
+  }
+  for (const value of ["two words", "a\nb", "é"]) {
+    assert.throws(
+      () => hubOf({ HF_TOKEN: value }),
+      new UsageError("Cannot use HF_TOKEN: expected ASCII without blanks (its value is not shown)"),
+    );
+  }
+});
+
+Deno.test("loadModel downloads a config once and keeps it as the hub has it", async () => {
+  await using hub = serve(() => new Response(CONFIG));
+  await using folder = await configFolder();
+  const told: string[] = [];
+  const options = { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint }, onDownload: note(told) };
+  const path = `${folder.path}/model/org/name.json`;
+  assert.equal((await loadModel(ID, options)).config.hidden_size, 64);
+  assert.equal(await Deno.readTextFile(path), CONFIG);
+  assert.equal((await loadModel(ID, { ...options, env: { HF_HUB_OFFLINE: "1" } })).config.hidden_size, 64);
+  assert.deepEqual(hub.asked, ["/org/name/resolve/main/config.json"]);
+  assert.deepEqual(told, [`The config of ${ID} (main) was downloaded from ${hub.endpoint} to ${path}`]);
+});
+
+Deno.test("loadModel keeps another revision apart", async () => {
+  await using hub = serve(() => new Response(CONFIG));
+  await using folder = await configFolder();
+  const options = { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint } };
+  await loadModel(ID, { ...options, revision: "refs/pr/1" });
+  await loadModel(ID, { ...options, revision: "refs/pr/1" });
+  await loadModel(ID, { ...options, revision: null });
+  assert.deepEqual(hub.asked, [
+    "/org/name/resolve/refs%2Fpr%2F1/config.json",
+    "/org/name/resolve/main/config.json",
+  ]);
+  const names = [...Deno.readDirSync(`${folder.path}/model/org`)].map(({ name }) => name).sort();
+  assert.deepEqual(names, ["name.json", "name@refs%2Fpr%2F1.json"]);
+});
+
+Deno.test("loadModel does not ask the hub when it must not, nor for ids that are none", async () => {
+  await using hub = serve(() => new Response(CONFIG));
+  await using folder = await configFolder();
+  const options = { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint, HF_HUB_OFFLINE: "1" } };
+  const path = `${folder.path}/model/org/name.json`;
+  await assert.rejects(
+    loadModel(ID, options),
+    new UsageError(
+      `Cannot load model '${ID}': ${folder.path}/model has none; unset HF_HUB_OFFLINE to download it, ` +
+        `or save its config.json from the hub as ${path}`,
+    ),
+  );
+  await assert.rejects(
+    loadModel(ID, { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint }, download: false }),
+    new UsageError(
+      `Cannot load model '${ID}': ${folder.path}/model has none; save its config.json from the hub as ${path}`,
+    ),
+  );
+  for (const id of ["gpt2", "a/b/c", "../x", "org/..", "org/.ssh", "org/nul", "org/a\0b", "/etc/x"]) {
+    await assert.rejects(
+      loadModel(id, { ...options, env: { HF_ENDPOINT: hub.endpoint } }),
+      /Cannot name a folder/,
+    );
+  }
+  assert.deepEqual(hub.asked, []);
+});
+
+Deno.test("downloadConfig sends the token to the hub, and to nobody that it points to", async () => {
+  const seen: (string | null)[] = [];
+  await using storage = serve((
+    request,
+  ) => (seen.push(request.headers.get("authorization")), new Response(CONFIG)));
+  await using hub = serve((request) => {
+    seen.push(request.headers.get("authorization"));
+    return Response.redirect(`${storage.endpoint}/blob`, 307);
+  });
+  await downloadConfig(ID, { endpoint: hub.endpoint, token: TOKEN, revision: "main" });
+  await downloadConfig(ID, { endpoint: hub.endpoint, token: null, revision: "main" });
+  assert.deepEqual(seen, [`Bearer ${TOKEN}`, null, null, null]);
+});
+
+Deno.test("downloadConfig says what a refusal means and what to do", async () => {
+  const gated = { "x-error-code": "GatedRepo" };
+  const cases: readonly [number, Record<string, string>, token: string | null, (hub: string) => string][] = [
+    [
+      401,
+      gated,
+      null,
+      (hub) =>
+        `it is gated (401); accept its terms at ${hub}/org/name, and set HF_TOKEN to a token of that account`,
+    ],
+    [
+      403,
+      gated,
+      TOKEN,
+      (hub) =>
+        `it is gated (403); accept its terms at ${hub}/org/name with the account of HF_TOKEN, or set the token of ` +
+        "one that has",
+    ],
+    [
+      403,
+      {},
+      null,
+      (hub) =>
+        `it is gated (403); accept its terms at ${hub}/org/name, and set HF_TOKEN to a token of that account`,
+    ],
+    [
+      401,
+      { "x-error-code": "RepoNotFound" },
+      null,
+      () => "there is no such public model (401); check the name, or set HF_TOKEN if it is private or gated",
+    ],
+    [
+      401,
+      {},
+      TOKEN,
+      (hub) =>
+        "HF_TOKEN is not accepted, or may not see such a model (401); check the name, or make another token at " +
+        `${hub}/settings/tokens`,
+    ],
+    [404, {}, TOKEN, (hub) => `there is no such model at ${hub} (404); check the name`],
+    [
+      404,
+      { "x-error-code": "RevisionNotFound" },
+      null,
+      (hub) =>
+        `it has no revision 'v2' (404); choose one of ${hub}/org/name/tree/main, or leave revision out`,
+    ],
+    [
+      404,
+      { "x-error-code": "EntryNotFound" },
+      null,
+      (hub) =>
+        `it has no config.json (404); choose a model in the format of transformers: see ${hub}/org/name/tree/v2`,
+    ],
+    [429, {}, null, (hub) => `${hub} answers too many requests (429); wait a while, or set HF_TOKEN`],
+    [503, {}, null, (hub) => `${hub} answers 503; run again later`],
+  ];
+  for (const [status, headers, token, reason] of cases) {
+    await using hub = serve(() => new Response(`no, ${token}`, { status, headers }));
+    await assert.rejects(
+      downloadConfig(ID, { endpoint: hub.endpoint, token, revision: "v2" }),
+      new UsageError(`Cannot download model '${ID}': ${reason(hub.endpoint)}`),
+    );
+  }
+});
+
+Deno.test("downloadConfig refuses an answer that is no JSON object, without showing it", async () => {
+  for (const body of ["<html>hf_secretsecret</html>", "[1]", "null", "", CONFIG.slice(0, -1), "7"]) {
+    await using hub = serve(() => new Response(body, { headers: { "content-type": "text/html" } }));
+    await assert.rejects(
+      downloadConfig(ID, { endpoint: hub.endpoint, token: TOKEN, revision: "main" }),
+      new UsageError(
+        `Cannot download model '${ID}': ${hub.endpoint}/org/name/resolve/main/config.json answers no JSON object ` +
+          `but ${body.length} characters of text/html; check HF_ENDPOINT and the proxy, and run again if it broke off`,
+      ),
+    );
+  }
+});
+
+Deno.test("downloadConfig bounds size and time, and tells a download that broke off or found nobody", async () => {
+  const remedy = "check the network, HF_ENDPOINT and the proxy, and run again";
+  const url = (endpoint: string): string => `${endpoint}/org/name/resolve/main/config.json`;
+  const attempt = (endpoint: string, timeoutMs = 5000): Promise<string> =>
+    downloadConfig(ID, { endpoint, token: TOKEN, revision: "main", timeoutMs });
+  {
+    await using hub = serve(() => new Response(`{"a":"${"x".repeat(2 ** 22)}"}`));
+    await assert.rejects(
+      attempt(hub.endpoint),
+      new UsageError(
+        `Cannot download model '${ID}': ${url(hub.endpoint)} could not be read ` +
+          `(it has more than 4194304 bytes, the most that is read); ${remedy}`,
+      ),
+    );
+  }
+  {
+    using hub = halfAnswer();
+    await assert.rejects(attempt(hub.endpoint), (error: Error) => {
+      assert.ok(error instanceof UsageError);
+      assert.ok(
+        error.message.startsWith(`Cannot download model '${ID}': ${url(hub.endpoint)} could not be read (`),
+      );
+      assert.ok(error.message.endsWith(`); ${remedy}`) && !error.message.includes(TOKEN));
+      return true;
+    });
+  }
+  {
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    await using hub = serve(() => promise);
+    await assert.rejects(
+      attempt(hub.endpoint, 50),
+      new UsageError(
+        `Cannot download model '${ID}': ${url(hub.endpoint)} could not be read ` +
+          `(no whole answer within 0.05 s); ${remedy}`,
+      ),
+    );
+    resolve(new Response(CONFIG));
+  }
+  const gone = await (async () => {
+    await using hub = serve(() => new Response(CONFIG));
+    return hub.endpoint;
+  })();
+  await assert.rejects(attempt(gone), /could not be read \(.*(refused|connect).*\); check the network/i);
+});
+
+Deno.test("a download that fails leaves nothing behind, and one that is aborted throws the reason", async () => {
+  await using hub = serve(() => new Response(CONFIG.slice(1)));
+  await using folder = await configFolder();
+  const options = { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint, HF_TOKEN: TOKEN } };
+  await assert.rejects(loadModel(ID, options), UsageError);
+  const reason = new Error("enough");
+  await assert.rejects(loadModel(ID, { ...options, signal: AbortSignal.abort(reason) }), reason);
+  await assert.rejects(Deno.stat(`${folder.path}/model`), Deno.errors.NotFound);
+});
+
+interface Server extends AsyncDisposable {
+  readonly endpoint: string;
+  readonly asked: readonly string[];
+}
+
+function serve(answer: (request: Request) => Response | Promise<Response>): Server {
+  const asked: string[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    asked.push(new URL(request.url).pathname);
+    return answer(request);
+  });
+  return {
+    endpoint: `http://127.0.0.1:${server.addr.port}`,
+    asked,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+/** A server that hangs up in the middle of its answer. */
+function halfAnswer(): Disposable & { endpoint: string } {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  void (async () => {
+    for await (const connection of listener) {
+      await connection.read(new Uint8Array(4096));
+      await connection.write(new TextEncoder().encode(`HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"a":`));
+      connection.close();
+    }
+  })();
+  return { endpoint: `http://127.0.0.1:${listener.addr.port}`, [Symbol.dispose]: () => listener.close() };
+}
+
+async function configFolder(): Promise<AsyncDisposable & { path: string }> {
+  const path = await Deno.makeTempDir();
+  await Deno.mkdir(`${path}/architecture`);
+  await Deno.copyFile("configs/architecture/llama.yaml", `${path}/architecture/llama.yaml`);
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+function note(told: string[]): (message: string) => void {
+  return (message) => void told.push(message);
+}
