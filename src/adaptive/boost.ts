@@ -1,0 +1,72 @@
+/**
+ * Gradient-boosted regression trees for squared errors (Friedman, "Stochastic gradient boosting", 2002).
+ *
+ * @module
+ */
+import type { Binned } from "./bins.ts";
+import { draw, randomFrom } from "./random.ts";
+import { addTree, growTree, type TreeOptions } from "./tree.ts";
+
+/** How trees are boosted. */
+export interface BoostOptions extends TreeOptions {
+  /** Trees. */
+  readonly trees: number;
+  /** The share of a tree's values that is taken. */
+  readonly learningRate: number;
+  /** The share of the rows that a tree is grown on. */
+  readonly rowShare: number;
+  /** The share of the columns that a tree may ask. */
+  readonly columnShare: number;
+  /** Seed of the draws of rows and columns. */
+  readonly seed: number;
+}
+
+/**
+ * Boosts trees on some rows and predicts all.
+ *
+ * @param binned The columns.
+ * @param rows The rows with a known target.
+ * @param targets The target of every row of the columns; only those of `rows` are read.
+ * @param options How trees are boosted.
+ * @returns The prediction of every row of the columns.
+ *
+ * @example
+ * ```ts
+ * import { boost } from "./boost.ts";
+ * import { binColumns } from "./bins.ts";
+ * import assert from "node:assert/strict";
+ * const binned = binColumns([Float64Array.of(1, 2, 3, 4, 5)]);
+ * const options = {
+ *   trees: 50, learningRate: 0.5, rowShare: 1, columnShare: 1, leaves: 2, minLeaf: 1, shrinkage: 0, seed: 1,
+ * };
+ * const predicted = boost(binned, Int32Array.of(0, 2, 3), Float64Array.of(7, NaN, 7, 9, NaN), options);
+ * assert.deepEqual([...predicted].map(Math.round), [7, 7, 7, 9, 9]);
+ * ```
+ */
+export function boost(
+  binned: Binned,
+  rows: Int32Array,
+  targets: Float64Array,
+  options: BoostOptions,
+): Float64Array {
+  const { trees, learningRate, rowShare, columnShare, seed } = options;
+  const random = randomFrom(seed);
+  const everyRow = Int32Array.from({ length: binned.rows }, (_, row) => row);
+  const everyColumn = Int32Array.from(binned.columns, (_, column) => column);
+  const rowCount = Math.ceil(rowShare * rows.length);
+  const columnCount = Math.ceil(columnShare * everyColumn.length);
+  const predictions = new Float64Array(binned.rows);
+  const rest = new Float64Array(binned.rows);
+  for (let i = 0; i < trees; i++) {
+    for (const row of rows) rest[row] = targets[row]! - predictions[row]!;
+    const tree = growTree(
+      binned,
+      draw(rows, rowCount, random),
+      rest,
+      draw(everyColumn, columnCount, random),
+      options,
+    );
+    addTree(tree, binned, everyRow, learningRate, predictions);
+  }
+  return predictions;
+}

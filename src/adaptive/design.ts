@@ -1,0 +1,152 @@
+/**
+ * Rounds of choosing, measuring and learning, until enough is known about all shots.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { chooseShots } from "./acquisition.ts";
+import type { Features } from "./features.ts";
+import { type TableErrors, tableErrors } from "./held_out.ts";
+import { randomFrom } from "./random.ts";
+import { learn, type Learned, prepare } from "./time_model.ts";
+
+/** When a design ends, and what chance is made from. */
+export interface DesignOptions {
+  /** The share of the shots that is measured at most. @default {1} */
+  readonly shots?: number;
+  /**
+   * Ends when 90% of the table's rows are within this relative error, with 95% confidence. Without it, all shots
+   * that are allowed are measured.
+   */
+  readonly error?: number;
+  /** Seed of every draw. @default {0} */
+  readonly seed?: number;
+  /** Is told the end of each round. */
+  readonly onRound?: (round: Round) => void;
+}
+
+/** The end of a round. */
+export interface Round {
+  /** Shots measured so far, those that failed among them. */
+  readonly fired: number;
+  /** Errors of the table, were it made now. */
+  readonly errors: TableErrors;
+}
+
+/** Measures shots: the time of each in microseconds, NaN for one that failed. */
+export type Measure = (shots: Int32Array) => Promise<ArrayLike<number>>;
+
+/** What a design found out about each shot. */
+export interface Designed {
+  /** Times in microseconds: measured or predicted; NaN for shots that failed. */
+  readonly timesUs: Float64Array;
+  /** The shots whose time was measured, ascending. */
+  readonly measured: Int32Array;
+  /** The shots whose time is predicted, ascending. */
+  readonly predicted: Int32Array;
+  /** The relative error that 90% of shots like this one stay within, by shot; 0 for measured ones. */
+  readonly expectedErrors: Float64Array;
+  /** Errors of all rows. */
+  readonly errors: TableErrors;
+}
+
+/** The share of the shots that the first round measures. */
+const FIRST_SHARE = 0.03;
+/** Shots without which nothing can be learned. */
+const FIRST_SHOTS = 64;
+/** How much a round adds to all rounds before it, about. */
+const GROWTH = 1.4;
+/** The least disagreement that counts, as a share of the time: members can agree by chance. */
+const LEAST_DISAGREEMENT = 0.001;
+
+/**
+ * Measures some shots, chosen in rounds, and predicts the others.
+ *
+ * @param features The features of all shots.
+ * @param measure Measures shots.
+ * @param options When it ends.
+ * @returns What is known about every shot.
+ * @throws {UsageError} when an option is out of range.
+ */
+export async function design(
+  features: Features,
+  measure: Measure,
+  options: DesignOptions = {},
+): Promise<Designed> {
+  const { shots = 1, error = 0, seed = 0, onRound } = options;
+  inRange("shots", shots, (share) => share > 0 && share <= 1, "a share above 0 and up to 1");
+  inRange("error", error, (share) => share >= 0 && share < 1, "a share from 0 up to 1");
+  const count = features.kernel.length;
+  const prepared = prepare(features);
+  const random = randomFrom(seed);
+  const logTimes = new Float64Array(count).fill(NaN);
+  const fired = new Uint8Array(count);
+  const fair = new Uint8Array(count);
+  const all = Int32Array.from({ length: count }, (_, shot) => shot);
+  const measuredShots = (): Int32Array => all.filter((shot) => !Number.isNaN(logTimes[shot]!));
+
+  let learned: Learned | null = null;
+  let errors = tableErrors(new Float64Array(), count === 0 ? 0 : 1);
+  let total = 0;
+  for (const goal of roundGoals(count, shots)) {
+    const left = all.filter((shot) => fired[shot] === 0);
+    const chosen = chooseShots(goal - total, left, learned?.disagreement ?? null, random);
+    for (const shot of chosen.fair) fair[shot] = 1;
+    const next = Int32Array.of(...chosen.fair, ...chosen.doubtful);
+    const times = await measure(next);
+    for (const [i, shot] of next.entries()) {
+      fired[shot] = 1;
+      logTimes[shot] = Math.log(times[i]!);
+    }
+    total = goal;
+    const measured = measuredShots();
+    learned = learn(prepared, measured, logTimes, seed + total);
+    const { heldOut } = learned;
+    errors = tableErrors(
+      Float64Array.from(measured.filter((shot) => fair[shot] === 1), (shot) => Math.expm1(-heldOut[shot]!)),
+      (count - total) / (count - total + measured.length),
+    );
+    onRound?.({ fired: total, errors });
+    if (errors.p90.upper <= error) break;
+  }
+  return summary(fired, logTimes, measuredShots(), learned, errors);
+}
+
+function inRange(name: string, value: number, rule: (value: number) => boolean, words: string): void {
+  if (!rule(value)) throw new UsageError(`Cannot choose shots: ${name} must be ${words}, got ${value}`);
+}
+
+/** How many shots are fired after each round. */
+function roundGoals(count: number, share: number): number[] {
+  const last = Math.round(share * count);
+  const first = Math.min(last, Math.max(FIRST_SHOTS, Math.ceil(FIRST_SHARE * count)));
+  if (last === 0) return [];
+  const steps = Math.ceil(Math.log(last / first) / Math.log(GROWTH));
+  return [
+    ...Array.from({ length: steps }, (_, i) => Math.round(first * (last / first) ** (i / steps))),
+    last,
+  ];
+}
+
+function summary(
+  fired: Uint8Array,
+  logTimes: Float64Array,
+  measured: Int32Array,
+  learned: Learned | null,
+  errors: TableErrors,
+): Designed {
+  const timesUs = logTimes.map(Math.exp);
+  const expectedErrors = new Float64Array(timesUs.length);
+  const predicted = Int32Array.from(fired.keys()).filter((shot) => fired[shot] === 0);
+  if (learned !== null) {
+    const { logTimes: means, disagreement, heldOut } = learned;
+    const doubt = (shot: number): number => Math.max(disagreement[shot]!, LEAST_DISAGREEMENT);
+    const ratios = Float64Array.from(measured, (shot) => Math.abs(heldOut[shot]!) / doubt(shot)).sort();
+    const scale = ratios[Math.floor(0.9 * ratios.length)] ?? NaN;
+    for (const shot of predicted) {
+      timesUs[shot] = Math.exp(means[shot]!);
+      expectedErrors[shot] = Math.expm1(scale * doubt(shot));
+    }
+  }
+  return { timesUs, measured, predicted, expectedErrors, errors };
+}

@@ -1,0 +1,46 @@
+/**
+ * How long a device works on a list of jobs when each goes to whichever slot is free first.
+ *
+ * @module
+ */
+
+/** Equal jobs that follow each other in the list. */
+export type Jobs = readonly [length: number, count: number];
+
+/**
+ * The end of a greedy list schedule (Graham, "Bounds for certain multiprocessing anomalies", 1966): each job, in the
+ * order of the list, goes to the slot that is free first.
+ *
+ * @param jobs The list: runs of equal jobs, lengths in whole units of time.
+ * @param slots How many slots work side by side.
+ * @returns When the last job ends, in the same units.
+ *
+ * @example
+ * ```ts
+ * import { listSchedule } from "./list_schedule.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(listSchedule([[3, 1], [2, 3]], 2), 5); // 3 and 2 beside 2 and 2
+ * ```
+ */
+export function listSchedule(jobs: Iterable<Jobs>, slots: number): number {
+  /** How many slots get free at each time that is not over yet. */
+  const free = new Map<number, number>([[0, slots]]);
+  let now = 0;
+  let end = 0;
+  for (const [length, count] of jobs) {
+    for (let left = length > 0 ? count : 0; left > 0;) {
+      const idle = free.get(now);
+      if (idle === undefined) {
+        now++;
+        continue;
+      }
+      const taken = Math.min(idle, left);
+      if (taken === idle) free.delete(now);
+      else free.set(now, idle - taken);
+      free.set(now + length, (free.get(now + length) ?? 0) + taken);
+      end = Math.max(end, now + length);
+      left -= taken;
+    }
+  }
+  return end;
+}
