@@ -11,6 +11,7 @@ const DEFAULTS: Settings = {
   dtype: null,
   kvCacheDtype: "auto",
   variant: null,
+  revision: null,
   maxNumBatchedTokens: 2048,
   maxNumSeqs: 256,
   attentionMaxKv: 16384,
@@ -26,7 +27,10 @@ const DEFAULTS: Settings = {
   skewKvsFactor: 2,
   measurementIterations: 3,
   quantity: null,
+  precision: null,
   seed: 0,
+  sentinelS: 30,
+  driftShare: null,
   harness: "vllm",
   transport: [],
   devices: [],
@@ -69,6 +73,7 @@ const ACCEPTED: readonly (readonly [keyof Settings, string, unknown])[] = [
   ["dtype", "auto", null],
   ["kvCacheDtype", "fp8", "fp8"],
   ["variant", "bf16-kvfp8", "bf16-kvfp8"],
+  ["revision", "refs/pr/1", "refs/pr/1"],
   ["maxNumBatchedTokens", "1", 1],
   ["maxNumSeqs", " 64 ", 64],
   ["attentionMaxKv", "1e3", 1000],
@@ -85,7 +90,12 @@ const ACCEPTED: readonly (readonly [keyof Settings, string, unknown])[] = [
   ["skewKvsFactor", "8", 8],
   ["measurementIterations", "5", 5],
   ["quantity", "wall", "wall"],
+  ["precision", "0.01", { relative: 0.01, min: 3, max: 30 }],
+  ["precision", "0.005, 5, 100", { relative: 0.005, min: 5, max: 100 }],
   ["seed", "0", 0],
+  ["sentinelS", "0", 0],
+  ["sentinelS", "2.5", 2.5],
+  ["driftShare", "0.05", 0.05],
   ["harness", "roofline:H100", "roofline:H100"],
   ["transport", `ssh -o "User me" gpu1`, ["ssh", "-o", "User me", "gpu1"]],
   ["devices", "1,0", [1, 0]],
@@ -142,8 +152,13 @@ const INTEGER = "expected an integer of at least 1";
 const FACTOR = "expected a number above 1";
 const TOGGLE = "expected 1 (true, yes, on) or 0 (false, no, off)";
 const SECONDS = "expected a number of seconds above 0";
+const PRECISION =
+  "expected <relative>[,<min>,<max>] such as 0.01,3,30: a share above 0 and below 1, then at least " +
+  "2 samples and no fewer at most";
+const SHARE = "expected a share above 0 and below 1, such as 0.03";
 const MODEL = "expected <org>/<name> of letters, digits, '.', '_' and '-', such as Qwen/Qwen3-0.6B";
 const FOLDER = "expected one folder name of letters, digits, '.', '_', '+' and '-', such as H100";
+const REVISION = "expected a branch, tag or commit, such as main or refs/pr/1";
 const VARIANT =
   "expected one folder name, and neither auto nor default: leave it out to have it derived from the types";
 const TYPE = "expected a type's name, such as bfloat16 or fp8";
@@ -159,6 +174,8 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["model", "/etc/passwd", MODEL],
   ["model", "org/..", MODEL],
   ["model", "org/na me", MODEL],
+  ["revision", "../main", REVISION],
+  ["revision", "/main", REVISION],
   ["hardware", "a/b", FOLDER],
   ["hardware", "..", FOLDER],
   ["hardware", ".hidden", FOLDER],
@@ -190,7 +207,17 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["skewKvsFactor", "1e999", FACTOR],
   ["measurementIterations", "three", INTEGER],
   ["quantity", "cpu", "expected kernel, event, wall or estimate"],
+  ["precision", "1", PRECISION],
+  ["precision", "0", PRECISION],
+  ["precision", "0.01,3", PRECISION],
+  ["precision", "0.01,1,30", PRECISION],
+  ["precision", "0.01,10,5", PRECISION],
+  ["precision", "0.01,3,30,40", PRECISION],
+  ["precision", "precise", PRECISION],
   ["seed", "-1", "expected an integer of at least 0"],
+  ["sentinelS", "-1", "expected a number of seconds, 0 for never"],
+  ["driftShare", "0", SHARE],
+  ["driftShare", "3%", SHARE],
   ["harness", " ", "expected vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>"],
   ["transport", `ssh "gpu1`, "expected a command and its arguments, quotes closed, such as ssh gpu1"],
   ["devices", "0,0", DEVICES],

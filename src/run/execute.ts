@@ -116,19 +116,31 @@ function dueShots(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep[
 
 function dueInPlan(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep[]): readonly Shot[] {
   const { session, again = false, retryFailed = false } = options;
-  if (sweep.category !== "skew") return sweep.shots.filter((shot) => isDue(shot, options));
+  const mode = session.skewMode;
+  if (sweep.category !== "skew" || mode === null) return sweep.shots.filter((shot) => isDue(shot, options));
   const attention = before.find(({ category, tp }) => category === "attention" && tp === sweep.tp);
   const keys = new Set(attention?.shots.map((shot) => shotKey(shot).join()));
   const promised = (batch: readonly number[]): boolean => keys.has(batch.join());
   return dueSkew(sweep.shots.filter((shot) => shot.category === "skew"), {
     session,
+    mode,
     again,
     retryFailed,
     promised,
   });
 }
 
-function isDue(shot: Shot, { session, again = false, retryFailed = false }: ExecuteOptions): boolean {
+/**
+ * Whether a shot is to be fired.
+ *
+ * @param shot The shot.
+ * @param options What is known of it, and what is fired again.
+ * @returns Whether it is.
+ */
+export function isDue(
+  shot: Shot,
+  { session, again = false, retryFailed = false }: Pick<ExecuteOptions, "session" | "again" | "retryFailed">,
+): boolean {
   if (again || session.inDoubt(shot)) return true;
   return session.missing(shot).length > 0 && (retryFailed || !session.hasFailed(shot));
 }

@@ -31,7 +31,25 @@ export interface JournalReading {
  * @param visit Called with every line.
  * @returns Where to append, and what was wrong.
  */
-export async function readJournal(path: string, visit: (line: JournalLine) => void): Promise<JournalReading> {
+export function readJournal(path: string, visit: (line: JournalLine) => void): Promise<JournalReading> {
+  return readLines(path, "a journal", parseJournalLine, visit);
+}
+
+/**
+ * Reads a file of lines as a journal is read.
+ *
+ * @param path The file, which need not exist.
+ * @param what What it is, for the notices.
+ * @param parse Reads a line; null when it is none.
+ * @param visit Called with every line.
+ * @returns Where to append, and what was wrong.
+ */
+export async function readLines<Line>(
+  path: string,
+  what: string,
+  parse: (text: string) => Line | null,
+  visit: (line: Line) => void,
+): Promise<JournalReading> {
   const bytes = await readIfThere(path) ?? new Uint8Array();
   const whole = bytes.lastIndexOf(10) + 1;
   const notices: string[] = [];
@@ -41,8 +59,8 @@ export async function readJournal(path: string, visit: (line: JournalLine) => vo
   for (let start = 0; start < whole;) {
     const end = bytes.indexOf(10, start);
     row++;
-    const line = parseJournalLine(decoder.decode(bytes.subarray(start, end)));
-    if (line === null) notices.push(`${path}: line ${row} is no line of a journal, it is left out`);
+    const line = parse(decoder.decode(bytes.subarray(start, end)));
+    if (line === null) notices.push(`${path}: line ${row} is no line of ${what}, it is left out`);
     else visit(line);
     start = end + 1;
   }
@@ -60,13 +78,13 @@ export interface JournalFile extends Disposable {
 }
 
 /** A journal that lines are appended to. */
-export interface Journal extends AsyncDisposable {
+export interface Journal<Line = JournalLine> extends AsyncDisposable {
   /**
    * Appends a line.
    *
    * @throws {UsageError} when the disk refuses; no part of the line stays.
    */
-  append(line: JournalLine): void;
+  append(line: Line): void;
   /** Waits until everything is on the disk. */
   sync(): Promise<void>;
 }
@@ -80,11 +98,11 @@ export interface Journal extends AsyncDisposable {
  * @returns The journal.
  * @throws {UsageError} when the disk refuses.
  */
-export function openJournal(
+export function openJournal<Line = JournalLine>(
   path: string,
   bytes: number,
   open: (path: string) => JournalFile = openFile,
-): Journal {
+): Journal<Line> {
   const file = guard(path, () => open(path));
   guard(path, () => file.truncate(bytes));
   const encoder = new TextEncoder();

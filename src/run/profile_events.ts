@@ -4,19 +4,23 @@
  * @module
  */
 import { bundlePath } from "../bundle/layout.ts";
+import { refuseLinks } from "../bundle/links.ts";
 import { UsageError } from "../errors.ts";
-import type { Harness, HarnessInfo, Quantity } from "../harness/harness.ts";
+import type { Harness } from "../harness/harness.ts";
 import { loadModel } from "../model/load_model.ts";
-import { shardConfig } from "../model/shard.ts";
-import { resolveDtype, variantName, variantNotices } from "../model/variant.ts";
+import { modelNotices } from "../model/notices.ts";
+import { hfOverrides, shardConfig } from "../model/shard.ts";
+import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../sweep/plan_sweeps.ts";
 import type { SweepCategory } from "../sweep/shot.ts";
 import type { RunEvent } from "./events.ts";
 import { execute } from "./execute.ts";
+import { howToFire } from "./how_to_fire.ts";
 import { fitBundle } from "./fit_bundle.ts";
 import { identityOf } from "./identity.ts";
 import { openLanes } from "./open_lanes.ts";
+import { chosenQuantity } from "./quantity.ts";
 import { runMeta } from "./run_meta.ts";
 import { openSession, type Session } from "./session.ts";
 import { sourceSha256 } from "./source_hash.ts";
@@ -60,13 +64,19 @@ export async function* profileEvents(
   const startedAt = new Date();
   const elapsed = stopwatch();
   signal?.throwIfAborted();
-  const model = await loadModel(settings.model, settings);
+  const downloads: string[] = [];
+  const model = await loadModel(settings.model, {
+    ...settings,
+    ...signal && { signal },
+    onDownload: (message) => downloads.push(message),
+  });
   const { architecture } = model;
   const naming = { ...settings, config: model.config };
   const variant = variantName(naming);
   const dir = bundlePath(settings.perfDir, settings.hardware, model.id, variant);
+  await refuseLinks(settings.perfDir, dir);
   const degrees = again === undefined ? settings.tpDegrees : [again.tp];
-  const configs = degrees.map((tp) => ({ tp, config: shardConfig(model.config, tp) }));
+  const configs = degrees.map((tp) => ({ tp, config: shardConfig(model.config, tp, settings) }));
 
   const force = settings.force && again === undefined;
   await using session = await openSession(dir, {
@@ -76,17 +86,33 @@ export async function* profileEvents(
     yes: settings.yes,
   });
   if (settings.onlySkew) requireAttention(session, degrees);
-  yield* notices([...variantNotices(naming), ...session.notices]);
+  yield* notices([
+    ...downloads,
+    ...variantNotices(naming),
+    ...modelNotices(model.config, { tpDegrees: degrees }),
+    ...session.notices,
+  ]);
   await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
   const quantity = chosenQuantity(settings.quantity, lane.info);
   // Never "auto": the engine has ideas of its own there, and the folder is named after this type.
-  const types = { dtype: resolveDtype(model.config, settings.dtype), kv_cache_dtype: settings.kvCacheDtype };
+  const types = {
+    dtype: resolveDtype(model.config, settings.dtype),
+    kv_cache_dtype: resolveKvDtype(model.config, settings.kvCacheDtype),
+  };
   const identity = identityOf(lane.info, { ...types, quantity });
   yield* notices(
     session.start({ identity, settings: recorded(settings), allowMixed: settings.allowMixed }),
   );
-  const origin = { settings, model, variant, identity, startedAt, sourceSha256: await sourceSha256() };
+  const origin = {
+    settings,
+    model,
+    overrides: (tp: number) => hfOverrides(model.config, tp, settings),
+    variant,
+    identity,
+    startedAt,
+    sourceSha256: await sourceSha256(),
+  };
 
   let measured = 0;
   for (const { tp, config } of configs) {
@@ -105,14 +131,14 @@ export async function* profileEvents(
     yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds: booting() };
     session.describe((facts) => runMeta({ ...origin, booted, previous: session.meta }, facts));
     await session.save();
-    const sweeps = chosenSweeps(planSweeps({ ...settings, architecture, limits: booted.limits, tp }), again);
+    const planned = planSweeps({ ...settings, architecture, limits: booted.limits, tp });
+    const sweeps = chosenSweeps(planned, again);
     yield* notices(sweeps.flatMap((sweep) => leftOutNotice(sweep, booted.limits)));
     const events = execute({
       lane,
       session,
       sweeps,
-      iterations: settings.measurementIterations,
-      quantity,
+      ...howToFire(settings, quantity, planned),
       retryFailed: settings.retryFailed,
       again: again !== undefined,
       ...signal && { signal },
@@ -130,16 +156,6 @@ export async function* profileEvents(
     if (block.enabled) yield { type: "fitted", method, report };
   }
   yield { type: "finished", dir, measured, failed: session.failed, seconds: elapsed() };
-}
-
-function chosenQuantity(asked: Quantity | null, { harness, quantities }: HarnessInfo): Quantity {
-  const chosen = asked ?? quantities[0];
-  if (chosen !== undefined && quantities.includes(chosen)) return chosen;
-  throw new UsageError(
-    `Cannot time ${asked}: the harness ${harness} measures ${
-      quantities.join(", ")
-    }; choose one of these as quantity`,
-  );
 }
 
 function chosenSweeps(sweeps: readonly Sweep[], again: SweepName | undefined): readonly Sweep[] {
@@ -184,8 +200,10 @@ function recorded(settings: Settings): Record<string, unknown> {
       skewKvsFactor: settings.skewKvsFactor,
     },
     measurementIterations: settings.measurementIterations,
+    ...settings.precision && { precision: settings.precision },
     parity: settings.parity,
     seed: settings.seed,
+    sentinelS: settings.sentinelS,
   };
 }
 

@@ -3,10 +3,14 @@
  *
  * @module
  */
+import type { SkewMode } from "../sweep/skew_parts.ts";
 import type { Session } from "./session.ts";
 
+/** What a session has that a results file has not. */
+type OfSession = "dir" | "notices" | "meta" | "failed" | "start" | "describe" | typeof Symbol.asyncDispose;
+
 /** What records shots: a bundle's session, or a results file. */
-export type Recorder = Omit<
-  Session,
-  "dir" | "notices" | "meta" | "failed" | "start" | "describe" | typeof Symbol.asyncDispose
->;
+export interface Recorder extends Omit<Session, OfSession | "skewMode"> {
+  /** Where the times of uniform batches of skew cases come from; null fires the batches that the shots name. */
+  readonly skewMode: SkewMode | null;
+}

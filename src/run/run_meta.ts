@@ -7,20 +7,29 @@ import { roundDecimals } from "../bundle/format.ts";
 import type { Meta, SkewProfile } from "../bundle/meta.ts";
 import type { Booted } from "../harness/harness.ts";
 import type { Model } from "../model/model.ts";
-import { hfOverrides } from "../model/shard.ts";
 import type { Settings } from "../settings.ts";
+import type { AttentionGrid } from "../sweep/attention_shots.ts";
 import { attentionGridSpec } from "../sweep/axis_spec.ts";
-import { skewProfileSpec } from "../sweep/skew_axes.ts";
+import { type SkewGrid, skewProfileSpec } from "../sweep/skew_axes.ts";
 import { VERSION } from "../version.ts";
 import type { Identity } from "./identity.ts";
 import type { SessionFacts } from "./session.ts";
 
+/** The settings that a meta.yaml tells of. */
+export interface MetaSettings
+  extends
+    AttentionGrid,
+    SkewGrid,
+    Pick<Settings, "hardware" | "measurementIterations" | "precision" | "skipSkew" | "skewMode"> {}
+
 /** What a meta.yaml is made from. */
 export interface RunMetaOptions {
   /** The settings of the run. */
-  readonly settings: Settings;
+  readonly settings: MetaSettings;
   /** The model. */
-  readonly model: Model;
+  readonly model: Pick<Model, "id" | "architecture">;
+  /** What sharding to a degree sets in the model's configuration. */
+  readonly overrides: (tp: number) => Readonly<Record<string, unknown>>;
   /** Name of the bundle's last folder. */
   readonly variant: string;
   /** Who measured, and what. */
@@ -65,7 +74,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
       block_size: limits.block_size,
       max_num_batched_tokens: limits.max_num_batched_tokens,
       max_num_seqs: limits.max_num_seqs,
-      hf_overrides: hfOverrides(model.config, facts.tps.at(-1) ?? 1),
+      hf_overrides: options.overrides(facts.tps.at(-1) ?? 1),
     },
     attention_grid: attentionGridSpec(settings),
     measurement_iterations: settings.measurementIterations,
@@ -86,6 +95,9 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     kv_cache_dtype: identity.kv_cache_dtype,
     samples: facts.samples,
     duration_s: rounded(facts.durationS),
+    ...Object.keys(facts.deviceBusyS).length > 0 && { device_busy_s: rounded(facts.deviceBusyS) },
+    ...settings.precision && { precision: settings.precision },
+    ...facts.noise && identity.quantity !== "estimate" && { noise: facts.noise },
     failed_shots: facts.failed.length,
     source_sha256: options.sourceSha256,
     ...(facts.mixed.length > 0 ? { mixed: facts.mixed } : {}),

@@ -7,7 +7,7 @@ import { metaPath } from "../bundle/layout.ts";
 import { formatMeta, type Meta, type Noise } from "../bundle/meta.ts";
 import { writeAtomic } from "../bundle/write.ts";
 import { UsageError } from "../errors.ts";
-import type { FailureKind, FireFact } from "../harness/harness.ts";
+import type { FailureKind, FireFact, Stop } from "../harness/harness.ts";
 import type { Architecture } from "../model/model.ts";
 import { formatSkew, type SkewRow } from "../bundle/skew.ts";
 import type { Shot, SweepCategory } from "../sweep/shot.ts";
@@ -80,7 +80,14 @@ type Durations = Record<string, Partial<Record<SweepCategory, number>>>;
 export type Samples = ShotLine["samples"];
 
 /** What is known of a measured shot beside its samples. */
-export type Evidence = Pick<ShotLine, "stop" | "kernels" | "lane">;
+export interface Evidence {
+  /** Why there are no more samples. */
+  readonly stop?: Stop;
+  /** Short hashes of the kernels of one forward in their order, by layer. */
+  readonly kernels?: Readonly<Record<string, readonly string[]>>;
+  /** Which lane of a pool fired it. */
+  readonly lane?: string;
+}
 
 /** How a session starts to write. */
 export interface StartOptions {

@@ -4,13 +4,15 @@
  * @module
  */
 import type { SkewShot } from "../sweep/shot.ts";
-import { sharing, type UniformBatch } from "../sweep/skew_parts.ts";
-import type { Session } from "./session.ts";
+import { sharing, type SkewMode, type UniformBatch } from "../sweep/skew_parts.ts";
+import type { Recorder } from "./recorder.ts";
 
 /** What decides whether a case is fired. */
 export interface SkewDueOptions {
   /** Knows what was measured. */
-  readonly session: Pick<Session, "skewMode" | "timed" | "missing" | "hasFailed" | "inDoubt">;
+  readonly session: Pick<Recorder, "timed" | "missing" | "hasFailed" | "inDoubt">;
+  /** Where the times of uniform batches come from. */
+  readonly mode: SkewMode;
   /** Fires all cases again; uniform batches that attention.csv has stand. */
   readonly again: boolean;
   /** Fires the cases again that failed before. */
@@ -27,10 +29,10 @@ export interface SkewDueOptions {
  * @returns The cases that lack a time, with the batches that no attention row and no earlier case gives.
  */
 export function dueSkew(shots: readonly SkewShot[], options: SkewDueOptions): SkewShot[] {
-  const { session, again, retryFailed, promised } = options;
+  const { session, mode, again, retryFailed, promised } = options;
   const due: SkewShot[] = [];
   const tp = shots[0]?.tp ?? 1;
-  const parts = sharing(session.skewMode, (batch) => promised(batch) || hasRow(session, tp, batch));
+  const parts = sharing(mode, (batch) => promised(batch) || hasRow(session, tp, batch));
   for (const shot of shots) {
     if (!again && !retryFailed && session.hasFailed(shot)) continue;
     const open = { ...shot, parts: parts.open(shot) };

@@ -5,16 +5,9 @@
  */
 import { median } from "./median.ts";
 
-/** Makes the median of absolute deviations the standard deviation of normal samples. */
-const NORMAL = 1.4826;
-/** Standard error of the median of normal samples, as a multiple of that of their mean: the square root of pi / 2. */
-const MEDIAN_ERROR = 1.2533;
-/** Croux and Rousseeuw's correction for 2 to 9 samples (Computational Statistics 1, 1992, table 2). */
-const FEW = [1.196, 1.495, 1.363, 1.206, 1.2, 1.14, 1.129, 1.107];
-
 /**
- * The standard deviation of samples as a share of their median, estimated from the median of their distances from
- * it, so that a lone outlier does not count.
+ * The standard deviation of samples as a share of their median, estimated from their mean distance from it as that of
+ * normal samples (`harness/PROTOCOL.md`, fire).
  *
  * @param samples Positive numbers of one unit.
  * @returns The share; null for fewer than two samples.
@@ -28,12 +21,11 @@ const FEW = [1.196, 1.495, 1.363, 1.206, 1.2, 1.14, 1.129, 1.107];
  * ```
  */
 export function relativeSpread(samples: readonly number[]): number | null {
-  const { length } = samples;
-  if (length < 2) return null;
+  const n = samples.length;
+  if (n < 2) return null;
   const middle = median(samples);
-  const distance = median(samples.map((value) => Math.abs(value - middle)));
-  const correction = FEW[length - 2] ?? length / (length - 0.8);
-  return NORMAL * correction * distance / middle;
+  const distance = samples.reduce((sum, value) => sum + Math.abs(value - middle), 0) / n;
+  return Math.sqrt(Math.PI / 2 * n / (n - 1)) * distance / middle;
 }
 
 /**
@@ -44,5 +36,5 @@ export function relativeSpread(samples: readonly number[]): number | null {
  */
 export function relativeError(samples: readonly number[]): number | null {
   const spread = relativeSpread(samples);
-  return spread === null ? null : MEDIAN_ERROR * spread / Math.sqrt(samples.length);
+  return spread === null ? null : Math.sqrt(Math.PI / 2 / samples.length) * spread;
 }

@@ -5,11 +5,11 @@
  */
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
-import type { Quantity } from "../harness/harness.ts";
+import type { Precision, Quantity } from "../harness/harness.ts";
 import { architectureSchema } from "../model/architecture.ts";
 import type { Architecture, Model, ModelConfig } from "../model/model.ts";
-import { shardConfig } from "../model/shard.ts";
-import { resolveDtype, variantName } from "../model/variant.ts";
+import { hfOverrides, shardConfig } from "../model/shard.ts";
+import { resolveDtype, resolveKvDtype, variantName } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
 import type { Sweep } from "./plan_sweeps.ts";
 import { readJson } from "./read_json.ts";
@@ -56,6 +56,10 @@ export interface PlanSettings {
   readonly skew_mode: SkewMode;
   /** Timed forwards per shot, after one warm-up. */
   readonly measurement_iterations: number;
+  /** When a shot has enough samples, null for a fixed number of forwards. */
+  readonly precision: Precision | null;
+  /** Seed of everything that is drawn at random. */
+  readonly seed: number;
   /** What is timed, null for what the harness prefers. */
   readonly quantity: Quantity | null;
   /** Whether the shots are exactly the reference profiler's. */
@@ -72,6 +76,8 @@ export interface PlanHeader {
   readonly settings: PlanSettings;
   /** The configuration to boot, by tensor-parallel degree. */
   readonly configs: Readonly<Record<string, ModelConfig>>;
+  /** What sharding set in them, as meta.yaml records it, by tensor-parallel degree. */
+  readonly overrides: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** The layers to measure. */
   readonly architecture: Architecture;
 }
@@ -86,7 +92,8 @@ export interface Plan {
 
 const text = z.string({ error: "must be a text" });
 const number = z.number({ error: "must be a number" });
-const headerSchema = z.strictObject({
+/** What a header must look like; see {@linkcode PlanHeader}. */
+export const planHeaderSchema = z.strictObject({
   format: z.literal("shotlab-plan", { error: "must be shotlab-plan" }),
   version: z.literal(PLAN_VERSION, { error: `must be ${PLAN_VERSION}` }),
   settings: z.strictObject({
@@ -107,10 +114,13 @@ const headerSchema = z.strictObject({
     skew_kvs_factor: number,
     skew_mode: z.enum(["interpolated", "exact"], { error: "must be interpolated or exact" }),
     measurement_iterations: number,
+    precision: z.strictObject({ relative: number, min: number, max: number }).nullable(),
+    seed: number,
     quantity: z.enum(["kernel", "event", "wall", "estimate"]).nullable(),
     parity: z.boolean({ error: "must be true or false" }),
   }),
   configs: z.record(z.string(), z.record(z.string(), z.unknown())),
+  overrides: z.record(z.string(), z.record(z.string(), z.unknown())),
   architecture: architectureSchema.extend({ modelType: text, sha256: text }),
 });
 
@@ -132,7 +142,7 @@ export function planHeader(settings: Settings, model: Model): PlanHeader {
       hardware: settings.hardware,
       variant: variantName({ ...settings, config }),
       dtype: resolveDtype(config, settings.dtype),
-      kv_cache_dtype: settings.kvCacheDtype,
+      kv_cache_dtype: resolveKvDtype(config, settings.kvCacheDtype),
       tp_degrees: settings.tpDegrees,
       max_num_batched_tokens: settings.maxNumBatchedTokens,
       max_num_seqs: settings.maxNumSeqs,
@@ -145,10 +155,13 @@ export function planHeader(settings: Settings, model: Model): PlanHeader {
       skew_kvs_factor: settings.skewKvsFactor,
       skew_mode: settings.skewMode,
       measurement_iterations: settings.measurementIterations,
+      precision: settings.precision,
+      seed: settings.seed,
       quantity: settings.quantity,
       parity: settings.parity,
     },
-    configs: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, shardConfig(config, tp)])),
+    configs: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, shardConfig(config, tp, settings)])),
+    overrides: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, hfOverrides(config, tp, settings)])),
     architecture,
   };
 }
@@ -198,7 +211,7 @@ export function parsePlan(lines: Iterable<string>, path = "the plan"): Plan {
     row++;
     if (line.trim() === "") continue;
     if (header === undefined) {
-      header = readJson(headerSchema, line, fail) as PlanHeader;
+      header = readJson(planHeaderSchema, line, fail) as PlanHeader;
       continue;
     }
     const shot = readJson(shotSchema, line, fail);

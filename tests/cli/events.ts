@@ -40,7 +40,7 @@ export const EVENTS: readonly RunEvent[] = [
   },
   { type: "sweep-started", category: "dense", tp: 1, planned: 2, done: 1 },
   { type: "shot", category: "dense", tp: 1, key: [16], timesUs: { qkv_proj: 10 } },
-  { type: "sweep-finished", category: "dense", tp: 1, measured: 1, failed: 0, seconds: 1 },
+  { type: "sweep-finished", category: "dense", tp: 1, measured: 1, failed: 0, seconds: 1, deviceBusyS: null },
   { type: "sweep-started", category: "attention", tp: 1, planned: 3, done: 0 },
   { type: "shot", category: "attention", tp: 1, key: [16, 0, 0, 0], timesUs: { attention: 10 } },
   {
@@ -53,7 +53,15 @@ export const EVENTS: readonly RunEvent[] = [
   },
   { type: "notice", message: "Rows of layer 'old' are kept, but the architecture no longer has it" },
   { type: "shot", category: "attention", tp: 1, key: [16, 0, 2, 16], timesUs: { attention: 10 } },
-  { type: "sweep-finished", category: "attention", tp: 1, measured: 2, failed: 1, seconds: 3 },
+  {
+    type: "sweep-finished",
+    category: "attention",
+    tp: 1,
+    measured: 2,
+    failed: 1,
+    seconds: 3,
+    deviceBusyS: null,
+  },
   { type: "finished", dir: "perf/H100/a/b/bf16", measured: 3, failed: [], seconds: 12 },
 ];
 

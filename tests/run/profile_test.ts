@@ -145,6 +145,7 @@ Deno.test("profile writes meta.yaml with the contract's keys, then its own", () 
       dtype: "bfloat16",
       kv_cache_dtype: "auto",
       samples: { dense: 168, per_sequence: 48, attention: 696, skew: 30 },
+      noise: { spread_p50: 0, spread_p90: 0, sentinels: 0, measured_again: 0, in_doubt: 0 },
       failed_shots: 0,
     });
   }));

@@ -16,6 +16,7 @@ export const SMALL: SettingsInput = {
   attentionChunkFactor: 4,
   attentionKvFactor: 4,
   measurementIterations: 3,
+  sentinelS: 0,
 };
 
 /** The folder of the small profile's bundle. */

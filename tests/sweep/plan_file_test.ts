@@ -35,7 +35,7 @@ const sweeps: Sweep[] = settings.tpDegrees.flatMap((tp) =>
 );
 
 Deno.test("planHeader says what was asked for and how the model is sharded", () => {
-  const { settings, configs, ...rest } = header;
+  const { settings, configs, overrides, ...rest } = header;
   assert.deepEqual(rest, { format: "shotlab-plan", version: 1, architecture: model.architecture });
   assert.deepEqual(settings, {
     model: "mistralai/Mixtral-8x7B-v0.1",
@@ -55,11 +55,21 @@ Deno.test("planHeader says what was asked for and how the model is sharded", () 
     skew_kvs_factor: 2,
     skew_mode: "interpolated",
     measurement_iterations: 3,
+    precision: null,
+    seed: 0,
     quantity: null,
     parity: false,
   });
   assert.equal(configs[2]!.num_attention_heads, 16);
   assert.equal(configs[2]!.head_dim, 128);
+  assert.deepEqual(overrides[2], {
+    num_hidden_layers: 1,
+    intermediate_size: 7168,
+    num_attention_heads: 16,
+    num_key_value_heads: 4,
+    vocab_size: 16_000,
+    head_dim: 128,
+  });
 });
 
 Deno.test("parsePlan gives back what formatPlan wrote", () => {

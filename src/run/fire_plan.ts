@@ -1,0 +1,80 @@
+/**
+ * Firing a plan into a results file, on any harness, away from the bundle that it is for.
+ *
+ * @module
+ */
+import type { Settings } from "../settings.ts";
+import type { Plan } from "../sweep/plan_file.ts";
+import type { RunEvent } from "./events.ts";
+import { execute, isDue } from "./execute.ts";
+import { howToFire } from "./how_to_fire.ts";
+import { openLanes, type OpenLanesOptions } from "./open_lanes.ts";
+import { chosenQuantity } from "./quantity.ts";
+import { openResults } from "./results_file.ts";
+import { usualDriftShare } from "./sentinel.ts";
+
+/**
+ * Fires what a results file lacks of a plan. However it ends, what was measured is in the file.
+ *
+ * @param plan The plan; its header says how often, what is timed and in which order.
+ * @param path The results file, made or gone on with.
+ * @param settings What fires it, how it is watched, and whether what failed is fired again.
+ * @param options How it is cancelled, and what takes the harness's place.
+ * @returns The events, `finished` at last.
+ * @throws {UsageError} when the file is of another plan or the disk refuses.
+ * @throws {HarnessError} when the harness cannot be opened or booted, or breaks too often.
+ */
+export async function* firePlan(
+  { header, sweeps }: Plan,
+  path: string,
+  settings: Settings,
+  options: OpenLanesOptions = {},
+): AsyncGenerator<RunEvent> {
+  const { signal } = options;
+  const asked = header.settings;
+  const begun = performance.now();
+  await using lane = await openLanes(settings, options);
+  yield { type: "connected", info: lane.info };
+  const quantity = chosenQuantity(settings.quantity ?? asked.quantity, lane.info);
+  const how = { ...settings, precision: asked.precision, seed: asked.seed, parity: asked.parity };
+  const driftShare = settings.driftShare ?? usualDriftShare(quantity);
+  await using results = await openResults(path, { plan: header, quantity, driftShare });
+  for (const message of results.notices) yield { type: "notice", message };
+  const left = sweeps.filter(({ shots }) =>
+    shots.some((shot) => isDue(shot, { ...settings, session: results }))
+  );
+  if (left.length > 0) results.hello(lane.info);
+  let measured = 0;
+  for (const tp of new Set(left.map((sweep) => sweep.tp))) {
+    yield { type: "booting", tp };
+    const booting = performance.now();
+    const booted = await lane.boot({
+      config: header.configs[tp]!,
+      architecture: header.architecture,
+      tp,
+      dtype: asked.dtype,
+      kv_cache_dtype: asked.kv_cache_dtype,
+      block_size: null,
+      max_num_batched_tokens: asked.max_num_batched_tokens,
+      max_num_seqs: asked.max_num_seqs,
+    }, { ...signal && { signal } });
+    const seconds = (performance.now() - booting) / 1000;
+    yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds };
+    results.booted(tp, booted);
+    const chosen = sweeps.filter((sweep) => sweep.tp === tp);
+    const events = execute({
+      lane,
+      session: results,
+      sweeps: chosen,
+      ...howToFire({ ...how, measurementIterations: asked.measurement_iterations }, quantity, chosen),
+      retryFailed: settings.retryFailed,
+      ...signal && { signal },
+    });
+    for await (const event of events) {
+      if (event.type === "shot") measured++;
+      yield event;
+    }
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  yield { type: "finished", dir: path, measured, failed: results.failed, seconds };
+}

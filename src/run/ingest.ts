@@ -1,0 +1,148 @@
+/**
+ * Making a bundle of results files, as the run that fires the same shots would.
+ *
+ * @module
+ */
+import { type Bundle, openBundle } from "../bundle/open.ts";
+import { bundlePath } from "../bundle/layout.ts";
+import { refuseLinks } from "../bundle/links.ts";
+import { UsageError } from "../errors.ts";
+import type { PlanHeader } from "../sweep/plan_file.ts";
+import type { FailedShot } from "./events.ts";
+import { fitBundle } from "./fit_bundle.ts";
+import { readLines } from "./journal.ts";
+import {
+  parseResultsHeader,
+  parseResultsLine,
+  type ResultsHeader,
+  type ResultsLine,
+} from "./results_line.ts";
+import { resultsReader } from "./results_reader.ts";
+import { openSession } from "./session.ts";
+import { sourceSha256 } from "./source_hash.ts";
+
+/** Options of {@linkcode ingest}. */
+export interface IngestOptions {
+  /** Folder of the bundles. @default {"perf"} */
+  readonly perfDir?: string;
+  /** Label of the hardware in place of the plan's. */
+  readonly hardware?: string;
+  /** Extends a bundle of another device, driver, engine or type; recorded in it. @default {false} */
+  readonly allowMixed?: boolean;
+  /** Share by which sentinels may move; null for what is usual for the quantity. @default {null} */
+  readonly driftShare?: number | null;
+}
+
+/** What ingesting came to. */
+export interface Ingested {
+  /** The bundle. */
+  readonly bundle: Bundle;
+  /** Shots that it has from these files. */
+  readonly measured: number;
+  /** Results that it has no use for, because it had their shots already. */
+  readonly known: number;
+  /** Shots that have failed, now or before, and were not measured since. */
+  readonly failed: readonly FailedShot[];
+  /** What a user should know, in sentences. */
+  readonly notices: readonly string[];
+}
+
+/** A file that was read. */
+interface ResultsFile {
+  readonly path: string;
+  readonly header: ResultsHeader;
+  readonly lines: readonly ResultsLine[];
+  readonly notices: readonly string[];
+}
+
+/**
+ * Makes or extends the bundle that results files are for. Of a shot that several files have, the first one begun
+ * counts, so that the order in which they are named does not; what the bundle has already stands.
+ *
+ * @param paths The files, one or more; cut ones too.
+ * @param options Where the bundle is.
+ * @returns The bundle and what came of it.
+ * @throws {UsageError} when a file cannot be read, the files are for different bundles, or the bundle cannot be
+ * extended.
+ */
+export async function ingest(paths: readonly string[], options: IngestOptions = {}): Promise<Ingested> {
+  const { perfDir = "perf", hardware, allowMixed = false, driftShare = null } = options;
+  const files = (await Promise.all(paths.map(readFile)))
+    .sort((a, b) =>
+      Date.parse(a.header.started) - Date.parse(b.header.started) || (a.path < b.path ? -1 : 1)
+    );
+  const { settings, architecture } = sameBundle(files);
+  const label = hardware ?? settings.hardware;
+  const dir = bundlePath(perfDir, label, settings.model, settings.variant);
+  await refuseLinks(perfDir, dir);
+  await using session = await openSession(dir, { architecture, skewMode: settings.skew_mode });
+  const notices = [...session.notices, ...files.flatMap((file) => file.notices)];
+  const source = await sourceSha256();
+  const tps = new Set<number>();
+  let measured = 0;
+  let known = 0;
+  for (const { path, header, lines } of files) {
+    const reader = resultsReader(session, header, { hardware: label, allowMixed, driftShare, source });
+    for (const line of lines) reader.take(line);
+    reader.end();
+    notices.push(...reader.notices.map((notice) => `${path}: ${notice}`));
+    measured += reader.measured;
+    known += reader.known;
+    for (const tp of reader.skewTps) tps.add(tp);
+    await session.save();
+  }
+  if ([...tps].some((tp) => session.count(tp, "skew") > 0 && session.skewProblem(tp, false) === null)) {
+    await fitBundle(dir, { method: settings.parity ? "reference" : "shrinkage" });
+  }
+  return { bundle: await openBundle(dir), measured, known, failed: session.failed, notices };
+}
+
+async function readFile(path: string): Promise<ResultsFile> {
+  const fail = (rule: string): UsageError => new UsageError(`Cannot read ${path}, line 1: ${rule}`);
+  await Deno.stat(path).catch((cause) => {
+    throw new UsageError(`Cannot read ${path}: ${cause.message}`, { cause });
+  });
+  let header: ResultsHeader | undefined;
+  const lines: ResultsLine[] = [];
+  const parse = (text: string): ResultsHeader | ResultsLine | null =>
+    header === undefined ? header = parseResultsHeader(text, fail) : parseResultsLine(text);
+  const { notices } = await readLines(path, "results", parse, (line) => {
+    if (line.type !== "results") lines.push(line);
+  });
+  if (header === undefined) throw fail("it must be a whole header of a results file, got nothing");
+  return { path, header, lines, notices };
+}
+
+/**
+ * Reads the first line of a results file.
+ *
+ * @param path The file.
+ * @returns What was fired.
+ * @throws {UsageError} when it cannot be read or is no results file.
+ */
+export async function resultsHeader(path: string): Promise<ResultsHeader> {
+  return (await readFile(path)).header;
+}
+
+/** The plan of the first file, when all are for the same bundle. */
+function sameBundle(files: readonly ResultsFile[]): PlanHeader {
+  const [first, ...others] = files;
+  if (first === undefined) throw new UsageError("Cannot ingest: name one results file or more");
+  const { plan } = first.header;
+  for (const { path, header } of others) {
+    for (const field of ["model", "hardware", "variant"] as const) {
+      const [here, there] = [header.plan.settings[field], plan.settings[field]];
+      if (here === there) continue;
+      throw new UsageError(
+        `Cannot ingest ${path} with ${first.path}: ${field} must be the same, got ${here} and ${there}; ` +
+          `ingest them one by one`,
+      );
+    }
+    if (header.plan.architecture.sha256 !== plan.architecture.sha256) {
+      throw new UsageError(
+        `Cannot ingest ${path} with ${first.path}: their plans name other layers; ingest them one by one`,
+      );
+    }
+  }
+  return plan;
+}

@@ -1,0 +1,210 @@
+/**
+ * Taking a results file into a bundle, line by line.
+ *
+ * @module
+ */
+import type { Booted, FireFact } from "../harness/harness.ts";
+import type { BootedAnswer, DoneAnswer, HelloAnswer } from "../harness/protocol.ts";
+import type { PlanSettings } from "../sweep/plan_file.ts";
+import type { Shot } from "../sweep/shot.ts";
+import { identityOf } from "./identity.ts";
+import { recordOutcome } from "./record_outcome.ts";
+import type { OutcomeLine, ResultsHeader, ResultsLine } from "./results_line.ts";
+import { type MetaSettings, runMeta } from "./run_meta.ts";
+import { type SentinelJudge, sentinelJudge, sentinelTimeUs, usualDriftShare } from "./sentinel.ts";
+import { sentinelWatch } from "./sentinel_watch.ts";
+import type { Samples, Session } from "./session.ts";
+import { idOf, shotText } from "./shot_id.ts";
+
+/** Options of {@linkcode resultsReader}. */
+export interface ResultsReaderOptions {
+  /** Label of the hardware. */
+  readonly hardware: string;
+  /** Allows another identity than the bundle's. */
+  readonly allowMixed: boolean;
+  /** Share by which sentinels may move; null for what is usual for the quantity. */
+  readonly driftShare: number | null;
+  /** Hash of the source that ingests, in hex. */
+  readonly source: string;
+}
+
+/** A file that is being taken in. */
+export interface ResultsReader {
+  /**
+   * Takes the next line.
+   *
+   * @throws {UsageError} when the file's device differs from the bundle's, or the disk refuses.
+   */
+  take(line: ResultsLine): void;
+  /** Takes in what was waiting for another line. */
+  end(): void;
+  /** Shots that were recorded. */
+  readonly measured: number;
+  /** Results that the bundle had no use for. */
+  readonly known: number;
+  /** Degrees whose attention rows or skew cases have changed. */
+  readonly skewTps: ReadonlySet<number>;
+  /** What a user should know, in sentences. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Begins to take a file in. What tells of shots that the bundle has (their states, sentinels and costs) is passed over
+ * with them, so that a file may be taken in twice.
+ *
+ * @param session The bundle.
+ * @param header The file's first line.
+ * @param options Whose bundle it is, and what is allowed.
+ * @returns The reader.
+ */
+export function resultsReader(
+  session: Session,
+  header: ResultsHeader,
+  options: ResultsReaderOptions,
+): ResultsReader {
+  const { quantity, plan: { settings, architecture, overrides } } = header;
+  const share = options.driftShare ?? usualDriftShare(quantity);
+  const notices: string[] = [];
+  const skewTps = new Set<number>();
+  const watch = sentinelWatch();
+  let judge: SentinelJudge = sentinelJudge(share);
+  let measured = 0;
+  let known = 0;
+  // Since the last `done`: a recorded shot, to whose sweep the cost belongs, and the last state.
+  let recorded: Shot | undefined;
+  let state: FireFact | undefined;
+  // Whether a shot was recorded since the last sentinel.
+  let unjudged = false;
+  // A sentinel whose verdict waits for the device's state after it.
+  let held: { readonly shot: Shot; readonly samples: Samples } | undefined;
+  // The last sentinel and state before the next shot that is recorded.
+  let sentinelBefore: (() => void) | undefined;
+  let stateBefore: FireFact | undefined;
+
+  function hello(info: HelloAnswer): void {
+    const { dtype, kv_cache_dtype } = settings;
+    const identity = identityOf(info, { dtype, kv_cache_dtype, quantity });
+    const { allowMixed } = options;
+    notices.push(...session.start({ identity, settings: { ...settings }, allowMixed }));
+    judge = sentinelJudge(share);
+    sentinelBefore = stateBefore = undefined;
+    unjudged = false;
+    const origin = {
+      settings: metaSettings(settings, options.hardware),
+      model: { id: settings.model, architecture },
+      overrides: (tp: number) => overrides[tp] ?? {},
+      variant: settings.variant,
+      identity,
+      startedAt: new Date(header.started),
+      sourceSha256: options.source,
+    };
+    describe = (booted): void => {
+      session.describe((facts) => {
+        const skipSkew = facts.skewTps.length === 0;
+        const all = { ...origin, settings: { ...origin.settings, skipSkew } };
+        return runMeta({ ...all, booted, previous: session.meta }, facts);
+      });
+    };
+  }
+  let describe: (booted: Booted) => void = () => {};
+
+  function judgeHeld(): void {
+    if (held === undefined) return;
+    const { shot, samples } = held;
+    held = undefined;
+    const clockMhz = watch.fired();
+    const verdict = judge(shotText(idOf(shot)), sentinelTimeUs(samples), clockMhz);
+    const write = (): void => session.sentinel(shot, { samples, clock_mhz: clockMhz, ...verdict });
+    if (unjudged) write();
+    else sentinelBefore = write;
+    unjudged = false;
+  }
+
+  function outcome({ shot, outcome }: OutcomeLine): void {
+    const isNew = session.missing(shot).length > 0 &&
+      (outcome.status === "measured" || !session.hasFailed(shot));
+    if (!isNew && !(outcome.status === "measured" && session.inDoubt(shot))) {
+      known++;
+      return;
+    }
+    sentinelBefore?.();
+    if (stateBefore !== undefined) session.note(stateBefore);
+    sentinelBefore = stateBefore = undefined;
+    const event = recordOutcome(session, shot, outcome, { again: false });
+    recorded = shot;
+    if (event.type !== "shot") return;
+    measured++;
+    unjudged = true;
+    if (shot.category === "skew" || shot.category === "attention") skewTps.add(shot.tp);
+  }
+
+  function done({ wall_us = 0, device_busy_us }: DoneAnswer): void {
+    if (state !== undefined) watch.see(state);
+    if (recorded !== undefined) {
+      const busyS = device_busy_us === undefined ? null : device_busy_us / 1e6;
+      session.spend(recorded.tp, recorded.category, wall_us / 1e6, busyS);
+    }
+    recorded = state = undefined;
+    judgeHeld();
+  }
+
+  return {
+    take(line): void {
+      if (line.type !== "done" && line.type !== "state") judgeHeld();
+      switch (line.type) {
+        case "hello":
+          return hello(line);
+        case "booted":
+          return describe(withoutType(line));
+        case "kernels":
+          return session.note(line);
+        case "state": {
+          const { seq: _, ...fact } = line;
+          state = fact;
+          if (unjudged) session.note(fact);
+          else stateBefore = fact;
+          return;
+        }
+        case "done":
+          return done(line);
+        case "outcome":
+          if (!line.sentinel) outcome(line);
+          else if (line.outcome.status === "measured") {
+            held = { shot: line.shot, samples: line.outcome.samples };
+          } else notices.push(`the sentinel ${shotText(idOf(line.shot))} failed: ${line.outcome.message}`);
+      }
+    },
+    end: judgeHeld,
+    get measured(): number {
+      return measured;
+    },
+    get known(): number {
+      return known;
+    },
+    skewTps,
+    notices,
+  };
+}
+
+function withoutType({ type: _, tp: __, ...booted }: BootedAnswer): Booted {
+  return booted;
+}
+
+function metaSettings(settings: PlanSettings, hardware: string): MetaSettings {
+  return {
+    hardware,
+    maxNumBatchedTokens: settings.max_num_batched_tokens,
+    maxNumSeqs: settings.max_num_seqs,
+    attentionMaxKv: settings.attention_max_kv,
+    attentionChunkFactor: settings.attention_chunk_factor,
+    attentionKvFactor: settings.attention_kv_factor,
+    skewNFactor: settings.skew_n_factor,
+    skewPcFactor: settings.skew_pc_factor,
+    skewKpFactor: settings.skew_kp_factor,
+    skewKvsFactor: settings.skew_kvs_factor,
+    skewMode: settings.skew_mode,
+    skipSkew: false,
+    measurementIterations: settings.measurement_iterations,
+    precision: settings.precision,
+  };
+}
