@@ -37,8 +37,9 @@ class Alone:
         if not self.left:
             return 0
         hello = self.worker.hello(Hello(PROTOCOL))
-        self.results.write(fields_of(hello))
         quantity = self.quantity or self.plan.settings.get("quantity") or hello.quantities[0]
+        self.results.begin(self.plan.header, str(quantity))
+        self.results.write(fields_of(hello))
         try:
             for tp in self.plan.degrees():
                 shots = [shot for shot in self.left if shot["tp"] == tp]
@@ -62,6 +63,8 @@ class Alone:
             self.fire(shots[start : start + CHUNK], quantity, {})
             if time.monotonic() - self.told >= PROGRESS_S:
                 self.progress()
+        if sentinel:
+            self.fire([sentinel], quantity, {"sentinel": True})
 
     def fire(self, shots: Sequence[Fields], quantity: str, mark: dict[str, Any]) -> None:
         """Fire shots and write their answers; `mark` is added to them."""

@@ -4,8 +4,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from faults import Fault
+
+VERSION = 1
 
 SYNC_S = 1.0
 """How much of the work an outage may cost."""
@@ -39,14 +44,41 @@ def answered(path: Path, retry_failed: bool) -> set[str]:
     return keys
 
 
+def header_of(path: Path) -> Mapping[str, Any] | None:
+    """Return the first line of a file, None of an empty one or when there is none."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline()
+        header = json.loads(line) if line.endswith(b"\n") else None
+    except (FileNotFoundError, ValueError):
+        return None
+    return header if isinstance(header, dict) else None
+
+
 class Results:
     """A file that lines are added to; at most a second's worth of them is not on the disk yet."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.file = path.open("ab")
         if path.stat().st_size and path.read_bytes()[-1:] != b"\n":
             self.file.write(b"\n")
         self.synced = time.monotonic()
+
+    def begin(self, plan: Mapping[str, Any], quantity: str) -> None:
+        """Write the first line; raises Fault when the file is there and of another plan or quantity."""
+        if self.path.stat().st_size == 0:
+            started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            header = {"type": "results", "version": VERSION, "started": started}
+            self.write({**header, "quantity": quantity, "plan": plan})
+            return
+        header = dict(header_of(self.path) or {})
+        if header.get("quantity") != quantity or header.get("plan") != plan:
+            raise Fault(
+                "bad_request",
+                f"cannot go on in {self.path}: it holds results of another plan or quantity;"
+                " choose another file",
+            )
 
     def write(self, fields: Mapping[str, Any]) -> None:
         """Add a line."""

@@ -66,9 +66,10 @@ def test_a_plan_is_fired_and_a_second_run_fires_what_is_left(tmp_path: Path) -> 
     assert ran.returncode == 1, ran.stderr[-3000:]
     lines = read(out)
     kinds = [line["type"] for line in lines]
-    assert kinds[:2] == ["hello", "booted"]
-    (sentinel,) = [line for line in lines if line.get("sentinel") and line["type"] == "result"]
-    assert sentinel["shot"] == SHOTS[4]
+    assert kinds[:3] == ["results", "hello", "booted"]
+    assert (lines[0]["version"], lines[0]["quantity"], lines[0]["plan"]) == (1, "wall", HEADER)
+    sentinels = [line for line in lines if line.get("sentinel") and line["type"] == "result"]
+    assert [line["shot"] for line in sentinels] == [SHOTS[4], SHOTS[4]]
     answers = [line for line in lines if "index" in line and "sentinel" not in line]
     assert [line["shot"] for line in answers] == SHOTS[:6]
     assert [line["type"] for line in answers] == ["result"] * 3 + ["failed"] + ["result"] * 2
@@ -129,6 +130,24 @@ def test_shots_with_answers_are_done_and_failed_ones_unless_asked_for(tmp_path: 
     results.write({"type": "bye"})
     results.close()
     assert path.read_text().endswith('{"ca\n{"type":"bye"}\n')
+
+
+def test_a_file_goes_on_with_its_own_plan_and_quantity_only(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    for plan, quantity, fits in (
+        (HEADER, "wall", True),
+        (HEADER, "wall", True),
+        (HEADER, "event", False),
+        ({}, "wall", False),
+    ):
+        results = Results(path)
+        if fits:
+            results.begin(plan, quantity)
+        else:
+            with pytest.raises(Fault, match="it holds results of another plan or quantity"):
+                results.begin(plan, quantity)
+        results.close()
+    assert [line["type"] for line in read(path)] == ["results"]
 
 
 def test_a_shots_key_does_not_depend_on_the_order_of_its_fields() -> None:
