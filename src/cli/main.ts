@@ -10,11 +10,14 @@ import { GROUPS } from "../settings/table.ts";
 import type { FitMethod } from "../fit/fit_skew.ts";
 import { CATEGORY_ORDER, type SweepCategory } from "../sweep/shot.ts";
 import { VERSION } from "../version.ts";
+import { CONFORMANCE_MODEL, conformanceCommand } from "./conformance.ts";
 import { fitCommand } from "./fit.ts";
 import { predictCommand } from "./predict.ts";
 import { coverageCommand } from "./coverage.ts";
 import { diffCommand } from "./diff.ts";
 import { addFlags, type Flags, presetsInWords, settingsAmong } from "./flags.ts";
+import { fireCommand } from "./fire.ts";
+import { ingestCommand } from "./ingest.ts";
 import { planCommand } from "./plan.ts";
 import { profileCommand } from "./profile.ts";
 import { refreshCommand } from "./refresh.ts";
@@ -52,6 +55,16 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
     return report.status;
   }
 }
+
+/** Settings of runs that a command without one has no use for. */
+const RUN_ONLY = ["force", "yes", "retryFailed", "allowMixed"] as const;
+
+/** Settings that the results files say, and those of runs. */
+const NOT_OF_INGEST = [
+  ...["model", "tpDegrees", "dtype", "kvCacheDtype", "variant"] as const,
+  ...["measurementIterations", "quantity", "precision", "seed", "sentinelS"] as const,
+  ...["force", "yes", "retryFailed", "configDir"] as const,
+];
 
 type Run = (command: () => Promise<number>) => Promise<void>;
 
@@ -96,12 +109,41 @@ function commands(terminal: Terminal, run: Run): Command {
     .optionsGroup("Files to read and write:")
     .requiredOption("--limits <file>", "What the engine allows, JSON")
     .requiredOption("--out <file>", "The plan, JSON Lines");
-  addFlags(plan, ["What to measure", "Sweep", "Skew", "Measurement", "Files"], ["seed", "perfDir"])
+  addFlags(plan, ["What to measure", "Sweep", "Skew", "Measurement", "Files"], [
+    "sentinelS",
+    "driftShare",
+    "perfDir",
+  ])
     .addOption(verbose)
     .addHelpText("after", AFTER_HELP)
     .action(({ limits, out, ...flags }: Flags & { limits: string; out: string }) =>
       run(() => planCommand(settings(flags), { limits, out }, terminal))
     );
+
+  const fire = program.command("fire")
+    .summary("fire a plan into a results file, without a bundle")
+    .description("Fires what a results file lacks of a plan, on any harness; ingest makes a bundle of it.")
+    .addArgument(new Argument("<plan>", "The plan, as the command plan writes it"))
+    .optionsGroup("Files to read and write:")
+    .requiredOption("--out <file>", "The results, JSON Lines; gone on with when it is there");
+  addFlags(fire, ["Measurement", "Engine", "Run"], [
+    "measurementIterations",
+    "precision",
+    "seed",
+    "force",
+    "yes",
+  ])
+    .addHelpText("after", AFTER_HELP)
+    .action((path: string, flags: Flags & { out: string }) => run(() => fireCommand(path, flags, terminal)));
+
+  const ingest = program.command("ingest")
+    .summary("make a bundle of results files")
+    .description(
+      "Makes or extends the bundle that results files are for; exits with 1 when shots of it failed.",
+    )
+    .addArgument(new Argument("<results...>", "The files, in any order"));
+  addFlags(ingest, ["What to measure", "Measurement", "Run", "Files"], NOT_OF_INGEST)
+    .action((files: string[], flags: Flags) => run(() => ingestCommand(files, flags, terminal)));
 
   program.command("fit")
     .summary("fit the alphas of a bundle's skew cases")
@@ -126,6 +168,18 @@ function commands(terminal: Terminal, run: Run): Command {
     .addOption(verbose)
     .action((dir: string, flags: { queries: string; configDir: string }) =>
       run(() => predictCommand(dir, flags, terminal))
+    );
+
+  const conformance = program.command("conformance")
+    .summary("check whether a harness meets the protocol")
+    .description("Runs a harness through the protocol and says what it does not meet; exits with 1 then.")
+    .option("--model <org>/<name>", "A small model that it can boot", CONFORMANCE_MODEL)
+    .option("--json", "Print the findings as a JSON array");
+  addFlags(conformance, ["Engine", "Run", "Files"], [...RUN_ONLY, "perfDir"])
+    .action(({ json, ...flags }: Flags & { json?: boolean }) =>
+      run(() =>
+        conformanceCommand(settings({ hardware: "conformance", ...flags }), { json: json ?? false }, terminal)
+      )
     );
 
   program.command("validate")

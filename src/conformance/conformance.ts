@@ -1,0 +1,49 @@
+/**
+ * Whether a harness meets the protocol.
+ *
+ * @module
+ */
+import { type BenchOptions, openBench } from "./bench.ts";
+import { type Check, DoesNotApply } from "./check.ts";
+import { NotMet } from "./dialogue.ts";
+import { END_CHECKS } from "./end_checks.ts";
+import { FIRE_CHECKS } from "./fire_checks.ts";
+import { TALK_CHECKS } from "./talk_checks.ts";
+
+/** What came of a check. */
+export interface Finding {
+  /** Short name of the rule. */
+  readonly id: string;
+  /** The rule, in words that follow "The harness". */
+  readonly rule: string;
+  /** Whether it is met, or does not apply. */
+  readonly status: "passed" | "failed" | "skipped";
+  /** What was found in its place, or why it does not apply. */
+  readonly detail?: string;
+}
+
+const CHECKS: readonly Check[] = [...TALK_CHECKS, ...FIRE_CHECKS, ...END_CHECKS];
+
+/**
+ * Runs a harness through the protocol: hello, boot, every category, errors, the end of its input and a kill. A check
+ * that fails ends the process; the next one starts another.
+ *
+ * @param options The harness, a small model that it can boot, and how long it may take.
+ * @returns A finding per check, as it comes.
+ * @throws {HarnessError} when the program cannot be started.
+ */
+export async function* conformance(options: BenchOptions): AsyncGenerator<Finding> {
+  await using bench = openBench(options);
+  for (const { id, rule, run } of CHECKS) {
+    try {
+      await run(bench);
+      yield { id, rule, status: "passed" };
+    } catch (error) {
+      if (error instanceof DoesNotApply) yield { id, rule, status: "skipped", detail: error.message };
+      else if (error instanceof NotMet) {
+        bench.spoil();
+        yield { id, rule, status: "failed", detail: error.message };
+      } else throw error;
+    }
+  }
+}

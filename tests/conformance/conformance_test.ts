@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { conformance, type Finding } from "../../src/conformance/conformance.ts";
+import { loadModel } from "../../src/model/load_model.ts";
+import { runMain } from "../cli/run_main.ts";
+
+const EXAMPLE = fileURLToPath(new URL("../../examples/harness.py", import.meta.url));
+
+/** Checks a harness with a model of which it knows all layers. */
+async function findings(
+  argv: readonly string[],
+  options: { elsewhere?: boolean; model?: string; shotTimeoutS?: number } = {},
+): Promise<Finding[]> {
+  const model = await loadModel(options.model ?? "microsoft/Phi-mini-MoE-instruct");
+  const limits = { bootTimeoutS: 20, shotTimeoutS: 20 };
+  return await Array.fromAsync(conformance({ argv, ...limits, ...options, model }));
+}
+
+async function firstFailed(argv: readonly string[]): Promise<Finding | undefined> {
+  const model = await loadModel("microsoft/Phi-mini-MoE-instruct");
+  for await (const finding of conformance({ argv, bootTimeoutS: 20, shotTimeoutS: 20, model })) {
+    if (finding.status === "failed") return finding;
+  }
+  return undefined;
+}
+
+const idsOf = (found: readonly Finding[], status: Finding["status"]): string[] =>
+  found.filter((finding) => finding.status === status).map(({ id }) => id);
+
+Deno.test("conformance: the example harness meets every rule", async () => {
+  const found = await findings(["python3", EXAMPLE]);
+  assert.deepEqual(found.filter(({ status }) => status !== "passed"), []);
+  assert.equal(found.length, 26);
+});
+
+Deno.test("conformance: what a model or a transport does not have is skipped", async () => {
+  const found = await findings(["python3", EXAMPLE], { elsewhere: true, model: "Qwen/Qwen3-0.6B" });
+  assert.deepEqual(idsOf(found, "failed"), []);
+  assert.deepEqual(found.filter(({ status }) => status === "skipped").map(({ id, detail }) => [id, detail]), [
+    ["fire-moe", "the model has no moe layer"],
+    ["interrupt", "a transport does not pass signals on"],
+  ]);
+});
+
+/** Texts of the example that are replaced, and the first rule that it does not meet then. */
+const FAULTS: Record<string, [text: string, fault: string, id: string, detail: string]> = {
+  "speaks every version": [
+    `"hello", "protocol": 1}:`,
+    `"hello"}:`,
+    "other-version",
+    "the answer must be error, got hello",
+  ],
+  "finds layers that it does not have": [
+    "if unknown := layers.keys() - set(LAYERS.split()):",
+    "if unknown := None:",
+    "unknown-layer",
+    "the answer must be error, got booted",
+  ],
+  "prints beside the protocol": [
+    "engine = boot(request)",
+    `engine = print("ready") or boot(request)`,
+    "boot",
+    'a line breaks the protocol: expected one JSON object a line, got "ready"',
+  ],
+  "takes a sample too many": [
+    "range(1 + iterations)",
+    "range(2 + iterations)",
+    "fire-dense",
+    "there must be 3 samples of embedding, got 4",
+  ],
+  "numbers its answers wrongly": [
+    `"index": index`,
+    `"index": 0`,
+    "fire-dense",
+    "answers must repeat seq 4 and come in the order of the shots: expected index 1, got seq 4 index 0",
+  ],
+  "fires what it has no room for": [
+    `> engine["room"]`,
+    "< 0",
+    "infeasible",
+    '{"category":"dense","tp":1,"tokens":409600} must have failed of kind infeasible, got result',
+  ],
+  "dies of SIGINT": ["signal.SIG_IGN", "signal.SIG_DFL", "interrupt", "the process ended"],
+};
+
+for (const [name, [text, fault, id, detail]] of Object.entries(FAULTS)) {
+  Deno.test(`conformance: a harness that ${name} is told the rule that it does not meet`, async () => {
+    const example = await Deno.readTextFile(EXAMPLE);
+    assert.ok(example.includes(text), text);
+    const first = await firstFailed(["python3", "-c", example.replace(text, fault)]);
+    assert.deepEqual([first?.id, first?.detail], [id, detail]);
+  });
+}
+
+Deno.test("shotlab conformance prints what a harness meets, and exits with 1 when it does not meet all", async () => {
+  const example = await runMain(["conformance", "--harness", `cmd:python3 ${EXAMPLE}`]);
+  assert.equal(example.err, "");
+  assert.match(example.out, /^ok      hello             The harness answers hello with who it is\n/);
+  assert.match(example.out, /: 26 passed, 0 failed\n$/);
+  assert.equal(example.status, 0);
+
+  const mute = await runMain(["conformance", "--harness", "cmd:cat", "--shot-timeout-s", "1", "--json"]);
+  assert.match(JSON.parse(mute.out)[0].detail, /^a line breaks the protocol: field harness/);
+  assert.equal(mute.status, 1);
+});
+
+Deno.test("shotlab conformance refuses a harness that is no process", async () => {
+  assert.deepEqual(await runMain(["conformance", "--harness", "roofline:H100"]), {
+    status: 2,
+    out: "",
+    err:
+      "error: The harness 'roofline:H100' has no command: it runs in this process; name vllm or cmd:<command>\n",
+  });
+});
