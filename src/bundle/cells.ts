@@ -19,7 +19,7 @@ export interface Cells {
   timeUs(index: number): number;
   /** A finite number. */
   float(index: number): number;
-  /** A text without blanks around it. */
+  /** A text without blanks around it, and without commas, quotes and line breaks, which nobody writes. */
   name(index: number): string;
   /** Whether there is nothing in the cell. */
   isBlank(index: number): boolean;
@@ -72,16 +72,18 @@ export function cellReader(
     name(index): string {
       const name = text(index);
       if (name === "" || name !== name.trim()) {
-        fault(index, {
-          code: "name-invalid",
-          message: "The name is blank or has blanks around it",
-          expected: "a name",
-        });
+        fault(index, nameFault("is blank or has blanks around it"));
+      } else if (/[,"\r\n]/.test(name)) {
+        fault(index, nameFault("has a comma, a quote or a line break in it"));
       }
       return name;
     },
     isBlank: (index) => positions[index] === -1 || text(index).trim() === "",
   };
+}
+
+function nameFault(how: string): Finding {
+  return { code: "name-invalid", message: `The name ${how}`, expected: "a name" };
 }
 
 function countFault(value: number): Finding {

@@ -31,7 +31,7 @@ const MARKS: ScalarTag = {
   tag: `${PREFIX}value`,
   default: true,
   identify: () => false,
-  test: /^(?:=|<<)$/,
+  test: /^(?:=|<<)$|^\uFEFF/,
   resolve: String,
 };
 

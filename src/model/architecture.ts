@@ -119,6 +119,11 @@ export function layersOf(architecture: Architecture, category: LayerGroup): Laye
 
 function checkNames(path: string, { sequence, catalog }: z.infer<typeof architectureSchema>): void {
   const groups = new Map<string, string>();
+  const names = Object.values(catalog).flatMap((layers) => Object.keys(layers));
+  const odd = names.find((name) => !/^\w[\w.-]*$/.test(name));
+  if (odd !== undefined) {
+    throw broken(path, `layer '${odd}' must have a name of letters, digits, '_', '.' and '-'`);
+  }
   for (const [group, layers] of Object.entries(catalog)) {
     for (const name of Object.keys(layers)) {
       const other = groups.get(name);

@@ -37,6 +37,8 @@ export function readJson<T>(schema: z.ZodType<T>, text: string, fail: (rule: str
   );
 }
 
+/** The text's beginning, in one line. */
 function shown(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+  const line = text.trim().replace(/\s+/g, " ");
+  return line.length > 80 ? `${line.slice(0, 80)}...` : line;
 }

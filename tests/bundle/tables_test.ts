@@ -109,6 +109,10 @@ Deno.test("readTable leaves a row with a fault out and says where and what", () 
       `${place}, column layer: The name is blank or has blanks around it; expected a name, found " o_proj"`,
     ],
     [
+      '"o,proj",32,2.5\n',
+      `${place}, column layer: The name has a comma, a quote or a line break in it; expected a name, found "o,proj"`,
+    ],
+    [
       "o_proj,16,9\n",
       `${place}: The key stands in row 2 already; only that row counts; expected every key once`,
     ],

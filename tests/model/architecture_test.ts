@@ -90,6 +90,11 @@ Deno.test("parseArchitecture names the layer and the rule that it breaks", () =>
       "moe: {}\n  mlp: {}",
       "catalog has an unknown key 'mlp'; known are dense, per_sequence, attention, moe",
     ],
+    [
+      "    sampler:",
+      "    'a,b':",
+      "layer 'a,b' must have a name of letters, digits, '_', '.' and '-'",
+    ],
     ["  moe: {}\n", "", "catalog.moe must map layer names to entries; {} for none"],
     [
       "  head:",

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../../src/errors.ts";
+import { loadModel } from "../../src/model/load_model.ts";
+import { profile } from "../../src/run/profile.ts";
+import type { SettingsInput } from "../../src/settings.ts";
+
+const TINY = {
+  model: "org/name",
+  hardware: "H100",
+  harness: "roofline:H100",
+  tpDegrees: [1, 16],
+  maxNumBatchedTokens: 16,
+  maxNumSeqs: 2,
+  attentionMaxKv: 16,
+  skipSkew: true,
+} satisfies SettingsInput;
+
+Deno.test("a quantized model of few KV heads is profiled as the engine runs it, and notices say so", async () => {
+  await using folders = await temporary({
+    quantization_config: { quant_method: "fp8", kv_cache_scheme: { num_bits: 8, type: "float" } },
+    auto_map: { AutoConfig: "configuration_x.XConfig" },
+  });
+  const notices: string[] = [];
+  const { perfDir, configDir } = folders;
+  const bundle = await profile({ ...TINY, perfDir, configDir }, {
+    onEvent: (event) => event.type === "notice" && notices.push(event.message),
+  });
+  assert.equal(bundle.dir, `${perfDir}/H100/org/name/fp8-kvfp8`);
+  assert.deepEqual([bundle.meta.dtype, bundle.meta.kv_cache_dtype], ["bfloat16", "fp8"]);
+  assert.equal(bundle.meta.engine_effective?.hf_overrides?.num_key_value_heads, 1);
+  assert.deepEqual(notices, [
+    "The simulator takes this model for bfloat16 by its config: tell it fp8 for the variant 'fp8-kvfp8'",
+    "The model has 8 KV heads: at tp 16 each rank has a copy of one, as vLLM replicates them",
+    "The model's config names code of its own (auto_map): it is not run, the engine measures its own modules " +
+    "for the model_type",
+  ]);
+});
+
+Deno.test("under parity, fewer KV heads than ranks are the reference's error, before anything is made", async () => {
+  await using folders = await temporary();
+  const { perfDir, configDir } = folders;
+  await assert.rejects(
+    profile({ ...TINY, perfDir, configDir, parity: true }),
+    new UsageError(
+      "Cannot shard the model to tp 16: num_key_value_heads must be divisible by it, got 8; leave this degree out",
+    ),
+  );
+  assert.deepEqual([...Deno.readDirSync(perfDir)], []);
+});
+
+Deno.test("a bundle behind a link is refused, and nothing is written there", async () => {
+  await using folders = await temporary();
+  await using elsewhere = await temporary();
+  const { perfDir, configDir } = folders;
+  await Deno.symlink(elsewhere.perfDir, `${perfDir}/H100`);
+  await assert.rejects(
+    profile({ ...TINY, perfDir, configDir }),
+    (error: Error) =>
+      error.message.startsWith(
+        `Cannot write to ${perfDir}/H100: it is a link to ${elsewhere.perfDir}, `,
+      ),
+  );
+  assert.deepEqual([...Deno.readDirSync(elsewhere.perfDir)], []);
+});
+
+/** A perf folder, and a config folder with one model: Qwen3-0.6B with other fields. */
+async function temporary(
+  fields: object = {},
+): Promise<AsyncDisposable & { perfDir: string; configDir: string }> {
+  const path = await Deno.makeTempDir();
+  const { config } = await loadModel("Qwen/Qwen3-0.6B");
+  for (const name of ["perf", "configs/model/org", "configs/architecture", "configs/hardware"]) {
+    await Deno.mkdir(`${path}/${name}`, { recursive: true });
+  }
+  for (const file of ["architecture/qwen3.yaml", "hardware/H100.yaml"]) {
+    await Deno.copyFile(`configs/${file}`, `${path}/configs/${file}`);
+  }
+  await Deno.writeTextFile(`${path}/configs/model/org/name.json`, JSON.stringify({ ...config, ...fields }));
+  return {
+    perfDir: `${path}/perf`,
+    configDir: `${path}/configs`,
+    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
+  };
+}
