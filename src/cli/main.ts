@@ -20,6 +20,7 @@ import { fireCommand } from "./fire.ts";
 import { ingestCommand } from "./ingest.ts";
 import { planCommand } from "./plan.ts";
 import { profileCommand } from "./profile.ts";
+import { profileAllCommand } from "./profile_all.ts";
 import { refreshCommand } from "./refresh.ts";
 import { reportCommand } from "./report.ts";
 import { reportError } from "./report_error.ts";
@@ -86,6 +87,22 @@ function commands(terminal: Terminal, run: Run): Command {
     )
     .addHelpText("after", AFTER_HELP)
     .action((flags: Flags) => run(() => profileCommand(settings(flags), terminal)));
+
+  const profileAll = program.command("profile-all")
+    .summary("measure the layers of several models, each into its bundle")
+    .description(
+      "Measures several models one after the other; one that fails does not stop the others. " +
+        "Called again, it goes on from what the bundles have.",
+    )
+    .optionsGroup("Models:")
+    .option(
+      "--models <list>",
+      "Names <org>/<name>, joined by commas (default: those of the file, or the reference's)",
+    )
+    .option("--file <file>", "Models and settings, YAML; flags win over it");
+  addFlags(profileAll, GROUPS, ["model"])
+    .addHelpText("after", AFTER_HELP)
+    .action((flags: Flags) => run(() => profileAllCommand(flags, terminal)));
 
   const refresh = program.command("refresh")
     .summary("measure one category of one tensor-parallel degree again")

@@ -1,0 +1,98 @@
+/**
+ * `shotlab profile-all`.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { DEFAULT_MODELS, type ModelOutcome, profileOne } from "../run/profile_all.ts";
+import { parseModelsFile, resolveModels } from "../settings/models_file.ts";
+import { formatDuration } from "./duration.ts";
+import { type Flags, settingsAmong } from "./flags.ts";
+import { showProgress } from "./progress.ts";
+import { FAILED } from "./report_error.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What the command takes beside settings. */
+export interface ProfileAllFlags {
+  /** YAML file of models and settings. */
+  readonly file?: string;
+  /** `<org>/<name>` of the models, joined by commas. */
+  readonly models?: string;
+}
+
+/**
+ * Profiles several models one after the other and prints what became of each.
+ *
+ * @param flags The file, the models, and settings that win over the file's.
+ * @param terminal Where it is shown.
+ * @returns The exit status: 1 when a model failed or failed shots are left.
+ * @throws {UsageError} when the file or a setting breaks a rule; nothing is measured then.
+ */
+export async function profileAllCommand(
+  { file: path, models: named, ...flags }: Flags & ProfileAllFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const file = path === undefined ? { common: {}, models: null } : parseModelsFile(await read(path), path);
+  const models = named?.split(",") ?? file.models?.map(({ model }) => model) ?? DEFAULT_MODELS;
+  const all = resolveModels(file, models, settingsAmong(flags), terminal.env);
+  const outcomes: ModelOutcome[] = [];
+  try {
+    for (const [index, settings] of all.entries()) {
+      const view = showProgress(terminal, settings.verbosity);
+      if (settings.verbosity !== "silent") view.line(`${settings.model} (${index + 1} of ${all.length})`);
+      const onLog = settings.verbosity === "verbose" ? { onLog: view.line } : {};
+      try {
+        outcomes.push(
+          await profileOne(settings, { signal: terminal.signal, onEvent: view.event, ...onLog }),
+        );
+      } finally {
+        view.close();
+      }
+      const { error } = outcomes.at(-1)!;
+      if (error !== null) terminal.err(`error: ${error.message}\n`);
+    }
+  } finally {
+    if (outcomes.length > 0) terminal.out(`\n${formatOutcomes(outcomes)}`);
+  }
+  return outcomes.every(({ error, failed }) => error === null && failed === 0) ? 0 : FAILED;
+}
+
+/**
+ * Writes what became of models as a table.
+ *
+ * @param outcomes The models.
+ * @returns A line for each below a line of headings.
+ */
+export function formatOutcomes(outcomes: readonly ModelOutcome[]): string {
+  const cells = [
+    ["model", "tp", "measured", "failed", "time", "bundle"],
+    ...outcomes.map(({ model, bundle, error, measured, failed, seconds }) => [
+      model,
+      bundle?.tps.join() ?? "-",
+      String(measured),
+      String(failed),
+      formatDuration(seconds),
+      bundle?.dir ?? shorten(`none: ${error?.message}`),
+    ]),
+  ];
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const numeric = [2, 3, 4];
+  return cells.map((row) =>
+    row.map((cell, column) => {
+      if (column === row.length - 1) return cell;
+      return numeric.includes(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);
+    }).join("  ") + "\n"
+  ).join("");
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
