@@ -26,8 +26,8 @@ export interface Work {
 
 /** The sentinel of an engine and what it said; shared by its sweeps. */
 export interface Watch {
-  /** What is repeated; undefined when nothing is, or it cannot be. */
-  sentinel: SentinelOptions | undefined;
+  /** What is repeated; undefined when nothing is. */
+  readonly sentinel: SentinelOptions | undefined;
   /** Judges it. */
   readonly judge: SentinelJudge;
 }
@@ -160,7 +160,6 @@ function recordSentinel(
   watch: Watch,
 ): SentinelEvent | NoticeEvent {
   if (outcome.status === "failed") {
-    watch.sentinel = undefined;
     const message =
       `The sentinel ${shotText(idOf(shot))} failed, the device is not watched at tp ${shot.tp} from here ` +
       `on: ${outcome.message}`;

@@ -31,6 +31,8 @@ export interface SentinelWatch {
   restart(): void;
   /** Whether a sentinel is due: the first one, after so many seconds, or because the clock has moved. */
   isDue(everyS: number): boolean;
+  /** The sentinel cannot be fired: none is due before the next boot. */
+  giveUp(): void;
   /** Takes in the state of the device at the end of a chunk; before it, an idle device may have slowed its clock. */
   see(fact: FireFact): void;
   /**
@@ -50,6 +52,7 @@ export interface SentinelWatch {
  */
 export function sentinelWatch(now: () => number = () => performance.now()): SentinelWatch {
   let lastMs: number | null = null;
+  let off = false;
   let firstClock: number | null = null;
   let latest: number | null = null;
   let farthest: number | null = null;
@@ -60,8 +63,13 @@ export function sentinelWatch(now: () => number = () => performance.now()): Sent
     },
     restart(): void {
       lastMs = null;
+      off = false;
     },
-    isDue: (everyS) => lastMs === null || now() - lastMs >= everyS * 1000 || clockMoved(firstClock, latest),
+    giveUp(): void {
+      off = true;
+    },
+    isDue: (everyS) =>
+      !off && (lastMs === null || now() - lastMs >= everyS * 1000 || clockMoved(firstClock, latest)),
     see(fact): void {
       if (fact.type !== "state" || fact.sm_clock_mhz === null) return;
       latest = fact.sm_clock_mhz;
@@ -97,6 +105,7 @@ export async function* fireSentinel(
       if (step.type === "outcome") outcome = step.outcome;
       else yield step;
     }
+    if (outcome?.status === "failed") watch.giveUp();
     const timeUs = outcome?.status === "measured" ? sentinelTimeUs(outcome.samples) : null;
     const agrees = timeUs === null || (before !== null && Math.abs(timeUs / before - 1) <= share);
     if (left > 1 && !agrees) {

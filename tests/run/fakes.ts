@@ -3,14 +3,17 @@ import { HarnessError } from "../../src/errors.ts";
 import type {
   Booted,
   BootRequest,
-  CallOptions,
+  FireFact,
+  FireOptions,
   FireRequest,
   Harness,
   HarnessInfo,
   ShotOutcome,
+  Stop,
 } from "../../src/harness/harness.ts";
 import type { Architecture, CatalogEntry } from "../../src/model/model.ts";
 import { idOf, shotText } from "../../src/run/shot_id.ts";
+import { relativeError } from "../../src/run/spread.ts";
 import { type Shot, shotKey } from "../../src/sweep/shot.ts";
 
 /** What a fake does with a shot in place of measuring it. */
@@ -30,6 +33,10 @@ export interface FakeOptions {
   readonly booted?: number[];
   /** Fails when it is booted. */
   readonly bootFails?: () => boolean;
+  /** What each sample of a shot is multiplied with; called once per sample. */
+  readonly factor?: (shot: Shot, sample: number) => number;
+  /** What is told after the outcomes of a chunk. */
+  readonly facts?: () => FireFact[];
 }
 
 /** An architecture of two dense layers, one of them stable, and one layer in each other category. */
@@ -106,8 +113,8 @@ export function fakeHarness(options: FakeOptions = {}): Harness {
       });
     },
     async *fire(
-      { shots, iterations }: FireRequest,
-      { signal }: CallOptions = {},
+      { shots, iterations, precision }: FireRequest,
+      { signal, onFact }: FireOptions = {},
     ): AsyncGenerator<ShotOutcome> {
       for (const [index, shot] of shots.entries()) {
         if (!open) throw new HarnessError("Cannot fire: the harness is closed", { stage: "fire" });
@@ -132,12 +139,21 @@ export function fakeHarness(options: FakeOptions = {}): Harness {
         const layers = shot.category === "skew"
           ? shot.parts
           : Object.keys(architecture!.catalog[shot.category]);
+        const factors: number[] = [];
+        const most = precision?.max ?? iterations;
+        let stop: Stop = precision === undefined ? "iterations" : "max";
+        while (factors.length < most && stop !== "precision") {
+          factors.push(options.factor?.(shot, factors.length) ?? 1);
+          const { relative = 0, min = most } = precision ?? {};
+          if (precision && factors.length >= min && relativeError(factors)! <= relative) stop = "precision";
+        }
         const samples = layers.map((layer) => [
           layer,
-          mishap?.samples ?? Array.from({ length: iterations }, () => fakeTimeUs(shot, layer)),
+          mishap?.samples ?? factors.map((factor) => fakeTimeUs(shot, layer) * factor),
         ]);
-        yield { status: "measured", index, samples: Object.fromEntries(samples) };
+        yield { status: "measured", index, samples: Object.fromEntries(samples), stop };
       }
+      for (const fact of options.facts?.() ?? []) onFact?.(fact);
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -43,7 +43,9 @@ export interface TinyRun
   extends
     Partial<Pick<SessionOptions, "architecture" | "skewMode" | "force" | "yes" | "write" | "openFile">>,
     Partial<Pick<StartOptions, "allowMixed">>,
-    Partial<Pick<ExecuteOptions, "retryFailed" | "again" | "chunk" | "signal">> {
+    Partial<
+      Pick<ExecuteOptions, "retryFailed" | "again" | "chunk" | "signal" | "precision" | "seed" | "sentinel">
+    > {
   /** Where its harnesses come from; a fake that measures everything when left out. */
   readonly source?: LaneSource;
   /** Called with each event; true ends the run by leaving the loop. */
