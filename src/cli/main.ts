@@ -67,6 +67,9 @@ const NOT_OF_INGEST = [
   ...["force", "yes", "retryFailed", "configDir"] as const,
 ];
 
+/** What the command plan takes beside settings. */
+type PlanFlags = { limits: string; out: string; split?: number };
+
 type Run = (command: () => Promise<number>) => Promise<void>;
 
 function commands(terminal: Terminal, run: Run): Command {
@@ -125,7 +128,8 @@ function commands(terminal: Terminal, run: Run): Command {
     .description("Writes the shots that a run would fire to a file; no engine is needed.")
     .optionsGroup("Files to read and write:")
     .requiredOption("--limits <file>", "What the engine allows, JSON")
-    .requiredOption("--out <file>", "The plan, JSON Lines");
+    .requiredOption("--out <file>", "The plan, JSON Lines")
+    .option("--split <n>", "Write so many independent pieces, plan-1.jsonl and so on", positive);
   addFlags(plan, ["What to measure", "Sweep", "Skew", "Measurement", "Files"], [
     "sentinelS",
     "driftShare",
@@ -133,8 +137,8 @@ function commands(terminal: Terminal, run: Run): Command {
   ])
     .addOption(verbose)
     .addHelpText("after", AFTER_HELP)
-    .action(({ limits, out, ...flags }: Flags & { limits: string; out: string }) =>
-      run(() => planCommand(settings(flags), { limits, out }, terminal))
+    .action(({ limits, out, split, ...flags }: Flags & PlanFlags) =>
+      run(() => planCommand(settings(flags), { limits, out, ...split && { split } }, terminal))
     );
 
   const fire = program.command("fire")

@@ -6,36 +6,59 @@
 import { writeAtomic } from "../bundle/write.ts";
 import { UsageError } from "../errors.ts";
 import { loadModel } from "../model/load_model.ts";
+import { modelNotices } from "../model/notices.ts";
+import { variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
+import { splitPlan } from "../sweep/split_plan.ts";
 import { parseLimits } from "../sweep/limits_file.ts";
 import { formatPlan, planHeader } from "../sweep/plan_file.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../sweep/plan_sweeps.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
- * Writes the shots of a run to a file and prints how many there are.
+ * Writes the shots of a run to a file, or to several that can be fired independently, and prints how many there are.
  *
  * @param settings The settings.
- * @param files `limits`: what the engine allows, JSON; `out`: the plan to write, JSON Lines.
+ * @param files `limits`: what the engine allows, JSON; `out`: the plan to write, JSON Lines; `split`: in how many
+ * pieces, `plan.jsonl` becoming `plan-1.jsonl` and so on.
  * @param terminal Where it is printed.
  * @returns The exit status, 0.
  * @throws {UsageError} when the model, a setting or a file breaks a rule.
  */
 export async function planCommand(
   settings: Settings,
-  files: { readonly limits: string; readonly out: string },
+  files: { readonly limits: string; readonly out: string; readonly split?: number },
   terminal: Pick<Terminal, "out">,
 ): Promise<number> {
   const limits = parseLimits(await read(files.limits), files.limits);
-  const model = await loadModel(settings.model, settings);
+  const notices: string[] = [];
+  const model = await loadModel(settings.model, {
+    ...settings,
+    onDownload: (message) => notices.push(message),
+  });
   const header = planHeader(settings, model);
   const sweeps = settings.tpDegrees.flatMap((tp) =>
     planSweeps({ ...settings, architecture: model.architecture, limits, tp })
   );
-  await writeAtomic(files.out, [...formatPlan(header, sweeps), ""].join("\n"));
+  const pieces = files.split === undefined
+    ? [{ path: files.out, sweeps }]
+    : splitPlan(sweeps, files.split).map((piece, index) => ({
+      path: files.out.replace(/(\.[^./]*)?$/, `-${index + 1}$1`),
+      sweeps: piece,
+    }));
+  for (const { path, sweeps } of pieces) {
+    await writeAtomic(path, [...formatPlan(header, sweeps), ""].join("\n"));
+  }
   const counts = sweeps.map((sweep) => `tp ${sweep.tp} ${sweep.category}: ${countText(sweep)}`);
-  const notices = sweeps.flatMap((sweep) => leftOutNotice(sweep, limits));
-  terminal.out([...counts, ...notices, `The plan is in ${files.out}`, ""].join("\n"));
+  notices.push(
+    ...variantNotices({ ...settings, config: model.config }),
+    ...modelNotices(model.config, settings),
+    ...sweeps.flatMap((sweep) => leftOutNotice(sweep, limits)),
+  );
+  const where = pieces.length === 1
+    ? pieces[0]!.path
+    : `${pieces[0]!.path} to ${pieces.at(-1)!.path}, to be fired in any order and place`;
+  terminal.out([...counts, ...notices, `The plan is in ${where}`, ""].join("\n"));
   return 0;
 }
 
