@@ -40,7 +40,7 @@ export function barProgress(stream: TerminalStream, now: () => number): View {
         tracks = newTracks();
       }
       follow(tracks, event, now());
-      if (event.type === "connected" || event.type === "fitted") line(newsOf(event)!);
+      if (["connected", "fitted", "measuring-again"].includes(event.type)) line(newsOf(event)!);
       if (event.type === "booting" && bars === null) {
         bars = new MultiBar({ stream, forceRedraw: true, hideCursor: true, fps: 10, barsize: 24 });
         row(bars, (bar) => heading(tracks, now(), bar));

@@ -4,7 +4,7 @@
  * @module
  */
 import { percentages } from "../fit/report.ts";
-import type { FailedShot, FittedEvent, RunEvent } from "../run/events.ts";
+import type { FailedShot, FittedEvent, RunEvent, SentinelEvent } from "../run/events.ts";
 import { keyColumns } from "../sweep/shot.ts";
 import { formatDuration } from "./duration.ts";
 
@@ -36,9 +36,18 @@ export function newsOf(event: RunEvent): string | null {
       return `tp ${event.tp}: booted in ${formatDuration(event.seconds)}`;
     case "fitted":
       return fitInWords(event);
+    case "sentinel":
+      return event.moved ? `tp ${event.tp}: the device has moved (${moved(event)})` : null;
+    case "measuring-again":
+      return `tp ${event.tp} ${event.category}: ${event.shots} shots are measured again`;
     default:
       return null;
   }
+}
+
+function moved({ drift, clockMhz }: SentinelEvent): string {
+  const sentinel = `sentinel ${drift < 0 ? "" : "+"}${(100 * drift).toFixed(1)}%`;
+  return clockMhz === null ? sentinel : `${sentinel}, clock ${clockMhz} MHz`;
 }
 
 function fitInWords({ method, report }: FittedEvent): string {

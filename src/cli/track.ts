@@ -10,8 +10,8 @@ import { formatDuration } from "./duration.ts";
 export interface Track {
   /** What is counted. */
   readonly label: string;
-  /** Shots of the plan. */
-  readonly planned: number;
+  /** Shots of the plan, and those that are measured again. */
+  planned: number;
   /** Shots that need no more firing. */
   done: number;
   /** Shots that were fired in this run. */
@@ -82,6 +82,12 @@ export function follow(tracks: Tracks, event: RunEvent, nowMs: number): void {
         track.fired++;
         if (event.type === "failed-shot") track.failed++;
         if (track.done === track.planned) track.endMs = nowMs;
+      }
+      break;
+    case "measuring-again":
+      for (const track of both(tracks, event.category)) {
+        track.planned += event.shots;
+        track.endMs = null;
       }
       break;
     case "sweep-finished":

@@ -13,9 +13,9 @@ const CLOCK_SHARE = 0.1;
 /** Share by which the sentinel of device times may move: below the steps of 4.4% of a GPU that changes its clocks. */
 const DEVICE_SHARE = 0.03;
 /**
- * Share by which the sentinel of wall times may move. They hold whatever else the host does: on machines that are
- * shared the median of a CPU layer wanders by 10 to 20% in quiet minutes already, and what is to be found there is
- * another process or a lower clock, which cost more than that.
+ * Share by which the sentinel of wall times may move. They hold whatever else the host does, other processes and its
+ * scheduler among it, which comes and goes by a tenth; only a state that lasts and costs much is worth the time to
+ * measure again. The same share tells a slow lane of a pool from its fellows.
  */
 const WALL_SHARE = 0.25;
 

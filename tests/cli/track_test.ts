@@ -50,6 +50,13 @@ Deno.test("follow: shots count in their sweep and in the total of their degree",
   });
 });
 
+Deno.test("follow: shots that are measured again count as planned once more", () => {
+  const tracks = newTracks();
+  for (const event of EVENTS.slice(0, 7)) follow(tracks, event, 0);
+  follow(tracks, { type: "measuring-again", category: "dense", tp: 1, shots: 1 }, 7000);
+  assert.equal(describe(tracks.sweeps.get("dense")!, 8000), "2/3, 0.1 shots/s, 8.0 s left");
+});
+
 Deno.test("follow: a degree that boots again keeps its counts, the next one starts anew", () => {
   const tracks = newTracks();
   for (const event of EVENTS.slice(0, 6)) follow(tracks, event, 0);
