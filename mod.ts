@@ -54,9 +54,16 @@ export { type Preset, resolveSettings, type Settings, type SettingsInput } from 
 
 // Models and their layers
 export { loadModel, type LoadModelOptions } from "./src/model/load_model.ts";
-export { hfOverrides, shardConfig } from "./src/model/shard.ts";
+export { hfOverrides, shardConfig, type ShardOptions } from "./src/model/shard.ts";
+export { modelNotices, type NoticeOptions } from "./src/model/notices.ts";
 export { type Layer, layersOf, loadArchitecture } from "./src/model/architecture.ts";
-export { resolveDtype, variantName, type VariantOptions } from "./src/model/variant.ts";
+export {
+  resolveDtype,
+  resolveKvDtype,
+  variantName,
+  type VariantOptions,
+  weightsDtype,
+} from "./src/model/variant.ts";
 export type { Architecture, CatalogEntry, LayerGroup, Model, ModelConfig } from "./src/model/model.ts";
 
 // Plan what to fire

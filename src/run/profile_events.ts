@@ -186,6 +186,7 @@ function requireAttention(session: Session, degrees: readonly number[]): void {
 /** The settings that shape the measurement; where it runs is the identity's to tell. */
 function recorded(settings: Settings): Record<string, unknown> {
   return {
+    ...settings.revision !== null && { revision: settings.revision },
     tpDegrees: settings.tpDegrees,
     maxNumBatchedTokens: settings.maxNumBatchedTokens,
     maxNumSeqs: settings.maxNumSeqs,

@@ -36,6 +36,25 @@ Deno.test("the architecture files have the reference's layers and sequence, in i
   }
 });
 
+Deno.test("the architecture files know the modules that vLLM makes for the positions of their families", async () => {
+  const usual = {
+    default: "RotaryEmbedding",
+    linear: "LinearScalingRotaryEmbedding",
+    dynamic: "DynamicNTKScalingRotaryEmbedding",
+    yarn: "YaRNScalingRotaryEmbedding",
+  };
+  const more: Record<string, Record<string, string>> = {
+    llama: { llama3: "Llama3RotaryEmbedding" },
+    phimoe: { longrope: "Phi3LongRoPEScaledRotaryEmbedding" },
+  };
+  for (const modelType of ["llama", "mixtral", "phimoe", "qwen3", "qwen3_moe"]) {
+    const { catalog } = await loadArchitecture(modelType, "configs");
+    for (const [ropeType, name] of Object.entries({ ...usual, ...more[modelType] })) {
+      assert.ok(catalog.dense.rotary_emb?.vllm.includes(name), `${modelType}: ${ropeType}`);
+    }
+  }
+});
+
 Deno.test("parseArchitecture reads names and alternatives as lists, and any name for the attention layer", () => {
   const { sha256, ...architecture } = parseArchitecture(SMALL, "configs/architecture/small.yaml");
   assert.equal(sha256.length, 64);
