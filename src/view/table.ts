@@ -32,6 +32,7 @@ export interface TableOptions {
  */
 export function tableHtml(table: Tabular, options: TableOptions = {}): string {
   const { columns, rows } = contentOf(table);
+  if (columns.length === 0) return "<em>no rows</em>";
   const { shown, left } = partOf(rows, options.rows ?? 20);
   const head = columns.map((column) => `<th>${escapeHtml(column)}</th>`).join("");
   const body = shown.map((row) =>
@@ -52,6 +53,7 @@ export function tableHtml(table: Tabular, options: TableOptions = {}): string {
  */
 export function tableText(table: Tabular, options: TableOptions = {}): string {
   const { columns, rows } = contentOf(table);
+  if (columns.length === 0) return "no rows";
   const { shown, left } = partOf(rows, options.rows ?? 20);
   const cells = [columns, ...shown.map((row) => row?.map(cellText) ?? null)];
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => row?.[i]?.length ?? 0)));
@@ -86,7 +88,8 @@ export function escapeHtml(text: string): string {
  * @returns Whether it is one.
  */
 export function isDataFrame(value: unknown): value is pl.DataFrame {
-  return typeof value === "object" && value !== null && "toRecords" in value && "columns" in value;
+  // A data frame is a proxy: `in` does not see its methods.
+  return typeof (value as Partial<pl.DataFrame> | null)?.toRecords === "function";
 }
 
 function contentOf(table: Tabular): { columns: readonly string[]; rows: readonly (readonly unknown[])[] } {

@@ -131,7 +131,7 @@ export function axis(text: string, options: Trace = {}): Trace {
 }
 
 /**
- * The look of one series of many: its colour and its marker.
+ * The look of one series of many: its colour, its marker and, where the colours go round, dashes.
  *
  * @param index Position of the series.
  * @returns Members of a scatter trace.
@@ -139,7 +139,7 @@ export function axis(text: string, options: Trace = {}): Trace {
 export function series(index: number): { line: Trace; marker: Trace } {
   const color = colorOf(index);
   return {
-    line: { color, width: 1.8 },
+    line: { color, width: 1.8, dash: index < COLORS.length ? "solid" : "dash" },
     marker: { color, symbol: SYMBOLS[index % SYMBOLS.length], size: 6, maxdisplayed: 14 },
   };
 }

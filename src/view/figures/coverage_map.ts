@@ -48,7 +48,7 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
       z: grid.map((row) => row.map((cell) => cell === undefined ? null : PLACES.indexOf(cell.worst))),
       text: grid.map((row) => row.map((cell) => cell === undefined ? "" : LOOKS[cell.worst].letter)),
       texttemplate: "%{text}",
-      textfont: { size: 9, color: "#262626" },
+      textfont: { size: 9 },
       customdata: grid.map((row) =>
         row.map((cell) =>
           cell === undefined

@@ -100,9 +100,7 @@ export function diffSummary({ a, b, tables }: DiffSummary): Figure {
     }],
     layout: layoutOf({
       title: `${second} is faster than ${first} in ${faster} of ${rows.length} tables, by the median`,
-      subtitle: `${subjectText(b)} against ${
-        subjectText(a)
-      }; point: median of the common shots, bar: 10% to 90%`,
+      subtitle: `${pairText(a, b)}; point: median of the common shots, bar: 10% to 90%`,
       xaxis: axis(`time on ${second} / time on ${first}`, {
         type: "log",
         range: [Math.log10(Math.min(...ends)) - spread * 0.05, Math.log10(Math.max(...ends)) + spread * 0.05],
@@ -133,10 +131,18 @@ function names(a: Subject, b: Subject): [string, string] {
   return a.tp !== b.tp ? [`tp ${a.tp}`, `tp ${b.tp}`] : ["the first", "the second"];
 }
 
+/** Both in words; whether they are estimates is said once. */
+function pairText(a: Subject, b: Subject): string {
+  const words = (subject: Subject): string => subjectText({ ...subject, quantity: "" });
+  const estimates = [b, a].filter(({ quantity }) => quantity === "estimate").map(({ hardware }) => hardware);
+  const note = estimates.length === 0 ? "" : ` (roofline estimates, not measured: ${estimates.join(", ")})`;
+  return `${words(b)} against ${words(a)}${note}`;
+}
+
 function ratioTicks(low: number, high: number): { tickvals: number[]; ticktext: string[] } {
   const steps = high / low > 4
     ? [0.1, 0.2, 0.5, 1, 2, 5, 10]
-    : [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3];
+    : [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3];
   const shown = steps.filter((step) => step >= low * 0.9 && step <= high * 1.1);
   return { tickvals: shown, ticktext: shown.map(String) };
 }

@@ -21,7 +21,7 @@ export interface Noise {
 }
 
 /** Points that the figure holds at most. */
-const MAX_POINTS = 3000;
+const MAX_POINTS = 1500;
 
 /**
  * Draws the spread of every layer's samples over the order of firing; with clocks, a second panel below.

@@ -10,7 +10,7 @@ import { formatCount, formatShare, significant } from "../text.ts";
 import { axis, cloud, layoutOf, series } from "../theme.ts";
 
 /** Points that a figure holds at most: more would be heavy, and a blot. */
-const MAX_POINTS = 1500;
+const MAX_POINTS = 1000;
 /** Alphas beyond this are drawn at the edge. */
 const EDGE = 2;
 /** Width of the groups whose medians are joined. */

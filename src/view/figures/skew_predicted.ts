@@ -31,7 +31,7 @@ export interface Predictions {
 }
 
 /** Points that a figure holds at most. */
-const MAX_POINTS = 1500;
+const MAX_POINTS = 1000;
 
 /**
  * Draws predicted over measured times; on the diagonal they are equal.
@@ -67,15 +67,18 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
     ],
     layout: layoutOf({
       title: `Half of the skewed batches are predicted within ${
-        formatShare(rel_err_p50)
+        formatShare(Math.max(rel_err_p50, LEAST_ERROR))
       }, nine in ten within ${formatShare(rel_err_p90)}`,
       subtitle: subjectText(subject, `${formatCount(predictions.length)} batches, predicted by ${by}`),
-      xaxis: timeAxis("measured", times),
+      xaxis: timeAxis(truthText(subject), times),
       yaxis: timeAxis("predicted", times),
       height: 520,
     }),
   };
 }
+
+/** Errors are rounded to four decimals: 0 may be as much as this. */
+const LEAST_ERROR = 0.0001;
 
 /** Residuals beyond this are drawn at the edge. */
 const EDGE = 0.5;
@@ -113,7 +116,7 @@ export function residuals({ subject, by, predictions }: Predictions): Figure {
           formatShare(slowest)
         }`,
       ),
-      xaxis: timeAxis("measured", shown.map(({ measuredUs }) => measuredUs)),
+      xaxis: timeAxis(truthText(subject), shown.map(({ measuredUs }) => measuredUs)),
       yaxis: axis("error of the prediction (%)", { range: [-EDGE * 105, EDGE * 105] }),
       more: {
         shapes: [{
@@ -128,6 +131,11 @@ export function residuals({ subject, by, predictions }: Predictions): Figure {
       },
     }),
   };
+}
+
+/** What the predictions are held against. */
+function truthText({ quantity }: Subject): string {
+  return quantity === "estimate" ? "the bundle's own estimate" : "measured";
 }
 
 function errorOf({ measuredUs, predictedUs }: Prediction): number {

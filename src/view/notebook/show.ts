@@ -5,6 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Figure } from "../figure.ts";
+import { figureJson } from "../figure_json.ts";
 import { figurePng } from "../render/render.ts";
 import { isDataFrame, tableHtml, type TableOptions, tableText, type Tabular } from "../table.ts";
 import { inNotebook, type MimeBundle, send } from "./kernel.ts";
@@ -45,7 +46,7 @@ export async function mimeBundle(value: Showable, options: TableOptions = {}): P
   if (typeof value === "string") return text;
   if (!isFigure(value)) return { "text/html": tableHtml(value, options), ...text };
   return {
-    "application/vnd.plotly.v1+json": { data: value.data, layout: value.layout },
+    "application/vnd.plotly.v1+json": JSON.parse(figureJson(value)),
     "image/png": Buffer.from(await figurePng(value)).toString("base64"),
     ...text,
   };

@@ -3,14 +3,13 @@
  *
  * @module
  */
+import { figureJson } from "../figure_json.ts";
 import { PLOTLY_FILE } from "../render/plotly_file.ts";
 import { escapeHtml, tableHtml } from "../table.ts";
 import type { Section } from "./section.ts";
 
 /** Rows of a table in a report at most. */
 const MAX_ROWS = 200;
-/** Digits of a number in a figure's data: more cannot be seen. */
-const DIGITS = 5;
 
 const STYLE = `
 body { font: 15px/1.5 "Open Sans", Verdana, Arial, sans-serif; color: #262626; max-width: 800px; margin: 2em auto;
@@ -73,14 +72,12 @@ function sectionHtml({ heading, text, tables = [], figures = [] }: Section, inde
     ...tables.map((table) => tableHtml(table, { rows: MAX_ROWS })),
     ...figures.map((figure) =>
       `<div class="figure" style="min-height:${Number(figure.layout["height"])}px"><div></div>` +
-      `<script type="application/json">${figureJson(figure)}</script></div>`
+      `<script type="application/json">${scriptText(figureJson(figure))}</script></div>`
     ),
   ].join("\n");
 }
 
 /** JSON that cannot end the script that it stands in. */
-function figureJson(value: unknown): string {
-  const short = (_: string, part: unknown): unknown =>
-    typeof part === "number" && !Number.isInteger(part) ? Number(part.toPrecision(DIGITS)) : part;
-  return JSON.stringify(value, short).replaceAll("<", "\\u003c");
+function scriptText(json: string): string {
+  return json.replaceAll("<", "\\u003c");
 }

@@ -1,0 +1,35 @@
+// deno-lint-ignore-file no-console
+/**
+ * Runs all notebooks from top to bottom and saves them with their outputs. Arguments are beginnings of names: without
+ * any, all notebooks.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../src/errors.ts";
+import { writeKernel } from "./kernel.ts";
+import { setup } from "./setup.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+try {
+  const python = await setup({ engine: false, notebook: true, say: console.log });
+  await writeKernel(`${root}.venv`);
+  const names = [...Deno.readDirSync(`${root}notebooks`)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".ipynb"))
+    .filter((name) => Deno.args.length === 0 || Deno.args.some((start) => name.startsWith(start))).sort();
+  for (const name of names) {
+    const path = `notebooks/${name}`;
+    await run(python, "tests/notebooks/execute.py", path, path);
+    await run(Deno.execPath(), "fmt", "--quiet", path);
+  }
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  Deno.exit(2);
+}
+
+async function run(program: string, ...args: string[]): Promise<void> {
+  const { success } = await new Deno.Command(program, { args, cwd: root }).spawn().status;
+  if (!success) throw new UsageError(`Cannot save the notebooks: ${args.join(" ")} failed`);
+}
