@@ -75,6 +75,7 @@ export async function* fireSweep(
     for (let round = 0; round < ROUNDS_AGAIN; round++) {
       const doubtful = work.todo.filter((shot) => session.inDoubt(shot));
       if (doubtful.length === 0) break;
+      if (tally.moved) yield* check(options, watch, tally);
       if (tally.moved) {
         yield inDoubt(doubtful.length, work.sweep);
         break;
@@ -109,6 +110,11 @@ async function* fireShots(
 ): AsyncGenerator<RunEvent> {
   if (shots.length === 0) return;
   yield* take(options.lane.fire(shots, how(options, watch.sentinel)), options, watch, tally);
+  yield* check(options, watch, tally);
+}
+
+/** Fires the sentinel at once. */
+async function* check(options: ExecuteOptions, watch: Watch, tally: Tally): AsyncGenerator<RunEvent> {
   if (watch.sentinel === undefined) return;
   const now = { ...watch.sentinel, everyS: 0 };
   yield* take(options.lane.fire([], how(options, now)), options, watch, tally);

@@ -51,7 +51,7 @@ const sentinelLine = z.object({
 const reading = z.number().nullable();
 const stateLine = z.object({
   type: z.literal("state"),
-  at: z.string().optional(),
+  at_s: z.number().optional(),
   sm_clock_mhz: reading,
   memory_clock_mhz: reading,
   temperature_c: reading,
@@ -93,7 +93,10 @@ export type FailedLine = z.infer<typeof failedLine>;
  * before is in doubt; the next samples of such a shot take the place of these.
  */
 export type SentinelLine = z.infer<typeof sentinelLine>;
-/** What the device was like; what was measured until the next such line was measured under it. */
+/**
+ * What the device was like at a time in seconds since 1970; what was measured until the next such line was measured
+ * under it.
+ */
 export type StateLine = z.infer<typeof stateLine>;
 /** Names of device kernels by the hashes that shots call them; a hash is named once. */
 export type KernelsLine = z.infer<typeof kernelsLine>;

@@ -122,7 +122,7 @@ export async function openResults(path: string, options: ResultsOptions): Promis
 }
 
 function factLine(fact: FireFact): Record<string, unknown> {
-  if (fact.type !== "cost") return fact.type === "state" ? { ...fact, at: new Date().toISOString() } : fact;
+  if (fact.type !== "cost") return fact.type === "state" ? { ...fact, at_s: Date.now() / 1000 } : fact;
   const { wall_us, device_busy_us } = fact;
   return { type: "done", ...device_busy_us !== null && { device_busy_us }, wall_us };
 }

@@ -43,7 +43,16 @@ export interface OutcomeLine {
 }
 
 /** A line of a results file after the first. */
-export type ResultsLine = HelloAnswer | BootedAnswer | KernelsAnswer | StateAnswer | DoneAnswer | OutcomeLine;
+export type ResultsLine =
+  | HelloAnswer
+  | BootedAnswer
+  | KernelsAnswer
+  | TimedState
+  | DoneAnswer
+  | OutcomeLine;
+
+/** What the device was like, and when: seconds since 1970, null when the file does not say. */
+export type TimedState = StateAnswer & { readonly atS: number | null };
 
 const headerSchema = z.object({
   type: z.literal("results", { error: "must be results" }),
@@ -100,9 +109,10 @@ export function parseResultsLine(text: string): ResultsLine | null {
     case "hello":
     case "booted":
     case "kernels":
-    case "state":
     case "done":
       return answer as ResultsLine;
+    case "state":
+      return { ...answer, atS: z.object({ at_s: z.number() }).safeParse(value).data?.at_s ?? null };
     case "result":
     case "failed": {
       const parsed = lineOfShot.safeParse(value).data;

@@ -79,7 +79,7 @@ export function resultsReader(
   let held: { readonly shot: Shot; readonly samples: Samples } | undefined;
   // The last sentinel and state before the next shot that is recorded.
   let sentinelBefore: (() => void) | undefined;
-  let stateBefore: FireFact | undefined;
+  let stateBefore: { readonly fact: FireFact; readonly atS: number | null } | undefined;
 
   function hello(info: HelloAnswer): void {
     const { dtype, kv_cache_dtype } = settings;
@@ -128,7 +128,7 @@ export function resultsReader(
       return;
     }
     sentinelBefore?.();
-    if (stateBefore !== undefined) session.note(stateBefore);
+    if (stateBefore !== undefined) session.note(stateBefore.fact, stateBefore.atS);
     sentinelBefore = stateBefore = undefined;
     const event = recordOutcome(session, shot, outcome, { again: false });
     recorded = shot;
@@ -159,10 +159,10 @@ export function resultsReader(
         case "kernels":
           return session.note(line);
         case "state": {
-          const { seq: _, ...fact } = line;
+          const { seq: _, atS, ...fact } = line;
           state = fact;
-          if (unjudged) session.note(fact);
-          else stateBefore = fact;
+          if (unjudged) session.note(fact, atS);
+          else stateBefore = { fact, atS };
           return;
         }
         case "done":

@@ -153,9 +153,11 @@ export interface Session extends AsyncDisposable {
   /**
    * Records what a harness tells beside its outcomes: the device's state, and names of kernels that have none yet.
    *
+   * @param fact What it tells.
+   * @param atS When, in seconds since 1970, by default now; null when it is not known.
    * @throws {UsageError} when the disk refuses.
    */
-  note(fact: FireFact): void;
+  note(fact: FireFact, atS?: number | null): void;
   /**
    * Records that a shot failed.
    *
@@ -296,8 +298,8 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       return failed;
     },
     sentinel: (shot, sentinel) => record({ type: "sentinel", ...idOf(shot), ...sentinel }),
-    note(fact): void {
-      if (fact.type === "state") record({ ...fact, at: new Date().toISOString() });
+    note(fact, atS = Date.now() / 1000): void {
+      if (fact.type === "state") record(atS === null ? fact : { ...fact, at_s: atS });
       if (fact.type !== "kernels") return;
       const unnamed = Object.entries(fact.names).filter(([hash]) => !state.kernels.has(hash));
       if (unnamed.length > 0) record({ type: "kernels", names: Object.fromEntries(unnamed) });

@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import { parseMeta } from "../../src/bundle/meta.ts";
+import { loadModel } from "../../src/model/load_model.ts";
+import type { RunEvent } from "../../src/run/events.ts";
+import { firePlan } from "../../src/run/fire_plan.ts";
+import { ingest } from "../../src/run/ingest.ts";
+import { profile } from "../../src/run/profile.ts";
+import { parseResultsHeader, parseResultsLine } from "../../src/run/results_line.ts";
+import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
+import { formatPlan, parsePlan, planHeader } from "../../src/sweep/plan_file.ts";
+import { planSweeps } from "../../src/sweep/plan_sweeps.ts";
+import { fakeHarness, type FakeOptions } from "./fakes.ts";
+import { SMALL, smallBundle } from "./small_model.ts";
+import { only, textOfFile, withFolder } from "./tiny_run.ts";
+
+const open = (fake: FakeOptions = {}) => (): Promise<ReturnType<typeof fakeHarness>> =>
+  Promise.resolve(fakeHarness(fake));
+
+/** The plan of the small model on the fake harness, as a file's lines. */
+async function planLines(input: Partial<SettingsInput> = {}): Promise<string[]> {
+  const settings = resolveSettings({ ...SMALL, ...input });
+  const model = await loadModel(settings.model, settings);
+  const limits = {
+    max_num_batched_tokens: settings.maxNumBatchedTokens,
+    max_num_seqs: settings.maxNumSeqs,
+    num_cache_tokens: 1_000_000,
+    max_model_len: 100_000,
+    num_experts: null,
+    top_k: null,
+    block_size: 16,
+  };
+  const { architecture } = model;
+  const sweeps = settings.tpDegrees.flatMap((tp) => planSweeps({ ...settings, architecture, limits, tp }));
+  return [...formatPlan(planHeader(settings, model), sweeps)];
+}
+
+async function fire(
+  lines: readonly string[],
+  path: string,
+  fake: FakeOptions = {},
+  input: Partial<SettingsInput> = {},
+): Promise<RunEvent[]> {
+  const settings = resolveSettings({ ...SMALL, ...input });
+  return await Array.fromAsync(firePlan(parsePlan(lines), path, settings, { open: open(fake) }));
+}
+
+/** The files of a bundle; meta.yaml without what two runs never share, the journal left out. */
+async function filesOf(dir: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  const { profiled_at: _, duration_s: __, ...meta } = parseMeta(
+    await textOfFile(dir, "meta.yaml"),
+    "meta.yaml",
+  );
+  files["meta.yaml"] = JSON.stringify(meta, null, 1);
+  for (const { name: tp } of [...Deno.readDirSync(dir)].filter(({ isDirectory }) => isDirectory)) {
+    for (const { name } of Deno.readDirSync(`${dir}/${tp}`)) {
+      files[`${tp}/${name}`] = await textOfFile(dir, `${tp}/${name}`);
+    }
+  }
+  return Object.fromEntries(Object.entries(files).sort());
+}
+
+async function liveFiles(
+  perfDir: string,
+  input: Partial<SettingsInput> = {},
+  fake: FakeOptions = {},
+): Promise<
+  Record<string, string>
+> {
+  await profile({ ...SMALL, perfDir, ...input }, { open: open(fake) });
+  return await filesOf(smallBundle(perfDir));
+}
+
+Deno.test("the examples of the protocol's section on results files are read", async () => {
+  const text = await Deno.readTextFile(new URL("../../harness/PROTOCOL.md", import.meta.url));
+  const [header, ...lines] = /## Results file.*?```json\n(.*?)\n```/s.exec(text)![1]!.split("\n");
+  const { plan, quantity } = parseResultsHeader(header!, (rule) => new Error(rule));
+  assert.deepEqual([plan.settings.model, quantity], ["Qwen/Qwen3-0.6B", "kernel"]);
+  assert.deepEqual(
+    lines.map(parseResultsLine).map((line) => line?.type === "outcome" ? line.outcome.status : line?.type),
+    [
+      ...["hello", "booted", "kernels", "measured", "state", "measured", "state", "done"],
+      ...["failed", "done"],
+    ],
+  );
+});
+
+Deno.test("a plan that is fired and ingested makes the bundle that a live run makes", () =>
+  withFolder(async (dir) => {
+    const input = { sentinelS: 30 };
+    await fire(await planLines(input), `${dir}/results.jsonl`, {}, input);
+    const { measured, known, failed, notices } = await ingest([`${dir}/results.jsonl`], {
+      perfDir: `${dir}/perf`,
+    });
+    assert.deepEqual([known, failed, notices], [0, [], []]);
+    assert.ok(measured > 300);
+    assert.deepEqual(await filesOf(smallBundle(`${dir}/perf`)), await liveFiles(`${dir}/live`, input));
+  }));
+
+Deno.test("two halves make the same bundle in any order, taken in at once, one by one or twice", () =>
+  withFolder(async (dir) => {
+    const [header, ...shots] = await planLines();
+    const half = shots.length >> 1;
+    const [a, b] = [`${dir}/a.jsonl`, `${dir}/b.jsonl`] as const;
+    await fire([header!, ...shots.slice(0, half + 7)], a);
+    await fire([header!, ...shots.slice(half)], b);
+    const live = await liveFiles(`${dir}/live`);
+    for (
+      const [name, turns] of Object.entries({
+        ab: [[a, b]],
+        ba: [[b, a]],
+        b_a: [[b], [a]],
+        aab: [[a], [a, b]],
+      })
+    ) {
+      const perfDir = `${dir}/${name}`;
+      for (const files of turns) await ingest(files, { perfDir });
+      assert.deepEqual(await filesOf(smallBundle(perfDir)), live, name);
+      const journal = await textOfFile(smallBundle(perfDir), "journal.jsonl");
+      await ingest([b, a], { perfDir });
+      assert.equal(
+        await textOfFile(smallBundle(perfDir), "journal.jsonl"),
+        journal,
+        "nothing is taken in twice",
+      );
+    }
+  }));
+
+Deno.test("a file that was cut is fired on, and ingested as far as it goes", () =>
+  withFolder(async (dir) => {
+    const path = `${dir}/results.jsonl`;
+    const lines = await planLines({ skipSkew: true });
+    const fired: string[] = [];
+    await fire(lines, path, { fired });
+    const whole = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, whole.slice(0, whole.length / 2));
+    const { measured, notices } = await ingest([path], { perfDir: `${dir}/perf` });
+    assert.deepEqual(notices, [`${path}: the last line was cut, its shot counts as not fired`]);
+    const again: string[] = [];
+    await fire(lines, path, { fired: again });
+    assert.equal(again.length, fired.length - measured);
+    const rest = await ingest([path], { perfDir: `${dir}/perf` });
+    assert.deepEqual([rest.measured, rest.known], [again.length, measured]);
+    const none: string[] = [];
+    const booted: number[] = [];
+    await fire(lines, path, { fired: none, booted });
+    assert.deepEqual([none, booted], [[], []], "a whole file boots nothing");
+  }));
+
+Deno.test("the plan's seed orders the firing, parity keeps the plan's order", () =>
+  withFolder(async (dir) => {
+    const order = async (input: Partial<SettingsInput>, name: string): Promise<string[]> => {
+      const fired: string[] = [];
+      await fire(await planLines({ ...input, skipSkew: true }), `${dir}/${name}.jsonl`, { fired });
+      return fired;
+    };
+    const planned = (await planLines({ parity: true, skipSkew: true })).length - 1;
+    assert.deepEqual(await order({ seed: 1 }, "one"), await order({ seed: 1 }, "again"));
+    assert.notDeepEqual(await order({ seed: 1 }, "one more"), await order({ seed: 2 }, "two"));
+    const parity = await order({ parity: true }, "parity");
+    assert.equal(parity.length, planned);
+    assert.deepEqual(parity.slice(0, 3), ["dense tp1 1", "dense tp1 2", "dense tp1 3"]);
+  }));
+
+Deno.test("failed shots are told, kept failed, and fired again on request", () =>
+  withFolder(async (dir) => {
+    const path = `${dir}/results.jsonl`;
+    const lines = await planLines({ skipSkew: true });
+    let full = true;
+    const fake: FakeOptions = {
+      mishap: (shot) =>
+        full && shot.category === "dense" && shot.tokens === 2 ? { failed: "out_of_memory" } : undefined,
+    };
+    const [finished] = only(await fire(lines, path, fake), "finished");
+    assert.deepEqual(finished!.failed.map(({ tp, key, kind }) => [tp, key, kind]), [
+      [1, [2], "out_of_memory"],
+      [2, [2], "out_of_memory"],
+    ]);
+    const first = await ingest([path], { perfDir: `${dir}/perf` });
+    assert.equal(first.failed.length, 2);
+    full = false;
+    const fired: string[] = [];
+    await fire(lines, path, { ...fake, fired });
+    assert.deepEqual(fired, []);
+    await fire(lines, path, { ...fake, fired }, { retryFailed: true });
+    assert.deepEqual(fired, ["dense tp1 2", "dense tp2 2"]);
+    const second = await ingest([path], { perfDir: `${dir}/perf` });
+    assert.deepEqual([second.measured, second.failed], [2, []]);
+    assert.deepEqual(
+      await filesOf(smallBundle(`${dir}/perf`)),
+      await liveFiles(`${dir}/live`, { skipSkew: true }),
+    );
+  }));
+
+Deno.test("what a sentinel in the file puts in doubt gives way to the results that follow", () =>
+  withFolder(async (dir) => {
+    const path = `${dir}/results.jsonl`;
+    // Slow from the third dense shot until its sentinel was fired.
+    let dense = 0;
+    let sentinels = 0;
+    const fake: FakeOptions = {
+      mishap(shot): undefined {
+        if (shot.category === "dense") dense++;
+        else if (dense >= 3) sentinels++;
+      },
+      factor: () => dense >= 3 && sentinels < 2 ? 1.5 : 1,
+    };
+    const input = { sentinelS: 30, skipSkew: true };
+    await fire(await planLines(input), path, fake, input);
+    const text = await Deno.readTextFile(path);
+    assert.ok(text.includes('"sentinel":true'));
+    const { bundle } = await ingest([path], { perfDir: `${dir}/perf` });
+    assert.deepEqual([bundle.meta.noise!.in_doubt, bundle.meta.noise!.measured_again! > 0], [0, true]);
+    const live = await liveFiles(`${dir}/live`, { skipSkew: true });
+    assert.equal((await filesOf(bundle.dir))["tp1/dense.csv"], live["tp1/dense.csv"]);
+  }));
+
+Deno.test("files of different bundles, other plans and what is no results file are refused", () =>
+  withFolder(async (dir) => {
+    const [a, b, c] = [`${dir}/a.jsonl`, `${dir}/b.jsonl`, `${dir}/c.jsonl`] as const;
+    const lines = await planLines({ skipSkew: true, tpDegrees: [1] });
+    await fire(lines, a);
+    await fire(await planLines({ skipSkew: true, tpDegrees: [1], variant: "mine" }), b);
+    await assert.rejects(ingest([a, b]), {
+      message:
+        `Cannot ingest ${b} with ${a}: variant must be the same, got mine and bf16; ingest them one by one`,
+    });
+    await assert.rejects(fire(await planLines({ skipSkew: true, tpDegrees: [1], maxNumSeqs: 4 }), a), {
+      message: `Cannot go on in ${a}: it holds results of another plan; choose another file`,
+    });
+    await assert.rejects(fire(lines, a, { info: { quantities: ["kernel"] } }), {
+      message: `Cannot go on in ${a}: it holds times of quantity wall, asked for kernel; choose another file`,
+    });
+    await Deno.writeTextFile(c, lines.join("\n"));
+    await assert.rejects(ingest([c]), {
+      message: `Cannot read ${c}, line 1: type must be results, got nothing`,
+    });
+    await assert.rejects(ingest([`${dir}/none`]), /^UsageError: Cannot read .*none: No such file/);
+    await assert.rejects(ingest([]), { message: "Cannot ingest: name one results file or more" });
+    const perfDir = `${dir}/perf`;
+    await ingest([a], { perfDir });
+    const other = `${dir}/other.jsonl`;
+    await fire(lines, other, { info: { device: "Slide rule" } });
+    await assert.rejects(
+      ingest([other], { perfDir }),
+      /measured under other conditions \(device Abacus there, Slide rule now\)/,
+    );
+  }));
