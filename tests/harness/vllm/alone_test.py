@@ -1,6 +1,7 @@
 """The worker without a caller: plan in, results out."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from alone import sentinel_of
-from client import ENTRY, Message, attention, dense, per_sequence, skew
+from client import ENTRY, ROOT, Message, attention, dense, per_sequence, skew
 from faults import Fault
 from models import architecture, config
 from plan import read_plan
@@ -148,6 +149,19 @@ def test_a_file_goes_on_with_its_own_plan_and_quantity_only(tmp_path: Path) -> N
                 results.begin(plan, quantity)
         results.close()
     assert [line["type"] for line in read(path)] == ["results"]
+
+
+def test_the_protocols_example_of_a_results_file_is_gone_on_with(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```json\n(.*?)```", (ROOT / "harness/PROTOCOL.md").read_text(), re.DOTALL)
+    path = tmp_path / "results.jsonl"
+    path.write_text(block)
+    header, *lines = read(path)
+    shots = [line["shot"] for line in lines if "shot" in line and "sentinel" not in line]
+    assert answered(path, retry_failed=False) == {shot_key(shot) for shot in shots}
+    results = Results(path)
+    results.begin(header["plan"], header["quantity"])
+    results.close()
+    assert path.read_text() == block
 
 
 def test_a_shots_key_does_not_depend_on_the_order_of_its_fields() -> None:

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { runMain, TINY } from "./run_main.ts";
+
+const LIMITS = JSON.stringify({
+  max_num_batched_tokens: 32,
+  max_num_seqs: 2,
+  num_cache_tokens: 4096,
+  max_model_len: 1024,
+});
+
+async function withPlan(action: (dir: string, plan: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "shotlab-" });
+  try {
+    await Deno.writeTextFile(`${dir}/limits.json`, LIMITS);
+    const plan = `${dir}/plan.jsonl`;
+    const { status } = await runMain(["plan", ...TINY, "--limits", `${dir}/limits.json`, "--out", plan]);
+    assert.equal(status, 0);
+    await action(dir, plan);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("shotlab fire and ingest: a plan becomes results, these become the bundle of a live run", () =>
+  withPlan(async (dir, plan) => {
+    const out = `${dir}/results.jsonl`;
+    const fired = await runMain(["fire", plan, "--harness", "roofline:H100", "--out", out]);
+    assert.equal(fired.status, 0);
+    assert.match(fired.out, /^The results are in .*results\.jsonl; \d+ shots measured in /);
+    const again = await runMain(["fire", plan, "--harness", "roofline:H100", "--out", out]);
+    assert.match(again.out, /; 0 shots measured in /);
+
+    const perfDir = `${dir}/perf`;
+    const ingested = await runMain(["ingest", out, "--hardware", "MINE", "--perf-dir", perfDir]);
+    assert.deepEqual([ingested.status, ingested.err], [0, ""]);
+    const bundle = `${perfDir}/MINE/Qwen/Qwen3-0.6B/bf16`;
+    assert.ok(ingested.out.startsWith(`The bundle is in ${bundle}; `));
+    assert.match(
+      (await runMain(["ingest", out, out, "--hardware", "MINE", "--perf-dir", perfDir])).out,
+      /; 0 shots taken in, \d+ results were known already\n/,
+    );
+
+    await runMain(["profile", ...TINY, "--harness", "roofline:H100", "--perf-dir", `${dir}/live`]);
+    const live = `${dir}/live/H100/Qwen/Qwen3-0.6B/bf16`;
+    for (const table of ["tp1/dense.csv", "tp1/attention.csv", "tp2/per_sequence.csv"]) {
+      assert.equal(
+        await Deno.readTextFile(`${bundle}/${table}`),
+        await Deno.readTextFile(`${live}/${table}`),
+      );
+    }
+    assert.equal((await runMain(["validate", bundle])).status, 0);
+  }));
+
+Deno.test("shotlab fire and ingest: failed shots exit with 1", () =>
+  withPlan(async (dir, plan) => {
+    await runMain(["profile", ...TINY, "--harness", "roofline:H100", "--perf-dir", dir]);
+    const out = `${dir}/results.jsonl`;
+    const replay = `replay:${dir}/H100/Qwen/Qwen3-0.6B/bf16?fail=1`;
+    const fired = await runMain(["fire", plan, "--harness", replay, "--out", out]);
+    assert.equal(fired.status, 1);
+    assert.match(fired.err, /\n\d+ shots failed; --retry-failed fires them again\n$/);
+    const ingested = await runMain(["ingest", out, "--hardware", "MINE", "--perf-dir", `${dir}/perf`]);
+    assert.equal(ingested.status, 1);
+    assert.match(ingested.err, /\d+ shots failed and have no row\n$/);
+  }));
+
+Deno.test("shotlab fire and ingest: wrong use exits with 2", async () => {
+  const cases: [string[], RegExp][] = [
+    [["fire", "--out", "x"], /^error: missing required argument 'plan'\n/],
+    [["fire", "none", "--out", "x"], /^error: Cannot read none: No such file/],
+    [["fire", "none"], /^error: required option '--out <file>' not specified\n/],
+    [["ingest"], /^error: missing required argument 'results'\n/],
+    [["ingest", "none"], /^error: Cannot read none: No such file/],
+  ];
+  for (const [args, err] of cases) {
+    const outcome = await runMain(args);
+    assert.equal(outcome.status, 2, args.join(" "));
+    assert.match(outcome.err, err);
+  }
+});
