@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { JOURNAL_FILE } from "../run/journal.ts";
-import { readIfThere } from "../run/read_if_there.ts";
+import { JOURNAL_FILE, readJournal } from "../run/journal.ts";
 
 /** The device's clock at a shot. */
 export interface ClockReading {
@@ -21,14 +20,11 @@ export interface ClockReading {
  * @returns The readings in their order; none where there is no journal, or the device tells no clock.
  */
 export async function readClocks(dir: string): Promise<ClockReading[]> {
-  const bytes = await readIfThere(`${dir}/${JOURNAL_FILE}`);
   const readings: ClockReading[] = [];
   let order = 0;
-  for (const line of bytes === null ? [] : new TextDecoder().decode(bytes).split("\n")) {
-    if (line.startsWith('{"type":"shot"')) order++;
-    if (!line.startsWith('{"type":"state"') || !line.endsWith("}")) continue;
-    const { sm_clock_mhz: mhz } = JSON.parse(line);
-    if (typeof mhz === "number") readings.push({ order, mhz });
-  }
+  await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
+    if (line.type === "shot") order++;
+    if (line.type === "state" && line.sm_clock_mhz !== null) readings.push({ order, mhz: line.sm_clock_mhz });
+  });
   return readings;
 }

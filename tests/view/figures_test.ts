@@ -1,0 +1,205 @@
+/** Figures are plain data: what is drawn, what is said, and which axes are logarithmic. */
+import assert from "node:assert/strict";
+import { coverage, ownNeed } from "../../src/bundle/coverage.ts";
+import { diffBundles } from "../../src/bundle/diff.ts";
+import type { Figure } from "../../src/view/figure.ts";
+import { attentionMap, prefillMap } from "../../src/view/figures/attention_map.ts";
+import { attentionSlices } from "../../src/view/figures/attention_slices.ts";
+import { coverageMap } from "../../src/view/figures/coverage_map.ts";
+import { diffMap, diffSummary } from "../../src/view/figures/diff_map.ts";
+import { iterationTimes } from "../../src/view/figures/iteration.ts";
+import { layerTimes } from "../../src/view/figures/layer_times.ts";
+import { moeMap } from "../../src/view/figures/moe_map.ts";
+import { noise } from "../../src/view/figures/noise.ts";
+import { skewAlpha } from "../../src/view/figures/skew_alpha.ts";
+import { predictedOverMeasured, residuals } from "../../src/view/figures/skew_predicted.ts";
+import { tpScaling } from "../../src/view/figures/tp_scaling.ts";
+import { figurePng, figureSvg } from "../../src/view/render/render.ts";
+import { SMALL, SUBJECT } from "./small_bundle.ts";
+
+const rows = SMALL.table(1, "attention");
+const subject = SUBJECT;
+const H200 = { ...SUBJECT, hardware: "H200" };
+const need = { ...ownNeed({ meta: {} }), maxNumBatchedTokens: 32, maxNumSeqs: 4, maxKv: 64 };
+const predictions = [
+  { group: "pure", measuredUs: 10, predictedUs: 11 },
+  { group: "mixed", measuredUs: 100, predictedUs: 300 },
+];
+const shot = {
+  category: "dense",
+  tp: 1,
+  key: [16],
+  layer: "o_proj",
+  samplesUs: [5, 6],
+  medianUs: 5.5,
+} as const;
+const estimate = {
+  totalNs: 8000,
+  tokens: 1,
+  sequences: 1,
+  skipped: [],
+  excludes: ["communication", "scheduling"] as const,
+  contributions: [
+    { stage: "pre_attn", layer: "attention", times: 2, ns: 3000, totalNs: 6000 },
+    { stage: "post_attn", layer: "o_proj", times: 2, ns: 900, totalNs: 1800 },
+    { stage: "head", layer: "sampler", times: 1, ns: 200, totalNs: 200 },
+  ],
+};
+
+/** Each figure, its title, its axes, and whether these are logarithmic. */
+const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
+  "layers over tokens": [
+    layerTimes({ subject, size: "tokens", rows: SMALL.table(1, "dense") }),
+    "qkv_proj is the slowest layer at 64 tokens: 14.4 µs",
+    "new tokens in the batch, log",
+    "time of one layer (µs), log",
+  ],
+  "layers over sequences": [
+    layerTimes({ subject, size: "sequences", rows: SMALL.table(1, "per_sequence") }),
+    "sampler is the slowest layer at 4 sequences: 7 µs",
+    "requests in the batch, log",
+    "time of one layer (µs), log",
+  ],
+  "attention of decodes": [
+    attentionMap({ subject, rows, chunk: 0 }),
+    "Attention takes up to 13 µs: 4 decodes with 64 tokens of history",
+    "history of each decode (tokens)",
+    "decoding requests",
+  ],
+  "attention of a prefill": [
+    prefillMap({ subject, rows }),
+    "A prefill's attention takes up to 7 µs: 16 new tokens after 0",
+    "history of the prefill (tokens)",
+    "new tokens of the prefill",
+  ],
+  "slices of attention": [
+    attentionSlices({ subject, rows, chunk: 0 }),
+    "4 decodes: 4 times the history take 1.86 times as long",
+    "history of each decode (tokens), log",
+    "time of attention (µs), log",
+  ],
+  "experts": [
+    moeMap({ subject, rows: SMALL.table(1, "moe") }),
+    "At 64 tokens, 64 experts take 3 times as long as 8",
+    "new tokens in the batch",
+    "experts that get tokens",
+  ],
+  "scaling": [
+    tpScaling({
+      subject: { ...subject, tp: 2 },
+      base: SMALL.table(1, "dense"),
+      rows: SMALL.table(2, "dense"),
+    }),
+    "At 64 tokens tp 2 speeds o_proj up by 1.67, qkv_proj by 1.67",
+    "new tokens in the batch, log",
+    "time at tp 1 / time (times as fast)",
+  ],
+  "an iteration": [
+    iterationTimes({ subject, batch: "every request decodes", points: [[1, estimate]] }),
+    "attention takes 75% of an iteration with 1 requests",
+    "requests in the batch",
+    "share of the iteration's time (%)",
+  ],
+  "coverage": [
+    coverageMap({ subject, need, attention: coverage(SMALL, need).attention[0]! }),
+    "23% of the attention lookups of such a run are guessed from a neighbour or beyond the grid",
+    "new tokens of the prefill",
+    "decoding requests",
+  ],
+  "a difference": [
+    diffMap({ a: subject, b: H200, rowsA: rows, rowsB: SMALL.table(2, "attention"), chunk: 0 }),
+    "H200 is faster than H100 in 4 of 4 batches",
+    "history of each decode (tokens)",
+    "decoding requests",
+  ],
+  "a summary of differences": [
+    diffSummary({
+      a: subject,
+      b: H200,
+      tables: diffBundles(SMALL, SMALL).tables.filter(({ tp }) => tp === 1),
+    }),
+    "H200 is faster than H100 in 0 of 6 tables, by the median",
+    "time on H200 / time on H100, log",
+    "",
+  ],
+  "alpha": [
+    skewAlpha({ subject, rows: SMALL.skew(1) }),
+    "Alpha lies outside 0 to 1 in 0% of 1 skewed batches",
+    "skew rate: (mean - shortest) / (longest - shortest history)",
+    "alpha: (t_skew - t_mean) / (t_max - t_mean)",
+  ],
+  "predictions": [
+    predictedOverMeasured({ subject, by: "a fit", predictions }),
+    "Half of the skewed batches are predicted within 105%, nine in ten within 181%",
+    "measured (µs), log",
+    "predicted (µs), log",
+  ],
+  "residuals": [
+    residuals({ subject, by: "a fit", predictions }),
+    "Predictions are too long by 105% on average; one in a hundred is off by more than 198%",
+    "measured (µs), log",
+    "error of the prediction (%)",
+  ],
+  "noise": [
+    noise({ subject, samples: [{ ...shot, order: 0, spread: 0.02 }], clocks: [{ order: 0, mhz: 1980 }] }),
+    "Samples of a shot differ by 2% at the median; 0% by more than 10%",
+    "shots fired before",
+    "spread of the samples (%), log",
+  ],
+};
+
+function titleOf({ layout }: Figure): string {
+  const { text } = layout["title"] as { text: string };
+  return [...text.matchAll(/<b>(.*?)<\/b>/g)].map(([, line]) => line).join(" ");
+}
+
+function axisOf({ layout }: Figure, name: "xaxis" | "yaxis"): string {
+  const { title, type } = layout[name] as { title: { text: string }; type?: string };
+  return title.text + (type === "log" ? ", log" : "");
+}
+
+for (const [name, [figure, title, x, y]] of Object.entries(FIGURES)) {
+  Deno.test(`the figure of ${name} says what is seen, and names its axes`, () => {
+    assert.deepEqual([titleOf(figure), axisOf(figure, "xaxis"), axisOf(figure, "yaxis")], [title, x, y]);
+    assert.deepEqual(JSON.parse(JSON.stringify(figure)), figure, "it is plain JSON");
+  });
+}
+
+Deno.test("an estimate is called one, in the subtitle and beside measured lines", () => {
+  const dense = SMALL.table(1, "dense");
+  const text = (figure: Figure): string => (figure.layout["title"] as { text: string }).text;
+  const estimated = layerTimes({
+    subject: { ...subject, quantity: "estimate" },
+    size: "tokens",
+    rows: dense,
+  });
+  assert.match(text(estimated), /roofline estimate, not measured/);
+  const both = layerTimes({ subject, size: "tokens", rows: dense, estimate: dense });
+  assert.match(text(both), /dotted: roofline estimate/);
+  assert.deepEqual(both.data.map(({ name }) => name), [
+    "qkv_proj",
+    "qkv_proj, estimate",
+    "o_proj",
+    "o_proj, estimate",
+  ]);
+});
+
+Deno.test("a heat map leaves out what was not measured", () => {
+  const { data } = attentionMap({
+    subject,
+    rows: rows.filter(({ key }) => key[2] !== 4 || key[3] === 16),
+    chunk: 0,
+  });
+  assert.deepEqual(data[0]!["text"], [["5.5", "7"], ["7", ""]]);
+});
+
+Deno.test("every figure becomes a picture with its texts, without a browser", async () => {
+  for (const [name, [figure]] of Object.entries(FIGURES)) {
+    const svg = await figureSvg(figure);
+    assert.ok(svg.startsWith("<svg") && svg.includes("</text>"), name);
+    assert.ok(svg.includes(titleOf(figure).split(" ")[0]!), name);
+    const png = await figurePng(figure);
+    assert.deepEqual([...png.subarray(1, 4)], [..."PNG"].map((sign) => sign.charCodeAt(0)), name);
+    assert.ok(png.length > 8000, `${name}: ${png.length} bytes hold no figure`);
+  }
+});

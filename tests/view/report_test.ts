@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import type { Issue } from "../../src/bundle/issue.ts";
+import { openBundle } from "../../src/bundle/open.ts";
+import { profile } from "../../src/run/profile.ts";
+import { loadModel } from "../../src/model/load_model.ts";
+import { bundleFacts } from "../../src/view/report/facts.ts";
+import { issueTable } from "../../src/view/report/issue_table.ts";
+import { pageHtml } from "../../src/view/report/page.ts";
+import { bundleReport, comparisonReport } from "../../src/view/report/report.ts";
+import { LARGEST, writeSyntheticBundle } from "../bench/synthetic_bundle.ts";
+import { SMALL } from "./small_bundle.ts";
+
+/** Figures in a page. */
+const figures = (html: string): number => html.split('<div class="figure"').length - 1;
+const headings = (html: string): string[] =>
+  [...html.matchAll(/<h2[^>]*>(.*?)<\/h2>/g)].map(([, text]) => text!);
+
+async function withFolder(run: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await run(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("the report of a bundle has all its parts, and says that an estimate is one", async () => {
+  await withFolder(async (perfDir) => {
+    const settings = { hardware: "H100", preset: "quick", skipSkew: false, perfDir } as const;
+    const model = await loadModel("microsoft/Phi-mini-MoE-instruct");
+    const bundle = await profile({ ...settings, model: model.id, harness: "roofline:H100" });
+    const html = await bundleReport(bundle, { model });
+    assert.deepEqual(headings(html), [
+      "What it is",
+      "Findings",
+      "Layers",
+      "Attention",
+      "Experts",
+      "A whole iteration",
+      "Tensor parallelism",
+      "Coverage",
+      "Skewed batches, tp 1",
+      "Skewed batches, tp 2",
+      "Noise",
+    ]);
+    assert.ok(figures(html) >= 15);
+    assert.match(
+      html,
+      /<p class="banner">Nothing here was measured: the times of H100 are a roofline&#39;s estimate/,
+    );
+  });
+});
+
+Deno.test("the report of two bundles compares their common degrees", async () => {
+  const html = await comparisonReport(SMALL, {
+    ...SMALL,
+    tps: [1],
+    meta: { hardware: "H200", model: "o/x" },
+  });
+  assert.deepEqual(headings(html), ["The first", "The second", "Ratios at tp 1", "Not compared"]);
+  assert.match(html, /<h1>o\/x on H200 against o\/Small-1B on H100<\/h1>/);
+  assert.equal(figures(html), 3);
+});
+
+Deno.test("the report of the largest bundle takes 5 s and 4 MB at most", async () => {
+  await withFolder(async (dir) => {
+    await writeSyntheticBundle(dir, LARGEST);
+    const begun = performance.now();
+    const html = await bundleReport(await openBundle(dir));
+    assert.ok(html.length <= 4e6, `${html.length} characters`);
+    assert.ok(performance.now() - begun <= 5000, `${performance.now() - begun} ms`);
+  });
+});
+
+Deno.test("a page needs nothing else, and no text of a bundle becomes a mark in it", async () => {
+  const evil = "</script><img src=x onerror=alert(1)>";
+  const html = await pageHtml({
+    title: evil,
+    banner: evil,
+    sections: [{
+      heading: evil,
+      text: evil,
+      tables: [[{ [evil]: evil }]],
+      figures: [{ data: [{ name: evil }], layout: { height: 1 } }],
+    }],
+  });
+  assert.ok(!html.includes("<img src=x"));
+  assert.doesNotMatch(html.slice(0, html.indexOf("<script>")), /(?:src|href)="(?!#)/);
+  assert.ok(html.includes(String.raw`"name":"\u003c/script>\u003cimg`));
+});
+
+Deno.test("bundleFacts states what meta.yaml states", () => {
+  const facts = Object.fromEntries(bundleFacts(SMALL).map(({ fact, value }) => [fact, value]));
+  assert.deepEqual(facts, {
+    "folder": "perf/H100/o/Small-1B/bf16",
+    "model": "o/Small-1B",
+    "hardware": "H100",
+    "variant": "bf16",
+    "tensor-parallel degrees": "1, 2",
+    "quantity": "kernel: the sum of the device's kernels",
+    "rows": "dense 12, per_sequence 4, attention 18, moe 6, skew 2",
+  });
+});
+
+Deno.test("issueTable sums findings up by file and kind, errors first", () => {
+  const issue = (part: Partial<Issue>): Issue => ({
+    code: "time-falls",
+    severity: "warning",
+    path: "a/b/tp1/dense.csv",
+    message: "It falls",
+    ...part,
+  });
+  const error = issue({
+    code: "time-invalid",
+    severity: "error",
+    message: "No time",
+    row: 3,
+    column: "time_us",
+  });
+  assert.deepEqual(issueTable([issue({}), issue({}), error]), [
+    {
+      severity: "error",
+      where: "tp1/dense.csv",
+      code: "time-invalid",
+      count: "1",
+      message: "No time (row 3, time_us)",
+    },
+    { severity: "warning", where: "tp1/dense.csv", code: "time-falls", count: "2", message: "It falls" },
+  ]);
+});
