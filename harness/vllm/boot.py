@@ -86,6 +86,8 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
     config = llm.llm_engine.vllm_config
     worker = llm.llm_engine.engine_core.engine_core.model_executor.driver_worker
     runner = getattr(worker, "worker", worker).model_runner
+    if runner.device.type != "cpu":
+        guard_inputs(runner)
     groups = runner.kv_cache_config.kv_cache_groups
     if len(groups) != 1:
         raise Fault("unsupported", f"the layer must have one KV cache group: found {len(groups)}")
@@ -124,6 +126,19 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         ),
         decoder=find_decoder(tree, layers.get("attention", {})),
     )
+
+
+def guard_inputs(runner: Any) -> None:
+    """Make a forward wait until the device has read the inputs of the one before.
+
+    vLLM does so itself only when it schedules ahead; a forward that ends early leaves its copies behind
+    it as well, and the next one would overwrite the host's buffers under them.
+    """
+    import torch
+
+    if not hasattr(runner, "prepare_inputs_event"):
+        raise Fault("unsupported", "this version of vLLM has no prepare_inputs_event to wait for")
+    runner.prepare_inputs_event = getattr(torch, runner.device.type).Event()
 
 
 def clean_up() -> None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from boot import boot_engine
+from boot import boot_engine, guard_inputs
 from engine import Engine
 from faults import Fault
 from jobs import job_of
@@ -156,3 +156,9 @@ class Log:
 
     def leave(self) -> None:
         self.log.append("leave")
+
+
+def test_a_forward_that_ends_early_must_not_lose_its_inputs_to_the_next(engine: Engine) -> None:
+    assert engine.runner.prepare_inputs_event is None
+    with pytest.raises(Fault, match="no prepare_inputs_event to wait for"):
+        guard_inputs(SimpleNamespace())
