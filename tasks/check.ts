@@ -11,7 +11,7 @@ const deno = Deno.execPath();
 const CHECKS: readonly (readonly string[])[] = [
   [deno, "fmt", "--check"],
   [deno, "lint"],
-  [deno, "check", "mod.ts", "src", "tests", "tasks"],
+  [deno, "check", "mod.ts", "view.ts", "src", "tests", "tasks"],
   [deno, "doc", "--lint", "mod.ts"],
   [python, "-m", "ruff", "check", "harness", "tests"],
   [python, "-m", "ruff", "format", "--check", "harness", "tests"],

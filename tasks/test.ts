@@ -22,7 +22,7 @@ async function suite(name: string, argv: readonly string[]): Promise<{ passed: n
   return { passed: count("tests") - failed - count("skipped"), failed };
 }
 
-const python = await setup({ dev: true, say: console.log });
+const python = await setup({ dev: true, notebook: true, say: console.log });
 await Deno.mkdir(REPORTS, { recursive: true });
 const results = [
   await suite("deno", [

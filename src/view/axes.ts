@@ -34,14 +34,14 @@ export function timeAxis(text: string, valuesUs: readonly number[]): Trace {
 }
 
 /**
- * Ticks of a logarithmic scale: powers of ten, with 2 and 5 between them where there are few.
+ * Ticks of a logarithmic scale: powers of ten, with 2 and 5 or more between them where there are few.
  *
  * @param values The values on it, all above 0.
  * @returns `tickvals` and `ticktext`.
  */
 export function decadeTicks(values: readonly number[]): { tickvals: number[]; ticktext: string[] } {
   const [low, high] = extent(values);
-  const steps = high / low > 300 ? [1] : [1, 2, 5];
+  const steps = high / low > 300 ? [1] : high / low > 8 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
   const ticks: number[] = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
     for (const step of steps) ticks.push(step * 10 ** power);
