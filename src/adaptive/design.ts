@@ -4,11 +4,12 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { quantile } from "../fit/errors.ts";
 import { chooseShots } from "./acquisition.ts";
 import type { Features } from "./features.ts";
 import { type TableErrors, tableErrors } from "./held_out.ts";
 import { randomFrom } from "./random.ts";
-import { learn, type Learned, prepare } from "./time_model.ts";
+import { learn, type Learned, prepare, QUICK, THOROUGH } from "./time_model.ts";
 
 /** When a design ends, and what chance is made from. */
 export interface DesignOptions {
@@ -77,39 +78,61 @@ export async function design(
   inRange("shots", shots, (share) => share > 0 && share <= 1, "a share above 0 and up to 1");
   inRange("error", error, (share) => share >= 0 && share < 1, "a share from 0 up to 1");
   const count = features.kernel.length;
+  const all = Int32Array.from({ length: count }, (_, shot) => shot);
   const prepared = prepare(features);
   const random = randomFrom(seed);
   const logTimes = new Float64Array(count).fill(NaN);
-  const fired = new Uint8Array(count);
   const fair = new Uint8Array(count);
-  const all = Int32Array.from({ length: count }, (_, shot) => shot);
-  const measuredShots = (): Int32Array => all.filter((shot) => !Number.isNaN(logTimes[shot]!));
-
+  let left = all;
+  let measured = new Int32Array();
   let learned: Learned | null = null;
-  let errors = tableErrors(new Float64Array(), count === 0 ? 0 : 1);
-  let total = 0;
+  const tableErrorsNow = ({ heldOut }: Learned): TableErrors =>
+    tableErrors(
+      Float64Array.from(measured.filter((shot) => fair[shot] === 1), (shot) => Math.expm1(-heldOut[shot]!)),
+      left.length / (left.length + measured.length),
+    );
   for (const goal of roundGoals(count, shots)) {
-    const left = all.filter((shot) => fired[shot] === 0);
-    const chosen = chooseShots(goal - total, left, learned?.disagreement ?? null, random);
+    const chosen = chooseShots(goal - (count - left.length), left, learned?.disagreement ?? null, random);
     for (const shot of chosen.fair) fair[shot] = 1;
     const next = Int32Array.of(...chosen.fair, ...chosen.doubtful);
     const times = await measure(next);
-    for (const [i, shot] of next.entries()) {
-      fired[shot] = 1;
-      logTimes[shot] = Math.log(times[i]!);
-    }
-    total = goal;
-    const measured = measuredShots();
-    learned = learn(prepared, measured, logTimes, seed + total);
-    const { heldOut } = learned;
-    errors = tableErrors(
-      Float64Array.from(measured.filter((shot) => fair[shot] === 1), (shot) => Math.expm1(-heldOut[shot]!)),
-      (count - total) / (count - total + measured.length),
-    );
-    onRound?.({ fired: total, errors });
+    for (const [i, shot] of next.entries()) logTimes[shot] = Math.log(times[i]!);
+    const fired = new Set(next);
+    left = left.filter((shot) => !fired.has(shot));
+    measured = Int32Array.of(...measured, ...next.filter((shot) => !Number.isNaN(logTimes[shot]))).sort();
+    learned = learn(prepared, measured, logTimes, QUICK, seed + goal);
+    const errors = tableErrorsNow(learned);
+    onRound?.({ fired: goal, errors });
     if (errors.p90.upper <= error) break;
   }
-  return summary(fired, logTimes, measuredShots(), learned, errors);
+  const last = learn(prepared, measured, logTimes, THOROUGH, seed);
+  return {
+    timesUs: mergedTimes(logTimes, last, left),
+    measured,
+    predicted: left,
+    expectedErrors: expectedErrors(last, measured, left),
+    errors: tableErrorsNow(last),
+  };
+}
+
+function mergedTimes(logTimes: Float64Array, learned: Learned, predicted: Int32Array): Float64Array {
+  const times = logTimes.map(Math.exp);
+  for (const shot of predicted) times[shot] = Math.exp(learned.logTimes[shot]!);
+  return times;
+}
+
+/** Disagreement is no error yet: its scale is what makes 90% of the held-out errors stay within. */
+function expectedErrors(
+  { disagreement, heldOut }: Learned,
+  measured: Int32Array,
+  predicted: Int32Array,
+): Float64Array {
+  const doubt = disagreement.map((each) => Math.max(each, LEAST_DISAGREEMENT));
+  const ratios = Float64Array.from(measured, (shot) => Math.abs(heldOut[shot]!) / doubt[shot]!).sort();
+  const scale = ratios.length === 0 ? Infinity : quantile(ratios, 0.9);
+  const errors = new Float64Array(doubt.length);
+  for (const shot of predicted) errors[shot] = Math.expm1(scale * doubt[shot]!);
+  return errors;
 }
 
 function inRange(name: string, value: number, rule: (value: number) => boolean, words: string): void {
@@ -126,27 +149,4 @@ function roundGoals(count: number, share: number): number[] {
     ...Array.from({ length: steps }, (_, i) => Math.round(first * (last / first) ** (i / steps))),
     last,
   ];
-}
-
-function summary(
-  fired: Uint8Array,
-  logTimes: Float64Array,
-  measured: Int32Array,
-  learned: Learned | null,
-  errors: TableErrors,
-): Designed {
-  const timesUs = logTimes.map(Math.exp);
-  const expectedErrors = new Float64Array(timesUs.length);
-  const predicted = Int32Array.from(fired.keys()).filter((shot) => fired[shot] === 0);
-  if (learned !== null) {
-    const { logTimes: means, disagreement, heldOut } = learned;
-    const doubt = (shot: number): number => Math.max(disagreement[shot]!, LEAST_DISAGREEMENT);
-    const ratios = Float64Array.from(measured, (shot) => Math.abs(heldOut[shot]!) / doubt(shot)).sort();
-    const scale = ratios[Math.floor(0.9 * ratios.length)] ?? NaN;
-    for (const shot of predicted) {
-      timesUs[shot] = Math.exp(means[shot]!);
-      expectedErrors[shot] = Math.expm1(scale * doubt(shot));
-    }
-  }
-  return { timesUs, measured, predicted, expectedErrors, errors };
 }

@@ -27,20 +27,22 @@ export interface Learned {
   readonly heldOut: Float64Array;
 }
 
-/** Members of a model; each is learned without its own part of the shots. */
-const MEMBERS = 4;
+/** How much work goes into a model. */
+export interface Effort {
+  /** Members; each is learned without its own part of the shots. */
+  readonly members: number;
+  /** How the trees of a member are boosted. */
+  readonly boost: Omit<BoostOptions, "seed">;
+}
+
 /** What a squared weight of the linear part costs. */
 const PENALTY = 0.01;
-/** How trees are boosted; chosen on seven published tables. */
-const BOOST: Omit<BoostOptions, "seed"> = {
-  trees: 200,
-  learningRate: 0.12,
-  leaves: 63,
-  minLeaf: 3,
-  shrinkage: 0.1,
-  rowShare: 0.8,
-  columnShare: 0.5,
-};
+/** What boosting has in common; all of these numbers were chosen on seven published tables. */
+const COMMON = { leaves: 31, minLeaf: 2, shrinkage: 0.1, rowShare: 0.8, columnShare: 0.7 };
+/** Enough to choose shots. */
+export const QUICK: Effort = { members: 4, boost: { ...COMMON, trees: 100, learningRate: 0.2 } };
+/** For the times that are written. */
+export const THOROUGH: Effort = { members: 6, boost: { ...COMMON, trees: 300, learningRate: 0.1 } };
 
 /**
  * Makes features ready to learn from.
@@ -58,6 +60,7 @@ export function prepare(features: Features): Prepared {
  * @param prepared The features of all shots.
  * @param measured The shots that were measured.
  * @param logTimes The logarithm of every shot's time; only those of measured shots are read.
+ * @param effort How much work goes into it.
  * @param seed Seed of the members' parts and of boosting.
  * @returns What the model says about all shots.
  */
@@ -65,31 +68,38 @@ export function learn(
   prepared: Prepared,
   measured: Int32Array,
   logTimes: Float64Array,
+  effort: Effort,
   seed: number,
 ): Learned {
+  const { members: count, boost } = effort;
   const shuffled = draw(measured, measured.length, randomFrom(seed));
   const heldOut = new Float64Array(logTimes.length).fill(NaN);
-  const members = Array.from({ length: MEMBERS }, (_, member) => {
+  const members = Array.from({ length: count }, (_, member) => {
     const predicted = predict(
       prepared,
-      shuffled.filter((_, i) => i % MEMBERS !== member),
+      shuffled.filter((_, i) => i % count !== member),
       logTimes,
-      seed * MEMBERS + member,
+      { ...boost, seed: seed * count + member },
     );
-    for (let i = member; i < shuffled.length; i += MEMBERS) {
+    for (let i = member; i < shuffled.length; i += count) {
       const shot = shuffled[i]!;
       heldOut[shot] = logTimes[shot]! - predicted[shot]!;
     }
     return predicted;
   });
-  const mean = logTimes.map((_, shot) => members.reduce((sum, member) => sum + member[shot]!, 0) / MEMBERS);
+  const mean = logTimes.map((_, shot) => members.reduce((sum, member) => sum + member[shot]!, 0) / count);
   const disagreement = mean.map((center, shot) =>
-    Math.sqrt(members.reduce((sum, member) => sum + (member[shot]! - center) ** 2, 0) / MEMBERS)
+    Math.sqrt(members.reduce((sum, member) => sum + (member[shot]! - center) ** 2, 0) / count)
   );
   return { logTimes: mean, disagreement, heldOut };
 }
 
-function predict(prepared: Prepared, seen: Int32Array, logTimes: Float64Array, seed: number): Float64Array {
+function predict(
+  prepared: Prepared,
+  seen: Int32Array,
+  logTimes: Float64Array,
+  options: BoostOptions,
+): Float64Array {
   const { columns, linear, kernel, binned } = prepared;
   const linearColumns = linear.map((at) => columns[at]!);
   const predicted = new Float64Array(logTimes.length);
@@ -98,6 +108,6 @@ function predict(prepared: Prepared, seen: Int32Array, logTimes: Float64Array, s
     const line = ridge(linearColumns, own.length > 2 * linear.length ? own : seen, logTimes, PENALTY);
     for (let shot = 0; shot < line.length; shot++) if (kernel[shot] === each) predicted[shot] = line[shot]!;
   }
-  const rest = boost(binned, seen, logTimes.map((time, shot) => time - predicted[shot]!), { ...BOOST, seed });
+  const rest = boost(binned, seen, logTimes.map((time, shot) => time - predicted[shot]!), options);
   return predicted.map((time, shot) => time + rest[shot]!);
 }
