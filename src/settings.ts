@@ -86,6 +86,8 @@ export interface Settings {
   readonly force: boolean;
   /** Confirm what would delete measurements. */
   readonly yes: boolean;
+  /** Move what the bundle has beside this plan's grid into its archive. */
+  readonly exactGrid: boolean;
   /** Fire the shots again that failed before. */
   readonly retryFailed: boolean;
   /** Extend a bundle of another device, driver, engine or type; recorded in it. */

@@ -58,13 +58,13 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 }
 
 /** Settings of runs that a command without one has no use for. */
-const RUN_ONLY = ["force", "yes", "retryFailed", "allowMixed"] as const;
+const RUN_ONLY = ["force", "yes", "exactGrid", "retryFailed", "allowMixed"] as const;
 
 /** Settings that the results files say, and those of runs. */
 const NOT_OF_INGEST = [
   ...["model", "tpDegrees", "dtype", "kvCacheDtype", "variant"] as const,
   ...["measurementIterations", "quantity", "precision", "seed", "sentinelS"] as const,
-  ...["force", "yes", "retryFailed", "configDir"] as const,
+  ...["force", "yes", "exactGrid", "retryFailed", "configDir"] as const,
 ];
 
 /** What the command plan takes beside settings. */
@@ -153,6 +153,7 @@ function commands(terminal: Terminal, run: Run): Command {
     "seed",
     "force",
     "yes",
+    "exactGrid",
   ])
     .addHelpText("after", AFTER_HELP)
     .action((path: string, flags: Flags & { out: string }) => run(() => fireCommand(path, flags, terminal)));

@@ -68,6 +68,7 @@ const failedLine = z.object({
   kind: z.enum(["infeasible", "out_of_memory", "unsupported", "engine_dead", "bad_request", "timeout"]),
   message: z.string(),
 });
+const archivedLine = z.object({ type: z.literal("archived"), ...shotFields });
 const journalLine = z.discriminatedUnion("type", [
   sessionLine,
   shotLine,
@@ -75,6 +76,7 @@ const journalLine = z.discriminatedUnion("type", [
   sentinelLine,
   stateLine,
   kernelsLine,
+  archivedLine,
 ]);
 
 /** Opens a writer's turn: who measures from here on, and with which settings. */
@@ -100,8 +102,17 @@ export type SentinelLine = z.infer<typeof sentinelLine>;
 export type StateLine = z.infer<typeof stateLine>;
 /** Names of device kernels by the hashes that shots call them; a hash is named once. */
 export type KernelsLine = z.infer<typeof kernelsLine>;
+/** A shot whose rows were moved into the archive, because the plan did not have it any more. */
+export type ArchivedLine = z.infer<typeof archivedLine>;
 /** One line of a journal. */
-export type JournalLine = SessionLine | ShotLine | FailedLine | SentinelLine | StateLine | KernelsLine;
+export type JournalLine =
+  | SessionLine
+  | ShotLine
+  | FailedLine
+  | SentinelLine
+  | StateLine
+  | KernelsLine
+  | ArchivedLine;
 
 /**
  * Reads a line of a journal.

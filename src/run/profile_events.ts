@@ -134,6 +134,7 @@ export async function* profileEvents(
     const planned = planSweeps({ ...settings, architecture, limits: booted.limits, tp });
     const sweeps = chosenSweeps(planned, again);
     yield* notices(sweeps.flatMap((sweep) => leftOutNotice(sweep, booted.limits)));
+    for (const sweep of sweeps) yield* notices(await session.settle(sweep, settings.exactGrid));
     const events = execute({
       lane,
       session,

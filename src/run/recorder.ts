@@ -7,7 +7,15 @@ import type { SkewMode } from "../sweep/skew_parts.ts";
 import type { Session } from "./session.ts";
 
 /** What a session has that a results file has not. */
-type OfSession = "dir" | "notices" | "meta" | "failed" | "start" | "describe" | typeof Symbol.asyncDispose;
+type OfSession =
+  | "dir"
+  | "notices"
+  | "meta"
+  | "failed"
+  | "start"
+  | "describe"
+  | "settle"
+  | typeof Symbol.asyncDispose;
 
 /** What records shots: a bundle's session, or a results file. */
 export interface Recorder extends Omit<Session, OfSession | "skewMode"> {

@@ -7,9 +7,9 @@ import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
 import { readSkew } from "../bundle/skew.ts";
 import { readTable, type Row } from "../bundle/tables.ts";
-import { type Category, CATEGORY_ORDER, SKEW_KEY } from "../sweep/shot.ts";
+import { CATEGORIES, type Category, CATEGORY_ORDER, SKEW_KEY } from "../sweep/shot.ts";
 import { readIfThere } from "./read_if_there.ts";
-import { rowText } from "./shot_id.ts";
+import { rowText, type ShotId } from "./shot_id.ts";
 import { type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
 
 /** A row and how far the samples that it is made from lie apart. */
@@ -45,6 +45,22 @@ export function tableOf(rows: Rows, tp: number, category: Category): Map<string,
  */
 export function setRow(table: Map<string, MeasuredRow>, row: MeasuredRow): void {
   table.set(rowText(row.layer, row.key), row);
+}
+
+/**
+ * Takes the rows of a shot out.
+ *
+ * @param rows All rows; those of skew cases are not among them.
+ * @param shot The shot.
+ * @returns How many there were.
+ */
+export function dropRows(rows: Rows, { tp, category, key }: ShotId): number {
+  if (category === "skew") return 0;
+  const table = tableOf(rows, tp, category);
+  if (!CATEGORIES[category].layered) return table.delete(rowText(null, key)) ? 1 : 0;
+  const texts = [...table].filter(([, row]) => row.key.join() === key.join()).map(([text]) => text);
+  for (const text of texts) table.delete(text);
+  return texts.length;
 }
 
 /**

@@ -10,7 +10,8 @@ import { UsageError } from "../errors.ts";
 import type { FailureKind, FireFact, Stop } from "../harness/harness.ts";
 import type { Architecture } from "../model/model.ts";
 import { formatSkew, type SkewRow } from "../bundle/skew.ts";
-import type { Shot, SweepCategory } from "../sweep/shot.ts";
+import type { Category, Shot, SweepCategory } from "../sweep/shot.ts";
+import type { Sweep } from "../sweep/plan_sweeps.ts";
 import type { SkewMode } from "../sweep/skew_parts.ts";
 import type { FailedShot } from "./events.ts";
 import { identityConflict } from "./identity_conflict.ts";
@@ -22,11 +23,13 @@ import { median } from "./median.ts";
 import { noiseOf } from "./noise.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { degreesOf, tableOf } from "./rows.ts";
+import { archivePath, archiveRows } from "./archive.ts";
+import { findStrays, straysNotice } from "./off_plan.ts";
 import { idOf, rowText, type ShotId, shotText } from "./shot_id.ts";
 import { countCases, hasPart, skewProblem, skewRows, skewTimesOf } from "./skew_times.ts";
 import { readState, takeIn } from "./state.ts";
 import { tableFiles } from "./table_files.ts";
-import { timedLayers } from "./timed_layers.ts";
+import { type TimedLayer, timedLayers } from "./timed_layers.ts";
 import { wipeBundle } from "./wipe.ts";
 
 /** Shortest time between two rewrites of the files during a sweep, in milliseconds. */
@@ -164,6 +167,15 @@ export interface Session extends AsyncDisposable {
    * @throws {UsageError} when the disk refuses.
    */
   fail(shot: Shot, kind: FailureKind, message: string): FailedShot;
+  /**
+   * Settles what a table has beside the plan: the rows are kept, or moved into the archive.
+   *
+   * @param sweep The planned shots.
+   * @param exact Whether the table is to have the plan's rows alone.
+   * @returns What a user should know, in sentences.
+   * @throws {UsageError} when the disk refuses.
+   */
+  settle(sweep: Sweep, exact: boolean): Promise<string[]>;
   /** Adds to the time that was spent on a sweep and, where it is known, that in which the device worked, in seconds. */
   spend(tp: number, category: SweepCategory, seconds: number, deviceBusyS?: number | null): void;
   /** Writes the files when the last time is long enough ago. */
@@ -222,6 +234,7 @@ export async function openSession(dir: string, options: SessionOptions): Promise
   const durationS: Durations = structuredClone(state.meta?.duration_s ?? {});
   const deviceBusyS: Durations = structuredClone(state.meta?.device_busy_s ?? {});
   let mixed: readonly string[] = state.meta?.mixed ?? [];
+  const layersById = new Map<string, readonly TimedLayer[]>();
   let opener: SessionLine | undefined;
   let opened = false;
   let journal: Journal | undefined;
@@ -229,6 +242,12 @@ export async function openSession(dir: string, options: SessionOptions): Promise
   let lastSave = performance.now();
   let pauseMs = SAVE_MS;
 
+  function layersOf(category: Category, tp: number): readonly TimedLayer[] {
+    const id = `${category} ${tp}`;
+    let layers = layersById.get(id);
+    if (layers === undefined) layersById.set(id, layers = timedLayers(architecture, category, tp));
+    return layers;
+  }
   function record(line: JournalLine): void {
     if (opener === undefined) throw new UsageError(`Cannot record a shot in ${dir}: start the session first`);
     journal ??= openJournal(`${dir}/${JOURNAL_FILE}`, state.journalBytes, openFile);
@@ -266,9 +285,7 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     },
     skewMode,
     timed: (shot) =>
-      shot.category === "skew"
-        ? [...shot.parts]
-        : timedLayers(architecture, shot.category, shot.tp).map(({ name }) => name),
+      shot.category === "skew" ? [...shot.parts] : layersOf(shot.category, shot.tp).map(({ name }) => name),
     missing(shot): string[] {
       const { tp, key } = idOf(shot);
       if (shot.category === "skew") {
@@ -277,7 +294,7 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       }
       const { category } = shot;
       const table = tableOf(state.rows, tp, category);
-      return timedLayers(architecture, category, tp)
+      return layersOf(category, tp)
         .filter(({ layer }) => !table.has(rowText(layer, key)))
         .map(({ name }) => name);
     },
@@ -285,8 +302,8 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       category === "skew" ? countCases(skewTimesOf(state.skew, tp)) : tableOf(state.rows, tp, category).size,
     skewProblem: (tp, again) =>
       skewProblem(skewTimesOf(state.skew, tp), tableOf(state.rows, tp, "attention"), again),
-    hasFailed: (shot) => state.failed.has(shotText(idOf(shot))),
-    inDoubt: (shot) => state.doubts.isDue(shotText(idOf(shot))),
+    hasFailed: (shot) => state.failed.size > 0 && state.failed.has(shotText(idOf(shot))),
+    inDoubt: (shot) => state.doubts.standing > 0 && state.doubts.isDue(shotText(idOf(shot))),
     measured(shot, samples, more = {}): Record<string, number> {
       record({ type: "shot", ...idOf(shot), samples, ...more });
       files.touch(shot.tp, shot.category);
@@ -303,6 +320,20 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       if (fact.type !== "kernels") return;
       const unnamed = Object.entries(fact.names).filter(([hash]) => !state.kernels.has(hash));
       if (unnamed.length > 0) record({ type: "kernels", names: Object.fromEntries(unnamed) });
+    },
+    async settle({ tp, category, shots }, exact): Promise<string[]> {
+      if (category === "skew") return [];
+      const table = tableOf(state.rows, tp, category);
+      const strays = findStrays(tp, category, shots, table.values());
+      if (strays === null) return [];
+      if (!exact) return [straysNotice(dir, strays)];
+      const keys = new Set(strays.keys.map((key) => key.join()));
+      const path = archivePath(dir, tp, category);
+      const rows = [...table.values()].filter(({ key }) => keys.has(key.join()));
+      await archiveRows(path, category, rows, write);
+      for (const key of strays.keys) record({ type: "archived", category, tp, key });
+      files.touch(tp, category);
+      return [`${strays.keys.length} keys that the plan does not have were moved into ${path}`];
     },
     spend(tp, category, seconds, busyS = null): void {
       add(durationS, tp, category, seconds);

@@ -16,8 +16,8 @@ import { JOURNAL_FILE, readJournal } from "./journal.ts";
 import type { JournalLine, ShotLine } from "./journal_line.ts";
 import { median } from "./median.ts";
 import { readIfThere } from "./read_if_there.ts";
-import { readRows, type Rows, setRow, tableOf } from "./rows.ts";
-import { shotText } from "./shot_id.ts";
+import { dropRows, readRows, type Rows, setRow, tableOf } from "./rows.ts";
+import { type ShotId, shotText } from "./shot_id.ts";
 import { relativeSpread } from "./spread.ts";
 import { setPart, type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
 import type { SkewPart } from "../sweep/skew_parts.ts";
@@ -40,6 +40,8 @@ export interface Outcomes {
   readonly sentinels: number[];
   /** Hashes of the kernels that have a name. */
   readonly kernels: Set<string>;
+  /** Shots that were archived and not measured since, by their texts. */
+  readonly archived: Map<string, ShotId>;
 }
 
 /**
@@ -57,6 +59,7 @@ export function noOutcomes(): Outcomes {
     doubts: newDoubts(),
     sentinels: [],
     kernels: new Set(),
+    archived: new Map(),
   };
 }
 
@@ -95,6 +98,10 @@ export function takeIn(outcomes: Outcomes, line: JournalLine): void {
     case "kernels":
       for (const hash of Object.keys(line.names)) outcomes.kernels.add(hash);
       return;
+    case "archived":
+      outcomes.archived.set(shotText(line), line);
+      dropRows(outcomes.rows, line);
+      return;
     case "shot":
       return takeInShot(outcomes, line);
   }
@@ -104,6 +111,7 @@ function takeInShot(outcomes: Outcomes, line: ShotLine): void {
   const { category, tp, key } = line;
   const text = shotText(line);
   outcomes.failed.delete(text);
+  outcomes.archived.delete(text);
   outcomes.doubts.measured(text, line.lane);
   outcomes.measured++;
   const samples = Object.entries(line.samples);
@@ -139,6 +147,7 @@ export async function readState(dir: string): Promise<BundleState> {
   });
   const faulty = faultyFiles(issues);
   const overlaid = overlay(dir, rows, journal.rows);
+  const unarchived = [...journal.archived.values()].filter((shot) => dropRows(rows, shot) > 0);
   const metaText = await readIfThere(metaPath(dir));
   const skewNotices = overlaySkew(dir, skew, journal.skew);
   return {
@@ -150,6 +159,7 @@ export async function readState(dir: string): Promise<BundleState> {
     journalBytes: reading.bytes,
     stale: [
       ...overlaid.stale,
+      ...unarchived.map(({ tp, category }) => [tp, category] as const),
       ...[...rows].flatMap(([tp, tables]) =>
         [...tables.keys()].filter((category) => faulty.has(tablePath(dir, tp, category)))
           .map((category) => [tp, category] as const)

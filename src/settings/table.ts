@@ -272,6 +272,13 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: false,
     doc: "Confirm what would delete measurements",
   },
+  exactGrid: {
+    env: "SHOTLAB_EXACT_GRID",
+    group: "Run",
+    kind: kind.toggle,
+    fallback: false,
+    doc: "Move what the bundle has beside this plan's grid into its archive",
+  },
   retryFailed: {
     env: "SHOTLAB_RETRY_FAILED",
     group: "Run",
