@@ -114,7 +114,7 @@ export function openJournal<Line = JournalLine>(
   function sync(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    return syncing = syncing.then(() => file.sync()).catch((cause) => {
+    return syncing = syncing.catch(() => {}).then(() => file.sync()).catch((cause) => {
       throw failure = writeError(path, cause);
     });
   }
@@ -126,7 +126,7 @@ export function openJournal<Line = JournalLine>(
         file.write(text);
       } catch (cause) {
         file.truncate(length);
-        throw writeError(path, cause);
+        throw failure = writeError(path, cause);
       }
       length += text.length;
       // A failure is kept in `failure`, for the next line to throw.
@@ -134,8 +134,12 @@ export function openJournal<Line = JournalLine>(
     },
     sync,
     async [Symbol.asyncDispose](): Promise<void> {
+      const told = failure;
       using _closed = file;
-      await sync();
+      // A failure that was told already is not to hide what it led to.
+      await sync().catch((error) => {
+        if (told === undefined) throw error;
+      });
     },
   };
 }

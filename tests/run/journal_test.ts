@@ -109,12 +109,21 @@ Deno.test("append on a full disk says so and leaves no part of the line", async 
   assert.equal(text(), JSON.stringify(line(1)) + "\n");
 });
 
-Deno.test("sync that fails is told by it and by the next append", async () => {
+Deno.test("sync that fails is told by each sync and the next append, and not once more on closing", async () => {
   const fail = { sync: true };
   const { file } = memoryFile(fail);
   const journal = openJournal("b/journal.jsonl", 0, () => file);
   journal.append(line(1));
-  await assert.rejects(journal.sync(), /no space is left/);
-  assert.throws(() => journal.append(line(2)), /no space is left/);
+  const message = "Cannot write b/journal.jsonl: no space is left on the device; free some and run again";
+  await assert.rejects(journal.sync(), { message });
+  await assert.rejects(journal.sync(), { message });
+  assert.throws(() => journal.append(line(2)), { message });
+  await journal[Symbol.asyncDispose]();
+});
+
+Deno.test("closing tells of a failure that nobody has heard of", async () => {
+  const { file } = memoryFile({ sync: true });
+  const journal = openJournal("b/journal.jsonl", 0, () => file);
+  journal.append(line(1));
   await assert.rejects(async () => await journal[Symbol.asyncDispose](), /no space is left/);
 });
