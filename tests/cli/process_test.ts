@@ -1,31 +1,6 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { runMain, TINY } from "./run_main.ts";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-
-/** Starts Deno, sends signals when standard error has said something, and waits for the end. */
-async function run(
-  args: readonly string[],
-  signals: readonly (readonly [after: string, signal: Deno.Signal])[] = [],
-): Promise<{ code: number; out: string; err: string }> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", ...args],
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const out = new Response(child.stdout).text();
-  const waiting = [...signals];
-  let err = "";
-  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-    err += text;
-    while (waiting[0] !== undefined && err.includes(waiting[0][0])) child.kill(waiting.shift()![1]);
-  }
-  return { code: (await child.status).code, out: await out, err };
-}
+import { run } from "./run_process.ts";
 
 Deno.test("shotlab: errors go to standard error and into the exit status", async () => {
   assert.deepEqual(await run(["src/cli.ts", "profile", "--model", "a/b", "--hardware", "../x"]), {

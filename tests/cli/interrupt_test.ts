@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { openBundle } from "../../src/bundle/open.ts";
+import { withFolder } from "../run/tiny_run.ts";
+import { runMain, TINY } from "./run_main.ts";
+import { run } from "./run_process.ts";
+
+const EXAMPLE = fileURLToPath(new URL("../../examples/harness.py", import.meta.url));
+
+/** How many processes have a word in their command line. */
+function count(word: string): number {
+  return [...Deno.readDirSync("/proc")].filter(({ name }) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(word);
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+Deno.test({
+  name:
+    "shotlab profile: SIGINT twice leaves at once, the worker ends by itself, and the same command goes on",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (dir) => {
+      const mark = `mark-${crypto.randomUUID()}`;
+      const worker = `cmd:python3 ${EXAMPLE} ${mark}`;
+      const big = ["--max-num-batched-tokens", "2048", "--max-num-seqs", "64", "--perf-dir", dir];
+      const command = ["profile", ...TINY, ...big, "--harness", worker];
+      const begun = performance.now();
+      const cut = await run(["src/cli.ts", ...command], [["shots planned", "SIGINT"], [
+        "Stopping",
+        "SIGINT",
+      ]]);
+      assert.equal(cut.code, 130, cut.err);
+      assert.ok(performance.now() - begun < 60_000);
+      const left = performance.now();
+      while (count(mark) > 0) {
+        assert.ok(performance.now() - left < 10_000, "the worker ends with its parent");
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const small = ["profile", ...TINY, "--perf-dir", dir, "--harness", worker];
+      const rest = await runMain(small);
+      assert.equal(rest.status, 0, rest.err);
+      assert.deepEqual((await openBundle(`${dir}/H100/Qwen/Qwen3-0.6B/bf16`)).issues, []);
+    }),
+});
