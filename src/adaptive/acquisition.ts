@@ -33,7 +33,7 @@ const STIR = 0.3;
  * import { randomFrom } from "./random.ts";
  * import assert from "node:assert/strict";
  * const left = Int32Array.of(0, 1, 2);
- * assert.deepEqual([...chooseShots(2, left, Float64Array.of(0.01, 9, 0.01), randomFrom(1)).doubtful], [1]);
+ * assert.deepEqual([...chooseShots(2, left, Float64Array.of(0.01, 9, 0.01), randomFrom(2)).doubtful], [1]);
  * ```
  */
 export function chooseShots(

@@ -48,7 +48,7 @@ const CONFIDENT = 1.645;
  * const { p50, p90 } = tableErrors(errors, 0.8);
  * assert.equal(p50.estimate.toFixed(4), "0.0375"); // 3/8 of the predicted rows and all measured ones are half
  * assert.equal(p90.estimate.toFixed(4), "0.0875");
- * assert.equal(p90.upper.toFixed(4), "0.0893");
+ * assert.equal(p90.upper.toFixed(4), "0.0894");
  * ```
  */
 export function tableErrors(errors: Float64Array, predictedShare: number): TableErrors {

@@ -4,7 +4,7 @@
  * @module
  */
 import { binColumns, type Binned } from "./bins.ts";
-import { boost, type BoostOptions } from "./boost.ts";
+import { boost as boostTrees, type BoostOptions } from "./boost.ts";
 import type { Features } from "./features.ts";
 import { draw, randomFrom } from "./random.ts";
 import { ridge } from "./ridge.ts";
@@ -32,13 +32,15 @@ export interface Effort {
   /** Members; each is learned without its own part of the shots. */
   readonly members: number;
   /** How the trees of a member are boosted. */
-  readonly boost: Omit<BoostOptions, "seed">;
+  readonly boost: Omit<BoostOptions, "seed" | "leaves">;
 }
 
 /** What a squared weight of the linear part costs. */
 const PENALTY = 0.01;
 /** What boosting has in common; all of these numbers were chosen on seven published tables. */
-const COMMON = { leaves: 31, minLeaf: 2, shrinkage: 0.1, rowShare: 0.8, columnShare: 0.7 };
+const COMMON = { minLeaf: 2, shrinkage: 0.1, rowShare: 0.8, columnShare: 0.7 };
+/** Leaves of a tree: one for so many measured shots, within bounds. */
+const LEAVES = { shots: 60, least: 31, most: 63 };
 /** Enough to choose shots. */
 export const QUICK: Effort = { members: 4, boost: { ...COMMON, trees: 100, learningRate: 0.2 } };
 /** For the times that are written. */
@@ -72,6 +74,7 @@ export function learn(
   seed: number,
 ): Learned {
   const { members: count, boost } = effort;
+  const leaves = Math.min(LEAVES.most, Math.max(LEAVES.least, Math.trunc(measured.length / LEAVES.shots)));
   const shuffled = draw(measured, measured.length, randomFrom(seed));
   const heldOut = new Float64Array(logTimes.length).fill(NaN);
   const members = Array.from({ length: count }, (_, member) => {
@@ -79,7 +82,7 @@ export function learn(
       prepared,
       shuffled.filter((_, i) => i % count !== member),
       logTimes,
-      { ...boost, seed: seed * count + member },
+      { ...boost, leaves, seed: seed * count + member },
     );
     for (let i = member; i < shuffled.length; i += count) {
       const shot = shuffled[i]!;
@@ -108,6 +111,6 @@ function predict(
     const line = ridge(linearColumns, own.length > 2 * linear.length ? own : seen, logTimes, PENALTY);
     for (let shot = 0; shot < line.length; shot++) if (kernel[shot] === each) predicted[shot] = line[shot]!;
   }
-  const rest = boost(binned, seen, logTimes.map((time, shot) => time - predicted[shot]!), options);
+  const rest = boostTrees(binned, seen, logTimes.map((time, shot) => time - predicted[shot]!), options);
   return predicted.map((time, shot) => time + rest[shot]!);
 }
