@@ -13,7 +13,9 @@ from plan import Fields, Plan, read_plan
 from protocol import PROTOCOL, fields_of, parse_precision
 from results import Results, answered, shot_key
 
-CHUNK = 128
+CHUNKS = {"kernel": 128, "event": 64}
+"""Shots between which a sentinel may come, by quantity: a chunk should take about a second."""
+
 SENTINEL_S = 10.0
 PROGRESS_S = 5.0
 
@@ -29,7 +31,8 @@ class Alone:
         self.left = [shot for shot in plan.shots if shot_key(shot) not in done]
         self.total = len(self.left)
         self.fired = self.failed = self.seq = 0
-        self.started = self.told = time.monotonic()
+        self.firing_s = 0.0
+        self.told = time.monotonic()
 
     def run(self) -> int:
         """Fire what is left; returns the exit status: 1 when shots failed or are still left."""
@@ -56,11 +59,12 @@ class Alone:
         self.results.write(fields_of(self.worker.boot(self.plan.boot(tp))))
         sentinel = sentinel_of(self.plan.header, self.plan.shots, tp)
         due = time.monotonic()
-        for start in range(0, len(shots), CHUNK):
+        chunk = CHUNKS.get(quantity, 16)
+        for start in range(0, len(shots), chunk):
             if sentinel and time.monotonic() >= due:
                 self.fire([sentinel], quantity, {"sentinel": True})
                 due = time.monotonic() + SENTINEL_S
-            self.fire(shots[start : start + CHUNK], quantity, {})
+            self.fire(shots[start : start + chunk], quantity, {})
             if time.monotonic() - self.told >= PROGRESS_S:
                 self.progress()
         if sentinel:
@@ -69,6 +73,7 @@ class Alone:
     def fire(self, shots: Sequence[Fields], quantity: str, mark: dict[str, Any]) -> None:
         """Fire shots and write their answers; `mark` is added to them."""
         self.seq += 1
+        started = time.monotonic()
         iterations = int(self.plan.settings.get("measurement_iterations") or 3)
         rule = self.plan.settings.get("precision")
         precision = None if rule is None else parse_precision(rule)
@@ -78,6 +83,7 @@ class Alone:
             if not mark:
                 self.fired += hasattr(answer, "index")
                 self.failed += hasattr(answer, "index") and not isinstance(answer, Result)
+        self.firing_s += time.monotonic() - started
 
     def extra(self, answer: Answer, shots: Sequence[Fields]) -> dict[str, Any]:
         """Return what a line of the file has beside its answer: the shot, and for a state when it was."""
@@ -89,7 +95,7 @@ class Alone:
     def progress(self) -> None:
         """Say on stderr how far the run is."""
         self.told = time.monotonic()
-        each = (self.told - self.started) / max(1, self.fired)
+        each = self.firing_s / max(1, self.fired)
         print(
             f"{self.fired} of {self.total} shots, {self.failed} failed, {each * 1000:.1f} ms each,"
             f" about {each * (self.total - self.fired):.0f} s left",
