@@ -4,7 +4,7 @@
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { HarnessError } from "../errors.ts";
+import { HarnessError, UsageError } from "../errors.ts";
 import type {
   Booted,
   BootRequest,
@@ -16,6 +16,7 @@ import type {
   ShotOutcome,
 } from "../harness/harness.ts";
 import type { Shot } from "../sweep/shot.ts";
+import { kindDifferences } from "./same_kind.ts";
 import { fireSentinel, SENTINEL_SAMPLES, type SentinelOptions, sentinelWatch } from "./sentinel_watch.ts";
 
 /** Shots that are handed to a harness at once. */
@@ -98,6 +99,7 @@ export interface Lane extends AsyncDisposable {
    * is fired without shots too.
    *
    * @throws {HarnessError} when the harness cannot be replaced, or broke too often without a measured shot.
+   * @throws {UsageError} when what would replace it is another engine or device.
    */
   fire(shots: readonly Shot[], how: LaneFire): AsyncGenerator<LaneStep>;
 }
@@ -119,8 +121,10 @@ export async function openLane(source: LaneSource): Promise<Lane> {
 
   async function boot(request: BootRequest, options: CallOptions): Promise<Booted> {
     if (broken && replaceable) {
+      const { info } = harness;
       await harness.close().catch(() => {});
       harness = await source.open();
+      refuseOther(info, harness.info);
     }
     booted = request;
     broken = true;
@@ -214,6 +218,19 @@ export async function openLane(source: LaneSource): Promise<Lane> {
 /** Waits; an abort ends it, and the next step notices it. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await sleep(ms, undefined, signal && { signal }).catch(() => {});
+}
+
+/** What takes the place of a broken harness must measure the same thing. */
+function refuseOther(before: HarnessInfo, now: HarnessInfo): void {
+  const differences = kindDifferences([
+    { name: "the one that broke", info: before },
+    { name: "the new one", info: now },
+  ]);
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `Cannot replace the harness that broke by another kind (${differences.join("; ")}); ` +
+      `run again where it is the same, or with allowMixed (--allow-mixed), which is recorded`,
+  );
 }
 
 function engineDead(message: string): HarnessError {

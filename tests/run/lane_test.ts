@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
+import type { Harness } from "../../src/harness/harness.ts";
 import { type Lane, openLane } from "../../src/run/lane.ts";
 import { fakeHarness, type FakeOptions, type Mishap, textOf, tinyArchitecture } from "./fakes.ts";
 import type { Shot } from "../../src/sweep/shot.ts";
@@ -100,6 +101,23 @@ Deno.test("fire throws when a harness breaks that cannot be replaced, and leaves
   await using lane = await openLane({ harness });
   await lane.boot(REQUEST);
   await assert.rejects(tell(lane, [1, 2]), HarnessError);
+});
+
+Deno.test("fire refuses another device in place of a harness that broke", async () => {
+  let opened = 0;
+  const open = (): Promise<Harness> =>
+    Promise.resolve(
+      fakeHarness({ mishap: mishaps({ 2: ["die"] }), info: { device: `Abacus ${++opened}` } }),
+    );
+  await using lane = await openLane({ open });
+  await lane.boot(REQUEST);
+  await assert.rejects(tell(lane, [1, 2]), {
+    name: "UsageError",
+    message:
+      "Cannot replace the harness that broke by another kind (device Abacus 1 on the one that broke, " +
+      "Abacus 2 on the new one); run again where it is the same, or with allowMixed (--allow-mixed), " +
+      "which is recorded",
+  });
 });
 
 Deno.test("boot replaces a harness that broke on the last shot", async () => {

@@ -128,3 +128,21 @@ Deno.test("straysNotice: keys that break no axis are left out by the plan, long 
     /\(n_decode 3, 4, 5, 6, 7, 8, and 2 more\)$/,
   );
 });
+
+Deno.test("a run with fewer degrees keeps the tables, skew fits and blocks of the others", () =>
+  withFolder(async (dir) => {
+    const skewed = { skipSkew: false, attentionMaxKv: 512, maxNumSeqs: 8 };
+    await run(dir, { ...skewed, tpDegrees: [1, 2, 4] });
+    const before = await rowsOfBundle(smallBundle(dir));
+    const meta = (await openBundle(smallBundle(dir))).meta;
+    assert.ok(before.some((row) => row.startsWith("tp4 skew_fit")));
+    await run(dir, { ...skewed, tpDegrees: [1] });
+    assert.deepEqual(await rowsOfBundle(smallBundle(dir)), before);
+    const after = (await openBundle(smallBundle(dir))).meta;
+    assert.deepEqual(after.tp_degrees, [1, 2, 4]);
+    assert.deepEqual(Object.keys(after.skew_fit!.per_tp!), Object.keys(meta.skew_fit!.per_tp!));
+    // One degree measured anew leaves the others' fits alone, too.
+    await run(dir, { ...skewed, tpDegrees: [1], skewKvsFactor: 4 });
+    const others = (rows: readonly string[]): string[] => rows.filter((row) => !row.startsWith("tp1"));
+    assert.deepEqual(others(await rowsOfBundle(smallBundle(dir))), others(before));
+  }));
