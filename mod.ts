@@ -30,6 +30,12 @@
 
 // Profile a model
 export { profile, type ProfileOptions } from "./src/run/profile.ts";
+export {
+  DEFAULT_MODELS,
+  type ModelOutcome,
+  profileAll,
+  type ProfileAllInput,
+} from "./src/run/profile_all.ts";
 export { profileEvents, type ProfileEventsOptions, type SweepName } from "./src/run/profile_events.ts";
 export { fitBundle, type FitBundleOptions } from "./src/run/fit_bundle.ts";
 export { refresh } from "./src/run/refresh.ts";
@@ -41,9 +47,11 @@ export type {
   FailedShotEvent,
   FinishedEvent,
   FittedEvent,
+  MeasuringAgainEvent,
   NoticeEvent,
   PlannedEvent,
   RunEvent,
+  SentinelEvent,
   ShotEvent,
   SweepFinishedEvent,
   SweepStartedEvent,
@@ -82,6 +90,7 @@ export type { SkewGrid } from "./src/sweep/skew_axes.ts";
 export type { SkewCase } from "./src/sweep/skew_cases.ts";
 export { SKEW_PARTS, type SkewMode, type SkewPart } from "./src/sweep/skew_parts.ts";
 export type { SkewPlanOptions } from "./src/sweep/skew_plan.ts";
+export { splitPlan } from "./src/sweep/split_plan.ts";
 export { parseLimits } from "./src/sweep/limits_file.ts";
 export type { Limits } from "./src/sweep/limits.ts";
 export {
@@ -100,7 +109,14 @@ export {
 } from "./src/sweep/shot.ts";
 
 // Harnesses: what boots an engine and fires shots
-export { openHarness, type OpenHarnessOptions } from "./src/harness/open.ts";
+export {
+  type HarnessCommand,
+  harnessCommand,
+  openHarness,
+  type OpenHarnessOptions,
+} from "./src/harness/open.ts";
+export { conformance, type Finding } from "./src/conformance/conformance.ts";
+export type { BenchOptions as ConformanceOptions } from "./src/conformance/bench.ts";
 export type { ChildOptions } from "./src/harness/child.ts";
 export { type ProcessOptions, startProcessHarness } from "./src/harness/process.ts";
 export { replayHarness, type ReplayOptions } from "./src/harness/replay.ts";
@@ -126,7 +142,11 @@ export type {
 
 // Fire a plan into a bundle
 export { execute, type ExecuteOptions } from "./src/run/execute.ts";
+export type { Evidence, Recorder, Samples, SentinelReading } from "./src/run/recorder.ts";
+export type { SentinelOptions } from "./src/run/sentinel_watch.ts";
+export { sentinelShot, usualDriftShare } from "./src/run/sentinel.ts";
 export { type Lane, type LaneFire, type LaneSource, type LaneStep, openLane } from "./src/run/lane.ts";
+export { openPool, type PoolMember, type PoolOptions } from "./src/run/pool.ts";
 export {
   openSession,
   type Session,
@@ -136,6 +156,16 @@ export {
 } from "./src/run/session.ts";
 export type { JournalFile } from "./src/run/journal.ts";
 export { type Identity, identityOf } from "./src/run/identity.ts";
+
+// Plans fired away from their bundle
+export { firePlan } from "./src/run/fire_plan.ts";
+export type { OpenLanesOptions } from "./src/run/open_lanes.ts";
+export { ingest, type Ingested, type IngestOptions } from "./src/run/ingest.ts";
+
+// What stands behind the rows
+export { readEvidence, type RowEvidence, type ShotEvidence } from "./src/run/evidence.ts";
+export type { ShotId } from "./src/run/shot_id.ts";
+export { relativeError, relativeSpread } from "./src/run/spread.ts";
 
 // Read and check bundles
 export { type Bundle, openBundle } from "./src/bundle/open.ts";
@@ -151,6 +181,7 @@ export type {
   BucketAxes,
   EngineEffective,
   Meta,
+  Noise,
   SkewFit,
   SkewFitEntry,
   SkewProfile,

@@ -13,7 +13,8 @@ import type { OutcomeLine, ResultsHeader, ResultsLine } from "./results_line.ts"
 import { type MetaSettings, runMeta } from "./run_meta.ts";
 import { type SentinelJudge, sentinelJudge, sentinelTimeUs, usualDriftShare } from "./sentinel.ts";
 import { sentinelWatch } from "./sentinel_watch.ts";
-import type { Samples, Session } from "./session.ts";
+import type { Samples } from "./recorder.ts";
+import type { Session } from "./session.ts";
 import { idOf, shotText } from "./shot_id.ts";
 
 /** Options of {@linkcode resultsReader}. */
