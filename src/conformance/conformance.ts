@@ -22,7 +22,8 @@ export interface Finding {
   readonly detail?: string;
 }
 
-const CHECKS: readonly Check[] = [...TALK_CHECKS, ...FIRE_CHECKS, ...END_CHECKS];
+/** All checks, in the order in which they are run. */
+export const CHECKS: readonly Check[] = [...TALK_CHECKS, ...FIRE_CHECKS, ...END_CHECKS];
 
 /**
  * Runs a harness through the protocol: hello, boot, every category, errors, the end of its input and a kill. A check

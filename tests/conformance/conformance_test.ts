@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { conformance, type Finding } from "../../src/conformance/conformance.ts";
+import { CHECKS, conformance, type Finding } from "../../src/conformance/conformance.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { runMain } from "../cli/run_main.ts";
 
@@ -102,6 +102,15 @@ Deno.test("shotlab conformance prints what a harness meets, and exits with 1 whe
   const mute = await runMain(["conformance", "--harness", "cmd:cat", "--shot-timeout-s", "1", "--json"]);
   assert.match(JSON.parse(mute.out)[0].detail, /^a line breaks the protocol: field harness/);
   assert.equal(mute.status, 1);
+});
+
+Deno.test("docs/harnesses.md lists every rule", async () => {
+  const document = await Deno.readTextFile(new URL("../../docs/harnesses.md", import.meta.url));
+  const rules = [...document.matchAll(/^\| (\S+) +\| (.*?) +\|$/gm)].map(([, id, rule]) => [id, rule]);
+  assert.deepEqual(
+    rules.filter(([id]) => !["rule", id!.startsWith("-") ? id : ""].includes(id!)),
+    CHECKS.map(({ id, rule }) => [id, rule]),
+  );
 });
 
 Deno.test("shotlab conformance refuses a harness that is no process", async () => {
