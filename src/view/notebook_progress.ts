@@ -9,6 +9,7 @@ import { describe, follow, newTracks, type Track, type Tracks } from "../cli/tra
 import type { RunEvent } from "../run/events.ts";
 import { send } from "./notebook/kernel.ts";
 import { escapeHtml } from "./table.ts";
+import { plural } from "./text.ts";
 
 /** Shortest time between two updates, in milliseconds. */
 const EVERY_MS = 100;
@@ -88,7 +89,7 @@ function takeIn(state: State, event: RunEvent, nowMs: number): void {
   }
   if (event.type === "connected") state.harness = newsOf(event) ?? "";
   if (event.type === "finished") {
-    state.end = `${event.dir}: ${event.measured} shots measured in ${formatDuration(event.seconds)}`;
+    state.end = `${event.dir}: ${plural(event.measured, "new shot")} in ${formatDuration(event.seconds)}`;
   }
   const warning = warningOf(event);
   if (warning !== null) state.warnings.push(warning);

@@ -34,11 +34,15 @@ export function tableHtml(table: Tabular, options: TableOptions = {}): string {
   const { columns, rows } = contentOf(table);
   if (columns.length === 0) return "<em>no rows</em>";
   const { shown, left } = partOf(rows, options.rows ?? 20);
-  const head = columns.map((column) => `<th>${escapeHtml(column)}</th>`).join("");
+  const aligns = columns.map((_, i) =>
+    alignOf(rows.find((row) => row[i] !== null && row[i] !== undefined)?.[i])
+  );
+  const head = columns.map((column, i) => `<th style="text-align:${aligns[i]}">${escapeHtml(column)}</th>`)
+    .join("");
   const body = shown.map((row) =>
     row === null
-      ? `<tr><td colspan="${columns.length}">… ${formatCount(left)} more …</td></tr>`
-      : `<tr>${row.map(cellHtml).join("")}</tr>`
+      ? `<tr><td colspan="${columns.length}" style="text-align:left">… ${formatCount(left)} more …</td></tr>`
+      : `<tr>${row.map((value, i) => cellHtml(value, aligns[i]!)).join("")}</tr>`
   );
   return `<table style="font-variant-numeric:tabular-nums"><thead><tr>${head}</tr></thead>` +
     `<tbody>${body.join("")}</tbody></table>`;
@@ -111,8 +115,11 @@ function partOf<T>(rows: readonly T[], most: number): { shown: readonly (T | nul
   };
 }
 
-function cellHtml(value: unknown): string {
-  const align = typeof value === "number" || typeof value === "bigint" ? "right" : "left";
+function alignOf(value: unknown): string {
+  return typeof value === "number" || typeof value === "bigint" ? "right" : "left";
+}
+
+function cellHtml(value: unknown, align: string): string {
   return `<td style="text-align:${align}">${escapeHtml(cellText(value))}</td>`;
 }
 

@@ -57,7 +57,7 @@ Deno.test("notebookProgress shows the boot, warnings and the end, with marks esc
   await progress.close();
   assert.match(html, /tp 2.*booting, 0\.0 s/);
   assert.match(html, /Note: &lt;b&gt;odd&lt;\/b&gt;/);
-  assert.match(html, /perf\/x: 7 shots measured in 2\.0 s/);
+  assert.match(html, /perf\/x: 7 new shots in 2\.0 s/);
 });
 
 Deno.test("interruptible turns the interrupt into an abort, and the process lives on", async () => {

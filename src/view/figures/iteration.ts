@@ -6,7 +6,7 @@
 import type { IterationEstimate } from "../../predict/iteration.ts";
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { formatCount, formatShare, formatUs } from "../text.ts";
-import { axis, colorOf, layerIndex, layoutOf } from "../theme.ts";
+import { axis, colorOf, COLORS, layerIndex, layoutOf } from "../theme.ts";
 
 /** What the figure shows. */
 export interface IterationTimes {
@@ -43,6 +43,7 @@ export function iterationTimes({ subject, batch, points }: IterationTimes): Figu
       shares: points.map((_, i) => small.reduce((sum, name) => sum + share(name, i), 0)),
     }]),
   ];
+  const colors = distinctColors(large);
   const last = points.length - 1;
   const top = large.reduce((a, b) => share(b, last) > share(a, last) ? b : a, large[0] ?? "");
   const labels = points.map(([requests]) => formatCount(requests));
@@ -57,7 +58,7 @@ export function iterationTimes({ subject, batch, points }: IterationTimes): Figu
         customdata: shares.map((value, i) => formatUs(value * points[i]![1].totalNs / 1000)),
         hovertemplate: "%{x} requests: %{y:.1f}%, %{customdata}",
         marker: {
-          color: name === "others" ? "#BDBDBD" : colorOf(layerIndex(name)),
+          color: name === "others" ? "#BDBDBD" : colors.get(name)!,
           line: { color: "#FFFFFF", width: 1 },
         },
         text: shares.map((value) => value < LEAST_LABELLED ? "" : formatShare(value)),
@@ -92,6 +93,17 @@ export function iterationTimes({ subject, batch, points }: IterationTimes): Figu
       },
     }),
   };
+}
+
+/** Each layer's usual colour, or the next free one where another layer has it. */
+function distinctColors(layers: readonly string[]): Map<string, string> {
+  const colors = new Map<string, string>();
+  for (const layer of layers) {
+    const usual = layerIndex(layer);
+    const free = COLORS.findIndex((_, i) => !new Set(colors.values()).has(colorOf(usual + i)));
+    colors.set(layer, colorOf(usual + Math.max(0, free)));
+  }
+  return colors;
 }
 
 function partsOf({ contributions }: IterationEstimate): Map<string, number> {
