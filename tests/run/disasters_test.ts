@@ -134,8 +134,7 @@ function shiftClock(byMs: number): Disposable {
   const now = (): number => Real.now() + byMs;
   const Shifted = class extends Real {
     constructor(...args: [] | [number | string]) {
-      if (args.length === 0) super(now());
-      else super(args[0]);
+      super(args.length === 0 ? now() : args[0]);
     }
     static override now = now;
   };

@@ -5,7 +5,7 @@ import { inProcessHarness } from "../../src/harness/in_process.ts";
 import type { Lane } from "../../src/run/lane.ts";
 import { openPool, type PoolMember } from "../../src/run/pool.ts";
 import type { Shot } from "../../src/sweep/shot.ts";
-import { fakeHarness, type FakeOptions, type Mishap, textOf, tinyArchitecture } from "./fakes.ts";
+import { fakeHarness, type FakeOptions, type Mishap, tinyArchitecture } from "./fakes.ts";
 import { denseSweep } from "./tiny_run.ts";
 
 const REQUEST = {
