@@ -13,6 +13,7 @@ import { newDoubts } from "./doubts.ts";
 import type { FailedShot } from "./events.ts";
 import { openJournal, readLines } from "./journal.ts";
 import { median } from "./median.ts";
+import { readIfThere } from "./read_if_there.ts";
 import type { Recorder } from "./recorder.ts";
 import {
   outcomeLine,
@@ -60,6 +61,7 @@ export async function openResults(path: string, options: ResultsOptions): Promis
   const { architecture } = plan;
   const state = await readResults(path, options);
   if (state.bytes === 0) {
+    await refuseForeign(path);
     const header: ResultsHeader = {
       type: "results",
       version: RESULTS_VERSION,
@@ -165,6 +167,15 @@ async function readResults(path: string, { plan, quantity, driftShare }: Results
     }
   });
   return { ...reading, done, failed, doubts };
+}
+
+/** A file without a whole line is begun anew only when it is empty or the rest of a header that was cut. */
+async function refuseForeign(path: string): Promise<void> {
+  const text = new TextDecoder().decode(await readIfThere(path) ?? new Uint8Array());
+  if (text === "" || text.startsWith('{"type":"results"')) return;
+  throw new UsageError(
+    `Cannot write results to ${path}: it is another file; choose another name or remove it`,
+  );
 }
 
 function refuseOther(path: string, header: ResultsHeader, plan: PlanHeader, quantity: Quantity): void {

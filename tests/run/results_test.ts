@@ -299,6 +299,10 @@ Deno.test("files of different bundles, other plans and what is no results file a
     await assert.rejects(fire(lines, a, { info: { quantities: ["kernel"] } }), {
       message: `Cannot go on in ${a}: it holds times of quantity wall, asked for kernel; choose another file`,
     });
+    await Deno.writeTextFile(c, "notes");
+    await assert.rejects(fire(lines, c), {
+      message: `Cannot write results to ${c}: it is another file; choose another name or remove it`,
+    });
     await Deno.writeTextFile(c, lines.join("\n"));
     await assert.rejects(ingest([c]), {
       message: `Cannot read ${c}, line 1: type must be results, got nothing`,
