@@ -4,8 +4,7 @@
  * @module
  */
 import { tablePath } from "../bundle/layout.ts";
-import type { Row } from "../bundle/tables.ts";
-import { CATEGORIES, type Category, type Shot, shotKey } from "../sweep/shot.ts";
+import { keyColumns, type Shot, shotKey, type SweepCategory } from "../sweep/shot.ts";
 
 /** Columns along which a simulator interpolates within a slice of the others; all slices should have the same values. */
 const WITHIN_SLICE: readonly string[] = ["kv_prefill", "kv_decode"];
@@ -15,7 +14,7 @@ const NAMED = 6;
 /** Keys of a table that are not of the plan. */
 export interface Strays {
   /** Category of the table. */
-  readonly category: Category;
+  readonly category: SweepCategory;
   /** Its tensor-parallel degree. */
   readonly tp: number;
   /** The keys. */
@@ -30,30 +29,29 @@ export interface Strays {
  * @param tp Tensor-parallel degree.
  * @param category The table's category.
  * @param shots The planned shots.
- * @param rows The table's rows.
+ * @param there The keys of the table's rows.
  * @returns The keys; null when there are none.
  *
  * @example
  * ```ts
  * import { findStrays } from "./off_plan.ts";
  * import assert from "node:assert/strict";
- * const rows = [16, 100].map((tokens) => ({ layer: "qkv_proj", key: [tokens], timeUs: 5 }));
- * const strays = findStrays(1, "dense", [{ category: "dense", tp: 1, tokens: 16 }], rows);
+ * const strays = findStrays(1, "dense", [{ category: "dense", tp: 1, tokens: 16 }], [[16], [100]]);
  * assert.deepEqual(strays, { category: "dense", tp: 1, keys: [[100]], foreign: { tokens: [100] } });
  * ```
  */
 export function findStrays(
   tp: number,
-  category: Category,
+  category: SweepCategory,
   shots: readonly Shot[],
-  rows: Iterable<Pick<Row, "key">>,
+  there: Iterable<readonly number[]>,
 ): Strays | null {
   const planned = new Map(shots.map((shot) => [shotKey(shot).join(), shotKey(shot)]));
   const strays = new Map<string, readonly number[]>();
-  for (const { key } of rows) if (!planned.has(key.join())) strays.set(key.join(), key);
+  for (const key of there) if (!planned.has(key.join())) strays.set(key.join(), key);
   if (strays.size === 0) return null;
   const keys = [...strays.values()];
-  const foreign = CATEGORIES[category].columns.flatMap((column, at) => {
+  const foreign = keyColumns(category).flatMap((column, at) => {
     const known = new Set([...planned.values()].map((key) => key[at]!));
     const values = [...new Set(keys.map((key) => key[at]!))].filter((value) => !known.has(value));
     return values.length === 0 ? [] : [[column, values.sort((a, b) => a - b)] as const];

@@ -134,7 +134,12 @@ export async function* profileEvents(
     const planned = planSweeps({ ...settings, architecture, limits: booted.limits, tp });
     const sweeps = chosenSweeps(planned, again);
     yield* notices(sweeps.flatMap((sweep) => leftOutNotice(sweep, booted.limits)));
-    for (const sweep of sweeps) yield* notices(await session.settle(sweep, settings.exactGrid));
+    // The skew cases first: the ends of their rows come from attention's.
+    const settled = [
+      ...sweeps.filter(({ category }) => category === "skew"),
+      ...sweeps.filter(({ category }) => category !== "skew"),
+    ];
+    for (const sweep of settled) yield* notices(await session.settle(sweep, settings.exactGrid));
     const events = execute({
       lane,
       session,

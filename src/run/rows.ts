@@ -50,17 +50,24 @@ export function setRow(table: Map<string, MeasuredRow>, row: MeasuredRow): void 
 /**
  * Takes the rows of a shot out.
  *
- * @param rows All rows; those of skew cases are not among them.
+ * @param all All rows, and the skew cases.
  * @param shot The shot.
- * @returns How many there were.
+ * @returns Whether there were any.
  */
-export function dropRows(rows: Rows, { tp, category, key }: ShotId): number {
-  if (category === "skew") return 0;
+export function dropRows(
+  { rows, skew }: { readonly rows: Rows; readonly skew: SkewTimesByTp },
+  { tp, category, key }: ShotId,
+): boolean {
+  if (category === "skew") {
+    const { rows: cases, skewed } = skewTimesOf(skew, tp);
+    const fired = skewed.delete(key.join());
+    return cases.delete(key.join()) || fired;
+  }
   const table = tableOf(rows, tp, category);
-  if (!CATEGORIES[category].layered) return table.delete(rowText(null, key)) ? 1 : 0;
+  if (!CATEGORIES[category].layered) return table.delete(rowText(null, key));
   const texts = [...table].filter(([, row]) => row.key.join() === key.join()).map(([text]) => text);
   for (const text of texts) table.delete(text);
-  return texts.length;
+  return texts.length > 0;
 }
 
 /**

@@ -18,8 +18,7 @@ import { median } from "./median.ts";
 import { noiseOf } from "./noise.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { degreesOf, tableOf } from "./rows.ts";
-import { archivePath, archiveRows } from "./archive.ts";
-import { findStrays, straysNotice } from "./off_plan.ts";
+import { settle } from "./settle.ts";
 import { idOf, rowText, shotText } from "./shot_id.ts";
 import type { Session, SessionFacts, SessionOptions } from "./session_types.ts";
 import { countCases, hasPart, skewProblem, skewRows, skewTimesOf } from "./skew_times.ts";
@@ -171,20 +170,17 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       const unnamed = Object.entries(fact.names).filter(([hash]) => !state.kernels.has(hash));
       if (unnamed.length > 0) record({ type: "kernels", names: Object.fromEntries(unnamed) });
     },
-    async settle({ tp, category, shots }, exact): Promise<string[]> {
-      if (category === "skew") return [];
-      const table = tableOf(state.rows, tp, category);
-      const strays = findStrays(tp, category, shots, table.values());
-      if (strays === null) return [];
-      if (!exact) return [straysNotice(dir, strays)];
-      const keys = new Set(strays.keys.map((key) => key.join()));
-      const path = archivePath(dir, tp, category);
-      const rows = [...table.values()].filter(({ key }) => keys.has(key.join()));
-      await archiveRows(path, category, rows, write);
-      for (const key of strays.keys) record({ type: "archived", category, tp, key });
-      files.touch(tp, category);
-      return [`${strays.keys.length} keys that the plan does not have were moved into ${path}`];
-    },
+    settle: (sweep, exact) =>
+      settle(sweep, exact, {
+        dir,
+        state,
+        skewRows: skewRowsOf,
+        write,
+        record(line): void {
+          record(line);
+          files.touch(line.tp, line.category);
+        },
+      }),
     spend(tp, category, seconds, busyS = null): void {
       add(durationS, tp, category, seconds);
       if (busyS !== null) add(deviceBusyS, tp, category, busyS);

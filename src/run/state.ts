@@ -100,7 +100,7 @@ export function takeIn(outcomes: Outcomes, line: JournalLine): void {
       return;
     case "archived":
       outcomes.archived.set(shotText(line), line);
-      dropRows(outcomes.rows, line);
+      dropRows(outcomes, line);
       return;
     case "shot":
       return takeInShot(outcomes, line);
@@ -147,9 +147,9 @@ export async function readState(dir: string): Promise<BundleState> {
   });
   const faulty = faultyFiles(issues);
   const overlaid = overlay(dir, rows, journal.rows);
-  const unarchived = [...journal.archived.values()].filter((shot) => dropRows(rows, shot) > 0);
   const metaText = await readIfThere(metaPath(dir));
   const skewNotices = overlaySkew(dir, skew, journal.skew);
+  const unarchived = [...journal.archived.values()].filter((shot) => dropRows({ rows, skew }, shot));
   return {
     ...journal,
     rows,

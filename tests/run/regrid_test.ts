@@ -117,8 +117,7 @@ const decode = (n_decode: number, kv_decode: number): AttentionShot => ({
 
 Deno.test("straysNotice: keys that break no axis are left out by the plan, long lists are cut", () => {
   const planned = [decode(1, 16), decode(2, 32)];
-  const rows = (...keys: [number, number][]): { key: number[] }[] =>
-    keys.map(([n, kv]) => ({ key: [0, 0, n, kv] }));
+  const rows = (...keys: [number, number][]): number[][] => keys.map(([n, kv]) => [0, 0, n, kv]);
   const notice = (...keys: [number, number][]): string =>
     straysNotice("b", findStrays(1, "attention", planned, rows(...keys))!);
   assert.equal(findStrays(1, "attention", planned, rows([1, 16])), null);
@@ -128,6 +127,27 @@ Deno.test("straysNotice: keys that break no axis are left out by the plan, long 
     /\(n_decode 3, 4, 5, 6, 7, 8, and 2 more\)$/,
   );
 });
+
+Deno.test("exactGrid moves skew cases too, and the fit is that of the plan alone", () =>
+  withFolder(async (dir) => {
+    const skewed = { skipSkew: false, attentionMaxKv: 2048 };
+    await run(`${dir}/moved`, { ...skewed, skewKvsFactor: 2 });
+    const kept = await run(`${dir}/moved`, { ...skewed, skewKvsFactor: 4 });
+    assert.match(
+      kept.notes.at(-1)!,
+      /tp1\/skew\.csv: \d+ keys of another grid are kept, .* \(kvs 256\)$/,
+    );
+    const { notes } = await run(`${dir}/moved`, { ...skewed, skewKvsFactor: 4, exactGrid: true });
+    assert.match(
+      notes.at(-1)!,
+      /^\d+ keys that the plan does not have were moved into \S+archive\/tp1\/skew\.csv$/,
+    );
+    await run(`${dir}/fresh`, { ...skewed, skewKvsFactor: 4 });
+    const exact = await rowsOfBundle(smallBundle(`${dir}/moved`));
+    assert.deepEqual(exact, await rowsOfBundle(smallBundle(`${dir}/fresh`)));
+    await run(`${dir}/moved`, { ...skewed, skewKvsFactor: 4 });
+    assert.deepEqual(await rowsOfBundle(smallBundle(`${dir}/moved`)), exact);
+  }));
 
 Deno.test("a run with fewer degrees keeps the tables, skew fits and blocks of the others", () =>
   withFolder(async (dir) => {
