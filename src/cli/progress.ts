@@ -34,7 +34,7 @@ const MAX_FAILURES_TOLD = 10;
 export function showProgress(
   terminal: Pick<Terminal, "err" | "errStream">,
   verbosity: Settings["verbosity"],
-  now: () => number = Date.now,
+  now: () => number = () => performance.now(),
 ): View {
   const write = (text: string): void => terminal.err(`${text}\n`);
   const view = verbosity === "silent"

@@ -64,7 +64,18 @@ Deno.test("shotlab --version: prints the version", async () => {
 Deno.test("shotlab --help: lists the commands; without a command it is wrong use", async () => {
   const { status, out, err } = await runMain(["--help"]);
   assert.deepEqual([status, err], [0, ""]);
-  for (const command of ["profile", "refresh", "plan", "fit", "predict", "validate"]) {
+  for (
+    const command of [
+      "profile",
+      "profile-all",
+      "refresh",
+      "plan",
+      "conformance",
+      "fit",
+      "predict",
+      "validate",
+    ]
+  ) {
     assert.match(out, new RegExp(`^  ${command} `, "m"));
   }
   assert.deepEqual(await runMain([]), { status: 2, out: "", err: out });
