@@ -32,6 +32,7 @@ export { longFrame, type LongTable } from "./src/view/frames/long_frame.ts";
 export { predictedFrame, predictedSkewFrame } from "./src/view/frames/predicted_frame.ts";
 export { samplesFrame } from "./src/view/frames/samples_frame.ts";
 export { type LayerSamples, readSamples } from "./src/view/samples.ts";
+export { type Drift, readDrifts } from "./src/view/drifts.ts";
 export { type ClockReading, readClocks } from "./src/view/clocks.ts";
 export { predictRow, predictSkew } from "./src/view/predictions.ts";
 export { type EstimatedTable, type EstimateOptions, estimateRows } from "./src/view/estimate.ts";

@@ -141,7 +141,12 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
     "error of the prediction (%)",
   ],
   "noise": [
-    noise({ subject, samples: [{ ...shot, order: 0, spread: 0.02 }], clocks: [{ order: 0, mhz: 1980 }] }),
+    noise({
+      subject,
+      samples: [{ ...shot, order: 0, spread: 0.02 }],
+      clocks: [{ order: 0, mhz: 1980 }],
+      drifts: [{ order: 0, drift: -0.04 }],
+    }),
     "Samples of a shot differ by 2% at the median; 0% by more than 10%",
     "shots fired before",
     "spread of the samples (%), log",

@@ -5,6 +5,7 @@ import { interruptible } from "../../src/view/notebook/profile_shown.ts";
 import { mimeBundle } from "../../src/view/notebook/show.ts";
 import { notebookProgress } from "../../src/view/notebook_progress.ts";
 import { readClocks } from "../../src/view/clocks.ts";
+import { readDrifts } from "../../src/view/drifts.ts";
 import { readSamples } from "../../src/view/samples.ts";
 import { withBundle } from "../bundle/with_bundle.ts";
 import { SMALL, SUBJECT } from "./small_bundle.ts";
@@ -91,6 +92,7 @@ Deno.test("samples and clocks come from the journal, in the order of firing", as
     `{"type":"state","sm_clock_mhz":1980,${REST}}`,
     '{"type":"shot","category":"dense","tp":1,"key":[16],"samples":{"o_proj":[5,6],"qkv_proj":[8]}}',
     `{"type":"state","sm_clock_mhz":null,${REST}}`,
+    '{"type":"sentinel","category":"dense","tp":1,"key":[16],"samples":{"o_proj":[5]},"clock_mhz":null,"drift":0.02,"moved":false}',
     '{"type":"shot","category":"moe","tp":1,"key":[4,8],"samples":{"moe":[50]}}',
     `{"type":"state","sm_clock_mhz":1755,${REST}}`,
     '{"type":"state","sm_clo',
@@ -101,6 +103,7 @@ Deno.test("samples and clocks come from the journal, in the order of firing", as
       [0, "qkv_proj", 8],
       [1, "moe", 50],
     ]);
+    assert.deepEqual(await readDrifts(dir), [{ order: 1, drift: 0.02 }]);
     assert.deepEqual(await readClocks(dir), [{ order: 0, mhz: 1980 }, { order: 2, mhz: 1755 }]);
   });
   await withBundle({}, async (dir) => {

@@ -5,6 +5,7 @@
  */
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
 import type { ClockReading } from "../clocks.ts";
+import type { Drift } from "../drifts.ts";
 import type { LayerSamples } from "../samples.ts";
 import { thin } from "../thin.ts";
 import { formatCount, formatShare } from "../text.ts";
@@ -18,18 +19,21 @@ export interface Noise {
   readonly samples: readonly LayerSamples[];
   /** The clock, where it was recorded. @default none */
   readonly clocks?: readonly ClockReading[];
+  /** The sentinels, where some were fired. @default none */
+  readonly drifts?: readonly Drift[];
 }
 
 /** Points that the figure holds at most. */
 const MAX_POINTS = 1500;
 
 /**
- * Draws the spread of every layer's samples over the order of firing; with clocks, a second panel below.
+ * Draws the spread of every layer's samples over the order of firing, and how far sentinels have moved; with clocks, a
+ * second panel below.
  *
  * @param input What it shows.
  * @returns The figure.
  */
-export function noise({ subject, samples, clocks = [] }: Noise): Figure {
+export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Figure {
   const spreads = samples.map(({ spread }) => spread).sort((a, b) => a - b);
   const median = spreads[spreads.length >> 1]!;
   const wild = spreads.filter((spread) => spread > 0.1).length / spreads.length;
@@ -50,6 +54,16 @@ export function noise({ subject, samples, clocks = [] }: Noise): Figure {
           marker: cloud(index, 0.6),
         };
       }),
+      ...(drifts.length === 0 ? [] : [{
+        type: "scatter",
+        mode: "markers",
+        name: "sentinel,<br>off the first",
+        x: drifts.map(({ order }) => order),
+        y: drifts.map(({ drift }) => Math.max(Math.abs(drift) * 100, LEAST)),
+        text: drifts.map(({ drift }) => `${formatShare(drift)} off the first`),
+        hovertemplate: "shot %{x}: %{text}",
+        marker: { color: "#000000", symbol: "star", size: 7 },
+      }]),
       ...(withClock
         ? [{
           type: "scatter",
@@ -76,8 +90,8 @@ export function noise({ subject, samples, clocks = [] }: Noise): Figure {
       xaxis: axis("shots fired before", withClock ? { anchor: "y2" } : {}),
       yaxis: axis("spread of the samples (%)", {
         type: "log",
-        tickvals: [0.01, 0.1, 1, 10, 100],
-        ticktext: ["0.01", "0.1", "1", "10", "100"],
+        tickvals: [0.01, 0.1, 1, 10, 100, 1000, 10_000],
+        ticktext: ["0.01", "0.1", "1", "10", "100", "1,000", "10k"],
         ...(withClock ? { domain: [0.38, 1] } : {}),
       }),
       height: withClock ? 560 : 460,

@@ -12,6 +12,7 @@ import type { Model } from "../../model/model.ts";
 import { predictIteration } from "../../predict/iteration.ts";
 import { predictor } from "../../predict/predictor.ts";
 import { readClocks } from "../clocks.ts";
+import { readDrifts } from "../drifts.ts";
 import { estimateRows } from "../estimate.ts";
 import { type Figure, subjectOf } from "../figure.ts";
 import { attentionMap, prefillMap } from "../figures/attention_map.ts";
@@ -52,10 +53,11 @@ export interface BundleReportOptions {
 export async function bundleSections(bundle: Bundle, options: BundleReportOptions = {}): Promise<Section[]> {
   const { model } = options;
   const need = options.need ?? ownNeed(bundle);
-  const [issues, samples, clocks] = await Promise.all([
+  const [issues, samples, clocks, drifts] = await Promise.all([
     validate(bundle.dir, model && { architecture: model.architecture }),
     readSamples(bundle.dir),
     readClocks(bundle.dir),
+    readDrifts(bundle.dir),
   ]);
   const sections: Section[] = [
     { heading: "What it is", tables: [bundleFacts(bundle)] },
@@ -84,7 +86,7 @@ export async function bundleSections(bundle: Bundle, options: BundleReportOption
   if (samples.length > 0) {
     sections.push({
       heading: "Noise",
-      figures: [noise({ subject: subjectOf(bundle, tp), samples, clocks })],
+      figures: [noise({ subject: subjectOf(bundle, tp), samples, clocks, drifts })],
     });
   }
   return sections.filter(({ figures, tables, text }) => figures?.length !== 0 || tables || text);
