@@ -16,7 +16,7 @@ export interface Chosen {
 /** The share of a round that chance picks: it finds what the model does not know that it does not know. */
 const FAIR_SHARE = 0.5;
 /** How far chance stirs the order of predicted errors, so that a round is not all neighbours: a factor's logarithm. */
-const STIR = 0.3;
+const STIR = 0.8;
 
 /**
  * Chooses shots: half of them by chance, half by the largest predicted error.

@@ -22,7 +22,7 @@ export interface DesignOptions {
   readonly error?: number;
   /** Seed of every draw. @default {0} */
   readonly seed?: number;
-  /** Is told the end of each round. */
+  /** Is told the end of each round but the last. */
   readonly onRound?: (round: Round) => void;
 }
 
@@ -30,7 +30,7 @@ export interface DesignOptions {
 export interface Round {
   /** Shots measured so far, those that failed among them. */
   readonly fired: number;
-  /** Errors of the table, were it made now. */
+  /** Errors of the table, were it made now, by a model made in haste. */
   readonly errors: TableErrors;
 }
 
@@ -54,7 +54,7 @@ export interface Designed {
 /** The share of the shots that the first round measures. */
 const FIRST_SHARE = 0.03;
 /** Shots without which nothing can be learned. */
-const FIRST_SHOTS = 64;
+const FIRST_SHOTS = 50;
 /** How much a round adds to all rounds before it, about. */
 const GROWTH = 1.4;
 /** The least disagreement that counts, as a share of the time: members can agree by chance. */
@@ -67,7 +67,7 @@ const LEAST_DISAGREEMENT = 0.001;
  * @param measure Measures shots.
  * @param options When it ends.
  * @returns What is known about every shot.
- * @throws {UsageError} when an option is out of range.
+ * @throws {UsageError} when an option is out of range, or leaves too few shots to learn from.
  */
 export async function design(
   features: Features,
@@ -86,20 +86,24 @@ export async function design(
   let left = all;
   let measured = new Int32Array();
   let learned: Learned | null = null;
+  const surprises: number[] = [];
   const tableErrorsNow = ({ heldOut }: Learned): TableErrors =>
     tableErrors(
       Float64Array.from(measured.filter((shot) => fair[shot] === 1), (shot) => Math.expm1(-heldOut[shot]!)),
       left.length / (left.length + measured.length),
     );
-  for (const goal of roundGoals(count, shots)) {
+  const goals = roundGoals(count, shots);
+  for (const goal of goals) {
     const chosen = chooseShots(goal - (count - left.length), left, learned?.disagreement ?? null, random);
     for (const shot of chosen.fair) fair[shot] = 1;
     const next = Int32Array.of(...chosen.fair, ...chosen.doubtful);
     const times = await measure(next);
     for (const [i, shot] of next.entries()) logTimes[shot] = Math.log(times[i]!);
+    if (learned !== null) surprises.push(...surprisesOf(learned, chosen.fair, logTimes));
     const fired = new Set(next);
     left = left.filter((shot) => !fired.has(shot));
     measured = Int32Array.of(...measured, ...next.filter((shot) => !Number.isNaN(logTimes[shot]))).sort();
+    if (goal === goals.at(-1)) break;
     learned = learn(prepared, measured, logTimes, QUICK, seed + goal);
     const errors = tableErrorsNow(learned);
     onRound?.({ fired: goal, errors });
@@ -110,7 +114,7 @@ export async function design(
     timesUs: mergedTimes(logTimes, last, left),
     measured,
     predicted: left,
-    expectedErrors: expectedErrors(last, measured, left),
+    expectedErrors: expectedErrors(last, surprises, left),
     errors: tableErrorsNow(last),
   };
 }
@@ -121,17 +125,27 @@ function mergedTimes(logTimes: Float64Array, learned: Learned, predicted: Int32A
   return times;
 }
 
-/** Disagreement is no error yet: its scale is what makes 90% of the held-out errors stay within. */
-function expectedErrors(
-  { disagreement, heldOut }: Learned,
-  measured: Int32Array,
-  predicted: Int32Array,
-): Float64Array {
-  const doubt = disagreement.map((each) => Math.max(each, LEAST_DISAGREEMENT));
-  const ratios = Float64Array.from(measured, (shot) => Math.abs(heldOut[shot]!) / doubt[shot]!).sort();
-  const scale = ratios.length === 0 ? Infinity : quantile(ratios, 0.9);
-  const errors = new Float64Array(doubt.length);
-  for (const shot of predicted) errors[shot] = Math.expm1(scale * doubt[shot]!);
+/** How many times larger than the disagreement the errors were, on fair shots that no member had seen. */
+function surprisesOf(learned: Learned, fair: Int32Array, logTimes: Float64Array): Float64Array {
+  return Float64Array.from(
+    fair.filter((shot) => !Number.isNaN(logTimes[shot])),
+    (shot) => Math.abs(logTimes[shot]! - learned.logTimes[shot]!) / doubt(learned, shot),
+  );
+}
+
+function doubt({ disagreement }: Learned, shot: number): number {
+  return Math.max(disagreement[shot]!, LEAST_DISAGREEMENT);
+}
+
+/**
+ * Disagreement, on the scale that makes 90% of the surprises stay within (Papadopoulos and others, "Inductive
+ * confidence machines for regression", 2002).
+ */
+function expectedErrors(learned: Learned, surprises: readonly number[], predicted: Int32Array): Float64Array {
+  const errors = new Float64Array(learned.logTimes.length);
+  if (predicted.length === 0) return errors;
+  const scale = quantile(Float64Array.from(surprises).sort(), 0.9);
+  for (const shot of predicted) errors[shot] = Math.expm1(scale * doubt(learned, shot));
   return errors;
 }
 
@@ -142,8 +156,15 @@ function inRange(name: string, value: number, rule: (value: number) => boolean, 
 /** How many shots are fired after each round. */
 function roundGoals(count: number, share: number): number[] {
   const last = Math.round(share * count);
-  const first = Math.min(last, Math.max(FIRST_SHOTS, Math.ceil(FIRST_SHARE * count)));
-  if (last === 0) return [];
+  if (last < count && last < 2 * FIRST_SHOTS) {
+    throw new UsageError(
+      `Cannot choose shots: at least ${
+        2 * FIRST_SHOTS
+      } must be measured to predict others, got ${last} of ${count}`,
+    );
+  }
+  const first = Math.min(Math.trunc(last / 2), Math.max(FIRST_SHOTS, Math.ceil(FIRST_SHARE * count)));
+  if (first < FIRST_SHOTS) return count === 0 ? [] : [count];
   const steps = Math.ceil(Math.log(last / first) / Math.log(GROWTH));
   return [
     ...Array.from({ length: steps }, (_, i) => Math.round(first * (last / first) ** (i / steps))),

@@ -72,15 +72,16 @@ export function growTree(
   const offsets = new Int32Array(asked.length + 1);
   for (let a = 0; a < asked.length; a++) offsets[a + 1] = offsets[a]! + 2 * binned.binCounts[asked[a]!]!;
 
-  const countInto = (histogram: Float64Array, start: number, end: number): void => {
+  /** Adds rows to a histogram, or takes them away when the weight is -1. */
+  const countInto = (histogram: Float64Array, start: number, end: number, weight: 1 | -1): void => {
     for (let a = 0; a < asked.length; a++) {
       const bins = binned.columns[asked[a]!]!;
       const offset = offsets[a]!;
       for (let i = start; i < end; i++) {
         const row = rows[i]!;
         const at = offset + 2 * bins[row]!;
-        histogram[at]! += targets[row]!;
-        histogram[at + 1]!++;
+        histogram[at]! += weight * targets[row]!;
+        histogram[at + 1]! += weight;
       }
     }
   };
@@ -112,7 +113,7 @@ export function growTree(
   };
 
   const all = new Float64Array(offsets[asked.length]!);
-  countInto(all, 0, rows.length);
+  countInto(all, 0, rows.length, 1);
   const open = [openLeaf(0, 0, rows.length, all, rows.reduce((sum, row) => sum + targets[row]!, 0))];
   for (let nodes = 1; nodes < size; nodes += 2) {
     let best = 0;
@@ -125,8 +126,9 @@ export function growTree(
     const middle = partition(rows, start, end, binned.columns[column]!, bin);
     const leftIsSmaller = middle - start <= end - middle;
     const part = new Float64Array(histogram.length);
-    countInto(part, leftIsSmaller ? start : middle, leftIsSmaller ? middle : end);
-    for (let at = 0; at < part.length; at++) histogram[at]! -= part[at]!;
+    const smaller = leftIsSmaller ? [start, middle] as const : [middle, end] as const;
+    countInto(part, ...smaller, 1);
+    countInto(histogram, ...smaller, -1);
     let leftSum = 0;
     for (let i = start; i < middle; i++) leftSum += targets[rows[i]!]!;
     open[best] = openLeaf(nodes, start, middle, leftIsSmaller ? part : histogram, leftSum);

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { attentionFeatures } from "../../src/adaptive/features.ts";
+
+const KERNEL = { heads: 8, kvHeads: 2, multiprocessors: 4 };
+
+function featuresOf(key: readonly number[]): Record<string, number> {
+  const { names, columns } = attentionFeatures([key], KERNEL);
+  return Object.fromEntries(names.map((name, at) => [name, columns[at]![0]!]));
+}
+
+const rounded = (value: number | undefined): number => Math.round(value! * 1e6) / 1e6;
+
+Deno.test("attentionFeatures: decodes alone walk once per KV head", () => {
+  const features = featuresOf([0, 0, 3, 64]); // 65 keys with the new one: two tiles and two more
+  assert.equal(rounded(Math.exp(features.log_tiles!)), 3 * 4 * 2);
+  assert.equal(rounded(Math.exp(features.log_longest_walk!)), 4);
+  assert.equal(rounded(Math.exp(features.log_makespan!)), 8); // 6 walks of 4 on 4 multiprocessors
+  assert.equal(rounded(Math.exp(features.log_makespan_two_per_multiprocessor!)), 4);
+  assert.equal(rounded(features.decode_share), 1);
+  assert.equal(features.log_empty_blocks, 0);
+  assert.equal(features.waves, 6 / 4);
+  assert.equal(rounded(Math.exp(features.log_kv_values!)), 3 * 65 * 2);
+});
+
+Deno.test("attentionFeatures: with a prefill every query head walks, its blocks further and further", () => {
+  const features = featuresOf([100, 64, 1, 0]); // blocks up to keys 128 and 164: 2 and 3 tiles; the decode 1
+  assert.equal(rounded(Math.exp(features.log_tiles!)), 8 * (4 + 5 + 3));
+  assert.equal(rounded(Math.exp(features.log_longest_walk!)), 5);
+  assert.equal(rounded(features.decode_share), 0.25);
+  assert.equal(rounded(Math.expm1(features.log_empty_blocks!)), 8); // one beside each decode's only one
+  assert.equal(features.waves, 3 * 8 / 4);
+  assert.equal(rounded(Math.exp(features.log_kv_values!)), (100 + 64 + 1) * 2);
+});
+
+Deno.test("attentionFeatures: finite for every kind of shot, a kernel number for each kind", () => {
+  const { columns, kernel, linear } = attentionFeatures(
+    [[0, 0, 1, 16], [16, 0, 0, 0], [16, 16_384, 255, 16_384]],
+    KERNEL,
+  );
+  for (const column of columns) assert.ok(column.every(Number.isFinite));
+  assert.deepEqual([...kernel], [0, 1, 1]);
+  assert.ok(linear.every((at) => at < columns.length));
+});
