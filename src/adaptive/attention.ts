@@ -10,8 +10,9 @@ import { writeAtomic } from "../bundle/write.ts";
 import { type AttentionShot, shotKey } from "../sweep/shot.ts";
 import { design, type DesignOptions } from "./design.ts";
 import { estimatedPath, type EstimatedRow, formatEstimated } from "./estimated.ts";
-import { attentionFeatures, type AttentionKernel } from "./features.ts";
+import { attentionFeatures } from "./features.ts";
 import type { TableErrors } from "./held_out.ts";
+import type { AttentionKernel } from "./layout.ts";
 import { withPrior } from "./prior.ts";
 
 /** Options of {@linkcode adaptAttention}. */

@@ -1,27 +1,11 @@
 /**
- * What a model of attention's time is told about a shot, beside the shot itself: how FlashAttention-2 would lay it
- * out on the device.
+ * What a model of attention's time is told about a shot: the shot itself, and its layout on the device.
  *
- * A block of queries (a decode, or 64 tokens of a prefill) walks along its keys in tiles of 64; starting and ending
- * costs about two tiles more. With a prefill in the batch, every query head walks for itself; without, the heads
- * that share a KV head walk together. Blocks wait in a list: heads outermost, then requests, the prefill first, then
- * blocks; each goes to the multiprocessor that is free first (Dao, "FlashAttention-2: Faster attention with better
- * parallelism and work partitioning", 2023, section 3.2, and its forward kernels for a paged KV cache). Constants
- * need not be exact: the model that reads these features corrects them. `docs/adaptive.md` lists them.
+ * `docs/adaptive.md` lists the features.
  *
  * @module
  */
-import { listSchedule } from "./list_schedule.ts";
-
-/** What the features need to know about model and device. */
-export interface AttentionKernel {
-  /** Query heads, after sharding. */
-  readonly heads: number;
-  /** Key and value heads, after sharding. */
-  readonly kvHeads: number;
-  /** Multiprocessors of the device (cores of a CPU). */
-  readonly multiprocessors: number;
-}
+import { type AttentionKernel, layOut } from "./layout.ts";
 
 /** Features of some shots. */
 export interface Features {
@@ -35,11 +19,6 @@ export interface Features {
   readonly kernel: Uint8Array;
 }
 
-/** Rows of queries and of keys in a tile. */
-const TILE = 64;
-/** What starting and ending a walk costs, in tiles. */
-const OVERHEAD = 2;
-
 /** The columns: name, whether the logarithm of the time is nearly linear in it. */
 const COLUMNS: readonly (readonly [name: string, linear: boolean])[] = [
   ["log_prefill_chunk", true],
@@ -47,7 +26,7 @@ const COLUMNS: readonly (readonly [name: string, linear: boolean])[] = [
   ["log_n_decode", true],
   ["log_kv_decode", true],
   ["log_makespan", true],
-  ["log_makespan_two_per_multiprocessor", true],
+  ["log_paired_makespan", true],
   ["log_tiles", true],
   ["log_longest_walk", true],
   ["decode_share", false],
@@ -93,35 +72,27 @@ export function attentionFeatures(
   };
 }
 
-function featuresOf(key: readonly number[], { heads, kvHeads, multiprocessors }: AttentionKernel): number[] {
+function featuresOf(key: readonly number[], kernel: AttentionKernel): number[] {
   const [chunk = 0, history = 0, decodes = 0, kv = 0] = key;
-  const walks: number[] = [];
-  for (let end = 0; end < chunk;) {
-    end = Math.min(end + TILE, chunk);
-    walks.push(Math.ceil((history + end) / TILE) + OVERHEAD);
-  }
-  const decodeWalk = decodes > 0 ? Math.ceil((kv + 1) / TILE) + OVERHEAD : 0;
-  const lists = chunk > 0 ? heads : kvHeads;
-  const oneHead = [...walks.map((walk) => [walk, 1] as const), [decodeWalk, decodes] as const];
-  const jobs = Array.from({ length: lists }, () => oneHead).flat();
-  const makespan = listSchedule(jobs, multiprocessors);
-  const decodeTiles = decodes * decodeWalk * lists;
-  const tiles = decodeTiles + lists * walks.reduce((sum, walk) => sum + walk, 0);
+  const { lists, blocks, emptyBlocks, tiles, decodeTiles, longestWalk, makespan, pairedMakespan } = layOut(
+    { chunk, history, decodes: [[kv, decodes]] },
+    kernel,
+  );
+  const decodeTokens = decodes * (kv + 1);
   return [
     Math.log1p(chunk),
     Math.log1p(history),
     Math.log1p(decodes),
     Math.log1p(kv),
     Math.log(makespan),
-    Math.log(listSchedule(jobs, 2 * multiprocessors)),
+    Math.log(pairedMakespan),
     Math.log(tiles),
-    Math.log(Math.max(decodeWalk, walks.at(-1) ?? 0)),
+    Math.log(longestWalk),
     decodeTiles / tiles,
-    // Every request gets as many blocks as the longest has; a decode's others end at once.
-    Math.log1p(Math.max(0, walks.length - 1) * decodes * lists),
-    (walks.length + decodes) * lists / multiprocessors,
-    Math.log(makespan * multiprocessors / tiles),
-    Math.log((chunk + history + decodes * (kv + 1)) * kvHeads),
-    Math.log1p(decodes * (kv + 1) * lists),
+    Math.log1p(emptyBlocks),
+    blocks / kernel.multiprocessors,
+    Math.log(makespan * kernel.multiprocessors / tiles),
+    Math.log((chunk + history + decodeTokens) * kernel.kvHeads),
+    Math.log1p(decodeTokens * lists),
   ];
 }

@@ -22,22 +22,24 @@ export type Jobs = readonly [length: number, count: number];
  * assert.equal(listSchedule([[3, 1], [2, 3]], 2), 5); // 3 and 2 beside 2 and 2
  * ```
  */
-export function listSchedule(jobs: Iterable<Jobs>, slots: number): number {
-  /** How many slots get free at each time that is not over yet. */
-  const free = new Map<number, number>([[0, slots]]);
+export function listSchedule(jobs: readonly Jobs[], slots: number): number {
+  let work = 0;
+  let longest = 0;
+  for (const [length, count] of jobs) {
+    work += length * count;
+    if (count > 0) longest = Math.max(longest, length);
+  }
+  /** How many slots get free at each time; no job ends later than when the others' work is spread evenly before it. */
+  const free = new Int32Array(Math.floor(work / slots) + longest + 1);
+  free[0] = slots;
   let now = 0;
   let end = 0;
   for (const [length, count] of jobs) {
     for (let left = length > 0 ? count : 0; left > 0;) {
-      const idle = free.get(now);
-      if (idle === undefined) {
-        now++;
-        continue;
-      }
-      const taken = Math.min(idle, left);
-      if (taken === idle) free.delete(now);
-      else free.set(now, idle - taken);
-      free.set(now + length, (free.get(now + length) ?? 0) + taken);
+      while (free[now] === 0) now++;
+      const taken = Math.min(free[now]!, left);
+      free[now]! -= taken;
+      free[now + length]! += taken;
       end = Math.max(end, now + length);
       left -= taken;
     }

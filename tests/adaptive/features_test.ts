@@ -15,7 +15,7 @@ Deno.test("attentionFeatures: decodes alone walk once per KV head", () => {
   assert.equal(rounded(Math.exp(features.log_tiles!)), 3 * 4 * 2);
   assert.equal(rounded(Math.exp(features.log_longest_walk!)), 4);
   assert.equal(rounded(Math.exp(features.log_makespan!)), 8); // 6 walks of 4 on 4 multiprocessors
-  assert.equal(rounded(Math.exp(features.log_makespan_two_per_multiprocessor!)), 4);
+  assert.equal(rounded(Math.exp(features.log_paired_makespan!)), 4);
   assert.equal(rounded(features.decode_share), 1);
   assert.equal(features.log_empty_blocks, 0);
   assert.equal(features.waves, 6 / 4);

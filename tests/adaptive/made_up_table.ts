@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type AttentionKernel } from "../../src/adaptive/features.ts";
+import type { AttentionKernel } from "../../src/adaptive/layout.ts";
 import { CONFIG_DIR } from "../../src/config_dir.ts";
 import { loadHardware } from "../../src/harness/hardware.ts";
 import { sizesOf } from "../../src/harness/layer_work.ts";

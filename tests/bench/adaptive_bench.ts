@@ -8,7 +8,7 @@
  * @module
  */
 import { adaptAttention } from "../../src/adaptive/attention.ts";
-import type { AttentionKernel } from "../../src/adaptive/features.ts";
+import type { AttentionKernel } from "../../src/adaptive/layout.ts";
 import type { TableErrors } from "../../src/adaptive/held_out.ts";
 import { openBundle } from "../../src/bundle/open.ts";
 import type { Row } from "../../src/bundle/tables.ts";

@@ -1,0 +1,106 @@
+/**
+ * How FlashAttention-2 would lay a batch out on a device.
+ *
+ * A block of queries (a decode, or 64 tokens of a prefill) walks along its keys in tiles of 64; starting and ending
+ * costs about two tiles more. With a prefill in the batch, every query head walks for itself; without, the heads
+ * that share a KV head walk together. Blocks wait in a list: heads outermost, then requests, the prefill first, then
+ * blocks; each goes to the multiprocessor that is free first (Dao, "FlashAttention-2: Faster attention with better
+ * parallelism and work partitioning", 2023, section 3.2, and its forward kernels for a paged KV cache). The constants
+ * need not be exact: the model that learns from these figures corrects them.
+ *
+ * @module
+ */
+import { listSchedule } from "./list_schedule.ts";
+
+/** What a layout depends on besides the batch. */
+export interface AttentionKernel {
+  /** Query heads, after sharding. */
+  readonly heads: number;
+  /** Key and value heads, after sharding. */
+  readonly kvHeads: number;
+  /** Multiprocessors of the device (cores of a CPU). */
+  readonly multiprocessors: number;
+}
+
+/** A batch of attention. */
+export interface AttentionBatch {
+  /** New tokens of the prefill, 0 for none. */
+  readonly chunk: number;
+  /** History of the prefill in tokens. */
+  readonly history: number;
+  /** Decodes: history in tokens, how many of them; in the order of the batch. */
+  readonly decodes: readonly (readonly [kv: number, count: number])[];
+}
+
+/** A layout; lengths in tiles. */
+export interface Layout {
+  /** Lists of blocks that go through the device one after the other: query heads or KV heads. */
+  readonly lists: number;
+  /** Blocks of queries in all lists. */
+  readonly blocks: number;
+  /** Blocks that have nothing to do: every request gets as many as the longest has. */
+  readonly emptyBlocks: number;
+  /** Tiles in all lists. */
+  readonly tiles: number;
+  /** Those of the decodes. */
+  readonly decodeTiles: number;
+  /** The longest walk. */
+  readonly longestWalk: number;
+  /** When the last block ends, one block at a time on a multiprocessor. */
+  readonly makespan: number;
+  /** The same with two at a time. */
+  readonly pairedMakespan: number;
+}
+
+/** Rows of queries and of keys in a tile. */
+const TILE = 64;
+/** What starting and ending a walk costs, in tiles. */
+const OVERHEAD = 2;
+
+/**
+ * Lays a batch out.
+ *
+ * @param batch The batch.
+ * @param kernel Model and device.
+ * @returns The layout.
+ *
+ * @example
+ * ```ts
+ * import { layOut } from "./layout.ts";
+ * import assert from "node:assert/strict";
+ * const kernel = { heads: 4, kvHeads: 2, multiprocessors: 8 };
+ * assert.equal(layOut({ chunk: 128, history: 0, decodes: [] }, kernel).tiles, 28); // 4 heads of 1 + 2 and 2 + 2
+ * assert.equal(layOut({ chunk: 0, history: 0, decodes: [[63, 2]] }, kernel).tiles, 12); // 2 KV heads of 2 · (1 + 2)
+ * ```
+ */
+export function layOut(
+  { chunk, history, decodes }: AttentionBatch,
+  { heads, kvHeads, multiprocessors }: AttentionKernel,
+): Layout {
+  const list: (readonly [walk: number, count: number])[] = [];
+  for (let end = 0; end < chunk;) {
+    end = Math.min(end + TILE, chunk);
+    list.push([walkAlong(history + end), 1]);
+  }
+  const prefillBlocks = list.length;
+  for (const [kv, count] of decodes) list.push([walkAlong(kv + 1), count]);
+  const lists = chunk > 0 ? heads : kvHeads;
+  const jobs = Array.from({ length: lists }, () => list).flat();
+  const tilesOf = (part: typeof list): number =>
+    lists * part.reduce((sum, [walk, count]) => sum + walk * count, 0);
+  const decodeBlocks = decodes.reduce((sum, [, count]) => sum + count, 0);
+  return {
+    lists,
+    blocks: lists * (prefillBlocks + decodeBlocks),
+    emptyBlocks: lists * Math.max(0, prefillBlocks - 1) * decodeBlocks,
+    tiles: tilesOf(list),
+    decodeTiles: tilesOf(list.slice(prefillBlocks)),
+    longestWalk: list.reduce((longest, [walk, count]) => count > 0 ? Math.max(longest, walk) : longest, 0),
+    makespan: listSchedule(jobs, multiprocessors),
+    pairedMakespan: listSchedule(jobs, 2 * multiprocessors),
+  };
+}
+
+function walkAlong(keys: number): number {
+  return Math.ceil(keys / TILE) + OVERHEAD;
+}

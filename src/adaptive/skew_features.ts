@@ -1,0 +1,91 @@
+/**
+ * What a model of skewed batches is told about a case: the case, the times at its ends, and three layouts.
+ *
+ * @module
+ */
+import type { SkewCase } from "../sweep/skew_cases.ts";
+import type { Features } from "./features.ts";
+import { type AttentionKernel, layOut } from "./layout.ts";
+
+/** Times between which a case's own lies, in microseconds, a value per case. */
+export interface EndTimes {
+  /** Every history at the mean. */
+  readonly mean: Float64Array;
+  /** Every history at the longest. */
+  readonly max: Float64Array;
+}
+
+/** A case, without what follows from it. */
+export type CaseKey = Pick<SkewCase, "n" | "nb" | "pc" | "kp" | "kvs" | "kv_big" | "kv_mean">;
+
+/** The columns: name, whether the logarithm of the time is nearly linear in it. */
+const COLUMNS: readonly (readonly [name: string, linear: boolean])[] = [
+  ["log_t_mean", true],
+  ["log_t_max", true],
+  ["log_skewed_makespan_ratio", true],
+  ["log_longest_makespan_ratio", true],
+  ["log_skewed_paired_makespan_ratio", true],
+  ["log_longest_walk_ratio", false],
+  ["log_imbalance", false],
+  ["decode_share", false],
+  ["waves", false],
+  ["skew_rate", false],
+  ["log_pc", false],
+  ["log_kp", false],
+  ["log_n", false],
+  ["log_nb", false],
+  ["log_kvs", false],
+  ["log_kv_big", false],
+];
+
+/**
+ * The features of skew cases; the ratios are to the layout with every history at the mean.
+ *
+ * @param cases The cases.
+ * @param ends The times at their ends, as attention.csv gives them.
+ * @param kernel Model and device.
+ * @returns The features, in the order of the cases.
+ */
+export function skewFeatures(
+  cases: readonly CaseKey[],
+  ends: EndTimes,
+  kernel: AttentionKernel,
+): Features {
+  const columns = COLUMNS.map(() => new Float64Array(cases.length));
+  for (const [i, each] of cases.entries()) {
+    const values = featuresOf(each, ends.mean[i]!, ends.max[i]!, kernel);
+    for (const [at, value] of values.entries()) columns[at]![i] = value;
+  }
+  return {
+    names: COLUMNS.map(([name]) => name),
+    columns,
+    linear: COLUMNS.flatMap(([, linear], at) => linear ? [at] : []),
+    kernel: Uint8Array.from(cases, ({ pc }) => pc > 0 ? 1 : 0),
+  };
+}
+
+function featuresOf(each: CaseKey, mean: number, max: number, kernel: AttentionKernel): number[] {
+  const { n, nb, pc, kp, kvs, kv_big, kv_mean } = each;
+  const batch = { chunk: pc, history: kp };
+  const skewed = layOut({ ...batch, decodes: [[kv_big, nb], [kvs, n - nb]] }, kernel);
+  const even = layOut({ ...batch, decodes: [[kv_mean, n]] }, kernel);
+  const longest = layOut({ ...batch, decodes: [[kv_big, n]] }, kernel);
+  return [
+    Math.log(mean),
+    Math.log(max),
+    Math.log(skewed.makespan / even.makespan),
+    Math.log(longest.makespan / even.makespan),
+    Math.log(skewed.pairedMakespan / even.pairedMakespan),
+    Math.log(skewed.longestWalk / even.longestWalk),
+    Math.log(skewed.makespan * kernel.multiprocessors / skewed.tiles),
+    skewed.decodeTiles / skewed.tiles,
+    skewed.blocks / kernel.multiprocessors,
+    (kv_mean - kvs) / Math.max(kv_big - kvs, 1),
+    Math.log1p(pc),
+    Math.log1p(kp),
+    Math.log(n),
+    Math.log(nb),
+    Math.log(kvs),
+    Math.log(kv_big),
+  ];
+}
