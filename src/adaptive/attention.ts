@@ -39,7 +39,8 @@ export interface AdaptedAttention {
  * @param measure Measures shots: the time of each in microseconds, null for one that failed.
  * @param options When to stop, and a prior.
  * @returns The grid.
- * @throws {UsageError} when an option is out of range.
+ * @throws {UsageError} when an option is out of range, or leaves too few shots to learn from.
+ * @throws {Error} when so many shots failed that nothing can be learned.
  *
  * @example
  * ```ts
@@ -70,7 +71,7 @@ export async function adaptAttention(
   const keys = shots.map(shotKey);
   const own = attentionFeatures(keys, kernel);
   const { timesUs, predicted, expectedErrors, errors } = await design(
-    options.prior === undefined ? own : withPrior(own, keys, options.prior),
+    options.prior === undefined ? [own] : [own, withPrior(own, keys, options.prior)],
     async (asked) => {
       const times = await measure(Array.from(asked, (shot) => shots[shot]!));
       return times.map((time) => time ?? NaN);

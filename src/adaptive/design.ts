@@ -34,7 +34,7 @@ export interface Round {
   readonly errors: TableErrors;
 }
 
-/** Measures shots: the time of each in microseconds, NaN for one that failed. */
+/** Measures shots: the time of each in microseconds, NaN or 0 for one that failed. */
 export type Measure = (shots: Int32Array) => Promise<ArrayLike<number>>;
 
 /** What a design found out about each shot. */
@@ -63,23 +63,25 @@ const LEAST_DISAGREEMENT = 0.001;
 /**
  * Measures some shots, chosen in rounds, and predicts the others.
  *
- * @param features The features of all shots.
+ * @param views Features of all shots, in one or more ways; after the first round, the way stays that predicts unseen
+ * shots best.
  * @param measure Measures shots.
  * @param options When it ends.
  * @returns What is known about every shot.
  * @throws {UsageError} when an option is out of range, or leaves too few shots to learn from.
+ * @throws {Error} when so many shots failed that nothing can be learned.
  */
 export async function design(
-  features: Features,
+  views: readonly [Features, ...Features[]],
   measure: Measure,
   options: DesignOptions = {},
 ): Promise<Designed> {
   const { shots = 1, error = 0, seed = 0, onRound } = options;
   inRange("shots", shots, (share) => share > 0 && share <= 1, "a share above 0 and up to 1");
   inRange("error", error, (share) => share >= 0 && share < 1, "a share from 0 up to 1");
-  const count = features.kernel.length;
+  const count = views[0].kernel.length;
   const all = Int32Array.from({ length: count }, (_, shot) => shot);
-  const prepared = prepare(features);
+  let prepared = views.map(prepare);
   const random = randomFrom(seed);
   const logTimes = new Float64Array(count).fill(NaN);
   const fair = new Uint8Array(count);
@@ -92,24 +94,35 @@ export async function design(
       Float64Array.from(measured.filter((shot) => fair[shot] === 1), (shot) => Math.expm1(-heldOut[shot]!)),
       left.length / (left.length + measured.length),
     );
-  const goals = roundGoals(count, shots);
+  const goals = shots === 1 && error === 0 ? [count] : roundGoals(count, shots);
   for (const goal of goals) {
     const chosen = chooseShots(goal - (count - left.length), left, learned?.disagreement ?? null, random);
     for (const shot of chosen.fair) fair[shot] = 1;
     const next = Int32Array.of(...chosen.fair, ...chosen.doubtful);
     const times = await measure(next);
-    for (const [i, shot] of next.entries()) logTimes[shot] = Math.log(times[i]!);
+    for (const [i, shot] of next.entries()) logTimes[shot] = times[i]! > 0 ? Math.log(times[i]!) : NaN;
     if (learned !== null) surprises.push(...surprisesOf(learned, chosen.fair, logTimes));
     const fired = new Set(next);
     left = left.filter((shot) => !fired.has(shot));
     measured = Int32Array.of(...measured, ...next.filter((shot) => !Number.isNaN(logTimes[shot]))).sort();
+    if (left.length > 0 && measured.length < FIRST_SHOTS / 2) {
+      throw new Error(
+        `Cannot predict the other shots: ${measured.length} of the ${
+          count - left.length
+        } that were fired gave a time`,
+      );
+    }
     if (goal === goals.at(-1)) break;
-    learned = learn(prepared, measured, logTimes, QUICK, seed + goal);
+    const ways = prepared.map((each) => learn(each, measured, logTimes, QUICK, seed + goal));
+    const misses = ways.map(meanMiss);
+    const best = misses.indexOf(Math.min(...misses));
+    prepared = [prepared[best]!];
+    learned = ways[best]!;
     const errors = tableErrorsNow(learned);
     onRound?.({ fired: goal, errors });
-    if (errors.p90.upper <= error) break;
+    if (surprises.length > 0 && errors.p90.upper <= error) break;
   }
-  const last = learn(prepared, measured, logTimes, THOROUGH, seed);
+  const last = learn(prepared[0]!, measured, logTimes, THOROUGH, seed);
   return {
     timesUs: mergedTimes(logTimes, last, left),
     measured,
@@ -117,6 +130,12 @@ export async function design(
     expectedErrors: expectedErrors(last, surprises, left),
     errors: tableErrorsNow(last),
   };
+}
+
+/** How far the members are from what they did not see, on average: a logarithm. */
+function meanMiss({ heldOut }: Learned): number {
+  const misses = heldOut.filter((miss) => !Number.isNaN(miss));
+  return misses.reduce((sum, miss) => sum + Math.abs(miss), 0) / misses.length;
 }
 
 function mergedTimes(logTimes: Float64Array, learned: Learned, predicted: Int32Array): Float64Array {

@@ -35,7 +35,9 @@ export interface AdaptedSkew {
  * @param measure Measures t_skew of cases: the time of each in microseconds, null for one that failed.
  * @param options When to stop.
  * @returns The rows, for `fitSkew` by `shrinkage`; cases that failed have none.
- * @throws {UsageError} when there are no attention rows, or an option is out of range.
+ * @throws {UsageError} when there are no attention rows, an option is out of range, or too few cases are left to
+ * learn from.
+ * @throws {Error} when so many cases failed that nothing can be learned.
  */
 export async function adaptSkew<T extends AnyCase>(
   cases: readonly T[],
@@ -46,7 +48,7 @@ export async function adaptSkew<T extends AnyCase>(
 ): Promise<AdaptedSkew> {
   const ends = endTimes(cases, attention);
   const { timesUs, measured, predicted, errors } = await design(
-    skewFeatures(cases, ends, kernel),
+    [skewFeatures(cases, ends, kernel)],
     async (asked) => {
       const times = await measure(Array.from(asked, (i) => cases[i]!));
       return times.map((time) => time ?? NaN);
