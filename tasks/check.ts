@@ -12,7 +12,7 @@ const CHECKS: readonly (readonly string[])[] = [
   [deno, "fmt", "--check"],
   [deno, "lint"],
   [deno, "check", "mod.ts", "view.ts", "src", "tests", "tasks"],
-  [deno, "doc", "--lint", "mod.ts"],
+  [deno, "doc", "--quiet", "--lint", "mod.ts"],
   [python, "-m", "ruff", "check", "harness", "tests"],
   [python, "-m", "ruff", "format", "--check", "harness", "tests"],
   [python, "-m", "mypy", "harness/vllm"],
