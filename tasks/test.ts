@@ -15,7 +15,7 @@ async function suite(name: string, argv: readonly string[]): Promise<{ passed: n
   const status = await new Deno.Command(program!, { args: args.map((arg) => arg.replace("REPORT", report)) })
     .spawn().status;
   const text = await Deno.readTextFile(report).catch(() => "");
-  const root = /<testsuites[^>]*>\s*(?:<testsuite [^>]*>)?/.exectext)?.[0] ?? "";
+  const root = /<testsuites[^>]*>\s*(?:<testsuite [^>]*>)?/.exec(text)?.[0] ?? "";
   const count = (key: string): number =>
     Math.max(0, ...[...root.matchAll(new RegExp(` ${key}="(\\d+)"`, "g"))].map((m) => Number(m[1])));
   const failed = count("failures") + count("errors");
