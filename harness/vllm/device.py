@@ -2,8 +2,10 @@
 
 import os
 import platform
+import re
 import subprocess
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from faults import Fault
@@ -28,10 +30,20 @@ def describe() -> HelloAnswer:
         engine_version=engine,
         device=device,
         driver=driver,
-        runtime=f"torch {torch}",
+        runtime=f"torch {torch_build() or torch}",
         quantities=list(QUANTITIES[kind]),
         lanes=1,
     )
+
+
+def torch_build() -> str | None:
+    """Return torch's version with what it was built for, such as 2.11.0+cu130, as its package has it."""
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    text = Path(spec.origin).with_name("version.py").read_text(encoding="utf-8")
+    found = re.search(r"__version__ = ['\"]([^'\"]+)", text)
+    return found and found.group(1)
 
 
 def device_type() -> str:
