@@ -1,8 +1,8 @@
 import json
+import re
 import signal
 import subprocess
 import sys
-import re
 import time
 from pathlib import Path
 
