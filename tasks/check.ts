@@ -9,7 +9,7 @@ import { setup } from "./setup.ts";
 const python = await setup({ dev: true, say: console.log });
 const deno = Deno.execPath();
 const CHECKS: readonly (readonly string[])[] = [
-  [deno, "fmt", "--check", "--ignore=notebooks"], // 2.9.6 finds fault with notebooks that it would not change
+  [deno, "fmt", "--check"],
   [deno, "lint"],
   [deno, "check", "mod.ts", "view.ts", "src", "tests", "tasks"],
   [deno, "doc", "--quiet", "--lint", "mod.ts"],

@@ -21,7 +21,7 @@ try {
   for (const name of names) {
     const path = `notebooks/${name}`;
     await run(python, "tests/notebooks/execute.py", path, path);
-    await run(Deno.execPath(), "fmt", "--quiet", path);
+    await run(Deno.execPath(), "fmt", "--quiet", "--no-config", "--line-width=110", path);
   }
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
