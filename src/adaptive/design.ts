@@ -59,12 +59,14 @@ const FIRST_SHOTS = 50;
 const GROWTH = 1.4;
 /** The least disagreement that counts, as a share of the time: members can agree by chance. */
 const LEAST_DISAGREEMENT = 0.001;
+/** How much smaller the error of another way than the first must be to take its place; chance alone is not enough. */
+const CLEARLY_BETTER = 0.95;
 
 /**
  * Measures some shots, chosen in rounds, and predicts the others.
  *
- * @param views Features of all shots, in one or more ways; after the first round, the way stays that predicts unseen
- * shots best.
+ * @param views Features of all shots, in one or more ways; after each round the first one counts, or one that
+ * predicts unseen shots clearly better.
  * @param measure Measures shots.
  * @param options When it ends.
  * @returns What is known about every shot.
@@ -81,7 +83,8 @@ export async function design(
   inRange("error", error, (share) => share >= 0 && share < 1, "a share from 0 up to 1");
   const count = views[0].kernel.length;
   const all = Int32Array.from({ length: count }, (_, shot) => shot);
-  let prepared = views.map(prepare);
+  const prepared = views.map(prepare);
+  let best = 0;
   const random = randomFrom(seed);
   const logTimes = new Float64Array(count).fill(NaN);
   const fair = new Uint8Array(count);
@@ -114,15 +117,14 @@ export async function design(
     }
     if (goal === goals.at(-1)) break;
     const ways = prepared.map((each) => learn(each, measured, logTimes, QUICK, seed + goal));
-    const misses = ways.map(meanMiss);
-    const best = misses.indexOf(Math.min(...misses));
-    prepared = [prepared[best]!];
+    const errors = ways.map(tableErrorsNow);
+    const misses = errors.map(({ p90 }, at) => p90.estimate * (at === 0 ? CLEARLY_BETTER : 1));
+    best = misses.indexOf(Math.min(...misses));
     learned = ways[best]!;
-    const errors = tableErrorsNow(learned);
-    onRound?.({ fired: goal, errors });
-    if (surprises.length > 0 && errors.p90.upper <= error) break;
+    onRound?.({ fired: goal, errors: errors[best]! });
+    if (surprises.length > 0 && errors[best]!.p90.upper <= error) break;
   }
-  const last = learn(prepared[0]!, measured, logTimes, THOROUGH, seed);
+  const last = learn(prepared[best]!, measured, logTimes, THOROUGH, seed);
   return {
     timesUs: mergedTimes(logTimes, last, left),
     measured,
@@ -130,12 +132,6 @@ export async function design(
     expectedErrors: expectedErrors(last, surprises, left),
     errors: tableErrorsNow(last),
   };
-}
-
-/** How far the members are from what they did not see, on average: a logarithm. */
-function meanMiss({ heldOut }: Learned): number {
-  const misses = heldOut.filter((miss) => !Number.isNaN(miss));
-  return misses.reduce((sum, miss) => sum + Math.abs(miss), 0) / misses.length;
 }
 
 function mergedTimes(logTimes: Float64Array, learned: Learned, predicted: Int32Array): Float64Array {

@@ -12,7 +12,7 @@ import type { Features } from "./features.ts";
  *
  * The linear part of the model finds out how the logarithm of the time follows the prior's: with a weight of 1 the
  * rest of the model is one of their ratio. A prior that says nothing only disturbs, so a design compares both ways
- * after its first round.
+ * after each round.
  *
  * @param features The features of the shots.
  * @param keys The shots' keys.

@@ -109,7 +109,7 @@ Deno.test("adaptAttention: a prior helps where few shots are measured, a bad one
   const withGood = await p90(prior);
   const withBad = await p90(nonsense);
   assert.ok(withGood < 0.8 * without, `${withGood} with, ${without} without`);
-  assert.equal(withBad, without);
+  assert.ok(withBad < 1.1 * without, `${withBad} with nonsense, ${without} without`);
 });
 
 Deno.test("adaptAttention: predicts nothing when hardly a shot gives a time", () =>

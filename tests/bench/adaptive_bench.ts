@@ -1,37 +1,55 @@
 // deno-lint-ignore-file no-console
 /**
- * How far attention tables are from the truth when a part of their shots is measured, as a table.
+ * How far bundles are from the truth when a part of their shots is measured, as tables.
  *
- * Bundle folders are the arguments, or stand in SHOTLAB_BUNDLES, separated by colons; each attention table of theirs
- * is the truth that shots are answered from.
+ * Bundle folders are the arguments, or stand in SHOTLAB_BUNDLES, separated by colons; their tables are the truth that
+ * shots are answered from.
  *
  * @module
  */
-import { adaptAttention } from "../../src/adaptive/attention.ts";
+import { adaptAttention, type AdaptOptions } from "../../src/adaptive/attention.ts";
 import type { AttentionKernel } from "../../src/adaptive/layout.ts";
 import type { TableErrors } from "../../src/adaptive/held_out.ts";
+import { adaptSkew } from "../../src/adaptive/skew.ts";
 import { openBundle } from "../../src/bundle/open.ts";
+import type { SkewRow } from "../../src/bundle/skew.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 import { CONFIG_DIR } from "../../src/config_dir.ts";
 import { UsageError } from "../../src/errors.ts";
+import { type Ends, interpolatedEnds } from "../../src/fit/ends.ts";
 import { quantile } from "../../src/fit/errors.ts";
+import { relativeErrors } from "../../src/fit/model.ts";
+import { shrinkageProblem } from "../../src/fit/problem.ts";
+import { randomFolds } from "../../src/fit/random_folds.ts";
 import { loadHardware } from "../../src/harness/hardware.ts";
 import { sizesOf } from "../../src/harness/layer_work.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";
-import type { AttentionShot } from "../../src/sweep/shot.ts";
+import { makeAttentionTable } from "../../src/predict/attention.ts";
+import { type AttentionShot, shotKey } from "../../src/sweep/shot.ts";
 
 const SEEDS = 5;
-/** Shares of the shots, and what p50, p90 and p99 are to stay within. */
+/** Shares of the attention shots, and what p50, p90 and p99 are to stay within. */
 const GOALS = [[0.1, [0.015, 0.05, 0.15]], [0.2, [0.01, 0.03, 0.1]]] as const;
-const LEVELS = [["p50", 0.5], ["p90", 0.9], ["p99", 0.99]] as const;
+const LEVELS = ["p50", "p90", "p99"] as const;
+const QUANTILES = [0.5, 0.9, 0.99];
+/** Milliseconds that choosing a shot may take. */
 const MOST_MS = 3;
+/** Attention shots with which priors are tried. */
+const PRIOR_SHARE = 0.05;
+const PRIOR_SEEDS = 3;
+/** The share of all skew cases that is measured, and parts of which one is never measured but judged. */
+const SKEW_SHARE = 0.2;
+const SKEW_PARTS = 5;
+/** How much worse than a full sweep's an adaptive sweep's alphas may be. */
+const SKEW_LOSS = 1.05;
 
-/** A table that was measured in full. */
+/** The tables of one degree that were measured in full. */
 interface Truth {
   readonly name: string;
   readonly kernel: AttentionKernel;
-  readonly rows: readonly Row[];
+  readonly attention: readonly Row[];
+  readonly skew: readonly SkewRow[];
 }
 
 async function truthsOf(dir: string): Promise<Truth[]> {
@@ -46,8 +64,12 @@ async function truthsOf(dir: string): Promise<Truth[]> {
   ]);
   return bundle.tps.map((tp) => {
     const { heads, kvHeads } = sizesOf(shardConfig(config, tp), 2, 2);
-    const name = `${hardware} ${id.split("/").at(-1)} tp${tp}`;
-    return { name, kernel: { heads, kvHeads, multiprocessors }, rows: bundle.table(tp, "attention") };
+    return {
+      name: `${hardware} ${id.split("/").at(-1)} tp${tp}`,
+      kernel: { heads, kvHeads, multiprocessors },
+      attention: bundle.table(tp, "attention"),
+      skew: bundle.skew(tp),
+    };
   });
 }
 
@@ -69,36 +91,127 @@ interface Run {
   readonly msPerShot: number;
 }
 
-async function run({ kernel, rows }: Truth, share: number, seed: number): Promise<Run> {
-  const times = new Map(rows.map(({ key, timeUs }) => [key.join(), timeUs]));
-  const timeOf = (key: readonly number[]): number => times.get(key.join())!;
+async function runAttention({ kernel, attention }: Truth, options: AdaptOptions): Promise<Run> {
+  const times = new Map(attention.map(({ key, timeUs }) => [key.join(), timeUs]));
   const begun = performance.now();
-  const adapted = await adaptAttention(
-    rows.map(shotOf),
+  const { rows, estimated, errors } = await adaptAttention(
+    attention.map(shotOf),
     kernel,
-    (shots) =>
-      Promise.resolve(
-        shots.map((shot) => timeOf([shot.prefill_chunk, shot.kv_prefill, shot.n_decode, shot.kv_decode])),
-      ),
-    { shots: share, seed },
+    (shots) => Promise.resolve(shots.map((shot) => times.get(shotKey(shot).join())!)),
+    options,
   );
-  const fired = adapted.rows.length - adapted.estimated.length;
-  const msPerShot = (performance.now() - begun) / fired;
-  const errors = errorsOf(adapted.rows.map(({ key, timeUs }) => timeUs / timeOf(key)));
-  return { errors, thought: adapted.errors, msPerShot };
+  const msPerShot = (performance.now() - begun) / (rows.length - estimated.length);
+  const ratios = Float64Array.from(rows, ({ key, timeUs }) => timeUs / times.get(key.join())! - 1);
+  return { errors: quantilesOf(ratios), thought: errors, msPerShot };
 }
 
-function errorsOf(ratios: readonly number[]): number[] {
-  const sizes = Float64Array.from(ratios, (ratio) => Math.abs(ratio - 1)).sort();
-  return LEVELS.map(([, level]) => quantile(sizes, level));
+function quantilesOf(errors: Float64Array): number[] {
+  const sizes = errors.filter((error) => !Number.isNaN(error)).map(Math.abs).sort();
+  return QUANTILES.map((level) => quantile(sizes, level));
 }
 
-function mean(values: readonly number[]): number {
+function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function percent(share: number): string {
-  return (100 * share).toFixed(2).padStart(5);
+function meanErrors(runs: readonly Run[]): number[] {
+  return QUANTILES.map((_, at) => meanOf(runs.map(({ errors }) => errors[at]!)));
+}
+
+function percentages(errors: readonly number[], limits?: readonly number[]): string {
+  return errors.map((error, at) =>
+    (100 * error).toFixed(2).padStart(5) + (limits !== undefined && error > limits[at]! ? "*" : " ")
+  ).join(" ");
+}
+
+function print(name: string, ...cells: readonly string[]): void {
+  console.log([name.padEnd(43), ...cells].join("  "));
+}
+
+async function attentionTable(truths: readonly Truth[]): Promise<void> {
+  console.log(`\
+Attention: relative errors of all rows in %, measured rows exact; p50, p90, p99, mean of ${SEEDS} seeds (* above the
+target). The bound is what each run says its own p50, p90 and p99 stay below. Milliseconds of choosing per measured shot.
+`);
+  for (const truth of truths) {
+    for (const [shots, goals] of GOALS) {
+      const runs: Run[] = [];
+      for (let seed = 0; seed < SEEDS; seed++) runs.push(await runAttention(truth, { shots, seed }));
+      const held = LEVELS.map((level, at) =>
+        runs.filter(({ errors, thought }) => errors[at]! <= thought[level].upper).length
+      );
+      const ms = meanOf(runs.map(({ msPerShot }) => msPerShot));
+      print(
+        truth.name,
+        `${100 * shots}%`.padStart(4),
+        percentages(meanErrors(runs), goals),
+        `bound holds ${held.map((runs) => `${runs}/${SEEDS}`).join(" ")}`,
+        `${ms.toFixed(2)} ms${ms > MOST_MS ? "*" : ""}`,
+      );
+    }
+  }
+}
+
+async function priorTable(truths: readonly Truth[]): Promise<void> {
+  console.log(`
+Priors: the same at ${
+    100 * PRIOR_SHARE
+  }% of the shots, mean of ${PRIOR_SEEDS} seeds; without a prior, with the table in \
+the line above as prior,
+and with the table's own times shuffled as prior.
+`);
+  for (const [i, truth] of truths.entries()) {
+    const { attention } = truth;
+    const nonsense = attention.map((row, at) => ({
+      ...row,
+      timeUs: attention[at * 7919 % attention.length]!.timeUs,
+    }));
+    const options = [{}, { prior: truths.at(i - 1)!.attention }, { prior: nonsense }];
+    const cells: string[] = [];
+    for (const prior of options) {
+      const runs: Run[] = [];
+      for (let seed = 0; seed < PRIOR_SEEDS; seed++) {
+        runs.push(await runAttention(truth, { shots: PRIOR_SHARE, seed, ...prior }));
+      }
+      cells.push(percentages(meanErrors(runs)));
+    }
+    print(truth.name, ...cells);
+  }
+}
+
+async function skewTable(truths: readonly Truth[]): Promise<void> {
+  console.log(`
+Skew: relative errors in % of what a simulator predicts for one case in ${SKEW_PARTS}, by alphas fitted to the other cases:
+all of them measured; ${
+    100 * SKEW_SHARE
+  }% of all cases measured and the rest predicted (* above ${SKEW_LOSS} times the first).
+`);
+  for (const { name, kernel, attention, skew } of truths) {
+    const ends = interpolatedEnds(skew, makeAttentionTable(attention)!);
+    const part = randomFolds(skew.length, SKEW_PARTS, 1);
+    const seen = Array.from(skew.keys()).filter((i) => part[i] !== 0);
+    const times = new Map(seen.map((i) => [skew[i]!, ends.skew[i]!]));
+    const { measured, predicted } = await adaptSkew(
+      seen.map((i) => skew[i]!),
+      attention,
+      kernel,
+      (cases) => Promise.resolve(cases.map((each) => times.get(each)!)),
+      { shots: SKEW_SHARE * skew.length / seen.length },
+    );
+    const completed = new Map([...measured, ...predicted].map((row) => [caseKey(row), row.t_skew_us]));
+    const guessed = { ...ends, skew: ends.skew.map((time, i) => completed.get(caseKey(skew[i]!)) ?? time) };
+    const errorsWith = (known: Ends): number[] => {
+      const { fitter, usable, cases } = shrinkageProblem(skew, known)!;
+      const model = fitter((i) => part[i] !== 0 && usable(i));
+      return quantilesOf(relativeErrors(model, cases, ends, (i) => part[i] === 0));
+    };
+    const full = errorsWith(ends);
+    print(name, percentages(full), percentages(errorsWith(guessed), full.map((error) => SKEW_LOSS * error)));
+  }
+}
+
+function caseKey({ n, nb, pc, kp, kvs, kv_big }: SkewRow): string {
+  return [n, nb, pc, kp, kvs, kv_big].join();
 }
 
 const dirs = Deno.args.length > 0 ? Deno.args : Deno.env.get("SHOTLAB_BUNDLES")?.split(":") ?? [];
@@ -106,30 +219,8 @@ if (dirs.length === 0) {
   throw new UsageError("Cannot measure adaptive sweeps: name bundle folders, or set SHOTLAB_BUNDLES");
 }
 const begun = performance.now();
-console.log(`\
-Relative errors of all rows in %, measured rows exact: p50, p90, p99, mean of ${SEEDS} seeds (* above its target).
-The bound is what each run says its own p50, p90 and p99 stay below. Milliseconds of choosing per measured shot.
-
-${"table".padEnd(43)}  share  ${"p50    p90    p99".padEnd(21)}    bound holds  ms/shot`);
-for (const truth of (await Promise.all(dirs.map(truthsOf))).flat()) {
-  for (const [share, goals] of GOALS) {
-    const runs: Run[] = [];
-    for (let seed = 0; seed < SEEDS; seed++) runs.push(await run(truth, share, seed));
-    const errors = goals.map((goal, at) => {
-      const error = mean(runs.map((each) => each.errors[at]!));
-      return percent(error) + (error > goal ? "*" : " ");
-    });
-    const held = LEVELS.map(([level], at) =>
-      runs.filter(({ errors, thought }) => errors[at]! <= thought[level].upper).length
-    );
-    const ms = mean(runs.map(({ msPerShot }) => msPerShot));
-    console.log([
-      truth.name.padEnd(43),
-      `${(100 * share).toFixed(0)}%`.padStart(5),
-      errors.join(" ").padStart(21),
-      held.map((runs) => `${runs}/${SEEDS}`).join(" ").padStart(13),
-      `${ms.toFixed(2)}${ms > MOST_MS ? "*" : " "}`.padStart(8),
-    ].join("  "));
-  }
-}
-console.log(`${((performance.now() - begun) / 1000).toFixed(0)} s`);
+const truths = (await Promise.all(dirs.map(truthsOf))).flat();
+await attentionTable(truths);
+await priorTable(truths);
+await skewTable(truths.filter(({ skew }) => skew.length > 0));
+console.log(`\n${((performance.now() - begun) / 1000).toFixed(0)} s`);
