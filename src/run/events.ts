@@ -128,7 +128,7 @@ export interface SentinelEvent {
   readonly type: "sentinel";
   /** Tensor-parallel degree. */
   readonly tp: number;
-  /** By which share the sentinel's time differs from the first one's, negative when it was faster. */
+  /** By which share the sentinel's time differs from that of the one it is held against, negative when it was faster. */
   readonly drift: number;
   /** Clock of the multiprocessors in MHz, null when the device does not tell. */
   readonly clockMhz: number | null;

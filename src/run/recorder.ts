@@ -27,7 +27,7 @@ export interface SentinelReading {
   readonly samples: Samples;
   /** Clock of the multiprocessors in MHz, null when the device does not tell. */
   readonly clock_mhz: number | null;
-  /** By which share its time differs from the first one's. */
+  /** By which share its time differs from that of the one it is held against. */
   readonly drift: number;
   /** Whether time or clock have moved too far. */
   readonly moved: boolean;

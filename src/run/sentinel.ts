@@ -59,7 +59,7 @@ export function sentinelTimeUs(samples: Readonly<Record<string, readonly number[
 
 /** What a sentinel says. */
 export interface Verdict {
-  /** By which share its time differs from the first one's, negative when it was faster. */
+  /** By which share its time differs from the reference's, negative when it was faster. */
   readonly drift: number;
   /** Whether time or clock have moved too far. */
   readonly moved: boolean;
@@ -69,7 +69,8 @@ export interface Verdict {
 export type SentinelJudge = (shot: string, timeUs: number, clockMhz: number | null) => Verdict;
 
 /**
- * Judges sentinels against the first of the same shot.
+ * Judges sentinels against the first of the same shot, or the one that was faster than that by more than the share:
+ * the device was not at its best before, so what was measured since the sentinel before is in doubt.
  *
  * @param share By which share their time may move.
  * @returns The judge. Its clock is that of the multiprocessors in MHz, the one farthest from usual since the sentinel
@@ -83,18 +84,18 @@ export type SentinelJudge = (shot: string, timeUs: number, clockMhz: number | nu
  * assert.deepEqual(judge("attention tp1 16,0,2,128", 100, 1980), { drift: 0, moved: false });
  * assert.equal(judge("attention tp1 16,0,2,128", 104.4, 1980).moved, true);
  * assert.equal(judge("attention tp1 16,0,2,128", 101, 1410).moved, true);
+ * assert.equal(judge("attention tp1 16,0,2,128", 90, 1980).moved, true);
+ * assert.equal(judge("attention tp1 16,0,2,128", 90, 1980).moved, false);
  * ```
  */
 export function sentinelJudge(share: number): SentinelJudge {
-  const firsts = new Map<string, { timeUs: number; clockMhz: number | null }>();
+  const references = new Map<string, { timeUs: number; clockMhz: number | null }>();
   return (shot, timeUs, clockMhz) => {
-    const first = firsts.get(shot);
-    if (first === undefined) {
-      firsts.set(shot, { timeUs, clockMhz });
-      return { drift: 0, moved: false };
-    }
-    const drift = timeUs / first.timeUs - 1;
-    return { drift, moved: Math.abs(drift) > share || clockMoved(first.clockMhz, clockMhz) };
+    const reference = references.get(shot);
+    const drift = reference === undefined ? 0 : timeUs / reference.timeUs - 1;
+    if (reference === undefined || drift < -share) references.set(shot, { timeUs, clockMhz });
+    const moved = Math.abs(drift) > share || clockMoved(reference?.clockMhz ?? null, clockMhz);
+    return { drift, moved };
   };
 }
 

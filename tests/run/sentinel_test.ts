@@ -13,15 +13,18 @@ Deno.test("sentinelShot is the attention shot in the middle by the tokens attend
   assert.deepEqual(sentinelShot([sweep]), sentinelShot([{ ...sweep, shots: [...sweep.shots].reverse() }]));
 });
 
-Deno.test("sentinelJudge holds time and clock against the first of the same shot", () => {
+Deno.test("sentinelJudge holds time and clock against the first of the same shot, or a faster one since", () => {
   const cases: [timeUs: number, clockMhz: number | null, moved: boolean][] = [
     [100, 1980, false],
     [102.9, 1980, false],
     [103.1, 1980, true],
-    [96.9, 1980, true],
     [100, 1790, false],
     [100, 1780, true],
     [100, null, false],
+    [97.1, 1980, false],
+    [96.9, 1980, true],
+    [96.9, 1980, false],
+    [100, 1980, true],
   ];
   const judge = sentinelJudge(0.03);
   for (const [timeUs, clockMhz, moved] of cases) {
