@@ -1,0 +1,45 @@
+/**
+ * What the declarations of commands share.
+ *
+ * @module
+ */
+import { InvalidArgumentError, Option } from "commander";
+import { resolveFlags, type Settings } from "../settings.ts";
+import { type Flags, settingsAmong } from "./flags.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Runs a command and keeps its exit status. */
+export type Run = (command: () => Promise<number>) => Promise<void>;
+
+/**
+ * The settings among a command's flags.
+ *
+ * @param flags The flags.
+ * @param terminal Whose environment says what the flags do not.
+ * @returns The settings.
+ * @throws {UsageError} when a setting is not allowed or missing.
+ */
+export function settingsOf(flags: Flags, terminal: Terminal): Settings {
+  return resolveFlags(settingsAmong(flags), terminal.env);
+}
+
+/**
+ * The flag of commands that have no setting for it.
+ *
+ * @returns The flag `--verbose`.
+ */
+export function verboseFlag(): Option {
+  return new Option("--verbose", "Show where an error comes from").helpGroup("Options:");
+}
+
+/**
+ * Reads a count.
+ *
+ * @param text A flag's value.
+ * @returns The count.
+ * @throws {InvalidArgumentError} when it is no integer of at least 1.
+ */
+export function positive(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected an integer of at least 1.");
+}
