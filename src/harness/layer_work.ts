@@ -4,103 +4,10 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import { moeParameters, textConfig } from "../model/config.ts";
-import type { ModelConfig } from "../model/model.ts";
 import type { MoeShot, Shot, SkewShot } from "../sweep/shot.ts";
-
-/** The work of one call of a layer. */
-export interface Work {
-  /** Kernels that it launches. */
-  readonly kernels: number;
-  /** Multiplications and additions of matrix products. */
-  readonly flops: number;
-  /** Bytes that must come from memory: weights and the KV cache. */
-  readonly memoryBytes: number;
-  /** Bytes of activations, which a cache may hold between layers. */
-  readonly activationBytes: number;
-  /** Whether the products are those of attention, which runs further below the peak than a plain one. */
-  readonly attention?: boolean;
-}
-
-/** Sizes of a model after sharding; `null` where the configuration has no such size. */
-export interface Sizes {
-  /** Width of the residual stream. */
-  readonly hidden: number;
-  /** Query heads. */
-  readonly heads: number;
-  /** Key and value heads. */
-  readonly kvHeads: number;
-  /** Width of a head. */
-  readonly headDim: number;
-  /** Words. */
-  readonly vocab: number;
-  /** Width of the dense MLP. */
-  readonly intermediate: number | null;
-  /** Width of one expert. */
-  readonly expertIntermediate: number | null;
-  /** Routed experts. */
-  readonly experts: number | null;
-  /** Experts per token. */
-  readonly topK: number | null;
-  /** Bytes of a weight. */
-  readonly weightBytes: number;
-  /** Bytes of a number in the KV cache. */
-  readonly kvBytes: number;
-}
-
-/** What attention's schedule depends on besides the sizes. */
-export interface Device {
-  /** Multiprocessors. */
-  readonly multiprocessors: number;
-  /** Bytes of the last cache. */
-  readonly cacheBytes: number;
-}
-
-/** Rows of queries and of keys in a tile of FlashAttention-2. */
-const TILE = 64;
-/** What starting and ending a block of queries costs, in tiles. */
-const TILE_OVERHEAD = 2;
-/** Rounds of walks (two at a time on a multiprocessor) after which query heads have drifted apart; seen in bundles. */
-const SIDE_BY_SIDE = 8;
-/** Bytes of an activation: norms, rotations and gates work in bfloat16 whatever the weights are. */
-const ACTIVATION = 2;
-
-/**
- * The sizes that a configuration describes.
- *
- * @param config The configuration after sharding.
- * @param weightBytes Bytes of a weight.
- * @param kvBytes Bytes of a number in the KV cache.
- * @returns The sizes.
- * @throws {UsageError} when a size that every model has is missing.
- */
-export function sizesOf(config: ModelConfig, weightBytes: number, kvBytes: number): Sizes {
-  const text = textConfig(config);
-  const optional = (name: string): number | null => typeof text[name] === "number" ? text[name] : null;
-  const required = (name: string): number => {
-    const value = optional(name);
-    if (value !== null) return value;
-    throw new UsageError(
-      `Cannot estimate the model: its config must have ${name}, got ${JSON.stringify(text[name])}`,
-    );
-  };
-  const moe = moeParameters(config);
-  const hidden = required("hidden_size");
-  const heads = required("num_attention_heads");
-  return {
-    hidden,
-    heads,
-    kvHeads: optional("num_key_value_heads") ?? heads,
-    headDim: optional("head_dim") ?? hidden / heads,
-    vocab: required("vocab_size"),
-    intermediate: optional("intermediate_size"),
-    expertIntermediate: optional("moe_intermediate_size") ?? optional("intermediate_size"),
-    experts: moe?.numExperts ?? null,
-    topK: moe?.topK ?? null,
-    weightBytes,
-    kvBytes,
-  };
-}
+import { attentionWork, type Device } from "./attention_work.ts";
+import type { Sizes } from "./sizes.ts";
+import { ACTIVATION, TILE, type Work } from "./work.ts";
 
 /** A product of `rows` rows with a weight of `inputs` × `outputs`. */
 function product(rows: number, inputs: number, outputs: number, { weightBytes }: Sizes): Work {
@@ -170,65 +77,6 @@ function moeWork({ tokens, activated_experts: activated }: MoeShot, sizes: Sizes
   };
 }
 
-/** A batch that attention works on. */
-export interface AttentionBatch {
-  /** New tokens of the prefill, 0 for none. */
-  readonly chunk: number;
-  /** History of the prefill in tokens. */
-  readonly history: number;
-  /** Runs of equal decodes: tokens of their history, and how many. */
-  readonly decodes: readonly (readonly [kv: number, count: number])[];
-}
-
-/**
- * The work of attention as FlashAttention-2 schedules it. Without a prefill, the query heads of a KV head share its
- * tiles, and a request is split over the multiprocessors. With one, each query head walks its own tiles and reads
- * the KV cache for itself: from memory, once the heads no longer walk side by side and what they walk through does
- * not fit in the cache.
- *
- * @param batch The batch.
- * @param sizes The model's sizes.
- * @param device What the schedule depends on.
- * @returns The work; `flops` are those of whole tiles, and of the longest walk if it decides.
- */
-export function attentionWork(
-  { chunk, history, decodes }: AttentionBatch,
-  sizes: Sizes,
-  { multiprocessors, cacheBytes }: Device,
-): Work {
-  const { heads, kvHeads, headDim, kvBytes } = sizes;
-  const mixed = chunk > 0;
-  const walk = (tokens: number): number => Math.ceil(tokens / TILE) + TILE_OVERHEAD;
-  let longest = 0;
-  let tiles = 0;
-  let requests = 0;
-  let tokens = 0;
-  for (const [kv, count] of decodes) {
-    if (count > 0 && mixed) longest = Math.max(longest, walk(kv + 1));
-    tiles += count * walk(kv + 1);
-    requests += count;
-    tokens += count * (kv + 1);
-  }
-  for (let end = 0; end < chunk;) {
-    end = Math.min(end + TILE, chunk);
-    longest = Math.max(longest, walk(history + end));
-    tiles += walk(history + end);
-  }
-  const tokenBytes = 2 * kvHeads * headDim * kvBytes;
-  const decodeBytes = tokens * tokenBytes;
-  const slots = 2 * multiprocessors;
-  const apart = requests * heads > SIDE_BY_SIDE * slots &&
-    Math.ceil(slots / heads) * tokens / requests * tokenBytes > cacheBytes;
-  const reads = mixed && apart ? heads / kvHeads : 1;
-  return {
-    kernels: 4,
-    flops: 4 * TILE * TILE * headDim * Math.max(longest * multiprocessors, tiles * (mixed ? heads : kvHeads)),
-    memoryBytes: (chunk + history) * tokenBytes + decodeBytes * reads,
-    activationBytes: 2 * (chunk + requests) * heads * headDim * ACTIVATION,
-    attention: true,
-  };
-}
-
 /**
  * Layers that have a formula, by name; attention and experts are known by their group.
  */
@@ -245,7 +93,8 @@ export const KNOWN_LAYERS: readonly string[] = Object.keys(BY_ROW);
  *
  * @example
  * ```ts
- * import { layerWork, sizesOf } from "./layer_work.ts";
+ * import { layerWork } from "./layer_work.ts";
+ * import { sizesOf } from "./sizes.ts";
  * import assert from "node:assert/strict";
  * const sizes = sizesOf({ hidden_size: 64, num_attention_heads: 4, vocab_size: 1000 }, 2, 2);
  * const device = { multiprocessors: 1, cacheBytes: 0 };

@@ -16,11 +16,14 @@ import type { Limits } from "../sweep/limits.ts";
 import { CATEGORY_ORDER, type Shot } from "../sweep/shot.ts";
 import { partDecodes } from "../sweep/skew_parts.ts";
 import { VERSION } from "../version.ts";
+import { attentionWork } from "./attention_work.ts";
 import type { BootRequest, Harness } from "./harness.ts";
 import { type HardwareSheet, loadHardware } from "./hardware.ts";
 import { infeasible } from "./infeasible.ts";
 import { type InProcessEngine, inProcessHarness, type ShotAnswer } from "./in_process.ts";
-import { attentionWork, KNOWN_LAYERS, layerWork, type Sizes, sizesOf, type Work } from "./layer_work.ts";
+import { KNOWN_LAYERS, layerWork } from "./layer_work.ts";
+import { type Sizes, sizesOf } from "./sizes.ts";
+import type { Work } from "./work.ts";
 
 /** Shares of the data sheet's figures that kernels reach; fitted by eye to the bundles named in docs/roofline.md. */
 const EFFICIENCY = { product: 0.85, attention: 0.65, memory: 0.9 };

@@ -6,7 +6,7 @@
 import type { AttentionKernel } from "../../src/adaptive/layout.ts";
 import { CONFIG_DIR } from "../../src/config_dir.ts";
 import { loadHardware } from "../../src/harness/hardware.ts";
-import { sizesOf } from "../../src/harness/layer_work.ts";
+import { sizesOf } from "../../src/harness/sizes.ts";
 import { rooflineHarness } from "../../src/harness/roofline.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";

@@ -22,7 +22,7 @@ import { relativeErrors } from "../../src/fit/model.ts";
 import { shrinkageProblem } from "../../src/fit/problem.ts";
 import { randomFolds } from "../../src/fit/random_folds.ts";
 import { loadHardware } from "../../src/harness/hardware.ts";
-import { sizesOf } from "../../src/harness/layer_work.ts";
+import { sizesOf } from "../../src/harness/sizes.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";
 import { makeAttentionTable } from "../../src/predict/attention.ts";

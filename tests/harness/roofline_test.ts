@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { attentionWork } from "../../src/harness/attention_work.ts";
 import type { BootRequest } from "../../src/harness/harness.ts";
 import type { HardwareSheet } from "../../src/harness/hardware.ts";
 import { loadHardware } from "../../src/harness/hardware.ts";
 import { infeasible } from "../../src/harness/infeasible.ts";
-import { attentionWork, sizesOf } from "../../src/harness/layer_work.ts";
 import { rooflineHarness } from "../../src/harness/roofline.ts";
+import { sizesOf } from "../../src/harness/sizes.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";
 import type { Shot } from "../../src/sweep/shot.ts";
