@@ -4,7 +4,7 @@
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { HarnessError, UsageError } from "../errors.ts";
+import { HarnessError } from "../errors.ts";
 import type {
   Booted,
   BootRequest,
@@ -16,7 +16,7 @@ import type {
   ShotOutcome,
 } from "../harness/harness.ts";
 import type { Shot } from "../sweep/shot.ts";
-import { kindDifferences } from "./same_kind.ts";
+import { engineDead, failure, gaveUp, refuseOther } from "./broken_harness.ts";
 import { fireSentinel, SENTINEL_SAMPLES, type SentinelOptions, sentinelWatch } from "./sentinel_watch.ts";
 
 /** Shots that are handed to a harness at once. */
@@ -194,7 +194,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
       } catch (error) {
         signal?.throwIfAborted();
         if (!(error instanceof HarnessError) || !replaceable) throw error;
-        if (++restarts > MAX_RESTARTS) throw gaveUp(error);
+        if (++restarts > MAX_RESTARTS) throw gaveUp(error, restarts);
         yield { type: "broken", message: `The harness broke and is replaced: ${error.message}` };
         if (!firing) await pause((source.pauseMs ?? PAUSE_MS) * 2 ** (restarts - 1), signal);
         if (!firing || next >= end) continue;
@@ -218,37 +218,4 @@ export async function openLane(source: LaneSource): Promise<Lane> {
 /** Waits; an abort ends it, and the next step notices it. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await sleep(ms, undefined, signal && { signal }).catch(() => {});
-}
-
-/** What takes the place of a broken harness must measure the same thing. */
-function refuseOther(before: HarnessInfo, now: HarnessInfo): void {
-  const differences = kindDifferences([
-    { name: "the one that broke", info: before },
-    { name: "the new one", info: now },
-  ]);
-  if (differences.length === 0) return;
-  throw new UsageError(
-    `Cannot replace the harness that broke by another kind (${differences.join("; ")}); ` +
-      `run again where it is the same, or with allowMixed (--allow-mixed), which is recorded`,
-  );
-}
-
-function engineDead(message: string): HarnessError {
-  return new HarnessError(`The engine died: ${message}`, { stage: "fire", kind: "engine_dead" });
-}
-
-function gaveUp(cause: HarnessError): HarnessError {
-  const message = `Cannot go on: the harness broke ${
-    MAX_RESTARTS + 1
-  } times without a measured shot between, at last: ${cause.message}`;
-  return new HarnessError(message, cause.details, { cause });
-}
-
-function failure({ details, message }: HarnessError): ShotOutcome {
-  return {
-    status: "failed",
-    index: 0,
-    kind: details.kind === "timeout" ? "timeout" : "engine_dead",
-    message,
-  };
 }
