@@ -8,6 +8,8 @@ import { CONFIG_DIR } from "../config_dir.ts";
 import type { Settings } from "../settings.ts";
 import * as kind from "./kind.ts";
 import type { Kind } from "./kind.ts";
+import * as names from "./names.ts";
+import * as numbers from "./numbers.ts";
 
 /** The headings under which the help lists the settings, in order. */
 export const GROUPS = ["What to measure", "Sweep", "Skew", "Measurement", "Engine", "Run", "Files"] as const;
@@ -36,26 +38,26 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   model: {
     env: "MODEL",
     group: "What to measure",
-    kind: kind.modelId,
+    kind: names.modelId,
     doc: "Model to profile",
   },
   hardware: {
     env: "HARDWARE",
     group: "What to measure",
-    kind: kind.folderName,
+    kind: names.folderName,
     doc: "Label of this hardware, a folder under perf/",
   },
   tpDegrees: {
     env: "TP_DEGREES",
     group: "What to measure",
-    kind: kind.degrees,
+    kind: numbers.degrees,
     fallback: [1, 2, 4],
     doc: "Tensor-parallel degrees, 1 among them",
   },
   dtype: {
     env: "DTYPE",
     group: "What to measure",
-    kind: kind.weightDtype,
+    kind: names.weightDtype,
     fallback: null,
     otherwise: "the model's own",
     doc: "Type of the weights",
@@ -63,14 +65,14 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   kvCacheDtype: {
     env: "KV_CACHE_DTYPE",
     group: "What to measure",
-    kind: kind.dtypeName,
+    kind: names.dtypeName,
     fallback: "auto",
     doc: "Type of the KV cache, auto for that of the weights",
   },
   variant: {
     env: "VARIANT",
     group: "What to measure",
-    kind: kind.optional(kind.variantName),
+    kind: kind.optional(names.variantName),
     fallback: null,
     otherwise: "from the two types",
     doc: "Name of the bundle's last folder",
@@ -78,7 +80,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   revision: {
     env: "SHOTLAB_REVISION",
     group: "What to measure",
-    kind: kind.optional(kind.revision),
+    kind: kind.optional(names.revision),
     fallback: null,
     otherwise: "main",
     doc: "Branch, tag or commit of the model on the hub",
@@ -86,35 +88,35 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   maxNumBatchedTokens: {
     env: "MAX_NUM_BATCHED_TOKENS",
     group: "Sweep",
-    kind: kind.integer(1),
+    kind: numbers.integer(1),
     fallback: 2048,
     doc: "Most new tokens of a batch",
   },
   maxNumSeqs: {
     env: "MAX_NUM_SEQS",
     group: "Sweep",
-    kind: kind.integer(1),
+    kind: numbers.integer(1),
     fallback: 256,
     doc: "Most requests of a batch",
   },
   attentionMaxKv: {
     env: "ATTENTION_MAX_KV",
     group: "Sweep",
-    kind: kind.integer(1),
+    kind: numbers.integer(1),
     fallback: 16384,
     doc: "Longest history in tokens",
   },
   attentionChunkFactor: {
     env: "ATTENTION_CHUNK_FACTOR",
     group: "Sweep",
-    kind: kind.factor,
+    kind: numbers.factor,
     fallback: 2,
     doc: "Step of the prefill_chunk axis",
   },
   attentionKvFactor: {
     env: "ATTENTION_KV_FACTOR",
     group: "Sweep",
-    kind: kind.factor,
+    kind: numbers.factor,
     fallback: 2,
     doc: "Step of the kv_prefill and kv_decode axes",
   },
@@ -150,35 +152,35 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   skewNFactor: {
     env: "SKEW_N_FACTOR",
     group: "Skew",
-    kind: kind.factor,
+    kind: numbers.factor,
     fallback: 2,
     doc: "Step of the axis of decoding requests",
   },
   skewPcFactor: {
     env: "SKEW_PC_FACTOR",
     group: "Skew",
-    kind: kind.factor,
+    kind: numbers.factor,
     fallback: 2,
     doc: "Step of the prefill chunk axis",
   },
   skewKpFactor: {
     env: "SKEW_KP_FACTOR",
     group: "Skew",
-    kind: kind.factor,
+    kind: numbers.factor,
     fallback: 2,
     doc: "Step of the prefill history axis",
   },
   skewKvsFactor: {
     env: "SKEW_KVS_FACTOR",
     group: "Skew",
-    kind: kind.factor,
+    kind: numbers.factor,
     fallback: 2,
     doc: "Step of the axis of the short decodes' history",
   },
   measurementIterations: {
     env: "MEASUREMENT_ITERATIONS",
     group: "Measurement",
-    kind: kind.integer(1),
+    kind: numbers.integer(1),
     fallback: 3,
     doc: "Timed forwards per shot, after one warm-up",
   },
@@ -193,7 +195,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   precision: {
     env: "SHOTLAB_PRECISION",
     group: "Measurement",
-    kind: kind.optional(kind.precision),
+    kind: kind.optional(numbers.precision),
     fallback: null,
     otherwise: "a fixed number of forwards",
     doc: "Repeat each shot until the standard error of its median is this share of it, 3 to 30 times",
@@ -201,14 +203,14 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   seed: {
     env: "SHOTLAB_SEED",
     group: "Measurement",
-    kind: kind.integer(0),
+    kind: numbers.integer(0),
     fallback: 0,
     doc: "Seed of everything that is drawn at random, the firing order (parity keeps the plan's) among it",
   },
   sentinelS: {
     env: "SHOTLAB_SENTINEL_S",
     group: "Measurement",
-    kind: kind.interval,
+    kind: numbers.interval,
     fallback: 30,
     doc:
       "Seconds between two sentinels: one attention shot repeated to see whether the device has moved, 0 for none",
@@ -216,7 +218,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   driftShare: {
     env: "SHOTLAB_DRIFT_SHARE",
     group: "Measurement",
-    kind: kind.optional(kind.share),
+    kind: kind.optional(numbers.share),
     fallback: null,
     otherwise: "0.03 of device times, 0.25 of wall times",
     doc: "Share by which the sentinel may move before shots are measured again",
@@ -224,7 +226,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   harness: {
     env: "SHOTLAB_HARNESS",
     group: "Engine",
-    kind: kind.harnessSpec,
+    kind: names.harnessSpec,
     fallback: "vllm",
     doc: "What fires the shots: vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>",
   },
@@ -239,7 +241,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   devices: {
     env: "SHOTLAB_DEVICES",
     group: "Engine",
-    kind: kind.devices,
+    kind: numbers.devices,
     fallback: [],
     otherwise: "the engine's choice",
     doc: "Numbers of the devices to use",
@@ -247,14 +249,14 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   bootTimeoutS: {
     env: "SHOTLAB_BOOT_TIMEOUT_S",
     group: "Engine",
-    kind: kind.seconds,
+    kind: numbers.seconds,
     fallback: 600,
     doc: "Longest wait for the engine to boot, in seconds",
   },
   shotTimeoutS: {
     env: "SHOTLAB_SHOT_TIMEOUT_S",
     group: "Engine",
-    kind: kind.seconds,
+    kind: numbers.seconds,
     fallback: 120,
     doc: "Longest wait for one shot, in seconds",
   },
@@ -303,14 +305,14 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
   perfDir: {
     env: "SHOTLAB_PERF_DIR",
     group: "Files",
-    kind: kind.path,
+    kind: names.path,
     fallback: "perf",
     doc: "Folder of the bundles",
   },
   configDir: {
     env: "SHOTLAB_CONFIG_DIR",
     group: "Files",
-    kind: kind.path,
+    kind: names.path,
     fallback: CONFIG_DIR,
     otherwise: "the project's own",
     doc: "Folder of the model, architecture and hardware files",
