@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import type { Issue } from "../../src/bundle/issue.ts";
 import { validate } from "../../src/bundle/validate.ts";
 import type { Architecture, CatalogEntry } from "../../src/model/model.ts";
-import { type Files, withBundle } from "./with_bundle.ts";
+import { type Change, duplicate, edit, firstRow, headerOnly, none, put, remove, time } from "./changes.ts";
+import { withBundle } from "./with_bundle.ts";
 
 interface Fault {
   fault: string;
@@ -20,51 +21,6 @@ const { base, faults }: { base: Record<string, string>; faults: Fault[] } = JSON
 
 const DENSE = "tp1/dense.csv", ATTENTION = "tp1/attention.csv", MOE = "tp1/moe.csv", FIT = "tp1/skew_fit.csv";
 const META = "meta.yaml";
-
-type Change = (files: Files) => Files;
-
-function text(files: Files, path: string): string {
-  const content = files[path];
-  assert.ok(typeof content === "string", path);
-  return content;
-}
-
-/** Rewrites a file; the change has to change something. */
-function edit(path: string, change: (content: string) => string): Change {
-  return (files) => {
-    const before = text(files, path), after = change(before);
-    assert.notEqual(after, before);
-    return { ...files, [path]: after };
-  };
-}
-
-function put(path: string, content: string | Uint8Array | null): Change {
-  return (files) => ({ ...files, [path]: content });
-}
-
-function remove(path: string): Change {
-  return (files) => Object.fromEntries(Object.entries(files).filter(([name]) => name !== path));
-}
-
-/** Changes the time of the first row. */
-function time(path: string, written: string): Change {
-  return edit(path, (content) => content.replace(/^(.*\n.*,)[^,\n]*\n/, `$1${written}\n`));
-}
-
-function headerOnly(path: string): Change {
-  return edit(path, (content) => content.slice(0, content.indexOf("\n") + 1));
-}
-
-/** Adds the first row again with another time. */
-function duplicate(path: string): Change {
-  return edit(path, (content) => `${content}${(content.split("\n")[1] ?? "").replace(/[^,]*$/, "1.5")}\n`);
-}
-
-function firstRow(path: string, from: string, to: string): Change {
-  return edit(path, (content) => content.replace(from, to));
-}
-
-const none: Change = (files) => files;
 
 /** The fault, how it is made, and the codes of what is found. An error's code stands as it is, a warning's in parentheses. */
 const CASES: Record<string, [Change, ...string[]]> = {
