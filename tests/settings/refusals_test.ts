@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../../src/errors.ts";
+import { resolveFlags, resolveSettings, type Settings } from "../../src/settings.ts";
+import { flagOf, OPTIONS, SETTINGS } from "../../src/settings/table.ts";
+import { REQUIRED, without } from "./required.ts";
+
+function refuses(run: () => unknown, message: string): void {
+  assert.throws(run, (error) => {
+    assert(error instanceof UsageError);
+    assert.equal(error.message, message);
+    return true;
+  });
+}
+
+const INTEGER = "expected an integer of at least 1";
+const FACTOR = "expected a number above 1";
+const TOGGLE = "expected 1 (true, yes, on) or 0 (false, no, off)";
+const SECONDS = "expected a number of seconds above 0";
+const PRECISION =
+  "expected <relative>[,<min>,<max>] such as 0.01,3,30: a share above 0 and below 1, then at least " +
+  "2 samples and no fewer at most";
+const SHARE = "expected a share above 0 and below 1, such as 0.03";
+const MODEL = "expected <org>/<name> of letters, digits, '.', '_' and '-', such as Qwen/Qwen3-0.6B";
+const FOLDER = "expected one folder name of letters, digits, '.', '_', '+' and '-', such as H100";
+const REVISION = "expected a branch, tag or commit, such as main or refs/pr/1";
+const VARIANT =
+  "expected one folder name, and neither auto nor default: leave it out to have it derived from the types";
+const TYPE = "expected a type's name, such as bfloat16 or fp8";
+const DEGREES = "expected different integers of at least 1, such as 1,2,4";
+const NO_ONE = "1 must be among them, because layers that no degree changes are measured there";
+const DEVICES = "expected different device numbers, such as 0,1";
+
+/** What a setting refuses: as an environment variable's text, and the rule that the message gives. */
+const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
+  ["model", "Qwen3-0.6B", MODEL],
+  ["model", "../etc/passwd", MODEL],
+  ["model", "../passwd", MODEL],
+  ["model", "/etc/passwd", MODEL],
+  ["model", "org/..", MODEL],
+  ["model", "org/na me", MODEL],
+  ["revision", "../main", REVISION],
+  ["revision", "/main", REVISION],
+  ["hardware", "a/b", FOLDER],
+  ["hardware", "..", FOLDER],
+  ["hardware", ".hidden", FOLDER],
+  ["hardware", "C:\\perf", FOLDER],
+  ["tpDegrees", "2,4", NO_ONE],
+  ["tpDegrees", "1,2,2", DEGREES],
+  ["tpDegrees", "0,1", DEGREES],
+  ["tpDegrees", "1,two", DEGREES],
+  ["tpDegrees", "1,2,", DEGREES],
+  ["tpDegrees", "1,2.5", DEGREES],
+  ["dtype", "BF16!", TYPE],
+  ["kvCacheDtype", "../fp8", TYPE],
+  ["variant", "auto", VARIANT],
+  ["variant", "default", VARIANT],
+  ["variant", "bf16/x", VARIANT],
+  ["maxNumBatchedTokens", "0", INTEGER],
+  ["maxNumSeqs", "2.5", INTEGER],
+  ["maxNumSeqs", "0x10", INTEGER],
+  ["attentionMaxKv", "-16384", INTEGER],
+  ["attentionChunkFactor", "1.0", FACTOR],
+  ["attentionKvFactor", "0.5", FACTOR],
+  ["parity", "maybe", TOGGLE],
+  ["skipSkew", "2", TOGGLE],
+  ["onlySkew", "y", TOGGLE],
+  ["skewMode", "both", "expected interpolated or exact"],
+  ["skewNFactor", "1", FACTOR],
+  ["skewPcFactor", "two", FACTOR],
+  ["skewKpFactor", "NaN", FACTOR],
+  ["skewKvsFactor", "1e999", FACTOR],
+  ["measurementIterations", "three", INTEGER],
+  ["quantity", "cpu", "expected kernel, event, wall or estimate"],
+  ["precision", "1", PRECISION],
+  ["precision", "0", PRECISION],
+  ["precision", "0.01,3", PRECISION],
+  ["precision", "0.01,1,30", PRECISION],
+  ["precision", "0.01,10,5", PRECISION],
+  ["precision", "0.01,3,30,40", PRECISION],
+  ["precision", "precise", PRECISION],
+  ["seed", "-1", "expected an integer of at least 0"],
+  ["sentinelS", "-1", "expected a number of seconds, 0 for never"],
+  ["driftShare", "0", SHARE],
+  ["driftShare", "3%", SHARE],
+  ["harness", " ", "expected vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>"],
+  ["transport", `ssh "gpu1`, "expected a command and its arguments, quotes closed, such as ssh gpu1"],
+  ["devices", "0,0", DEVICES],
+  ["devices", "-1", DEVICES],
+  ["bootTimeoutS", "0", SECONDS],
+  ["shotTimeoutS", "10s", SECONDS],
+  ["force", "please", TOGGLE],
+  ["yes", "ok", TOGGLE],
+  ["exactGrid", "grid", TOGGLE],
+  ["retryFailed", "-1", TOGGLE],
+  ["allowMixed", "nope", TOGGLE],
+  ["verbosity", "--quiet", "expected silent, info or verbose"],
+];
+
+Deno.test("resolveSettings: a message names the environment variable, the value and the rule", () => {
+  for (const [option, text, rule] of REFUSED) {
+    const { env } = SETTINGS[option];
+    refuses(
+      () => resolveSettings(without(option), { [env]: text }),
+      `Cannot use ${env}=${text}: ${rule}`,
+    );
+  }
+  const paths = ["perfDir", "configDir"];
+  assert.deepEqual(new Set([...REFUSED.map(([option]) => option), ...paths]), new Set(OPTIONS));
+});
+
+Deno.test("resolveFlags: a message names the flag, the value and the rule", () => {
+  for (const [option, text, rule] of REFUSED.filter(([option]) => option !== "verbosity")) {
+    refuses(
+      () => resolveFlags({ ...REQUIRED, [option]: text }, {}),
+      `Cannot use ${flagOf(option)} ${text}: ${rule}`,
+    );
+  }
+});
+
+Deno.test("resolveSettings: a message names the option, the value and the rule", () => {
+  const cases: readonly (readonly [Record<string, unknown>, string])[] = [
+    [{ model: "a/b\0" }, `Cannot use model: "a/b\\x00": ${MODEL}`],
+    [{ hardware: 100 }, `Cannot use hardware: 100: ${FOLDER}`],
+    [{ tpDegrees: [2, 4] }, `Cannot use tpDegrees: [ 2, 4 ]: ${NO_ONE}`],
+    [{ tpDegrees: [] }, `Cannot use tpDegrees: []: ${NO_ONE}`],
+    [{ tpDegrees: "1,2" }, `Cannot use tpDegrees: "1,2": ${DEGREES}`],
+    [{ maxNumSeqs: NaN }, `Cannot use maxNumSeqs: NaN: ${INTEGER}`],
+    [{ maxNumSeqs: "64" }, `Cannot use maxNumSeqs: "64": ${INTEGER}`],
+    [{ attentionChunkFactor: 1 }, `Cannot use attentionChunkFactor: 1: ${FACTOR}`],
+    [{ attentionKvFactor: Infinity }, `Cannot use attentionKvFactor: Infinity: ${FACTOR}`],
+    [{ skipSkew: 1 }, `Cannot use skipSkew: 1: ${TOGGLE}`],
+    [{ perfDir: "" }, `Cannot use perfDir: "": expected a path`],
+    [{ configDir: "a\0b" }, `Cannot use configDir: "a\\x00b": expected a path`],
+    [{ seed: 1n }, `Cannot use seed: 1n: expected an integer of at least 0`],
+  ];
+  for (const [input, message] of cases) refuses(() => resolveSettings({ ...REQUIRED, ...input }), message);
+});
+
+Deno.test("a required setting that is missing is asked for in the caller's words", () => {
+  const message = "No model given: pass --model <org>/<name> or set MODEL";
+  refuses(() => resolveFlags({}, { MODEL: "" }), message);
+  refuses(
+    () => resolveSettings({ model: "a/b" }),
+    "No hardware given: pass the option hardware (<name>) or set HARDWARE",
+  );
+});
+
+Deno.test("skipSkew and onlySkew contradict each other, wherever they come from", () => {
+  const rule = "one leaves out what the other asks for; turn one off";
+  refuses(
+    () => resolveSettings({ ...REQUIRED, skipSkew: true, onlySkew: true }),
+    `Cannot use skipSkew: true with onlySkew: true: ${rule}`,
+  );
+  refuses(
+    () => resolveFlags({ ...REQUIRED, onlySkew: true }, { SKIP_SKEW: "1" }),
+    `Cannot use SKIP_SKEW=1 with --only-skew: ${rule}`,
+  );
+  refuses(
+    () => resolveFlags({ ...REQUIRED, preset: "quick", onlySkew: true }, {}),
+    `Cannot use skipSkew (preset quick) with --only-skew: ${rule}`,
+  );
+});
+
+Deno.test("parity measures the times between which alpha lies, as the reference does", () => {
+  const parity = resolveSettings({ ...REQUIRED, parity: true });
+  assert.equal(parity.skewMode, "exact");
+  assert.deepEqual(resolveSettings(parity), parity);
+  const rule = "the reference profiler measures these times; leave one of the two out";
+  refuses(
+    () => resolveSettings({ ...REQUIRED, parity: true, skewMode: "interpolated" }),
+    `Cannot use skewMode: "interpolated" with parity: ${rule}`,
+  );
+  refuses(
+    () => resolveFlags({ ...REQUIRED, parity: true }, { SHOTLAB_SKEW_MODE: "interpolated" }),
+    `Cannot use SHOTLAB_SKEW_MODE=interpolated with parity: ${rule}`,
+  );
+});
+
+Deno.test("an unknown option or preset is refused with what was meant", () => {
+  const options = ["preset", ...OPTIONS];
+  assert(options.includes("tpDegrees"));
+  const unknown = (input: Record<string, unknown>): () => Settings => () => resolveSettings(input);
+  refuses(unknown({ ...REQUIRED, tpDegree: [1] }), "There is no option tpDegree: did you mean tpDegrees");
+  refuses(unknown({ ...REQUIRED, maxNumSeq: 1 }), "There is no option maxNumSeq: did you mean maxNumSeqs");
+  refuses(unknown({ ...REQUIRED, presset: "quick" }), "There is no option presset: did you mean preset");
+  refuses(
+    unknown({ ...REQUIRED, x: 1 }),
+    `There is no option x: expected one of ${[...OPTIONS, "preset"].join(", ")}`,
+  );
+  refuses(unknown({ ...REQUIRED, preset: "fast" }), `Cannot use preset: "fast": expected quick`);
+  refuses(
+    () => resolveFlags({ ...REQUIRED, preset: "fast" }, {}),
+    "Cannot use --preset fast: expected quick",
+  );
+  refuses(
+    () => resolveSettings(REQUIRED, { SHOTLAB_PRESET: "fast" }),
+    "Cannot use SHOTLAB_PRESET=fast: expected quick",
+  );
+});
