@@ -1,34 +1,13 @@
 import assert from "node:assert/strict";
-import process from "node:process";
 import { openBundle } from "../../src/bundle/open.ts";
 import { validate } from "../../src/bundle/validate.ts";
-import { HarnessError } from "../../src/errors.ts";
 import type { BootRequest, Harness } from "../../src/harness/harness.ts";
-import type { RunEvent } from "../../src/run/events.ts";
-import { profile, type ProfileOptions } from "../../src/run/profile.ts";
 import { profileEvents } from "../../src/run/profile_events.ts";
-import { refresh } from "../../src/run/refresh.ts";
-import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
+import { resolveSettings } from "../../src/settings.ts";
 import { fakeHarness, type FakeOptions } from "./fakes.ts";
 import { recordSmall, rowsOfBundle, SMALL, smallBundle } from "./small_model.ts";
 import { only, putFile, textOfFile, withFolder } from "./tiny_run.ts";
-
-/** Profiles the small model with fakes and gives what was told. */
-async function told(
-  perfDir: string,
-  input: Partial<SettingsInput> = {},
-  fake: FakeOptions = {},
-  options: ProfileOptions = {},
-): Promise<RunEvent[]> {
-  const events: RunEvent[] = [];
-  const onEvent = (event: RunEvent): void => void events.push(event);
-  await profile({ ...SMALL, perfDir, ...input }, {
-    open: () => Promise.resolve(fakeHarness(fake)),
-    onEvent,
-    ...options,
-  });
-  return events;
-}
+import { told } from "./told.ts";
 
 Deno.test("profile makes a bundle that is valid, and tells what it does", () =>
   withFolder(async (dir) => {
@@ -197,39 +176,6 @@ Deno.test("profile lists the shots that failed, before or now", () =>
     assert.deepEqual(only(await told(dir, { retryFailed: true }), "finished")[0]?.failed, []);
   }));
 
-Deno.test("refresh measures one sweep again and renews the copies of its stable layers", () =>
-  withFolder(async (dir) => {
-    await told(dir, {}, { mishap: () => ({ samples: [77] }) });
-    const fired: string[] = [];
-    const open = (): Promise<Harness> => Promise.resolve(fakeHarness({ fired }));
-    await refresh({ ...SMALL, perfDir: dir }, { tp: 1, category: "dense" }, { open });
-    assert.deepEqual([...new Set(fired.map((shot) => shot.split(" ").slice(0, 2).join(" ")))], ["dense tp1"]);
-    const rows = await rowsOfBundle(smallBundle(dir));
-    const old = rows.filter((row) => row.endsWith(" 77")).map((row) => row.split(" ").slice(0, 3).join(" "));
-    assert.ok(!old.some((row) => row.startsWith("tp1 dense")));
-    assert.ok(!old.includes("tp2 dense layernorm"));
-    assert.ok(old.includes("tp2 dense qkv_proj"));
-  }));
-
-Deno.test("refresh measures the skew cases of a degree again, and fits the alphas anew", () =>
-  withFolder(async (dir) => {
-    await told(dir);
-    const before = await openBundle(smallBundle(dir));
-    const fired: string[] = [];
-    const events: RunEvent[] = [];
-    const mishap: FakeOptions["mishap"] = (shot) =>
-      shot.category === "skew" ? { samples: [77, 77, 77] } : undefined;
-    const bundle = await refresh({ ...SMALL, perfDir: dir }, { tp: 1, category: "skew" }, {
-      open: () => Promise.resolve(fakeHarness({ fired, mishap })),
-      onEvent: (event) => void events.push(event),
-    });
-    assert.equal(fired.length, bundle.skew(1).length);
-    assert.ok(bundle.skew(1).every((row) => row.t_skew_us === 77));
-    assert.deepEqual(bundle.skew(2), before.skew(2));
-    assert.notDeepEqual(bundle.skewFit(1), before.skewFit(1));
-    assert.equal(only(events, "fitted").length, 1);
-  }));
-
 Deno.test("profile without the skew sweep leaves the cases and the fit as they are", () =>
   withFolder(async (dir) => {
     await told(dir);
@@ -250,95 +196,6 @@ Deno.test("profile of the skew sweep alone fires no other shot", () =>
     const events = await told(dir, { onlySkew: true });
     assert.deepEqual(only(events, "sweep-started").map(({ category }) => category), ["skew", "skew"]);
     assert.equal((await openBundle(smallBundle(dir))).meta.skew_fit?.enabled, true);
-  }));
-
-Deno.test("refresh refuses a sweep that is not measured", () =>
-  withFolder(async (dir) => {
-    const options = { open: () => Promise.resolve(fakeHarness()) };
-    await assert.rejects(refresh({ ...SMALL, perfDir: dir }, { tp: 2, category: "moe" }, options), {
-      name: "UsageError",
-      message: "Cannot measure moe at tp 2 again: it is not measured there; " +
-        "choose one of dense, per_sequence, attention, skew, or another tp",
-    });
-  }));
-
-const REFUSED: Record<string, [Partial<SettingsInput>, string]> = {
-  "a degree that does not divide the model": [
-    { tpDegrees: [1, 3] },
-    "Cannot shard the model to tp 3: num_attention_heads must be divisible by it, got 16; leave this degree out",
-  ],
-  "a quantity that the harness does not measure": [
-    { quantity: "kernel" },
-    "Cannot time kernel: the harness fake measures wall; choose one of these as quantity",
-  ],
-  "the skew sweep alone": [
-    { onlySkew: true },
-    "Cannot run the skew sweep alone at tp 1: attention.csv has no rows for its alphas to lie between; " +
-    "leave onlySkew (--only-skew) out",
-  ],
-};
-for (const [name, [input, message]] of Object.entries(REFUSED)) {
-  Deno.test(`profile refuses ${name}, and writes nothing`, () =>
-    withFolder(async (dir) => {
-      await assert.rejects(told(dir, input), { name: "UsageError", message });
-      assert.deepEqual([...Deno.readDirSync(dir)], []);
-    }));
-}
-
-Deno.test("profile with a harness that cannot be opened or booted leaves nothing behind", () =>
-  withFolder(async (dir) => {
-    const failure = new HarnessError("Cannot start the harness program 'abacus'", { stage: "spawn" });
-    await assert.rejects(told(dir, {}, {}, { open: () => Promise.reject(failure) }), failure);
-    await assert.rejects(told(dir, {}, { bootFails: () => true }), { message: "Cannot boot: out of beads" });
-    assert.deepEqual([...Deno.readDirSync(dir)], []);
-  }));
-
-Deno.test("profile refuses a bundle of another device before it boots", () =>
-  withFolder(async (dir) => {
-    await told(dir);
-    const booted: number[] = [];
-    await assert.rejects(told(dir, {}, { booted, info: { device: "Slide rule" } }), /device Abacus there/);
-    assert.deepEqual(booted, []);
-    await told(dir, { allowMixed: true, retryFailed: true, tpDegrees: [1, 2, 4] }, {
-      info: { device: "Slide rule" },
-    });
-    const { meta } = await openBundle(smallBundle(dir));
-    assert.deepEqual(meta.devices, ["Abacus", "Slide rule"]);
-    assert.deepEqual(meta.mixed, ["device Abacus there, Slide rule now"]);
-    assert.deepEqual(meta.tp_degrees, [1, 2, 4]);
-  }));
-
-Deno.test("profile says before it opens a harness that the perf folder cannot be written", {
-  ignore: Deno.build.os === "windows",
-}, () =>
-  withFolder(async (dir) => {
-    await Deno.chmod(dir, 0o555);
-    const root = Deno.uid() === 0;
-    if (root) process.seteuid!(65_534);
-    let opened = 0;
-    const open = (): Promise<Harness> => Promise.resolve(fakeHarness({ booted: [opened++] }));
-    try {
-      await assert.rejects(told(dir, {}, {}, { open }), {
-        name: "UsageError",
-        message: `Cannot write ${smallBundle(dir)}: the folder may not be written to; ` +
-          "change its permissions or choose another folder",
-      });
-    } finally {
-      if (root) process.seteuid!(0);
-      await Deno.chmod(dir, 0o755);
-    }
-    assert.equal(opened, 0);
-  }));
-
-Deno.test("profile refuses a bundle that another run is writing", () =>
-  withFolder(async (dir) => {
-    const settings = resolveSettings({ ...SMALL, perfDir: dir });
-    for await (const event of profileEvents(settings, { harness: fakeHarness() })) {
-      if (event.type !== "shot") continue;
-      await assert.rejects(told(dir), /it is being written by process \d+ on /);
-      break;
-    }
-    await told(dir);
   }));
 
 for (const how of ["abort", "break"] as const) {
