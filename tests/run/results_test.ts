@@ -1,96 +1,10 @@
 import assert from "node:assert/strict";
-import { parseMeta } from "../../src/bundle/meta.ts";
-import { loadModel } from "../../src/model/load_model.ts";
-import type { RunEvent } from "../../src/run/events.ts";
-import { firePlan } from "../../src/run/fire_plan.ts";
 import { ingest } from "../../src/run/ingest.ts";
-import { profile } from "../../src/run/profile.ts";
-import { parseResultsHeader, parseResultsLine } from "../../src/run/results_line.ts";
-import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
-import { formatPlan, parsePlan, planHeader } from "../../src/sweep/plan_file.ts";
-import { planSweeps } from "../../src/sweep/plan_sweeps.ts";
-import { fakeHarness, type FakeOptions } from "./fakes.ts";
-import { SMALL, smallBundle } from "./small_model.ts";
+import type { SettingsInput } from "../../src/settings.ts";
+import type { FakeOptions } from "./fakes.ts";
+import { filesOf, fire, liveFiles, planLines } from "./results_files.ts";
+import { smallBundle } from "./small_model.ts";
 import { only, textOfFile, withFolder } from "./tiny_run.ts";
-
-const open = (fake: FakeOptions = {}) => (): Promise<ReturnType<typeof fakeHarness>> =>
-  Promise.resolve(fakeHarness(fake));
-
-/** The plan of the small model on the fake harness, as a file's lines. */
-async function planLines(input: Partial<SettingsInput> = {}): Promise<string[]> {
-  const settings = resolveSettings({ ...SMALL, ...input });
-  const model = await loadModel(settings.model, settings);
-  const limits = {
-    max_num_batched_tokens: settings.maxNumBatchedTokens,
-    max_num_seqs: settings.maxNumSeqs,
-    num_cache_tokens: 1_000_000,
-    max_model_len: 100_000,
-    num_experts: null,
-    top_k: null,
-    block_size: 16,
-  };
-  const { architecture } = model;
-  const sweeps = settings.tpDegrees.flatMap((tp) => planSweeps({ ...settings, architecture, limits, tp }));
-  return [...formatPlan(planHeader(settings, model), sweeps)];
-}
-
-async function fire(
-  lines: readonly string[],
-  path: string,
-  fake: FakeOptions = {},
-  input: Partial<SettingsInput> = {},
-): Promise<RunEvent[]> {
-  const settings = resolveSettings({ ...SMALL, ...input });
-  return await Array.fromAsync(firePlan(parsePlan(lines), path, settings, { open: open(fake) }));
-}
-
-const { architecture } = await loadModel(SMALL.model);
-const LAYERS = Object.keys(architecture.catalog.dense);
-const BOOT = {
-  ...{ config: {}, architecture, tp: 1, dtype: "bfloat16", kv_cache_dtype: "auto", block_size: null },
-  ...{ max_num_batched_tokens: 64, max_num_seqs: 8 },
-};
-
-/** The files of a bundle; meta.yaml without what two runs never share, the journal left out. */
-async function filesOf(dir: string): Promise<Record<string, string>> {
-  const files: Record<string, string> = {};
-  const { profiled_at: _, duration_s: __, ...meta } = parseMeta(
-    await textOfFile(dir, "meta.yaml"),
-    "meta.yaml",
-  );
-  files["meta.yaml"] = JSON.stringify(meta, null, 1);
-  for (const { name: tp } of [...Deno.readDirSync(dir)].filter(({ isDirectory }) => isDirectory)) {
-    for (const { name } of Deno.readDirSync(`${dir}/${tp}`)) {
-      files[`${tp}/${name}`] = await textOfFile(dir, `${tp}/${name}`);
-    }
-  }
-  return Object.fromEntries(Object.entries(files).sort());
-}
-
-async function liveFiles(
-  perfDir: string,
-  input: Partial<SettingsInput> = {},
-  fake: FakeOptions = {},
-): Promise<
-  Record<string, string>
-> {
-  await profile({ ...SMALL, perfDir, ...input }, { open: open(fake) });
-  return await filesOf(smallBundle(perfDir));
-}
-
-Deno.test("the examples of the protocol's section on results files are read", async () => {
-  const text = await Deno.readTextFile(new URL("../../harness/PROTOCOL.md", import.meta.url));
-  const [header, ...lines] = /## Results file.*?```json\n(.*?)\n```/s.exec(text)![1]!.split("\n");
-  const { plan, quantity } = parseResultsHeader(header!, (rule) => new Error(rule));
-  assert.deepEqual([plan.settings.model, quantity], ["Qwen/Qwen3-0.6B", "kernel"]);
-  assert.deepEqual(
-    lines.map(parseResultsLine).map((line) => line?.type === "outcome" ? line.outcome.status : line?.type),
-    [
-      ...["hello", "booted", "kernels", "measured", "state", "measured", "state", "done"],
-      ...["failed", "done"],
-    ],
-  );
-});
 
 Deno.test("a plan that is fired and ingested makes the bundle that a live run makes", () =>
   withFolder(async (dir) => {
@@ -131,67 +45,6 @@ Deno.test("two halves make the same bundle in any order, taken in at once, one b
         "nothing is taken in twice",
       );
     }
-  }));
-
-Deno.test("what a worker writes beside the format is passed over: numbers of requests, marks on a sentinel's chunk", () =>
-  withFolder(async (dir) => {
-    const [plan] = await planLines({ skipSkew: true });
-    const { info } = fakeHarness();
-    const state = {
-      sm_clock_mhz: 1980,
-      memory_clock_mhz: null,
-      temperature_c: 40,
-      power_w: 90,
-      throttle: [],
-    };
-    const attention = {
-      category: "attention",
-      tp: 1,
-      prefill_chunk: 0,
-      kv_prefill: 0,
-      n_decode: 4,
-      kv_decode: 64,
-    };
-    const booted = await fakeHarness().boot(BOOT);
-    const sentinel = (time: number, seq: number): object[] => [
-      { type: "state", seq, ...state, at_s: 1000.5 + seq, sentinel: true },
-      {
-        type: "result",
-        seq,
-        index: 0,
-        shot: attention,
-        samples: { attention: [time, time, time] },
-        sentinel: true,
-      },
-      { type: "done", seq, wall_us: 900, sentinel: true },
-    ];
-    const dense = (seq: number, time: number): object[] => [
-      {
-        ...{ type: "result", seq, index: 0, shot: { category: "dense", tp: 1, tokens: 16 } },
-        samples: Object.fromEntries(LAYERS.map((layer) => [layer, [time, time, time]])),
-        stop: "iterations",
-      },
-      { type: "done", seq, device_busy_us: 400, wall_us: 1000 },
-    ];
-    const path = `${dir}/results.jsonl`;
-    const header = { type: "results", version: 1, started: "2026-03-01T09:30:00Z", quantity: "kernel" };
-    const lines = [
-      { ...header, plan: JSON.parse(plan!) },
-      { type: "hello", protocol: 1, ...info, quantities: ["kernel"] },
-      { type: "booted", tp: 1, ...booted, layers: {} },
-      ...[sentinel(100, 1), dense(2, 50), sentinel(105, 3), dense(4, 45), sentinel(100, 5)].flat(),
-    ];
-    await Deno.writeTextFile(path, lines.map((line) => JSON.stringify(line) + "\n").join(""));
-    const { bundle, notices, measured } = await ingest([path], { perfDir: dir });
-    assert.deepEqual([notices, measured], [[], 2]);
-    assert.deepEqual(new Set(bundle.table(1, "dense").map(({ timeUs }) => timeUs)), new Set([45]));
-    assert.deepEqual(bundle.meta.noise, {
-      ...{ spread_p50: 0, spread_p90: 0, sentinels: 3, sentinel_drift_p50: 0, sentinel_drift_max: 0.05 },
-      ...{ measured_again: 1, in_doubt: 0 },
-    });
-    assert.deepEqual(bundle.meta.device_busy_s, { tp1: { dense: 0.001 } });
-    const journal = await textOfFile(bundle.dir, "journal.jsonl");
-    assert.match(journal, /"at_s":1001.5/);
   }));
 
 Deno.test("a file that was cut is fired on, and ingested as far as it goes", () =>

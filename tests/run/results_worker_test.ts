@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { loadModel } from "../../src/model/load_model.ts";
+import { ingest } from "../../src/run/ingest.ts";
+import { parseResultsHeader, parseResultsLine } from "../../src/run/results_line.ts";
+import { fakeHarness } from "./fakes.ts";
+import { planLines } from "./results_files.ts";
+import { SMALL } from "./small_model.ts";
+import { textOfFile, withFolder } from "./tiny_run.ts";
+
+const { architecture } = await loadModel(SMALL.model);
+const LAYERS = Object.keys(architecture.catalog.dense);
+const BOOT = {
+  ...{ config: {}, architecture, tp: 1, dtype: "bfloat16", kv_cache_dtype: "auto", block_size: null },
+  ...{ max_num_batched_tokens: 64, max_num_seqs: 8 },
+};
+
+Deno.test("the examples of the protocol's section on results files are read", async () => {
+  const text = await Deno.readTextFile(new URL("../../harness/PROTOCOL.md", import.meta.url));
+  const [header, ...lines] = /## Results file.*?```json\n(.*?)\n```/s.exec(text)![1]!.split("\n");
+  const { plan, quantity } = parseResultsHeader(header!, (rule) => new Error(rule));
+  assert.deepEqual([plan.settings.model, quantity], ["Qwen/Qwen3-0.6B", "kernel"]);
+  assert.deepEqual(
+    lines.map(parseResultsLine).map((line) => line?.type === "outcome" ? line.outcome.status : line?.type),
+    [
+      ...["hello", "booted", "kernels", "measured", "state", "measured", "state", "done"],
+      ...["failed", "done"],
+    ],
+  );
+});
+
+Deno.test("what a worker writes beside the format is passed over: numbers of requests, marks on a sentinel's chunk", () =>
+  withFolder(async (dir) => {
+    const [plan] = await planLines({ skipSkew: true });
+    const { info } = fakeHarness();
+    const state = {
+      sm_clock_mhz: 1980,
+      memory_clock_mhz: null,
+      temperature_c: 40,
+      power_w: 90,
+      throttle: [],
+    };
+    const attention = {
+      category: "attention",
+      tp: 1,
+      prefill_chunk: 0,
+      kv_prefill: 0,
+      n_decode: 4,
+      kv_decode: 64,
+    };
+    const booted = await fakeHarness().boot(BOOT);
+    const sentinel = (time: number, seq: number): object[] => [
+      { type: "state", seq, ...state, at_s: 1000.5 + seq, sentinel: true },
+      {
+        type: "result",
+        seq,
+        index: 0,
+        shot: attention,
+        samples: { attention: [time, time, time] },
+        sentinel: true,
+      },
+      { type: "done", seq, wall_us: 900, sentinel: true },
+    ];
+    const dense = (seq: number, time: number): object[] => [
+      {
+        ...{ type: "result", seq, index: 0, shot: { category: "dense", tp: 1, tokens: 16 } },
+        samples: Object.fromEntries(LAYERS.map((layer) => [layer, [time, time, time]])),
+        stop: "iterations",
+      },
+      { type: "done", seq, device_busy_us: 400, wall_us: 1000 },
+    ];
+    const path = `${dir}/results.jsonl`;
+    const header = { type: "results", version: 1, started: "2026-03-01T09:30:00Z", quantity: "kernel" };
+    const lines = [
+      { ...header, plan: JSON.parse(plan!) },
+      { type: "hello", protocol: 1, ...info, quantities: ["kernel"] },
+      { type: "booted", tp: 1, ...booted, layers: {} },
+      ...[sentinel(100, 1), dense(2, 50), sentinel(105, 3), dense(4, 45), sentinel(100, 5)].flat(),
+    ];
+    await Deno.writeTextFile(path, lines.map((line) => JSON.stringify(line) + "\n").join(""));
+    const { bundle, notices, measured } = await ingest([path], { perfDir: dir });
+    assert.deepEqual([notices, measured], [[], 2]);
+    assert.deepEqual(new Set(bundle.table(1, "dense").map(({ timeUs }) => timeUs)), new Set([45]));
+    assert.deepEqual(bundle.meta.noise, {
+      ...{ spread_p50: 0, spread_p90: 0, sentinels: 3, sentinel_drift_p50: 0, sentinel_drift_max: 0.05 },
+      ...{ measured_again: 1, in_doubt: 0 },
+    });
+    assert.deepEqual(bundle.meta.device_busy_s, { tp1: { dense: 0.001 } });
+    const journal = await textOfFile(bundle.dir, "journal.jsonl");
+    assert.match(journal, /"at_s":1001.5/);
+  }));
