@@ -7,7 +7,8 @@
 import type { Harness } from "../../src/harness/harness.ts";
 import { inProcessHarness } from "../../src/harness/in_process.ts";
 import { openPool, type PoolMember } from "../../src/run/pool.ts";
-import { fakeHarness, tinyArchitecture } from "../run/fakes.ts";
+import { fakeHarness } from "../run/fakes.ts";
+import { TINY_BOOT } from "../run/tiny_boot.ts";
 import { denseSweep } from "../run/tiny_run.ts";
 
 const SHOTS = 1000;
@@ -42,16 +43,7 @@ function sleeper(): Promise<Harness> {
 export async function poolSeconds(lanes: number): Promise<number> {
   const members = Array.from({ length: lanes }, (_, n): PoolMember => ({ name: `lane ${n}`, open: sleeper }));
   await using pool = await openPool(members as [PoolMember, ...PoolMember[]]);
-  await pool.boot({
-    config: {},
-    architecture: tinyArchitecture(),
-    tp: 1,
-    dtype: "auto",
-    kv_cache_dtype: "auto",
-    block_size: null,
-    max_num_batched_tokens: 2048,
-    max_num_seqs: 16,
-  });
+  await pool.boot({ ...TINY_BOOT, max_num_batched_tokens: 2048 });
   const { shots } = denseSweep(Array.from({ length: SHOTS }, (_, index) => index + 1));
   const begun = performance.now();
   let outcomes = 0;

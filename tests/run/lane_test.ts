@@ -2,25 +2,15 @@ import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import type { Harness } from "../../src/harness/harness.ts";
 import { type Lane, openLane } from "../../src/run/lane.ts";
-import { fakeHarness, type FakeOptions, type Mishap, textOf, tinyArchitecture } from "./fakes.ts";
+import { fakeHarness, type FakeOptions, type Mishap, textOf } from "./fakes.ts";
 import type { Shot } from "../../src/sweep/shot.ts";
+import { TINY_BOOT } from "./tiny_boot.ts";
 import { denseSweep } from "./tiny_run.ts";
-
-const REQUEST = {
-  config: {},
-  architecture: tinyArchitecture(),
-  tp: 1,
-  dtype: "auto",
-  kv_cache_dtype: "auto",
-  block_size: null,
-  max_num_batched_tokens: 64,
-  max_num_seqs: 16,
-};
 
 /** Fires a shot per number of tokens, and writes what the lane told. */
 async function told(tokens: readonly number[], options: FakeOptions, chunk = 64): Promise<string[]> {
   await using lane = await openLane({ open: () => Promise.resolve(fakeHarness(options)), pauseMs: 1 });
-  await lane.boot(REQUEST);
+  await lane.boot(TINY_BOOT);
   return await tell(lane, tokens, chunk);
 }
 
@@ -99,7 +89,7 @@ Deno.test("fire passes other failures on as outcomes, with the harness kept", as
 Deno.test("fire throws when a harness breaks that cannot be replaced, and leaves it to its owner", async () => {
   await using harness = fakeHarness({ mishap: mishaps({ 2: ["die"] }) });
   await using lane = await openLane({ harness });
-  await lane.boot(REQUEST);
+  await lane.boot(TINY_BOOT);
   await assert.rejects(tell(lane, [1, 2]), HarnessError);
 });
 
@@ -110,7 +100,7 @@ Deno.test("fire refuses another device in place of a harness that broke", async 
       fakeHarness({ mishap: mishaps({ 2: ["die"] }), info: { device: `Abacus ${++opened}` } }),
     );
   await using lane = await openLane({ open });
-  await lane.boot(REQUEST);
+  await lane.boot(TINY_BOOT);
   await assert.rejects(tell(lane, [1, 2]), {
     name: "UsageError",
     message:
@@ -124,8 +114,8 @@ Deno.test("boot replaces a harness that broke on the last shot", async () => {
   await using lane = await openLane({
     open: () => Promise.resolve(fakeHarness({ mishap: mishaps({ 2: ["die", "die"] }) })),
   });
-  await lane.boot(REQUEST);
+  await lane.boot(TINY_BOOT);
   await tell(lane, [1, 2]);
-  await lane.boot({ ...REQUEST, tp: 2 });
+  await lane.boot({ ...TINY_BOOT, tp: 2 });
   assert.deepEqual(await tell(lane, [3]), ["3"]);
 });
