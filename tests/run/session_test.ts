@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { UsageError } from "../../src/errors.ts";
-import { formatTimeUs } from "../../src/bundle/format.ts";
-import type { JournalFile } from "../../src/run/journal.ts";
-import { fakeHarness, fakeTimeUs, tinyArchitecture } from "./fakes.ts";
+import { firedBy, row, WHOLE } from "./dense_run.ts";
+import { fakeHarness, tinyArchitecture } from "./fakes.ts";
 import {
   attentionSweep,
   denseSweep,
@@ -10,27 +8,9 @@ import {
   perSequenceSweep,
   putFile,
   textOfFile,
-  type TinyRun,
   tinyRun,
   withFolder,
 } from "./tiny_run.ts";
-
-/** The shots that a run fires. */
-async function firedBy(
-  dir: string,
-  sweeps: Parameters<typeof tinyRun>[1],
-  run: TinyRun = {},
-): Promise<string[]> {
-  const fired: string[] = [];
-  await tinyRun(dir, sweeps, { source: { harness: fakeHarness({ fired }) }, ...run });
-  return fired;
-}
-
-function row(layer: string, tokens: number, tp = 1): string {
-  return `${layer},${tokens},${formatTimeUs(fakeTimeUs({ category: "dense", tp, tokens }, layer))}\n`;
-}
-
-const WHOLE = "layer,tokens,time_us\n" + row("norm", 1) + row("norm", 2) + row("proj", 1) + row("proj", 2);
 
 Deno.test("a run writes sorted tables and fires nothing when it is repeated", () =>
   withFolder(async (dir) => {
@@ -218,49 +198,4 @@ Deno.test("force asks for a confirmation, then deletes the tables and the journa
 Deno.test("force needs no confirmation where nothing is", () =>
   withFolder(async (dir) => {
     assert.deepEqual(await firedBy(dir, [denseSweep([1])], { force: true }), ["dense tp1 1"]);
-  }));
-
-const fullDisk = (): Error => Object.assign(new Error("No space left on device"), { code: "ENOSPC" });
-
-Deno.test("a disk that is full at the journal ends the run; what was journaled is resumed", () =>
-  withFolder(async (dir) => {
-    let lines = 0;
-    const openFile = (path: string): JournalFile => {
-      const file = Deno.openSync(path, { write: true, create: true });
-      return {
-        write(bytes): void {
-          file.writeSync(++lines > 3 ? bytes.subarray(0, 9) : bytes);
-          if (lines > 3) throw fullDisk();
-        },
-        truncate(bytes): void {
-          file.truncateSync(bytes);
-          file.seekSync(bytes, Deno.SeekMode.Start);
-        },
-        sync: () => file.syncData(),
-        [Symbol.dispose]: () => file.close(),
-      };
-    };
-    const run = tinyRun(dir, [denseSweep([1, 2, 3, 4])], { openFile });
-    await assert.rejects(run, {
-      name: "UsageError",
-      message: `Cannot write ${dir}/journal.jsonl: no space is left on the device; free some and run again`,
-    });
-    assert.equal(await textOfFile(dir, "tp1/dense.csv"), WHOLE);
-    assert.deepEqual(await firedBy(dir, [denseSweep([1, 2, 3, 4])]), ["dense tp1 3", "dense tp1 4"]);
-  }));
-
-Deno.test("a disk that is full at a table ends the run; the old table stands and the journal has the rest", () =>
-  withFolder(async (dir) => {
-    await tinyRun(dir, [denseSweep([1, 2])]);
-    const write = (path: string): Promise<void> =>
-      Promise.reject(
-        new UsageError(`Cannot write ${path}: no space is left on the device; free some and run again`),
-      );
-    await assert.rejects(tinyRun(dir, [denseSweep([1, 2, 3])], { write }), {
-      name: "UsageError",
-      message: `Cannot write ${dir}/tp1/dense.csv: no space is left on the device; free some and run again`,
-    });
-    assert.equal(await textOfFile(dir, "tp1/dense.csv"), WHOLE);
-    assert.deepEqual(await firedBy(dir, [denseSweep([1, 2, 3])]), []);
-    assert.match(await textOfFile(dir, "tp1/dense.csv"), /^proj,3,/m);
   }));
