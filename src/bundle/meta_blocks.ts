@@ -22,7 +22,7 @@ export interface EngineEffective {
 
 /** The grid of the attention sweep. */
 export interface AttentionGrid {
-  /** Longest history in tokens. */
+  /** Longest history asked for, in tokens. */
   readonly max_kv: number;
   /** Ratio of neighbours on the chunk axis. */
   readonly chunk_factor: number;

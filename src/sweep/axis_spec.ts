@@ -4,26 +4,8 @@
  * @module
  */
 import { roundDecimals } from "../bundle/format.ts";
+import type { AttentionGrid as AttentionGridSpec, AxisSpec } from "../bundle/meta_blocks.ts";
 import { attentionAxes, type AttentionGrid } from "./attention_shots.ts";
-
-/** An axis in short: `0, 16-2048 x2` when it is geometric, otherwise its values. */
-export type AxisSpec = string | readonly number[];
-
-/** The attention grid, as meta.yaml records it. */
-export interface AttentionGridSpec {
-  /** Longest history asked for, in tokens. */
-  readonly max_kv: number;
-  /** Ratio of neighbouring prefill chunks. */
-  readonly chunk_factor: number;
-  /** Ratio of neighbouring histories. */
-  readonly kv_factor: number;
-  /** Axis of prefill chunks. */
-  readonly chunks: AxisSpec;
-  /** Axis of decoding requests. */
-  readonly n_decode: AxisSpec;
-  /** Axis of histories, from the longest asked for alone. */
-  readonly kv: AxisSpec;
-}
 
 /** By how much a step may differ from the first one, as a share of it. */
 const TOLERANCE = 0.02;
