@@ -6,21 +6,11 @@
 import type { HarnessInfo, Quantity } from "../harness/harness.ts";
 
 /** Who measured, and what. */
-export interface Identity {
-  /** Name of the harness. */
-  readonly harness: string;
-  /** Version of the harness. */
-  readonly harness_version: string;
-  /** What it boots. */
-  readonly engine: string;
-  /** Version of the engine. */
-  readonly engine_version: string;
-  /** Device name as its driver reports it. */
-  readonly device: string;
-  /** Driver version, `none` where there is none. */
-  readonly driver: string;
-  /** Numeric runtime. */
-  readonly runtime: string;
+export interface Identity extends
+  Pick<
+    HarnessInfo,
+    "harness" | "harness_version" | "engine" | "engine_version" | "device" | "driver" | "runtime"
+  > {
   /** Type of the weights. */
   readonly dtype: string;
   /** Type of the KV cache, `auto` for that of the weights. */
