@@ -98,7 +98,7 @@ function lineFault(line: CsvLine, header: CsvHeader): Finding | undefined {
       expected: `${header.names.length} cells`,
     };
   }
-  if (line.source() === header.source) {
+  if (Number.isNaN(line.value(line.length - 1)) && line.source() === header.source) {
     return { code: "header-twice", message: "The header stands here again", expected: "a row" };
   }
   if (line.terminated) return undefined;
