@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { compareKeys } from "../bundle/compare.ts";
 import type { Bundle } from "../bundle/open.ts";
+import type { Row } from "../bundle/tables.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
 import type { Limits } from "../sweep/limits.ts";
 import { type Category, SKEW_KEY } from "../sweep/shot.ts";
@@ -17,8 +19,8 @@ const USUAL_BLOCK = 16;
 export interface RecordedTimes {
   /** The layers of the catalogue that have rows. */
   readonly layers: readonly string[];
-  /** Microseconds by layer, by the key's values joined with commas. */
-  readonly times: ReadonlyMap<string, Readonly<Record<string, number>>>;
+  /** Microseconds of a key, by layer; nothing of a layer that has no such row. */
+  readonly times: (key: readonly number[]) => Record<string, number>;
 }
 
 /**
@@ -32,18 +34,30 @@ export interface RecordedTimes {
  */
 export function recordedTimes(bundle: Bundle, request: BootRequest, category: Category): RecordedTimes {
   const names = Object.keys(request.architecture.catalog[category]);
-  const found = new Set<string>();
-  const times = new Map<string, Record<string, number>>();
-  for (const { layer, key, timeUs } of bundle.table(category === "moe" ? 1 : request.tp, category)) {
-    const name = layer ?? names[0];
-    if (name === undefined || !names.includes(name)) continue;
-    found.add(name);
-    const at = key.join();
-    const row = times.get(at) ?? {};
-    row[name] = timeUs;
-    times.set(at, row);
+  const rows = bundle.table(category === "moe" ? 1 : request.tp, category);
+  const sorted = Map.groupBy(rows, ({ layer }) => layer ?? names[0]);
+  const layers = names.filter((name) => sorted.has(name));
+  return {
+    layers,
+    times: (key) =>
+      Object.fromEntries(layers.flatMap((name) => {
+        const row = rowOf(sorted.get(name)!, key);
+        return row === undefined ? [] : [[name, row.timeUs]];
+      })),
+  };
+}
+
+/** The row of a key among a layer's, which are sorted by key. */
+function rowOf(rows: readonly Row[], key: readonly number[]): Row | undefined {
+  let low = 0;
+  let high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareKeys(rows[middle]!.key, key) < 0) low = middle + 1;
+    else high = middle;
   }
-  return { layers: names.filter((name) => found.has(name)), times };
+  const row = rows[low];
+  return row !== undefined && compareKeys(row.key, key) === 0 ? row : undefined;
 }
 
 /**

@@ -107,11 +107,11 @@ function engineOf(
   /** What a shot asks for, and the times that there are of it. */
   const look = (
     shot: Shot,
-    key: string,
+    key: readonly number[],
   ): [names: readonly string[], times: Readonly<Record<string, number>>] => {
-    if (shot.category === "skew") return [shot.parts, skew.get(key) ?? {}];
+    if (shot.category === "skew") return [shot.parts, skew.get(key.join()) ?? {}];
     const { layers, times } = recorded.get(shot.category)!;
-    return [layers, times.get(key) ?? {}];
+    return [layers, times(key)];
   };
   return {
     booted: {
@@ -121,8 +121,8 @@ function engineOf(
       engine_args: bundle.meta.engine_effective ?? {},
     },
     answer(shot, iterations): ShotAnswer {
-      const key = shotKey(shot).join();
-      const id = `${shot.category}:${shot.tp}:${key}`;
+      const key = shotKey(shot);
+      const id = `${shot.category}:${shot.tp}:${key.join()}`;
       const [names, row] = look(shot, key);
       const missing = names.filter((name) => !Object.hasOwn(row, name));
       if (names.length === 0 || missing.length > 0) {
