@@ -15,6 +15,8 @@ export type Finding =
 export interface Cells {
   /** A whole number from 0; `3.0` is 3. */
   count(index: number): number;
+  /** So many whole numbers from an index on. */
+  counts(index: number, length: number): number[];
   /** A time above 0 in microseconds. */
   timeUs(index: number): number;
   /** A finite number. */
@@ -47,11 +49,17 @@ export function cellReader(
   const value = (index: number): number => line().value(positions[index] ?? -1);
   const fault = (index: number, finding: Finding): void =>
     report({ column: columns[index] ?? "", found: text(index), ...finding });
+  const count = (index: number): number => {
+    const whole = value(index);
+    if (!(Number.isSafeInteger(whole) && whole >= 0)) fault(index, countFault(whole));
+    return whole;
+  };
   return {
-    count(index): number {
-      const count = value(index);
-      if (!(Number.isSafeInteger(count) && count >= 0)) fault(index, countFault(count));
-      return count;
+    count,
+    counts(index, length): number[] {
+      const counts: number[] = [];
+      for (let i = index; i < index + length; i++) counts.push(count(i));
+      return counts;
     },
     timeUs(index): number {
       const timeUs = value(index);

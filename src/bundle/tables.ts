@@ -99,7 +99,7 @@ export function readTable(category: Category, text: string, path: string): { row
     compare: compareRows,
     read: (cells) => ({
       layer: layered ? cells.name(0) : null,
-      key: columns.map((_, index) => cells.count(first + index)),
+      key: cells.counts(first, columns.length),
       timeUs: cells.timeUs(first + columns.length),
     }),
   });
