@@ -34,7 +34,7 @@ const REASONS: Readonly<Record<string, string>> = {
  * a temporary file in the same folder is written, synced and renamed.
  *
  * @param path The file.
- * @param text Its new text.
+ * @param content Its new text, or its bytes.
  * @param options What to write through.
  * @throws {UsageError} when the file cannot be written, with the reason; the old file is untouched then.
  *
@@ -48,11 +48,16 @@ const REASONS: Readonly<Record<string, string>> = {
  * await Deno.remove(dir, { recursive: true });
  * ```
  */
-export async function writeAtomic(path: string, text: string, options: WriteOptions = {}): Promise<void> {
+export async function writeAtomic(
+  path: string,
+  content: string | Uint8Array,
+  options: WriteOptions = {},
+): Promise<void> {
   const { create = Deno.create } = options;
   const temporary = `${path}.tmp`;
   try {
-    await writeAll(await create(temporary), new TextEncoder().encode(text));
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    await writeAll(await create(temporary), bytes);
     await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});

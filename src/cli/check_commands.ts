@@ -10,6 +10,7 @@ import { coverageCommand } from "./coverage.ts";
 import { positive, type Run, settingsOf, verboseFlag } from "./declare.ts";
 import { diffCommand } from "./diff.ts";
 import { addFlags, type Flags } from "./flags.ts";
+import { packCommand } from "./pack.ts";
 import { reportCommand } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 import { validateCommand } from "./validate.ts";
@@ -79,6 +80,13 @@ export function addCheckCommands(program: Command, run: Run, terminal: Terminal)
       };
       return run(() => coverageCommand(dir, { json, need }, terminal));
     });
+
+  program.command("pack")
+    .summary("pack a bundle's journal, to publish it")
+    .description("Makes journal.jsonl.gz of journal.jsonl; a run that adds to the bundle unpacks it again.")
+    .addArgument(new Argument("<bundle>", "The bundle's folder"))
+    .addOption(verboseFlag())
+    .action((dir: string) => run(() => packCommand(dir, terminal)));
 
   program.command("report")
     .summary("write all that there is to see of a bundle as one HTML file")

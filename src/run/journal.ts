@@ -8,6 +8,7 @@
  */
 import { writeError } from "../bundle/write.ts";
 import { type JournalLine, parseJournalLine } from "./journal_line.ts";
+import { readPlainOrPacked } from "./packed_journal.ts";
 import { readIfThere } from "./read_if_there.ts";
 
 /** Name of the journal in a bundle's folder. */
@@ -25,14 +26,15 @@ export interface JournalReading {
 }
 
 /**
- * Reads a journal; a last line that was cut by a kill does not count, other bad lines are reported.
+ * Reads a journal, plain or packed; a last line that was cut by a kill does not count, other bad lines are reported.
  *
- * @param path The file, which need not exist.
+ * @param path The plain file, which need not exist.
  * @param visit Called with every line.
  * @returns Where to append, and what was wrong.
+ * @throws {UsageError} when a packed one is broken.
  */
 export function readJournal(path: string, visit: (line: JournalLine) => void): Promise<JournalReading> {
-  return readLines(path, "a journal", parseJournalLine, visit);
+  return readLines(path, "a journal", parseJournalLine, visit, readPlainOrPacked);
 }
 
 /**
@@ -42,6 +44,7 @@ export function readJournal(path: string, visit: (line: JournalLine) => void): P
  * @param what What it is, for the notices.
  * @param parse Reads a line; null when it is none.
  * @param visit Called with every line.
+ * @param read Reads the file's bytes; null when it is not there.
  * @returns Where to append, and what was wrong.
  */
 export async function readLines<Line>(
@@ -49,8 +52,9 @@ export async function readLines<Line>(
   what: string,
   parse: (text: string) => Line | null,
   visit: (line: Line) => void,
+  read: (path: string) => Promise<Uint8Array | null> = readIfThere,
 ): Promise<JournalReading> {
-  const bytes = await readIfThere(path) ?? new Uint8Array();
+  const bytes = await read(path) ?? new Uint8Array();
   const whole = bytes.lastIndexOf(10) + 1;
   const notices: string[] = [];
   if (whole < bytes.length) notices.push(`${path}: the last line was cut, its shot counts as not fired`);

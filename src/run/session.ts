@@ -16,6 +16,7 @@ import { type Journal, JOURNAL_FILE, openJournal } from "./journal.ts";
 import { describeOwner, type Lock, lockBundle } from "./lock.ts";
 import { median } from "./median.ts";
 import { noiseOf } from "./noise.ts";
+import { unpackJournal } from "./packed_journal.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { degreesOf, tableOf } from "./rows.ts";
 import { settle } from "./settle.ts";
@@ -97,9 +98,13 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     if (layers === undefined) layersById.set(id, layers = timedLayers(architecture, category, tp));
     return layers;
   }
+  function openOurs(): Journal {
+    unpackJournal(`${dir}/${JOURNAL_FILE}`);
+    return openJournal(`${dir}/${JOURNAL_FILE}`, state.journalBytes, openFile);
+  }
   function record(line: JournalLine): void {
     if (opener === undefined) throw new UsageError(`Cannot record a shot in ${dir}: start the session first`);
-    journal ??= openJournal(`${dir}/${JOURNAL_FILE}`, state.journalBytes, openFile);
+    journal ??= openOurs();
     if (!opened) {
       journal.append(opener);
       takeIn(state, opener);

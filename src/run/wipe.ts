@@ -6,6 +6,7 @@
 import { metaPath, TABLE_NAMES, tablePath } from "../bundle/layout.ts";
 import { UsageError } from "../errors.ts";
 import { JOURNAL_FILE } from "./journal.ts";
+import { packedPath } from "./packed_journal.ts";
 
 /**
  * Deletes the tables, the journal and the meta.yaml of a bundle.
@@ -27,7 +28,8 @@ export async function wipeBundle(dir: string, confirmed: boolean): Promise<void>
 }
 
 async function bundleFiles(dir: string): Promise<string[]> {
-  const candidates = [`${dir}/${JOURNAL_FILE}`, metaPath(dir)];
+  const journal = `${dir}/${JOURNAL_FILE}`;
+  const candidates = [journal, packedPath(journal), metaPath(dir)];
   for await (const { name } of Deno.readDir(dir)) {
     const tp = Number(/^tp([1-9]\d*)$/.exec(name)?.[1]);
     if (!Number.isNaN(tp)) candidates.push(...TABLE_NAMES.map((table) => tablePath(dir, tp, table)));
