@@ -57,8 +57,8 @@ export function cellReader(
   return {
     count,
     counts(index, length): number[] {
-      const counts: number[] = [];
-      for (let i = index; i < index + length; i++) counts.push(count(i));
+      const counts = new Array<number>(length);
+      for (let i = 0; i < length; i++) counts[i] = count(index + i);
       return counts;
     },
     timeUs(index): number {

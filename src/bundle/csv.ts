@@ -72,49 +72,62 @@ const MAX_DIGITS = 15;
 const POWERS = Array.from({ length: MAX_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
 
 function visitScanned(text: string, visit: (line: CsvLine) => void): void {
-  /** Where the cells of the line begin and end. */
-  const starts: number[] = [];
-  const ends: number[] = [];
-  /** Their numbers, NaN for what is more than digits and a point. */
-  const values: number[] = [];
-  let cells = 0;
-  const cell = (index: number): string => text.slice(starts[index] ?? 0, ends[index] ?? 0);
+  const cells: Scan = { starts: [], ends: [], values: [], count: 0 };
+  const cell = (index: number): string => text.slice(cells.starts[index] ?? 0, cells.ends[index] ?? 0);
   const line = {
     number: 0,
     length: 0,
     terminated: true,
-    source: () => text.slice(starts[0], ends[cells - 1]),
+    source: () => text.slice(cells.starts[0], cells.ends[cells.count - 1]),
     text: cell,
     value: (index: number) => {
-      const value = values[index] ?? NaN;
+      const value = cells.values[index] ?? NaN;
       return Number.isNaN(value) ? parseNumber(cell(index)) : value;
     },
   };
   for (let at = 0; at < text.length;) {
-    cells = 0;
-    for (let code = COMMA; code === COMMA; at++) {
-      starts[cells] = at;
-      const negative = text.charCodeAt(at) === MINUS;
-      const first = negative ? ++at : at;
-      let digits = 0, point = -1, plain = true;
-      for (code = LINE_FEED; at < text.length; at++) {
-        code = text.charCodeAt(at);
-        if (code >= ZERO && code <= NINE) digits = digits * 10 + (code - ZERO);
-        else if (code === COMMA || code === LINE_FEED) break;
-        else if (code === CARRIAGE_RETURN && text.charCodeAt(at + 1) === LINE_FEED) break;
-        else if (code === POINT && point < 0) point = at;
-        else plain = false;
-      }
-      const value = plain ? decimal(digits, first, point, at) : NaN;
-      values[cells] = negative ? -value : value;
-      ends[cells++] = at;
-      if (code === CARRIAGE_RETURN) at++;
-    }
+    at = scanLine(text, at, cells);
     line.number++;
-    line.length = cells === 1 && cell(0).trim() === "" ? 0 : cells;
+    line.length = cells.count === 1 && cell(0).trim() === "" ? 0 : cells.count;
     line.terminated = at <= text.length;
     visit(line);
   }
+}
+
+/** The cells of a line. */
+interface Scan {
+  /** Where they begin and end. */
+  readonly starts: number[];
+  readonly ends: number[];
+  /** Their numbers, NaN for what is more than digits and a point. */
+  readonly values: number[];
+  /** How many they are. */
+  count: number;
+}
+
+/** Finds the cells of the line at `at`; returns where the next one begins, beyond the text's end if none ends it. */
+function scanLine(text: string, at: number, cells: Scan): number {
+  let count = 0;
+  for (let code = COMMA; code === COMMA; at++) {
+    cells.starts[count] = at;
+    const negative = text.charCodeAt(at) === MINUS;
+    const first = negative ? ++at : at;
+    let digits = 0, point = -1, plain = true;
+    for (code = LINE_FEED; at < text.length; at++) {
+      code = text.charCodeAt(at);
+      if (code >= ZERO && code <= NINE) digits = digits * 10 + (code - ZERO);
+      else if (code === COMMA || code === LINE_FEED) break;
+      else if (code === CARRIAGE_RETURN && text.charCodeAt(at + 1) === LINE_FEED) break;
+      else if (code === POINT && point < 0) point = at;
+      else plain = false;
+    }
+    const value = plain ? decimal(digits, first, point, at) : NaN;
+    cells.values[count] = negative ? -value : value;
+    cells.ends[count++] = at;
+    if (code === CARRIAGE_RETURN) at++;
+  }
+  cells.count = count;
+  return at;
 }
 
 /** The number whose digits, point left out, are `digits`, and whose point is at `point` of `first` to `end`. */

@@ -9,6 +9,7 @@ import { loadArchitecture } from "../../src/model/architecture.ts";
 import { planSweeps } from "../../src/sweep/plan_sweeps.ts";
 import { CATEGORY_ORDER } from "../../src/sweep/shot.ts";
 import { measureExecute } from "./execute_bench.ts";
+import { measureFrames } from "./frames_bench.ts";
 import { formatMeasurements, type Measurement, timed } from "./measure.ts";
 import { measureMemory } from "./memory_bench.ts";
 import { LARGEST, writeSyntheticBundle } from "./synthetic_bundle.ts";
@@ -87,6 +88,7 @@ async function measureOpening(): Promise<Measurement[]> {
 const rows = [
   ...await measurePlanning(),
   ...await measureOpening(),
+  ...await measureFrames(),
   ...await measureExecute(),
   ...await measureMemory(),
 ];

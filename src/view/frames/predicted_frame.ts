@@ -39,8 +39,8 @@ export function predictedFrame(
   predictor: Predictor,
   tp: number,
 ): pl.DataFrame {
-  const predicted = Float64Array.from(rows, (row) => predictRow(predictor, tp, category, row));
-  return withPredictions(tableFrame(category, rows), predicted, (i) => rows[i]!.timeUs);
+  const predict = (row: Row): number => predictRow(predictor, tp, category, row);
+  return withPredictions(tableFrame(category, rows), rows, predict, ({ timeUs }) => timeUs);
 }
 
 /**
@@ -53,17 +53,19 @@ export function predictedFrame(
  * @throws {LookupError} when the bundle lacks attention times at this degree.
  */
 export function predictedSkewFrame(rows: readonly SkewRow[], predictor: Predictor, tp: number): pl.DataFrame {
-  const predicted = Float64Array.from(rows, (row) => predictSkew(predictor, tp, row));
-  return withPredictions(skewFrame(rows), predicted, (i) => rows[i]!.t_skew_us);
+  const predict = (row: SkewRow): number => predictSkew(predictor, tp, row);
+  return withPredictions(skewFrame(rows), rows, predict, (row) => row.t_skew_us);
 }
 
-function withPredictions(
+function withPredictions<T>(
   frame: pl.DataFrame,
-  predicted: Float64Array,
-  measured: (i: number) => number,
+  rows: readonly T[],
+  predict: (row: T) => number,
+  measured: (row: T) => number,
 ): pl.DataFrame {
+  const predicted = rows.map(predict);
   return frame.withColumns(
-    floats("predicted_us", predicted),
-    floats("error", predicted.map((us, i) => us / measured(i) - 1)),
+    floats("predicted_us", predicted, (us) => us),
+    floats("error", rows, (row, i) => predicted[i]! / measured(row) - 1),
   );
 }

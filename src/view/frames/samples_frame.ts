@@ -27,15 +27,13 @@ export function samplesFrame(samples: readonly LayerSamples[]): pl.DataFrame {
   const flat = samples.flatMap((shot) =>
     shot.samplesUs.map((timeUs, sample) => ({ ...shot, timeUs, sample }))
   );
-  const count = (name: "order" | "tp" | "sample"): pl.Series =>
-    counts(name, Float64Array.from(flat, (row) => row[name]));
   return pl.DataFrame([
-    count("order"),
+    counts("order", flat, ({ order }) => order),
     texts("category", flat.map(({ category }) => category)),
-    count("tp"),
+    counts("tp", flat, ({ tp }) => tp),
     texts("key", flat.map(({ key }) => key.join(","))),
     texts("layer", flat.map(({ layer }) => layer)),
-    count("sample"),
-    floats("time_us", Float64Array.from(flat, ({ timeUs }) => timeUs)),
+    counts("sample", flat, ({ sample }) => sample),
+    floats("time_us", flat, ({ timeUs }) => timeUs),
   ]);
 }

@@ -8,7 +8,7 @@ import type { SkewRow } from "../../bundle/skew.ts";
 import type { SkewFitRow } from "../../bundle/skew_fit.ts";
 import type { Row } from "../../bundle/tables.ts";
 import { CATEGORIES, type Category } from "../../sweep/shot.ts";
-import { counts, floats, texts } from "./series.ts";
+import { counts, floats, optionalFloats, texts } from "./series.ts";
 
 /**
  * The rows of a category as a data frame.
@@ -29,8 +29,8 @@ export function tableFrame(category: Category, rows: readonly Row[]): pl.DataFra
   const { columns, layered } = CATEGORIES[category];
   return pl.DataFrame([
     ...(layered ? [texts("layer", rows.map(({ layer }) => layer))] : []),
-    ...columns.map((column, axis) => counts(column, Float64Array.from(rows, ({ key }) => key[axis]!))),
-    floats("time_us", Float64Array.from(rows, ({ timeUs }) => timeUs)),
+    ...columns.map((column, axis) => counts(column, rows, ({ key }) => key[axis]!)),
+    floats("time_us", rows, ({ timeUs }) => timeUs),
   ]);
 }
 
@@ -41,17 +41,15 @@ export function tableFrame(category: Category, rows: readonly Row[]): pl.DataFra
  * @returns The columns of skew.csv: counts of tokens and requests, times in microseconds, alpha null where undefined.
  */
 export function skewFrame(rows: readonly SkewRow[]): pl.DataFrame {
-  const whole = (name: keyof SkewRow): pl.Series =>
-    counts(name, Float64Array.from(rows, (row) => row[name] as number));
-  const real = (name: keyof SkewRow): pl.Series =>
-    floats(name, Float64Array.from(rows, (row) => row[name] as number));
+  const whole = (name: keyof SkewRow): pl.Series => counts(name, rows, (row) => row[name] as number);
+  const real = (name: keyof SkewRow): pl.Series => floats(name, rows, (row) => row[name] as number);
   return pl.DataFrame([
     texts("regime", rows.map(({ regime }) => regime)),
     ...(["n", "nb"] as const).map(whole),
     ...(["ratio", "skew"] as const).map(real),
     ...(["pc", "kp", "kvs", "kv_big", "kv_mean"] as const).map(whole),
     ...(["t_mean_us", "t_max_us", "t_skew_us"] as const).map(real),
-    floats("alpha", rows.map(({ alpha }) => alpha)),
+    optionalFloats("alpha", rows.map(({ alpha }) => alpha)),
   ]);
 }
 
@@ -64,9 +62,9 @@ export function skewFrame(rows: readonly SkewRow[]): pl.DataFrame {
 export function skewFitFrame(rows: readonly SkewFitRow[]): pl.DataFrame {
   const labels = ["n_label", "skew_rate_label", "kv_big_label", "kp_label"] as const;
   return pl.DataFrame([
-    counts("pc", Float64Array.from(rows, ({ pc }) => pc)),
+    counts("pc", rows, ({ pc }) => pc),
     ...labels.map((label) => texts(label, rows.map((row) => row[label]))),
-    floats("alpha", Float64Array.from(rows, ({ alpha }) => alpha)),
-    floats("n_samples", rows.map(({ n_samples }) => n_samples)).cast(pl.Int64),
+    floats("alpha", rows, ({ alpha }) => alpha),
+    optionalFloats("n_samples", rows.map(({ n_samples }) => n_samples)).cast(pl.Int64),
   ]);
 }
