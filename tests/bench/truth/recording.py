@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,10 @@ from jobs import Job
 from kernel_sums import KernelSum
 from kernel_timer import KernelTimer, RangeMarks, without_collector
 from layers import Sites
+from passes import Marks
 from timing import Span, WallMarks, fire_jobs
+
+Around = Callable[[Marks], AbstractContextManager[Any]]
 
 ELSEWHERE = "elsewhere"
 """Name of what a pass does outside of the layers."""
@@ -37,22 +41,29 @@ def all_sites(engine: Engine) -> Sites:
     return {layer: modules for sites in engine.layers.values() for layer, modules in sites.items()}
 
 
-def record(engine: Engine, jobs: Sequence[Job], iterations: int) -> list[Recorded | Fault]:
-    """Fire jobs: kernels are summed, on a CPU the clock is read; what killed the engine is the last."""
+def record(
+    engine: Engine, jobs: Sequence[Job], iterations: int, around: Around = nullcontext
+) -> list[Recorded | Fault]:
+    """Fire jobs: kernels are summed, on a CPU the clock is read; what killed the engine is the last.
+
+    `around` gets the marks and may put more of them into the passes.
+    """
     way = record_clock if engine.device.type == "cpu" else record_kernels
     outcomes: list[Recorded | Fault] = []
     for start in range(0, len(jobs), CHUNK):
-        outcomes += way(engine, jobs[start : start + CHUNK], iterations)
+        outcomes += way(engine, jobs[start : start + CHUNK], iterations, around)
         last = outcomes[-1]
         if isinstance(last, Fault) and last.kind == "engine_dead":
             break
     return outcomes
 
 
-def record_kernels(engine: Engine, jobs: Sequence[Job], iterations: int) -> list[Recorded | Fault]:
+def record_kernels(
+    engine: Engine, jobs: Sequence[Job], iterations: int, around: Around
+) -> list[Recorded | Fault]:
     """Fire jobs in one recording of the device's kernels."""
     timer, marks = KernelTimer(engine, engine.device.type.upper()), PassRanges()
-    with without_collector():
+    with without_collector(), around(marks):
         faults, sums, _ = timer.record(engine, jobs, iterations, marks)
     return [
         fault or recorded(keys, sums, iterations) for fault, keys in zip(faults, marks.keys, strict=False)
@@ -69,12 +80,15 @@ def recorded(keys: dict[str, tuple[str, int]], sums: dict[str, KernelSum], itera
     return Recorded(by_pass(spans, iterations), {layer: dict(found) for layer, found in kernels.items()})
 
 
-def record_clock(engine: Engine, jobs: Sequence[Job], iterations: int) -> list[Recorded | Fault]:
+def record_clock(
+    engine: Engine, jobs: Sequence[Job], iterations: int, around: Around
+) -> list[Recorded | Fault]:
     """Fire jobs by the host's clock."""
     outcomes: list[Recorded | Fault] = []
     for job in jobs:
         marks = PassClock(engine.synchronize)
-        (fault,) = fire_jobs(engine, [job], iterations, marks, in_layer=False)
+        with around(marks):
+            (fault,) = fire_jobs(engine, [job], iterations, marks, in_layer=False)
         outcomes.append(fault or Recorded(by_pass(marks.spans, iterations), {}))
     return outcomes
 
