@@ -1,17 +1,20 @@
 """The worker without a caller: fires the shots of a plan and writes what became of them to a file."""
 
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from faults import Fault
+from firing import Firing
 from loop import EngineDead, Worker
-from messages import Answer, Fire, Hello, Result, State
+from messages import Hello
 from plan import Fields, Plan, read_plan
-from protocol import PROTOCOL, fields_of, parse_precision
-from results import Results, answered, shot_key
+from protocol import PROTOCOL, fields_of
+from results import Results, shot_key
+from resumed import Before, read_before
 
 CHUNKS = {"kernel": 128, "event": 64}
 """Shots between which a sentinel may come, by quantity: a chunk should take about a second."""
@@ -19,78 +22,111 @@ CHUNKS = {"kernel": 128, "event": 64}
 SENTINEL_S = 10.0
 PROGRESS_S = 5.0
 
+ROUNDS_AGAIN = 2
+"""Rounds in which what is in doubt is measured again."""
+
 
 class Alone:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, results: Results, quantity: str | None, done: set[str]) -> None:
+    def __init__(self, plan: Plan, results: Results, before: Before, worker: Worker) -> None:
         self.plan = plan
         self.results = results
-        self.worker = Worker()
-        self.quantity = quantity
-        self.left = [shot for shot in plan.shots if shot_key(shot) not in done]
-        self.total = len(self.left)
-        self.fired = self.failed = self.seq = 0
+        self.before = before
+        self.worker = worker
+        self.firing = Firing(worker, plan, results, before)
+        self.total = self.fired = self.failed = 0
         self.firing_s = 0.0
         self.told = time.monotonic()
+        self.watched: Fields | None = None
+        """The sentinel of the engine that is booted."""
+        self.first = True
+        """Whether it was not fired yet."""
+        self.due = 0.0
 
-    def run(self) -> int:
-        """Fire what is left; returns the exit status: 1 when shots failed or are still left."""
-        print(f"{self.total} of {len(self.plan.shots)} shots are left", file=sys.stderr)
-        if not self.left:
+    def is_new(self, shot: Fields) -> bool:
+        """Return whether a shot has no answer."""
+        return shot_key(shot) not in self.before.answered
+
+    def is_doubtful(self, shot: Fields) -> bool:
+        """Return whether a shot is in doubt and to be measured again."""
+        return self.before.doubts.is_due(shot_key(shot))
+
+    def run(self, asked: str | None) -> int:
+        """Fire what is left, in the asked quantity; returns 1 when shots failed or are still left, else 0."""
+        left = [shot for shot in self.plan.shots if self.is_new(shot) or self.is_doubtful(shot)]
+        print(f"{len(left)} of {len(self.plan.shots)} shots are left", file=sys.stderr)
+        if not left:
             return 0
         hello = self.worker.hello(Hello(PROTOCOL))
-        quantity = self.quantity or self.plan.settings.get("quantity") or hello.quantities[0]
-        self.results.begin(self.plan.header, str(quantity))
-        self.results.write(fields_of(hello))
+        quantity = str(asked or self.plan.settings.get("quantity") or hello.quantities[0])
+        self.results.begin(self.plan.header, quantity)
+        self.before.quantity = quantity
+        self.firing.write(fields_of(hello))
+        hopeless = [shot for shot in left if self.firing.give_up(shot)]
+        self.total = sum(map(self.is_new, left)) + len(hopeless)
+        self.count([False for _ in hopeless])
         try:
             for tp in self.plan.degrees():
-                shots = [shot for shot in self.left if shot["tp"] == tp]
-                if shots:
-                    self.sweep(tp, shots, str(quantity))
-        except EngineDead:
-            print("the engine died: run the same command again to go on", file=sys.stderr)
+                shots = [shot for shot in left if shot["tp"] == tp]
+                if any(self.is_new(shot) or self.is_doubtful(shot) for shot in shots):
+                    self.sweep(tp, [shot for shot in shots if self.is_new(shot)])
+        except EngineDead as error:
+            print(f"the engine died ({error}): run the same command again to go on", file=sys.stderr)
             return 1
         self.progress()
         return 1 if self.failed else 0
 
-    def sweep(self, tp: int, shots: Sequence[Fields], quantity: str) -> None:
-        """Boot the engine of a degree and fire its shots, a sentinel among them every few seconds."""
-        self.results.write(fields_of(self.worker.boot(self.plan.boot(tp))))
-        sentinel = sentinel_of(self.plan.header, self.plan.shots, tp)
-        due = time.monotonic()
-        chunk = CHUNKS.get(quantity, 16)
-        for start in range(0, len(shots), chunk):
-            if sentinel and time.monotonic() >= due:
-                self.fire([sentinel], quantity, {"sentinel": True})
-                due = time.monotonic() + SENTINEL_S
-            self.fire(shots[start : start + chunk], quantity, {})
+    def sweep(self, tp: int, new: Sequence[Fields]) -> None:
+        """Boot the engine of a degree, fire what is new and then again what is in doubt."""
+        self.firing.write(fields_of(self.worker.boot(self.plan.boot(tp))))
+        self.watched = sentinel_of(self.plan.header, self.plan.shots, tp)
+        self.first = True
+        self.fire(new)
+        for _ in range(ROUNDS_AGAIN):
+            doubtful = [shot for shot in self.plan.shots if shot["tp"] == tp and self.is_doubtful(shot)]
+            if not doubtful:
+                return
+            if self.before.doubts.moved:
+                self.watch()
+            if self.before.doubts.moved:
+                print(f"the device has moved: {len(doubtful)} shots at tp {tp} are in doubt", file=sys.stderr)
+                return
+            print(f"{len(doubtful)} shots at tp {tp} are measured again", file=sys.stderr)
+            self.total += len(doubtful)
+            self.fire(doubtful)
+
+    def fire(self, shots: Sequence[Fields]) -> None:
+        """Fire shots, the sentinel before, every few seconds and when the clock has moved, and after them."""
+        for chunk in self.chunks(shots):
+            if self.first or time.monotonic() >= self.due or self.before.doubts.clock_moved:
+                self.watch()
+            started = time.monotonic()
+            self.count(self.firing.fire(chunk))
+            self.firing_s += time.monotonic() - started
             if time.monotonic() - self.told >= PROGRESS_S:
                 self.progress()
-        if sentinel:
-            self.fire([sentinel], quantity, {"sentinel": True})
+        self.watch()
 
-    def fire(self, shots: Sequence[Fields], quantity: str, mark: dict[str, Any]) -> None:
-        """Fire shots and write their answers; `mark` is added to them."""
-        self.seq += 1
-        started = time.monotonic()
-        iterations = int(self.plan.settings.get("measurement_iterations") or 3)
-        rule = self.plan.settings.get("precision")
-        precision = None if rule is None else parse_precision(rule)
-        request = Fire(self.seq, tuple(shots), iterations, quantity, precision)
-        for answer in self.worker.fire(request):
-            self.results.write({**fields_of(answer), **self.extra(answer, shots), **mark})
-            if not mark:
-                self.fired += hasattr(answer, "index")
-                self.failed += hasattr(answer, "index") and not isinstance(answer, Result)
-        self.firing_s += time.monotonic() - started
+    def chunks(self, shots: Sequence[Fields]) -> Iterator[Sequence[Fields]]:
+        """Return shots in chunks; those of a chunk in which a worker died come first, one by one."""
+        suspects = [shot for shot in shots if self.firing.deaths(shot)]
+        others = [shot for shot in shots if not self.firing.deaths(shot)]
+        yield from ([shot] for shot in suspects)
+        size = CHUNKS.get(self.before.quantity, 16)
+        yield from (others[start : start + size] for start in range(0, len(others), size))
 
-    def extra(self, answer: Answer, shots: Sequence[Fields]) -> dict[str, Any]:
-        """Return what a line of the file has beside its answer: the shot, and for a state when it was."""
-        index = getattr(answer, "index", None)
-        if index is not None:
-            return {"shot": shots[index]}
-        return {"at_s": round(time.time(), 3)} if isinstance(answer, State) else {}
+    def watch(self) -> None:
+        """Fire the sentinel, as long as it can be fired."""
+        if self.watched is not None and not self.firing.sentinel(self.watched, self.first):
+            self.watched = None
+        self.first = False
+        self.due = time.monotonic() + SENTINEL_S
+
+    def count(self, measured: Sequence[bool]) -> None:
+        """Count shots that were fired."""
+        self.fired += len(measured)
+        self.failed += measured.count(False)
 
     def progress(self) -> None:
         """Say on stderr how far the run is."""
@@ -121,13 +157,14 @@ def run_alone(arguments: Any) -> int:
     """Run the worker on the files that its command line names; returns the exit status."""
     try:
         plan = read_plan(Path(arguments.plan))
-        done = answered(Path(arguments.out), arguments.retry_failed)
+        before = read_before(Path(arguments.out), arguments.retry_failed)
         results = Results(Path(arguments.out))
     except (Fault, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return Alone(plan, results, arguments.quantity, done).run()
+        return Alone(plan, results, before, Worker()).run(arguments.quantity)
     except Fault as fault:
         print(fault.message if fault.detail is None else f"{fault.message} ({fault.detail})", file=sys.stderr)
         return 2 if fault.kind == "bad_request" else 1

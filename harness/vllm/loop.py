@@ -117,7 +117,7 @@ class Worker:
             for answer in chunk.fire(self.told):
                 yield answer
                 if isinstance(answer, Failed) and answer.kind == "engine_dead":
-                    raise EngineDead
+                    raise EngineDead(answer.message)
             busy_us += chunk.device_busy_us or 0.0
         yield from self.state(request.seq)
         wall_us = (time.perf_counter() - started) * 1e6

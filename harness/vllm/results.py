@@ -1,5 +1,6 @@
 """Results in files: answers of the protocol, each with the shot that it is about, written line by line."""
 
+import hashlib
 import json
 import os
 import time
@@ -21,27 +22,9 @@ def shot_key(shot: Mapping[str, Any]) -> str:
     return json.dumps(shot, sort_keys=True)
 
 
-def answered(path: Path, retry_failed: bool) -> set[str]:
-    """Return the keys of the shots that a file has answers of, of which the sentinels' do not count.
-
-    A line that an outage cut is passed over.
-    """
-    keys: set[str] = set()
-    if not path.exists():
-        return keys
-    for line in path.read_bytes().splitlines():
-        try:
-            fields = json.loads(line)
-            shot = fields.get("shot")
-        except (ValueError, AttributeError):
-            continue
-        if not isinstance(shot, dict) or fields.get("sentinel"):
-            continue
-        if fields["type"] == "result" or not retry_failed:
-            keys.add(shot_key(shot))
-        else:
-            keys.discard(shot_key(shot))
-    return keys
+def shot_hash(shot: Mapping[str, Any]) -> str:
+    """Return what lines call a shot that it is not worth writing whole."""
+    return hashlib.sha256(shot_key(shot).encode()).hexdigest()[:8]
 
 
 def header_of(path: Path) -> Mapping[str, Any] | None:
@@ -86,6 +69,10 @@ class Results:
         self.file.write(line.encode() + b"\n")
         if time.monotonic() - self.synced >= SYNC_S:
             self.sync()
+
+    def flush(self) -> None:
+        """Hand what was written to the operating system: the process may die, the machine not."""
+        self.file.flush()
 
     def sync(self) -> None:
         """Bring what was written to the disk."""

@@ -42,8 +42,15 @@ export interface OutcomeLine {
   readonly sentinel: boolean;
 }
 
+/** A chunk was begun: of use to who goes on in the file only. */
+export interface ChunkLine {
+  /** What the line is. */
+  readonly type: "chunk";
+}
+
 /** A line of a results file after the first. */
 export type ResultsLine =
+  | ChunkLine
   | HelloAnswer
   | BootedAnswer
   | KernelsAnswer
@@ -103,7 +110,8 @@ export function parseResultsLine(text: string): ResultsLine | null {
   } catch {
     return null;
   }
-  if (typeof value !== "object") return null;
+  if (typeof value !== "object" || value === null) return null;
+  if ("type" in value && value.type === "chunk") return { type: "chunk" };
   const answer = answerSchema.safeParse({ ...value, seq: 0, index: 0 }).data;
   switch (answer?.type) {
     case "hello":

@@ -23,7 +23,7 @@ Deno.test("the examples of the protocol's section on results files are read", as
     lines.map(parseResultsLine).map((line) => line?.type === "outcome" ? line.outcome.status : line?.type),
     [
       ...["hello", "booted", "kernels", "measured", "state", "measured", "state", "done"],
-      ...["failed", "done"],
+      ...["chunk", "failed", "done"],
     ],
   );
 });

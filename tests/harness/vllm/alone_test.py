@@ -13,7 +13,8 @@ from client import ENTRY, ROOT, Message, attention, dense, per_sequence, skew
 from faults import Fault
 from models import architecture, config
 from plan import read_plan
-from results import Results, answered, shot_key
+from results import Results, shot_hash, shot_key
+from resumed import read_before
 
 SETTINGS = {
     "model": "tiny/llama",
@@ -114,19 +115,11 @@ def test_wrong_use_ends_with_two(tmp_path: Path, arguments: list[str]) -> None:
     assert ran.stderr
 
 
-def test_shots_with_answers_are_done_and_failed_ones_unless_asked_for(tmp_path: Path) -> None:
-    one, two, three = dense(1), dense(2), dense(3)
-    path = write(
-        tmp_path / "results.jsonl",
-        {"type": "result", "shot": one},
-        {"type": "failed", "shot": two},
-        {"type": "result", "shot": three, "sentinel": True},
-        {"type": "done", "seq": 1},
-    )
+def test_a_line_that_was_cut_is_passed_over_and_the_next_begins_a_line_of_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "results.jsonl", {"type": "result", "shot": dense(1), "samples": {}})
     with path.open("a") as file:
         file.write('{"type":"result","shot":{"ca')
-    assert answered(path, retry_failed=False) == {shot_key(one), shot_key(two)}
-    assert answered(path, retry_failed=True) == {shot_key(one)}
+    assert read_before(path, retry_failed=False).answered == {shot_key(dense(1))}
     results = Results(path)
     results.write({"type": "bye"})
     results.close()
@@ -157,7 +150,9 @@ def test_the_protocols_example_of_a_results_file_is_gone_on_with(tmp_path: Path)
     path.write_text(block)
     header, *lines = read(path)
     shots = [line["shot"] for line in lines if "shot" in line and "sentinel" not in line]
-    assert answered(path, retry_failed=False) == {shot_key(shot) for shot in shots}
+    assert read_before(path, retry_failed=False).answered == {shot_key(shot) for shot in shots}
+    (chunk,) = [line for line in lines if line["type"] == "chunk"]
+    assert chunk["shots"] == [shot_hash(shots[1])]
     results = Results(path)
     results.begin(header["plan"], header["quantity"])
     results.close()
