@@ -1,0 +1,43 @@
+// deno-lint-ignore-file no-console
+/**
+ * Makes a plan of a random tenth of another one's shots, to be measured a second time:
+ *
+ *     deno run -A tests/bench/repeat/tenth.ts plan.jsonl --seed 7 --out tenth.jsonl
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { draw, randomFrom } from "../../../src/adaptive/random.ts";
+import { formatPlan, parsePlan } from "../../../src/sweep/plan_file.ts";
+import type { Sweep } from "../../../src/sweep/plan_sweeps.ts";
+
+/**
+ * Draws a share of every sweep's shots, one at least.
+ *
+ * @param sweeps The sweeps.
+ * @param share From 0 to 1.
+ * @param seed A whole number; the same one draws the same shots.
+ * @returns The drawn shots in their order.
+ */
+export function sampleSweeps(sweeps: readonly Sweep[], share: number, seed: number): Sweep[] {
+  const random = randomFrom(seed);
+  return sweeps.map(({ category, tp, shots }) => {
+    const count = Math.max(1, Math.round(share * shots.length));
+    const drawn = draw(Int32Array.from(shots.keys()), count, random).sort();
+    return { category, tp, shots: [...drawn].map((index) => shots[index]!) };
+  });
+}
+
+if (import.meta.main) {
+  const { values, positionals: [plan] } = parseArgs({
+    allowPositionals: true,
+    options: { seed: { type: "string", default: "7" }, out: { type: "string" } },
+  });
+  if (plan === undefined || values.out === undefined) {
+    throw new Error("Expected tenth.ts PLAN --out FILE [--seed NUMBER]");
+  }
+  const { header, sweeps } = parsePlan((await Deno.readTextFile(plan)).split("\n"), plan);
+  const sample = sampleSweeps(sweeps, 0.1, Number(values.seed));
+  await Deno.writeTextFile(values.out, [...formatPlan(header, sample), ""].join("\n"));
+  for (const { category, tp, shots } of sample) console.log(`tp ${tp} ${category}: ${shots.length} shots`);
+}
