@@ -72,15 +72,15 @@ function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
   const shots = new Map<string, ShotEvidence>();
   const names = new Map<string, string>();
   const doubts = newDoubts();
-  let clockMhz: number | null = null;
+  const clocks = new Map<string, number | null>();
   return {
     take(line): void {
       switch (line.type) {
         case "session":
-          clockMhz = null;
+          clocks.clear();
           return doubts.begin();
         case "state":
-          clockMhz = line.sm_clock_mhz;
+          clocks.set(line.lane ?? "", line.sm_clock_mhz);
           return;
         case "kernels":
           for (const [hash, name] of Object.entries(line.names)) names.set(hash, name);
@@ -95,7 +95,7 @@ function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
             samples: values.length,
             spread: relativeSpread(values),
             stop,
-            clockMhz,
+            clockMhz: clocks.get(lane ?? "") ?? null,
             kernels: kernels[layer]?.map((hash) => names.get(hash) ?? hash) ?? null,
           }]);
           shots.set(text, {

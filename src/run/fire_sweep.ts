@@ -149,7 +149,7 @@ async function* take(
         break;
       }
       case "fact":
-        session.note(step.fact);
+        session.note(step.fact, { lane: step.lane });
         if (step.fact.type === "cost" && step.fact.device_busy_us !== null) {
           tally.deviceBusyS = (tally.deviceBusyS ?? 0) + step.fact.device_busy_us / 1e6;
         }

@@ -57,6 +57,7 @@ const stateLine = z.object({
   temperature_c: reading,
   power_w: reading,
   throttle: z.array(z.string()).readonly(),
+  lane: z.string().optional(),
 });
 const kernelsLine = z.object({
   type: z.literal("kernels"),
@@ -96,8 +97,8 @@ export type FailedLine = z.infer<typeof failedLine>;
  */
 export type SentinelLine = z.infer<typeof sentinelLine>;
 /**
- * What the device was like at a time in seconds since 1970; what was measured until the next such line was measured
- * under it.
+ * What the device was like at a time in seconds since 1970, in a pool that of which lane; what was measured on it until
+ * the next such line was measured under it.
  */
 export type StateLine = z.infer<typeof stateLine>;
 /** Names of device kernels by the hashes that shots call them; a hash is named once. */

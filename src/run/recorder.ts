@@ -35,6 +35,14 @@ export interface SentinelReading {
   readonly lane?: string;
 }
 
+/** Where a fact comes from. */
+export interface FactOrigin {
+  /** When it was, in seconds since 1970; null when it is not known. @default now */
+  readonly atS?: number | null;
+  /** Which lane of a pool tells it. */
+  readonly lane?: string | undefined;
+}
+
 /** What records shots. */
 export interface Recorder {
   /** Where the times of uniform batches of skew cases come from; null fires the batches that the shots name. */
@@ -73,10 +81,10 @@ export interface Recorder {
    * Records what a harness tells beside its outcomes: the device's state, and names of kernels that have none yet.
    *
    * @param fact What it tells.
-   * @param atS When, in seconds since 1970, by default now; null when it is not known.
+   * @param about When, and of which lane.
    * @throws {UsageError} when the disk refuses.
    */
-  note(fact: FireFact, atS?: number | null): void;
+  note(fact: FireFact, about?: FactOrigin): void;
   /**
    * Records that a shot failed.
    *

@@ -129,7 +129,7 @@ export function resultsReader(
       return;
     }
     sentinelBefore?.();
-    if (stateBefore !== undefined) session.note(stateBefore.fact, stateBefore.atS);
+    if (stateBefore !== undefined) session.note(stateBefore.fact, stateBefore);
     sentinelBefore = stateBefore = undefined;
     const event = recordOutcome(session, shot, outcome, { again: false });
     recorded = shot;
@@ -162,7 +162,7 @@ export function resultsReader(
         case "state": {
           const { seq: _, atS, ...fact } = line;
           state = fact;
-          if (unjudged) session.note(fact, atS);
+          if (unjudged) session.note(fact, { atS });
           else stateBefore = { fact, atS };
           return;
         }

@@ -169,8 +169,10 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       return failed;
     },
     sentinel: (shot, sentinel) => record({ type: "sentinel", ...idOf(shot), ...sentinel }),
-    note(fact, atS = Date.now() / 1000): void {
-      if (fact.type === "state") record(atS === null ? fact : { ...fact, at_s: atS });
+    note(fact, { atS = Date.now() / 1000, lane } = {}): void {
+      if (fact.type === "state") {
+        record({ ...fact, ...atS !== null && { at_s: atS }, ...lane !== undefined && { lane } });
+      }
       if (fact.type !== "kernels") return;
       const unnamed = Object.entries(fact.names).filter(([hash]) => !state.kernels.has(hash));
       if (unnamed.length > 0) record({ type: "kernels", names: Object.fromEntries(unnamed) });

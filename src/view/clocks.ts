@@ -11,6 +11,8 @@ export interface ClockReading {
   readonly order: number;
   /** Clock of the multiprocessors in MHz. */
   readonly mhz: number;
+  /** Which lane of a pool it is of; left out where there is no pool. */
+  readonly lane?: string;
 }
 
 /**
@@ -24,7 +26,9 @@ export async function readClocks(dir: string): Promise<ClockReading[]> {
   let order = 0;
   await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
     if (line.type === "shot") order++;
-    if (line.type === "state" && line.sm_clock_mhz !== null) readings.push({ order, mhz: line.sm_clock_mhz });
+    if (line.type !== "state" || line.sm_clock_mhz === null) return;
+    const { sm_clock_mhz: mhz, lane } = line;
+    readings.push({ order, mhz, ...lane !== undefined && { lane } });
   });
   return readings;
 }

@@ -23,6 +23,9 @@ export interface Noise {
   readonly drifts?: readonly Drift[];
 }
 
+/** How the clocks of a pool's devices are told apart. */
+const DASHES = ["solid", "dot", "dash", "dashdot"];
+
 /** Points that the figure holds at most. */
 const MAX_POINTS = 1500;
 
@@ -64,18 +67,16 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
         hovertemplate: "shot %{x}: %{text}",
         marker: { color: "#000000", symbol: "star", size: 7 },
       }]),
-      ...(withClock
-        ? [{
-          type: "scatter",
-          mode: "lines",
-          name: "clock",
-          x: clocks.map(({ order }) => order),
-          y: clocks.map(({ mhz }) => mhz),
-          yaxis: "y2",
-          line: { color: "#262626", width: 1.2, shape: "hv" },
-          hovertemplate: "shot %{x}: %{y:,} MHz",
-        }]
-        : []),
+      ...[...Map.groupBy(clocks, ({ lane }) => lane)].map(([lane, readings], index): Trace => ({
+        type: "scatter",
+        mode: "lines",
+        name: lane === undefined ? "clock" : `clock,<br>${lane}`,
+        x: readings.map(({ order }) => order),
+        y: readings.map(({ mhz }) => mhz),
+        yaxis: "y2",
+        line: { color: "#262626", width: 1.2, shape: "hv", dash: DASHES[index % DASHES.length] },
+        hovertemplate: "shot %{x}: %{y:,} MHz",
+      })),
     ],
     layout: layoutOf({
       title: `Samples of a shot differ by ${formatShare(median)} at the median; ${
