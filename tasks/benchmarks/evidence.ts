@@ -1,0 +1,136 @@
+/**
+ * What scripts on devices have measured beside the bundles: the files of `perf/evidence`, each one JSON object.
+ *
+ * Errors are shares (0.01 is 1%); `p50`, `p90` and `p99` are percentiles of their sizes, `signed_p50` the median with
+ * its sign.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { z } from "zod";
+
+const share = z.number();
+const count = z.int().nonnegative();
+const apart = { signed_p50: share, p50: share, p90: share };
+const measured = { model: z.string(), hardware: z.string(), device: z.string() };
+
+/** Shots timed both ways in one run, by `tests/bench/layerwise/compare.py`. */
+const layerwise = z.looseObject({
+  kind: z.literal("layerwise"),
+  ...measured,
+  tp: count,
+  categories: z.array(z.looseObject({
+    category: z.string(),
+    shots: count,
+    reference_ms: z.number(),
+    ours_ms: z.number(),
+    ours_shots: count,
+    ...apart,
+    p99: share,
+    classes: z.array(z.looseObject({ class: z.string(), times: count, ...apart, p99: share })),
+  })),
+});
+
+/** A part of a bundle's shots measured again. */
+const repeat = z.looseObject({
+  kind: z.literal("repeat"),
+  ...measured,
+  categories: z.array(z.looseObject({ tp: count, category: z.string(), shots: count, ...apart, p99: share })),
+});
+
+/** Whole forwards against the predictor's sums. */
+const truth = z.looseObject({
+  kind: z.literal("truth"),
+  ...measured,
+  groups: z.array(z.looseObject({
+    name: z.string(),
+    batches: count,
+    per_layer: z.looseObject(apart),
+    whole: z.looseObject(apart),
+  })),
+  explained: z.array(z.string()).default([]),
+});
+
+/** A rank of a real tensor-parallel pair against the emulated one. */
+const tensorParallel = z.looseObject({
+  kind: z.literal("tensor_parallel"),
+  ...measured,
+  tp: count,
+  modules: z.array(z.looseObject({ module: z.string(), batches: count, ...apart })),
+});
+
+/** One plan on one device and on several. */
+const pool = z.looseObject({
+  kind: z.literal("pool"),
+  ...measured,
+  devices: count,
+  shots: count,
+  one_s: z.number(),
+  all_s: z.number(),
+});
+
+/** What the worker does on a device that is full, that fails, and when it may stop early. */
+const trials = z.looseObject({
+  kind: z.literal("trials"),
+  ...measured,
+  sentences: z.array(z.string()),
+});
+
+/** Adaptive sweeps of published bundles, by `deno task bench:adaptive`. */
+const adaptive = z.looseObject({
+  kind: z.literal("adaptive"),
+  seeds: count,
+  attention: z.array(
+    z.looseObject({ name: z.string(), share, p50: share, p90: share, p99: share, ms_per_shot: z.number() }),
+  ),
+  skew: z.array(z.looseObject({
+    name: z.string(),
+    share,
+    full: z.tuple([share, share, share]),
+    part: z.tuple([share, share, share]),
+  })),
+});
+
+const file = z.discriminatedUnion("kind", [layerwise, repeat, truth, tensorParallel, pool, trials, adaptive]);
+
+/** A file of evidence. */
+export type EvidenceFile = z.infer<typeof file>;
+/** What a file may be about. */
+export type Kind = EvidenceFile["kind"];
+/** A file about one thing. */
+export type EvidenceOf<K extends Kind> = Extract<EvidenceFile, { kind: K }>;
+
+/**
+ * Reads all files of evidence.
+ *
+ * @param dir Their folder, which need not exist.
+ * @returns The files by name.
+ * @throws {Error} when a file is none of evidence.
+ */
+export async function readEvidenceFiles(dir: string): Promise<EvidenceFile[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(dir)) if (name.endsWith(".json")) names.push(name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return await Promise.all(
+    names.sort().map(async (name) => {
+      const path = join(dir, name);
+      const { data, error } = file.safeParse(JSON.parse(await Deno.readTextFile(path)));
+      if (error) throw new Error(`Cannot read ${path}: ${z.prettifyError(error)}`);
+      return data;
+    }),
+  );
+}
+
+/**
+ * The files about one thing.
+ *
+ * @param files All files.
+ * @param kind What they are about.
+ * @returns Those, in their order.
+ */
+export function about<K extends Kind>(files: readonly EvidenceFile[], kind: K): EvidenceOf<K>[] {
+  return files.filter((one): one is EvidenceOf<K> => one.kind === kind);
+}
