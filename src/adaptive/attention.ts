@@ -3,22 +3,22 @@
  *
  * @module
  */
-import { dirname } from "node:path";
-import { tablePath } from "../bundle/layout.ts";
-import { formatTable, type Row } from "../bundle/tables.ts";
-import { writeAtomic } from "../bundle/write.ts";
+import type { EstimatedRow } from "../bundle/estimated.ts";
+import type { Row } from "../bundle/tables.ts";
 import { type AttentionShot, shotKey } from "../sweep/shot.ts";
-import { design, type DesignOptions } from "./design.ts";
-import { estimatedPath, type EstimatedRow, formatEstimated } from "./estimated.ts";
+import { answered, type Answers, type Measure, measureAll } from "./answers.ts";
+import { design, type Designed, type DesignOptions, type Round } from "./design.ts";
 import { attentionFeatures } from "./features.ts";
 import type { TableErrors } from "./held_out.ts";
 import type { AttentionKernel } from "./layout.ts";
 import { withPrior } from "./prior.ts";
 
 /** Options of {@linkcode adaptAttention}. */
-export interface AdaptOptions extends DesignOptions {
+export interface AdaptOptions extends Omit<DesignOptions, "known"> {
   /** Attention rows of another model or device to lean on; a bundle's `table(tp, "attention")`. */
   readonly prior?: readonly Row[];
+  /** The time of a shot that was measured before, null for any other; one that no round asks for is used in the end. */
+  readonly known?: (shot: AttentionShot) => number | null;
 }
 
 /** A grid of which a part was measured. */
@@ -29,6 +29,48 @@ export interface AdaptedAttention {
   readonly estimated: readonly EstimatedRow[];
   /** How far the rows are from the truth. */
   readonly errors: TableErrors;
+  /** What 90% of the rows stay within without the prior and with it, when the two were compared last. */
+  readonly prior: { readonly without: number; readonly with: number } | null;
+}
+
+/**
+ * Chooses shots of a grid in rounds, each answered with their times, and predicts the rest.
+ *
+ * @param shots All shots of the grid, at one degree.
+ * @param kernel Model and device.
+ * @param options When to stop, and a prior.
+ * @returns The rounds, and the grid in the end.
+ * @throws {UsageError} when an option is out of range, or too few shots give a time to learn from.
+ */
+export function* attentionRounds(
+  shots: readonly AttentionShot[],
+  kernel: AttentionKernel,
+  options: AdaptOptions = {},
+): Generator<Round<readonly AttentionShot[], AdaptedAttention>, AdaptedAttention, Answers> {
+  const { prior, known, ...others } = options;
+  const keys = shots.map(shotKey);
+  const own = attentionFeatures(keys, kernel);
+  const views = prior === undefined ? [own] as const : [own, withPrior(own, keys, prior)] as const;
+  const rounds = design(views, {
+    ...others,
+    ...known && { known: (shot): number => known(shots[shot]!) ?? NaN },
+  });
+  return yield* answered(rounds, shots, (designed) => adapted(keys, designed));
+}
+
+function adapted(
+  keys: readonly (readonly number[])[],
+  { timesUs, predicted, expectedErrors, errors, byWay: [without, withIt] }: Designed,
+): AdaptedAttention {
+  return {
+    rows: keys.flatMap((key, shot) => {
+      const timeUs = timesUs[shot]!;
+      return Number.isNaN(timeUs) ? [] : [{ layer: null, key, timeUs }];
+    }),
+    estimated: Array.from(predicted, (shot) => ({ key: keys[shot]!, expectedError: expectedErrors[shot]! })),
+    errors,
+    prior: without === undefined || withIt === undefined ? null : { without, with: withIt },
+  };
 }
 
 /**
@@ -39,8 +81,7 @@ export interface AdaptedAttention {
  * @param measure Measures shots: the time of each in microseconds, null for one that failed.
  * @param options When to stop, and a prior.
  * @returns The grid.
- * @throws {UsageError} when an option is out of range, or leaves too few shots to learn from.
- * @throws {Error} when so many shots failed that nothing can be learned.
+ * @throws {UsageError} when an option is out of range, or too few shots give a time to learn from.
  *
  * @example
  * ```ts
@@ -62,44 +103,11 @@ export interface AdaptedAttention {
  * assert.ok(errors.p90.estimate < 0.1);
  * ```
  */
-export async function adaptAttention(
+export function adaptAttention(
   shots: readonly AttentionShot[],
   kernel: AttentionKernel,
-  measure: (shots: readonly AttentionShot[]) => Promise<readonly (number | null)[]>,
+  measure: Measure<AttentionShot>,
   options: AdaptOptions = {},
 ): Promise<AdaptedAttention> {
-  const keys = shots.map(shotKey);
-  const own = attentionFeatures(keys, kernel);
-  const { timesUs, predicted, expectedErrors, errors } = await design(
-    options.prior === undefined ? [own] : [own, withPrior(own, keys, options.prior)],
-    async (asked) => {
-      const times = await measure(Array.from(asked, (shot) => shots[shot]!));
-      return times.map((time) => time ?? NaN);
-    },
-    options,
-  );
-  return {
-    rows: keys.flatMap((key, shot) => {
-      const timeUs = timesUs[shot]!;
-      return Number.isNaN(timeUs) ? [] : [{ layer: null, key, timeUs }];
-    }),
-    estimated: Array.from(predicted, (shot) => ({ key: keys[shot]!, expectedError: expectedErrors[shot]! })),
-    errors,
-  };
-}
-
-/**
- * Writes a grid into a bundle: the list of the predicted rows first, so that no reader at any moment takes one for
- * measured.
- *
- * @param dir The bundle's folder.
- * @param tp Tensor-parallel degree.
- * @param adapted The grid.
- * @throws {UsageError} when a file cannot be written.
- */
-export async function writeAdapted(dir: string, tp: number, adapted: AdaptedAttention): Promise<void> {
-  const path = estimatedPath(dir, tp);
-  await Deno.mkdir(dirname(path), { recursive: true });
-  await writeAtomic(path, formatEstimated(adapted.estimated));
-  await writeAtomic(tablePath(dir, tp, "attention"), formatTable("attention", adapted.rows));
+  return measureAll(attentionRounds(shots, kernel, options), measure);
 }

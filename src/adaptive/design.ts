@@ -22,20 +22,20 @@ export interface DesignOptions {
   readonly error?: number;
   /** Seed of every draw. @default {0} */
   readonly seed?: number;
-  /** Is told the end of each round but the last. */
-  readonly onRound?: (round: Round) => void;
+  /**
+   * The time in microseconds of a shot that was measured though no round asked for it, NaN for any other; asked when
+   * the rounds are over. Without it there are none.
+   */
+  readonly known?: (shot: number) => number;
 }
 
-/** The end of a round. */
-export interface Round {
-  /** Shots measured so far, those that failed among them. */
-  readonly fired: number;
-  /** Errors of the table, were it made now, by a model made in haste. */
-  readonly errors: TableErrors;
+/** A round: what it asks for, and what the rounds before it have found out. */
+export interface Round<Shots = Int32Array, Found = Designed> {
+  /** The shots to measure. */
+  readonly shots: Shots;
+  /** What is known without them, by a model made in haste; null before the first round. */
+  readonly found: Found | null;
 }
-
-/** Measures shots: the time of each in microseconds, NaN or 0 for one that failed. */
-export type Measure = (shots: Int32Array) => Promise<ArrayLike<number>>;
 
 /** What a design found out about each shot. */
 export interface Designed {
@@ -49,6 +49,8 @@ export interface Designed {
   readonly expectedErrors: Float64Array;
   /** Errors of all rows. */
   readonly errors: TableErrors;
+  /** What 90% of the rows stay within by each way of features, when they were compared last; empty before. */
+  readonly byWay: readonly number[];
 }
 
 /** The share of the shots that the first round measures. */
@@ -63,22 +65,22 @@ const LEAST_DISAGREEMENT = 0.001;
 const CLEARLY_BETTER = 0.95;
 
 /**
- * Measures some shots, chosen in rounds, and predicts the others.
+ * Chooses shots in rounds, and predicts the others. Each round is answered with the times of its shots in
+ * microseconds, in their order, NaN or 0 for one that failed; an answer that ends early leaves the others unmeasured
+ * and ends the design.
  *
  * @param views Features of all shots, in one or more ways; after each round the first one counts, or one that
  * predicts unseen shots clearly better.
- * @param measure Measures shots.
  * @param options When it ends.
- * @returns What is known about every shot.
- * @throws {UsageError} when an option is out of range, or leaves too few shots to learn from.
- * @throws {Error} when so many shots failed that nothing can be learned.
+ * @returns The rounds, and what is known about every shot in the end.
+ * @throws {UsageError} when an option is out of range, or so many shots are left out or failed that nothing can be
+ * learned.
  */
-export async function design(
+export function* design(
   views: readonly [Features, ...Features[]],
-  measure: Measure,
   options: DesignOptions = {},
-): Promise<Designed> {
-  const { shots = 1, error = 0, seed = 0, onRound } = options;
+): Generator<Round, Designed, ArrayLike<number>> {
+  const { shots = 1, error = 0, seed = 0, known } = options;
   inRange("shots", shots, (share) => share > 0 && share <= 1, "a share above 0 and up to 1");
   inRange("error", error, (share) => share >= 0 && share < 1, "a share from 0 up to 1");
   const count = views[0].kernel.length;
@@ -91,47 +93,64 @@ export async function design(
   let left = all;
   let measured = new Int32Array();
   let learned: Learned | null = null;
+  let found: Designed | null = null;
+  let byWay: readonly number[] = [];
   const surprises: number[] = [];
   const tableErrorsNow = ({ heldOut }: Learned): TableErrors =>
     tableErrors(
       Float64Array.from(measured.filter((shot) => fair[shot] === 1), (shot) => Math.expm1(-heldOut[shot]!)),
       left.length / (left.length + measured.length),
     );
-  const goals = shots === 1 && error === 0 ? [count] : roundGoals(count, shots);
+  const result = (model: Learned, errors: TableErrors): Designed => ({
+    timesUs: mergedTimes(logTimes, model, left),
+    measured,
+    predicted: left,
+    expectedErrors: expectedErrors(model, surprises, left),
+    errors,
+    byWay,
+  });
+  const goals = roundGoals(count, shots);
   for (const goal of goals) {
     const chosen = chooseShots(goal - (count - left.length), left, learned?.disagreement ?? null, random);
-    for (const shot of chosen.fair) fair[shot] = 1;
-    const next = Int32Array.of(...chosen.fair, ...chosen.doubtful);
-    const times = await measure(next);
+    const asked = Int32Array.of(...chosen.fair, ...chosen.doubtful);
+    const times = yield { shots: asked, found };
+    const next = asked.subarray(0, times.length);
+    const nextFair = next.subarray(0, chosen.fair.length);
+    for (const shot of nextFair) fair[shot] = 1;
     for (const [i, shot] of next.entries()) logTimes[shot] = times[i]! > 0 ? Math.log(times[i]!) : NaN;
-    if (learned !== null) surprises.push(...surprisesOf(learned, chosen.fair, logTimes));
+    if (learned !== null) surprises.push(...surprisesOf(learned, nextFair, logTimes));
     const fired = new Set(next);
     left = left.filter((shot) => !fired.has(shot));
     measured = Int32Array.of(...measured, ...next.filter((shot) => !Number.isNaN(logTimes[shot]))).sort();
     if (left.length > 0 && measured.length < FIRST_SHOTS / 2) {
-      throw new Error(
+      throw new UsageError(
         `Cannot predict the other shots: ${measured.length} of the ${
           count - left.length
-        } that were fired gave a time`,
+        } that were fired gave a time; measure all of them`,
       );
     }
-    if (goal === goals.at(-1)) break;
+    if (goal === goals.at(-1) || next.length < asked.length) break;
     const ways = prepared.map((each) => learn(each, measured, logTimes, QUICK, seed + goal));
     const errors = ways.map(tableErrorsNow);
     const misses = errors.map(({ p90 }, at) => p90.estimate * (at === 0 ? CLEARLY_BETTER : 1));
     best = misses.indexOf(Math.min(...misses));
+    byWay = errors.map(({ p90 }) => p90.estimate);
     learned = ways[best]!;
-    onRound?.({ fired: goal, errors: errors[best]! });
+    found = result(learned, errors[best]!);
     if (surprises.length > 0 && errors[best]!.p90.upper <= error) break;
   }
+  if (known !== undefined) {
+    for (const shot of left) logTimes[shot] = Math.log(known(shot));
+    measured = Int32Array.of(...measured, ...left.filter((shot) => !Number.isNaN(logTimes[shot]))).sort();
+    left = left.filter((shot) => Number.isNaN(logTimes[shot]));
+  }
+  if (left.length === 0) {
+    const timesUs = logTimes.map(Math.exp);
+    const errors = tableErrors(new Float64Array(), 0);
+    return { timesUs, measured, predicted: left, expectedErrors: new Float64Array(count), errors, byWay };
+  }
   const last = learn(prepared[best]!, measured, logTimes, THOROUGH, seed);
-  return {
-    timesUs: mergedTimes(logTimes, last, left),
-    measured,
-    predicted: left,
-    expectedErrors: expectedErrors(last, surprises, left),
-    errors: tableErrorsNow(last),
-  };
+  return result(last, tableErrorsNow(last));
 }
 
 function mergedTimes(logTimes: Float64Array, learned: Learned, predicted: Int32Array): Float64Array {
@@ -154,12 +173,13 @@ function doubt({ disagreement }: Learned, shot: number): number {
 
 /**
  * Disagreement, on the scale that makes 90% of the surprises stay within (Papadopoulos and others, "Inductive
- * confidence machines for regression", 2002).
+ * confidence machines for regression", 2002). Before there were any, what single members missed takes their place.
  */
 function expectedErrors(learned: Learned, surprises: readonly number[], predicted: Int32Array): Float64Array {
   const errors = new Float64Array(learned.logTimes.length);
-  if (predicted.length === 0) return errors;
-  const scale = quantile(Float64Array.from(surprises).sort(), 0.9);
+  const missed = Array.from(learned.heldOut, (miss, shot) => Math.abs(miss) / doubt(learned, shot))
+    .filter((miss) => !Number.isNaN(miss));
+  const scale = quantile(Float64Array.from(surprises.length > 0 ? surprises : missed).sort(), 0.9);
   for (const shot of predicted) errors[shot] = Math.expm1(scale * doubt(learned, shot));
   return errors;
 }

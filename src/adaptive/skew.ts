@@ -8,7 +8,8 @@ import type { Row } from "../bundle/tables.ts";
 import { UsageError } from "../errors.ts";
 import { attentionNs, makeAttentionTable } from "../predict/attention.ts";
 import type { SkewCase } from "../sweep/skew_cases.ts";
-import { design, type DesignOptions } from "./design.ts";
+import { answered, type Answers, type Measure, measureAll } from "./answers.ts";
+import { design, type DesignOptions, type Round } from "./design.ts";
 import type { TableErrors } from "./held_out.ts";
 import type { AttentionKernel } from "./layout.ts";
 import { type EndTimes, skewFeatures } from "./skew_features.ts";
@@ -26,6 +27,42 @@ export interface AdaptedSkew {
   readonly errors: TableErrors;
 }
 
+/** Options of {@linkcode adaptSkew}. */
+export interface SkewOptions<T> extends Omit<DesignOptions, "known"> {
+  /** The t_skew of a case that was measured before, null for any other; one that no round asks for is used in the end. */
+  readonly known?: (skewCase: T) => number | null;
+}
+
+/**
+ * Chooses cases in rounds, each answered with their t_skew, and predicts it for the rest; t_mean and t_max are read
+ * from attention.csv.
+ *
+ * @param cases All cases, at one degree.
+ * @param attention The rows of the degree's attention.csv, measured or not.
+ * @param kernel Model and device.
+ * @param options When to stop.
+ * @returns The rounds, and the rows in the end.
+ * @throws {UsageError} when there are no attention rows, an option is out of range, or too few cases give a time to
+ * learn from.
+ */
+export function* skewRounds<T extends AnyCase>(
+  cases: readonly T[],
+  attention: readonly Row[],
+  kernel: AttentionKernel,
+  options: SkewOptions<T> = {},
+): Generator<Round<readonly T[], AdaptedSkew>, AdaptedSkew, Answers> {
+  const { known, ...others } = options;
+  const ends = endTimes(cases, attention);
+  const rounds = design([skewFeatures(cases, ends, kernel)], {
+    ...others,
+    ...known && { known: (i): number => known(cases[i]!) ?? NaN },
+  });
+  return yield* answered(rounds, cases, ({ timesUs, measured, predicted, errors }) => {
+    const rowOf = (i: number): SkewRow => rowFrom(cases[i]!, ends.mean[i]!, ends.max[i]!, timesUs[i]!);
+    return { measured: Array.from(measured, rowOf), predicted: Array.from(predicted, rowOf), errors };
+  });
+}
+
 /**
  * Measures t_skew of a part of the cases and predicts it for the rest; t_mean and t_max are read from attention.csv.
  *
@@ -35,28 +72,16 @@ export interface AdaptedSkew {
  * @param measure Measures t_skew of cases: the time of each in microseconds, null for one that failed.
  * @param options When to stop.
  * @returns The rows, for `fitSkew` by `shrinkage`; cases that failed have none.
- * @throws {UsageError} when there are no attention rows, an option is out of range, or too few cases are left to
- * learn from.
- * @throws {Error} when so many cases failed that nothing can be learned.
+ * @throws {UsageError} as {@linkcode skewRounds} does.
  */
-export async function adaptSkew<T extends AnyCase>(
+export function adaptSkew<T extends AnyCase>(
   cases: readonly T[],
   attention: readonly Row[],
   kernel: AttentionKernel,
-  measure: (cases: readonly T[]) => Promise<readonly (number | null)[]>,
-  options: DesignOptions = {},
+  measure: Measure<T>,
+  options: SkewOptions<T> = {},
 ): Promise<AdaptedSkew> {
-  const ends = endTimes(cases, attention);
-  const { timesUs, measured, predicted, errors } = await design(
-    [skewFeatures(cases, ends, kernel)],
-    async (asked) => {
-      const times = await measure(Array.from(asked, (i) => cases[i]!));
-      return times.map((time) => time ?? NaN);
-    },
-    options,
-  );
-  const rowOf = (i: number): SkewRow => rowFrom(cases[i]!, ends.mean[i]!, ends.max[i]!, timesUs[i]!);
-  return { measured: Array.from(measured, rowOf), predicted: Array.from(predicted, rowOf), errors };
+  return measureAll(skewRounds(cases, attention, kernel, options), measure);
 }
 
 function endTimes(cases: readonly AnyCase[], attention: readonly Row[]): EndTimes {

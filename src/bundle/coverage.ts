@@ -112,7 +112,7 @@ export function ownNeed({ meta }: Pick<Bundle, "meta">): CoverageNeed {
  * import { coverage } from "./coverage.ts";
  * import assert from "node:assert/strict";
  * const bundle = {
- *   dir: "", meta: {}, tps: [1], issues: [], skew: () => [], skewFit: () => [],
+ *   dir: "", meta: {}, tps: [1], issues: [], skew: () => [], skewFit: () => [], estimated: () => [],
  *   table: (_: number, category: string) => category === "dense" ? [{ layer: "o_proj", key: [64], timeUs: 5 }] : [],
  * };
  * const { layers } = coverage(bundle, { maxNumBatchedTokens: 128, maxNumSeqs: 8, maxKv: 1024 });

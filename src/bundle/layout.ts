@@ -92,9 +92,9 @@ export function bundlePath(perfDir: string, hardware: string, modelId: string, v
 }
 
 /** The tables of a tensor-parallel degree's folder, without `.csv`. */
-export type TableName = "dense" | "per_sequence" | "attention" | "moe" | "skew" | "skew_fit";
+export type TableName = "dense" | "per_sequence" | "attention" | "moe" | "skew" | "skew_fit" | "estimated";
 
-/** All tables, in the order of the contract. */
+/** All tables, in the order of the contract; last ours, the list of predicted rows. */
 export const TABLE_NAMES: readonly TableName[] = [
   "dense",
   "per_sequence",
@@ -102,6 +102,7 @@ export const TABLE_NAMES: readonly TableName[] = [
   "moe",
   "skew",
   "skew_fit",
+  "estimated",
 ];
 
 /**

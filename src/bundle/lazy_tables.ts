@@ -4,6 +4,7 @@
  * @module
  */
 import { type Category, CATEGORY_ORDER } from "../sweep/shot.ts";
+import { type EstimatedRow, readEstimated } from "./estimated.ts";
 import { type BundleFiles, encodingIssue } from "./files.ts";
 import type { Issue } from "./issue.ts";
 import { type TableName, tablePath } from "./layout.ts";
@@ -27,6 +28,8 @@ export interface LazyTables {
   skew(tp: number): TableContent<SkewRow>;
   /** The fitted alphas at a degree. */
   skewFit(tp: number): TableContent<SkewFitRow>;
+  /** The attention rows at a degree that were predicted. */
+  estimated(tp: number): TableContent<EstimatedRow>;
   /** The issues of every table. */
   issues(): Issue[];
 }
@@ -60,11 +63,13 @@ export function lazyTables(files: BundleFiles): LazyTables {
     table: (tp, category) => content(tp, category, (text, path) => readTable(category, text, path)),
     skew: (tp) => content(tp, "skew", readSkew),
     skewFit: (tp) => content(tp, "skew_fit", readSkewFit),
+    estimated: (tp) => content(tp, "estimated", readEstimated),
     issues: () =>
       files.tps.flatMap((tp) => [
         ...CATEGORY_ORDER.flatMap((category) => access.table(tp, category).issues),
         ...access.skew(tp).issues,
         ...access.skewFit(tp).issues,
+        ...access.estimated(tp).issues,
       ]),
   };
   return access;

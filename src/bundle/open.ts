@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import type { Category } from "../sweep/shot.ts";
+import type { EstimatedRow } from "./estimated.ts";
 import { readFiles } from "./files.ts";
 import type { Issue } from "./issue.ts";
 import { lazyTables } from "./lazy_tables.ts";
@@ -28,6 +29,8 @@ export interface Bundle {
   skew(tp: number): readonly SkewRow[];
   /** The fitted alphas at a degree, sorted by bucket; none when there is no such file. */
   skewFit(tp: number): readonly SkewFitRow[];
+  /** The rows of the attention table at a degree that were predicted, sorted by key; none when all were measured. */
+  estimated(tp: number): readonly EstimatedRow[];
   /** What is wrong with the rows of all tables. */
   readonly issues: readonly Issue[];
 }
@@ -67,6 +70,7 @@ export async function openBundle(dir: string): Promise<Bundle> {
     table: (tp, category) => tables.table(tp, category).rows,
     skew: (tp) => tables.skew(tp).rows,
     skewFit: (tp) => tables.skewFit(tp).rows,
+    estimated: (tp) => tables.estimated(tp).rows,
     get issues() {
       return tables.issues();
     },

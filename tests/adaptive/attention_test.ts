@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { adaptAttention, type AdaptOptions, writeAdapted } from "../../src/adaptive/attention.ts";
-import type { Round } from "../../src/adaptive/design.ts";
-import { estimatedPath, readEstimated } from "../../src/adaptive/estimated.ts";
-import { readTable, type Row } from "../../src/bundle/tables.ts";
+import { adaptAttention, type AdaptOptions, attentionRounds } from "../../src/adaptive/attention.ts";
+import type { TableErrors } from "../../src/adaptive/held_out.ts";
+import type { Row } from "../../src/bundle/tables.ts";
 import { UsageError } from "../../src/errors.ts";
 import { quantile } from "../../src/fit/errors.ts";
 import { type AttentionShot, shotKey } from "../../src/sweep/shot.ts";
@@ -56,13 +55,18 @@ Deno.test("adaptAttention: measured rows are exact, the others are listed with t
 });
 
 Deno.test("adaptAttention: stops when the bound of p90 is reached, and holds what it says", async () => {
-  const rounds: Round[] = [];
-  const { rows, fired } = await adapt({ error: 0.04, onRound: (round) => rounds.push(round) });
+  const before: TableErrors[] = [];
+  const fired: AttentionShot[] = [];
+  const rounds = attentionRounds(shots, kernel, { error: 0.04 });
+  let step = rounds.next();
+  while (!step.done) {
+    if (step.value.found !== null) before.push(step.value.found.errors);
+    fired.push(...step.value.shots);
+    step = rounds.next(step.value.shots.map(timeUs));
+  }
   assert.ok(fired.length < shots.length / 2, `${fired.length} of ${shots.length}`);
-  assert.equal(rounds.at(-1)?.fired, fired.length);
-  assert.ok(rounds.at(-1)!.errors.p90.upper <= 0.04);
-  for (const { errors } of rounds.slice(0, -1)) assert.ok(errors.p90.upper > 0.04);
-  assert.ok(quantile(errorsOf(rows), 0.9) <= 0.04);
+  for (const errors of before) assert.ok(errors.p90.upper > 0.04);
+  assert.ok(quantile(errorsOf(step.value.rows), 0.9) <= 0.04);
 });
 
 Deno.test("adaptAttention: the same seed asks for the same shots", async () => {
@@ -117,7 +121,9 @@ Deno.test("adaptAttention: predicts nothing when hardly a shot gives a time", ()
     adaptAttention(shots, kernel, (next) => Promise.resolve(next.map((_, i) => i < 3 ? 10 : null)), {
       shots: 0.1,
     }),
-    new Error("Cannot predict the other shots: 3 of the 68 that were fired gave a time"),
+    new UsageError(
+      "Cannot predict the other shots: 3 of the 68 that were fired gave a time; measure all of them",
+    ),
   ));
 
 for (
@@ -133,24 +139,28 @@ for (
     assert.rejects(adapt(options), new UsageError(message)));
 }
 
-Deno.test("writeAdapted: the whole grid, and which of its rows are predicted", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    const adapted = await adapt({ shots: 0.05 });
-    await writeAdapted(dir, 1, adapted);
-    const table = readTable(
-      "attention",
-      await Deno.readTextFile(`${dir}/tp1/attention.csv`),
-      "attention.csv",
-    );
-    const list = readEstimated(await Deno.readTextFile(estimatedPath(dir, 1)), "estimated.csv");
-    assert.deepEqual([table.issues, list.issues], [[], []]);
-    assert.equal(table.rows.length, shots.length);
-    assert.deepEqual(
-      new Set(list.rows.map(({ key }) => key.join())),
-      new Set(adapted.estimated.map(({ key }) => key.join())),
-    );
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+Deno.test("attentionRounds: an answer that ends early ends the design; what is not answered is predicted", () => {
+  const rounds = attentionRounds(shots, kernel);
+  const first = rounds.next();
+  assert.ok(!first.done);
+  const second = rounds.next(first.value.shots.map(timeUs));
+  assert.ok(!second.done);
+  assert.equal(second.value.found?.rows.length, shots.length);
+  const last = rounds.next(second.value.shots.slice(0, 5).map(timeUs));
+  assert.ok(last.done);
+  assert.equal(last.value.estimated.length, shots.length - first.value.shots.length - 5);
+});
+
+Deno.test("adaptAttention: what was measured before is no prediction in the end", async () => {
+  const known = new Set(shots.slice(0, 500));
+  const { rows, estimated, errors } = await adapt({
+    shots: 0.1,
+    known: (shot) => known.has(shot) ? timeUs(shot) : null,
+  });
+  const alone = await adapt({ shots: 0.1 });
+  const listed = new Set(estimated.map(({ key }) => key.join()));
+  for (const shot of known) assert.ok(!listed.has(shotKey(shot).join()));
+  assert.equal(rows.length, shots.length);
+  assert.ok(estimated.length < alone.estimated.length);
+  assert.ok(quantile(errorsOf(rows), 0.9) <= errors.p90.upper);
 });

@@ -13,6 +13,7 @@ function bundle(attention: readonly (readonly number[])[]): Bundle {
     table: (_, category) => category === "attention" ? rows : [],
     skew: () => [],
     skewFit: () => [],
+    estimated: () => [],
   };
 }
 

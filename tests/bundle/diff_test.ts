@@ -16,6 +16,7 @@ function bundle(parts: Partial<Bundle>): Bundle {
     table: () => [],
     skew: () => [],
     skewFit: () => [],
+    estimated: () => [],
     ...parts,
   };
 }

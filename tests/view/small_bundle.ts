@@ -53,4 +53,5 @@ export const SMALL: Bundle = {
     tp === 1 ? TABLES[category] : TABLES[category].map((row) => ({ ...row, timeUs: row.timeUs * 0.6 })),
   skew: (tp) => tp === 1 ? [CASE, { ...CASE, regime: "pure", pc: 0, alpha: null }] : [],
   skewFit: () => [],
+  estimated: () => [],
 };

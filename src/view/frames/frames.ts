@@ -38,7 +38,9 @@ export interface Frames {
  * import { frames } from "./frames.ts";
  * import assert from "node:assert/strict";
  * const rows = [{ layer: null, key: [64, 8], timeUs: 50 }];
- * const bundle = { dir: "", meta: {}, tps: [1], issues: [], table: () => rows, skew: () => [], skewFit: () => [] };
+ * const bundle = {
+ *   dir: "", meta: {}, tps: [1], issues: [], table: () => rows, skew: () => [], skewFit: () => [], estimated: () => [],
+ * };
  * assert.deepEqual(frames(bundle).moe(1).columns, ["tokens", "activated_experts", "time_us"]);
  * ```
  */

@@ -24,7 +24,7 @@ export type LongTable = Category | "skew" | "skew_fit";
  * import assert from "node:assert/strict";
  * const bundle = {
  *   dir: "", meta: { hardware: "H100", model: "a/b", variant: "bf16" }, tps: [1, 2], issues: [],
- *   table: () => [{ layer: "o_proj", key: [16], timeUs: 5 }], skew: () => [], skewFit: () => [],
+ *   table: () => [{ layer: "o_proj", key: [16], timeUs: 5 }], skew: () => [], skewFit: () => [], estimated: () => [],
  * };
  * const frame = longFrame([bundle], "dense");
  * assert.deepEqual(frame.getColumn("tp").toArray(), [1, 2]);

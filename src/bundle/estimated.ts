@@ -6,12 +6,11 @@
  *
  * @module
  */
-import { join } from "node:path";
-import { compareKeys } from "../bundle/compare.ts";
-import { formatDecimals } from "../bundle/format.ts";
-import type { Issue } from "../bundle/issue.ts";
-import { readRecords } from "../bundle/records.ts";
 import { CATEGORIES } from "../sweep/shot.ts";
+import { compareKeys } from "./compare.ts";
+import { formatDecimals } from "./format.ts";
+import type { Issue } from "./issue.ts";
+import { readRecords } from "./records.ts";
 
 /** A row that was predicted. */
 export interface EstimatedRow {
@@ -25,17 +24,6 @@ const KEY = CATEGORIES.attention.columns;
 const COLUMNS: readonly string[] = [...KEY, "expected_error"];
 /** Decimals of an expected error. */
 const DECIMALS = 4;
-
-/**
- * The path of the list.
- *
- * @param dir The bundle's folder.
- * @param tp Tensor-parallel degree.
- * @returns The path.
- */
-export function estimatedPath(dir: string, tp: number): string {
-  return join(dir, `tp${tp}`, "estimated.csv");
-}
 
 /**
  * Writes the text of the list: header, then the rows sorted by key, lines ended by a line feed.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatEstimated, readEstimated } from "../../src/adaptive/estimated.ts";
+import { formatEstimated, readEstimated } from "../../src/bundle/estimated.ts";
 
 const HEADER = "prefill_chunk,kv_prefill,n_decode,kv_decode,expected_error\n";
 
