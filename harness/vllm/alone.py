@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Alone:
         quantity = str(asked or self.plan.settings.get("quantity") or hello.quantities[0])
         self.results.begin(self.plan.header, quantity)
         self.before.quantity = quantity
-        self.firing.write(fields_of(hello))
+        self.firing.write({**fields_of(hello), "at_s": round(time.time(), 3)})
         hopeless = [shot for shot in left if self.firing.give_up(shot)]
         self.total = sum(map(self.is_new, left)) + len(hopeless)
         self.count([False for _ in hopeless])
@@ -109,12 +110,14 @@ class Alone:
         self.watch()
 
     def chunks(self, shots: Sequence[Fields]) -> Iterator[Sequence[Fields]]:
-        """Return shots in chunks; those of a chunk in which a worker died come first, one by one."""
+        """Return shots in chunks of one category; suspects come first one by one: a worker died among them."""
         suspects = [shot for shot in shots if self.firing.deaths(shot)]
         others = [shot for shot in shots if not self.firing.deaths(shot)]
         yield from ([shot] for shot in suspects)
         size = CHUNKS.get(self.before.quantity, 16)
-        yield from (others[start : start + size] for start in range(0, len(others), size))
+        for _, group in groupby(others, lambda shot: shot["category"]):
+            sweep = list(group)
+            yield from (sweep[start : start + size] for start in range(0, len(sweep), size))
 
     def watch(self) -> None:
         """Fire the sentinel, as long as it can be fired."""

@@ -155,7 +155,7 @@ def test_measuring_again_ends_when_the_device_keeps_moving(
     assert run(path, worker, [dense(1), SENTINEL]) == 0
     for _ in range(3):
         assert run(path, worker, [dense(1), SENTINEL]) == 0
-    assert len([chunk for chunk in worker.fired_shots() if chunk == ["1", "a"]]) == 3
+    assert len([chunk for chunk in worker.fired_shots() if chunk == ["1"]]) == 3
 
 
 def moving(sentinel: Any) -> Any:
@@ -228,3 +228,9 @@ def test_a_sentinel_that_kills_twice_is_fired_no_more(tmp_path: Path) -> None:
 
 def test_the_hash_of_a_shot_is_that_of_its_sorted_fields() -> None:
     assert shot_hash({"tp": 1, "tokens": 16, "category": "dense"}) == "3d2ff94a"
+
+
+def test_a_chunk_has_shots_of_one_category(tmp_path: Path) -> None:
+    worker = FakeWorker()
+    assert run(tmp_path / "out", worker, [dense(1), dense(2), SENTINEL, dense(3)]) == 0
+    assert worker.fired_shots() == [["1", "2"], ["a"], ["3"]]
