@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { dirname } from "node:path";
+import { refuseLinks } from "../bundle/links.ts";
 import { UsageError } from "../errors.ts";
 import type { FitMethod } from "../fit/fit_skew.ts";
 import { formatReports } from "../fit/report.ts";
@@ -17,7 +19,8 @@ import type { Terminal } from "./terminal.ts";
  * @param options `method`: how they are fitted.
  * @param terminal Where it is printed.
  * @returns The exit status, 0.
- * @throws {UsageError} when there is no such bundle, somebody is writing it, or it lacks what the method needs.
+ * @throws {UsageError} when there is no such bundle, a part of it is a link, somebody is writing it, or it lacks
+ * what the method needs.
  */
 export async function fitCommand(
   dir: string,
@@ -27,6 +30,7 @@ export async function fitCommand(
   if (!await Deno.stat(dir).then(({ isDirectory }) => isDirectory, () => false)) {
     throw new UsageError(`Cannot fit ${dir}: there is no such folder`);
   }
+  await refuseLinks(dirname(dir), dir);
   using _lock = await lockBundle(dir);
   const { block, report } = await fitBundle(dir, { method });
   if (!block.enabled) {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { dirname } from "node:path";
+import { refuseLinks } from "../bundle/links.ts";
 import { UsageError } from "../errors.ts";
 import { JOURNAL_FILE } from "../run/journal.ts";
 import { lockBundle } from "../run/lock.ts";
@@ -15,12 +17,13 @@ import type { Terminal } from "./terminal.ts";
  * @param dir The bundle's folder.
  * @param terminal Where it is printed.
  * @returns The exit status, 0.
- * @throws {UsageError} when there is no journal, or somebody is writing the bundle.
+ * @throws {UsageError} when there is no journal, a part of the bundle is a link, or somebody is writing it.
  */
 export async function packCommand(dir: string, terminal: Pick<Terminal, "out">): Promise<number> {
   if (!await Deno.stat(dir).then(({ isDirectory }) => isDirectory, () => false)) {
     throw new UsageError(`Cannot pack ${dir}: there is no such folder`);
   }
+  await refuseLinks(dirname(dir), dir);
   using _lock = await lockBundle(dir);
   const packed = await packJournal(`${dir}/${JOURNAL_FILE}`);
   terminal.out(

@@ -8,6 +8,7 @@ import type { Plan } from "../sweep/plan_file.ts";
 import type { RunEvent } from "./events.ts";
 import { execute, isDue } from "./execute.ts";
 import { howToFire } from "./how_to_fire.ts";
+import { lockFile } from "./lock.ts";
 import { openLanes, type OpenLanesOptions } from "./open_lanes.ts";
 import { chosenQuantity } from "./quantity.ts";
 import { openResults } from "./results_file.ts";
@@ -21,7 +22,7 @@ import { usualDriftShare } from "./sentinel.ts";
  * @param settings What fires it, how it is watched, and whether what failed is fired again.
  * @param options How it is cancelled, and what takes the harness's place.
  * @returns The events, `finished` at last.
- * @throws {UsageError} when the file is of another plan or the disk refuses.
+ * @throws {UsageError} when the file is of another plan, somebody else writes it, or the disk refuses.
  * @throws {HarnessError} when the harness cannot be opened or booted, or breaks too often.
  */
 export async function* firePlan(
@@ -33,6 +34,7 @@ export async function* firePlan(
   const { signal } = options;
   const asked = header.settings;
   const begun = performance.now();
+  using _lock = await lockFile(path);
   await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
   const quantity = chosenQuantity(settings.quantity ?? asked.quantity, lane.info);

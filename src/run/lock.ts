@@ -1,5 +1,6 @@
 /**
- * One writer per bundle: a lock file that names its owner, held by the operating system's advisory lock.
+ * One writer per bundle or results file: a lock file that names its owner, held by the operating system's advisory
+ * lock.
  *
  * The advisory lock ends with its process however that ends, so a file that nobody holds is what a dead owner of
  * this host left behind. Of another host's file that cannot be known: it is refused.
@@ -24,7 +25,7 @@ export interface LockOwner {
   readonly since: string;
 }
 
-/** A bundle's lock; disposing releases it, and removes the folders that it made if they are empty. */
+/** A lock; disposing releases it, and removes the folders that it made if they are empty. */
 export interface Lock extends Disposable {
   /** The dead owner from whom it was taken, null when there was none. */
   readonly takenFrom: LockOwner | null;
@@ -51,14 +52,28 @@ export interface Lock extends Disposable {
  * ```
  */
 export async function lockBundle(dir: string, host: string = Deno.hostname()): Promise<Lock> {
-  const path = `${dir}/${LOCK_FILE}`;
-  const made = missingFolders(dir);
-  const file = await openLocked(dir, path);
+  return await lock(dir, `${dir}/${LOCK_FILE}`, host);
+}
+
+/**
+ * Takes the lock of a file, which is the file `<file>.lock` beside it.
+ *
+ * @param file The file, which need not be there; nor need its folder.
+ * @returns The lock.
+ * @throws {UsageError} when another process holds it, another host left it, or the folder cannot be written.
+ */
+export async function lockFile(file: string): Promise<Lock> {
+  return await lock(file, `${file}.lock`, Deno.hostname());
+}
+
+async function lock(written: string, path: string, host: string): Promise<Lock> {
+  const made = missingFolders(dirname(path));
+  const file = await openLocked(written, path);
   const takenFrom = readOwner(path);
   if (takenFrom !== null && takenFrom.host !== host) {
     file.close();
     throw new UsageError(
-      `Cannot write ${dir}: ${
+      `Cannot write ${written}: ${
         describeOwner(takenFrom)
       } left it locked, and whether it lives cannot be seen from ` +
         `${host}; when it is over, remove ${path}`,
@@ -92,20 +107,22 @@ export function describeOwner(owner: LockOwner): string {
   return `process ${owner.pid} on ${owner.host} since ${owner.since}`;
 }
 
-async function openLocked(dir: string, path: string): Promise<Deno.FsFile> {
+async function openLocked(written: string, path: string): Promise<Deno.FsFile> {
   while (true) {
     let file: Deno.FsFile;
     try {
-      await Deno.mkdir(dir, { recursive: true });
+      await Deno.mkdir(dirname(path), { recursive: true });
       file = await Deno.open(path, { read: true, write: true, create: true });
     } catch (cause) {
-      throw writeError(dir, cause);
+      throw writeError(written, cause);
     }
     if (!await file.tryLock(true)) {
       file.close();
       const owner = readOwner(path);
       throw new UsageError(
-        `Cannot write ${dir}: it is being written by ${owner ? describeOwner(owner) : "another process"}; ` +
+        `Cannot write ${written}: it is being written by ${
+          owner ? describeOwner(owner) : "another process"
+        }; ` +
           `wait for it or stop it`,
       );
     }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { lockFile } from "../../src/run/lock.ts";
 import { runMain, TINY } from "./run_main.ts";
 
 const LIMITS = JSON.stringify({
@@ -49,6 +50,24 @@ Deno.test("shotlab fire and ingest: a plan becomes results, these become the bun
       );
     }
     assert.equal((await runMain(["validate", bundle])).status, 0);
+  }));
+
+Deno.test("shotlab fire: a second one on the same results file is refused and told who has it", () =>
+  withPlan(async (dir, plan) => {
+    const out = `${dir}/results.jsonl`;
+    const args = ["fire", plan, "--harness", "roofline:H100", "--out", out];
+    {
+      using _lock = await lockFile(out);
+      const second = await runMain(args);
+      assert.equal(second.status, 2);
+      assert.match(
+        second.err,
+        /results\.jsonl: it is being written by process \d+ on \S+ since \S+; wait for it or stop it\n$/,
+      );
+    }
+    assert.equal((await runMain(args)).status, 0);
+    const names = [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
+    assert.deepEqual(names, ["limits.json", "plan.jsonl", "results.jsonl"]);
   }));
 
 Deno.test("shotlab fire and ingest: failed shots exit with 1", () =>

@@ -86,5 +86,11 @@ Deno.test("shotlab fit: what it cannot fit is wrong use", async () => {
     err: `error: Cannot fit ${dir}: it has no skew cases (tp<N>/skew.csv); run the skew sweep first\n`,
   });
   assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["meta.yaml"]);
+  await Deno.symlink("/etc", `${dir}/tp1`);
+  for (const command of ["fit", "pack"]) {
+    const { status, err } = await runMain([command, dir]);
+    assert.equal(status, 2, command);
+    assert.ok(err.startsWith(`error: Cannot write to ${dir}/tp1: it is a link to /etc, and `), err);
+  }
   await Deno.remove(dir, { recursive: true });
 });

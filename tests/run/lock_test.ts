@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
-import { lockBundle } from "../../src/run/lock.ts";
+import { lockBundle, lockFile } from "../../src/run/lock.ts";
 import { withFolder } from "./tiny_run.ts";
 
 Deno.test("lockBundle refuses a second writer and names the first", () =>
@@ -70,4 +70,21 @@ Deno.test("lockBundle says that a part of the path is a file", () =>
       name: "UsageError",
       message: `Cannot write ${dir}/H100/bf16: a part of its path is no folder; choose another folder`,
     });
+  }));
+
+Deno.test("lockFile refuses a second writer of a file, and leaves nothing behind", () =>
+  withFolder(async (dir) => {
+    const file = `${dir}/new/results.jsonl`;
+    {
+      using _lock = await lockFile(file);
+      await assert.rejects(lockFile(file), (error: Error) => {
+        assert.ok(error instanceof UsageError);
+        assert.ok(
+          error.message.startsWith(`Cannot write ${file}: it is being written by process ${Deno.pid} on `),
+        );
+        return true;
+      });
+      using _other = await lockFile(`${dir}/new/others.jsonl`);
+    }
+    assert.deepEqual([...Deno.readDirSync(dir)], []);
   }));
