@@ -86,7 +86,7 @@ export async function openResults(path: string, options: ResultsOptions): Promis
       return [...failed.values()];
     },
     hello(info): void {
-      journal.append({ type: "hello", protocol: PROTOCOL_VERSION, ...info });
+      journal.append({ type: "hello", protocol: PROTOCOL_VERSION, ...info, at_s: Date.now() / 1000 });
       doubts.begin();
     },
     booted: (tp, booted) => journal.append({ type: "booted", tp, ...booted }),

@@ -51,12 +51,15 @@ export interface ChunkLine {
 /** A line of a results file after the first. */
 export type ResultsLine =
   | ChunkLine
-  | HelloAnswer
+  | TimedHello
   | BootedAnswer
   | KernelsAnswer
   | TimedState
   | DoneAnswer
   | OutcomeLine;
+
+/** Who writes from here on, and since when: seconds since 1970, null when the file does not say. */
+export type TimedHello = HelloAnswer & { readonly atS: number | null };
 
 /** What the device was like, and when: seconds since 1970, null when the file does not say. */
 export type TimedState = StateAnswer & { readonly atS: number | null };
@@ -114,11 +117,11 @@ export function parseResultsLine(text: string): ResultsLine | null {
   if ("type" in value && value.type === "chunk") return { type: "chunk" };
   const answer = answerSchema.safeParse({ ...value, seq: 0, index: 0 }).data;
   switch (answer?.type) {
-    case "hello":
     case "booted":
     case "kernels":
     case "done":
       return answer as ResultsLine;
+    case "hello":
     case "state":
       return { ...answer, atS: z.object({ at_s: z.number() }).safeParse(value).data?.at_s ?? null };
     case "result":

@@ -4,12 +4,12 @@
  * @module
  */
 import type { Booted, FireFact } from "../harness/harness.ts";
-import type { BootedAnswer, DoneAnswer, HelloAnswer } from "../harness/protocol.ts";
+import type { BootedAnswer, DoneAnswer } from "../harness/protocol.ts";
 import type { PlanSettings } from "../sweep/plan_file.ts";
 import type { Shot } from "../sweep/shot.ts";
 import { identityOf } from "./identity.ts";
 import { recordOutcome } from "./record_outcome.ts";
-import type { OutcomeLine, ResultsHeader, ResultsLine } from "./results_line.ts";
+import type { OutcomeLine, ResultsHeader, ResultsLine, TimedHello } from "./results_line.ts";
 import { type MetaSettings, runMeta } from "./run_meta.ts";
 import { type SentinelJudge, sentinelJudge, sentinelTimeUs, usualDriftShare } from "./sentinel.ts";
 import { sentinelWatch } from "./sentinel_watch.ts";
@@ -71,8 +71,8 @@ export function resultsReader(
   let judge: SentinelJudge = sentinelJudge(share);
   let measured = 0;
   let known = 0;
-  // Since the last `done`: a recorded shot, to whose sweep the cost belongs, and the last state.
-  let recorded: Shot | undefined;
+  // Since the last `done`: the recorded shots, to whose sweeps the cost belongs, and the last state.
+  let recorded: Shot[] = [];
   let state: FireFact | undefined;
   // Whether a shot was recorded since the last sentinel.
   let unjudged = false;
@@ -82,11 +82,12 @@ export function resultsReader(
   let sentinelBefore: (() => void) | undefined;
   let stateBefore: { readonly fact: FireFact; readonly atS: number | null } | undefined;
 
-  function hello(info: HelloAnswer): void {
+  function hello({ atS, ...info }: TimedHello): void {
     const { dtype, kv_cache_dtype } = settings;
     const identity = identityOf(info, { dtype, kv_cache_dtype, quantity });
     const { allowMixed } = options;
-    notices.push(...session.start({ identity, settings: { ...settings }, allowMixed }));
+    const started = atS === null ? {} : { started: new Date(atS * 1000) };
+    notices.push(...session.start({ identity, settings: { ...settings }, allowMixed, ...started }));
     judge = sentinelJudge(share);
     sentinelBefore = stateBefore = undefined;
     unjudged = false;
@@ -132,7 +133,7 @@ export function resultsReader(
     if (stateBefore !== undefined) session.note(stateBefore.fact, stateBefore);
     sentinelBefore = stateBefore = undefined;
     const event = recordOutcome(session, shot, outcome, { again: false });
-    recorded = shot;
+    recorded.push(shot);
     if (event.type !== "shot") return;
     measured++;
     unjudged = true;
@@ -141,11 +142,19 @@ export function resultsReader(
 
   function done({ wall_us = 0, device_busy_us }: DoneAnswer): void {
     if (state !== undefined) watch.see(state);
-    if (recorded !== undefined) {
-      const busyS = device_busy_us === undefined ? null : device_busy_us / 1e6;
-      session.spend(recorded.tp, recorded.category, wall_us / 1e6, busyS);
+    const sweeps = Map.groupBy(recorded, ({ tp, category }) => `${tp} ${category}`);
+    for (const shots of sweeps.values()) {
+      const { tp, category } = shots[0]!;
+      const share = shots.length / recorded.length / 1e6;
+      session.spend(
+        tp,
+        category,
+        wall_us * share,
+        device_busy_us === undefined ? null : device_busy_us * share,
+      );
     }
-    recorded = state = undefined;
+    recorded = [];
+    state = undefined;
     judgeHeld();
   }
 

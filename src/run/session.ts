@@ -120,7 +120,7 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     get failed(): readonly FailedShot[] {
       return [...state.failed.values()];
     },
-    start({ identity, settings, allowMixed = false }): string[] {
+    start({ identity, settings, allowMixed = false, started = new Date() }): string[] {
       const differences = identityConflict(state.identities, state.meta, identity);
       if (differences.length > 0 && !allowMixed) {
         throw new UsageError(
@@ -129,7 +129,7 @@ export async function openSession(dir: string, options: SessionOptions): Promise
         );
       }
       mixed = [...new Set([...mixed, ...differences])];
-      opener = { type: "session", format: 1, started: new Date().toISOString(), identity, settings };
+      opener = { type: "session", format: 1, started: started.toISOString(), identity, settings };
       opened = false;
       state.identities.push(identity);
       return differences.map((difference) => `The bundle is mixed from here on: ${difference}`);

@@ -60,6 +60,8 @@ export interface StartOptions {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Allows another identity than the bundle's. @default {false} */
   readonly allowMixed?: boolean;
+  /** When measuring was begun. @default {new Date()} */
+  readonly started?: Date;
 }
 
 /** A bundle that is open for writing; disposing closes the journal and releases the lock. */

@@ -136,6 +136,27 @@ Deno.test("what a sentinel in the file puts in doubt gives way to the results th
     assert.equal((await filesOf(bundle.dir))["tp1/dense.csv"], live["tp1/dense.csv"]);
   }));
 
+Deno.test("a session begins when the file says, and a chunk's cost is shared by the sweeps of its shots", () =>
+  withFolder(async (dir) => {
+    const path = `${dir}/results.jsonl`;
+    const input = { skipSkew: true, tpDegrees: [1] };
+    await fire(await planLines(input), path, {}, input);
+    const lines = (await Deno.readTextFile(path)).trimEnd().split("\n").map((line) => JSON.parse(line));
+    const kept = lines.filter(({ type }) => type !== "done")
+      .map((line) => line.type === "hello" ? { ...line, at_s: 1772357360.5 } : line);
+    const shots = kept.filter(({ type }) => type === "result").length;
+    kept.push({ type: "done", wall_us: 1000 * shots });
+    await Deno.writeTextFile(path, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    const { bundle } = await ingest([path], { perfDir: `${dir}/perf` });
+    const { samples, measurement_iterations, duration_s } = bundle.meta;
+    for (const category of ["dense", "per_sequence", "attention"] as const) {
+      const fired = samples![category]! / measurement_iterations!;
+      assert.equal(duration_s!["tp1"]![category], fired / 1000, category);
+    }
+    const [session] = (await textOfFile(bundle.dir, "journal.jsonl")).split("\n");
+    assert.equal(JSON.parse(session!).started, "2026-03-01T09:29:20.500Z");
+  }));
+
 Deno.test("files of different bundles, other plans and what is no results file are refused", () =>
   withFolder(async (dir) => {
     const [a, b, c] = [`${dir}/a.jsonl`, `${dir}/b.jsonl`, `${dir}/c.jsonl`] as const;
