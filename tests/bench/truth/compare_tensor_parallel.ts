@@ -1,0 +1,126 @@
+// deno-lint-ignore-file no-console
+/**
+ * Compares real tensor-parallel ranks with the emulated one, from the file that `tensor_parallel.py` writes:
+ *
+ *     deno run -A tests/bench/truth/compare_tensor_parallel.ts tp2.jsonl --hardware H100
+ *
+ * Prints the figures and writes `perf/evidence/tensor_parallel-<model>.json`.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { median } from "../../../src/run/median.ts";
+import { apart, apartText, writeEvidence } from "../apart.ts";
+import { ELSEWHERE } from "./truth_file.ts";
+
+/** Name of what passes between ranks. */
+const COMMUNICATION = "communication";
+
+const header = z.looseObject({
+  type: z.literal("tensor_parallel"),
+  model: z.string(),
+  tp: z.int(),
+  device: z.string(),
+  driver: z.string(),
+  engine: z.string(),
+  quantity: z.string(),
+});
+const shot = z.object({
+  type: z.literal("shot"),
+  rank: z.int().nullable(),
+  round: z.int(),
+  shot: z.record(z.string(), z.unknown()),
+  layers_us: z.record(z.string(), z.array(z.number())).default({}),
+});
+
+/** Signed differences by layer. */
+type Differences = ReadonlyMap<string, readonly number[]>;
+
+/** What a file of ranks shows; see {@linkcode compareRanks}. */
+export interface RankDifferences {
+  /** The real ranks against the emulated one. */
+  readonly real: Differences;
+  /** The emulated rank against itself: the noise. */
+  readonly noise: Differences;
+}
+
+/**
+ * Reads a file of ranks.
+ *
+ * @param text Its text.
+ * @returns Its first line and the others.
+ * @throws {z.ZodError} when a line is none of such a file.
+ */
+export function parseRanks(text: string): { header: z.infer<typeof header>; shots: z.infer<typeof shot>[] } {
+  const [first, ...rest] = text.trimEnd().split("\n").map((line): unknown => JSON.parse(line));
+  return { header: header.parse(first), shots: rest.map((line) => shot.parse(line)) };
+}
+
+/**
+ * Puts every shot of the real ranks beside the same one of the emulated rank's first round, layer by layer.
+ *
+ * @param shots The shots of all runs.
+ * @returns The differences.
+ */
+export function compareRanks(shots: readonly z.infer<typeof shot>[]): RankDifferences {
+  const emulated = shots.filter(({ rank }) => rank === null);
+  const reference = new Map(
+    emulated.filter(({ round }) => round === 0).map((line) => [JSON.stringify(line.shot), line.layers_us]),
+  );
+  const against = (lines: typeof shots): Differences => {
+    const differences = new Map<string, number[]>();
+    for (const line of lines) {
+      const before = reference.get(JSON.stringify(line.shot)) ?? {};
+      for (const [layer, samples] of Object.entries(line.layers_us)) {
+        const base = before[layer];
+        if (base === undefined || layer === ELSEWHERE || median(base) === 0) continue;
+        differences.set(layer, [...differences.get(layer) ?? [], median(samples) / median(base) - 1]);
+      }
+    }
+    return differences;
+  };
+  return {
+    real: against(shots.filter(({ rank }) => rank !== null)),
+    noise: against(emulated.filter(({ round }) => round > 0)),
+  };
+}
+
+if (import.meta.main) {
+  const { values, positionals: [file] } = parseArgs({
+    allowPositionals: true,
+    options: { out: { type: "string" }, hardware: { type: "string" } },
+  });
+  if (file === undefined || values.hardware === undefined) {
+    throw new Error("Expected compare_tensor_parallel.ts FILE --hardware NAME [--out FILE]");
+  }
+  const { header, shots } = parseRanks(await Deno.readTextFile(file));
+  const { real, noise } = compareRanks(shots);
+  const modules = [...real].map(([module, differences]) => ({
+    module,
+    batches: differences.length,
+    ...apart(differences),
+    ...noise.has(module) && { noise: apart(noise.get(module)!) },
+  }));
+  for (const { module, batches, noise, ...figures } of modules) {
+    const itself = noise === undefined ? "" : `, emulated again ${apartText(noise)}`;
+    console.log(`${module} (${batches}): real against emulated ${apartText(figures)}${itself}`);
+  }
+  const communicationUs = shots.flatMap(({ shot, layers_us }) =>
+    shot["category"] === "dense" && layers_us[COMMUNICATION] ? [median(layers_us[COMMUNICATION])] : []
+  );
+  const name = header.model.split("/").at(-1);
+  await writeEvidence(values.out ?? `perf/evidence/tensor_parallel-${name}.json`, {
+    kind: "tensor_parallel",
+    model: header.model,
+    hardware: values.hardware,
+    device: header.device,
+    driver: header.driver,
+    engine_version: header.engine.split(" ").at(-1),
+    quantity: header.quantity,
+    tp: header.tp,
+    ranks: new Set(shots.flatMap(({ rank }) => rank ?? [])).size,
+    ...communicationUs.length > 0 && { communication_us_p50: median(communicationUs) },
+    modules,
+  });
+}
