@@ -76,6 +76,8 @@ export interface Meta {
   readonly dtype?: string;
   /** Type of the KV cache, `auto` for that of the weights. */
   readonly kv_cache_dtype?: string;
+  /** Revision of the hub that the model's configuration was downloaded from; absent for a file of the user's own. */
+  readonly model_revision?: string;
   /** Samples taken, by category. */
   readonly samples?: Readonly<Partial<Record<SweepCategory, number>>>;
   /** Seconds spent, by tensor-parallel degree and category. */
@@ -129,6 +131,7 @@ const OUR_KEYS = [
   "num_gpu_blocks",
   "dtype",
   "kv_cache_dtype",
+  "model_revision",
   "samples",
   "duration_s",
   "device_busy_s",

@@ -82,6 +82,7 @@ const META = z.looseObject({
   num_gpu_blocks: positive,
   dtype: text,
   kv_cache_dtype: text,
+  model_revision: text,
   samples: z.record(text, count),
   duration_s: z.record(text, z.record(text, z.number().nonnegative())),
   device_busy_s: z.record(text, z.record(text, z.number().nonnegative())),

@@ -13,6 +13,7 @@ import { type Hub, refusal } from "./hub_refusal.ts";
 /** The largest configurations, with lists of unquantized layers, have some hundred thousand. */
 const MAX_BYTES = 2 ** 22;
 const TIMEOUT_MS = 30_000;
+const COMMIT = /^[0-9a-f]{40}$/;
 
 /** What to download. */
 export interface DownloadOptions extends Hub {
@@ -20,6 +21,14 @@ export interface DownloadOptions extends Hub {
   readonly signal?: AbortSignal;
   /** How long it may take. @default {30000} */
   readonly timeoutMs?: number;
+}
+
+/** What was downloaded. */
+export interface Downloaded {
+  /** The file's text: a JSON object. */
+  readonly text: string;
+  /** The commit that it is of; what was asked for when the hub does not tell. */
+  readonly revision: string;
 }
 
 /**
@@ -61,11 +70,11 @@ export function hubOf(
  *
  * @param id `<org>/<name>`.
  * @param options From where, and how long it may take.
- * @returns The file's text: a JSON object.
+ * @returns The file, and of which commit it is.
  * @throws {UsageError} when the hub cannot be reached, refuses, breaks off, or answers anything else; never with the
  * token.
  */
-export async function downloadConfig(id: string, options: DownloadOptions): Promise<string> {
+export async function downloadConfig(id: string, options: DownloadOptions): Promise<Downloaded> {
   const { endpoint, token, revision, signal, timeoutMs = TIMEOUT_MS } = options;
   const path = [...id.split("/"), "resolve", revision, "config.json"].map(encodeURIComponent).join("/");
   const url = `${endpoint}/${path}`;
@@ -79,7 +88,8 @@ export async function downloadConfig(id: string, options: DownloadOptions): Prom
       await response.body?.cancel();
       throw cannot(id, refusal(id, options, response));
     }
-    return checked(await boundedText(response), id, url, response);
+    const text = checked(await boundedText(response), id, url, response);
+    return { text, revision: response.headers.get("x-repo-commit")?.match(COMMIT)?.[0] ?? revision };
   } catch (cause) {
     if (cause instanceof UsageError || signal?.aborted) throw cause;
     const reason = late.aborted ? `no whole answer within ${timeoutMs / 1000} s` : reasonOf(cause);

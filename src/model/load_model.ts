@@ -13,6 +13,7 @@ import { isObject, textConfig } from "./config.ts";
 import { downloadConfig, hubOf } from "./hub.ts";
 import { listFiles } from "./list_files.ts";
 import type { Model, ModelConfig } from "./model.ts";
+import { readOrigin, writeOrigin } from "./origin.ts";
 
 /** Options of {@linkcode loadModel}. */
 export interface LoadModelOptions {
@@ -62,7 +63,9 @@ export async function loadModel(id: string, options: LoadModelOptions = {}): Pro
   const path = join(folder, org, `${name}${suffix}.json`);
   const text = await readIfThere(path) ?? await download({ id, revision, folder, path }, options);
   const config = parseConfig(text, path);
-  return { id, config, architecture: await loadArchitecture(modelType(config, path), configDir) };
+  const architecture = await loadArchitecture(modelType(config, path), configDir);
+  const origin = await readOrigin(path, text);
+  return { id, config, architecture, ...origin !== null && { revision: origin } };
 }
 
 /** What is downloaded, and to where. */
@@ -84,12 +87,13 @@ async function download({ id, revision, folder, path }: Target, options: LoadMod
         `${remedy} config.json from the hub as ${path}`,
     );
   }
-  const text = await downloadConfig(id, { ...hub, revision, ...signal && { signal } });
+  const { text, revision: commit } = await downloadConfig(id, { ...hub, revision, ...signal && { signal } });
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
   } catch (error) {
     throw writeError(path, error);
   }
+  await writeOrigin(path, text, commit);
   await writeAtomic(path, text);
   onDownload?.(`The config of ${id} (${revision}) was downloaded from ${hub.endpoint} to ${path}`);
   return text;

@@ -40,4 +40,6 @@ export interface Model {
   readonly config: ModelConfig;
   /** The architecture of its `model_type`. */
   readonly architecture: Architecture;
+  /** Revision of the hub that the configuration was downloaded from, a commit where the hub tells; else absent. */
+  readonly revision?: string;
 }

@@ -17,6 +17,8 @@ export interface Identity extends
   readonly kv_cache_dtype: string;
   /** What was timed. */
   readonly quantity: Quantity;
+  /** Revision of the hub that the model's configuration was downloaded from; absent for a file of the user's own. */
+  readonly model_revision?: string;
 }
 
 /** The fields that have to agree; the others are recorded only. */
@@ -28,18 +30,19 @@ const BOUND = [
   "dtype",
   "kv_cache_dtype",
   "quantity",
+  "model_revision",
 ] as const;
 
 /**
  * The identity of a run.
  *
  * @param info Who answers.
- * @param types Types of weights and KV cache, and what is timed.
+ * @param types Types of weights and KV cache, what is timed, and where the model came from.
  * @returns The identity.
  */
 export function identityOf(
   info: HarnessInfo,
-  types: Pick<Identity, "dtype" | "kv_cache_dtype" | "quantity">,
+  types: Pick<Identity, "dtype" | "kv_cache_dtype" | "quantity" | "model_revision">,
 ): Identity {
   return {
     harness: info.harness,
@@ -52,14 +55,15 @@ export function identityOf(
     dtype: types.dtype,
     kv_cache_dtype: types.kv_cache_dtype,
     quantity: types.quantity,
+    ...types.model_revision !== undefined && { model_revision: types.model_revision },
   };
 }
 
 /**
  * Where two identities differ in what a bundle is bound to.
  *
- * @param recorded What is recorded; fields that it lacks are not compared.
- * @param current What is there now.
+ * @param recorded What is recorded.
+ * @param current What is there now; fields that only one of them has are not compared.
  * @returns One text per difference, `<field> <recorded> there, <current> now`.
  *
  * @example
@@ -74,6 +78,7 @@ export function identityOf(
  * ```
  */
 export function identityDifferences(recorded: Partial<Identity>, current: Identity): string[] {
-  return BOUND.filter((field) => recorded[field] !== undefined && recorded[field] !== current[field])
+  return BOUND.filter((field) => recorded[field] !== undefined && current[field] !== undefined)
+    .filter((field) => recorded[field] !== current[field])
     .map((field) => `${field} ${recorded[field]} there, ${current[field]} now`);
 }

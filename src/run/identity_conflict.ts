@@ -35,6 +35,7 @@ function recordedIdentity(meta: Meta): Partial<Identity> {
     dtype: meta.dtype,
     kv_cache_dtype: meta.kv_cache_dtype,
     quantity: meta.quantity,
+    model_revision: meta.model_revision,
   };
   return Object.fromEntries(Object.entries(recorded).filter(([, value]) => value !== undefined));
 }

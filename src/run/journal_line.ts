@@ -23,6 +23,7 @@ const identityFields: Record<keyof Identity, z.ZodType> = {
   dtype: z.string(),
   kv_cache_dtype: z.string(),
   quantity: z.enum(["kernel", "event", "wall", "estimate"]),
+  model_revision: z.string().optional(),
 };
 const sessionLine = z.object({
   type: z.literal("session"),

@@ -100,7 +100,12 @@ export async function* profileEvents(
     dtype: resolveDtype(model.config, settings.dtype),
     kv_cache_dtype: resolveKvDtype(model.config, settings.kvCacheDtype),
   };
-  const identity = identityOf(lane.info, { ...types, quantity });
+  const { revision } = model;
+  const identity = identityOf(lane.info, {
+    ...types,
+    quantity,
+    ...revision !== undefined && { model_revision: revision },
+  });
   yield* notices(
     session.start({ identity, settings: recorded(settings), allowMixed: settings.allowMixed }),
   );

@@ -83,8 +83,7 @@ export function resultsReader(
   let stateBefore: { readonly fact: FireFact; readonly atS: number | null } | undefined;
 
   function hello({ atS, ...info }: TimedHello): void {
-    const { dtype, kv_cache_dtype } = settings;
-    const identity = identityOf(info, { dtype, kv_cache_dtype, quantity });
+    const identity = identityOf(info, { ...settings, quantity });
     const { allowMixed } = options;
     const started = atS === null ? {} : { started: new Date(atS * 1000) };
     notices.push(...session.start({ identity, settings: { ...settings }, allowMixed, ...started }));

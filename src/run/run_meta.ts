@@ -93,6 +93,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     num_gpu_blocks: booted.num_gpu_blocks,
     dtype: identity.dtype,
     kv_cache_dtype: identity.kv_cache_dtype,
+    ...identity.model_revision !== undefined && { model_revision: identity.model_revision },
     samples: facts.samples,
     duration_s: rounded(facts.durationS),
     ...Object.keys(facts.deviceBusyS).length > 0 && { device_busy_s: rounded(facts.deviceBusyS) },

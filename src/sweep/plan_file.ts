@@ -28,6 +28,8 @@ export interface PlanSettings {
   readonly hardware: string;
   /** Name of the bundle's last folder. */
   readonly variant: string;
+  /** Revision of the hub that the model's configuration was downloaded from; absent for a file of the user's own. */
+  readonly model_revision?: string;
   /** Weight type. */
   readonly dtype: string;
   /** KV cache type, `auto` for the weight type. */
@@ -100,6 +102,7 @@ export const planHeaderSchema = z.strictObject({
     model: text,
     hardware: text,
     variant: text,
+    model_revision: text.optional(),
     dtype: text,
     kv_cache_dtype: text,
     tp_degrees: z.array(number, { error: "must be a list of numbers" }),
@@ -133,7 +136,7 @@ export const planHeaderSchema = z.strictObject({
  * @throws {UsageError} when the model cannot be sharded to one of the degrees.
  */
 export function planHeader(settings: Settings, model: Model): PlanHeader {
-  const { config, architecture } = model;
+  const { config, architecture, revision } = model;
   return {
     format: "shotlab-plan",
     version: PLAN_VERSION,
@@ -141,6 +144,7 @@ export function planHeader(settings: Settings, model: Model): PlanHeader {
       model: settings.model,
       hardware: settings.hardware,
       variant: variantName({ ...settings, config }),
+      ...revision !== undefined && { model_revision: revision },
       dtype: resolveDtype(config, settings.dtype),
       kv_cache_dtype: resolveKvDtype(config, settings.kvCacheDtype),
       tp_degrees: settings.tpDegrees,

@@ -63,6 +63,7 @@ Deno.test("loadModel downloads a config once and keeps it as the hub has it", as
   assert.equal(await Deno.readTextFile(path), CONFIG);
   assert.equal((await loadModel(ID, { ...options, env: { HF_HUB_OFFLINE: "1" } })).config.hidden_size, 64);
   assert.deepEqual(hub.asked, ["/org/name/resolve/main/config.json"]);
+  assert.equal((await loadModel(ID, options)).revision, "main", "the hub does not tell its commit");
   assert.deepEqual(told, [`The config of ${ID} (main) was downloaded from ${hub.endpoint} to ${path}`]);
 });
 
@@ -78,7 +79,21 @@ Deno.test("loadModel keeps another revision apart", async () => {
     "/org/name/resolve/main/config.json",
   ]);
   const names = [...Deno.readDirSync(`${folder.path}/model/org`)].map(({ name }) => name).sort();
-  assert.deepEqual(names, ["name.json", "name@refs%2Fpr%2F1.json"]);
+  assert.deepEqual(names, [
+    ...["name.json", "name.revision", "name@refs%2Fpr%2F1.json", "name@refs%2Fpr%2F1.revision"],
+  ]);
+});
+
+Deno.test("loadModel tells the commit of a downloaded config, until somebody changes the file", async () => {
+  const commit = "0123456789abcdef0123456789abcdef01234567";
+  await using hub = serve(() => new Response(CONFIG, { headers: { "x-repo-commit": commit } }));
+  await using folder = await configFolder();
+  const options = { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint } };
+  assert.equal((await loadModel(ID, options)).revision, commit);
+  assert.equal((await loadModel(ID, options)).revision, commit);
+  await Deno.writeTextFile(`${folder.path}/model/org/name.json`, CONFIG.replace("64", "128"));
+  assert.equal((await loadModel(ID, options)).revision, undefined);
+  assert.equal((await loadModel("Qwen/Qwen3-0.6B")).revision, undefined);
 });
 
 Deno.test("loadModel does not ask the hub when it must not, nor for ids that are none", async () => {
@@ -126,7 +141,7 @@ Deno.test("downloadConfig bounds size and time, and tells a download that broke 
   const remedy = "check the network, HF_ENDPOINT and the proxy, and run again";
   const url = (endpoint: string): string => `${endpoint}/org/name/resolve/main/config.json`;
   const attempt = (endpoint: string, timeoutMs = 5000): Promise<string> =>
-    downloadConfig(ID, { endpoint, token: TOKEN, revision: "main", timeoutMs });
+    downloadConfig(ID, { endpoint, token: TOKEN, revision: "main", timeoutMs }).then(({ text }) => text);
   {
     await using hub = serve(() => new Response(`{"a":"${"x".repeat(2 ** 22)}"}`));
     await assert.rejects(

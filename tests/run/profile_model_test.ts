@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
 import { loadModel } from "../../src/model/load_model.ts";
+import { writeOrigin } from "../../src/model/origin.ts";
 import { profile } from "../../src/run/profile.ts";
 import type { SettingsInput } from "../../src/settings.ts";
 
@@ -61,6 +62,30 @@ Deno.test("a bundle behind a link is refused, and nothing is written there", asy
       ),
   );
   assert.deepEqual([...Deno.readDirSync(elsewhere.perfDir)], []);
+});
+
+Deno.test("the revision that a config was downloaded of is recorded, and a bundle is bound to it", async () => {
+  await using folders = await temporary();
+  const { perfDir, configDir } = folders;
+  const input = { ...TINY, tpDegrees: [1], perfDir, configDir };
+  const path = `${configDir}/model/org/name.json`;
+  const text = await Deno.readTextFile(path);
+  assert.equal((await profile(input)).meta.model_revision, undefined);
+
+  await writeOrigin(path, text, "0123abc");
+  const { meta } = await profile({ ...input, force: true, yes: true });
+  assert.equal(meta.model_revision, "0123abc");
+
+  await writeOrigin(path, text, "4567def");
+  await assert.rejects(
+    profile({ ...input, tpDegrees: [1, 2] }),
+    /\(model_revision 0123abc there, 4567def now\)/,
+  );
+  const mixed = await profile({ ...input, tpDegrees: [1, 2], allowMixed: true });
+  assert.deepEqual(mixed.meta.mixed, ["model_revision 0123abc there, 4567def now"]);
+
+  await Deno.remove(`${configDir}/model/org/name.revision`);
+  assert.deepEqual((await profile({ ...input, tpDegrees: [1, 2, 4] })).tps, [1, 2, 4]);
 });
 
 /** A perf folder, and a config folder with one model: Qwen3-0.6B with other fields. */

@@ -72,6 +72,12 @@ Deno.test("planHeader says what was asked for and how the model is sharded", () 
   });
 });
 
+Deno.test("planHeader says the revision that the model's config was downloaded of, which a plan keeps", () => {
+  const header = planHeader(settings, { ...model, revision: "0123abc" });
+  assert.equal(header.settings.model_revision, "0123abc");
+  assert.deepEqual(parsePlan(formatPlan(header, sweeps)).header, header);
+});
+
 Deno.test("parsePlan gives back what formatPlan wrote", () => {
   assert.deepEqual(parsePlan(formatPlan(header, sweeps)), { header, sweeps });
 });

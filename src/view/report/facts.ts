@@ -28,6 +28,7 @@ export function bundleFacts(bundle: Bundle): Fact[] {
   const facts: [string, unknown][] = [
     ["folder", bundle.dir],
     ["model", meta.model],
+    ["revision of its config", meta.model_revision],
     ["hardware", meta.hardware],
     ["device", meta.gpu ?? meta.devices?.join(", ")],
     ["variant", meta.variant],
