@@ -90,6 +90,8 @@ def record_clock(
         with around(marks):
             (fault,) = fire_jobs(engine, [job], iterations, marks, in_layer=False)
         outcomes.append(fault or Recorded(by_pass(marks.spans, iterations), {}))
+        if fault and fault.kind == "engine_dead":
+            break
     return outcomes
 
 
