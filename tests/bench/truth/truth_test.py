@@ -164,9 +164,7 @@ def test_a_fault_that_kills_the_engine_is_the_last(monkeypatch: pytest.MonkeyPat
 
 def test_the_shots_of_ranks_are_the_same_in_every_process() -> None:
     settings = {"max_num_batched_tokens": 64, "max_num_seqs": 4}
-    plan = Plan(
-        {"settings": settings, "configs": {"1": config("llama")}, "architecture": architecture("llama")}, []
-    )
+    plan = Plan({"settings": settings}, [])
     shots = shots_of(plan, 2)
     assert json.dumps(shots) == json.dumps(shots_of(plan, 2))
     assert [shot["tokens"] for shot in shots if shot["category"] == "dense"] == [1, 2, 4, 8, 16, 32, 64]
