@@ -7,8 +7,14 @@ import { formatCount, plural } from "../../src/view/text.ts";
 import { about, type EvidenceFile } from "./evidence.ts";
 import { percents, table } from "./markdown.ts";
 import type { Published } from "./published.ts";
-import { SECTIONS } from "./evidence_sections.ts";
+import { adaptive } from "./sections/adaptive.ts";
+import { layerwise, repeat } from "./sections/agreement.ts";
+import { pool, trials } from "./sections/devices.ts";
+import { tensorParallel, truth } from "./sections/forwards.ts";
 import { costCells, firingOf } from "./firing.ts";
+
+/** The sections that come from evidence, in their order. */
+const SECTIONS = [layerwise, repeat, truth, adaptive, tensorParallel, pool, trials];
 
 /**
  * Writes the page.

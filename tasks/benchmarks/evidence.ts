@@ -11,7 +11,8 @@ import { z } from "zod";
 
 const share = z.number();
 const count = z.int().nonnegative();
-const apart = { signed_p50: share, p50: share, p90: share };
+const figures = { signed_p50: share, p50: share, p90: share, p99: share };
+const apart = z.looseObject(figures);
 const measured = { model: z.string(), hardware: z.string(), device: z.string() };
 
 /** Shots timed both ways in one run, by `tests/bench/layerwise/compare.py`. */
@@ -25,55 +26,67 @@ const layerwise = z.looseObject({
     reference_ms: z.number(),
     ours_ms: z.number(),
     ours_shots: count,
-    ...apart,
-    p99: share,
-    classes: z.array(z.looseObject({ class: z.string(), times: count, ...apart, p99: share })),
+    ...apart.partial().shape,
+    classes: z.array(z.looseObject({ class: z.string(), times: count, ...figures })),
   })),
 });
 
-/** A part of a bundle's shots measured again. */
+/** A part of a bundle's shots measured again, by `tests/bench/repeat/compare.ts`. */
 const repeat = z.looseObject({
   kind: z.literal("repeat"),
   ...measured,
-  categories: z.array(z.looseObject({ tp: count, category: z.string(), shots: count, ...apart, p99: share })),
+  categories: z.array(z.looseObject({ tp: count, category: z.string(), shots: count, ...figures })),
 });
 
-/** Whole forwards against the predictor's sums. */
+/** Whole forwards against the predictor's sums, by `tests/bench/truth/compare.ts`. */
 const truth = z.looseObject({
   kind: z.literal("truth"),
   ...measured,
   groups: z.array(z.looseObject({
     name: z.string(),
     batches: count,
-    per_layer: z.looseObject(apart),
-    whole: z.looseObject(apart),
+    per_layer: apart,
+    whole: apart,
   })),
-  explained: z.array(z.string()).default([]),
+  by_layer: z.array(z.looseObject({ layer: z.string(), share, adds: share, ...apart.partial().shape })),
+  uncovered_kernels: z.array(z.string()),
+  events_against_kernels: apart.optional(),
 });
 
-/** A rank of a real tensor-parallel pair against the emulated one. */
+/** Ranks of a real tensor-parallel group against the emulated one, by `tests/bench/truth/compare_tensor_parallel.ts`. */
 const tensorParallel = z.looseObject({
   kind: z.literal("tensor_parallel"),
   ...measured,
   tp: count,
-  modules: z.array(z.looseObject({ module: z.string(), batches: count, ...apart })),
+  modules: z.array(
+    z.looseObject({ module: z.string(), batches: count, ...figures, noise: apart.optional() }),
+  ),
+  communication_us_p50: z.number().optional(),
 });
 
-/** One plan on one device and on several. */
+/** One plan on one device and on two. */
 const pool = z.looseObject({
   kind: z.literal("pool"),
   ...measured,
   devices: count,
   shots: count,
   one_s: z.number(),
-  all_s: z.number(),
+  two_s: z.number(),
 });
 
 /** What the worker does on a device that is full, that fails, and when it may stop early. */
 const trials = z.looseObject({
   kind: z.literal("trials"),
   ...measured,
-  sentences: z.array(z.string()),
+  precision: z.looseObject({
+    relative: share,
+    shots: count,
+    samples: z.record(z.string(), count),
+    stops: z.record(z.string(), count),
+  }).optional(),
+  out_of_memory: z.looseObject({ failed: count, kinds: z.array(z.string()), measured_after: count })
+    .optional(),
+  device_error: z.looseObject({ answer: z.string() }).optional(),
 });
 
 /** Adaptive sweeps of published bundles, by `deno task bench:adaptive`. */

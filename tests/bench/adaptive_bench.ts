@@ -3,7 +3,7 @@
  * How far bundles are from the truth when a part of their shots is measured, as tables.
  *
  * Bundle folders are the arguments, or stand in SHOTLAB_BUNDLES, separated by colons; their tables are the truth that
- * shots are answered from.
+ * shots are answered from. `--json=<file>` writes what `docs/benchmarks.md` shows of it.
  *
  * @module
  */
@@ -11,9 +11,11 @@ import { adaptAttention, type AdaptOptions } from "../../src/adaptive/attention.
 import type { AttentionKernel } from "../../src/adaptive/layout.ts";
 import type { TableErrors } from "../../src/adaptive/held_out.ts";
 import { adaptSkew } from "../../src/adaptive/skew.ts";
+import { roundDecimals } from "../../src/bundle/format.ts";
 import { openBundle } from "../../src/bundle/open.ts";
 import type { SkewRow } from "../../src/bundle/skew.ts";
 import type { Row } from "../../src/bundle/tables.ts";
+import { writeAtomic } from "../../src/bundle/write.ts";
 import { CONFIG_DIR } from "../../src/config_dir.ts";
 import { UsageError } from "../../src/errors.ts";
 import { type Ends, interpolatedEnds } from "../../src/fit/ends.ts";
@@ -128,7 +130,8 @@ function print(name: string, ...cells: readonly string[]): void {
   console.log([name.padEnd(43), ...cells].join("  "));
 }
 
-async function attentionTable(truths: readonly Truth[]): Promise<void> {
+async function attentionTable(truths: readonly Truth[]): Promise<object[]> {
+  const found: object[] = [];
   console.log(`\
 Attention: relative errors of all rows in %, measured rows exact; p50, p90, p99, mean of ${SEEDS} seeds (* above the
 target). The bound is what each run says its own p50, p90 and p99 stay below. Milliseconds of choosing per measured shot.
@@ -141,15 +144,23 @@ target). The bound is what each run says its own p50, p90 and p99 stay below. Mi
         runs.filter(({ errors, thought }) => errors[at]! <= thought[level].upper).length
       );
       const ms = meanOf(runs.map(({ msPerShot }) => msPerShot));
+      const errors = meanErrors(runs);
       print(
         truth.name,
         `${100 * shots}%`.padStart(4),
-        percentages(meanErrors(runs), goals),
+        percentages(errors, goals),
         `bound holds ${held.map((runs) => `${runs}/${SEEDS}`).join(" ")}`,
         `${ms.toFixed(2)} ms${ms > MOST_MS ? "*" : ""}`,
       );
+      const [p50, p90, p99] = errors.map(rounded);
+      found.push({ name: truth.name, share: shots, p50, p90, p99, ms_per_shot: rounded(ms) });
     }
   }
+  return found;
+}
+
+function rounded(value: number): number {
+  return roundDecimals(value, 5);
 }
 
 async function priorTable(truths: readonly Truth[]): Promise<void> {
@@ -179,7 +190,8 @@ and with the table's own times shuffled as prior.
   }
 }
 
-async function skewTable(truths: readonly Truth[]): Promise<void> {
+async function skewTable(truths: readonly Truth[]): Promise<object[]> {
+  const found: object[] = [];
   console.log(`
 Skew: relative errors in % of what a simulator predicts for one case in ${SKEW_PARTS}, by alphas fitted to the other cases:
 all of them measured; ${
@@ -206,21 +218,32 @@ all of them measured; ${
       return quantilesOf(relativeErrors(model, cases, ends, (i) => part[i] === 0));
     };
     const full = errorsWith(ends);
-    print(name, percentages(full), percentages(errorsWith(guessed), full.map((error) => SKEW_LOSS * error)));
+    const partly = errorsWith(guessed);
+    print(name, percentages(full), percentages(partly, full.map((error) => SKEW_LOSS * error)));
+    found.push({ name, share: SKEW_SHARE, full: full.map(rounded), part: partly.map(rounded) });
   }
+  return found;
 }
 
 function caseKey({ n, nb, pc, kp, kvs, kv_big }: SkewRow): string {
   return [n, nb, pc, kp, kvs, kv_big].join();
 }
 
-const dirs = Deno.args.length > 0 ? Deno.args : Deno.env.get("SHOTLAB_BUNDLES")?.split(":") ?? [];
+const named = Deno.args.filter((arg) => !arg.startsWith("--json="));
+const json = Deno.args.find((arg) => arg.startsWith("--json="))?.slice("--json=".length);
+const dirs = named.length > 0 ? named : Deno.env.get("SHOTLAB_BUNDLES")?.split(":") ?? [];
 if (dirs.length === 0) {
   throw new UsageError("Cannot measure adaptive sweeps: name bundle folders, or set SHOTLAB_BUNDLES");
 }
 const begun = performance.now();
 const truths = (await Promise.all(dirs.map(truthsOf))).flat();
-await attentionTable(truths);
+const attention = await attentionTable(truths);
 await priorTable(truths);
-await skewTable(truths.filter(({ skew }) => skew.length > 0));
+const skew = await skewTable(truths.filter(({ skew }) => skew.length > 0));
 console.log(`\n${((performance.now() - begun) / 1000).toFixed(0)} s`);
+if (json !== undefined) {
+  await writeAtomic(
+    json,
+    `${JSON.stringify({ kind: "adaptive", seeds: SEEDS, attention, skew }, null, 1)}\n`,
+  );
+}

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { benchmarksPage } from "../../tasks/benchmarks/benchmarks_page.ts";
+import { readEvidenceFiles } from "../../tasks/benchmarks/evidence.ts";
+import { laidOut } from "../../tasks/benchmarks/markdown.ts";
 import { makePages } from "../../tasks/benchmarks/pages.ts";
+import { withFolder } from "../run/tiny_run.ts";
 
 Deno.test("the pages of benchmarks and bundles are what their task makes from perf/", async () => {
   const pages = await makePages("perf");
@@ -10,3 +14,82 @@ Deno.test("the pages of benchmarks and bundles are what their task makes from pe
     assert.equal(there, text, `docs/${path} is not up to date: run deno task benchmarks`);
   }
 });
+
+const MEASURED = { model: "org/M", hardware: "H", device: "D" };
+const APART = { signed_p50: -0.001, p50: 0.0056, p90: 0.0168, p99: 0.029 };
+
+/** A file of each kind, and a line that it makes. */
+const EVIDENCE: readonly [file: object, line: string][] = [
+  [{
+    kind: "layerwise",
+    ...MEASURED,
+    tp: 1,
+    categories: [{
+      category: "attention",
+      shots: 100,
+      reference_ms: 428,
+      ours_ms: 7.64,
+      ours_shots: 256,
+      ...APART,
+      classes: [{ class: "Attention", times: 100, ...APART }],
+    }],
+  }, "| H M | attention | 100, 256 | 428 | 7.6 | 56 | 0.56 / 1.68 / 2.90 (-0.10) |"],
+  [
+    { kind: "repeat", ...MEASURED, categories: [{ tp: 2, category: "dense", shots: 1520, ...APART }] },
+    "| H M | 2 | dense | 1,520 | 0.56 / 1.68 / 2.90 (-0.10) |",
+  ],
+  [{
+    kind: "truth",
+    ...MEASURED,
+    groups: [{ name: "all", batches: 50, per_layer: APART, whole: { ...APART, signed_p50: 0.02 } }],
+    by_layer: [{ layer: "qkv_proj", share: 0.25, adds: -0.002, ...APART }, {
+      layer: "elsewhere",
+      share: 0.01,
+      adds: -0.01,
+    }],
+    uncovered_kernels: [],
+  }, "| H M | all | 50 | 0.56 / 1.68 / 2.90 (-0.10) | 0.56 / 1.68 / 2.90 (+2.00) |"],
+  [{
+    kind: "adaptive",
+    seeds: 5,
+    attention: [{ name: "H M tp1", share: 0.1, p50: 0.01, p90: 0.04, p99: 0.1, ms_per_shot: 1.5 }],
+    skew: [{ name: "H M tp1", share: 0.2, full: [0.01, 0.1, 0.3], part: [0.02, 0.2, 0.4] }],
+  }, "| H M tp1 | 10% | 1.00 / 4.00 / 10.00 | 1.50 |"],
+  [{
+    kind: "tensor_parallel",
+    ...MEASURED,
+    tp: 2,
+    modules: [{ module: "o_proj", batches: 24, ...APART }],
+    communication_us_p50: 12.34,
+  }, "| H M | 2 | o_proj | 24 | 0.56 / 1.68 / 2.90 (-0.10) | - |"],
+  [
+    { kind: "pool", ...MEASURED, devices: 2, shots: 3000, one_s: 30, two_s: 16 },
+    "| H M | 3,000 | 30.0 | 16.0 | 1.88 |",
+  ],
+  [
+    { kind: "trials", ...MEASURED, device_error: { answer: "engine_dead" } },
+    "- H M: after an illegal access the worker answers engine_dead",
+  ],
+];
+
+Deno.test("each file of evidence makes its section, what is missing is said", () =>
+  withFolder(async (dir) => {
+    const titles = (page: string): string[] => [...page.matchAll(/^- (.*)$/gm)].map((match) => match[1]!);
+    assert.equal(titles(benchmarksPage([], await readEvidenceFiles(`${dir}/none`))).length, EVIDENCE.length);
+    for (const [file] of EVIDENCE) {
+      await Deno.writeTextFile(`${dir}/${(file as { kind: string }).kind}.json`, JSON.stringify(file));
+    }
+    const page = benchmarksPage([], await readEvidenceFiles(dir));
+    assert.ok(!page.includes("Not measured yet"));
+    for (const [, line] of EVIDENCE) assert.ok(page.includes(`\n${line}\n`), line);
+    assert.equal(await laidOut(await laidOut(page)), await laidOut(page));
+  }));
+
+Deno.test("a file that is no evidence is refused", () =>
+  withFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/a.json`, JSON.stringify({ kind: "repeat", ...MEASURED }));
+    await assert.rejects(readEvidenceFiles(dir), {
+      message:
+        `Cannot read ${dir}/a.json: ✖ Invalid input: expected array, received undefined\n  → at categories`,
+    });
+  }));
