@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console
 /**
- * How much faster several lanes are than one, with a harness that sleeps: `deno run -A tests/bench/pool_bench.ts`.
+ * How much faster several lanes are than one, with a harness that sleeps: `deno task bench`.
  *
  * @module
  */
