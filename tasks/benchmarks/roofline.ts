@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Bundle } from "../../src/bundle/open.ts";
+import { CONFIG_DIR } from "../../src/config_dir.ts";
 import { quantile } from "../../src/fit/errors.ts";
 import { rooflineHarness } from "../../src/harness/roofline.ts";
 import { layersOf } from "../../src/model/architecture.ts";
@@ -28,12 +31,14 @@ export interface RooflineError {
 }
 
 /**
- * Estimates every row of a bundle.
+ * Estimates every row of a bundle whose hardware has a sheet.
  *
  * @param bundle The bundle, its model among the configurations of the project.
- * @returns The errors, by category and layer in the order of the catalogue, of each category all rows first.
+ * @returns The errors, by category and layer in the order of the catalogue, of each category all rows first; none
+ * without a sheet.
  */
 export async function rooflineErrors({ meta, tps, table }: Bundle): Promise<RooflineError[]> {
+  if (!existsSync(join(CONFIG_DIR, "hardware", `${meta.hardware}.yaml`))) return [];
   const { config, architecture } = await loadModel(meta.model!);
   await using harness = await rooflineHarness(meta.hardware!);
   const ratios = new Map<string, number[]>();
