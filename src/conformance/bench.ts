@@ -60,8 +60,6 @@ export const END_S = 10;
 /** Timed forwards that shots are fired with. */
 export const ITERATIONS = 3;
 
-const HELLO_S = 120;
-
 /**
  * Prepares a bench; nothing is started yet.
  *
@@ -88,7 +86,7 @@ export function openBench(options: BenchOptions): Bench {
     async booted(): ReturnType<Bench["booted"]> {
       if (current !== undefined && state !== undefined) return { dialogue: current, ...state };
       const dialogue = await bench.start();
-      const info = await greet(dialogue);
+      const info = await greet(dialogue, shotTimeoutS);
       quantity = info.quantities[0]!;
       state = { info, booted: await bench.boot(dialogue, bench.bootRequest(1)) };
       return { dialogue, ...state };
@@ -128,12 +126,17 @@ export function openBench(options: BenchOptions): Bench {
  * Says hello.
  *
  * @param dialogue The process.
+ * @param seconds How long the answer may take.
  * @param request The request.
  * @returns Who it is.
  * @throws {NotMet} when the answer is no hello of this version.
  */
-export async function greet(dialogue: Dialogue, request: object = HELLO): Promise<HarnessInfo> {
-  const { type: _, protocol, ...info } = only(await dialogue.ask(request, HELLO_S), "hello");
+export async function greet(
+  dialogue: Dialogue,
+  seconds: number,
+  request: object = HELLO,
+): Promise<HarnessInfo> {
+  const { type: _, protocol, ...info } = only(await dialogue.ask(request, seconds), "hello");
   if (protocol !== HELLO.protocol) throw new NotMet(`protocol must be ${HELLO.protocol}, got ${protocol}`);
   return info;
 }

@@ -12,6 +12,9 @@ export class NotMet extends Error {
   override name = "NotMet";
 }
 
+/** An answer did not come in time. */
+export class Silent extends NotMet {}
+
 /** A running harness process. */
 export interface Dialogue {
   /** Process id. */
@@ -21,7 +24,8 @@ export interface Dialogue {
   /**
    * Sends a request and gives its answers up to the last one.
    *
-   * @throws {NotMet} when a line is no answer of the protocol, none comes in time, or the process ends.
+   * @throws {NotMet} when a line is no answer of the protocol, there is no end of them, or the process ends.
+   * @throws {Silent} when none comes in time.
    */
   ask(request: unknown, seconds: number): Promise<Answer[]>;
   /** Closes its input and waits for its end; it is killed after so many seconds. */
@@ -30,6 +34,8 @@ export interface Dialogue {
 
 /** The answers after which nothing more comes. */
 const LAST: readonly Answer["type"][] = ["hello", "booted", "done", "error", "bye"];
+/** More answers than any request has here. */
+const MOST_ANSWERS = 1000;
 
 /**
  * Starts a harness process.
@@ -49,8 +55,12 @@ export function startDialogue(argv: readonly string[], onLog: (line: string) => 
     async ask(request, seconds): Promise<Answer[]> {
       send(request);
       const answers: Answer[] = [];
-      do answers.push(decode(await line(child, seconds))); while (!LAST.includes(answers.at(-1)!.type));
-      return answers;
+      while (answers.length < MOST_ANSWERS) {
+        const answer = decode(await line(child, seconds));
+        answers.push(answer);
+        if (LAST.includes(answer.type)) return answers;
+      }
+      throw new NotMet(`the answers must come to an end, got ${MOST_ANSWERS} and none that is the last`);
     },
     async end(seconds): Promise<Ending> {
       const [ending] = await Promise.all([child.stop(seconds * 1000), drain(child)]);
@@ -71,11 +81,14 @@ async function drain(child: Child): Promise<void> {
 async function line(child: Child, seconds: number): Promise<string> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NotMet(`no answer came within ${seconds} s`)), seconds * 1000);
+    timer = setTimeout(() => reject(new Silent(`no answer came within ${seconds} s`)), seconds * 1000);
   });
   try {
     const text = await Promise.race([child.receive(), late]);
     if (text !== undefined) return text;
+  } catch (error) {
+    if (error instanceof RangeError) throw new NotMet(`a line breaks the protocol: ${error.message}`);
+    throw error;
   } finally {
     clearTimeout(timer);
   }

@@ -20,7 +20,7 @@ export const END_CHECKS: readonly Check[] = [
       if (bench.elsewhere) throw new DoesNotApply("a transport does not pass signals on");
       const { dialogue } = await bench.booted();
       Deno.kill(dialogue.pid, "SIGINT");
-      await greet(dialogue);
+      await greet(dialogue, bench.shotTimeoutS);
     },
   },
   {
@@ -39,7 +39,7 @@ export const END_CHECKS: readonly Check[] = [
     rule: `exits by itself within ${END_S} s of the end of its input`,
     async run(bench): Promise<void> {
       const dialogue = await bench.start();
-      await greet(dialogue);
+      await greet(dialogue, bench.shotTimeoutS);
       await endsItself(dialogue, END_S);
     },
   },

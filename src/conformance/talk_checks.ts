@@ -13,12 +13,14 @@ export const TALK_CHECKS: readonly Check[] = [
   {
     id: "hello",
     rule: "answers hello with who it is",
-    run: async (bench) => void await greet(await bench.start()),
+    run: async (bench) => void await greet(await bench.start(), bench.shotTimeoutS),
   },
   {
     id: "unknown-fields",
     rule: "ignores fields that it does not know",
-    run: async (bench) => void await greet(await bench.start(), { ...HELLO, shoe_size: 42 }),
+    async run(bench): Promise<void> {
+      await greet(await bench.start(), bench.shotTimeoutS, { ...HELLO, shoe_size: 42 });
+    },
   },
   {
     id: "other-version",
@@ -26,7 +28,7 @@ export const TALK_CHECKS: readonly Check[] = [
     async run(bench): Promise<void> {
       const dialogue = await bench.start();
       only(await dialogue.ask({ type: "hello", protocol: 99 }, bench.shotTimeoutS), "error");
-      await greet(dialogue);
+      await greet(dialogue, bench.shotTimeoutS);
     },
   },
   {
@@ -34,7 +36,7 @@ export const TALK_CHECKS: readonly Check[] = [
     rule: "answers fire with an error while nothing is booted",
     async run(bench): Promise<void> {
       const dialogue = await bench.start();
-      const { quantities } = await greet(dialogue);
+      const { quantities } = await greet(dialogue, bench.shotTimeoutS);
       const shots = [{ category: "dense", tp: 1, tokens: 1 }];
       const request = { type: "fire", seq: 1, shots, iterations: 1, quantity: quantities[0] };
       only(await dialogue.ask(request, bench.shotTimeoutS), "error");

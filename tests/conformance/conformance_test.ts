@@ -6,6 +6,8 @@ import { runMain } from "../cli/run_main.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/harness.py", import.meta.url));
 
+const example = await Deno.readTextFile(EXAMPLE);
+
 /** Checks a harness with a model of which it knows all layers. */
 async function findings(
   argv: readonly string[],
@@ -85,19 +87,68 @@ const FAULTS: Record<string, [text: string, fault: string, id: string, detail: s
 
 for (const [name, [text, fault, id, detail]] of Object.entries(FAULTS)) {
   Deno.test(`conformance: a harness that ${name} is told the rule that it does not meet`, async () => {
-    const example = await Deno.readTextFile(EXAMPLE);
     assert.ok(example.includes(text), text);
     const first = await firstFailed(["python3", "-c", example.replace(text, fault)]);
     assert.deepEqual([first?.id, first?.detail], [id, detail]);
   });
 }
 
+/** Programs that say nothing at some point, and where they stop. */
+const SILENT: Record<string, [argv: string[], id: string, passed: string[]]> = {
+  "reads its input and never answers": [["python3"], "hello", []],
+  "boots for ever": [
+    ["python3", "-c", example.replace("engine = boot(request)", "import time; time.sleep(60)")],
+    "boot",
+    ["hello", "unknown-fields", "other-version", "fire-before-boot"],
+  ],
+};
+
+for (const [name, [argv, id, passed]] of Object.entries(SILENT)) {
+  Deno.test(`conformance: a harness that ${name} fails one check, and the rest is not tried`, async () => {
+    const limits = { bootTimeoutS: 1, shotTimeoutS: 2 };
+    const model = await loadModel("microsoft/Phi-mini-MoE-instruct");
+    const found = await Array.fromAsync(conformance({ argv, ...limits, model }));
+    assert.deepEqual(idsOf(found, "passed"), passed);
+    const seconds = id === "boot" ? 1 : 2;
+    assert.deepEqual(
+      found.filter(({ status }) => status === "failed").map(({ id, detail }) => [id, detail]),
+      [
+        [id, `no answer came within ${seconds} s`],
+      ],
+    );
+    const skipped = found.filter(({ status }) => status === "skipped");
+    assert.equal(skipped.length, CHECKS.length - passed.length - 1);
+    assert.deepEqual([...new Set(skipped.map(({ detail }) => detail))], [
+      `not tried after the silence at ${id}`,
+    ]);
+  });
+}
+
+const NO_END: Record<string, [program: string, detail: RegExp]> = {
+  "answers without an end": [
+    `while True: print('{"type":"kernels","names":{}}', flush=True)`,
+    /^the answers must come to an end, got 1000 and none that is the last$/,
+  ],
+  "writes a line without an end": [
+    `print("x" * 2**21, flush=True); input()`,
+    /^a line breaks the protocol: a line may have 1048576 characters, got more: "x+"$/,
+  ],
+};
+
+for (const [name, [program, detail]] of Object.entries(NO_END)) {
+  Deno.test(`conformance: a harness that ${name} is told so`, async () => {
+    const first = await firstFailed(["python3", "-c", program]);
+    assert.equal(first?.id, "hello");
+    assert.match(first.detail!, detail);
+  });
+}
+
 Deno.test("shotlab conformance prints what a harness meets, and exits with 1 when it does not meet all", async () => {
-  const example = await runMain(["conformance", "--harness", `cmd:python3 ${EXAMPLE}`]);
-  assert.equal(example.err, "");
-  assert.match(example.out, /^ok +hello +The harness answers hello with who it is\n/);
-  assert.match(example.out, /: 26 passed, 0 failed\n$/);
-  assert.equal(example.status, 0);
+  const met = await runMain(["conformance", "--harness", `cmd:python3 ${EXAMPLE}`]);
+  assert.equal(met.err, "");
+  assert.match(met.out, /^ok +hello +The harness answers hello with who it is\n/);
+  assert.match(met.out, /: 26 passed, 0 failed\n$/);
+  assert.equal(met.status, 0);
 
   const mute = await runMain(["conformance", "--harness", "cmd:cat", "--shot-timeout-s", "1", "--json"]);
   assert.match(JSON.parse(mute.out)[0].detail, /^a line breaks the protocol: field harness/);
