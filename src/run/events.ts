@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TableErrors } from "../adaptive/held_out.ts";
 import type { FitMethod } from "../fit/fit_skew.ts";
 import type { DegreeReport } from "../fit/report.ts";
 import type { FailureKind, FoundLayer, HarnessInfo } from "../harness/harness.ts";
@@ -166,6 +167,24 @@ export interface FittedEvent {
   readonly report: ReadonlyMap<number, DegreeReport>;
 }
 
+/** A sweep was fired in part; the rest of its rows is predicted. */
+export interface EstimatedEvent {
+  /** What the event is. */
+  readonly type: "estimated";
+  /** Category of the sweep. */
+  readonly category: "attention" | "skew";
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** Rows that were measured. */
+  readonly measured: number;
+  /** Rows that are predicted. */
+  readonly estimated: number;
+  /** How far all rows are from the truth, as shares of the time, judged by shots that the model did not see. */
+  readonly errors: TableErrors;
+  /** What 90% of the rows would stay within without the prior, and with it; null when there was none to compare. */
+  readonly prior: { readonly without: number; readonly with: number } | null;
+}
+
 /** The run is over and the bundle is whole. */
 export interface FinishedEvent {
   /** What the event is. */
@@ -193,5 +212,6 @@ export type RunEvent =
   | SentinelEvent
   | MeasuringAgainEvent
   | NoticeEvent
+  | EstimatedEvent
   | FittedEvent
   | FinishedEvent;

@@ -5,15 +5,14 @@
  */
 import type { CallOptions, FireRequest } from "../harness/harness.ts";
 import type { Sweep } from "../sweep/plan_sweeps.ts";
-import { type Shot, shotKey } from "../sweep/shot.ts";
+import { type AdaptiveOptions, adaptiveWorks } from "./adaptive.ts";
 import type { RunEvent } from "./events.ts";
-import { extent, fireSweep, type Watch, type Work } from "./fire_sweep.ts";
-import { shuffled } from "./firing_order.ts";
+import { extent, fireWorks, type Watch } from "./fire_works.ts";
 import type { Lane } from "./lane.ts";
 import type { Recorder } from "./recorder.ts";
 import { sentinelJudge } from "./sentinel.ts";
 import type { SentinelOptions } from "./sentinel_watch.ts";
-import { dueSkew } from "./skew_due.ts";
+import { wholeWork } from "./work.ts";
 
 /** Options of {@linkcode execute}. */
 export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions {
@@ -30,6 +29,8 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
    * since it had not is measured again, once the sweep is through. Without it nothing watches.
    */
   readonly sentinel?: SentinelOptions;
+  /** Fires a part of attention and skew, and predicts the rest; without it, all is fired. */
+  readonly adaptive?: AdaptiveOptions;
   /** Fires the shots again that failed before. @default {false} */
   readonly retryFailed?: boolean;
   /** Fires all shots again, those that have rows too; a row stands until it is measured. @default {false} */
@@ -87,60 +88,19 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
  * ```
  */
 export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent> {
-  const { session, sweeps, sentinel } = options;
+  const { session, sweeps, sentinel, adaptive } = options;
   const watch: Watch = { sentinel, judge: sentinelJudge(sentinel?.share ?? 0) };
-  const works = sweeps.map((sweep): Work => ({ sweep, todo: dueShots(sweep, options, sweeps) }));
+  const { works, conclusion } = adaptive === undefined
+    ? { works: sweeps.map((sweep) => [wholeWork(sweep, options)]), conclusion: () => null }
+    : adaptiveWorks(options, adaptive);
   try {
-    if (sweeps[0] !== undefined) yield { type: "planned", tp: sweeps[0].tp, sweeps: works.map(extent) };
-    for (const work of works) {
-      if (work.sweep.category === "skew") yield* fireSkew(work.sweep, options, watch);
-      else yield* fireSweep(work, options, watch);
+    if (sweeps[0] !== undefined) {
+      yield { type: "planned", tp: sweeps[0].tp, sweeps: works.flat().map((work) => extent(work, sweeps)) };
     }
+    for (const together of works) yield* fireWorks(together, options, watch);
+    const message = conclusion();
+    if (message !== null) yield { type: "notice", message };
   } finally {
     await session.save();
   }
-}
-
-/** What attention gives the cases is certain only now. */
-async function* fireSkew(sweep: Sweep, options: ExecuteOptions, watch: Watch): AsyncGenerator<RunEvent> {
-  const problem = options.session.skewProblem(sweep.tp, options.again ?? false);
-  if (problem === null) return yield* fireSweep({ sweep, todo: dueShots(sweep, options) }, options, watch);
-  yield { type: "notice", message: `The skew sweep at tp ${sweep.tp} is left out: ${problem}` };
-}
-
-/** The shots of a sweep that are to be fired in their order, when the shots of other sweeps are fired before. */
-function dueShots(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep[] = []): readonly Shot[] {
-  const due = dueInPlan(sweep, options, before);
-  return typeof options.seed === "number" ? shuffled(due, options.seed) : due;
-}
-
-function dueInPlan(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep[]): readonly Shot[] {
-  const { session, again = false, retryFailed = false } = options;
-  const mode = session.skewMode;
-  if (sweep.category !== "skew" || mode === null) return sweep.shots.filter((shot) => isDue(shot, options));
-  const attention = before.find(({ category, tp }) => category === "attention" && tp === sweep.tp);
-  const keys = new Set(attention?.shots.map((shot) => shotKey(shot).join()));
-  const promised = (batch: readonly number[]): boolean => keys.has(batch.join());
-  return dueSkew(sweep.shots.filter((shot) => shot.category === "skew"), {
-    session,
-    mode,
-    again,
-    retryFailed,
-    promised,
-  });
-}
-
-/**
- * Whether a shot is to be fired.
- *
- * @param shot The shot.
- * @param options What is known of it, and what is fired again.
- * @returns Whether it is.
- */
-export function isDue(
-  shot: Shot,
-  { session, again = false, retryFailed = false }: Pick<ExecuteOptions, "session" | "again" | "retryFailed">,
-): boolean {
-  if (again || session.inDoubt(shot)) return true;
-  return session.missing(shot).length > 0 && (retryFailed || !session.hasFailed(shot));
 }

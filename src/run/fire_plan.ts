@@ -6,13 +6,14 @@
 import type { Settings } from "../settings.ts";
 import type { Plan } from "../sweep/plan_file.ts";
 import type { RunEvent } from "./events.ts";
-import { execute, isDue } from "./execute.ts";
+import { execute } from "./execute.ts";
 import { howToFire } from "./how_to_fire.ts";
 import { lockFile } from "./lock.ts";
 import { openLanes, type OpenLanesOptions } from "./open_lanes.ts";
 import { chosenQuantity } from "./quantity.ts";
 import { openResults } from "./results_file.ts";
 import { usualDriftShare } from "./sentinel.ts";
+import { isDue } from "./work.ts";
 
 /**
  * Fires what a results file lacks of a plan. However it ends, what was measured is in the file.

@@ -23,7 +23,7 @@ import { idOf, shotText } from "./shot_id.ts";
  * assert.deepEqual(shuffled(shots, 7), shuffled([...shots].reverse(), 7));
  * ```
  */
-export function shuffled(shots: readonly Shot[], seed: number): Shot[] {
+export function shuffled<S extends Shot>(shots: readonly S[], seed: number): S[] {
   return shots.map((shot) => ({ shot, place: uniform(shotText(idOf(shot)), seed) }))
     .sort((a, b) => a.place - b.place)
     .map(({ shot }) => shot);

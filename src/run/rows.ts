@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { type EstimatedRow, readEstimated } from "../bundle/estimated.ts";
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
 import { readSkew } from "../bundle/skew.ts";
 import { readTable, type Row } from "../bundle/tables.ts";
 import { CATEGORIES, type Category, CATEGORY_ORDER, SKEW_KEY } from "../sweep/shot.ts";
+import { type Estimate, type Estimates, setEstimates } from "./estimates.ts";
 import { readIfThere } from "./read_if_there.ts";
 import { rowText, type ShotId } from "./shot_id.ts";
 import { type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
@@ -70,17 +72,31 @@ export function dropRows(
   return texts.length > 0;
 }
 
+/** What a bundle's files have. */
+export interface FileRows {
+  /** The measured rows. */
+  readonly rows: Rows;
+  /** The skew cases. */
+  readonly skew: SkewTimesByTp;
+  /** The predicted rows. */
+  readonly estimates: Estimates;
+  /** What the lists of predicted rows name, by degree. */
+  readonly listed: ReadonlyMap<number, readonly EstimatedRow[]>;
+  /** What is wrong with what is not valid. */
+  readonly issues: readonly Issue[];
+}
+
 /**
  * Reads the rows that a bundle's files have; what is not valid there is not among them.
  *
  * @param dir The bundle's folder.
- * @returns The rows, the skew cases, and what is wrong with the others.
+ * @returns The rows, and what is wrong with the others.
  */
-export async function readRows(
-  dir: string,
-): Promise<{ rows: Rows; skew: SkewTimesByTp; issues: Issue[] }> {
+export async function readRows(dir: string): Promise<FileRows> {
   const rows: Rows = new Map();
   const skew: SkewTimesByTp = new Map();
+  const estimates: Estimates = new Map();
+  const listed = new Map<number, readonly EstimatedRow[]>();
   const issues: Issue[] = [];
   for await (const entry of Deno.readDir(dir)) {
     const tp = Number(/^tp([1-9]\d*)$/.exec(entry.name)?.[1]);
@@ -94,6 +110,14 @@ export async function readRows(
       const table = tableOf(rows, tp, category);
       for (const row of read.rows) setRow(table, row);
     }
+    const listPath = tablePath(dir, tp, "estimated");
+    const list = await readIfThere(listPath);
+    if (list !== null) {
+      const read = readEstimated(new TextDecoder().decode(list), listPath);
+      issues.push(...read.issues);
+      listed.set(tp, read.rows);
+      setEstimates(estimates, tp, takeOut(tableOf(rows, tp, "attention"), read.rows));
+    }
     const path = tablePath(dir, tp, "skew");
     const bytes = await readIfThere(path);
     if (bytes === null) continue;
@@ -102,7 +126,16 @@ export async function readRows(
     const cases = skewTimesOf(skew, tp).rows;
     for (const row of read.rows) cases.set(SKEW_KEY.map((column) => row[column]).join(), row);
   }
-  return { rows, skew, issues };
+  return { rows, skew, estimates, listed, issues };
+}
+
+function takeOut(table: Map<string, MeasuredRow>, listed: readonly EstimatedRow[]): Estimate[] {
+  return listed.flatMap(({ key, expectedError }) => {
+    const text = rowText(null, key);
+    const row = table.get(text);
+    table.delete(text);
+    return row === undefined ? [] : [{ ...row, expectedError }];
+  });
 }
 
 /**

@@ -8,7 +8,9 @@ import { formatMeta, type Meta } from "../bundle/meta.ts";
 import { writeAtomic } from "../bundle/write.ts";
 import { UsageError } from "../errors.ts";
 import { formatSkew, type SkewRow } from "../bundle/skew.ts";
+import type { Row } from "../bundle/tables.ts";
 import type { Category, SweepCategory } from "../sweep/shot.ts";
+import { estimateLists, estimatesOf, setEstimates } from "./estimates.ts";
 import type { FailedShot } from "./events.ts";
 import { identityConflict } from "./identity_conflict.ts";
 import type { JournalLine, SessionLine } from "./journal_line.ts";
@@ -22,7 +24,7 @@ import { degreesOf, tableOf } from "./rows.ts";
 import { settle } from "./settle.ts";
 import { idOf, rowText, shotText } from "./shot_id.ts";
 import type { Session, SessionFacts, SessionOptions } from "./session_types.ts";
-import { countCases, hasPart, skewProblem, skewRows, skewTimesOf } from "./skew_times.ts";
+import { countCases, hasPart, skewedTime, skewProblem, skewRows, skewTimesOf } from "./skew_times.ts";
 import { readState, takeIn } from "./state.ts";
 import { tableFiles } from "./table_files.ts";
 import { type TimedLayer, timedLayers } from "./timed_layers.ts";
@@ -70,9 +72,16 @@ export async function openSession(dir: string, options: SessionOptions): Promise
   const lock = opening.use(await lockBundle(dir));
   if (force) await wipeBundle(dir, yes);
   const state = await readState(dir);
-  const skewRowsOf = (tp: number): SkewRow[] =>
-    skewRows(skewTimesOf(state.skew, tp), tableOf(state.rows, tp, "attention"), skewMode);
-  const files = tableFiles(dir, { rows: state.rows, skewRows: skewRowsOf }, architecture, write);
+  const { rows: all, estimates } = state;
+  /** What attention.csv shows. */
+  const attentionOf = (tp: number): ReadonlyMap<string, Row> =>
+    new Map<string, Row>([...estimates.get(tp) ?? [], ...tableOf(all, tp, "attention")]);
+  const skewRowsOf = (tp: number): SkewRow[] => {
+    const attention = skewMode === "exact" ? tableOf(all, tp, "attention") : attentionOf(tp);
+    return skewRows(skewTimesOf(state.skew, tp), attention, skewMode);
+  };
+  const lists = estimateLists(dir, estimates, state.listed, write);
+  const files = tableFiles(dir, { rows: all, estimates, lists, skewRows: skewRowsOf }, architecture, write);
   for (const [tp, category] of state.stale) files.touch(tp, category);
   for (const [tp, { rows, skewed }] of state.skew) {
     if (skewed.size > 0 && formatSkew([...rows.values()]) !== formatSkew(skewRowsOf(tp))) {
@@ -154,8 +163,21 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     },
     count: (tp, category) =>
       category === "skew" ? countCases(skewTimesOf(state.skew, tp)) : tableOf(state.rows, tp, category).size,
-    skewProblem: (tp, again) =>
-      skewProblem(skewTimesOf(state.skew, tp), tableOf(state.rows, tp, "attention"), again),
+    skewProblem: (tp, again) => skewProblem(skewTimesOf(state.skew, tp), attentionOf(tp), again),
+    timeUs(shot): number | null {
+      const { category, tp, key } = idOf(shot);
+      if (category === "skew") return skewedTime(skewTimesOf(state.skew, tp), key);
+      return tableOf(all, tp, category).get(rowText(null, key))?.timeUs ?? null;
+    },
+    attention: (tp) => [...attentionOf(tp).values()],
+    estimate(tp, rows): void {
+      const measured = tableOf(all, tp, "attention");
+      const open = rows.filter(({ key }) =>
+        !measured.has(rowText(null, key)) && !state.failed.has(shotText({ category: "attention", tp, key }))
+      );
+      setEstimates(estimates, tp, open);
+      files.touch(tp, "attention");
+    },
     hasFailed: (shot) => state.failed.size > 0 && state.failed.has(shotText(idOf(shot))),
     inDoubt: (shot) => state.doubts.standing > 0 && state.doubts.isDue(shotText(idOf(shot))),
     measured(shot, samples, more = {}): Record<string, number> {
@@ -177,8 +199,16 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       const unnamed = Object.entries(fact.names).filter(([hash]) => !state.kernels.has(hash));
       if (unnamed.length > 0) record({ type: "kernels", names: Object.fromEntries(unnamed) });
     },
-    settle: (sweep, exact) =>
-      settle(sweep, exact, {
+    settle(sweep, exact): Promise<string[]> {
+      const { category, tp, shots } = sweep;
+      if (exact && category === "attention") {
+        const planned = new Set(shots.map((shot) => shotText(idOf(shot))));
+        const kept = estimatesOf(estimates, tp).filter(({ key }) =>
+          planned.has(shotText({ category, tp, key }))
+        );
+        session.estimate(tp, kept);
+      }
+      return settle(sweep, exact, {
         dir,
         state,
         skewRows: skewRowsOf,
@@ -187,7 +217,8 @@ export async function openSession(dir: string, options: SessionOptions): Promise
           record(line);
           files.touch(line.tp, line.category);
         },
-      }),
+      });
+    },
     spend(tp, category, seconds, busyS = null): void {
       add(durationS, tp, category, seconds);
       if (busyS !== null) add(deviceBusyS, tp, category, busyS);
@@ -203,7 +234,19 @@ export async function openSession(dir: string, options: SessionOptions): Promise
         const { samples } = state;
         const tps = degreesOf(state.rows);
         const skewTps = tps.filter((tp) => session.count(tp, "skew") > 0);
-        const facts = { tps, skewTps, samples, durationS, deviceBusyS, failed: session.failed, mixed };
+        const estimated = Object.fromEntries(
+          tps.map((tp) => [tp, estimatesOf(estimates, tp).length]).filter(([, count]) => count! > 0),
+        );
+        const facts = {
+          tps,
+          skewTps,
+          estimated,
+          samples,
+          durationS,
+          deviceBusyS,
+          failed: session.failed,
+          mixed,
+        };
         await write(metaPath(dir), formatMeta(makeMeta({ ...facts, noise: noiseOf(state) })));
       }
       lastSave = performance.now();

@@ -4,11 +4,13 @@
  * @module
  */
 import type { Meta, Noise } from "../bundle/meta.ts";
+import type { Row } from "../bundle/tables.ts";
 import type { Architecture } from "../model/model.ts";
 import type { Sweep } from "../sweep/plan_sweeps.ts";
-import type { SweepCategory } from "../sweep/shot.ts";
+import type { AttentionShot, SkewShot, SweepCategory } from "../sweep/shot.ts";
 import type { SkewMode } from "../sweep/skew_parts.ts";
 import type { FailedShot } from "./events.ts";
+import type { Estimate } from "./estimates.ts";
 import type { Identity } from "./identity.ts";
 import type { JournalFile } from "./journal.ts";
 import type { Recorder } from "./recorder.ts";
@@ -38,6 +40,8 @@ export interface SessionFacts {
   readonly tps: readonly number[];
   /** Those of them that have skew cases. */
   readonly skewTps: readonly number[];
+  /** How many rows of attention.csv are predictions, by degree; none where all were measured. */
+  readonly estimated: Readonly<Record<string, number>>;
   /** Samples in the journal, by category. */
   readonly samples: Readonly<Partial<Record<SweepCategory, number>>>;
   /** Seconds spent firing, by `tp<N>` and category. */
@@ -85,6 +89,12 @@ export interface Session extends Recorder, AsyncDisposable {
   describe(make: (facts: SessionFacts) => Meta): void;
   /** Where the times of uniform batches of skew cases come from. */
   readonly skewMode: SkewMode;
+  /** The measured time of an attention shot or a skewed batch in microseconds, null when there is none. */
+  timeUs(shot: AttentionShot | SkewShot): number | null;
+  /** The rows of a degree's attention.csv, measured and predicted. */
+  attention(tp: number): readonly Row[];
+  /** Sets the rows of a degree's attention.csv that are predictions; what was measured or failed is not among them. */
+  estimate(tp: number, rows: readonly Estimate[]): void;
   /**
    * Settles what a table has beside the plan: the rows are kept, or moved into the archive.
    *

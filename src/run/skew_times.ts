@@ -78,6 +78,18 @@ export function hasPart(times: SkewTimes, key: readonly number[], part: SkewPart
 }
 
 /**
+ * The time of a case's skewed batch.
+ *
+ * @param times The times.
+ * @param key The key of the case.
+ * @returns Its time in microseconds, null when it has none.
+ */
+export function skewedTime({ rows, skewed }: SkewTimes, key: readonly number[]): number | null {
+  const text = key.join();
+  return skewed.get(text) ?? rows.get(text)?.t_skew_us ?? null;
+}
+
+/**
  * Why cases must not be added to those that are there.
  *
  * @param times The times.

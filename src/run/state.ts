@@ -5,11 +5,13 @@
  */
 import type { Issue } from "../bundle/issue.ts";
 import { renderIssue } from "../bundle/issue.ts";
+import type { EstimatedRow } from "../bundle/estimated.ts";
 import { formatDecimals, formatTimeUs } from "../bundle/format.ts";
 import { metaPath, tablePath } from "../bundle/layout.ts";
 import { type Meta, parseMeta } from "../bundle/meta.ts";
 import { CATEGORIES, type SweepCategory } from "../sweep/shot.ts";
 import { type Doubts, newDoubts } from "./doubts.ts";
+import { dropEstimate, type Estimates } from "./estimates.ts";
 import type { FailedShot } from "./events.ts";
 import type { Identity } from "./identity.ts";
 import { JOURNAL_FILE, readJournal } from "./journal.ts";
@@ -28,6 +30,8 @@ export interface Outcomes {
   readonly rows: Rows;
   /** Times of the skew cases. */
   readonly skew: SkewTimesByTp;
+  /** Attention rows that are predictions, of shots that were neither measured nor failed. */
+  readonly estimates: Estimates;
   /** Shots that failed and were not measured since, by their texts. */
   readonly failed: Map<string, FailedShot>;
   /** Timed forwards, by category. */
@@ -53,6 +57,7 @@ export function noOutcomes(): Outcomes {
   return {
     rows: new Map(),
     skew: new Map(),
+    estimates: new Map(),
     failed: new Map(),
     samples: {},
     measured: 0,
@@ -69,6 +74,8 @@ export interface BundleState extends Outcomes {
   readonly meta: Meta | null;
   /** Who measured, by session; empty without a journal. */
   readonly identities: Identity[];
+  /** What the lists of predicted rows on the disk name, by degree. */
+  readonly listed: ReadonlyMap<number, readonly EstimatedRow[]>;
   /** Bytes of the journal's whole lines. */
   readonly journalBytes: number;
   /** Files that show other rows than these, as `[tp, category]`; what the journal says of skew cases is not compared. */
@@ -90,7 +97,7 @@ export function takeIn(outcomes: Outcomes, line: JournalLine): void {
     case "failed": {
       const { category, tp, key, kind, message } = line;
       outcomes.failed.set(shotText(line), { category, tp, key, kind, message });
-      return;
+      return dropEstimate(outcomes.estimates, line);
     }
     case "sentinel":
       outcomes.sentinels.push(line.drift);
@@ -101,7 +108,7 @@ export function takeIn(outcomes: Outcomes, line: JournalLine): void {
     case "archived":
       outcomes.archived.set(shotText(line), line);
       dropRows(outcomes, line);
-      return;
+      return dropEstimate(outcomes.estimates, line);
     case "shot":
       return takeInShot(outcomes, line);
   }
@@ -112,6 +119,7 @@ function takeInShot(outcomes: Outcomes, line: ShotLine): void {
   const text = shotText(line);
   outcomes.failed.delete(text);
   outcomes.archived.delete(text);
+  dropEstimate(outcomes.estimates, line);
   outcomes.doubts.measured(text, line.lane);
   outcomes.measured++;
   const samples = Object.entries(line.samples);
@@ -138,7 +146,7 @@ function takeInShot(outcomes: Outcomes, line: ShotLine): void {
  * @throws {UsageError} when meta.yaml is not one of a bundle.
  */
 export async function readState(dir: string): Promise<BundleState> {
-  const { rows, skew, issues } = await readRows(dir);
+  const { rows, skew, estimates, listed, issues } = await readRows(dir);
   const journal = noOutcomes();
   const identities: Identity[] = [];
   const reading = await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
@@ -149,11 +157,18 @@ export async function readState(dir: string): Promise<BundleState> {
   const overlaid = overlay(dir, rows, journal.rows);
   const metaText = await readIfThere(metaPath(dir));
   const skewNotices = overlaySkew(dir, skew, journal.skew);
+  for (const [tp, table] of estimates) {
+    const measured = tableOf(rows, tp, "attention");
+    for (const text of table.keys()) if (measured.has(text)) table.delete(text);
+  }
+  for (const shot of journal.failed.values()) dropEstimate(estimates, shot);
   const unarchived = [...journal.archived.values()].filter((shot) => dropRows({ rows, skew }, shot));
   return {
     ...journal,
     rows,
     skew,
+    estimates,
+    listed,
     meta: metaText === null ? null : parseMeta(new TextDecoder().decode(metaText), metaPath(dir)),
     identities,
     journalBytes: reading.bytes,

@@ -10,6 +10,7 @@ import { formatTable } from "../bundle/tables.ts";
 import { writeError } from "../bundle/write.ts";
 import type { Architecture } from "../model/model.ts";
 import { CATEGORY_ORDER, type SweepCategory } from "../sweep/shot.ts";
+import { type EstimateLists, type Estimates, estimatesOf } from "./estimates.ts";
 import { degreesOf, fileRows, type Rows } from "./rows.ts";
 import { stableLayers } from "./timed_layers.ts";
 
@@ -30,6 +31,10 @@ export interface TableFiles {
 export interface TableSource {
   /** The rows of the categories. */
   readonly rows: Rows;
+  /** Attention rows that are predictions. */
+  readonly estimates: Estimates;
+  /** The lists of these. */
+  readonly lists: EstimateLists;
   /** The rows of the skew cases at a degree; they depend on those of attention. */
   skewRows(tp: number): SkewRow[];
 }
@@ -45,7 +50,7 @@ export interface TableSource {
  */
 export function tableFiles(
   dir: string,
-  { rows, skewRows }: TableSource,
+  { rows, estimates, lists, skewRows }: TableSource,
   architecture: Architecture,
   write: (path: string, text: string) => Promise<void>,
 ): TableFiles {
@@ -60,6 +65,7 @@ export function tableFiles(
       return cases.length === 0 ? null : formatSkew(cases);
     }
     const shown = fileRows(rows, tp, category, stable.get(category)!);
+    if (category === "attention") shown.push(...estimatesOf(estimates, tp));
     return shown.length === 0 ? null : formatTable(category, shown);
   };
   return {
@@ -84,7 +90,8 @@ export function tableFiles(
           await Deno.mkdir(dirname(path), { recursive: true }).catch((cause) => {
             throw writeError(path, cause);
           });
-          await write(path, text);
+          const writeTable = (): Promise<void> => write(path, text);
+          await (category === "attention" ? lists.around(tp, writeTable) : writeTable());
         } catch (error) {
           touched.set(id, [tp, category]);
           throw error;

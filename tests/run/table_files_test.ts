@@ -10,9 +10,10 @@ for (const { architecture, mode, input, output } of vectors.cases) {
   Deno.test(`tableFiles copies tp_stable layers as the reference does: ${architecture}, ${mode}`, () =>
     withFolder(async (dir) => {
       for (const [path, text] of Object.entries(input)) await putFile(dir, path, text);
-      const { rows, issues } = await readRows(dir);
+      const { rows, estimates, issues } = await readRows(dir);
       assert.deepEqual(issues, []);
-      const source = { rows, skewRows: () => [] };
+      const lists = { around: (_: number, writeTable: () => Promise<void>) => writeTable() };
+      const source = { rows, estimates, lists, skewRows: () => [] };
       const files = tableFiles(dir, source, await loadArchitecture(architecture, "configs"), writeAtomic);
       files.touch(1, "dense");
       files.touch(1, "per_sequence");

@@ -1,5 +1,5 @@
 /**
- * Firing one sweep: each outcome is recorded and told; what a sentinel puts in doubt is measured again.
+ * Firing sweeps: each outcome is recorded and told; what a sentinel puts in doubt is measured again.
  *
  * @module
  */
@@ -12,17 +12,10 @@ import { recordOutcome } from "./record_outcome.ts";
 import { type SentinelJudge, sentinelTimeUs } from "./sentinel.ts";
 import type { SentinelOptions } from "./sentinel_watch.ts";
 import { idOf, shotText } from "./shot_id.ts";
+import type { Extent, Step, Work } from "./work.ts";
 
 /** Rounds in which what is in doubt is measured again. */
 const ROUNDS_AGAIN = 2;
-
-/** A sweep, and those of its shots that are to be fired. */
-export interface Work {
-  /** The sweep. */
-  readonly sweep: Sweep;
-  /** What is to be fired, in this order. */
-  readonly todo: readonly Shot[];
-}
 
 /** The sentinel of an engine and what it said; shared by its sweeps. */
 export interface Watch {
@@ -30,6 +23,15 @@ export interface Watch {
   readonly sentinel: SentinelOptions | undefined;
   /** Judges it. */
   readonly judge: SentinelJudge;
+}
+
+/** A sweep that is being fired. */
+interface Firing {
+  readonly work: Work;
+  /** Its steps; undefined before the first. */
+  steps?: Iterator<Step>;
+  seconds: number;
+  readonly tally: Tally;
 }
 
 /** What a sweep has come to. */
@@ -44,51 +46,97 @@ interface Tally {
  * How large a sweep is and how much of it needs no firing.
  *
  * @param work The sweep.
+ * @param before Sweeps that are fired before it, and have not been yet.
  * @returns Its category and the counts.
  */
-export function extent({ sweep, todo }: Work): { category: SweepCategory; planned: number; done: number } {
-  const planned = sweep.shots.length;
-  return { category: sweep.category, planned, done: planned - todo.length };
+export function extent(work: Work, before: readonly Sweep[] = []): Extent & { category: SweepCategory } {
+  return { category: work.sweep.category, ...work.extent(before) };
 }
 
 /**
- * Fires a sweep.
+ * Fires sweeps side by side: the next round is one of the sweep whose error falls fastest.
  *
- * @param work What to fire.
+ * @param works The sweeps, one or more.
  * @param options On what, and where it is recorded.
  * @param watch The engine's sentinel.
  * @returns Events, each told after it is recorded.
  */
-export async function* fireSweep(
-  work: Work,
+export async function* fireWorks(
+  works: readonly Work[],
+  options: ExecuteOptions,
+  watch: Watch,
+): AsyncGenerator<RunEvent> {
+  let open = works.map((work): Firing => ({
+    work,
+    seconds: 0,
+    tally: { measured: 0, failed: 0, deviceBusyS: null, moved: false },
+  }));
+  while (open.length > 0) {
+    const next = open.reduce((best, other) => other.work.gain > best.work.gain ? other : best);
+    if (yield* isOver(next, options, watch)) open = open.filter((firing) => firing !== next);
+  }
+}
+
+/** Does the next step of a sweep. */
+async function* isOver(
+  firing: Firing,
+  options: ExecuteOptions,
+  watch: Watch,
+): AsyncGenerator<RunEvent, boolean> {
+  const { session } = options;
+  const { work, tally } = firing;
+  const { category, tp } = work.sweep;
+  if (firing.steps === undefined) {
+    const problem = work.problem();
+    if (problem !== null) {
+      yield { type: "notice", message: `The skew sweep at tp ${tp} is left out: ${problem}` };
+      return true;
+    }
+    yield { type: "sweep-started", tp, ...extent(work) };
+    firing.steps = work.steps();
+  }
+  const begun = performance.now();
+  const { deviceBusyS: busyBefore } = tally;
+  try {
+    const step = firing.steps.next();
+    if (!step.done) {
+      if (step.value.type === "fire") yield* fireRound(step.value.shots, firing, options, watch);
+      else yield step.value;
+      return false;
+    }
+  } finally {
+    const seconds = (performance.now() - begun) / 1000;
+    firing.seconds += seconds;
+    const busyS = tally.deviceBusyS === null ? null : tally.deviceBusyS - (busyBefore ?? 0);
+    session.spend(tp, category, seconds, busyS);
+  }
+  await session.save();
+  const { measured, failed, deviceBusyS } = tally;
+  yield { type: "sweep-finished", category, tp, measured, failed, seconds: firing.seconds, deviceBusyS };
+  return true;
+}
+
+/** Fires shots, and those again that are in doubt then. */
+async function* fireRound(
+  shots: readonly Shot[],
+  { work: { sweep }, tally }: Firing,
   options: ExecuteOptions,
   watch: Watch,
 ): AsyncGenerator<RunEvent> {
   const { session } = options;
-  const { category, tp } = work.sweep;
-  yield { type: "sweep-started", tp, ...extent(work) };
-  const begun = performance.now();
-  const seconds = (): number => (performance.now() - begun) / 1000;
-  const tally: Tally = { measured: 0, failed: 0, deviceBusyS: null, moved: false };
-  try {
-    yield* fireShots(work.todo, options, watch, tally);
-    for (let round = 0; round < ROUNDS_AGAIN; round++) {
-      const doubtful = work.todo.filter((shot) => session.inDoubt(shot));
-      if (doubtful.length === 0) break;
-      if (tally.moved) yield* check(options, watch, tally);
-      if (tally.moved) {
-        yield inDoubt(doubtful.length, work.sweep);
-        break;
-      }
-      yield { type: "measuring-again", category, tp, shots: doubtful.length };
-      yield* fireShots(doubtful, options, watch, tally);
+  const { category, tp } = sweep;
+  yield* fireShots(shots, options, watch, tally);
+  for (let round = 0; round < ROUNDS_AGAIN; round++) {
+    const doubtful = shots.filter((shot) => session.inDoubt(shot));
+    if (doubtful.length === 0) break;
+    if (tally.moved) yield* check(options, watch, tally);
+    if (tally.moved) {
+      yield inDoubt(doubtful.length, sweep);
+      break;
     }
-  } finally {
-    session.spend(tp, category, seconds(), tally.deviceBusyS);
+    yield { type: "measuring-again", category, tp, shots: doubtful.length };
+    yield* fireShots(doubtful, options, watch, tally);
   }
-  await session.save();
-  const { measured, failed, deviceBusyS } = tally;
-  yield { type: "sweep-finished", category, tp, measured, failed, seconds: seconds(), deviceBusyS };
 }
 
 /** Measuring again is of no use before the device is back. */

@@ -1,0 +1,102 @@
+/**
+ * Time that a run may spend, and what more of it would buy.
+ *
+ * @module
+ */
+import type { SweepCategory } from "../sweep/shot.ts";
+
+/** Time for the sweeps of one degree. */
+export interface Budget {
+  /** The time, in seconds. */
+  readonly seconds: number;
+  /** How many shots of a category the time left is enough for; Infinity before it is known how long they take. */
+  affords(category: SweepCategory): number;
+  /** Tells how long shots of a category took, in seconds. */
+  spend(category: SweepCategory, seconds: number, shots: number): void;
+  /** How long a shot of a category takes, in seconds; null before it is known. */
+  pace(category: SweepCategory): number | null;
+}
+
+/**
+ * Starts the clock of a budget.
+ *
+ * @param seconds The time.
+ * @param now A clock in milliseconds.
+ * @returns The budget.
+ *
+ * @example
+ * ```ts
+ * import { openBudget } from "./budget.ts";
+ * import assert from "node:assert/strict";
+ * let now = 0;
+ * const budget = openBudget(10, () => now);
+ * assert.equal(budget.affords("attention"), Infinity);
+ * now = 2000;
+ * budget.spend("attention", 2, 40);
+ * assert.equal(budget.affords("attention"), 160);
+ * ```
+ */
+export function openBudget(seconds: number, now: () => number = () => performance.now()): Budget {
+  const end = now() + 1000 * seconds;
+  const spent = new Map<SweepCategory, { seconds: number; shots: number }>();
+  const pace = (category: SweepCategory): number | null => {
+    const known = spent.get(category);
+    return known === undefined ? null : known.seconds / known.shots;
+  };
+  return {
+    seconds,
+    affords(category): number {
+      const each = pace(category);
+      return each === null ? Infinity : Math.max(0, Math.floor((end - now()) / 1000 / each));
+    },
+    spend(category, took, shots): void {
+      if (shots === 0) return;
+      const before = spent.get(category) ?? { seconds: 0, shots: 0 };
+      spent.set(category, { seconds: before.seconds + took, shots: before.shots + shots });
+    },
+    pace,
+  };
+}
+
+/** A sweep that a budget has cut short. */
+export interface CutSweep {
+  /** Its category. */
+  readonly category: SweepCategory;
+  /** Shots that were fired. */
+  readonly fired: number;
+  /** Shots that were not. */
+  readonly left: number;
+  /** What 90% of the rows stay within now, as a share. */
+  readonly error: number;
+  /** After each round but the last, how many shots had been fired and what 90% of the rows stayed within. */
+  readonly curve: readonly { readonly fired: number; readonly error: number }[];
+}
+
+/**
+ * Says what as much time again would buy, if errors went on falling with the number of shots as they have.
+ *
+ * @param budget The budget that is spent.
+ * @param tp Tensor-parallel degree.
+ * @param cut The sweeps that it has cut short.
+ * @returns The sentence; null when there is nothing to say.
+ */
+export function moreWouldBuy(budget: Budget, tp: number, cut: readonly CutSweep[]): string | null {
+  const promises = cut.flatMap(({ category, fired, left, error, curve }) => {
+    const [first, last] = [curve[0], curve.at(-1)];
+    const pace = budget.pace(category);
+    if (first === undefined || last === undefined || first === last || pace === null) return [];
+    const slope = Math.max(0, Math.log(first.error / last.error) / Math.log(last.fired / first.fired));
+    const more = Math.min(left, Math.floor(budget.seconds / pace));
+    const then = more === left ? 0 : error * (fired / (fired + more)) ** slope;
+    return [`${category} from ${percent(error)} to about ${percent(then)} (${more} more shots)`];
+  });
+  if (promises.length === 0) return null;
+  return `As much time again, ${
+    Math.round(budget.seconds)
+  } s at tp ${tp}, would bring the error that 90% of the ` +
+    `rows stay within down: ${promises.join(", or ")}`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)}%`;
+}
