@@ -110,7 +110,7 @@ class Alone:
         self.watch()
 
     def chunks(self, shots: Sequence[Fields]) -> Iterator[Sequence[Fields]]:
-        """Return shots in chunks of one category; suspects come first one by one: a worker died among them."""
+        """Return shots in chunks of one category; those among which a worker died come first, one by one."""
         suspects = [shot for shot in shots if self.firing.deaths(shot)]
         others = [shot for shot in shots if not self.firing.deaths(shot)]
         yield from ([shot] for shot in suspects)

@@ -1,9 +1,10 @@
-"""Times shots of a plan both ways in one run: as the worker does it, and as the reference profiler does it.
+"""Times shots of a plan both ways in one process: as the worker does, and as the reference profiler does.
 
-    python3 tests/bench/layerwise/compare.py plan.jsonl --shots 100
+    python3 tests/bench/layerwise/compare.py plan.jsonl --json layerwise.json
 
-Prints milliseconds per shot, their ratio, and how far the two medians are apart. Needs a CUDA device, and
-pandas for vLLM's profiler.
+Prints milliseconds per shot, their ratio, and how far the medians of the two are apart (50th, 90th and 99th
+percentile of the sizes, and the signed median), all classes together and each. Needs a CUDA device, and
+pandas for vLLM's profiler. The worker gets more shots than the reference, those of the reference among them.
 """
 
 import argparse
@@ -12,34 +13,61 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 
+from agreement import agreement, line_of
 from boot import boot_engine
+from device import describe
 from engine import Engine
+from faults import Fault
 from jobs import Job, jobs_of
-from plan import Fields, read_plan
+from plan import Fields, Plan, read_plan
 from reference import load_profile, time_classes
 from timers import make_timer
 from timing import Timed, Timer
 
 ITERATIONS = 3
 
-Times = dict[int, dict[str, float]]
-"""Microseconds of a forward in the modules of each class, by the position of the shot."""
+SHOTS = {"attention": 100, "dense": 24, "per_sequence": 24}
+"""Shots of the reference by category."""
+
+OURS = 256
+"""Shots of the worker, where the plan has so many."""
 
 
-def ours(engine: Engine, timer: Timer, jobs: Sequence[Job]) -> Times:
-    """Return the medians of the worker's way."""
-    found: Times = {}
+def choose(shots: Sequence[Fields], category: str, tp: int, seed: int) -> list[Fields]:
+    """Return the worker's shots of a category, in random order; those of the reference are the first."""
+    fitting = [shot for shot in shots if shot["category"] == category and shot["tp"] == tp]
+    return random.Random(seed).sample(fitting, min(OURS, len(fitting)))
+
+
+def feasible(engine: Engine, shots: Sequence[Fields]) -> list[tuple[Fields, Job]]:
+    """Return the shots that the engine can be asked for, with their jobs."""
+    found = []
+    for shot in shots:
+        try:
+            (job,) = jobs_of(engine, shot)
+            found.append((shot, job))
+        except Fault as fault:
+            print(f"  left out: {fault.message}", flush=True)
+    return found
+
+
+def ours(engine: Engine, timer: Timer, jobs: Sequence[Job]) -> dict[int, dict[str, float]]:
+    """Return the medians of the worker's way by class, by the position of the shot."""
+    found = {}
     for start in range(0, len(jobs), timer.chunk):
         part = timer.measure(engine, jobs[start : start + timer.chunk], ITERATIONS)
         for at, outcome in enumerate(part.outcomes, start):
             if isinstance(outcome, Timed):
                 found[at] = by_class(jobs[at], outcome.samples)
+            else:
+                print(f"  the worker's shot {at}: {outcome.message}", flush=True)
     return found
 
 
@@ -52,74 +80,114 @@ def by_class(job: Job, samples: Mapping[str, Sequence[float]]) -> dict[str, floa
     return totals
 
 
-def theirs(engine: Engine, jobs: Sequence[Job]) -> Times:
-    """Return the means of the reference's way."""
+def theirs(engine: Engine, jobs: Sequence[Job], most_s: float) -> dict[int, dict[str, float]]:
+    """Return the means of the reference's way, of as many shots as it has time for."""
     profile = load_profile()
-    return {at: time_classes(profile, engine, job, ITERATIONS) for at, job in enumerate(jobs)}
+    started, found = time.monotonic(), {}
+    for at, job in enumerate(jobs):
+        if time.monotonic() - started > most_s:
+            print(f"  the reference had time for {at} of {len(jobs)} shots", flush=True)
+            break
+        found[at] = time_classes(profile, engine, job, ITERATIONS)
+    return found
 
 
-def clocked(run: Callable[[], Times], count: int, name: str) -> tuple[Times, float]:
-    """Run one way; returns its times and its milliseconds per shot."""
+def compare(
+    engine: Engine, timer: Timer, work: Sequence[tuple[Fields, Job]], count: int, most_s: float
+) -> dict[str, Any]:
+    """Time shots of one category both ways, `count` of them by the reference; returns what came of it."""
+    jobs = [job for _, job in work]
+    timer.measure(engine, jobs[:16], 1)
     started = time.perf_counter()
-    times = run()
-    each_ms = (time.perf_counter() - started) / count * 1000
-    print(f"{name}: {each_ms:.2f} ms a shot ({count} shots)", flush=True)
-    return times, each_ms
+    fast = ours(engine, timer, jobs)
+    ours_ms = (time.perf_counter() - started) / len(jobs) * 1000
+    theirs(engine, jobs[:1], most_s)
+    started = time.perf_counter()
+    slow = theirs(engine, jobs[:count], most_s)
+    reference_ms = (time.perf_counter() - started) / len(slow) * 1000
+    both = [at for at in slow if at in fast]
+    return {
+        "category": work[0][0]["category"],
+        "shots": len(slow),
+        "reference_ms": round(reference_ms, 2),
+        "ours_ms": round(ours_ms, 3),
+        "ours_shots": len(jobs),
+        "ratio": round(reference_ms / ours_ms, 2),
+        **agreement([(fast[at], slow[at]) for at in both]),
+        "pairs": [{"shot": work[at][0], "ours": fast[at], "reference": rounded(slow[at])} for at in both],
+    }
 
 
-def deviations(times: Times, reference: Times) -> list[float]:
-    """Return how far each class of each shot is from the reference, as a share of it."""
-    return [
-        times[at][name] / us - 1
-        for at, classes in reference.items()
-        for name, us in classes.items()
-        if at in times and us > 0
-    ]
+def rounded(times: Mapping[str, float]) -> dict[str, float]:
+    """Return times in whole nanoseconds."""
+    return {name: round(us, 3) for name, us in times.items()}
 
 
-def say_agreement(name: str, apart: Sequence[float]) -> None:
-    """Print the signed median and percentiles of deviations."""
-    absolute = sorted(map(abs, apart))
-    p50, p90, p99 = (
-        absolute[min(len(absolute) - 1, int(len(absolute) * share))] for share in (0.5, 0.9, 0.99)
-    )
+def say(record: Mapping[str, Any]) -> None:
+    """Print what came of a category."""
     print(
-        f"{name}: {len(apart)} times, signed median {100 * statistics.median(apart):+.2f}%,"
-        f" absolute p50 {100 * p50:.2f}%, p90 {100 * p90:.2f}%, p99 {100 * p99:.2f}%",
-        flush=True,
+        f"{record['category']}: reference {record['reference_ms']:.1f} ms a shot ({record['shots']} shots),"
+        f" worker {record['ours_ms']:.2f} ms ({record['ours_shots']} shots), ratio {record['ratio']:.1f}"
     )
+    print(line_of("all classes", record))
+    for figures in record["classes"]:
+        print(line_of(figures["class"], figures))
+    sys.stdout.flush()
 
 
-def choose(shots: Sequence[Fields], category: str, tp: int, count: int, seed: int) -> list[Fields]:
-    """Return random shots of a category."""
-    fitting = [shot for shot in shots if shot["category"] == category and shot["tp"] == tp]
-    return random.Random(seed).sample(fitting, min(count, len(fitting)))
+def header(plan: Plan, tp: int, quantity: str) -> dict[str, Any]:
+    """Return what was measured on what."""
+    answer = describe()
+    return {
+        "kind": "layerwise",
+        "model": plan.settings.get("model"),
+        "hardware": plan.settings.get("hardware"),
+        "device": answer.device,
+        "driver": answer.driver,
+        "engine_version": answer.engine_version,
+        "runtime": answer.runtime,
+        "made": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "quantity": quantity,
+        "tp": tp,
+        "iterations": ITERATIONS,
+    }
 
 
 def main() -> None:
     """Compare the two ways on the shots that the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("plan", type=Path)
-    parser.add_argument("--category", default="attention")
+    parser.add_argument("--categories", nargs="+", default=list(SHOTS), help="those of the plan to time")
+    parser.add_argument("--shots", type=int, help="shots of the reference, in place of each category's own")
     parser.add_argument("--tp", type=int, default=1)
-    parser.add_argument("--shots", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quantity", default="kernel")
-    parser.add_argument("--out", type=Path, help="file for the times of both ways, JSON")
+    parser.add_argument("--most-s", type=float, default=60.0, help="the reference's time for a category")
+    parser.add_argument("--json", type=Path, help="file for what came of it, written after each category")
     arguments = parser.parse_args()
     plan = read_plan(arguments.plan)
-    shots = choose(plan.shots, arguments.category, arguments.tp, arguments.shots, arguments.seed)
+    record = header(plan, arguments.tp, arguments.quantity)
+    record["categories"] = []
+    started = time.perf_counter()
     engine = boot_engine(plan.boot(arguments.tp))
     timer = make_timer(engine, arguments.quantity)
-    jobs = [job for shot in shots for job in jobs_of(engine, shot)]
-    timer.measure(engine, jobs[:16], 1)
-    fast, fast_ms = clocked(lambda: ours(engine, timer, jobs), len(shots), f"worker ({arguments.quantity})")
-    slow, slow_ms = clocked(lambda: theirs(engine, jobs), len(shots), "reference")
-    print(f"ratio: {slow_ms / fast_ms:.1f}", flush=True)
-    say_agreement("worker against reference", deviations(fast, slow))
-    if arguments.out is not None:
-        record: dict[str, Any] = {"shots": shots, "worker": fast, "reference": slow}
-        arguments.out.write_text(json.dumps(record))
+    print(
+        f"{record['model']} on {record['device']}: booted in {time.perf_counter() - started:.0f} s",
+        flush=True,
+    )
+    for category in arguments.categories:
+        work = feasible(engine, choose(plan.shots, category, arguments.tp, arguments.seed))
+        if not work:
+            print(f"{category}: the plan has no shots at tp {arguments.tp}", flush=True)
+            continue
+        count = arguments.shots or SHOTS.get(category, 24)
+        compared = compare(engine, timer, work, count, arguments.most_s)
+        say(compared)
+        record["categories"].append(compared)
+        if arguments.json is not None:
+            arguments.json.write_text(json.dumps(record), encoding="utf-8")
 
 
 if __name__ == "__main__":
