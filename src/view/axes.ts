@@ -64,6 +64,7 @@ export function gridAxis(text: string, values: readonly number[]): Trace {
     tickvals: shown,
     ticktext: shown.map((index) => formatCount(values[index]!)),
     showgrid: false,
+    range: [-0.5, values.length - 0.5],
   });
 }
 

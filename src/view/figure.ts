@@ -48,6 +48,7 @@ export function subjectOf(
  *
  * @param subject The subject.
  * @param more What else the subtitle says.
+ * @param tps The degrees, where they are not the subject's alone.
  * @returns Such as `Qwen3-32B on H100, tp 1`; a formula's times are called an estimate.
  *
  * @example
@@ -58,7 +59,12 @@ export function subjectOf(
  * assert.equal(subjectText(subject, "dense layers"), "Qwen3-32B on H100, tp 2, dense layers; roofline estimate, not measured");
  * ```
  */
-export function subjectText({ hardware, model, tp, quantity }: Subject, more = ""): string {
-  const parts = [`${model.split("/").at(-1)} on ${hardware}`, `tp ${tp}`, ...(more === "" ? [] : [more])];
+export function subjectText(
+  { hardware, model, tp, quantity }: Subject,
+  more = "",
+  tps: readonly number[] = [tp],
+): string {
+  const name = `${model.split("/").at(-1)} on ${hardware}`;
+  const parts = [name, `tp ${tps.join(", ")}`, ...(more === "" ? [] : [more])];
   return parts.join(", ") + (quantity === "estimate" ? "; roofline estimate, not measured" : "");
 }

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { decadeTicks, gridAxis } from "./axes.ts";
+import { decadeTicks, extent, gridAxis } from "./axes.ts";
 import type { Figure, Trace } from "./figure.ts";
 import { formatUs, significant } from "./text.ts";
-import { DIVERGING, layoutOf, SEQUENTIAL } from "./theme.ts";
+import { DIVERGING, INK, layoutOf, PAPER, SEQUENTIAL } from "./theme.ts";
 
 /** A value at a place of a grid. */
 export interface Cell {
@@ -20,8 +20,10 @@ export interface Cell {
 
 /** What a heat map shows. */
 export interface HeatMap {
-  /** The cells; places without one stay grey. */
+  /** The cells. */
   readonly cells: readonly Cell[];
+  /** Why places have no cell; they stay grey. */
+  readonly missing: string;
   /** What is seen, in a sentence. */
   readonly title: string;
   /** What it is about. */
@@ -47,13 +49,14 @@ const LEAST_RATIO = 1.1;
  * @param map What it shows.
  * @returns The figure.
  */
-export function heatMap({ cells, title, subtitle, x, y, scale, legend }: HeatMap): Figure {
+export function heatMap({ cells, missing, title, subtitle, x, y, scale, legend }: HeatMap): Figure {
   const xs = ascending(cells.map((cell) => cell.x));
   const ys = ascending(cells.map((cell) => cell.y));
   const grid = ys.map(() => xs.map((): number | null => null));
   const columnOf = new Map(xs.map((value, index) => [value, index]));
   const rowOf = new Map(ys.map((value, index) => [value, index]));
   for (const cell of cells) grid[rowOf.get(cell.y)!]![columnOf.get(cell.x)!] = cell.value;
+  const values = cells.map(({ value }) => value);
   const words = (value: number | null): string => value === null ? "" : shortText(value, scale);
   return {
     data: [{
@@ -62,16 +65,13 @@ export function heatMap({ cells, title, subtitle, x, y, scale, legend }: HeatMap
       text: grid.map((row) => row.map(words)),
       customdata: grid.map((row, r) => row.map((_, c) => `${x}: ${xs[c]}<br>${y}: ${ys[r]}`)),
       hovertemplate: `%{customdata}<br>${legend}: %{text}<extra></extra>`,
-      ...(xs.length <= MAX_LABELLED_COLUMNS
-        ? { texttemplate: "%{text}", textfont: { size: xs.length > 14 ? 8.5 : 10 } }
-        : {}),
       xgap: 1,
       ygap: 1,
-      ...colors(cells.map(({ value }) => value), scale, legend),
-    }],
+      ...colors(values, scale, legend),
+    }, ...(xs.length <= MAX_LABELLED_COLUMNS ? [labels(grid, words, inkOf(values, scale))] : [])],
     layout: layoutOf({
       title,
-      subtitle,
+      subtitle: cells.length < xs.length * ys.length ? `${subtitle}; grey: ${missing}` : subtitle,
       xaxis: gridAxis(x, xs),
       yaxis: gridAxis(y, ys),
       height: Math.max(380, Math.min(640, 200 + ys.length * 28)),
@@ -85,14 +85,49 @@ function colors(values: readonly number[], scale: HeatMap["scale"], legend: stri
     const { tickvals, ticktext } = decadeTicks(values);
     return { colorscale: SEQUENTIAL, colorbar: colorBar(`${legend} (µs)`, tickvals, ticktext) };
   }
-  const most = Math.max(LEAST_RATIO, ...values.map((value) => Math.max(value, 1 / value)));
-  const end = Math.min(most, 4);
+  const end = ratioEnd(values);
   const ticks = [1 / end, 1 / Math.sqrt(end), 1, Math.sqrt(end), end];
   return {
     colorscale: DIVERGING,
     zmin: -Math.log10(end),
     zmax: Math.log10(end),
     colorbar: colorBar(legend, ticks, ticks.map((tick) => tick.toFixed(2))),
+  };
+}
+
+/** Where a ratio's colours end. */
+function ratioEnd(values: readonly number[]): number {
+  return Math.min(4, Math.max(LEAST_RATIO, ...values.map((value) => Math.max(value, 1 / value))));
+}
+
+/** The colour that a number is read in on its cell: plotly's own is grey on the grey middle of the scale. */
+function inkOf(values: readonly number[], scale: HeatMap["scale"]): (value: number) => string {
+  if (scale === "ratio") {
+    const dark = 0.6 * Math.log(ratioEnd(values));
+    return (value) => Math.abs(Math.log(value)) > dark ? PAPER : INK;
+  }
+  const [low, high] = extent(values);
+  const middle = Math.sqrt(low * high);
+  return (value) => value < middle ? PAPER : INK;
+}
+
+function labels(
+  grid: readonly (readonly (number | null)[])[],
+  words: (value: number | null) => string,
+  ink: (value: number) => string,
+): Trace {
+  const all = grid.flatMap((row, y) =>
+    row.flatMap((value, x) => value === null ? [] : [{ x, y, text: words(value), color: ink(value) }])
+  );
+  return {
+    type: "scatter",
+    mode: "text",
+    x: all.map(({ x }) => x),
+    y: all.map(({ y }) => y),
+    text: all.map(({ text }) => text),
+    textfont: { size: grid[0]!.length > 14 ? 8.5 : 10, color: all.map(({ color }) => color) },
+    hoverinfo: "skip",
+    showlegend: false,
   };
 }
 

@@ -49,7 +49,9 @@ export const FONT = "Open Sans, Verdana, Arial, sans-serif";
 /** Colour of grids. */
 const GRID = "#E3E3E3";
 /** Colour of axes and of texts. */
-const INK = "#262626";
+export const INK = "#262626";
+/** Colour of the page, and of texts on dark ground. */
+export const PAPER = "#FFFFFF";
 
 /** What a figure says in words, and how large it is. */
 export interface Frame {
@@ -99,8 +101,8 @@ export function layoutOf({ title, subtitle, xaxis, yaxis, height = 460, more = {
     width: 760,
     height,
     margin: { l: 76, r: 24, t: 30 + lines * 20, b: 60 },
-    paper_bgcolor: "#FFFFFF",
-    plot_bgcolor: "#FFFFFF",
+    paper_bgcolor: PAPER,
+    plot_bgcolor: PAPER,
     xaxis,
     yaxis,
     legend: { bgcolor: "rgba(255,255,255,0)", font: { size: 11 }, title: { font: { size: 11 } } },

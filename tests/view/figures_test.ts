@@ -14,7 +14,9 @@ import { noise } from "../../src/view/figures/noise.ts";
 import { skewAlpha } from "../../src/view/figures/skew_alpha.ts";
 import { predictedOverMeasured, residuals } from "../../src/view/figures/skew_predicted.ts";
 import { tpScaling } from "../../src/view/figures/tp_scaling.ts";
+import { heatMap } from "../../src/view/heat_map.ts";
 import { figurePng, figureSvg } from "../../src/view/render/render.ts";
+import { INK, PAPER } from "../../src/view/theme.ts";
 import { SMALL, SUBJECT } from "./small_bundle.ts";
 
 const rows = SMALL.table(1, "attention");
@@ -90,13 +92,13 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
       base: SMALL.table(1, "dense"),
       rows: SMALL.table(2, "dense"),
     }),
-    "At 64 tokens tp 2 speeds o_proj up by 1.67, qkv_proj by 1.67",
+    "At 64 tokens tp 2 is 1.67 (qkv_proj) to 1.67 times (o_proj) as fast",
     "new tokens in the batch, log",
     "time at tp 1 / time (times as fast)",
   ],
   "an iteration": [
     iterationTimes({ subject, batch: "every request decodes", points: [[1, estimate]] }),
-    "attention takes 75% of an iteration with 1 requests",
+    "attention takes 75% of an iteration with 1 request",
     "requests in the batch",
     "share of the iteration's time (%)",
   ],
@@ -124,7 +126,7 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
   "alpha": [
     skewAlpha({ subject, rows: SMALL.skew(1) }),
-    "Alpha lies outside 0 to 1 in 0% of 1 skewed batches",
+    "Alpha is below -0.1 or above 1.1 in 0% of 1 skewed batches",
     "skew rate: (mean - shortest) / (longest - shortest history)",
     "alpha: (t_skew - t_mean) / (t_max - t_mean)",
   ],
@@ -153,9 +155,12 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
 };
 
-function titleOf({ layout }: Figure): string {
-  const { text } = layout["title"] as { text: string };
-  return [...text.matchAll(/<b>(.*?)<\/b>/g)].map(([, line]) => line).join(" ");
+function textOf({ layout }: Figure): string {
+  return (layout["title"] as { text: string }).text;
+}
+
+function titleOf(figure: Figure): string {
+  return [...textOf(figure).matchAll(/<b>(.*?)<\/b>/g)].map(([, line]) => line).join(" ");
 }
 
 function axisOf({ layout }: Figure, name: "xaxis" | "yaxis"): string {
@@ -172,15 +177,14 @@ for (const [name, [figure, title, x, y]] of Object.entries(FIGURES)) {
 
 Deno.test("an estimate is called one, in the subtitle and beside measured lines", () => {
   const dense = SMALL.table(1, "dense");
-  const text = (figure: Figure): string => (figure.layout["title"] as { text: string }).text;
   const estimated = layerTimes({
     subject: { ...subject, quantity: "estimate" },
     size: "tokens",
     rows: dense,
   });
-  assert.match(text(estimated), /roofline estimate, not measured/);
+  assert.match(textOf(estimated), /roofline estimate, not measured/);
   const both = layerTimes({ subject, size: "tokens", rows: dense, estimate: dense });
-  assert.match(text(both), /dotted: roofline estimate/);
+  assert.match(textOf(both), /dotted: roofline estimate/);
   assert.deepEqual(both.data.map(({ name }) => name), [
     "qkv_proj",
     "qkv_proj, estimate",
@@ -189,13 +193,32 @@ Deno.test("an estimate is called one, in the subtitle and beside measured lines"
   ]);
 });
 
-Deno.test("a heat map leaves out what was not measured", () => {
-  const { data } = attentionMap({
+Deno.test("a heat map leaves out what was not measured, and says so where there is such a place", () => {
+  const some = rows.filter(({ key }) => key[2] !== 4 || key[3] === 16);
+  const map = attentionMap({ subject, rows: some, chunk: 0 });
+  assert.deepEqual(map.data[0]!["text"], [["5.5", "7"], ["7", ""]]);
+  assert.match(textOf(map), /decodes alone; grey: not measured/);
+  assert.doesNotMatch(textOf(attentionMap({ subject, rows, chunk: 0 })), /grey/);
+});
+
+Deno.test("a heat map's numbers are white on dark cells and dark on light ones", () => {
+  const cells = [1, 10, 100].map((value, x) => ({ x, y: 0, value }));
+  const ink = (scale: "time" | "ratio"): unknown => {
+    const map = heatMap({ cells, missing: "", title: "", subtitle: "", x: "", y: "", scale, legend: "" });
+    return (map.data[1]!["textfont"] as { color: unknown }).color;
+  };
+  assert.deepEqual(ink("time"), [PAPER, INK, INK]);
+  assert.deepEqual(ink("ratio"), [INK, PAPER, PAPER]);
+});
+
+Deno.test("the figure of noise names every degree, and gives a clock that stands still some room", () => {
+  const figure = noise({
     subject,
-    rows: rows.filter(({ key }) => key[2] !== 4 || key[3] === 16),
-    chunk: 0,
+    samples: [1, 2].map((tp) => ({ ...shot, tp, order: tp, spread: 0.02 })),
+    clocks: [{ order: 0, mhz: 2000 }, { order: 1, mhz: 2000 }],
   });
-  assert.deepEqual(data[0]!["text"], [["5.5", "7"], ["7", ""]]);
+  assert.match(textOf(figure), / on H100, tp 1, 2, 2 layers of shots/);
+  assert.deepEqual((figure.layout["yaxis2"] as { range: unknown }).range, [1900, 2100]);
 });
 
 Deno.test("every figure becomes a picture with its texts, without a browser", async () => {

@@ -48,7 +48,8 @@ export function attentionMap({ subject, rows, chunk, kvPrefill = 0 }: AttentionM
     title: `Attention takes up to ${text}: ${plural(cell.y, "decode")} with ${
       formatCount(cell.x)
     } tokens of history`,
-    subtitle: subjectText(subject, `${beside}; grey: not measured`),
+    subtitle: subjectText(subject, beside),
+    missing: "not measured",
     x: "history of each decode (tokens)",
     y: "decoding requests",
     scale: "time",
@@ -72,7 +73,8 @@ export function prefillMap({ subject, rows }: Pick<AttentionMap, "subject" | "ro
     title: `A prefill's attention takes up to ${text}: ${formatCount(cell.y)} new tokens after ${
       formatCount(cell.x)
     }`,
-    subtitle: subjectText(subject, "one prefill alone; grey: not measured"),
+    subtitle: subjectText(subject, "one prefill alone"),
+    missing: "not measured",
     x: "history of the prefill (tokens)",
     y: "new tokens of the prefill",
     scale: "time",

@@ -90,7 +90,7 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
           formatCount(need.maxNumSeqs)
         } requests and ${
           formatCount(need.maxKv)
-        } tokens of history; colour: the worst of at least a tenth of the histories`,
+        } tokens of history; colour: the worst of at least a tenth of the histories; white: no such batch`,
       ),
       xaxis: gridAxis("new tokens of the prefill", chunks),
       yaxis: gridAxis("decoding requests", decodes),

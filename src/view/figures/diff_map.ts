@@ -42,13 +42,14 @@ export function diffMap({ a, b, rowsA, rowsB, chunk }: DiffMap): Figure {
     title: `${second} is faster than ${first} in ${formatCount(faster)} of ${
       formatCount(cells.length)
     } batches`,
-    subtitle: `attention, ${
+    missing: "not in both",
+    subtitle: `${pairText(a, b)}; attention, ${
       chunk === 0 ? "decodes alone" : `beside a prefill of ${formatCount(chunk)} tokens`
-    }; time on ${second} / time on ${first}: below 1 ${second} is faster; grey: not in both`,
+    }; below 1 ${second} is faster`,
     x: "history of each decode (tokens)",
     y: "decoding requests",
     scale: "ratio",
-    legend: "ratio",
+    legend: "ratio of times",
   });
 }
 

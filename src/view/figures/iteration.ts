@@ -5,7 +5,7 @@
  */
 import type { IterationEstimate } from "../../predict/iteration.ts";
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
-import { formatCount, formatShare, formatUs } from "../text.ts";
+import { formatCount, formatShare, formatUs, plural } from "../text.ts";
 import { axis, colorOf, COLORS, layerIndex, layoutOf } from "../theme.ts";
 
 /** What the figure shows. */
@@ -79,7 +79,9 @@ export function iterationTimes({ subject, batch, points }: IterationTimes): Figu
       },
     ],
     layout: layoutOf({
-      title: `${top} takes ${formatShare(share(top, last))} of an iteration with ${labels[last]} requests`,
+      title: `${top} takes ${formatShare(share(top, last))} of an iteration with ${
+        plural(points[last]![0], "request")
+      }`,
       subtitle: subjectText(
         subject,
         `${batch}; above each bar its whole time, without communication and scheduling`,

@@ -20,7 +20,8 @@ export function moeMap(
   return heatMap({
     cells: rows.map(({ key, timeUs }) => ({ x: key[0]!, y: key[1]!, value: timeUs })),
     title: headline(rows),
-    subtitle: subjectText(subject, "one block of experts; grey: tokens cannot reach that many"),
+    subtitle: subjectText(subject, "one block of experts"),
+    missing: "tokens cannot reach that many",
     x: "new tokens in the batch",
     y: "experts that get tokens",
     scale: "time",

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import { extent } from "../axes.ts";
 import type { ClockReading } from "../clocks.ts";
 import type { Drift } from "../drifts.ts";
 import type { LayerSamples } from "../samples.ts";
@@ -42,6 +43,7 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
   const wild = spreads.filter((spread) => spread > 0.1).length / spreads.length;
   const groups = [...Map.groupBy(samples, ({ category }) => category)];
   const withClock = clocks.length > 0;
+  const range = clockRange(clocks.map(({ mhz }) => mhz));
   return {
     data: [
       ...groups.map(([category, shots], index): Trace => {
@@ -84,9 +86,8 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
       } by more than 10%`,
       subtitle: subjectText(
         subject,
-        `${
-          formatCount(samples.length)
-        } layers of shots in the order of firing; spread: (largest - smallest) / median`,
+        `${formatCount(samples.length)} layers of shots as they were fired; spread: (max - min) / median`,
+        [...new Set(samples.map(({ tp }) => tp))],
       ),
       xaxis: axis("shots fired before", withClock ? { anchor: "y2" } : {}),
       yaxis: axis("spread of the samples (%)", {
@@ -96,9 +97,18 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
         ...(withClock ? { domain: [0.38, 1] } : {}),
       }),
       height: withClock ? 560 : 460,
-      more: withClock ? { yaxis2: axis("clock (MHz)", { domain: [0, 0.28], anchor: "x" }) } : {},
+      more: withClock
+        ? { yaxis2: axis("clock (MHz)", { domain: [0, 0.28], anchor: "x", tickformat: ",d", ...range }) }
+        : {},
     }),
   };
+}
+
+/** A clock that stands still is a line in the middle, not noise of its last digit. */
+function clockRange(mhz: readonly number[]): Trace {
+  const [low, high] = extent(mhz);
+  const margin = Math.max((high - low) * 0.1, high * 0.05);
+  return { range: [low - margin, high + margin], nticks: 5 };
 }
 
 /** Spreads below this, in percent, stand at the lower edge: a logarithmic axis has no 0. */

@@ -11,6 +11,8 @@ import { axis, cloud, layoutOf, series } from "../theme.ts";
 
 /** Points that a figure holds at most: more would be heavy, and a blot. */
 const MAX_POINTS = 1000;
+/** Alphas so far outside 0 to 1 are more than noise. */
+const OUTSIDE = 0.1;
 /** Alphas beyond this are drawn at the edge. */
 const EDGE = 2;
 /** Width of the groups whose medians are joined. */
@@ -26,7 +28,8 @@ export function skewAlpha(
   { subject, rows }: { readonly subject: Subject; readonly rows: readonly SkewRow[] },
 ): Figure {
   const defined = rows.flatMap((row) => row.alpha === null ? [] : [{ ...row, alpha: row.alpha }]);
-  const outside = defined.filter(({ alpha }) => alpha < 0 || alpha > 1).length / Math.max(1, defined.length);
+  const outside = defined.filter(({ alpha }) => alpha < -OUTSIDE || alpha > 1 + OUTSIDE).length /
+    Math.max(1, defined.length);
   const groups = [...Map.groupBy(defined, ({ regime }) => regime)].sort(([a], [b]) => a < b ? -1 : 1);
   const traces = groups.flatMap(([regime, cases], index): Trace[] => {
     const { line, marker } = series(index);
@@ -57,7 +60,7 @@ export function skewAlpha(
   return {
     data: traces,
     layout: layoutOf({
-      title: `Alpha lies outside 0 to 1 in ${formatShare(outside)} of ${
+      title: `Alpha is below -${OUTSIDE} or above ${1 + OUTSIDE} in ${formatShare(outside)} of ${
         formatCount(defined.length)
       } skewed batches`,
       subtitle: subjectText(

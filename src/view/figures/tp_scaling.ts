@@ -64,9 +64,9 @@ export function tpScaling({ subject, base, rows }: TpScaling): Figure {
     layout: layoutOf({
       title: best === undefined || worst === undefined
         ? "No layer depends on the degree"
-        : `At ${formatCount(best.x.at(-1)!)} tokens tp ${subject.tp} speeds ${best.layer} up by ${
-          significant(best.y.at(-1)!)
-        }, ${worst.layer} by ${significant(worst.y.at(-1)!)}`,
+        : `At ${formatCount(best.x.at(-1)!)} tokens tp ${subject.tp} is ${
+          significant(worst.y.at(-1)!)
+        } (${worst.layer}) to ${significant(best.y.at(-1)!)} times (${best.layer}) as fast`,
       subtitle: subjectText(
         subject,
         "against tp 1, one device's share of the work; communication not included",

@@ -7,7 +7,9 @@ import { Resvg } from "@resvg/resvg-js";
 import { writeAtomic } from "../../bundle/write.ts";
 import { UsageError } from "../../errors.ts";
 import type { Figure } from "../figure.ts";
+import { PAPER } from "../theme.ts";
 import { FONT_FAMILY, FONT_FILES } from "./fonts.ts";
+import { encodePng } from "./png.ts";
 import { plotlyInWindow } from "./window.ts";
 
 /** How large a picture is. */
@@ -46,10 +48,11 @@ export function figureSvg(figure: Figure): Promise<string> {
  */
 export async function figurePng(figure: Figure, options: PngOptions = {}): Promise<Uint8Array> {
   const picture = new Resvg(await figureSvg(figure), {
+    background: PAPER,
     fitTo: { mode: "zoom", value: options.scale ?? 1 },
     font: { loadSystemFonts: false, fontFiles: [...FONT_FILES], defaultFontFamily: FONT_FAMILY },
   });
-  return picture.render().asPng();
+  return encodePng(picture.render());
 }
 
 /**
