@@ -12,11 +12,12 @@
  * @module
  */
 import type { Precision, Quantity } from "./harness/harness.ts";
+import type { AdaptiveTarget } from "./settings/adaptive.ts";
 import type { Preset } from "./settings/preset.ts";
 import type { SkewMode } from "./sweep/skew_parts.ts";
 import { fromFlags, fromOptions, resolve } from "./settings/resolve.ts";
 
-export type { Preset };
+export type { AdaptiveTarget, Preset };
 
 /** The settings of a run, resolved and frozen. */
 export interface Settings {
@@ -60,6 +61,12 @@ export interface Settings {
   readonly skewKpFactor: number;
   /** Step of the axis of the short decodes' history. */
   readonly skewKvsFactor: number;
+  /** Fire a part of attention and skew and predict the rest: a share of the shots, or enough for an error. */
+  readonly adaptive: AdaptiveTarget | null;
+  /** Longest time to fire for, in seconds or such as 5min; what it is not enough for is predicted. */
+  readonly budget: number | null;
+  /** Folder of another bundle that predictions may lean on. */
+  readonly prior: string | null;
   /** Timed forwards per shot, after one warm-up. */
   readonly measurementIterations: number;
   /** What is timed. */

@@ -7,7 +7,14 @@ import { UsageError } from "../errors.ts";
 import type { Precision, Quantity } from "../harness/harness.ts";
 import type { SweepCategory } from "../sweep/shot.ts";
 import { renderIssue } from "./issue.ts";
-import type { AttentionGrid, EngineEffective, Noise, SkewFit, SkewProfile } from "./meta_blocks.ts";
+import type {
+  AdaptiveProfile,
+  AttentionGrid,
+  EngineEffective,
+  Noise,
+  SkewFit,
+  SkewProfile,
+} from "./meta_blocks.ts";
 import { metaTypeIssues } from "./meta_types.ts";
 import { formatYaml, parseYaml } from "./yaml.ts";
 
@@ -88,6 +95,8 @@ export interface Meta {
   readonly precision?: Precision;
   /** How noisy the measurements are. */
   readonly noise?: Noise;
+  /** What is predicted, not measured. */
+  readonly adaptive?: AdaptiveProfile;
   /** Shots that failed and have no row. */
   readonly failed_shots?: number;
   /** SHA-256 of the source that measured, in hex. */
@@ -137,6 +146,7 @@ const OUR_KEYS = [
   "device_busy_s",
   "precision",
   "noise",
+  "adaptive",
   "failed_shots",
   "source_sha256",
   "mixed",
@@ -164,6 +174,12 @@ const FLOATS: ReadonlySet<string> = new Set([
   "sentinel_drift_p50",
   "sentinel_drift_max",
   "measured_again",
+  "budget_s",
+  "upper_p50",
+  "upper_p90",
+  "upper_p99",
+  "p90_without_prior",
+  "p90_with_prior",
 ]);
 
 /**

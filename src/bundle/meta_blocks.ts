@@ -76,6 +76,8 @@ export interface SkewFitEntry {
   readonly method?: string;
   /** Cases with a defined alpha. */
   readonly n_samples?: number;
+  /** Those of them whose t_skew is a prediction; they are not in skew.csv. */
+  readonly n_estimated?: number;
   /** Alpha of a batch whose bucket is not in the table. */
   readonly alpha_default?: number;
   /** The table, relative to the bundle. */
@@ -96,6 +98,46 @@ export interface SkewFit {
   readonly alpha_default?: number;
   /** Entries by degree. */
   readonly per_tp?: Readonly<Record<string, SkewFitEntry>>;
+}
+
+/** How far the rows of a table of which a part is predicted are from the truth, measured ones counted as exact. */
+export interface AdaptiveEntry {
+  /** Rows of attention.csv that are predictions; of skew, cases that were not fired. */
+  readonly estimated: number;
+  /** Shots that the figures rest on: measured ones, as a model that did not see them predicts them. */
+  readonly held_out: number;
+  /** Median of the relative errors. */
+  readonly rel_err_p50: number | null;
+  /** What 90% of the rows stay within. */
+  readonly rel_err_p90: number | null;
+  /** What 99% of the rows stay within. */
+  readonly rel_err_p99: number | null;
+  /** What the median stays below with 95% confidence; null when too few shots are known to say. */
+  readonly upper_p50: number | null;
+  /** What the 90% figure stays below with 95% confidence. */
+  readonly upper_p90: number | null;
+  /** What the 99% figure stays below with 95% confidence. */
+  readonly upper_p99: number | null;
+  /** What 90% of the rows would stay within without the prior. */
+  readonly p90_without_prior?: number | null;
+  /** What they would stay within with it. */
+  readonly p90_with_prior?: number | null;
+}
+
+/** What was predicted in place of being measured. */
+export interface AdaptiveProfile {
+  /** When there were enough shots: a share of them, or an error; absent when a budget alone said. */
+  readonly target?: { readonly shots: number } | { readonly error: number };
+  /** Time that firing might take, in seconds. */
+  readonly budget_s?: number;
+  /** Seed of every draw. */
+  readonly seed: number;
+  /** The bundle that predictions leaned on. */
+  readonly prior?: string;
+  /** What is predicted, by degree. */
+  readonly per_tp: Readonly<
+    Record<string, { readonly attention?: AdaptiveEntry; readonly skew?: AdaptiveEntry }>
+  >;
 }
 
 /** How noisy the measurements are. Shares are of the time itself: 0.01 is one percent. */

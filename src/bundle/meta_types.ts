@@ -26,10 +26,13 @@ const bucketAxes = z.looseObject({
 const skewFitEntry = z.looseObject({
   method: text,
   n_samples: count,
+  n_estimated: count,
   alpha_default: z.number(),
   bucket_table: text,
   bucket_axes: bucketAxes.nullable(),
 }).partial();
+
+const adaptiveEntry = z.looseObject({ estimated: count }).catchall(z.number().nullable());
 
 const META = z.looseObject({
   profiler_version: text,
@@ -96,6 +99,16 @@ const META = z.looseObject({
     measured_again: z.number(),
     in_doubt: count,
   }).partial(),
+  adaptive: z.looseObject({
+    target: z.record(text, z.number()).optional(),
+    budget_s: z.number().optional(),
+    seed: count,
+    prior: text.optional(),
+    per_tp: z.record(
+      text,
+      z.looseObject({ attention: adaptiveEntry.optional(), skew: adaptiveEntry.optional() }),
+    ),
+  }),
   failed_shots: count,
   source_sha256: text,
   mixed: z.array(text),

@@ -75,7 +75,7 @@ export function addMeasureCommands(program: Command, run: Run, terminal: Termina
     .addOption(
       new Option("--category <name>", "Category").choices([...CATEGORY_ORDER, "skew"]).makeOptionMandatory(),
     );
-  addFlags(refresh, GROUPS, ["tpDegrees", "force", "yes", "retryFailed"])
+  addFlags(refresh, GROUPS, ["tpDegrees", "adaptive", "budget", "prior", "force", "yes", "retryFailed"])
     .addHelpText("after", AFTER_HELP)
     .action(({ tp, category, ...flags }: Flags & { tp: number; category: SweepCategory }) =>
       run(() => refreshCommand(settingsOf(flags, terminal), { tp, category }, terminal))

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Ends } from "./ends.ts";
-import { relativeErrors } from "./model.ts";
+import { relativeErrors, type Selection } from "./model.ts";
 import type { FitProblem } from "./problem.ts";
 import { randomFolds } from "./random_folds.ts";
 import { type RegimeErrors, regimeErrors } from "./regime_errors.ts";
@@ -41,19 +41,25 @@ export interface SplitOptions {
  * @param problem The fit.
  * @param ends The times that a simulator interpolates between, and the measured one, in microseconds.
  * @param options How to split.
+ * @param judged The cases whose errors count.
  * @returns The figures.
  */
 export function crossValidate(
   problem: FitProblem,
   ends: Ends,
   { folds = 5, seed = 1 }: SplitOptions = {},
+  judged: Selection = () => true,
 ): OutOfSample {
   const { pc } = problem.cases;
+  const errorsOf = (group: Int32Array): RegimeErrors => {
+    const errors = unseenErrors(problem, ends, group);
+    return regimeErrors(pc, errors.map((error, i) => judged(i) ? error : NaN));
+  };
   return {
     folds,
     seed,
-    k_fold: regimeErrors(pc, unseenErrors(problem, ends, randomFolds(pc.length, folds, seed))),
-    leave_one_pc_out: regimeErrors(pc, unseenErrors(problem, ends, chunkGroups(pc))),
+    k_fold: errorsOf(randomFolds(pc.length, folds, seed)),
+    leave_one_pc_out: errorsOf(chunkGroups(pc)),
   };
 }
 

@@ -25,6 +25,12 @@ export interface FitOptions extends SplitOptions {
   readonly pcValues?: PcValues;
 }
 
+/** How a fit by shrinkage is made and measured. */
+export interface ShrinkageOptions extends FitOptions {
+  /** How many of the cases were measured, the first ones; of the others t_skew is a prediction. @default all */
+  readonly measured?: number;
+}
+
 /** The fit of one degree. */
 export interface DegreeFit {
   /** Its entry in meta.yaml. */
@@ -72,14 +78,18 @@ export function fitByShrinkage(
   tp: number,
   rows: readonly SkewRow[],
   ends: InterpolatedEnds,
-  options: FitOptions,
+  options: ShrinkageOptions,
 ): DegreeFit | null {
   const problem = shrinkageProblem(rows, ends);
   if (problem === null) return null;
   const pcValues = options.pcValues ?? "common";
-  const made = makeFit(tp, "hierarchical_shrinkage", problem, pcValues, () => true);
-  const outOfSample = crossValidate(problem, ends, options);
+  const { measured = rows.length } = options;
+  const isMeasured = (i: number): boolean => i < measured;
+  const made = makeFit(tp, "hierarchical_shrinkage", problem, pcValues, isMeasured);
+  const outOfSample = crossValidate(problem, ends, options, isMeasured);
+  const estimated = rows.filter((_, i) => !isMeasured(i) && problem.usable(i)).length;
   const details = {
+    ...estimated > 0 && { n_estimated: estimated },
     shrinkage: SHRINKAGE,
     ends: "attention.csv",
     time_scale: ends.timeScale,

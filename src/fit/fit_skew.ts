@@ -9,7 +9,7 @@ import type { SkewFitRow } from "../bundle/skew_fit.ts";
 import type { Row } from "../bundle/tables.ts";
 import { UsageError } from "../errors.ts";
 import { makeAttentionTable } from "../predict/attention.ts";
-import { interpolatedEnds } from "./ends.ts";
+import { type InterpolatedEnds, interpolatedEnds } from "./ends.ts";
 import { type DegreeFit, fitByReference, fitByShrinkage, type FitOptions } from "./fit_degree.ts";
 import type { DegreeReport } from "./report.ts";
 
@@ -22,6 +22,8 @@ export interface FitInput extends FitOptions {
   readonly method: FitMethod;
   /** The rows of each degree's skew.csv. */
   readonly rowsByTp: ReadonlyMap<number, readonly SkewRow[]>;
+  /** Cases of which a model predicts t_skew: `shrinkage` fits them too; its errors are those of the other cases. */
+  readonly predictedByTp?: ReadonlyMap<number, readonly SkewRow[]>;
   /**
    * The rows of each degree's attention.csv: `shrinkage` needs them; `reference` fits without, and measures its
    * errors on unseen cases with them.
@@ -75,9 +77,12 @@ export function fitSkew(input: FitInput): Fit {
 
 function fitDegree(input: FitInput, tp: number, rows: readonly SkewRow[]): DegreeFit | null {
   const attention = makeAttentionTable(input.attentionByTp?.get(tp) ?? []);
-  const ends = attention === null ? null : interpolatedEnds(rows, attention);
-  if (input.method === "reference") return fitByReference(tp, rows, ends, input);
-  if (ends !== null) return fitByShrinkage(tp, rows, ends, input);
+  const endsOf = (cases: readonly SkewRow[]): InterpolatedEnds | null =>
+    attention === null ? null : interpolatedEnds(cases, attention);
+  if (input.method === "reference") return fitByReference(tp, rows, endsOf(rows), input);
+  const cases = [...rows, ...input.predictedByTp?.get(tp) ?? []];
+  const ends = endsOf(cases);
+  if (ends !== null) return fitByShrinkage(tp, cases, ends, { ...input, measured: rows.length });
   throw new UsageError(
     `Cannot fit skew at tp ${tp}: shrinkage reads t_mean and t_max from tp${tp}/attention.csv, which has no rows; measure attention first, or fit by the reference method`,
   );

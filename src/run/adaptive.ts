@@ -11,6 +11,7 @@ import type { AttentionKernel } from "../adaptive/layout.ts";
 import { skewRounds } from "../adaptive/skew.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
+import type { AdaptiveTarget } from "../settings.ts";
 import type { Sweep } from "../sweep/plan_sweeps.ts";
 import { type AttentionShot, type Shot, shotKey, type SkewShot } from "../sweep/shot.ts";
 import { type Budget, type CutSweep, moreWouldBuy } from "./budget.ts";
@@ -20,9 +21,6 @@ import { shuffled } from "./firing_order.ts";
 import type { Session } from "./session_types.ts";
 import { dueSkew } from "./skew_due.ts";
 import { type Extent, isDue, skewProblem, type Step, wholeWork, type Work } from "./work.ts";
-
-/** When a sweep has enough shots: a share of them is fired, or 90% of the rows are within a relative error. */
-export type AdaptiveTarget = { readonly shots: number } | { readonly error: number };
 
 /** How a part of the shots is chosen. */
 export interface AdaptiveOptions {

@@ -8,6 +8,7 @@ import { formatMeta } from "../bundle/meta.ts";
 import { openBundle } from "../bundle/open.ts";
 import { formatSkewFit } from "../bundle/skew_fit.ts";
 import { writeAtomic } from "../bundle/write.ts";
+import type { SkewRow } from "../bundle/skew.ts";
 import { type Fit, type FitMethod, fitSkew } from "../fit/fit_skew.ts";
 import { UsageError } from "../errors.ts";
 import { readIfThere } from "./read_if_there.ts";
@@ -16,6 +17,8 @@ import { readIfThere } from "./read_if_there.ts";
 export interface FitBundleOptions {
   /** How alphas are fitted. @default {"shrinkage"} */
   readonly method?: FitMethod;
+  /** Cases of which a model predicts t_skew, by degree: `shrinkage` fits them beside those of skew.csv. */
+  readonly predictedByTp?: ReadonlyMap<number, readonly SkewRow[]>;
   /** Writes a whole file. @default {writeAtomic} */
   readonly write?: (path: string, text: string) => Promise<void>;
 }
@@ -31,7 +34,7 @@ export interface FitBundleOptions {
  * attention rows.
  */
 export async function fitBundle(dir: string, options: FitBundleOptions = {}): Promise<Fit> {
-  const { method = "shrinkage", write = writeAtomic } = options;
+  const { method = "shrinkage", predictedByTp, write = writeAtomic } = options;
   const bundle = await openBundle(dir);
   const rowsByTp = new Map(bundle.tps.map((tp) => [tp, bundle.skew(tp)]));
   if ([...rowsByTp.values()].every((rows) => rows.length === 0)) {
@@ -42,6 +45,7 @@ export async function fitBundle(dir: string, options: FitBundleOptions = {}): Pr
   const fit = fitSkew({
     method,
     rowsByTp,
+    ...predictedByTp && { predictedByTp },
     attentionByTp: new Map(bundle.tps.map((tp) => [tp, bundle.table(tp, "attention")])),
   });
   for (const tp of bundle.tps) {

@@ -15,6 +15,7 @@ import type { Settings } from "../settings.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../sweep/plan_sweeps.ts";
 import type { SweepCategory } from "../sweep/shot.ts";
 import type { RunEvent } from "./events.ts";
+import { adaptiveRun } from "./adaptive_run.ts";
 import { execute } from "./execute.ts";
 import { howToFire } from "./how_to_fire.ts";
 import { fitBundle } from "./fit_bundle.ts";
@@ -92,8 +93,10 @@ export async function* profileEvents(
     ...modelNotices(model.config, { tpDegrees: degrees }),
     ...session.notices,
   ]);
+  const adaptive = again === undefined ? await adaptiveRun(settings, session) : null;
   await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
+  if (adaptive !== null) yield* notices(await adaptive.meet(lane.info.device));
   const quantity = chosenQuantity(settings.quantity, lane.info);
   // Never "auto": the engine has ideas of its own there, and the folder is named after this type.
   const types = {
@@ -115,12 +118,14 @@ export async function* profileEvents(
     overrides: (tp: number) => hfOverrides(model.config, tp, settings),
     variant,
     identity,
+    adaptive,
+    wholeSkew: adaptive === null && !settings.skipSkew ? degrees : [],
     startedAt,
     sourceSha256: await sourceSha256(),
   };
 
   let measured = 0;
-  for (const { tp, config } of configs) {
+  for (const [position, { tp, config }] of configs.entries()) {
     yield { type: "booting", tp };
     const booting = stopwatch();
     const request = {
@@ -152,18 +157,23 @@ export async function* profileEvents(
       ...howToFire(settings, quantity, planned),
       retryFailed: settings.retryFailed,
       again: again !== undefined,
+      ...adaptive && { adaptive: adaptive.begin(tp, config, configs.length - position) },
       ...signal && { signal },
     });
     for await (const event of events) {
       if (event.type === "shot") measured++;
       yield event;
     }
+    adaptive?.end();
   }
   const isFit = (tp: number): boolean =>
     session.count(tp, "skew") > 0 && session.skewProblem(tp, false) === null;
   if (changesSkew(settings, again) && degrees.some(isFit)) {
     const method = settings.parity ? "reference" : "shrinkage";
-    const { block, report } = await fitBundle(dir, { method });
+    const { block, report } = await fitBundle(dir, {
+      method,
+      ...adaptive && { predictedByTp: adaptive.skewRows() },
+    });
     if (block.enabled) yield { type: "fitted", method, report };
   }
   yield { type: "finished", dir, measured, failed: session.failed, seconds: elapsed() };
@@ -214,6 +224,9 @@ function recorded(settings: Settings): Record<string, unknown> {
     measurementIterations: settings.measurementIterations,
     ...settings.precision && { precision: settings.precision },
     parity: settings.parity,
+    ...settings.adaptive && { adaptive: settings.adaptive },
+    ...settings.budget !== null && { budget: settings.budget },
+    ...settings.prior !== null && { prior: settings.prior },
     seed: settings.seed,
     sentinelS: settings.sentinelS,
   };

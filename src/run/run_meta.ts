@@ -12,15 +12,18 @@ import type { AttentionGrid } from "../sweep/attention_shots.ts";
 import { attentionGridSpec } from "../sweep/axis_spec.ts";
 import { type SkewGrid, skewProfileSpec } from "../sweep/skew_axes.ts";
 import { VERSION } from "../version.ts";
+import { adaptiveProfile, type AdaptiveRun } from "./adaptive_run.ts";
 import type { Identity } from "./identity.ts";
 import type { SessionFacts } from "./session.ts";
 
 /** The settings that a meta.yaml tells of. */
-export interface MetaSettings
-  extends
-    AttentionGrid,
-    SkewGrid,
-    Pick<Settings, "hardware" | "measurementIterations" | "precision" | "skipSkew" | "skewMode"> {}
+export interface MetaSettings extends
+  AttentionGrid,
+  SkewGrid,
+  Pick<
+    Settings,
+    "hardware" | "measurementIterations" | "precision" | "skipSkew" | "skewMode"
+  > {}
 
 /** What a meta.yaml is made from. */
 export interface RunMetaOptions {
@@ -36,6 +39,10 @@ export interface RunMetaOptions {
   readonly identity: Identity;
   /** The last engine that was booted. */
   readonly booted: Booted;
+  /** What is predicted in place of being measured; null when all shots are fired. @default {null} */
+  readonly adaptive?: Pick<AdaptiveRun, "profile"> | null;
+  /** Degrees whose skew cases are all fired. @default none */
+  readonly wholeSkew?: readonly number[];
   /** When the run began. */
   readonly startedAt: Date;
   /** Hash of the source that measures, in hex. */
@@ -54,9 +61,16 @@ export interface RunMetaOptions {
 export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
   const { settings, model, identity, booted, previous } = options;
   const { limits } = booted;
+  const adaptive = adaptiveProfile(
+    previous?.adaptive,
+    options.adaptive?.profile(),
+    facts,
+    options.wholeSkew ?? [],
+  );
   const devices = [...new Set([...previous?.devices ?? [], identity.device])];
+  const { adaptive: _, ...kept } = previous ?? {};
   return {
-    ...previous,
+    ...kept,
     profiler_version: VERSION,
     vllm_version: identity.engine === "vllm" ? identity.engine_version : null,
     cuda_version: cudaVersion(identity.runtime),
@@ -99,6 +113,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     ...Object.keys(facts.deviceBusyS).length > 0 && { device_busy_s: rounded(facts.deviceBusyS) },
     ...settings.precision && { precision: settings.precision },
     ...facts.noise && identity.quantity !== "estimate" && { noise: facts.noise },
+    ...adaptive && { adaptive },
     failed_shots: facts.failed.length,
     source_sha256: options.sourceSha256,
     ...(facts.mixed.length > 0 ? { mixed: facts.mixed } : {}),

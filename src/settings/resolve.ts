@@ -65,6 +65,14 @@ export function resolve(source: Source, env: Readonly<Record<string, string>>): 
       `Cannot use ${both.join(" with ")}: one leaves out what the other asks for; turn one off`,
     );
   }
+  if (settings.parity && (settings.adaptive ?? settings.budget) !== null) {
+    const both = [given(settings.adaptive === null ? "budget" : "adaptive"), given("parity")].map((value) =>
+      value!.shown
+    );
+    throw new UsageError(
+      `Cannot use ${both.join(" with ")}: the reference profiler fires every shot; leave one of the two out`,
+    );
+  }
   const measured = { ...settings, ...settings.parity && { skewMode: exactly(given("skewMode")) } };
   for (const value of Object.values(measured)) Object.freeze(value);
   return Object.freeze(measured);

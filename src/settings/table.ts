@@ -6,13 +6,23 @@
  */
 import { CONFIG_DIR } from "../config_dir.ts";
 import type { Settings } from "../settings.ts";
+import * as adaptive from "./adaptive.ts";
 import * as kind from "./kind.ts";
 import type { Kind } from "./kind.ts";
 import * as names from "./names.ts";
 import * as numbers from "./numbers.ts";
 
 /** The headings under which the help lists the settings, in order. */
-export const GROUPS = ["What to measure", "Sweep", "Skew", "Measurement", "Engine", "Run", "Files"] as const;
+export const GROUPS = [
+  "What to measure",
+  "Sweep",
+  "Skew",
+  "Adaptive",
+  "Measurement",
+  "Engine",
+  "Run",
+  "Files",
+] as const;
 
 /** A heading of the help. */
 export type Group = typeof GROUPS[number];
@@ -176,6 +186,31 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     kind: numbers.factor,
     fallback: 2,
     doc: "Step of the axis of the short decodes' history",
+  },
+  adaptive: {
+    env: "SHOTLAB_ADAPTIVE",
+    group: "Adaptive",
+    kind: kind.optional(adaptive.adaptiveTarget),
+    fallback: null,
+    otherwise: "all shots",
+    doc:
+      "Fire a part of attention and skew and predict the rest: a share of the shots, or enough for an error",
+  },
+  budget: {
+    env: "SHOTLAB_BUDGET",
+    group: "Adaptive",
+    kind: kind.optional(adaptive.timeSpan),
+    fallback: null,
+    otherwise: "no limit",
+    doc: "Longest time to fire for, in seconds or such as 5min; what it is not enough for is predicted",
+  },
+  prior: {
+    env: "SHOTLAB_PRIOR",
+    group: "Adaptive",
+    kind: kind.optional(names.path),
+    fallback: null,
+    otherwise: "none",
+    doc: "Folder of another bundle that predictions may lean on",
   },
   measurementIterations: {
     env: "MEASUREMENT_ITERATIONS",

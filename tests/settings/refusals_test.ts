@@ -20,6 +20,10 @@ const PRECISION =
   "expected <relative>[,<min>,<max>] such as 0.01,3,30: a share above 0 and below 1, then at least " +
   "2 samples and no fewer at most";
 const SHARE = "expected a share above 0 and below 1, such as 0.03";
+const TARGET =
+  "expected a share of the shots such as 20%, or an error such as error=3% ({ shots: 0.2 } or { error: 0.03 }), " +
+  "above 0 and below 100%";
+const BUDGET = "expected a time above 0 such as 90s, 5min or 1h30min, or a number of seconds";
 const MODEL = "expected <org>/<name> of letters, digits, '.', '_' and '-', such as Qwen/Qwen3-0.6B";
 const FOLDER = "expected one folder name of letters, digits, '.', '_', '+' and '-', such as H100";
 const REVISION = "expected a branch, tag or commit, such as main or refs/pr/1";
@@ -69,6 +73,13 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["skewPcFactor", "two", FACTOR],
   ["skewKpFactor", "NaN", FACTOR],
   ["skewKvsFactor", "1e999", FACTOR],
+  ["adaptive", "20", TARGET],
+  ["adaptive", "0%", TARGET],
+  ["adaptive", "error=1.2.3", TARGET],
+  ["adaptive", "half", TARGET],
+  ["budget", "soon", BUDGET],
+  ["budget", "0s", BUDGET],
+  ["budget", "5 parsecs", BUDGET],
   ["measurementIterations", "three", INTEGER],
   ["quantity", "cpu", "expected kernel, event, wall or estimate"],
   ["precision", "1", PRECISION],
@@ -104,7 +115,7 @@ Deno.test("resolveSettings: a message names the environment variable, the value 
       `Cannot use ${env}=${text}: ${rule}`,
     );
   }
-  const paths = ["perfDir", "configDir"];
+  const paths = ["perfDir", "configDir", "prior"];
   assert.deepEqual(new Set([...REFUSED.map(([option]) => option), ...paths]), new Set(OPTIONS));
 });
 
