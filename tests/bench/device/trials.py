@@ -2,8 +2,8 @@
 
     python3 tests/bench/device/trials.py plan.jsonl --json trials.json
 
-Of the plan its header and attention shots count. Prints a JSON line for each trial; the last of them ends the
-process, because no device goes on after it.
+Of the plan its header and attention shots count. Prints a JSON line for each trial, and adds it to the file.
+The device error comes last: the process cannot use the device after it.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from plan import Fields, Plan, read_plan
 RULE = Precision(0.01, 3, 30)
 SHOTS = 64
 MIB = 1 << 20
+LEFT_MIB = 16
 Trial = dict[str, Any]
 
 
@@ -93,7 +94,7 @@ def try_out_of_memory(worker: Worker, plan: Plan, quantity: str) -> Trial:
 
 
 def take_memory() -> list[Any]:
-    """Take what memory there is, also what torch keeps, in blocks of down to 2 MiB."""
+    """Take what memory there is, also what torch keeps, and leave the driver a little."""
     import torch
 
     taken, size = [], 1 << 34
@@ -101,6 +102,11 @@ def take_memory() -> list[Any]:
         try:
             taken.append(torch.empty(size, dtype=torch.uint8, device="cuda"))
         except torch.OutOfMemoryError:
+            size //= 2
+            continue
+        if free_mib() < LEFT_MIB:
+            taken.pop()
+            torch.cuda.empty_cache()
             size //= 2
     return taken
 
@@ -195,6 +201,8 @@ def main() -> None:
         "engine_version": answer.engine_version,
         "sentences": [],
     }
+    if arguments.json is not None and arguments.json.exists():
+        record = json.loads(arguments.json.read_text(encoding="utf-8"))
     worker.boot(plan.boot(plan.degrees()[0]))
     for name, attempt in TRIALS.items():
         if name not in arguments.trials:
