@@ -1,0 +1,127 @@
+/**
+ * A long run through kills: `deno task soak --minutes 15 --shots 200000 --seed 1`.
+ *
+ * A recorded bundle is measured anew by the command line, on two lanes whose workers replay it shot by shot. Workers
+ * and the command itself are killed (SIGKILL) at random times that the seed decides; the command is started again
+ * until the bundle is whole. Then every shot must be there exactly once, and nothing else.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { profile } from "../../src/run/profile.ts";
+import { type Chaos, runThroughChaos } from "./chaos.ts";
+import { type Counted, countJournal, faultsOf } from "./checks.ts";
+import { growthOf, type MemorySample } from "./memory.ts";
+import { gridOf, record } from "./recording.ts";
+
+const LANES = 2;
+/** Share of the time that the shots alone take. */
+const BUSY = 0.85;
+
+/** What a soak came to. */
+export interface SoakReport extends Chaos, Counted {
+  /** Shots that were to be measured. */
+  readonly planned: number;
+  /** What does not hold, in sentences. */
+  readonly faults: readonly string[];
+}
+
+/** How a soak is run. */
+export interface SoakOptions {
+  /** How long processes are killed. */
+  readonly seconds: number;
+  /** How many shots there are at least. */
+  readonly shots: number;
+  /** Seed of the kills. */
+  readonly seed: number;
+}
+
+/** Runs a soak in a folder that is removed after it. */
+export async function soak({ seconds, shots, seed }: SoakOptions): Promise<SoakReport> {
+  const dir = await Deno.makeTempDir({ prefix: "shotlab-soak-" });
+  try {
+    const { grid, planned } = await gridOf(shots);
+    const recorded = await record(grid, `${dir}/recorded`);
+    const undisturbed = await profile({
+      ...grid,
+      harness: `replay:${recorded}`,
+      perfDir: `${dir}/undisturbed`,
+    });
+    const perfDir = `${dir}/perf`;
+    const bundle = recorded.replace(`${dir}/recorded`, perfDir);
+    const chaos = await runThroughChaos({
+      ...{ grid, recorded, perfDir, bundle, seconds, seed },
+      delayMs: Math.floor(BUSY * 1000 * seconds * LANES / planned),
+      workerEveryS: Math.min(3, seconds / 10),
+      parentEveryS: Math.min(45, seconds / 5),
+    });
+    const counted = await countJournal(bundle);
+    const faults = [...held(planned, chaos, counted), ...await faultsOf(bundle, undisturbed.dir)];
+    return { planned, ...chaos, ...counted, faults };
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function held(planned: number, chaos: Chaos, { shots, repeated, unmeasured }: Counted): string[] {
+  const rules: [holds: boolean, fault: string][] = [
+    [shots === planned, `${planned} shots were planned, ${shots} were measured`],
+    [repeated === 0, `${repeated} shots were measured more than once`],
+    [unmeasured === 0, `${unmeasured} shots failed and were never measured`],
+    [chaos.orphans === 0, `${chaos.orphans} workers lived on after their profile`],
+  ];
+  return [...rules.filter(([holds]) => !holds).map(([, fault]) => fault), ...chaos.broken];
+}
+
+/** Says what a soak came to. */
+export function formatReport(report: SoakReport): string {
+  const { planned, shots, repeated, starts, seconds, memory, faults } = report;
+  const { perJournalByte, perMinute } = growthOf(memory);
+  const lines = [
+    `${shots} of ${planned} shots measured, ${repeated} more than once, in ${Math.round(seconds)} s`,
+    `${report.workersKilled} workers and ${report.parentsKilled} profiles killed, ${starts} starts ` +
+    `(${report.retries} because shots had failed), ${report.sessions} sessions, ${report.sentinels} sentinels`,
+    `${report.failures} shots failed on the way, ${report.unmeasured} were never measured`,
+    `${report.orphans} orphans; a worker outlived its profile by ${
+      report.longestOrphanS.toFixed(1)
+    } s at most`,
+    `Memory of the profile in MB, peak ${
+      megabytes(Math.max(...memory.map(({ bytes }) => bytes)))
+    }; by tenths of ` +
+    `the time: ${tenths(memory, seconds).join(", ")}`,
+    `It grows by ${perJournalByte.toFixed(1)} bytes with each byte of the journal, and beside that by ` +
+    `${(perMinute / 1e6).toFixed(2)} MB with each minute of its age`,
+    faults.length === 0
+      ? "Everything holds"
+      : faults.slice(0, 20).map((fault) => `FAULT: ${fault}`).join("\n"),
+  ];
+  return lines.join("\n") + "\n";
+}
+
+function tenths(memory: readonly MemorySample[], seconds: number): string[] {
+  return Array.from({ length: 10 }, (_, tenth) => {
+    const inside = memory.filter(({ atS }) => Math.floor(10 * atS / seconds) === tenth);
+    return inside.length === 0 ? "-" : megabytes(Math.max(...inside.map(({ bytes }) => bytes)));
+  });
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      minutes: { type: "string", default: "15" },
+      shots: { type: "string", default: "200000" },
+      seed: { type: "string", default: "1" },
+      memory: { type: "string" },
+    },
+  });
+  const [minutes, shots, seed] = [values.minutes, values.shots, values.seed].map(Number);
+  const report = await soak({ seconds: 60 * minutes!, shots: shots!, seed: seed! });
+  if (values.memory !== undefined) await Deno.writeTextFile(values.memory, JSON.stringify(report.memory));
+  Deno.stdout.writeSync(new TextEncoder().encode(formatReport(report)));
+  Deno.exit(report.faults.length === 0 ? 0 : 1);
+}
