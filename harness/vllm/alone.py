@@ -75,6 +75,9 @@ class Alone:
         except EngineDead as error:
             print(f"the engine died ({error}): run the same command again to go on", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            self.firing.write({"type": "done"})  # nobody is to think that the worker died
+            raise
         self.progress()
         return 1 if self.failed else 0
 
@@ -160,7 +163,7 @@ def run_alone(arguments: Any) -> int:
     """Run the worker on the files that its command line names; returns the exit status."""
     try:
         plan = read_plan(Path(arguments.plan))
-        before = read_before(Path(arguments.out), arguments.retry_failed)
+        before = read_before(Path(arguments.out), arguments.retry_failed, arguments.drift_share)
         results = Results(Path(arguments.out))
     except (Fault, OSError) as error:
         print(error, file=sys.stderr)

@@ -17,7 +17,9 @@ CLOCK_SHARE = 0.1
 class Doubts:
     """Follows shots, clocks and sentinels in the order of a results file and judges as `ingest` does."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float | None = None) -> None:
+        """Begin without doubts; `share` replaces what is usual for a quantity."""
+        self.asked = share
         self.share = DEVICE_SHARE
         self.moved = False
         """Whether the last sentinel had moved."""
@@ -31,7 +33,8 @@ class Doubts:
 
     def begin(self, quantity: str) -> None:
         """A process begins to write: its sentinels are held against its own first."""
-        self.share = WALL_SHARE if quantity == "wall" else DEVICE_SHARE
+        usual = WALL_SHARE if quantity == "wall" else DEVICE_SHARE
+        self.share = usual if self.asked is None else self.asked
         self.references.clear()
         self.unjudged = None
         self.moved = False

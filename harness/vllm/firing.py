@@ -44,20 +44,15 @@ class Firing:
         When the engine dies in a chunk, nothing tells which shot it was: they are left without an answer. A
         shot that was alone has failed when it is not the first death that it is part of.
         """
-        hashes = [shot_hash(shot) for shot in shots]
         is_last = len(shots) == 1 and self.deaths(shots[0]) + 1 >= MOST_DEATHS
         measured = []
-        self.begin({"type": "chunk", "shots": hashes})
-        try:
-            for answer in self.answers(shots, self.iterations, self.precision):
-                line = told(answer, shots)
-                if line.get("kind") != "engine_dead" or is_last:
-                    self.write(line)
-                if "shot" in line:
-                    measured.append(line["type"] == "result")
-        except KeyboardInterrupt:
-            self.write({"type": "done"})
-            raise
+        self.begin({"type": "chunk", "shots": [shot_hash(shot) for shot in shots]})
+        for answer in self.answers(shots, self.iterations, self.precision):
+            line = told(answer, shots)
+            if line.get("kind") != "engine_dead" or is_last:
+                self.write(line)
+            if "shot" in line:
+                measured.append(line["type"] == "result")
         return measured
 
     def give_up(self, shot: Fields) -> bool:

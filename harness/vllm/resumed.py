@@ -16,11 +16,11 @@ SENTINEL = "sentinel "
 class Before:
     """What became of shots so far, taken in line by line."""
 
-    def __init__(self, retry_failed: bool = False) -> None:
+    def __init__(self, retry_failed: bool, drift_share: float | None) -> None:
         self.retry_failed = retry_failed
         self.answered: set[str] = set()
         """Keys of the shots that need no firing, unless they are in doubt."""
-        self.doubts = Doubts()
+        self.doubts = Doubts(drift_share)
         self.deaths: Counter[str] = Counter()
         """How often a process ended in a chunk, by the hashes of its unanswered shots."""
         self.quantity = ""
@@ -81,9 +81,13 @@ class Before:
         self.begun = []
 
 
-def read_before(path: Path, retry_failed: bool) -> Before:
-    """Read a results file, which need not exist; shots that have failed are fired again on request."""
-    before = Before(retry_failed)
+def read_before(path: Path, retry_failed: bool = False, drift_share: float | None = None) -> Before:
+    """Read a results file, which need not exist.
+
+    Shots that have failed are fired again on request; `drift_share` is by how much sentinels may move, None
+    for what is usual.
+    """
+    before = Before(retry_failed, drift_share)
     for line in whole_lines(path):
         before.take(line)
     before.end()

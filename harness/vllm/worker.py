@@ -50,6 +50,7 @@ def read_arguments() -> Namespace:
     parser.add_argument("--plan", help="shots to fire, as `shotlab plan` writes them")
     parser.add_argument("--out", help="file that results are added to; shots that it has are not fired again")
     parser.add_argument("--quantity", choices=["kernel", "event", "wall"], help="what is timed")
+    parser.add_argument("--drift-share", type=float, help="share by which the repeated shot may move")
     parser.add_argument("--retry-failed", action="store_true", help="fire again what failed before")
     arguments = parser.parse_args()
     if (arguments.plan is None) != (arguments.out is None):

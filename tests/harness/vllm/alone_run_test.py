@@ -130,7 +130,7 @@ def test_what_is_in_doubt_is_measured_again_after_the_others(
     path = tmp_path / "out"
     assert run(path, worker) == 0
     assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"], ["1", "2", "3"]]
-    assert read_before(path, False).doubts.standing == set()
+    assert read_before(path).doubts.standing == set()
 
 
 def test_a_device_that_does_not_come_back_stands_and_the_next_run_measures_again(
@@ -210,6 +210,11 @@ def test_an_interrupted_chunk_is_no_death(tmp_path: Path) -> None:
     path, worker = tmp_path / "out", FakeWorker()
     worker.deadly[shot_key(dense(5))] = KeyboardInterrupt
     assert run(path, worker) is None
+    assert not +read_before(path).deaths
+    worker = FakeWorker()
+    worker.deadly[shot_key(SENTINEL)] = KeyboardInterrupt
+    assert run(path, worker) is None
+    assert not +read_before(path).deaths
     worker = FakeWorker()
     assert run(path, worker) == 0
     assert worker.fired_shots() == [["4", "5", "6"], ["a"]]
@@ -219,7 +224,7 @@ def test_a_sentinel_that_kills_twice_is_fired_no_more(tmp_path: Path) -> None:
     path, shots = tmp_path / "out", [dense(1), {**SENTINEL, "tp": 2}, SENTINEL]
     header = {**HEADER, "sentinel": SENTINEL}
     for status in (1, 1, 0):
-        before, results, worker = read_before(path, False), Results(path), FakeWorker()
+        before, results, worker = read_before(path), Results(path), FakeWorker()
         worker.deadly[shot_key(SENTINEL)] = EngineDead
         assert Alone(Plan(header, shots[:1]), results, before, worker).run(None) == status  # type: ignore[arg-type]
         results.close()

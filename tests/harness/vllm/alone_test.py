@@ -64,7 +64,7 @@ def worker(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 def test_a_plan_is_fired_and_a_second_run_fires_what_is_left(tmp_path: Path) -> None:
     plan, out = write(tmp_path / "plan.jsonl", HEADER, *SHOTS[:6]), tmp_path / "results.jsonl"
-    ran = worker("--plan", plan, "--out", out)
+    ran = worker("--plan", plan, "--out", out, "--drift-share", 100)
     assert ran.returncode == 1, ran.stderr[-3000:]
     lines = read(out)
     kinds = [line["type"] for line in lines]
@@ -82,7 +82,7 @@ def test_a_plan_is_fired_and_a_second_run_fires_what_is_left(tmp_path: Path) -> 
 
     write(plan, HEADER, *SHOTS)
     out.write_text(out.read_text() + '{"type":"resu')
-    ran = worker("--plan", plan, "--out", out, "--retry-failed")
+    ran = worker("--plan", plan, "--out", out, "--retry-failed", "--drift-share", 100)
     assert "2 of 7 shots are left" in ran.stderr
     again = [json.loads(line) for line in out.read_text().splitlines()[len(lines) + 1 :]]
     assert [line["tp"] for line in again if line["type"] == "booted"] == [1, 2]
@@ -119,7 +119,7 @@ def test_a_line_that_was_cut_is_passed_over_and_the_next_begins_a_line_of_its_ow
     path = write(tmp_path / "results.jsonl", {"type": "result", "shot": dense(1), "samples": {}})
     with path.open("a") as file:
         file.write('{"type":"result","shot":{"ca')
-    assert read_before(path, retry_failed=False).answered == {shot_key(dense(1))}
+    assert read_before(path).answered == {shot_key(dense(1))}
     results = Results(path)
     results.write({"type": "bye"})
     results.close()
@@ -150,7 +150,7 @@ def test_the_protocols_example_of_a_results_file_is_gone_on_with(tmp_path: Path)
     path.write_text(block)
     header, *lines = read(path)
     shots = [line["shot"] for line in lines if "shot" in line and "sentinel" not in line]
-    assert read_before(path, retry_failed=False).answered == {shot_key(shot) for shot in shots}
+    assert read_before(path).answered == {shot_key(shot) for shot in shots}
     (chunk,) = [line for line in lines if line["type"] == "chunk"]
     assert chunk["shots"] == [shot_hash(shots[1])]
     results = Results(path)

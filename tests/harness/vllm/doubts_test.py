@@ -89,3 +89,11 @@ def test_the_farthest_clock_since_the_sentinel_before_is_judged() -> None:
     found.see(None)
     found.sentinel("sentinel", {"attention": [100.0]})
     assert found.standing == {"a"}
+
+
+def test_the_share_may_be_asked_for() -> None:
+    found = Doubts(0.5)
+    found.begin("kernel")
+    for time_us in (100.0, 140.0):
+        found.sentinel("sentinel", {"attention": [time_us]})
+        assert not found.moved
