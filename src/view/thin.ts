@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount } from "./text.ts";
 
 /**
  * Takes evenly spaced items.
@@ -21,4 +22,15 @@
 export function thin<T>(items: readonly T[], most: number): readonly T[] {
   if (items.length <= most) return items;
   return Array.from({ length: most }, (_, i) => items[Math.floor(i * items.length / most)]!);
+}
+
+/**
+ * What a subtitle says of points that were left out.
+ *
+ * @param count How many points there are.
+ * @param most How many are drawn at most.
+ * @returns Such as `; points: 1,000 of 12,350`, empty when all are drawn.
+ */
+export function shownText(count: number, most: number): string {
+  return count <= most ? "" : `; points: ${formatCount(most)} of ${formatCount(count)}`;
 }

@@ -126,7 +126,7 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
   "alpha": [
     skewAlpha({ subject, rows: SMALL.skew(1) }),
-    "Alpha is below -0.1 or above 1.1 in 0% of 1 skewed batches",
+    "Alpha is below −0.1 or above 1.1 in 0% of 1 skewed batches",
     "skew rate: (mean - shortest) / (longest - shortest history)",
     "alpha: (t_skew - t_mean) / (t_max - t_mean)",
   ],

@@ -8,7 +8,7 @@ import { extent } from "../axes.ts";
 import type { ClockReading } from "../clocks.ts";
 import type { Drift } from "../drifts.ts";
 import type { LayerSamples } from "../samples.ts";
-import { thin } from "../thin.ts";
+import { shownText, thin } from "../thin.ts";
 import { formatCount, formatShare } from "../text.ts";
 import { axis, cloud, layoutOf } from "../theme.ts";
 
@@ -86,7 +86,9 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
       } by more than 10%`,
       subtitle: subjectText(
         subject,
-        `${formatCount(samples.length)} layers of shots as they were fired; spread: (max - min) / median`,
+        `${formatCount(samples.length)} layers of shots as they were fired; spread: (max - min) / median${
+          shownText(samples.length, MAX_POINTS)
+        }`,
         [...new Set(samples.map(({ tp }) => tp))],
       ),
       xaxis: axis("shots fired before", withClock ? { anchor: "y2" } : {}),

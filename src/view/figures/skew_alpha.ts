@@ -5,7 +5,7 @@
  */
 import type { SkewRow } from "../../bundle/skew.ts";
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
-import { thin } from "../thin.ts";
+import { shownText, thin } from "../thin.ts";
 import { formatCount, formatShare, significant } from "../text.ts";
 import { axis, cloud, layoutOf, series } from "../theme.ts";
 
@@ -60,12 +60,14 @@ export function skewAlpha(
   return {
     data: traces,
     layout: layoutOf({
-      title: `Alpha is below -${OUTSIDE} or above ${1 + OUTSIDE} in ${formatShare(outside)} of ${
+      title: `Alpha is below −${OUTSIDE} or above ${1 + OUTSIDE} in ${formatShare(outside)} of ${
         formatCount(defined.length)
       } skewed batches`,
       subtitle: subjectText(
         subject,
-        "0: as long as at the mean history, 1: as at the longest; lines: medians; beyond ±2 at the edge",
+        `0: as long as at the mean history, 1: as at the longest; lines: medians${
+          shownText(defined.length, MAX_POINTS)
+        }; beyond ±${EDGE} at the edge`,
       ),
       xaxis: axis("skew rate: (mean - shortest) / (longest - shortest history)", { range: [-0.02, 1.02] }),
       yaxis: axis("alpha: (t_skew - t_mean) / (t_max - t_mean)", { range: [-EDGE - 0.1, EDGE + 0.1] }),

@@ -6,7 +6,7 @@
 import { errorFigures } from "../../fit/errors.ts";
 import { extent, timeAxis } from "../axes.ts";
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
-import { thin } from "../thin.ts";
+import { shownText, thin } from "../thin.ts";
 import { formatCount, formatShare, formatUs } from "../text.ts";
 import { axis, cloud, layoutOf } from "../theme.ts";
 
@@ -69,7 +69,12 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
       title: `Half of the skewed batches are predicted within ${
         formatShare(Math.max(rel_err_p50, LEAST_ERROR))
       }, nine in ten within ${formatShare(rel_err_p90)}`,
-      subtitle: subjectText(subject, `${formatCount(predictions.length)} batches, predicted by ${by}`),
+      subtitle: subjectText(
+        subject,
+        `${formatCount(predictions.length)} batches, predicted by ${by}${
+          shownText(predictions.length, MAX_POINTS)
+        }`,
+      ),
       xaxis: timeAxis(truthText(subject), times),
       yaxis: timeAxis("predicted", times),
       height: 520,
@@ -112,9 +117,9 @@ export function residuals({ subject, by, predictions }: Predictions): Figure {
       title: `Predictions are ${lean}; one in a hundred is off by more than ${formatShare(rel_err_p99)}`,
       subtitle: subjectText(
         subject,
-        `predicted by ${by}; ${formatCount(beyond)} beyond ±50% at the edge, the largest ${
-          formatShare(slowest)
-        }`,
+        `predicted by ${by}${shownText(predictions.length, MAX_POINTS)}${
+          beyond === 0 ? "" : `; ${formatCount(beyond)} are beyond ±50%, at the edge`
+        }; the largest error: ${formatShare(slowest)}`,
       ),
       xaxis: timeAxis(truthText(subject), shown.map(({ measuredUs }) => measuredUs)),
       yaxis: axis("error of the prediction (%)", { range: [-EDGE * 105, EDGE * 105] }),
