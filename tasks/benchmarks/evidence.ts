@@ -50,6 +50,7 @@ const truth = z.looseObject({
   })),
   by_layer: z.array(z.looseObject({ layer: z.string(), share, adds: share, ...apart.partial().shape })),
   uncovered_kernels: z.array(z.string()),
+  explained: z.array(z.string()),
   events_against_kernels: apart.optional(),
 });
 
@@ -74,19 +75,12 @@ const pool = z.looseObject({
   two_s: z.number(),
 });
 
-/** What the worker does on a device that is full, that fails, and when it may stop early. */
+/** What the worker does when it may stop early, on a device that is full and on one that fails, by
+ * `tests/bench/device/trials.py`. */
 const trials = z.looseObject({
   kind: z.literal("trials"),
   ...measured,
-  precision: z.looseObject({
-    relative: share,
-    shots: count,
-    samples: z.record(z.string(), count),
-    stops: z.record(z.string(), count),
-  }).optional(),
-  out_of_memory: z.looseObject({ failed: count, kinds: z.array(z.string()), measured_after: count })
-    .optional(),
-  device_error: z.looseObject({ answer: z.string() }).optional(),
+  sentences: z.array(z.string()),
 });
 
 /** Adaptive sweeps of published bundles, by `deno task bench:adaptive`. */

@@ -48,6 +48,7 @@ const EVIDENCE: readonly [file: object, line: string][] = [
       adds: -0.01,
     }],
     uncovered_kernels: [],
+    explained: [],
   }, "| H M | all | 50 | 0.56 / 1.68 / 2.90 (-0.10) | 0.56 / 1.68 / 2.90 (+2.00) |"],
   [{
     kind: "adaptive",
@@ -67,8 +68,8 @@ const EVIDENCE: readonly [file: object, line: string][] = [
     "| H M | 3,000 | 30.0 | 16.0 | 1.88 |",
   ],
   [
-    { kind: "trials", ...MEASURED, device_error: { answer: "engine_dead" } },
-    "- H M: after an illegal access the worker answers engine_dead",
+    { kind: "trials", ...MEASURED, sentences: ["It fails."] },
+    "- H M: It fails.",
   ],
 ];
 

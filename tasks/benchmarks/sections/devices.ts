@@ -4,7 +4,7 @@
  * @module
  */
 import { formatCount } from "../../../src/view/text.ts";
-import { about, type EvidenceOf } from "../evidence.ts";
+import { about } from "../evidence.ts";
 import { table } from "../markdown.ts";
 import { nameOf, type Section } from "./section.ts";
 
@@ -33,25 +33,6 @@ export const trials: Section = {
   text:
     "What the worker does with a rule that lets it stop early, on a device that is full, and on one that fails.",
   body: (files): string =>
-    about(files, "trials").flatMap((file) => trialsOf(file).map((text) => `- ${nameOf(file)}: ${text}`))
-      .join("\n"),
+    about(files, "trials")
+      .flatMap((file) => file.sentences.map((sentence) => `- ${nameOf(file)}: ${sentence}`)).join("\n"),
 };
-
-function trialsOf({ precision, out_of_memory: full, device_error: error }: EvidenceOf<"trials">): string[] {
-  const counts = (record: Readonly<Record<string, number>>, one: string): string =>
-    Object.entries(record).map(([name, count]) => `${count} ${one} ${name}`).join(", ");
-  return [
-    ...precision === undefined ? [] : [
-      `${precision.shots} attention shots until the standard error of the median is ` +
-      `${100 * precision.relative}%: ${counts(precision.samples, "with")} samples; ` +
-      `${counts(precision.stops, "ended by")}`,
-    ],
-    ...full === undefined ? [] : [
-      `with the device's memory taken, ${full.failed} shots failed (${
-        full.kinds.join(", ")
-      }); with it free again, ` +
-      `${full.measured_after} were measured by the same worker`,
-    ],
-    ...error === undefined ? [] : [`after an illegal access the worker answers ${error.answer}`],
-  ];
-}

@@ -36,8 +36,9 @@ export const truth: Section = {
       ])
     );
     const notes = found.flatMap((file) => {
-      const { uncovered_kernels: kernels, events_against_kernels: events } = file;
+      const { uncovered_kernels: kernels, events_against_kernels: events, explained } = file;
       return [
+        ...explained,
         ...kernels.length === 0
           ? []
           : [`kernels in no layer of the catalogue: ${kernels.map(shortened).join(", ")}`],
