@@ -23,7 +23,7 @@ export interface ChaosOptions {
   readonly delayMs: number;
   /** Seconds in which processes are killed. */
   readonly seconds: number;
-  /** Mean seconds between two kills of a worker, and of the profile. */
+  /** Mean seconds between two kills of a worker, and of the run. */
   readonly workerEveryS: number;
   readonly parentEveryS: number;
   /** Seed of the kills. */

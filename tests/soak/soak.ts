@@ -11,20 +11,12 @@ import { parseArgs } from "node:util";
 import { profile } from "../../src/run/profile.ts";
 import { type Chaos, runThroughChaos } from "./chaos.ts";
 import { type Counted, countJournal, faultsOf } from "./checks.ts";
-import { growthOf, type MemorySample } from "./memory.ts";
 import { gridOf, record } from "./recording.ts";
+import { formatReport, type SoakReport } from "./report.ts";
 
 const LANES = 2;
 /** Share of the time that the shots alone take. */
 const BUSY = 0.85;
-
-/** What a soak came to. */
-export interface SoakReport extends Chaos, Counted {
-  /** Shots that were to be measured. */
-  readonly planned: number;
-  /** What does not hold, in sentences. */
-  readonly faults: readonly string[];
-}
 
 /** How a soak is run. */
 export interface SoakOptions {
@@ -68,45 +60,9 @@ function held(planned: number, chaos: Chaos, { shots, repeated, unmeasured }: Co
     [shots === planned, `${planned} shots were planned, ${shots} were measured`],
     [repeated === 0, `${repeated} shots were measured more than once`],
     [unmeasured === 0, `${unmeasured} shots failed and were never measured`],
-    [chaos.orphans === 0, `${chaos.orphans} workers lived on after their profile`],
+    [chaos.orphans === 0, `${chaos.orphans} workers lived on after their run`],
   ];
   return [...rules.filter(([holds]) => !holds).map(([, fault]) => fault), ...chaos.broken];
-}
-
-/** Says what a soak came to. */
-export function formatReport(report: SoakReport): string {
-  const { planned, shots, repeated, starts, seconds, memory, faults } = report;
-  const { perJournalByte, perMinute } = growthOf(memory);
-  const lines = [
-    `${shots} of ${planned} shots measured, ${repeated} more than once, in ${Math.round(seconds)} s`,
-    `${report.workersKilled} workers and ${report.parentsKilled} profiles killed, ${starts} starts ` +
-    `(${report.retries} because shots had failed), ${report.sessions} sessions, ${report.sentinels} sentinels`,
-    `${report.failures} shots failed on the way, ${report.unmeasured} were never measured`,
-    `${report.orphans} orphans; a worker outlived its profile by ${
-      report.longestOrphanS.toFixed(1)
-    } s at most`,
-    `Memory of the profile in MB, peak ${
-      megabytes(Math.max(...memory.map(({ bytes }) => bytes)))
-    }; by tenths of ` +
-    `the time: ${tenths(memory, seconds).join(", ")}`,
-    `It grows by ${perJournalByte.toFixed(1)} bytes with each byte of the journal, and beside that by ` +
-    `${(perMinute / 1e6).toFixed(2)} MB with each minute of its age`,
-    faults.length === 0
-      ? "Everything holds"
-      : faults.slice(0, 20).map((fault) => `FAULT: ${fault}`).join("\n"),
-  ];
-  return lines.join("\n") + "\n";
-}
-
-function tenths(memory: readonly MemorySample[], seconds: number): string[] {
-  return Array.from({ length: 10 }, (_, tenth) => {
-    const inside = memory.filter(({ atS }) => Math.floor(10 * atS / seconds) === tenth);
-    return inside.length === 0 ? "-" : megabytes(Math.max(...inside.map(({ bytes }) => bytes)));
-  });
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(0);
 }
 
 if (import.meta.main) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { formatReport, soak } from "./soak.ts";
+import { formatReport } from "./report.ts";
+import { soak } from "./soak.ts";
 
 Deno.test({
   name: "soak: 4,000 shots and more through random kills of workers and of the run end as an undisturbed run",
