@@ -95,8 +95,8 @@ export interface Lane extends AsyncDisposable {
   boot(request: BootRequest, options?: CallOptions): Promise<Booted>;
   /**
    * Fires shots on the booted engine: one outcome per shot, in their order. When the harness breaks, it is replaced
-   * and the shot in flight is tried once more alone; when it breaks again, the shot has failed. A sentinel that is due
-   * is fired without shots too.
+   * and the shots of the chunk that have no outcome are fired one by one, because an error of a device can come late;
+   * one that was in flight twice has failed. A sentinel that is due is fired without shots too.
    *
    * @throws {HarnessError} when the harness cannot be replaced, or broke too often without a measured shot.
    * @throws {UsageError} when what would replace it is another engine or device.
@@ -168,11 +168,12 @@ export async function openLane(source: LaneSource): Promise<Lane> {
     let next = 0;
     // Whether a sentinel was fired since the last chunk.
     let checked = false;
-    // Whether the next shot was in flight when a harness broke.
-    let suspect = false;
+    // Where the shots end that were in a chunk whose harness broke, and the one that was in flight.
+    let suspects = 0;
+    let blamed = -1;
     while (next < shots.length || due()) {
       signal?.throwIfAborted();
-      const end = Math.min(next + (suspect ? 1 : chunk), shots.length);
+      const end = Math.min(next + (next < suspects ? 1 : chunk), shots.length);
       let firing = false;
       try {
         if (broken && booted !== undefined) await boot(booted, how);
@@ -185,10 +186,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
         firing = true;
         checked = false;
         for await (const step of fireChunk(shots.slice(next, end), how)) {
-          if (step.type === "outcome") {
-            next++;
-            suspect = false;
-          }
+          if (step.type === "outcome") next++;
           yield step;
         }
       } catch (error) {
@@ -198,8 +196,9 @@ export async function openLane(source: LaneSource): Promise<Lane> {
         yield { type: "broken", message: `The harness broke and is replaced: ${error.message}` };
         if (!firing) await pause((source.pauseMs ?? PAUSE_MS) * 2 ** (restarts - 1), signal);
         if (!firing || next >= end) continue;
-        if (suspect) yield { type: "outcome", shot: shots[next++]!, outcome: failure(error) };
-        suspect = !suspect;
+        suspects = Math.max(suspects, end);
+        if (blamed === next) yield { type: "outcome", shot: shots[next++]!, outcome: failure(error) };
+        else blamed = next;
       }
     }
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import type { Harness } from "../../src/harness/harness.ts";
+import type { Harness, ShotOutcome } from "../../src/harness/harness.ts";
 import { type Lane, openLane } from "../../src/run/lane.ts";
 import { fakeHarness, type FakeOptions, type Mishap, textOf } from "./fakes.ts";
 import type { Shot } from "../../src/sweep/shot.ts";
@@ -49,6 +49,30 @@ for (const mishap of ["die", "dead", "hang"] as const) {
     assert.equal(fired.filter((text) => text === "dense tp1 2").length, 2);
   });
 }
+
+Deno.test("fire finds the shot that breaks the harness, whichever of its chunk is blamed", async () => {
+  const guilty = 3;
+  const chunks: number[][] = [];
+  const open = (): Promise<Harness> => {
+    const harness = fakeHarness();
+    return Promise.resolve({
+      ...harness,
+      async *fire(request, options): AsyncGenerator<ShotOutcome> {
+        const tokens = request.shots.map((shot) => (shot as { tokens: number }).tokens);
+        chunks.push(tokens);
+        if (!tokens.includes(guilty)) return yield* harness.fire(request, options);
+        yield { status: "failed", index: 0, kind: "engine_dead", message: "illegal access" };
+      },
+    });
+  };
+  await using lane = await openLane({ open, pauseMs: 1 });
+  await lane.boot(TINY_BOOT);
+  assert.deepEqual(
+    await tell(lane, [1, 2, 3, 4, 5, 6, 7], 4),
+    ["broken", "1", "2", "broken", "broken", "3 engine_dead", "4", "5", "6", "7"],
+  );
+  assert.deepEqual(chunks, [[1, 2, 3, 4], [1], [2], [3], [3], [4], [5, 6, 7]]);
+});
 
 Deno.test("fire boots the replacement as the one before", async () => {
   const booted: number[] = [];
