@@ -5,6 +5,7 @@
  */
 import type { Architecture } from "../model/model.ts";
 import { checkCounts } from "./checks/counts.ts";
+import { checkEstimated } from "./checks/estimated.ts";
 import { checkFolders } from "./checks/folders.ts";
 import { checkGrid } from "./checks/grid.ts";
 import { checkMeta } from "./checks/meta.ts";
@@ -55,6 +56,7 @@ export async function validate(dir: string, options: ValidateOptions = {}): Prom
     ...checkFolders(files, meta.tp_degrees),
     ...tables.issues(),
     ...checkTables(files, tables, options.architecture),
+    ...checkEstimated(files, tables, meta),
     ...(readable
       ? [
         ...checkSkewFit(files, tables, meta.skew_fit),

@@ -4,7 +4,7 @@
  * @module
  */
 import { percentages } from "../fit/report.ts";
-import type { FailedShot, FittedEvent, RunEvent, SentinelEvent } from "../run/events.ts";
+import type { EstimatedEvent, FailedShot, FittedEvent, RunEvent, SentinelEvent } from "../run/events.ts";
 import { keyColumns } from "../sweep/shot.ts";
 import { formatDuration } from "./duration.ts";
 
@@ -34,6 +34,8 @@ export function newsOf(event: RunEvent): string | null {
       return `tp ${event.tp}: booting the engine`;
     case "booted":
       return `tp ${event.tp}: booted in ${formatDuration(event.seconds)}`;
+    case "estimated":
+      return estimatedInWords(event);
     case "fitted":
       return fitInWords(event);
     case "sentinel":
@@ -48,6 +50,17 @@ export function newsOf(event: RunEvent): string | null {
 function moved({ drift, clockMhz }: SentinelEvent): string {
   const sentinel = `sentinel ${drift < 0 ? "" : "+"}${(100 * drift).toFixed(1)}%`;
   return clockMhz === null ? sentinel : `${sentinel}, clock ${clockMhz} MHz`;
+}
+
+function estimatedInWords({ category, tp, measured, estimated, errors, prior }: EstimatedEvent): string {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+  const { estimate, upper } = errors.p90;
+  const bound = Number.isFinite(upper) ? `, with 95% confidence ${percent(upper)}` : "";
+  const leaning = prior === null
+    ? ""
+    : `; the prior took this from ${percent(prior.without)} to ${percent(prior.with)} in the last round`;
+  return `tp ${tp} ${category}: ${measured} rows measured, ${estimated} predicted` +
+    (estimated === 0 ? "" : `; 90% of all within ${percent(estimate)}${bound}${leaning}`);
 }
 
 function fitInWords({ method, report }: FittedEvent): string {

@@ -12,7 +12,7 @@ import { multiprocessorsOf } from "../harness/hardware.ts";
 import { sizesOf } from "../harness/sizes.ts";
 import type { ModelConfig } from "../model/model.ts";
 import type { Settings } from "../settings.ts";
-import type { AdaptiveOptions, Found } from "./adaptive.ts";
+import type { AdaptiveOptions, Found } from "./adaptive_rounds.ts";
 import { openBudget } from "./budget.ts";
 import type { Session, SessionFacts } from "./session_types.ts";
 

@@ -87,8 +87,8 @@ export function moreWouldBuy(budget: Budget, tp: number, cut: readonly CutSweep[
     if (first === undefined || last === undefined || first === last || pace === null) return [];
     const slope = Math.max(0, Math.log(first.error / last.error) / Math.log(last.fired / first.fired));
     const more = Math.min(left, Math.floor(budget.seconds / pace));
-    const then = more === left ? 0 : error * (fired / (fired + more)) ** slope;
-    return [`${category} from ${percent(error)} to about ${percent(then)} (${more} more shots)`];
+    const then = more === left ? "0" : `about ${percent(error * (fired / (fired + more)) ** slope)}`;
+    return [`${category} from ${percent(error)} to ${then} (${more} of the ${left} other shots)`];
   });
   if (promises.length === 0) return null;
   return `As much time again, ${

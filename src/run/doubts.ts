@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Samples } from "./recorder.ts";
+
 /** How often a shot is measured again at most. */
 const MOST_AGAIN = 2;
 
@@ -12,13 +14,15 @@ export interface Doubts {
   /** A writer begins: what was measured before is judged no more. */
   begin(): void;
   /** A shot was measured, by a lane of a pool or the only one. */
-  measured(shot: string, lane?: string): void;
+  measured(shot: string, samples: Samples, lane?: string): void;
   /** A sentinel was fired; when it has moved, what its lane has measured since the one before is in doubt. */
   sentinel(moved: boolean, lane?: string): void;
   /** Whether a shot is in doubt. */
   has(shot: string): boolean;
   /** Whether a shot is in doubt and may be measured again. */
   isDue(shot: string): boolean;
+  /** Whether these samples of a shot are some that were in doubt. */
+  knows(shot: string, samples: Samples): boolean;
   /** How many shots are in doubt. */
   readonly standing: number;
   /** How many measurements took the place of one in doubt. */
@@ -32,29 +36,31 @@ export interface Doubts {
  */
 export function newDoubts(): Doubts {
   // Only shots that a sentinel comes before can be judged; without sentinels nothing is kept.
-  const unjudged = new Map<string, Set<string>>();
-  const marks = new Map<string, number>();
+  const unjudged = new Map<string, Map<string, Samples>>();
+  // The samples that were in doubt, as texts.
+  const marks = new Map<string, readonly string[]>();
   const standing = new Set<string>();
   let again = 0;
   return {
     begin(): void {
       unjudged.clear();
     },
-    measured(shot, lane = ""): void {
+    measured(shot, samples, lane = ""): void {
       if (standing.delete(shot)) again++;
-      unjudged.get(lane)?.add(shot);
+      unjudged.get(lane)?.set(shot, samples);
     },
     sentinel(moved, lane = ""): void {
       if (moved) {
-        for (const shot of unjudged.get(lane) ?? []) {
+        for (const [shot, samples] of unjudged.get(lane) ?? []) {
           standing.add(shot);
-          marks.set(shot, (marks.get(shot) ?? 0) + 1);
+          marks.set(shot, [...marks.get(shot) ?? [], JSON.stringify(samples)]);
         }
       }
-      unjudged.set(lane, new Set());
+      unjudged.set(lane, new Map());
     },
     has: (shot) => standing.has(shot),
-    isDue: (shot) => standing.has(shot) && marks.get(shot)! <= MOST_AGAIN,
+    isDue: (shot) => standing.has(shot) && marks.get(shot)!.length <= MOST_AGAIN,
+    knows: (shot, samples) => marks.get(shot)?.includes(JSON.stringify(samples)) ?? false,
     get standing(): number {
       return standing.size;
     },

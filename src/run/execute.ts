@@ -5,7 +5,8 @@
  */
 import type { CallOptions, FireRequest } from "../harness/harness.ts";
 import type { Sweep } from "../sweep/plan_sweeps.ts";
-import { type AdaptiveOptions, adaptiveWorks } from "./adaptive.ts";
+import { adaptiveWorks } from "./adaptive.ts";
+import type { AdaptiveOptions } from "./adaptive_rounds.ts";
 import type { RunEvent } from "./events.ts";
 import { extent, fireWorks, type Watch } from "./fire_works.ts";
 import type { Lane } from "./lane.ts";

@@ -77,7 +77,7 @@ export async function* fireWorks(
   }
 }
 
-/** Does the next step of a sweep. */
+/** Goes on with a sweep until it pauses or is over. */
 async function* isOver(
   firing: Firing,
   options: ExecuteOptions,
@@ -98,11 +98,10 @@ async function* isOver(
   const begun = performance.now();
   const { deviceBusyS: busyBefore } = tally;
   try {
-    const step = firing.steps.next();
-    if (!step.done) {
+    for (let step = firing.steps.next(); !step.done; step = firing.steps.next()) {
+      if (step.value.type === "pause") return false;
       if (step.value.type === "fire") yield* fireRound(step.value.shots, firing, options, watch);
       else yield step.value;
-      return false;
     }
   } finally {
     const seconds = (performance.now() - begun) / 1000;

@@ -102,7 +102,7 @@ export async function openResults(path: string, options: ResultsOptions): Promis
       journal.append(outcomeLine(shot, { status: "measured", index: 0, samples, ...told }));
       done.add(textOf(shot));
       failed.delete(textOf(shot));
-      doubts.measured(textOf(shot), lane);
+      doubts.measured(textOf(shot), samples, lane);
       return Object.fromEntries(Object.entries(samples).map(([layer, values]) => [layer, median(values)]));
     },
     sentinel(shot, { samples, moved, lane }): void {
@@ -163,7 +163,7 @@ async function readResults(path: string, { plan, quantity, driftShare }: Results
     else {
       done.add(text);
       failed.delete(text);
-      doubts.measured(text);
+      doubts.measured(text, outcome.samples);
     }
   });
   return { ...reading, done, failed, doubts };

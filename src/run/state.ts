@@ -120,7 +120,7 @@ function takeInShot(outcomes: Outcomes, line: ShotLine): void {
   outcomes.failed.delete(text);
   outcomes.archived.delete(text);
   dropEstimate(outcomes.estimates, line);
-  outcomes.doubts.measured(text, line.lane);
+  outcomes.doubts.measured(text, line.samples, line.lane);
   outcomes.measured++;
   const samples = Object.entries(line.samples);
   const taken = outcomes.samples[category] ?? 0;

@@ -10,8 +10,11 @@ import type { ExecuteOptions } from "./execute.ts";
 import { shuffled } from "./firing_order.ts";
 import { dueSkew } from "./skew_due.ts";
 
-/** A step of a sweep: shots to fire in this order, or something to tell. */
-export type Step = { readonly type: "fire"; readonly shots: readonly Shot[] } | RunEvent;
+/** A step of a sweep: shots to fire in this order, a pause in which another sweep may go on, or something to tell. */
+export type Step =
+  | { readonly type: "fire"; readonly shots: readonly Shot[] }
+  | { readonly type: "pause" }
+  | RunEvent;
 
 /** How many shots a sweep has. */
 export interface Extent {
