@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,12 @@ QUIET_LINKS = {
     "VLLM_ALLREDUCE_USE_FLASHINFER": "0",
 }
 """Keeps the ranks from multicast over NVLink: it can take a host's devices down."""
+
+LOCAL_SOCKETS = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+"""Lets the ranks meet where the host has no network."""
+
+GRACE_S = 30
+"""How long the others may go on when a rank has ended."""
 
 MEMORY = 0.6
 """Share of a device that a rank takes."""
@@ -145,6 +152,7 @@ def fire(plan: Plan, tp: int, rank: int | None) -> Iterator[dict[str, Any]]:
         outcomes = record(engine, jobs, SAMPLES, **around)
         for (shot, _), outcome in zip(fitting, outcomes, strict=False):
             yield {"type": "shot", "rank": rank, "round": number, "shot": shot, **told(outcome)}
+    engine.close()
 
 
 def told(outcome: Recorded | Fault) -> dict[str, Any]:
@@ -164,24 +172,31 @@ def run_process(arguments: Sequence[str], out: Path, **environment: str) -> subp
             [sys.executable, __file__, *arguments],
             stdout=lines,
             stderr=errors,
-            env={**os.environ, **QUIET_LINKS, **environment},
+            env={**LOCAL_SOCKETS, **os.environ, **QUIET_LINKS, **environment},
         )
 
 
 def gather(processes: Sequence[tuple[str, subprocess.Popen[bytes], Path]], timeout_s: float) -> list[str]:
-    """Wait for processes; returns the whole lines that they wrote, and says which of them failed."""
+    """Wait for processes; returns the whole lines that they wrote, and says which of them failed.
+
+    Ranks work in step: when one has ended, the others may be waiting for it in vain and are soon ended too.
+    """
+    ends = time.monotonic() + timeout_s
+    while any(process.poll() is None for _, process, _ in processes) and time.monotonic() < ends:
+        if any(process.poll() is not None for _, process, _ in processes):
+            ends = min(ends, time.monotonic() + GRACE_S)
+        time.sleep(0.2)
     lines = []
     for name, process, out in processes:
-        try:
-            status: int | str = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
+        status = process.poll()
+        if status is None:
             process.kill()
-            status = f"no end within {timeout_s:.0f} s"
+            process.wait()
         found = [line for line in out.read_text().splitlines(keepends=True) if line.startswith('{"type"')]
         lines += [line for line in found if line.endswith("\n")]
-        print(f"{name}: {len(found)} lines, status {status}", flush=True)
+        print(f"{name}: {len(found)} lines, status {'ended' if status is None else status}", flush=True)
         if status != 0:
-            print(out.with_suffix(".err").read_text()[-3000:], flush=True)
+            print(out.with_suffix(".err").read_text()[-4000:], flush=True)
     return lines
 
 
@@ -210,7 +225,8 @@ def run_all(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder, arguments.out.open("w", encoding="utf-8") as out:
         out.write(json.dumps(header) + "\n")
         path = Path(folder, "emulated.jsonl")
-        alone = run_process([*shared, "emulated"], path, CUDA_VISIBLE_DEVICES="0")
+        first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+        alone = run_process([*shared, "emulated"], path, CUDA_VISIBLE_DEVICES=first)
         out.writelines(gather([("emulated", alone, path)], arguments.timeout))
         out.flush()
         launch = {
@@ -242,7 +258,6 @@ def main() -> None:
     rank = None if arguments.rank == "emulated" else int(arguments.rank)
     for line in fire(read_plan(arguments.plan), arguments.tp, rank):
         print(json.dumps(line), flush=True)
-    os._exit(0)
 
 
 if __name__ == "__main__":
