@@ -4,8 +4,10 @@
  * @module
  */
 import { type AttentionTable, makeAttentionTable } from "../predict/attention.ts";
-import { type AxisTrace, traceAttention } from "../predict/explain.ts";
+import { type AttentionTrace, type AxisTrace, traceAttention } from "../predict/explain.ts";
 import type { Category } from "../sweep/shot.ts";
+import type { EstimatedRow } from "./estimated.ts";
+import { shareOfRows } from "./estimated_share.ts";
 import type { Bundle } from "./open.ts";
 
 /** How far the batches of a run reach. */
@@ -58,6 +60,8 @@ export interface CoverageCell {
   readonly shares: Readonly<Record<Place, number>>;
   /** The worst place that at least a tenth of the lookups have. */
   readonly worst: Place;
+  /** How much of the answers rests on predicted rows, as a share: the mean of the lookups. */
+  readonly estimated: number;
 }
 
 /** How a degree's attention table meets the need. */
@@ -68,6 +72,8 @@ export interface AttentionCoverage {
   readonly cells: readonly CoverageCell[];
   /** Share of all lookups by place; they sum to 1. */
   readonly shares: Readonly<Record<Place, number>>;
+  /** How much of all answers rests on predicted rows, as a share. */
+  readonly estimated: number;
 }
 
 /** How a bundle meets a need. */
@@ -125,7 +131,7 @@ export function coverage(bundle: Bundle, need: CoverageNeed): Coverage {
     layers: bundle.tps.flatMap((tp) => layerCoverages(bundle, tp, need)),
     attention: bundle.tps.flatMap((tp) => {
       const table = makeAttentionTable(bundle.table(tp, "attention"));
-      return table === null ? [] : [attentionCoverage(tp, table, need)];
+      return table === null ? [] : [attentionCoverage(tp, table, need, bundle.estimated(tp))];
     }),
   };
 }
@@ -154,43 +160,53 @@ function layerCoverages(bundle: Bundle, tp: number, need: CoverageNeed): LayerCo
   );
 }
 
-function attentionCoverage(tp: number, table: AttentionTable, need: CoverageNeed): AttentionCoverage {
+function attentionCoverage(
+  tp: number,
+  table: AttentionTable,
+  need: CoverageNeed,
+  predicted: readonly EstimatedRow[],
+): AttentionCoverage {
+  const keys = new Set(predicted.map(({ key }) => key.join()));
+  const restsOn = (trace: AttentionTrace): number =>
+    keys.size === 0 ? 0 : shareOfRows(trace, (key) => keys.has(key.join()));
   const { maxNumBatchedTokens, maxNumSeqs, maxKv } = need;
   const histories = sizes(maxKv).filter((kv, i, all) =>
     kv >= Math.min(LEAST_KV, maxKv) && (all.length - 1 - i) % 3 === 0
   );
   const cells: CoverageCell[] = [];
   const total = noCounts();
+  let lookups = 0;
+  let estimatedTotal = 0;
   for (const chunk of [0, ...sizes(maxNumBatchedTokens).filter((tokens) => tokens > 1)]) {
     for (const n of [0, ...sizes(maxNumSeqs)]) {
       if (chunk + n === 0 || chunk + n > maxNumBatchedTokens || n + (chunk > 0 ? 1 : 0) > maxNumSeqs) {
         continue;
       }
       const counts = noCounts();
+      let estimated = 0;
+      let size = 0;
       for (const kvPrefill of chunk > 0 ? [0, ...histories] : [0]) {
         for (const kvDecode of n > 0 ? histories : [0]) {
-          const place = placeOf(table, chunk, kvPrefill, n, kvDecode);
+          const trace = traceAttention(table, chunk, kvPrefill, n, kvDecode);
+          const place = placeOf(trace, chunk, n);
+          estimated += restsOn(trace);
+          size++;
           counts[place]++;
           total[place]++;
         }
       }
       const shares = sharesOf(counts);
       const worst = PLACES.findLast((place) => shares[place] >= TELLING)!;
-      cells.push({ chunk, nDecode: n, shares, worst });
+      cells.push({ chunk, nDecode: n, shares, worst, estimated: estimated / size });
+      estimatedTotal += estimated;
+      lookups += size;
     }
   }
-  return { tp, cells, shares: sharesOf(total) };
+  return { tp, cells, shares: sharesOf(total), estimated: estimatedTotal / lookups };
 }
 
 /** The worst place on any axis of a lookup. */
-function placeOf(
-  table: AttentionTable,
-  chunk: number,
-  kvPrefill: number,
-  n: number,
-  kvDecode: number,
-): Place {
-  const trace = traceAttention(table, chunk, kvPrefill, n, kvDecode);
+function placeOf(trace: AttentionTrace, chunk: number, n: number): Place {
   const corners = trace.corners.filter(({ weight }) => weight !== 0);
   const axes: AxisTrace[] = [trace.chunk, trace.nDecode];
   for (const corner of corners) {

@@ -37,9 +37,10 @@ export async function coverageCommand(
     `tp ${one.tp} ${one.category}${one.layer === null ? "" : ` ${one.layer}`}: extrapolated beyond ` +
     `${formatCount(one.highest)} ${one.axis}`
   );
-  const shares = found.attention.map(({ tp, shares }) => ({
+  const shares = found.attention.map(({ tp, shares, estimated }) => ({
     tp,
     ...Object.fromEntries(PLACES.map((place) => [place, formatShare(shares[place])])),
+    ...estimated > 0 && { "on predicted rows": formatShare(estimated) },
   }));
   terminal.out(
     [head, ...beyond, "Attention lookups:", tableText(shares, { rows: Infinity }), ""].join("\n"),

@@ -3,7 +3,10 @@ import { coverage, type CoverageNeed, ownNeed, type Place } from "../../src/bund
 import type { Bundle } from "../../src/bundle/open.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 
-function bundle(attention: readonly (readonly number[])[]): Bundle {
+function bundle(
+  attention: readonly (readonly number[])[],
+  estimated: readonly (readonly number[])[] = [],
+): Bundle {
   const rows = attention.map((key): Row => ({ layer: null, key, timeUs: 5 }));
   return {
     dir: "",
@@ -13,7 +16,7 @@ function bundle(attention: readonly (readonly number[])[]): Bundle {
     table: (_, category) => category === "attention" ? rows : [],
     skew: () => [],
     skewFit: () => [],
-    estimated: () => [],
+    estimated: () => estimated.map((key) => ({ key, expectedError: 0.1 })),
   };
 }
 
@@ -65,4 +68,15 @@ Deno.test("ownNeed is what the bundle was measured for", () => {
   };
   assert.deepEqual(ownNeed({ meta }), { maxNumBatchedTokens: 64, maxNumSeqs: 8, maxKv: 512 });
   assert.deepEqual(ownNeed({ meta: {} }), { maxNumBatchedTokens: 2048, maxNumSeqs: 256, maxKv: 16384 });
+});
+
+Deno.test("coverage says how much of the answers rests on predicted rows", () => {
+  const coveragesOf = (estimated: number[][]): number[] =>
+    coverage(bundle(decodes(1, 2), estimated), { ...NEED, maxNumSeqs: 2 }).attention[0]!.cells
+      .filter(({ chunk }) => chunk === 0).map(({ estimated }) => estimated);
+  assert.deepEqual(coveragesOf([]), [0, 0]);
+  assert.deepEqual(coveragesOf(decodes(2)), [0, 1]);
+  const [one, two] = coveragesOf([[0, 0, 1, 64]]);
+  assert.ok(one! > 0.3 && one! < 0.7);
+  assert.equal(two, 0);
 });
