@@ -6,23 +6,23 @@
 import type { SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 import { UsageError } from "../errors.ts";
-import { attentionNs, makeAttentionTable } from "../predict/attention.ts";
-import type { SkewCase } from "../sweep/skew_cases.ts";
+import { attentionNs, type AttentionTable, makeAttentionTable } from "../predict/attention.ts";
 import { answered, type Answers, type Measure, measureAll } from "./answers.ts";
 import { design, type DesignOptions, type Round } from "./design.ts";
 import type { TableErrors } from "./held_out.ts";
 import type { AttentionKernel } from "./layout.ts";
-import { type EndTimes, skewFeatures } from "./skew_features.ts";
-
-/** A case without its place in the grid. */
-export type AnyCase = Omit<SkewCase, "tier" | "regime"> & Pick<SkewRow, "regime">;
+import { casesBetween } from "./skew_between.ts";
+import { type AnyCase, type EndTimes, skewFeatures } from "./skew_features.ts";
+import { learn, prepare, THOROUGH } from "./time_model.ts";
 
 /** Cases of which a part was measured. */
 export interface AdaptedSkew {
   /** Rows of the cases whose t_skew was measured: what skew.csv holds. */
   readonly measured: readonly SkewRow[];
-  /** Rows of the others, t_skew predicted: alphas are fitted to both. */
+  /** Rows of the others, t_skew predicted. */
   readonly predicted: readonly SkewRow[];
+  /** Rows of cases between those of the sweep, t_skew predicted, in the end: alphas are fitted to all three. */
+  readonly imagined: readonly SkewRow[];
   /** How far the t_skew of all rows are from the truth, measured ones counted as exact. */
   readonly errors: TableErrors;
 }
@@ -52,15 +52,23 @@ export function* skewRounds<T extends AnyCase>(
   options: SkewOptions<T> = {},
 ): Generator<Round<readonly T[], AdaptedSkew>, AdaptedSkew, Answers> {
   const { known, ...others } = options;
-  const ends = endTimes(cases, attention);
+  const table = attentionTable(attention);
+  const ends = endTimes(cases, table);
   const rounds = design([skewFeatures(cases, ends, kernel)], {
     ...others,
     ...known && { known: (i): number => known(cases[i]!) ?? NaN },
   });
-  return yield* answered(rounds, cases, ({ timesUs, measured, predicted, errors }) => {
+  const found = yield* answered(rounds, cases, ({ timesUs, measured, predicted, errors }) => {
     const rowOf = (i: number): SkewRow => rowFrom(cases[i]!, ends.mean[i]!, ends.max[i]!, timesUs[i]!);
-    return { measured: Array.from(measured, rowOf), predicted: Array.from(predicted, rowOf), errors };
+    return {
+      measured: Array.from(measured, rowOf),
+      predicted: Array.from(predicted, rowOf),
+      imagined: [],
+      errors,
+    };
   });
+  if (found.predicted.length === 0) return found;
+  return { ...found, imagined: imagine(cases, found.measured, table, kernel, options.seed ?? 0) };
 }
 
 /**
@@ -84,13 +92,39 @@ export function adaptSkew<T extends AnyCase>(
   return measureAll(skewRounds(cases, attention, kernel, options), measure);
 }
 
-function endTimes(cases: readonly AnyCase[], attention: readonly Row[]): EndTimes {
+/** Predicts the cases between those of a sweep, from the measured ones. */
+function imagine(
+  cases: readonly AnyCase[],
+  measured: readonly SkewRow[],
+  table: AttentionTable,
+  kernel: AttentionKernel,
+  seed: number,
+): SkewRow[] {
+  const between = casesBetween(cases);
+  const all = [...measured, ...between];
+  const ends = endTimes(all, table);
+  const { logTimes } = learn(
+    prepare(skewFeatures(all, ends, kernel)),
+    Int32Array.from(measured.keys()),
+    Float64Array.from(all, (_, i) => Math.log(measured[i]?.t_skew_us ?? NaN)),
+    THOROUGH,
+    seed,
+  );
+  return between.map((each, i) => {
+    const at = measured.length + i;
+    return rowFrom(each, ends.mean[at]!, ends.max[at]!, Math.exp(logTimes[at]!));
+  });
+}
+
+function attentionTable(attention: readonly Row[]): AttentionTable {
   const table = makeAttentionTable(attention);
-  if (table === null) {
-    throw new UsageError(
-      "Cannot choose skew cases: t_mean and t_max are read from attention.csv, which has no rows; measure attention first",
-    );
-  }
+  if (table !== null) return table;
+  throw new UsageError(
+    "Cannot choose skew cases: t_mean and t_max are read from attention.csv, which has no rows; measure attention first",
+  );
+}
+
+function endTimes(cases: readonly AnyCase[], table: AttentionTable): EndTimes {
   const endOf = ({ pc, kp, n }: AnyCase, kv: number): number => attentionNs(table, pc, kp, n, kv) / 1000;
   return {
     mean: Float64Array.from(cases, (each) => endOf(each, each.kv_mean)),

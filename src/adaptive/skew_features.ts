@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SkewRow } from "../bundle/skew.ts";
 import type { SkewCase } from "../sweep/skew_cases.ts";
 import type { Features } from "./features.ts";
 import { type AttentionKernel, layOut } from "./layout.ts";
@@ -14,6 +15,9 @@ export interface EndTimes {
   /** Every history at the longest. */
   readonly max: Float64Array;
 }
+
+/** A case without its place in the grid. */
+export type AnyCase = Omit<SkewCase, "tier" | "regime"> & Pick<SkewRow, "regime">;
 
 /** A case, without what follows from it. */
 export type CaseKey = Pick<SkewCase, "n" | "nb" | "pc" | "kp" | "kvs" | "kv_big" | "kv_mean">;

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { adaptSkew } from "../../src/adaptive/skew.ts";
+import { casesBetween } from "../../src/adaptive/skew_between.ts";
 import { skewFeatures } from "../../src/adaptive/skew_features.ts";
+import type { SkewRow } from "../../src/bundle/skew.ts";
 import { UsageError } from "../../src/errors.ts";
 import { quantile } from "../../src/fit/errors.ts";
-import { fitSkew } from "../../src/fit/fit_skew.ts";
-import { makeTables } from "../fit/made_up_kernel.ts";
+import { interpolatedEnds } from "../../src/fit/ends.ts";
+import { relativeErrors } from "../../src/fit/model.ts";
+import { shrinkageProblem } from "../../src/fit/problem.ts";
+import { makeAttentionTable } from "../../src/predict/attention.ts";
+import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
+import { kernelUs, makeTables } from "../fit/made_up_kernel.ts";
 
 const KERNEL = { heads: 32, kvHeads: 8, multiprocessors: 128 };
 const { attention, skew } = makeTables({ maxNumBatchedTokens: 256, maxNumSeqs: 32, attentionMaxKv: 2048 });
@@ -31,19 +37,62 @@ Deno.test("adaptSkew: a fifth of the t_skew shots gives all cases", async () => 
   assert.ok(quantile(sizes, 0.9) <= errors.p90.upper);
 });
 
-Deno.test("adaptSkew: alphas fitted to measured and predicted cases are those of a full sweep", async () => {
-  const { measured, predicted } = await adaptSkew(
+Deno.test("adaptSkew: alphas fitted to all its rows predict other batches better than those of the measured ones alone", async () => {
+  const { measured, predicted, imagined } = await adaptSkew(
     skew,
     attention,
     KERNEL,
     (cases) => Promise.resolve(cases.map(({ t_skew_us }) => t_skew_us)),
     { shots: 0.2 },
   );
-  const attentionByTp = new Map([[1, attention]]);
-  const defaultOf = (rows: typeof measured): number =>
-    fitSkew({ method: "shrinkage", rowsByTp: new Map([[1, rows]]), attentionByTp }).block.per_tp![1]!
-      .alpha_default!;
-  assert.ok(Math.abs(defaultOf([...measured, ...predicted]) - defaultOf(skew)) < 0.01);
+  const others = skew.map((row) => {
+    const { n, nb, pc, kp, kvs, kv_big, kv_mean } = row;
+    const [short, long] = [1.25 * kvs, 1.25 * kv_big];
+    const t_skew_us = kernelUs([pc, kp], [[long, nb], [short, n - nb]]);
+    return { ...row, kvs: short, kv_big: long, kv_mean: Math.floor(1.25 * kv_mean), t_skew_us };
+  });
+  const p90With = (known: readonly SkewRow[]): number => {
+    const rows = [...known, ...others];
+    const { fitter, usable, cases, ends } = shrinkageProblem(
+      rows,
+      interpolatedEnds(rows, makeAttentionTable(attention)!),
+    )!;
+    const model = fitter((i) => i < known.length && usable(i));
+    const errors = relativeErrors(model, cases, ends, (i) => i >= known.length);
+    return quantile(errors.subarray(known.length).map(Math.abs).sort(), 0.9);
+  };
+  const [all, alone] = [p90With([...measured, ...predicted, ...imagined]), p90With(measured)];
+  assert.ok(all < 0.8 * alone, `p90 ${all}, of the measured ones alone ${alone}`);
+});
+
+Deno.test("adaptSkew: imagines cases between the sweep's, their times near the truth; none when all are measured", async () => {
+  const answer = (cases: readonly SkewRow[]): Promise<number[]> =>
+    Promise.resolve(cases.map(({ t_skew_us }) => t_skew_us));
+  const { imagined } = await adaptSkew(skew, attention, KERNEL, answer, { shots: 0.2 });
+  const own = new Set(skew.map(keyOf));
+  assert.ok(imagined.length > skew.length && imagined.every((row) => !own.has(keyOf(row))));
+  const sizes = Float64Array.from(
+    imagined,
+    ({ pc, kp, n, nb, kvs, kv_big, t_skew_us }) =>
+      Math.abs(t_skew_us / kernelUs([pc, kp], [[kv_big, nb], [kvs, n - nb]]) - 1),
+  ).sort();
+  assert.ok(quantile(sizes, 0.9) < 0.04, `p90 ${quantile(sizes, 0.9)}`);
+  assert.deepEqual((await adaptSkew(skew, attention, KERNEL, answer)).imagined, []);
+});
+
+Deno.test("casesBetween: half way along the number of long decodes, then along the histories", () => {
+  const sweep = [
+    [8, 1, 16, 0, 128, 512],
+    [8, 2, 16, 0, 128, 512], // nothing lies between 1 and 2
+    [8, 6, 16, 0, 128, 512],
+    [8, 6, 16, 0, 256, 1024],
+    [8, 6, 16, 512, 512, 2048], // another history of the prefill: no neighbour
+    [8, 6, 16, 0, 256, 512], // another skew
+  ];
+  assert.deepEqual(
+    casesBetween(sweep.map(skewCaseOf)).map(({ n, nb, pc, kp, kvs, kv_big }) => [n, nb, pc, kp, kvs, kv_big]),
+    [[8, 4, 16, 0, 128, 512], [8, 6, 16, 0, 192, 768]],
+  );
 });
 
 Deno.test("adaptSkew: needs attention rows", () =>
