@@ -31,7 +31,7 @@ Deno.test("the notebooks' cells have no type errors", async () => {
 for (const name of NAMES) {
   Deno.test(`${name} is saved with its outputs, figures among them and no error`, () => {
     assertOutputs(readCells(`${NOTEBOOKS}/${name}`));
-    assert.ok(Deno.statSync(`${NOTEBOOKS}/${name}`).size < 1_500_000);
+    assert.ok(Deno.statSync(`${NOTEBOOKS}/${name}`).size < 1_000_000);
   });
 }
 
