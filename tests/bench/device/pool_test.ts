@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { fire, planLines } from "../../run/results_files.ts";
+import { withFolder } from "../../run/tiny_run.ts";
+import { paceOf } from "./pool.ts";
+
+Deno.test("paceOf counts the shots between the first and the last reading for all", () =>
+  withFolder(async (dir) => {
+    const path = `${dir}/results.jsonl`;
+    const input = { skipSkew: true, tpDegrees: [1] };
+    await fire(await planLines(input), path, {}, input);
+    const lines = (await Deno.readTextFile(path)).split("\n").filter((line) =>
+      !line.startsWith('{"type":"state"')
+    );
+    const results = lines.flatMap((line, at) => line.startsWith('{"type":"result"') ? [at] : []);
+    const state = (atS: number): string =>
+      JSON.stringify({
+        type: "state",
+        at_s: atS,
+        sm_clock_mhz: null,
+        memory_clock_mhz: null,
+        temperature_c: null,
+        power_w: null,
+        throttle: [],
+      });
+    // Ten shots before the first reading and four seconds for the next twenty.
+    const all = [
+      ...lines.slice(0, results[10]),
+      state(100),
+      ...lines.slice(results[10], results[30]),
+      state(104),
+      ...lines.slice(results[30]),
+    ].join("\n");
+    const { shots, seconds } = paceOf(all, path);
+    assert.equal(shots, results.length);
+    assert.equal(seconds, 4 * shots / 20);
+    assert.throws(() => paceOf(lines.join("\n"), path), /must have two readings/);
+  }));
