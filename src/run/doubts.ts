@@ -21,8 +21,8 @@ export interface Doubts {
   has(shot: string): boolean;
   /** Whether a shot is in doubt and may be measured again. */
   isDue(shot: string): boolean;
-  /** Whether these samples of a shot are some that were in doubt. */
-  knows(shot: string, samples: Samples): boolean;
+  /** How often these samples of a shot were put in doubt. */
+  known(shot: string, samples: Samples): number;
   /** How many shots are in doubt. */
   readonly standing: number;
   /** How many measurements took the place of one in doubt. */
@@ -60,7 +60,10 @@ export function newDoubts(): Doubts {
     },
     has: (shot) => standing.has(shot),
     isDue: (shot) => standing.has(shot) && marks.get(shot)!.length <= MOST_AGAIN,
-    knows: (shot, samples) => marks.get(shot)?.includes(JSON.stringify(samples)) ?? false,
+    known(shot, samples): number {
+      const text = JSON.stringify(samples);
+      return marks.get(shot)?.filter((mark) => mark === text).length ?? 0;
+    },
     get standing(): number {
       return standing.size;
     },

@@ -104,7 +104,7 @@ function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
             measured: (before?.measured ?? 0) + 1,
             inDoubt: false,
           });
-          doubts.measured(text, lane);
+          doubts.measured(text, samples, lane);
         }
       }
     },

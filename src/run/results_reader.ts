@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Booted, FireFact } from "../harness/harness.ts";
+import type { Booted, FireFact, ShotOutcome } from "../harness/harness.ts";
 import type { BootedAnswer, DoneAnswer } from "../harness/protocol.ts";
 import type { PlanSettings } from "../sweep/plan_file.ts";
 import type { Shot } from "../sweep/shot.ts";
@@ -76,6 +76,8 @@ export function resultsReader(
   let state: FireFact | undefined;
   // Whether a shot was recorded since the last sentinel.
   let unjudged = false;
+  // How often the same samples of the same shot came.
+  const seen = new Map<string, number>();
   // A sentinel whose verdict waits for the device's state after it.
   let held: { readonly shot: Shot; readonly samples: Samples } | undefined;
   // The last sentinel and state before the next shot that is recorded.
@@ -122,9 +124,10 @@ export function resultsReader(
   }
 
   function outcome({ shot, outcome }: OutcomeLine): void {
+    const again = isAgain(shot, outcome);
     const isNew = session.missing(shot).length > 0 &&
       (outcome.status === "measured" || !session.hasFailed(shot));
-    if (!isNew && !(outcome.status === "measured" && session.inDoubt(shot))) {
+    if (!isNew && !again) {
       known++;
       return;
     }
@@ -137,6 +140,15 @@ export function resultsReader(
     measured++;
     unjudged = true;
     if (shot.category === "skew" || shot.category === "attention") skewTps.add(shot.tp);
+  }
+
+  /** Whether a result takes the place of one in doubt, and is not that one itself from a file that is taken in again. */
+  function isAgain(shot: Shot, outcome: ShotOutcome): boolean {
+    if (outcome.status !== "measured") return false;
+    const text = shotText(idOf(shot)) + JSON.stringify(outcome.samples);
+    const before = seen.get(text) ?? 0;
+    seen.set(text, before + 1);
+    return session.inDoubt(shot) && before >= session.doubted(shot, outcome.samples);
   }
 
   function done({ wall_us = 0, device_busy_us }: DoneAnswer): void {

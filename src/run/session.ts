@@ -180,6 +180,10 @@ export async function openSession(dir: string, options: SessionOptions): Promise
     },
     hasFailed: (shot) => state.failed.size > 0 && state.failed.has(shotText(idOf(shot))),
     inDoubt: (shot) => state.doubts.standing > 0 && state.doubts.isDue(shotText(idOf(shot))),
+    doubted(shot, samples): number {
+      const timed = session.timed(shot).map((layer) => [layer, samples[layer] ?? []]);
+      return state.doubts.known(shotText(idOf(shot)), Object.fromEntries(timed));
+    },
     measured(shot, samples, more = {}): Record<string, number> {
       record({ type: "shot", ...idOf(shot), samples, ...more });
       files.touch(shot.tp, shot.category);

@@ -7,13 +7,13 @@ import type { Meta, Noise } from "../bundle/meta.ts";
 import type { Row } from "../bundle/tables.ts";
 import type { Architecture } from "../model/model.ts";
 import type { Sweep } from "../sweep/plan_sweeps.ts";
-import type { AttentionShot, SkewShot, SweepCategory } from "../sweep/shot.ts";
+import type { AttentionShot, Shot, SkewShot, SweepCategory } from "../sweep/shot.ts";
 import type { SkewMode } from "../sweep/skew_parts.ts";
 import type { FailedShot } from "./events.ts";
 import type { Estimate } from "./estimates.ts";
 import type { Identity } from "./identity.ts";
 import type { JournalFile } from "./journal.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Recorder, Samples } from "./recorder.ts";
 
 /** Options of `openSession()`. */
 export interface SessionOptions {
@@ -93,6 +93,8 @@ export interface Session extends Recorder, AsyncDisposable {
   timeUs(shot: AttentionShot | SkewShot): number | null;
   /** The rows of a degree's attention.csv, measured and predicted. */
   attention(tp: number): readonly Row[];
+  /** How often these samples of a shot were recorded and then put in doubt. */
+  doubted(shot: Shot, samples: Samples): number;
   /** Sets the rows of a degree's attention.csv that are predictions; what was measured or failed is not among them. */
   estimate(tp: number, rows: readonly Estimate[]): void;
   /**

@@ -13,6 +13,10 @@ const BOOT = {
   ...{ config: {}, architecture, tp: 1, dtype: "bfloat16", kv_cache_dtype: "auto", block_size: null },
   ...{ max_num_batched_tokens: 64, max_num_seqs: 8 },
 };
+const SENTINEL = {
+  ...{ category: "attention", tp: 1, prefill_chunk: 0, kv_prefill: 0 },
+  ...{ n_decode: 4, kv_decode: 64 },
+};
 
 Deno.test("the examples of the protocol's section on results files are read", async () => {
   const text = await Deno.readTextFile(new URL("../../harness/PROTOCOL.md", import.meta.url));
@@ -39,14 +43,6 @@ Deno.test("what a worker writes beside the format is passed over: numbers of req
       power_w: 90,
       throttle: [],
     };
-    const attention = {
-      category: "attention",
-      tp: 1,
-      prefill_chunk: 0,
-      kv_prefill: 0,
-      n_decode: 4,
-      kv_decode: 64,
-    };
     const booted = await fakeHarness().boot(BOOT);
     const sentinel = (time: number, seq: number): object[] => [
       { type: "state", seq, ...state, at_s: 1000.5 + seq, sentinel: true },
@@ -54,7 +50,7 @@ Deno.test("what a worker writes beside the format is passed over: numbers of req
         type: "result",
         seq,
         index: 0,
-        shot: attention,
+        shot: SENTINEL,
         samples: { attention: [time, time, time] },
         sentinel: true,
       },
@@ -87,4 +83,51 @@ Deno.test("what a worker writes beside the format is passed over: numbers of req
     assert.deepEqual(bundle.meta.device_busy_s, { tp1: { dense: 0.001 } });
     const journal = await textOfFile(bundle.dir, "journal.jsonl");
     assert.match(journal, /"at_s":1001.5/);
+  }));
+
+Deno.test("what a worker alone measures again takes the place of what was in doubt, also from a file that has grown", () =>
+  withFolder(async (dir) => {
+    const path = `${dir}/results.jsonl`;
+    const [plan] = await planLines({ skipSkew: true });
+    const { info } = fakeHarness();
+    const result = (shot: object, layers: readonly string[], time: number): object => ({
+      type: "result",
+      shot,
+      samples: Object.fromEntries(layers.map((layer) => [layer, [time, time, time]])),
+    });
+    const sentinel = (time: number): object[] => [
+      { type: "chunk", shots: ["00"], sentinel: true },
+      { ...result(SENTINEL, ["attention"], time), sentinel: true },
+      { type: "done", wall_us: 900 },
+    ];
+    const dense = (...times: number[]): object[] => [
+      { type: "chunk", shots: ["01"] },
+      ...times.map((time, i) => result({ category: "dense", tp: 1, tokens: 16 + i }, LAYERS, time)),
+      { type: "done", wall_us: 1000 },
+    ];
+    const booted = [
+      { type: "hello", protocol: 1, ...info, quantities: ["kernel"] },
+      { type: "booted", tp: 1, ...await fakeHarness().boot(BOOT), layers: {} },
+    ];
+    const header = { type: "results", version: 1, started: "2026-03-01T09:30:00Z", quantity: "kernel" };
+    const lines = [
+      { ...header, plan: JSON.parse(plan!) },
+      // The device moves and does not come back.
+      ...[...booted, ...sentinel(100), ...dense(50, 60), ...sentinel(110), ...sentinel(110)],
+      // The next run measures again, moves meanwhile and measures once more.
+      ...[...booted, ...sentinel(100), ...dense(51, 61), ...sentinel(110), ...sentinel(100)],
+      ...[...dense(45, 55), ...sentinel(100)],
+    ].map((line) => JSON.stringify(line) + "\n");
+    const seen: unknown[] = [];
+    for (const end of [16, 16, 31, lines.length, lines.length]) {
+      await Deno.writeTextFile(path, lines.slice(0, end).join(""));
+      const { bundle, measured, notices } = await ingest([path], { perfDir: dir });
+      assert.deepEqual(notices, []);
+      const rows = bundle.table(1, "dense").filter(({ layer }) => layer === LAYERS[0]);
+      seen.push([measured, rows[0]!.timeUs, bundle.meta.noise!.in_doubt]);
+    }
+    assert.deepEqual(seen, [[2, 50, 2], [0, 50, 2], [2, 51, 2], [2, 45, 0], [0, 45, 0]]);
+    const { bundle } = await ingest([path], { perfDir: `${dir}/at once` });
+    assert.equal(bundle.meta.noise!.measured_again, 2);
+    assert.deepEqual(new Set(bundle.table(1, "dense").map(({ timeUs }) => timeUs)), new Set([45, 55]));
   }));
