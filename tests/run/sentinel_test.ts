@@ -6,6 +6,8 @@ import { sentinelJudge, sentinelShot } from "../../src/run/sentinel.ts";
 import { sentinelWatch } from "../../src/run/sentinel_watch.ts";
 import { attentionSweep, denseSweep } from "./tiny_run.ts";
 
+const SAMPLES = { attn: [1, 2] };
+
 Deno.test("sentinelShot is the attention shot in the middle by the tokens attended to", () => {
   assert.equal(sentinelShot([denseSweep([1, 2, 3])]), null);
   assert.equal(sentinelShot([denseSweep([1]), attentionSweep([8, 1, 4, 2, 6])])?.n_decode, 4);
@@ -55,11 +57,11 @@ Deno.test("a sentinel is due after a boot, after its time, and at once when the 
 
 Deno.test("what was measured between a sentinel and one that has moved is in doubt, and due twice at most", () => {
   const doubts = newDoubts();
-  doubts.measured("before any sentinel");
+  doubts.measured("before any sentinel", SAMPLES);
   doubts.sentinel(false);
-  doubts.measured("a");
+  doubts.measured("a", SAMPLES);
   doubts.sentinel(true);
-  doubts.measured("b");
+  doubts.measured("b", SAMPLES);
   doubts.sentinel(false);
   assert.deepEqual([doubts.has("a"), doubts.has("b"), doubts.has("before any sentinel")], [
     true,
@@ -67,20 +69,21 @@ Deno.test("what was measured between a sentinel and one that has moved is in dou
     false,
   ]);
   for (const due of [true, false]) {
-    doubts.measured("a");
+    doubts.measured("a", SAMPLES);
     assert.ok(!doubts.has("a"));
     doubts.sentinel(true);
     assert.deepEqual([doubts.has("a"), doubts.isDue("a")], [true, due]);
   }
   assert.deepEqual([doubts.standing, doubts.again], [1, 2]);
+  assert.deepEqual([doubts.known("a", SAMPLES), doubts.known("a", { attn: [2] })], [3, 0]);
 });
 
 Deno.test("a sentinel judges its own lane, and a new writer judges only itself", () => {
   const doubts = newDoubts();
   doubts.sentinel(false, "device 0");
   doubts.sentinel(false, "device 1");
-  doubts.measured("a", "device 0");
-  doubts.measured("b", "device 1");
+  doubts.measured("a", SAMPLES, "device 0");
+  doubts.measured("b", SAMPLES, "device 1");
   doubts.sentinel(true, "device 1");
   assert.deepEqual([doubts.has("a"), doubts.has("b")], [false, true]);
   doubts.begin();
