@@ -79,7 +79,7 @@ export interface Settings {
   readonly sentinelS: number;
   /** Share by which the sentinel may move before shots are measured again. */
   readonly driftShare: number | null;
-  /** What fires the shots: vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>. */
+  /** What fires the shots: vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<argv>. */
   readonly harness: string;
   /** Command that carries the harness elsewhere, such as ssh gpu1. */
   readonly transport: readonly string[];

@@ -15,7 +15,7 @@ const CHECKS: readonly (readonly string[])[] = [
   [deno, "doc", "--quiet", "--lint", "mod.ts"],
   [python, "-m", "ruff", "check", "harness", "tests"],
   [python, "-m", "ruff", "format", "--check", "harness", "tests"],
-  [python, "-m", "mypy", "harness/vllm"],
+  [python, "-m", "mypy", "harness/vllm", "harness/ray"],
 ];
 for (const [program, ...args] of CHECKS) {
   console.log(`> ${program!.split("/").at(-1)} ${args.join(" ")}`);

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
  * Sets up the Python environment in `.venv`: the CUDA build of vLLM where `nvidia-smi` answers, the CPU build
- * elsewhere. Running it again installs only what changed.
+ * elsewhere; with `--ray` also Ray's own in `.venv-ray`. Running it again installs only what changed.
  *
  * @module
  */
@@ -42,6 +42,8 @@ const NOTEBOOK: Requirements = {
   needsGiB: 0.5,
 };
 
+const RAY: Requirements = { title: "Ray", file: "harness/ray/requirements.txt", args: [], needsGiB: 0.5 };
+
 /** What to set up. */
 export interface SetupOptions {
   /** The engine. @default {true} */
@@ -50,40 +52,52 @@ export interface SetupOptions {
   dev?: boolean;
   /** JupyterLab. @default {false} */
   notebook?: boolean;
+  /** Ray, in an environment of its own. @default {false} */
+  ray?: boolean;
   /** Where messages go. */
   say: (line: string) => void;
 }
 
 /**
- * Sets the environment up.
+ * Sets the environments up.
  *
  * @param options What is set up.
- * @returns The environment's Python.
+ * @returns The Python of `.venv`.
  * @throws {UsageError} when it cannot, with the remedy.
  */
 export async function setup(options: SetupOptions): Promise<string> {
-  const { engine = true, dev = false, notebook = false } = options;
-  const root = fileURLToPath(new URL("..", import.meta.url));
-  const python = `${root}.venv/bin/python`;
+  const { engine = true, dev = false, notebook = false, ray = false, say } = options;
   const gpu = (await run(["nvidia-smi", "-L"]))?.success ?? false;
   const wanted = [
     ...(engine ? [ENGINES[gpu ? "cuda" : "cpu"]] : []),
     ...(dev ? [DEVELOPMENT] : []),
     ...(notebook ? [NOTEBOOK] : []),
   ];
+  if (ray) await setupEnvironment(".venv-ray", [RAY], say);
+  return await setupEnvironment(".venv", wanted, say);
+}
+
+async function setupEnvironment(
+  name: string,
+  wanted: readonly Requirements[],
+  say: SetupOptions["say"],
+): Promise<string> {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const venv = root + name;
+  const python = `${venv}/bin/python`;
   const usable = (await run([python, "-m", "pip", "--version"]))?.success ?? false;
-  const done = usable ? await readStamp(`${root}.venv/shotlab.json`) : {};
+  const done = usable ? await readStamp(`${venv}/shotlab.json`) : {};
   const missing: Requirements[] = [];
   for (const one of wanted) if (done[one.file] !== await hashOf(root + one.file)) missing.push(one);
   if (missing.length === 0) return python;
 
-  options.say(`Setting up in ${root}.venv: ${missing.map((one) => one.title).join(", ")}`);
+  say(`Setting up in ${venv}: ${missing.map((one) => one.title).join(", ")}`);
   await checkDisk(root, missing.reduce((sum, one) => sum + one.needsGiB, 0));
   if (!usable) {
-    const made = await run([await findPython(), "-m", "venv", "--clear", `${root}.venv`]);
+    const made = await run([await findPython(), "-m", "venv", "--clear", venv]);
     if (!made?.success) {
       throw new UsageError(
-        `Cannot make the Python environment ${root}.venv: ${
+        `Cannot make the Python environment ${venv}: ${
           (made?.stdout || made?.stderr || "").trim().split("\n").at(-1)
         }; ` +
           `Debian and Ubuntu need: apt install python3-venv`,
@@ -93,7 +107,7 @@ export async function setup(options: SetupOptions): Promise<string> {
   for (const one of missing) {
     await pipInstall({ ...one, python, file: root + one.file });
     done[one.file] = await hashOf(root + one.file);
-    await Deno.writeTextFile(`${root}.venv/shotlab.json`, JSON.stringify(done, null, 2) + "\n");
+    await Deno.writeTextFile(`${venv}/shotlab.json`, JSON.stringify(done, null, 2) + "\n");
   }
   return python;
 }
@@ -125,7 +139,11 @@ async function checkDisk(folder: string, needsGiB: number): Promise<void> {
 
 if (import.meta.main) {
   try {
-    const python = await setup({ dev: Deno.args.includes("--dev"), say: console.log });
+    const python = await setup({
+      dev: Deno.args.includes("--dev"),
+      ray: Deno.args.includes("--ray"),
+      say: console.log,
+    });
     console.log(`Ready: ${python}`);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;

@@ -9,6 +9,7 @@ import { splitArgv } from "../settings/argv.ts";
 import type { Harness } from "./harness.ts";
 import { type ProcessOptions, startProcessHarness } from "./process.ts";
 import { replayHarness, type ReplayOptions } from "./replay.ts";
+import { rayArgv } from "./ray.ts";
 import { rooflineHarness } from "./roofline.ts";
 import { vllmArgv } from "./vllm.ts";
 
@@ -17,7 +18,7 @@ export interface OpenHarnessOptions
   extends Pick<ProcessOptions, "bootTimeoutS" | "shotTimeoutS" | "onLog" | "signal"> {
   /** Command that goes before the harness program and carries it elsewhere, such as `["ssh", "gpu1"]`. @default {[]} */
   readonly transport?: readonly string[];
-  /** Numbers of the devices that a process may see, empty for all (sets CUDA_VISIBLE_DEVICES). @default {[]} */
+  /** Numbers of the devices that a process may see, empty for all (sets CUDA_VISIBLE_DEVICES, but for Ray). @default {[]} */
   readonly devices?: readonly number[];
   /** Folder of `hardware/<name>.yaml`. @default {"the project's own"} */
   readonly configDir?: string;
@@ -37,7 +38,11 @@ export interface HarnessCommand {
 type Kind =
   & { readonly form: string }
   & (
-    | { readonly command: (rest: string, options: OpenHarnessOptions) => Promise<HarnessCommand> }
+    | {
+      readonly command: (rest: string, options: OpenHarnessOptions) => Promise<HarnessCommand>;
+      /** Whether it chooses the device itself. */
+      readonly choosesDevice?: true;
+    }
     | { readonly open: (rest: string, options: OpenHarnessOptions) => Promise<Harness> }
   );
 
@@ -45,6 +50,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
   vllm: {
     form: "vllm",
     command: async (_, options) => ({ name: "vllm", argv: await vllmArgv(isElsewhere(options)) }),
+  },
+  ray: {
+    form: "ray[:<address>]",
+    command: async (address, options) => ({
+      name: "ray",
+      argv: await rayArgv(address, isElsewhere(options)),
+    }),
+    choosesDevice: true,
   },
   roofline: {
     form: "roofline:<hardware>",
@@ -74,7 +87,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 /**
  * Opens a harness.
  *
- * @param spec `vllm`; `roofline:<hardware>`; `replay:<bundle>`, after it `?delay_ms=`, `noise=`, `fail=` joined by `&`;
+ * @param spec `vllm`; `ray` or `ray:<address>`; `roofline:<hardware>`; `replay:<bundle>`, after it `?delay_ms=`, `noise=`, `fail=` joined by `&`;
  * or `cmd:<command>`, split into words as a shell does.
  * @param options Where it runs and how long it may take.
  * @returns The harness.
@@ -139,7 +152,9 @@ export async function harnessCommand(
     );
   }
   const { transport = [], devices = [] } = options;
-  const visible = devices.length > 0 ? ["env", `CUDA_VISIBLE_DEVICES=${devices.join()}`] : [];
+  const visible = devices.length > 0 && !kind.choosesDevice
+    ? ["env", `CUDA_VISIBLE_DEVICES=${devices.join()}`]
+    : [];
   const { name, argv } = await kind.command(rest, options);
   return { name, argv: [...transport, ...visible, ...argv] };
 }
@@ -147,7 +162,7 @@ export async function harnessCommand(
 function kindOf(spec: string): { kind: Kind; rest: string } {
   const [word, rest] = splitAt(spec, spec.indexOf(":"));
   const kind = Object.hasOwn(KINDS, word) ? KINDS[word] : undefined;
-  if (kind === undefined || kind.form.includes(":") !== (rest !== "")) {
+  if (kind === undefined || !fits(kind, rest)) {
     const forms = Object.values(KINDS).map(({ form }) => form);
     throw new UsageError(
       `Cannot open the harness '${hideSecrets(spec)}': expected ${forms.slice(0, -1).join(", ")} or ${
@@ -156,6 +171,10 @@ function kindOf(spec: string): { kind: Kind; rest: string } {
     );
   }
   return { kind, rest };
+}
+
+function fits({ form }: Kind, rest: string): boolean {
+  return form.includes("[:") || form.includes(":") === (rest !== "");
 }
 
 const isElsewhere = ({ transport = [] }: OpenHarnessOptions): boolean => transport.length > 0;

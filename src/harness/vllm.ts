@@ -1,13 +1,17 @@
 /**
- * Where the vLLM worker and its Python are.
+ * The vLLM worker.
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
-import { UsageError } from "../errors.ts";
+import { pythonArgv, type PythonProgram } from "./python_argv.ts";
 
-const ROOT = new URL("../../", import.meta.url);
-const WORKER = "harness/vllm/worker.py";
+const WORKER: PythonProgram = {
+  harness: "vllm",
+  file: "harness/vllm/worker.py",
+  venv: ".venv",
+  variable: "SHOTLAB_PYTHON",
+  setup: "deno task setup",
+};
 
 /**
  * The command of the vLLM worker.
@@ -17,15 +21,5 @@ const WORKER = "harness/vllm/worker.py";
  * @throws {UsageError} when this machine has no Python environment for it.
  */
 export async function vllmArgv(elsewhere: boolean): Promise<string[]> {
-  if (elsewhere) return ["python3", WORKER];
-  const given = Deno.env.get("SHOTLAB_PYTHON");
-  const python = given || fileURLToPath(new URL(".venv/bin/python", ROOT));
-  try {
-    await Deno.stat(python);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    const remedy = given ? "correct or unset SHOTLAB_PYTHON" : "run: deno task setup";
-    throw new UsageError(`Cannot start the vllm harness: there is no Python at ${python}; ${remedy}`);
-  }
-  return [python, fileURLToPath(new URL(WORKER, ROOT))];
+  return await pythonArgv(WORKER, elsewhere);
 }

@@ -76,7 +76,7 @@ export const path: Kind<string> = {
 export const harnessSpec: Kind<string> = {
   placeholder: "<harness>",
   schema: text(
-    "expected vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>",
+    "expected vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<argv>",
     (spec) => spec.trim() !== "",
   ),
   read: same,

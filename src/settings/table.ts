@@ -263,7 +263,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     group: "Engine",
     kind: names.harnessSpec,
     fallback: "vllm",
-    doc: "What fires the shots: vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>",
+    doc: "What fires the shots: vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<argv>",
   },
   transport: {
     env: "SHOTLAB_TRANSPORT",

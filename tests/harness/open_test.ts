@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { openHarness, type OpenHarnessOptions } from "../../src/harness/open.ts";
+import { harnessCommand, openHarness, type OpenHarnessOptions } from "../../src/harness/open.ts";
 import { vllmArgv } from "../../src/harness/vllm.ts";
 import { bootRequest, fireAll, withFolder } from "./toy.ts";
 
 const worker = new URL("fakes/worker.ts", import.meta.url).pathname;
-const known = "expected vllm, roofline:<hardware>, replay:<bundle> or cmd:<command>";
+const known = "expected vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<command>";
 
 const refused: [string, OpenHarnessOptions, string][] = [
   ["vlm", {}, `Cannot open the harness 'vlm': ${known}`],
@@ -74,6 +74,15 @@ Deno.test("openHarness reads a replay's options", () =>
       },
     ]);
   }));
+
+Deno.test("Ray is given the cluster's address, and chooses the device", async () => {
+  const transport = ["ssh", "head"];
+  for (const [spec, more] of [["ray", []], ["ray:gpu1:6379", ["--address", "gpu1:6379"]]] as const) {
+    const { name, argv } = await harnessCommand(spec, { transport, devices: [1] });
+    assert.equal(name, "ray");
+    assert.deepEqual(argv, [...transport, "python3", "harness/ray/driver.py", ...more]);
+  }
+});
 
 Deno.test("vllmArgv is python3 in a copy of the project when it runs elsewhere", async () => {
   assert.deepEqual(await vllmArgv(true), ["python3", "harness/vllm/worker.py"]);

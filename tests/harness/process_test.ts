@@ -39,6 +39,13 @@ test("startProcessHarness says hello, boots, fires twice and closes", async () =
   assert.deepEqual(logs, []);
 });
 
+test("a worker that answers hello with an error is ended", async () => {
+  await assert.rejects(start("error-at-hello"), {
+    name: "HarnessError",
+    message: "Harness 'fake': torch must be installed",
+  });
+});
+
 test("boot reports the worker's error, and the worker goes on", async () => {
   await using harness = await start("error-at-boot");
   for (let round = 0; round < 2; round++) {

@@ -93,7 +93,7 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["sentinelS", "-1", "expected a number of seconds, 0 for never"],
   ["driftShare", "0", SHARE],
   ["driftShare", "3%", SHARE],
-  ["harness", " ", "expected vllm, roofline:<hardware>, replay:<bundle> or cmd:<argv>"],
+  ["harness", " ", "expected vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<argv>"],
   ["transport", `ssh "gpu1`, "expected a command and its arguments, quotes closed, such as ssh gpu1"],
   ["devices", "0,0", DEVICES],
   ["devices", "-1", DEVICES],

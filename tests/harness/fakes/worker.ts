@@ -102,6 +102,10 @@ const faults: Readonly<Record<string, Partial<Handlers>>> = {
   talkative: { fire: fireTalkatively },
   "garbage-at-hello": { hello: () => say("Welcome to the engine\n") },
   "other-version": { hello: () => hello(2) },
+  "error-at-hello": {
+    hello: () =>
+      send({ type: "error", kind: "unsupported", message: "torch must be installed", detail: null }),
+  },
   "exit-at-hello": {
     hello: () => {
       log("ImportError: no module named torch");
