@@ -3,7 +3,6 @@
  *
  * @module
  */
-
 import type { Samples } from "./recorder.ts";
 
 /** How often a shot is measured again at most. */
