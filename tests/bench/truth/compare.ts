@@ -14,8 +14,8 @@ import { roundDecimals } from "../../../src/bundle/format.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
 import { predictor } from "../../../src/predict/predictor.ts";
 import { apart, apartText, writeEvidence } from "../apart.ts";
-import { difference, judge, type Judged, layerShares, uncovered } from "./judge.ts";
-import { parseTruth, type TruthBatch } from "./truth_file.ts";
+import { difference, judge, type Judged, type LayerShare, layerShares, uncovered } from "./judge.ts";
+import { ELSEWHERE, parseTruth, type TruthBatch } from "./truth_file.ts";
 
 /** Groups of batches, by what makes them belong to it. */
 const GROUPS: Readonly<Record<string, (batch: TruthBatch) => boolean>> = {
@@ -58,6 +58,28 @@ function groupsOf(judged: readonly Judged[]): Group[] {
   }));
 }
 
+/** What the differences come from, in sentences. */
+function explain(shares: readonly LayerShare[], events: readonly number[]): string[] {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+  const signed = (share: number): string => `${share < 0 ? "-" : "+"}${percent(Math.abs(share))}`;
+  const [rest] = shares.filter(({ layer }) => layer === ELSEWHERE);
+  const largest = shares.filter(({ layer }) => layer !== ELSEWHERE)
+    .toSorted((a, b) => Math.abs(b.adds) - Math.abs(a.adds)).slice(0, 3);
+  return [
+    ...largest.map(({ layer, share, adds }) =>
+      `${layer} takes ${percent(share)} of a decoder layer and adds ${signed(adds)} to its predicted time`
+    ),
+    ...rest ? [`what no layer of the bundle holds takes ${percent(rest.share)} of a decoder layer`] : [],
+    ...events.length > 0
+      ? [
+        `from event to event a decoder layer differs from the sum of its kernels by ${
+          signed(apart(events).signed_p50)
+        }`,
+      ]
+      : [],
+  ];
+}
+
 if (import.meta.main) {
   const { values, positionals: [file, dir] } = parseArgs({
     allowPositionals: true,
@@ -73,7 +95,8 @@ if (import.meta.main) {
   const judged = batches.map((batch) => judge(source, model, batch));
   const groups = groupsOf(judged);
   const inOrder = judged.filter(({ batch }) => batch.order === "prefills_first");
-  const layers = layerShares(inOrder).map(({ layer, share, adds, differences }) => ({
+  const shares = layerShares(inOrder);
+  const layers = shares.map(({ layer, share, adds, differences }) => ({
     layer,
     share: roundDecimals(share, 5),
     adds: roundDecimals(adds, 5),
@@ -108,6 +131,6 @@ if (import.meta.main) {
     by_layer: layers,
     ...events.length > 0 && { events_against_kernels: apart(events) },
     uncovered_kernels: kernels,
-    explained: [],
+    explained: explain(shares, events),
   });
 }
