@@ -77,6 +77,7 @@ class Before:
 
     def end(self) -> None:
         """Take in that the process that wrote has ended, in the chunk that is not done."""
+        self.judge_held()
         self.deaths.update(self.begun)
         self.begun = []
 
