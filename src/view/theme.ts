@@ -120,7 +120,7 @@ export function layoutOf({ title, subtitle, xaxis, yaxis, height = 460, more = {
  */
 export function axis(text: string, options: Trace = {}): Trace {
   return {
-    title: { text, font: { size: 12.5 } },
+    title: { text, font: { size: 12.5 }, standoff: 12 },
     gridcolor: GRID,
     linecolor: INK,
     linewidth: 1,

@@ -102,7 +102,22 @@ Deno.test("bundleFacts states what meta.yaml states", () => {
   });
 });
 
-Deno.test("issueTable sums findings up by file and kind, errors first", () => {
+Deno.test("bundleFacts tells how noisy the measurements are", () => {
+  const noise = {
+    spread_p50: 0.00586,
+    spread_p90: 0.01673,
+    sentinels: 54,
+    sentinel_drift_max: 0.03632,
+    in_doubt: 2688,
+  };
+  const facts = bundleFacts({ ...SMALL, meta: { ...SMALL.meta, noise } }).map(({ value }) => value);
+  assert.deepEqual(facts.slice(-2), [
+    "0.6% at the median, 1.7% in nine of ten at most (standard deviation)",
+    "54, at most 3.6% off the first; 2,688 shots in doubt, before one that had moved",
+  ]);
+});
+
+Deno.test("issueTable sums findings about rows up by file and kind, errors first", () => {
   const issue = (part: Partial<Issue>): Issue => ({
     code: "time-falls",
     severity: "warning",
@@ -117,7 +132,7 @@ Deno.test("issueTable sums findings up by file and kind, errors first", () => {
     row: 3,
     column: "time_us",
   });
-  assert.deepEqual(issueTable([issue({}), issue({}), error]), [
+  assert.deepEqual(issueTable([issue({ row: 5 }), issue({ row: 7, message: "It falls too" }), error]), [
     {
       severity: "error",
       where: "tp1/dense.csv",
@@ -125,6 +140,20 @@ Deno.test("issueTable sums findings up by file and kind, errors first", () => {
       count: "1",
       message: "No time (row 3, time_us)",
     },
-    { severity: "warning", where: "tp1/dense.csv", code: "time-falls", count: "2", message: "It falls" },
+    {
+      severity: "warning",
+      where: "tp1/dense.csv",
+      code: "time-falls",
+      count: "2",
+      message: "It falls (row 5)",
+    },
+  ]);
+  const whole = [
+    issue({ column: "tokens", message: "o_proj: It falls while tokens doubles", found: "0.5 at tokens 32" }),
+    issue({ column: "tokens", message: "embedding: It falls", found: "0.4 at tokens 8" }),
+  ];
+  assert.deepEqual(issueTable(whole).map(({ message }) => message), [
+    "o_proj: It falls while tokens doubles; found 0.5 at tokens 32",
+    "embedding: It falls (tokens); found 0.4 at tokens 8",
   ]);
 });

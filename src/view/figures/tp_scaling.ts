@@ -6,7 +6,7 @@
 import type { Row } from "../../bundle/tables.ts";
 import { countAxis } from "../axes.ts";
 import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
-import { formatCount, significant } from "../text.ts";
+import { formatCount } from "../text.ts";
 import { axis, layerIndex, layoutOf, series } from "../theme.ts";
 
 /** What the figure shows. */
@@ -65,8 +65,8 @@ export function tpScaling({ subject, base, rows }: TpScaling): Figure {
       title: best === undefined || worst === undefined
         ? "No layer depends on the degree"
         : `At ${formatCount(best.x.at(-1)!)} tokens tp ${subject.tp} is ${
-          significant(worst.y.at(-1)!)
-        } (${worst.layer}) to ${significant(best.y.at(-1)!)} times (${best.layer}) as fast`,
+          timesText(worst.y.at(-1)!)
+        } (${worst.layer}) to ${timesText(best.y.at(-1)!)} times (${best.layer}) as fast`,
       subtitle: subjectText(
         subject,
         "against tp 1, one device's share of the work; communication not included",
@@ -75,4 +75,8 @@ export function tpScaling({ subject, base, rows }: TpScaling): Figure {
       yaxis: axis("time at tp 1 / time (times as fast)", { rangemode: "tozero" }),
     }),
   };
+}
+
+function timesText(ratio: number): string {
+  return String(Number(ratio.toFixed(2)));
 }

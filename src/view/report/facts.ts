@@ -7,7 +7,7 @@ import type { Meta } from "../../bundle/meta.ts";
 import type { Bundle } from "../../bundle/open.ts";
 import { formatDuration } from "../../cli/duration.ts";
 import { CATEGORY_ORDER } from "../../sweep/shot.ts";
-import { formatCount } from "../text.ts";
+import { formatCount, formatShare, plural } from "../text.ts";
 
 /** One line of the table. */
 export interface Fact {
@@ -39,8 +39,11 @@ export function bundleFacts(bundle: Bundle): Fact[] {
     ["driver, runtime", [meta.driver, meta.runtime].filter((part) => part !== undefined).join(", ")],
     ["iterations per shot", meta.measurement_iterations],
     ["rows", rowsText(bundle)],
+    ["predicted, not measured", predictedText(bundle)],
     ["time taken", durationText(meta)],
     ["failed shots", meta.failed_shots],
+    ["scatter of a shot's samples", scatterText(meta)],
+    ["sentinels", sentinelText(meta)],
   ];
   return facts.filter(([, value]) => value !== undefined && value !== null && value !== "")
     .map(([fact, value]) => ({ fact, value: String(value) }));
@@ -73,6 +76,30 @@ function rowsText(bundle: Bundle): string {
   ];
   return counts.map(([table, rows]) => [table, rows.reduce((sum, count) => sum + count, 0)] as const)
     .filter(([, rows]) => rows > 0).map(([table, rows]) => `${table} ${formatCount(rows)}`).join(", ");
+}
+
+function scatterText({ noise: { spread_p50: half, spread_p90: most } = {} }: Meta): string | undefined {
+  if (half === undefined || most === undefined) return undefined;
+  return `${formatShare(half)} at the median, ${
+    formatShare(most)
+  } in nine of ten at most (standard deviation)`;
+}
+
+function sentinelText({ noise = {} }: Meta): string | undefined {
+  const { sentinels = 0, sentinel_drift_max: largest = 0, in_doubt: doubtful = 0 } = noise;
+  if (sentinels === 0) return undefined;
+  const moved = `${formatCount(sentinels)}, at most ${formatShare(largest)} off the first`;
+  return doubtful === 0 ? moved : `${moved}; ${plural(doubtful, "shot")} in doubt, before one that had moved`;
+}
+
+function predictedText(bundle: Bundle): string {
+  return bundle.tps.flatMap((tp) => {
+    const predicted = bundle.estimated(tp).length;
+    if (predicted === 0) return [];
+    const error = bundle.meta.adaptive?.per_tp[tp]?.attention?.rel_err_p90;
+    const within = typeof error === "number" ? `, 90% of all within ${(100 * error).toFixed(1)}%` : "";
+    return [`tp ${tp}: ${formatCount(predicted)} rows of attention${within}`];
+  }).join("; ");
 }
 
 function durationText({ duration_s: durations = {} }: Meta): string | undefined {

@@ -6,7 +6,7 @@
 import type { Issue } from "../../bundle/issue.ts";
 import { formatCount } from "../text.ts";
 
-/** Findings of one kind in one file. */
+/** Findings of one kind in one file: rows together, what is said of the whole file by itself. */
 export interface IssueLine {
   /** `error` or `warning`. */
   readonly severity: string;
@@ -16,27 +16,35 @@ export interface IssueLine {
   readonly code: string;
   /** How many there are. */
   readonly count: string;
-  /** The first of them in a sentence. */
+  /** The first of them in a sentence, with what was found of a whole file. */
   readonly message: string;
 }
 
 /**
- * Sums findings up by file and kind.
+ * Sums findings about rows up by file and kind; those about a whole file stand by themselves.
  *
  * @param issues The findings.
- * @returns A line for each file and kind, errors first.
+ * @returns The lines, errors first.
  */
 export function issueTable(issues: readonly Issue[]): IssueLine[] {
-  const groups = Map.groupBy(issues, ({ severity, path, code }) => `${severity} ${path} ${code}`);
+  const groups = Map.groupBy(
+    issues,
+    ({ severity, path, code, row, column, message }) =>
+      [severity, path, code, ...(row === undefined ? [column, message] : [])].join(" "),
+  );
   return [...groups.values()].map((group) => {
-    const { severity, path, code, row, column, message } = group[0]!;
-    const place = [row === undefined ? [] : [`row ${row}`], column === undefined ? [] : [column]].flat();
+    const { severity, path, code, row, column = "", message, found } = group[0]!;
+    const place = [
+      ...(row === undefined ? [] : [`row ${row}`]),
+      ...(message.includes(column) ? [] : [column]),
+    ];
+    const about = place.length === 0 ? message : `${message} (${place.join(", ")})`;
     return {
       severity,
       where: path.split("/").slice(-2).join("/"),
       code,
       count: formatCount(group.length),
-      message: place.length === 0 ? message : `${message} (${place.join(", ")})`,
+      message: row === undefined && found !== undefined ? `${about}; found ${found}` : about,
     };
   }).sort((a, b) => Number(b.severity === "error") - Number(a.severity === "error"));
 }
