@@ -16,6 +16,8 @@ export interface Cell {
   readonly y: number;
   /** The value there, above 0. */
   readonly value: number;
+  /** Whether it was predicted, not measured: it has a sign before it. @default {false} */
+  readonly predicted?: boolean;
 }
 
 /** What a heat map shows. */
@@ -40,6 +42,8 @@ export interface HeatMap {
 
 /** Widest grid whose cells have room for numbers. */
 const MAX_LABELLED_COLUMNS = 20;
+/** Stands before values that were predicted. */
+const PREDICTED = "≈";
 /** A ratio's colours end here and at its inverse at the least. */
 const LEAST_RATIO = 1.1;
 
@@ -57,12 +61,20 @@ export function heatMap({ cells, missing, title, subtitle, x, y, scale, legend }
   const rowOf = new Map(ys.map((value, index) => [value, index]));
   for (const cell of cells) grid[rowOf.get(cell.y)!]![columnOf.get(cell.x)!] = cell.value;
   const values = cells.map(({ value }) => value);
-  const words = (value: number | null): string => value === null ? "" : shortText(value, scale);
+  const predicted = new Set(
+    cells.flatMap((cell) => cell.predicted ? [`${columnOf.get(cell.x)} ${rowOf.get(cell.y)}`] : []),
+  );
+  const words = (value: number | null, column: number, row: number): string =>
+    value === null ? "" : `${predicted.has(`${column} ${row}`) ? PREDICTED : ""}${shortText(value, scale)}`;
+  const notes = [
+    ...predicted.size > 0 ? [`${PREDICTED}: predicted`] : [],
+    ...cells.length < xs.length * ys.length ? [`grey: ${missing}`] : [],
+  ];
   return {
     data: [{
       type: "heatmap",
       z: grid.map((row) => row.map((value) => value === null ? null : Math.log10(value))),
-      text: grid.map((row) => row.map(words)),
+      text: grid.map((row, r) => row.map((value, c) => words(value, c, r))),
       customdata: grid.map((row, r) => row.map((_, c) => `${x}: ${xs[c]}<br>${y}: ${ys[r]}`)),
       hovertemplate: `%{customdata}<br>${legend}: %{text}<extra></extra>`,
       xgap: 1,
@@ -71,7 +83,7 @@ export function heatMap({ cells, missing, title, subtitle, x, y, scale, legend }
     }, ...(xs.length <= MAX_LABELLED_COLUMNS ? [labels(grid, words, inkOf(values, scale))] : [])],
     layout: layoutOf({
       title,
-      subtitle: cells.length < xs.length * ys.length ? `${subtitle}; grey: ${missing}` : subtitle,
+      subtitle: [subtitle, ...notes].join("; "),
       xaxis: gridAxis(x, xs),
       yaxis: gridAxis(y, ys),
       height: Math.max(380, Math.min(640, 200 + ys.length * 28)),
@@ -113,11 +125,11 @@ function inkOf(values: readonly number[], scale: HeatMap["scale"]): (value: numb
 
 function labels(
   grid: readonly (readonly (number | null)[])[],
-  words: (value: number | null) => string,
+  words: (value: number | null, column: number, row: number) => string,
   ink: (value: number) => string,
 ): Trace {
   const all = grid.flatMap((row, y) =>
-    row.flatMap((value, x) => value === null ? [] : [{ x, y, text: words(value), color: ink(value) }])
+    row.flatMap((value, x) => value === null ? [] : [{ x, y, text: words(value, x, y), color: ink(value) }])
   );
   return {
     type: "scatter",

@@ -201,6 +201,20 @@ Deno.test("a heat map leaves out what was not measured, and says so where there 
   assert.doesNotMatch(textOf(attentionMap({ subject, rows, chunk: 0 })), /grey/);
 });
 
+Deno.test("figures of attention mark what was predicted, and say so where they do", () => {
+  const estimated = [{ key: [0, 0, 4, 64], expectedError: 0.05 }];
+  const map = attentionMap({ subject, rows, estimated, chunk: 0 });
+  assert.deepEqual(map.data[0]!["text"], [["5.5", "7"], ["7", "≈13"]]);
+  assert.match(textOf(map), /decodes alone; ≈: predicted/);
+  const slices = attentionSlices({ subject, rows, estimated, chunk: 0 });
+  assert.deepEqual(slices.data.map(({ marker }) => (marker as { opacity: number[] }).opacity), [[1, 1], [
+    1,
+    0.35,
+  ]]);
+  assert.match(textOf(slices), /decodes alone; pale: predicted/);
+  assert.doesNotMatch(textOf(attentionSlices({ subject, rows, chunk: 0 })), /predicted/);
+});
+
 Deno.test("a heat map's numbers are white on dark cells and dark on light ones", () => {
   const cells = [1, 10, 100].map((value, x) => ({ x, y: 0, value }));
   const ink = (scale: "time" | "ratio"): unknown => {

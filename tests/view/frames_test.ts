@@ -17,7 +17,7 @@ Deno.test("frames give every table its columns and types", () => {
   assert.equal(types(all.perSequence(1)), "layer String, sequences Int64, time_us Float64");
   assert.equal(
     types(all.attention(1)),
-    "prefill_chunk Int64, kv_prefill Int64, n_decode Int64, kv_decode Int64, time_us Float64",
+    "prefill_chunk Int64, kv_prefill Int64, n_decode Int64, kv_decode Int64, time_us Float64, estimated Bool",
   );
   assert.equal(types(all.moe(1)), "tokens Int64, activated_experts Int64, time_us Float64");
   assert.equal(
@@ -36,6 +36,14 @@ Deno.test("frames keep values: numbers beyond 32 bits, and nulls", () => {
   assert.deepEqual(frames(SMALL).skew(1).getColumn("alpha").toArray(), [0.5, null]);
   const far = { ...SMALL, table: () => [{ layer: "o_proj", key: [2 ** 40], timeUs: 1 }] };
   assert.deepEqual(frames(far).dense(1).getColumn("tokens").toArray(), [2 ** 40]);
+});
+
+Deno.test("the frame of attention tells predicted rows from measured ones", () => {
+  const [first] = SMALL.table(1, "attention");
+  const half = { ...SMALL, estimated: () => [{ key: first!.key, expectedError: 0.1 }] };
+  for (const frame of [frames(half).attention(1), frames(half).long("attention")]) {
+    assert.deepEqual(frame.getColumn("estimated").toArray().slice(0, 2), [true, false]);
+  }
 });
 
 Deno.test("a frame without rows has its columns all the same", () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { EstimatedRow } from "../../bundle/estimated.ts";
 import type { Row } from "../../bundle/tables.ts";
 import { type Figure, type Subject, subjectText } from "../figure.ts";
 import { type Cell, heatMap, peak } from "../heat_map.ts";
@@ -14,6 +15,8 @@ export interface AttentionMap {
   readonly subject: Subject;
   /** Rows of attention.csv. */
   readonly rows: readonly Row[];
+  /** Which of them are predictions; they are marked. @default none */
+  readonly estimated?: readonly EstimatedRow[];
   /** The prefill beside the decodes, in new tokens; 0 for decodes alone. */
   readonly chunk: number;
   /** History of the prefill in tokens. @default {0} */
@@ -36,10 +39,11 @@ export interface AttentionMap {
  * assert.deepEqual(data[0]!.text, [["8"], ["9"]]);
  * ```
  */
-export function attentionMap({ subject, rows, chunk, kvPrefill = 0 }: AttentionMap): Figure {
+export function attentionMap({ subject, rows, estimated, chunk, kvPrefill = 0 }: AttentionMap): Figure {
+  const isPredicted = predictedAmong(estimated);
   const cells = rows
     .filter(({ key: [pc, kp, n] }) => pc === chunk && kp === kvPrefill && n! > 0)
-    .map(({ key, timeUs }): Cell => ({ x: key[3]!, y: key[2]!, value: timeUs }));
+    .map(({ key, timeUs }): Cell => ({ x: key[3]!, y: key[2]!, value: timeUs, predicted: isPredicted(key) }));
   const { text, cell } = peak(cells);
   const beside = chunk === 0 ? "decodes alone" : `beside a prefill of ${formatCount(chunk)} tokens` +
     (kvPrefill > 0 ? ` with a history of ${formatCount(kvPrefill)}` : "");
@@ -63,10 +67,13 @@ export function attentionMap({ subject, rows, chunk, kvPrefill = 0 }: AttentionM
  * @param input What it shows; a row without decodes at least.
  * @returns The figure; combinations that were not measured are grey.
  */
-export function prefillMap({ subject, rows }: Pick<AttentionMap, "subject" | "rows">): Figure {
+export function prefillMap(
+  { subject, rows, estimated }: Pick<AttentionMap, "subject" | "rows" | "estimated">,
+): Figure {
+  const isPredicted = predictedAmong(estimated);
   const cells = rows
     .filter(({ key }) => key[0]! > 0 && key[2] === 0)
-    .map(({ key, timeUs }): Cell => ({ x: key[1]!, y: key[0]!, value: timeUs }));
+    .map(({ key, timeUs }): Cell => ({ x: key[1]!, y: key[0]!, value: timeUs, predicted: isPredicted(key) }));
   const { text, cell } = peak(cells);
   return heatMap({
     cells,
@@ -80,4 +87,15 @@ export function prefillMap({ subject, rows }: Pick<AttentionMap, "subject" | "ro
     scale: "time",
     legend: "time",
   });
+}
+
+/**
+ * Tells predicted rows from measured ones.
+ *
+ * @param estimated The predicted ones.
+ * @returns Whether the row of a key is one of them.
+ */
+export function predictedAmong(estimated: readonly EstimatedRow[] = []): (key: readonly number[]) => boolean {
+  const keys = new Set(estimated.map(({ key }) => key.join()));
+  return (key) => keys.has(key.join());
 }

@@ -7,7 +7,7 @@ import { countAxis, timeAxis } from "../axes.ts";
 import { type Figure, subjectText } from "../figure.ts";
 import { formatCount, plural, significant } from "../text.ts";
 import { layoutOf, orderedSeries } from "../theme.ts";
-import type { AttentionMap } from "./attention_map.ts";
+import { type AttentionMap, predictedAmong } from "./attention_map.ts";
 
 /**
  * Draws slices of the attention table; where a line is level, launching costs more than reading the history.
@@ -15,7 +15,8 @@ import type { AttentionMap } from "./attention_map.ts";
  * @param input What it shows; a row with this prefill at least.
  * @returns The figure.
  */
-export function attentionSlices({ subject, rows, chunk, kvPrefill = 0 }: AttentionMap): Figure {
+export function attentionSlices({ subject, rows, estimated, chunk, kvPrefill = 0 }: AttentionMap): Figure {
+  const isPredicted = predictedAmong(estimated);
   const shown = rows.filter(({ key: [pc, kp, n] }) => pc === chunk && kp === kvPrefill && n! > 0);
   const slices = [...Map.groupBy(shown, ({ key }) => key[2]!)].sort(([a], [b]) => a - b)
     .map(([n, group]) => ({ n, points: group.toSorted((a, b) => a.key[3]! - b.key[3]!) }));
@@ -25,20 +26,27 @@ export function attentionSlices({ subject, rows, chunk, kvPrefill = 0 }: Attenti
   const longer = first === undefined || last === undefined ? 1 : last.key[3]! / first.key[3]!;
   const beside = chunk === 0 ? "decodes alone" : `beside a prefill of ${formatCount(chunk)} tokens`;
   return {
-    data: slices.map(({ n, points }, index) => ({
-      type: "scatter",
-      mode: "lines+markers",
-      name: formatCount(n),
-      x: points.map(({ key }) => key[3]!),
-      y: points.map(({ timeUs }) => timeUs),
-      hovertemplate: `${plural(n, "decode")}, %{x:,} tokens: %{y:.3~f} µs<extra></extra>`,
-      ...orderedSeries(index, slices.length),
-    })),
+    data: slices.map(({ n, points }, index) => {
+      const { line, marker } = orderedSeries(index, slices.length);
+      return {
+        type: "scatter",
+        mode: "lines+markers",
+        name: formatCount(n),
+        x: points.map(({ key }) => key[3]!),
+        y: points.map(({ timeUs }) => timeUs),
+        hovertemplate: `${plural(n, "decode")}, %{x:,} tokens: %{y:.3~f} µs<extra></extra>`,
+        line,
+        marker: { ...marker, opacity: points.map(({ key }) => isPredicted(key) ? 0.35 : 1) },
+      };
+    }),
     layout: layoutOf({
       title: `${plural(n, "decode")}: ${formatCount(longer)} times the history take ${
         significant(growth)
       } times as long`,
-      subtitle: subjectText(subject, beside),
+      subtitle: subjectText(
+        subject,
+        shown.some(({ key }) => isPredicted(key)) ? `${beside}; pale: predicted` : beside,
+      ),
       xaxis: countAxis("history of each decode (tokens)", shown.map(({ key }) => key[3]!)),
       yaxis: timeAxis("time of attention", shown.map(({ timeUs }) => timeUs)),
       more: { legend: { title: { text: "decodes", font: { size: 11 } }, traceorder: "reversed" } },

@@ -41,6 +41,9 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
   const grid = decodes.map((n) => chunks.map((chunk) => cells.get(`${chunk} ${n}`)));
   const steps = PLACES.length;
   const { shares } = attention;
+  const resting = attention.estimated === 0
+    ? ""
+    : `; ${formatShare(attention.estimated)} of the answers rests on predicted rows`;
   const guessed = shares.neighbour + shares.extrapolated;
   return {
     data: [{
@@ -90,7 +93,7 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
           formatCount(need.maxNumSeqs)
         } requests and ${
           formatCount(need.maxKv)
-        } tokens of history; colour: the worst of at least a tenth of the histories; white: no such batch`,
+        } tokens of history; colour: the worst of at least a tenth of the histories; white: no such batch${resting}`,
       ),
       xaxis: gridAxis("new tokens of the prefill", chunks),
       yaxis: gridAxis("decoding requests", decodes),

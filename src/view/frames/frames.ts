@@ -15,7 +15,7 @@ export interface Frames {
   dense(tp: number): pl.DataFrame;
   /** Times of the layers that depend on requests: layer, sequences, time_us. */
   perSequence(tp: number): pl.DataFrame;
-  /** Times of attention: prefill_chunk, kv_prefill, n_decode, kv_decode, time_us. */
+  /** Times of attention: prefill_chunk, kv_prefill, n_decode, kv_decode, time_us; estimated: predicted, not measured. */
   attention(tp: number): pl.DataFrame;
   /** Times of the experts: tokens, activated_experts, time_us. */
   moe(tp: number): pl.DataFrame;
@@ -50,7 +50,7 @@ export function frames(bundle: Bundle): Frames {
   return {
     dense: table("dense"),
     perSequence: table("per_sequence"),
-    attention: table("attention"),
+    attention: (tp) => tableFrame("attention", bundle.table(tp, "attention"), bundle.estimated(tp)),
     moe: table("moe"),
     skew: (tp) => skewFrame(bundle.skew(tp)),
     skewFit: (tp) => skewFitFrame(bundle.skewFit(tp)),

@@ -51,5 +51,8 @@ function labelled(bundle: Bundle, tp: number, table: LongTable): pl.DataFrame {
 function tableOf(bundle: Bundle | undefined, tp: number, table: LongTable): pl.DataFrame {
   if (table === "skew") return skewFrame(bundle?.skew(tp) ?? []);
   if (table === "skew_fit") return skewFitFrame(bundle?.skewFit(tp) ?? []);
-  return tableFrame(table, bundle?.table(tp, table) ?? []);
+  const rows = bundle?.table(tp, table) ?? [];
+  return table === "attention"
+    ? tableFrame(table, rows, bundle?.estimated(tp) ?? [])
+    : tableFrame(table, rows);
 }

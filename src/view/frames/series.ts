@@ -57,3 +57,14 @@ export function optionalFloats(name: string, values: readonly (number | null)[])
 export function texts(name: string, values: readonly (string | null)[]): pl.Series {
   return pl.Series(name, [...values], pl.Utf8);
 }
+
+/**
+ * A column of truth values.
+ *
+ * @param name The column's name.
+ * @param values The values.
+ * @returns The column.
+ */
+export function flags(name: string, values: readonly boolean[]): pl.Series {
+  return pl.Series(name, [...values], pl.Bool);
+}

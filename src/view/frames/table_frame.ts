@@ -4,18 +4,21 @@
  * @module
  */
 import pl from "nodejs-polars";
+import type { EstimatedRow } from "../../bundle/estimated.ts";
 import type { SkewRow } from "../../bundle/skew.ts";
 import type { SkewFitRow } from "../../bundle/skew_fit.ts";
 import type { Row } from "../../bundle/tables.ts";
 import { CATEGORIES, type Category } from "../../sweep/shot.ts";
-import { counts, floats, optionalFloats, texts } from "./series.ts";
+import { counts, flags, floats, optionalFloats, texts } from "./series.ts";
 
 /**
  * The rows of a category as a data frame.
  *
  * @param category The category, which gives the columns.
  * @param rows The rows.
- * @returns `layer` (where the category has layers), the key's columns as integers, `time_us` in microseconds.
+ * @param estimated Those of attention rows that are predictions.
+ * @returns `layer` (where the category has layers), the key's columns as integers, `time_us` in microseconds, and
+ * with a list of predictions `estimated`: whether the row is one.
  *
  * @example
  * ```ts
@@ -25,12 +28,20 @@ import { counts, floats, optionalFloats, texts } from "./series.ts";
  * assert.deepEqual(frame.toRecords(), [{ layer: "qkv_proj", tokens: 16, time_us: 12.5 }]);
  * ```
  */
-export function tableFrame(category: Category, rows: readonly Row[]): pl.DataFrame {
+export function tableFrame(
+  category: Category,
+  rows: readonly Row[],
+  estimated?: readonly EstimatedRow[],
+): pl.DataFrame {
+  const predicted = estimated && new Set(estimated.map(({ key }) => key.join()));
   const { columns, layered } = CATEGORIES[category];
   return pl.DataFrame([
     ...(layered ? [texts("layer", rows.map(({ layer }) => layer))] : []),
     ...columns.map((column, axis) => counts(column, rows, ({ key }) => key[axis]!)),
     floats("time_us", rows, ({ timeUs }) => timeUs),
+    ...predicted
+      ? [flags("estimated", rows.map(({ key }) => predicted.size > 0 && predicted.has(key.join())))]
+      : [],
   ]);
 }
 

@@ -105,15 +105,16 @@ async function layerFigures(bundle: Bundle, tp: number): Promise<Figure[]> {
 
 function attentionFigures(bundle: Bundle, tp: number): Figure[] {
   const rows = bundle.table(tp, "attention");
+  const estimated = bundle.estimated(tp);
   const subject = subjectOf(bundle, tp);
   const mixed = middle(rows.filter(({ key }) => key[0]! > 0 && key[1] === 0 && key[2]! > 0));
   return [
     ...(rows.some(({ key }) => key[0] === 0) ? [0] : []),
     ...(mixed === undefined ? [] : [mixed.key[0]!]),
   ].flatMap((chunk) => [
-    attentionMap({ subject, rows, chunk }),
-    ...(chunk === 0 ? [attentionSlices({ subject, rows, chunk })] : []),
-  ]).concat(rows.some(({ key }) => key[2] === 0) ? [prefillMap({ subject, rows })] : []);
+    attentionMap({ subject, rows, estimated, chunk }),
+    ...(chunk === 0 ? [attentionSlices({ subject, rows, estimated, chunk })] : []),
+  ]).concat(rows.some(({ key }) => key[2] === 0) ? [prefillMap({ subject, rows, estimated })] : []);
 }
 
 /** The row in the middle, by the chunk; powers of two are on the grids of most bundles. */
