@@ -43,6 +43,7 @@ export type {
   BootedEvent,
   BootingEvent,
   ConnectedEvent,
+  EstimatedEvent,
   FailedShot,
   FailedShotEvent,
   FinishedEvent,
@@ -58,7 +59,13 @@ export type {
 } from "./src/run/events.ts";
 
 // Settings
-export { type Preset, resolveSettings, type Settings, type SettingsInput } from "./src/settings.ts";
+export {
+  type AdaptiveTarget,
+  type Preset,
+  resolveSettings,
+  type Settings,
+  type SettingsInput,
+} from "./src/settings.ts";
 
 // Models and their layers
 export { loadModel, type LoadModelOptions } from "./src/model/load_model.ts";
@@ -157,6 +164,16 @@ export {
 export type { JournalFile } from "./src/run/journal.ts";
 export { type Identity, identityOf } from "./src/run/identity.ts";
 
+// Measure a part, predict the rest
+export type { AdaptiveOptions, Found } from "./src/run/adaptive_rounds.ts";
+export { type Budget, openBudget } from "./src/run/budget.ts";
+export type { Estimate } from "./src/run/estimates.ts";
+export { adaptAttention, type AdaptedAttention, type AdaptOptions } from "./src/adaptive/attention.ts";
+export type { DesignOptions } from "./src/adaptive/design.ts";
+export type { Answers, Measure } from "./src/adaptive/answers.ts";
+export type { AttentionKernel } from "./src/adaptive/layout.ts";
+export type { ErrorBound, TableErrors } from "./src/adaptive/held_out.ts";
+
 // Plans fired away from their bundle
 export { firePlan } from "./src/run/fire_plan.ts";
 export type { OpenLanesOptions } from "./src/run/open_lanes.ts";
@@ -172,10 +189,13 @@ export { type Bundle, openBundle } from "./src/bundle/open.ts";
 export { validate, type ValidateOptions } from "./src/bundle/validate.ts";
 export { type Issue, renderIssue } from "./src/bundle/issue.ts";
 export { bundlePath } from "./src/bundle/layout.ts";
+export type { EstimatedRow } from "./src/bundle/estimated.ts";
 export type { Row } from "./src/bundle/tables.ts";
 export type { SkewRow } from "./src/bundle/skew.ts";
 export type { SkewFitRow } from "./src/bundle/skew_fit.ts";
 export type {
+  AdaptiveEntry,
+  AdaptiveProfile,
   AttentionGrid as MetaAttentionGrid,
   AxisSpec,
   BucketAxes,
