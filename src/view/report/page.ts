@@ -59,7 +59,7 @@ export async function pageHtml({ title, banner, sections }: Page): Promise<strin
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>`,
     `<style>${STYLE}</style></head><body><h1>${escapeHtml(title)}</h1>`,
     ...(banner === null ? [] : [`<p class="banner">${escapeHtml(banner)}</p>`]),
-    `<nav>${links.join("")}</nav>`,
+    `<nav>${links.join(" ")}</nav>`,
     ...sections.map(sectionHtml),
     `<script>${plotly}</script><script>${SCRIPT}</script></body></html>\n`,
   ].join("\n");
