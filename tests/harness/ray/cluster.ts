@@ -48,7 +48,7 @@ export async function startCluster(): Promise<Cluster> {
       "--disable-usage-stats",
       ...Object.entries(flags).flat().map(String),
     ],
-    env: { RAY_TMPDIR: dir, RAY_SCHEDULER_EVENTS: "0" },
+    env: { RAY_TMPDIR: dir, RAY_AUTH_MODE: "disabled" },
     stdin: "null",
     stdout: "piped",
     stderr: "null",
