@@ -115,7 +115,7 @@ function ratioEnd(values: readonly number[]): number {
 /** The colour that a number is read in on its cell: plotly's own is grey on the grey middle of the scale. */
 function inkOf(values: readonly number[], scale: HeatMap["scale"]): (value: number) => string {
   if (scale === "ratio") {
-    const dark = 0.6 * Math.log(ratioEnd(values));
+    const dark = 0.85 * Math.log(ratioEnd(values));
     return (value) => Math.abs(Math.log(value)) > dark ? PAPER : INK;
   }
   const [low, high] = extent(values);
