@@ -162,6 +162,5 @@ if __name__ == "__main__":
     protocol = os.dup(1)
     os.dup2(2, 1)  # what Ray prints goes to standard error
     connect(arguments)
-    os._exit(
-        pass_on(place(arguments), protocol)
-    )  # a thread that asks Ray after its shutdown starts a cluster
+    status = pass_on(place(arguments), protocol)
+    os._exit(status)  # no ray.shutdown(): a thread that asks Ray after it starts a cluster of its own
