@@ -54,7 +54,7 @@ Deno.test("adaptAttention: measured rows are exact, the others are listed with t
   assert.ok(within.length / shots.length > 0.8, `${within.length} of ${shots.length}`);
 });
 
-Deno.test("adaptAttention: stops when the bound of p90 is reached, and holds what it says", async () => {
+Deno.test("adaptAttention: stops when the bound of p90 is reached, and holds what it says", () => {
   const before: TableErrors[] = [];
   const fired: AttentionShot[] = [];
   const rounds = attentionRounds(shots, kernel, { error: 0.04 });

@@ -1,5 +1,6 @@
 /** A profile in a process of its own that is killed, as often as a test wants. */
 import { fileURLToPath } from "node:url";
+import type { SettingsInput } from "../../src/settings.ts";
 import { journaledShots, smallBundle } from "./small_model.ts";
 
 /** How a profile is killed. */
@@ -8,6 +9,8 @@ export interface KillOptions {
   readonly perfDir: string;
   /** The harness, as settings name it. */
   readonly harness: string;
+  /** Settings that differ from the small model's. */
+  readonly input?: Partial<SettingsInput>;
   /** How often it is killed. */
   readonly kills: number;
   /** Longest time from the first shot to the kill, in milliseconds. */
@@ -15,20 +18,21 @@ export interface KillOptions {
 }
 
 /** Profiles the small model and kills it again and again; returns the shots that were journaled after each kill. */
-export async function profileAndKill({ perfDir, harness, kills, longestMs }: KillOptions): Promise<number[]> {
+export async function profileAndKill(options: KillOptions): Promise<number[]> {
+  const { perfDir, kills, longestMs } = options;
   const random = numbers(20_260_101);
   const measured: number[] = [];
   for (let kill = 0; kill < kills; kill++) {
-    await killOne(perfDir, harness, longestMs * random.next().value);
+    await killOne(options, longestMs * random.next().value);
     measured.push((await journaledShots(smallBundle(perfDir))).size);
   }
   return measured;
 }
 
-async function killOne(perfDir: string, harness: string, afterMs: number): Promise<void> {
+async function killOne({ perfDir, harness, input = {} }: KillOptions, afterMs: number): Promise<void> {
   const script = fileURLToPath(new URL("profile_child.ts", import.meta.url));
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", "-A", script, perfDir, harness],
+    args: ["run", "--quiet", "--no-check", "-A", script, perfDir, harness, JSON.stringify(input)],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

@@ -208,3 +208,15 @@ Deno.test("an unknown option or preset is refused with what was meant", () => {
     "Cannot use SHOTLAB_PRESET=fast: expected quick",
   );
 });
+
+Deno.test("parity fires every shot", () => {
+  const rule = "the reference profiler fires every shot; leave one of the two out";
+  refuses(
+    () => resolveSettings({ ...REQUIRED, adaptive: { shots: 0.2 }, parity: true }),
+    `Cannot use adaptive: { shots: 0.2 } with parity: true: ${rule}`,
+  );
+  refuses(
+    () => resolveFlags({ ...REQUIRED, budget: "5min", parity: true }, {}),
+    `Cannot use --budget 5min with --parity: ${rule}`,
+  );
+});
