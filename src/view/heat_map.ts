@@ -99,11 +99,13 @@ function colors(values: readonly number[], scale: HeatMap["scale"], legend: stri
   }
   const end = ratioEnd(values);
   const ticks = [1 / end, 1 / Math.sqrt(end), 1, Math.sqrt(end), end];
+  const [least, most] = extent(values);
+  const beyond = (i: number): string => i === 0 && least < 1 / end ? "≤" : i === 4 && most > end ? "≥" : "";
   return {
     colorscale: DIVERGING,
     zmin: -Math.log10(end),
     zmax: Math.log10(end),
-    colorbar: colorBar(legend, ticks, ticks.map((tick) => tick.toFixed(2))),
+    colorbar: colorBar(legend, ticks, ticks.map((tick, i) => `${beyond(i)}${tick.toFixed(2)}`)),
   };
 }
 

@@ -225,6 +225,15 @@ Deno.test("a heat map's numbers are white on dark cells and dark on light ones",
   assert.deepEqual(ink("ratio"), [INK, PAPER, PAPER]);
 });
 
+Deno.test("a map of ratios says at which end of its colours larger ones are", () => {
+  const cells = [0.5, 1, 8].map((value, x) => ({ x, y: 0, value }));
+  const words = { title: "", subtitle: "", x: "", y: "", legend: "" };
+  const [{ colorbar }] = heatMap({ cells, missing: "", scale: "ratio", ...words }).data as [
+    { colorbar: unknown },
+  ];
+  assert.deepEqual((colorbar as { ticktext: string[] }).ticktext, ["0.25", "0.50", "1.00", "2.00", "≥4.00"]);
+});
+
 Deno.test("the figure of noise names every degree, and gives a clock that stands still some room", () => {
   const figure = noise({
     subject,

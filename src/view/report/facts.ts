@@ -33,7 +33,7 @@ export function bundleFacts(bundle: Bundle): Fact[] {
     ["device", meta.gpu ?? meta.devices?.join(", ")],
     ["variant", meta.variant],
     ["tensor-parallel degrees", bundle.tps.join(", ")],
-    ["measured at", meta.profiled_at],
+    [meta.quantity === "estimate" ? "estimated at" : "measured at", meta.profiled_at],
     ["quantity", quantityText(meta)],
     ["engine", engineText(meta)],
     ["driver, runtime", [meta.driver, meta.runtime].filter((part) => part !== undefined).join(", ")],

@@ -17,7 +17,7 @@ body { font: 15px/1.5 "Open Sans", Verdana, Arial, sans-serif; color: #262626; m
 h1 { font-size: 1.5em; margin-bottom: 0; } h2 { font-size: 1.15em; margin: 2em 0 0.3em; border-bottom: 1px solid #ccc; }
 p { max-width: 76ch; } table { border-collapse: collapse; margin: 0.8em 0; font-size: 0.87em; }
 th, td { padding: 0.2em 0.7em; border-bottom: 1px solid #e3e3e3; vertical-align: top; overflow-wrap: break-word; }
-th { text-align: left; white-space: nowrap; } .figure { margin: 1em 0; break-inside: avoid; }
+th { text-align: left; vertical-align: bottom; overflow-wrap: normal; } .figure { margin: 1em 0; break-inside: avoid; }
 nav { font-size: 0.87em; } nav a { margin-right: 1em; white-space: nowrap; } .banner { background: #fff3d6; padding: 0.5em 1em; }
 @media print { nav { display: none; } }`;
 
