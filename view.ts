@@ -43,6 +43,7 @@ export { type AttentionMap, attentionMap, prefillMap } from "./src/view/figures/
 export { attentionSlices } from "./src/view/figures/attention_slices.ts";
 export { type CoverageMap, coverageMap } from "./src/view/figures/coverage_map.ts";
 export { type DiffMap, diffMap, type DiffSummary, diffSummary } from "./src/view/figures/diff_map.ts";
+export { type ErrorCurve, type ErrorOverShots, errorOverShots } from "./src/view/figures/error_over_shots.ts";
 export { type IterationTimes, iterationTimes } from "./src/view/figures/iteration.ts";
 export { type LayerTimes, layerTimes } from "./src/view/figures/layer_times.ts";
 export { moeMap } from "./src/view/figures/moe_map.ts";

@@ -13,6 +13,7 @@ import { moeMap } from "../../src/view/figures/moe_map.ts";
 import { noise } from "../../src/view/figures/noise.ts";
 import { skewAlpha } from "../../src/view/figures/skew_alpha.ts";
 import { predictedOverMeasured, residuals } from "../../src/view/figures/skew_predicted.ts";
+import { errorOverShots } from "../../src/view/figures/error_over_shots.ts";
 import { tpScaling } from "../../src/view/figures/tp_scaling.ts";
 import { heatMap } from "../../src/view/heat_map.ts";
 import { figurePng, figureSvg } from "../../src/view/render/render.ts";
@@ -79,6 +80,18 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
     "4 decodes: 4 times the history take 1.86 times as long",
     "history of each decode (tokens), log",
     "time of attention (µs), log",
+  ],
+  "errors over shots": [
+    errorOverShots({
+      subject,
+      curves: [
+        { name: "adaptive", points: [{ shots: 0.1, error: 0.05 }, { shots: 0.2, error: 0.03 }] },
+        { name: "random", points: [{ shots: 0.1, error: 0.2 }, { shots: 0.25, error: 0.1 }] },
+      ],
+    }),
+    "adaptive: 90% of the rows within 3% from 20% of the shots; random: 10% from 25%",
+    "measured shots (%), log",
+    "error that 90% of the rows stay within (%), log",
   ],
   "experts": [
     moeMap({ subject, rows: SMALL.table(1, "moe") }),
