@@ -76,15 +76,17 @@ def write_all(descriptor: int, data: bytes) -> None:
 def connect(arguments: Namespace) -> None:
     """Join the cluster and hand it the program's files."""
     address = arguments.address
+    cluster = "the Ray cluster of this machine" if address == "auto" else f"the Ray cluster {address}"
     # Of a client (ray://) whose connection is gone nothing stays, as of any other.
     os.environ.setdefault("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "0")
     files = {"working_dir": str(arguments.files), "excludes": ["__pycache__"]}
-    timer = Timer(JOINED_S, lambda: give_up(f"The Ray cluster {address} did not answer within {JOINED_S} s"))
+    timer = Timer(JOINED_S, lambda: give_up(f"Cannot join {cluster}: no answer within {JOINED_S} s"))
+    timer.daemon = True
     timer.start()
     try:
         ray.init(address, runtime_env=files, log_to_driver=False, logging_level="WARNING")
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        give_up(f"Cannot join the Ray cluster {address}: {error}")
+    except (ConnectionError, RayError, RuntimeError, ValueError) as error:
+        give_up(f"Cannot join {cluster}: {error}")
     timer.cancel()
 
 

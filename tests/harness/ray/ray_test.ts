@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { validate } from "../../../src/bundle/validate.ts";
 import { harnessCommand, openHarness } from "../../../src/harness/open.ts";
 import type { RunEvent } from "../../../src/run/events.ts";
 import { profile } from "../../../src/run/profile.ts";
 import { journaledShots, SMALL, smallBundle } from "../../run/small_model.ts";
 import { only, withFolder } from "../../run/tiny_run.ts";
-import { validate } from "../../../src/bundle/validate.ts";
 import { type Cluster, isRayInstalled, startCluster } from "./cluster.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../../examples", import.meta.url));
