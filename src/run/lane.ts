@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { HarnessError } from "../errors.ts";
 import type {
   Booted,
@@ -17,6 +16,7 @@ import type {
 } from "../harness/harness.ts";
 import type { Shot } from "../sweep/shot.ts";
 import { engineDead, failure, gaveUp, refuseOther } from "./broken_harness.ts";
+import { againWhenKilled, pause } from "./killed.ts";
 import { fireSentinel, SENTINEL_SAMPLES, type SentinelOptions, sentinelWatch } from "./sentinel_watch.ts";
 
 /** Shots that are handed to a harness at once. */
@@ -88,7 +88,7 @@ export interface Lane extends AsyncDisposable {
   /** Who answers. */
   readonly info: HarnessInfo;
   /**
-   * Boots an engine, in place of the one before.
+   * Boots an engine, in place of the one before; again when the harness is killed meanwhile.
    *
    * @throws {HarnessError} when it cannot.
    */
@@ -109,11 +109,14 @@ export interface Lane extends AsyncDisposable {
  *
  * @param source Where its harnesses come from.
  * @returns The lane.
- * @throws {HarnessError} when the first harness cannot be opened.
+ * @throws {HarnessError} when the first harness cannot be opened; one that is killed meanwhile is opened again.
  */
 export async function openLane(source: LaneSource): Promise<Lane> {
   const replaceable = "open" in source;
-  let harness = replaceable ? await source.open() : source.harness;
+  const pauseMs = (replaceable ? source.pauseMs : undefined) ?? PAUSE_MS;
+  const kills: string[] = [];
+  const again = { pauseMs, tell: (message: string): void => void kills.push(message) };
+  let harness = replaceable ? await againWhenKilled(source.open, again) : source.harness;
   let broken = false;
   let booted: BootRequest | undefined;
   let restarts = 0;
@@ -164,6 +167,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
 
   async function* fire(shots: readonly Shot[], how: LaneFire): AsyncGenerator<LaneStep> {
     const { chunk = CHUNK, signal, sentinel } = how;
+    for (const message of kills.splice(0)) yield { type: "broken", message };
     const due = (): boolean => !checked && sentinel !== undefined && watch.isDue(sentinel.everyS);
     let next = 0;
     // Whether a sentinel was fired since the last chunk.
@@ -194,7 +198,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
         if (!(error instanceof HarnessError) || !replaceable) throw error;
         if (++restarts > MAX_RESTARTS) throw gaveUp(error, restarts);
         yield { type: "broken", message: `The harness broke and is replaced: ${error.message}` };
-        if (!firing) await pause((source.pauseMs ?? PAUSE_MS) * 2 ** (restarts - 1), signal);
+        if (!firing) await pause(pauseMs * 2 ** (restarts - 1), signal);
         if (!firing || next >= end) continue;
         suspects = Math.max(suspects, end);
         if (blamed === next) yield { type: "outcome", shot: shots[next++]!, outcome: failure(error) };
@@ -206,15 +210,13 @@ export async function openLane(source: LaneSource): Promise<Lane> {
     get info(): HarnessInfo {
       return harness.info;
     },
-    boot: (request, options = {}) => boot(request, options),
+    boot(request, options = {}): Promise<Booted> {
+      const attempt = (): Promise<Booted> => boot(request, options);
+      return replaceable ? againWhenKilled(attempt, { ...again, signal: options.signal }) : attempt();
+    },
     fire,
     async [Symbol.asyncDispose](): Promise<void> {
       if (replaceable) await harness.close();
     },
   };
-}
-
-/** Waits; an abort ends it, and the next step notices it. */
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await sleep(ms, undefined, signal && { signal }).catch(() => {});
 }

@@ -36,8 +36,8 @@ export interface Chaos {
   parentsKilled: number;
   /** Starts of the profile, the first among them. */
   starts: number;
-  /** Starts that ended by themselves because shots had failed. */
-  retries: number;
+  /** Last words of the starts that ended by themselves before the bundle was whole. */
+  ends: string[];
   /** Workers that lived on after their profile. */
   orphans: number;
   /** Longest time that a worker lived after its profile, in seconds. */
@@ -54,8 +54,8 @@ export async function runThroughChaos(options: ChaosOptions): Promise<Chaos> {
   const begun = performance.now();
   const elapsed = (): number => (performance.now() - begun) / 1000;
   const chaos: Chaos = {
-    ...{ workersKilled: 0, parentsKilled: 0, starts: 0, retries: 0, orphans: 0, longestOrphanS: 0 },
-    ...{ broken: [], seconds: 0, memory: [] },
+    ...{ workersKilled: 0, parentsKilled: 0, starts: 0, orphans: 0, longestOrphanS: 0 },
+    ...{ ends: [], broken: [], seconds: 0, memory: [] },
   };
   const pauses = draws(options);
   const stop = new AbortController();
@@ -92,7 +92,7 @@ export async function runThroughChaos(options: ChaosOptions): Promise<Chaos> {
         continue;
       }
       const { code: status, words } = await parent.ended;
-      if (status === 1) chaos.retries++;
+      if (status === 1) chaos.ends.push(words);
       else if (status !== 0) throw new Error(`The profile ended with ${status}: ${words}`);
       code = status;
     }

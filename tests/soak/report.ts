@@ -20,12 +20,15 @@ export function formatReport(report: SoakReport): string {
   return [
     `${shots} of ${planned} shots measured, ${repeated} more than once, in ${Math.round(seconds)} s`,
     `${report.workersKilled} workers and ${report.parentsKilled} runs killed, ${starts} starts ` +
-    `(${report.retries} because shots had failed), ${report.sessions} sessions, ${report.sentinels} sentinels`,
+    `(${report.ends.length} ended before their time), ${report.sessions} sessions, ${report.sentinels} sentinels`,
     `${report.failures} shots failed on the way, ${report.unmeasured} were never measured`,
     `${report.orphans} orphans; a worker outlived its run by ${outlived} s at most`,
     `Memory of the run: ${peak} MB at most, by tenths of the time ${tenths(memory, seconds).join(", ")}`,
     `It grows by ${perJournalByte.toFixed(1)} bytes with each byte of the journal, and beside that by ` +
     `${megabytes(perMinute)} MB with each minute of a run's age`,
+    ...[...Map.groupBy(report.ends, (words) => words)].map(([words, { length }]) =>
+      `${length} x ${words.trim()}`
+    ),
     ...faults.length === 0 ? ["Everything holds"] : faults.slice(0, 20).map((fault) => `FAULT: ${fault}`),
     "",
   ].join("\n");
