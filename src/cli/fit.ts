@@ -5,6 +5,7 @@
  */
 import { dirname } from "node:path";
 import { refuseLinks } from "../bundle/links.ts";
+import { openBundle } from "../bundle/open.ts";
 import { UsageError } from "../errors.ts";
 import type { FitMethod } from "../fit/fit_skew.ts";
 import { formatReports } from "../fit/report.ts";
@@ -39,5 +40,12 @@ export async function fitCommand(
   }
   const lines = [...report].map(([tp, errors]) => [`tp ${tp}`, errors] as const);
   terminal.out(`Relative errors in %, median / 90% / 99%:\n\n${formatReports(lines)}\n`);
+  const { meta } = await openBundle(dir);
+  if (Object.values(meta.adaptive?.per_tp ?? {}).some(({ skew }) => skew !== undefined)) {
+    terminal.out(
+      "\nThe adaptive run had predicted cases for its fit too, this one has the measured cases alone; the same run " +
+        "again brings its fit back\n",
+    );
+  }
   return 0;
 }

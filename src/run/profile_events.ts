@@ -26,6 +26,9 @@ import { runMeta } from "./run_meta.ts";
 import { openSession, type Session } from "./session.ts";
 import { sourceSha256 } from "./source_hash.ts";
 
+const PRIOR_UNUSED =
+  "The prior (--prior) is of no use here: nothing is predicted without adaptive (--adaptive) or budget (--budget)";
+
 /** One sweep of a bundle. */
 export interface SweepName {
   /** Tensor-parallel degree. */
@@ -94,6 +97,7 @@ export async function* profileEvents(
     ...session.notices,
   ]);
   const adaptive = again === undefined ? await adaptiveRun(settings, session) : null;
+  if (settings.prior !== null && adaptive === null) yield* notices([PRIOR_UNUSED]);
   await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
   if (adaptive !== null) yield* notices(await adaptive.meet(lane.info.device));
