@@ -44,6 +44,8 @@ export async function runAndReport(
     view.close();
   }
   if (verbosity !== "silent") {
+    const predicted = bundle.tps.reduce((sum, tp) => sum + bundle.estimated(tp).length, 0);
+    if (predicted > 0) measured += `, ${predicted} rows of attention are predicted`;
     terminal.out(
       `\nThe bundle is in ${bundle.dir}; ${measured}\n\n${summarize(bundle)}\n${next(bundle.dir)}`,
     );

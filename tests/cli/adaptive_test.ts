@@ -24,6 +24,7 @@ Deno.test("shotlab profile --adaptive: says what is predicted and how well; vali
     profiled.err,
     /^tp 1 attention: \d+ rows measured, \d+ predicted; 90% of all within [\d.]+%, with 95% confidence [\d.]+%$/m,
   );
+  assert.match(profiled.out, /shots measured in [^,]+, \d+ rows of attention are predicted$/m);
   const validated = await runMain(["validate", dir]);
   assert.equal(validated.status, 0);
   assert.match(validated.out, /^warning: .*attention.csv: \d+ of \d+ rows are predictions/m);
