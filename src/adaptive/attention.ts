@@ -29,7 +29,7 @@ export interface AdaptedAttention {
   readonly estimated: readonly EstimatedRow[];
   /** How far the rows are from the truth. */
   readonly errors: TableErrors;
-  /** What 90% of the rows stay within without the prior and with it, when the two were compared last. */
+  /** What 90% of the rows would stay within without the prior, and do with it; null without one. */
   readonly prior: { readonly without: number; readonly with: number } | null;
 }
 
@@ -55,12 +55,13 @@ export function* attentionRounds(
     ...others,
     ...known && { known: (shot): number => known(shots[shot]!) ?? NaN },
   });
-  return yield* answered(rounds, shots, (designed) => adapted(keys, designed));
+  return yield* answered(rounds, shots, (designed) => adapted(keys, designed, prior !== undefined));
 }
 
 function adapted(
   keys: readonly (readonly number[])[],
-  { timesUs, predicted, expectedErrors, errors, byWay: [without, withIt] }: Designed,
+  { timesUs, predicted, expectedErrors, errors, p90Alone }: Designed,
+  hasPrior: boolean,
 ): AdaptedAttention {
   return {
     rows: keys.flatMap((key, shot) => {
@@ -69,7 +70,7 @@ function adapted(
     }),
     estimated: Array.from(predicted, (shot) => ({ key: keys[shot]!, expectedError: expectedErrors[shot]! })),
     errors,
-    prior: without === undefined || withIt === undefined ? null : { without, with: withIt },
+    prior: hasPrior ? { without: p90Alone, with: errors.p90.estimate } : null,
   };
 }
 

@@ -9,7 +9,7 @@ import { chooseShots } from "./acquisition.ts";
 import type { Features } from "./features.ts";
 import { type TableErrors, tableErrors } from "./held_out.ts";
 import { randomFrom } from "./random.ts";
-import { learn, type Learned, prepare, QUICK, THOROUGH } from "./time_model.ts";
+import { learn, type Learned, prepare, type Prepared, QUICK, THOROUGH } from "./time_model.ts";
 
 /** When a design ends, and what chance is made from. */
 export interface DesignOptions {
@@ -49,8 +49,8 @@ export interface Designed {
   readonly expectedErrors: Float64Array;
   /** Errors of all rows. */
   readonly errors: TableErrors;
-  /** What 90% of the rows stay within by each way of features, when they were compared last; empty before. */
-  readonly byWay: readonly number[];
+  /** What 90% of the rows would stay within if the first view were alone; the same as `errors` says when it is. */
+  readonly p90Alone: number;
 }
 
 /** The share of the shots that the first round measures. */
@@ -61,16 +61,13 @@ const FIRST_SHOTS = 50;
 const GROWTH = 1.4;
 /** The least disagreement that counts, as a share of the time: members can agree by chance. */
 const LEAST_DISAGREEMENT = 0.001;
-/** How much smaller the error of another way than the first must be to take its place; chance alone is not enough. */
-const CLEARLY_BETTER = 0.95;
 
 /**
  * Chooses shots in rounds, and predicts the others. Each round is answered with the times of its shots in
  * microseconds, in their order, NaN or 0 for one that failed; an answer that ends early leaves the others unmeasured
  * and ends the design.
  *
- * @param views Features of all shots, in one or more ways; after each round the first one counts, or one that
- * predicts unseen shots clearly better.
+ * @param views Features of all shots, in one or more ways, for `learn`.
  * @param options When it ends.
  * @returns The rounds, and what is known about every shot in the end.
  * @throws {UsageError} when an option is out of range, or so many shots are left out or failed that nothing can be
@@ -85,8 +82,7 @@ export function* design(
   inRange("error", error, (share) => share >= 0 && share < 1, "a share from 0 up to 1");
   const count = views[0].kernel.length;
   const all = Int32Array.from({ length: count }, (_, shot) => shot);
-  const prepared = views.map(prepare);
-  let best = 0;
+  const prepared = views.map(prepare) as [Prepared, ...Prepared[]];
   const random = randomFrom(seed);
   const logTimes = new Float64Array(count).fill(NaN);
   const fair = new Uint8Array(count);
@@ -94,20 +90,19 @@ export function* design(
   let measured = new Int32Array();
   let learned: Learned | null = null;
   let found: Designed | null = null;
-  let byWay: readonly number[] = [];
   const surprises: number[] = [];
-  const tableErrorsNow = ({ heldOut }: Learned): TableErrors =>
+  const tableErrorsNow = (heldOut: Float64Array): TableErrors =>
     tableErrors(
       Float64Array.from(measured.filter((shot) => fair[shot] === 1), (shot) => Math.expm1(-heldOut[shot]!)),
       left.length / (left.length + measured.length),
     );
-  const result = (model: Learned, errors: TableErrors): Designed => ({
+  const result = (model: Learned): Designed => ({
     timesUs: mergedTimes(logTimes, model, left),
     measured,
     predicted: left,
     expectedErrors: expectedErrors(model, surprises, left),
-    errors,
-    byWay,
+    errors: tableErrorsNow(model.heldOut),
+    p90Alone: tableErrorsNow(model.heldOutAlone).p90.estimate,
   });
   const goals = roundGoals(count, shots);
   for (const goal of goals) {
@@ -130,14 +125,9 @@ export function* design(
       );
     }
     if (goal === goals.at(-1) || next.length < asked.length) break;
-    const ways = prepared.map((each) => learn(each, measured, logTimes, QUICK, seed + goal));
-    const errors = ways.map(tableErrorsNow);
-    const misses = errors.map(({ p90 }, at) => p90.estimate * (at === 0 ? CLEARLY_BETTER : 1));
-    best = misses.indexOf(Math.min(...misses));
-    byWay = errors.map(({ p90 }) => p90.estimate);
-    learned = ways[best]!;
-    found = result(learned, errors[best]!);
-    if (surprises.length > 0 && errors[best]!.p90.upper <= error) break;
+    learned = learn(prepared, measured, logTimes, QUICK, seed + goal);
+    found = result(learned);
+    if (surprises.length > 0 && found.errors.p90.upper <= error) break;
   }
   if (known !== undefined) {
     for (const shot of left) logTimes[shot] = Math.log(known(shot));
@@ -147,10 +137,16 @@ export function* design(
   if (left.length === 0) {
     const timesUs = logTimes.map(Math.exp);
     const errors = tableErrors(new Float64Array(), 0);
-    return { timesUs, measured, predicted: left, expectedErrors: new Float64Array(count), errors, byWay };
+    return {
+      timesUs,
+      measured,
+      predicted: left,
+      expectedErrors: new Float64Array(count),
+      errors,
+      p90Alone: 0,
+    };
   }
-  const last = learn(prepared[best]!, measured, logTimes, THOROUGH, seed);
-  return result(last, tableErrorsNow(last));
+  return result(learn(prepared, measured, logTimes, THOROUGH, seed));
 }
 
 function mergedTimes(logTimes: Float64Array, learned: Learned, predicted: Int32Array): Float64Array {

@@ -11,8 +11,8 @@ import type { Features } from "./features.ts";
  * Adds what another bundle says about each shot: a column with the logarithm of its time there.
  *
  * The linear part of the model finds out how the logarithm of the time follows the prior's: with a weight of 1 the
- * rest of the model is one of their ratio. A prior that says nothing only disturbs, so a design compares both ways
- * after each round.
+ * rest of the model is one of their ratio. A prior that says nothing disturbs, so a model is
+ * learned with the column and without, and both are asked.
  *
  * @param features The features of the shots.
  * @param keys The shots' keys.

@@ -104,7 +104,7 @@ function imagine(
   const all = [...measured, ...between];
   const ends = endTimes(all, table);
   const { logTimes } = learn(
-    prepare(skewFeatures(all, ends, kernel)),
+    [prepare(skewFeatures(all, ends, kernel))],
     Int32Array.from(measured.keys()),
     Float64Array.from(all, (_, i) => Math.log(measured[i]?.t_skew_us ?? NaN)),
     THOROUGH,

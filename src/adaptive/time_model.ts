@@ -25,6 +25,8 @@ export interface Learned {
    * Measured minus predicted logarithm of each measured shot, by the member that did not see it; NaN for others.
    */
   readonly heldOut: Float64Array;
+  /** The same by the first view alone. */
+  readonly heldOutAlone: Float64Array;
 }
 
 /** How much work goes into a model. */
@@ -57,9 +59,11 @@ export function prepare(features: Features): Prepared {
 }
 
 /**
- * Learns from measured shots.
+ * Learns from measured shots, from each view of them by itself, and says the mean: it is nearer to the truth than the
+ * better of two. When it is no nearer than the first view alone, on shots that were kept from the members, that one's
+ * say counts.
  *
- * @param prepared The features of all shots.
+ * @param views The features of all shots, in one or more ways.
  * @param measured The shots that were measured.
  * @param logTimes The logarithm of every shot's time; only those of measured shots are read.
  * @param effort How much work goes into it.
@@ -67,34 +71,56 @@ export function prepare(features: Features): Prepared {
  * @returns What the model says about all shots.
  */
 export function learn(
-  prepared: Prepared,
+  views: readonly [Prepared, ...Prepared[]],
   measured: Int32Array,
   logTimes: Float64Array,
-  effort: Effort,
+  { members: count, boost }: Effort,
   seed: number,
 ): Learned {
-  const { members: count, boost } = effort;
   const leaves = Math.min(LEAVES.most, Math.max(LEAVES.least, Math.trunc(measured.length / LEAVES.shots)));
   const shuffled = draw(measured, measured.length, randomFrom(seed));
-  const heldOut = new Float64Array(logTimes.length).fill(NaN);
-  const members = Array.from({ length: count }, (_, member) => {
-    const predicted = predict(
-      prepared,
-      shuffled.filter((_, i) => i % count !== member),
-      logTimes,
-      { ...boost, leaves, seed: seed * count + member },
-    );
-    for (let i = member; i < shuffled.length; i += count) {
-      const shot = shuffled[i]!;
-      heldOut[shot] = logTimes[shot]! - predicted[shot]!;
-    }
-    return predicted;
-  });
-  const mean = logTimes.map((_, shot) => members.reduce((sum, member) => sum + member[shot]!, 0) / count);
-  const disagreement = mean.map((center, shot) =>
-    Math.sqrt(members.reduce((sum, member) => sum + (member[shot]! - center) ** 2, 0) / count)
+  const [first, ...others] = views.map((view) =>
+    Array.from({ length: count }, (_, member) =>
+      predict(
+        view,
+        shuffled.filter((_, i) => i % count !== member),
+        logTimes,
+        { ...boost, leaves, seed: seed * count + member },
+      ))
+  ) as [Float64Array[], ...Float64Array[][]];
+  const alone = tell(first, shuffled, logTimes);
+  const together = others.length === 0 ? alone : tell(
+    first.map((own, member) => meanOf([own, ...others.map((view) => view[member]!)])),
+    shuffled,
+    logTimes,
   );
+  const best = missOf(together, shuffled) < missOf(alone, shuffled) ? together : alone;
+  return { ...best, heldOutAlone: alone.heldOut };
+}
+
+/** What members say together; each did not see its own part of the shuffled shots. */
+function tell(
+  members: readonly Float64Array[],
+  shuffled: Int32Array,
+  logTimes: Float64Array,
+): Omit<Learned, "heldOutAlone"> {
+  const mean = meanOf(members);
+  const disagreement = mean.map((center, shot) =>
+    Math.sqrt(members.reduce((sum, member) => sum + (member[shot]! - center) ** 2, 0) / members.length)
+  );
+  const heldOut = new Float64Array(logTimes.length).fill(NaN);
+  for (const [i, shot] of shuffled.entries()) {
+    heldOut[shot] = logTimes[shot]! - members[i % members.length]![shot]!;
+  }
   return { logTimes: mean, disagreement, heldOut };
+}
+
+function missOf({ heldOut }: Pick<Learned, "heldOut">, shots: Int32Array): number {
+  return shots.reduce((sum, shot) => sum + Math.abs(heldOut[shot]!), 0);
+}
+
+function meanOf(columns: readonly Float64Array[]): Float64Array {
+  return columns[0]!.map((_, row) => columns.reduce((sum, column) => sum + column[row]!, 0) / columns.length);
 }
 
 function predict(
