@@ -242,3 +242,19 @@ Deno.test("a grid that is too small to be predicted is measured, a device that n
     const { meta } = await openBundle(smallBundle(dir));
     assert.equal(meta.adaptive, undefined);
   }));
+
+Deno.test("the rounds go to all lanes of a pool", () =>
+  withFolder(async (dir) => {
+    const lanes = new Set<string>();
+    await told(dir, { ...GRID, ...FIFTH, devices: [0, 1], skipSkew: true });
+    const bundle = await openBundle(smallBundle(dir));
+    assert.equal(bundle.table(1, "attention").length, 1187);
+    const journal = (await textOfFile(bundle.dir, "journal.jsonl")).trimEnd().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    for (const { type, category, lane } of journal) {
+      if (type === "shot" && category === "attention") lanes.add(lane);
+    }
+    assert.deepEqual([...lanes].sort(), ["device 0", "device 1"]);
+    assert.deepEqual([...await journaledShots(bundle.dir)].filter(([, count]) => count > 1), []);
+  }));
