@@ -39,7 +39,11 @@ async function killOne({ perfDir, harness, input = {} }: KillOptions, afterMs: n
   const reader = child.stdout.getReader();
   await reader.read();
   await new Promise((resolve) => setTimeout(resolve, afterMs));
-  child.kill("SIGKILL");
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // It was through before.
+  }
   await reader.cancel();
   await child.status;
 }
