@@ -58,7 +58,7 @@ function estimatedInWords({ category, tp, measured, estimated, errors, prior }: 
   const bound = Number.isFinite(upper) ? `, with 95% confidence ${percent(upper)}` : "";
   const leaning = prior === null
     ? ""
-    : `; the prior took this from ${percent(prior.without)} to ${percent(prior.with)} in the last round`;
+    : `; the prior took this from ${percent(prior.without)} to ${percent(prior.with)}`;
   return `tp ${tp} ${category}: ${measured} rows measured, ${estimated} predicted` +
     (estimated === 0 ? "" : `; 90% of all within ${percent(estimate)}${bound}${leaning}`);
 }

@@ -35,7 +35,7 @@ Deno.test("newsOf says how much is predicted, how well, and what the prior gaine
     [{ ...event, prior: null }, `${some}, with 95% confidence 5.0%`],
     [
       { ...event, prior: { without: 0.08, with: 0.045 } },
-      `${some}, with 95% confidence 5.0%; the prior took this from 8.0% to 4.5% in the last round`,
+      `${some}, with 95% confidence 5.0%; the prior took this from 8.0% to 4.5%`,
     ],
     [{ ...event, errors: { ...errors, p90: { estimate: 0.04, upper: Infinity } }, prior: null }, some],
     [
