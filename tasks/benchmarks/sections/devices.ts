@@ -12,7 +12,9 @@ import { nameOf, type Section } from "./section.ts";
 export const pool: Section = {
   kind: "pool",
   title: "Two devices",
-  text: "The same plan fired on one device and by a pool of two.",
+  text:
+    "The same plan fired on one device and by a pool of two, on one machine. The host is the limit, and its pace " +
+    "varies from run to run: more than twice as fast is chance.",
   body: (files): string =>
     table(
       ["model", "shots", "one device, s", "two, s", "times as fast"],
