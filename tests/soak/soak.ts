@@ -11,12 +11,17 @@ import { parseArgs } from "node:util";
 import { profile } from "../../src/run/profile.ts";
 import { type Chaos, runThroughChaos } from "./chaos.ts";
 import { type Counted, countJournal, faultsOf } from "./checks.ts";
+import { growthOf } from "./memory.ts";
 import { gridOf, record } from "./recording.ts";
 import { formatReport, type SoakReport } from "./report.ts";
 
 const LANES = 2;
 /** Share of the time that the shots alone take. */
 const BUSY = 0.85;
+
+/** Bytes by which memory may seem to grow with a minute, and seconds from which on that can be told. */
+const LEAK = 5e6;
+const LONG_S = 600;
 
 /** How a soak is run. */
 export interface SoakOptions {
@@ -56,10 +61,15 @@ export async function soak({ seconds, shots, seed }: SoakOptions): Promise<SoakR
 }
 
 function held(planned: number, chaos: Chaos, { shots, repeated, unmeasured }: Counted): string[] {
+  const { perMinute } = growthOf(chaos.seconds < LONG_S ? [] : chaos.memory);
   const rules: [holds: boolean, fault: string][] = [
     [shots === planned, `${planned} shots were planned, ${shots} were measured`],
     [repeated === 0, `${repeated} shots were measured more than once`],
     [unmeasured === 0, `${unmeasured} shots failed and were never measured`],
+    [
+      !(perMinute > LEAK),
+      `the run's memory grows by ${Math.round(perMinute)} bytes with each minute of its age`,
+    ],
     [chaos.orphans === 0, `${chaos.orphans} workers lived on after their run`],
   ];
   return [...rules.filter(([holds]) => !holds).map(([, fault]) => fault), ...chaos.broken];
