@@ -13,6 +13,9 @@ DEVICE_SHARE = 0.03
 CLOCK_SHARE = 0.1
 """By which share the clock of the multiprocessors may move."""
 
+Sentinel = tuple[float, int | None]
+"""Microseconds of a sentinel, and the clock in MHz where it is known."""
+
 
 class Doubts:
     """Follows shots, clocks and sentinels in the order of a results file and judges as `ingest` does."""
@@ -26,7 +29,8 @@ class Doubts:
         self.marks: dict[str, int] = {}
         self.standing: set[str] = set()
         self.unjudged: set[str] | None = None
-        self.references: dict[str, tuple[float, int | None]] = {}
+        self.references: dict[str, Sentinel] = {}
+        self.faster: dict[str, Sentinel] = {}
         self.first_clock: int | None = None
         self.clock: int | None = None
         self.farthest: int | None = None
@@ -36,6 +40,7 @@ class Doubts:
         usual = WALL_SHARE if quantity == "wall" else DEVICE_SHARE
         self.share = usual if self.asked is None else self.asked
         self.references.clear()
+        self.faster.clear()
         self.unjudged = None
         self.moved = False
 
@@ -64,16 +69,28 @@ class Doubts:
         if self.first_clock is None:
             self.first_clock = self.clock
         self.farthest = None
-        reference_us, reference_clock = self.references.get(shot, (time_us, None))
-        drift = time_us / reference_us - 1
-        if shot not in self.references or drift < -self.share:
-            self.references[shot] = (time_us, clock)
-        self.moved = abs(drift) > self.share or clock_moved(reference_clock, clock)
+        reference = self.choose_reference(shot, (time_us, clock))
+        drift = time_us / reference[0] - 1
+        self.moved = abs(drift) > self.share or clock_moved(reference[1], clock)
         if self.moved:
             for shot in self.unjudged or ():
                 self.standing.add(shot)
                 self.marks[shot] = self.marks.get(shot, 0) + 1
         self.unjudged = set()
+
+    def choose_reference(self, shot: str, sentinel: Sentinel) -> Sentinel:
+        """Return what a sentinel is held against.
+
+        It is the first one, or one that was faster by more than the share, once the next is as fast.
+        """
+        reference = self.references.setdefault(shot, sentinel)
+        before = self.faster.pop(shot, None)
+        if sentinel[0] / reference[0] - 1 < -self.share:
+            if before is not None and abs(sentinel[0] / before[0] - 1) <= self.share:
+                self.references[shot] = before
+            else:
+                self.faster[shot] = sentinel
+        return self.references[shot]
 
     def is_due(self, shot: str) -> bool:
         """Return whether a shot is in doubt and may be measured again."""

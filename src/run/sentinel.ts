@@ -65,12 +65,23 @@ export interface Verdict {
   readonly moved: boolean;
 }
 
+/** A sentinel that was fired. */
+interface Sentinel {
+  readonly timeUs: number;
+  readonly clockMhz: number | null;
+}
+
+function driftFrom(reference: Sentinel | undefined, { timeUs }: Sentinel): number {
+  return reference === undefined ? 0 : timeUs / reference.timeUs - 1;
+}
+
 /** Judges the sentinels of one writer in their order. */
 export type SentinelJudge = (shot: string, timeUs: number, clockMhz: number | null) => Verdict;
 
 /**
- * Judges sentinels against the first of the same shot, or the one that was faster than that by more than the share:
- * the device was not at its best before, so what was measured since the sentinel before is in doubt.
+ * Judges sentinels against the first of the same shot, or against one that was faster by more than the share, once the
+ * next is as fast: then the device was not at its best before. A single fast one is an outlier, which a kernel of two
+ * speeds has every now and then.
  *
  * @param share By which share their time may move.
  * @returns The judge. Its clock is that of the multiprocessors in MHz, the one farthest from usual since the sentinel
@@ -86,15 +97,24 @@ export type SentinelJudge = (shot: string, timeUs: number, clockMhz: number | nu
  * assert.equal(judge("attention tp1 16,0,2,128", 101, 1410).moved, true);
  * assert.equal(judge("attention tp1 16,0,2,128", 90, 1980).moved, true);
  * assert.equal(judge("attention tp1 16,0,2,128", 90, 1980).moved, false);
+ * assert.equal(judge("attention tp1 16,0,2,128", 100, 1980).moved, true);
  * ```
  */
 export function sentinelJudge(share: number): SentinelJudge {
-  const references = new Map<string, { timeUs: number; clockMhz: number | null }>();
+  const references = new Map<string, Sentinel>();
+  const faster = new Map<string, Sentinel>();
   return (shot, timeUs, clockMhz) => {
-    const reference = references.get(shot);
-    const drift = reference === undefined ? 0 : timeUs / reference.timeUs - 1;
-    if (reference === undefined || drift < -share) references.set(shot, { timeUs, clockMhz });
-    const moved = Math.abs(drift) > share || clockMoved(reference?.clockMhz ?? null, clockMhz);
+    const sentinel = { timeUs, clockMhz };
+    const isFast = driftFrom(references.get(shot), sentinel) < -share;
+    const before = faster.get(shot);
+    faster.delete(shot);
+    if (!references.has(shot)) references.set(shot, sentinel);
+    else if (isFast && before !== undefined && Math.abs(driftFrom(before, sentinel)) <= share) {
+      references.set(shot, before);
+    } else if (isFast) faster.set(shot, sentinel);
+    const reference = references.get(shot)!;
+    const drift = driftFrom(reference, sentinel);
+    const moved = Math.abs(drift) > share || clockMoved(reference.clockMhz, clockMhz);
     return { drift, moved };
   };
 }
