@@ -55,9 +55,10 @@ function timeSection(published: readonly Published[]): string[] {
   );
   return [
     "## What a bundle costs",
-    "All sweeps of all degrees, one device. _Minutes_ are those for which the device was taken: from the begin of " +
-    "each session to its last shot, boots included where the run tells its begin. _Firing_ is the part in which shots " +
-    "were fired, and _busy_ the share of it in which the device worked; the host is the rest.",
+    "All sweeps of all degrees, the shots that were measured again among them. _Minutes_ are those for which devices " +
+    "were taken: from the begin of each session to its last shot, boots included where the run tells its begin. " +
+    "_Firing_ is the part in which shots were fired, and _busy_ the share of it in which the device worked; the host " +
+    "is the rest.",
     table(["bundle", "tp", "minutes", "shots", "firing, s", "ms a shot", "busy"], bundles),
     "By category, all degrees together:",
     table(["bundle", "category", "shots", "firing, s", "ms a shot", "busy"], sweeps),
