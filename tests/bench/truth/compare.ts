@@ -12,9 +12,10 @@ import { parseArgs } from "node:util";
 import { openBundle } from "../../../src/bundle/open.ts";
 import { roundDecimals } from "../../../src/bundle/format.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
+import { median } from "../../../src/run/median.ts";
 import { predictor } from "../../../src/predict/predictor.ts";
 import { apart, apartText, writeEvidence } from "../apart.ts";
-import { difference, judge, type Judged, type LayerShare, layerShares, uncovered } from "./judge.ts";
+import { difference, differencesIf, judge, type Judged, layerShares, uncovered } from "./judge.ts";
 import { ELSEWHERE, parseTruth, type TruthBatch } from "./truth_file.ts";
 
 /** Groups of batches, by what makes them belong to it. */
@@ -58,26 +59,54 @@ function groupsOf(judged: readonly Judged[]): Group[] {
   }));
 }
 
-/** What the differences come from, in sentences. */
-function explain(shares: readonly LayerShare[], events: readonly number[]): string[] {
-  const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
-  const signed = (share: number): string => `${share < 0 ? "-" : "+"}${percent(Math.abs(share))}`;
-  const [rest] = shares.filter(({ layer }) => layer === ELSEWHERE);
-  const largest = shares.filter(({ layer }) => layer !== ELSEWHERE)
-    .toSorted((a, b) => Math.abs(b.adds) - Math.abs(a.adds)).slice(0, 3);
-  return [
-    ...largest.map(({ layer, share, adds }) =>
-      `${layer} takes ${percent(share)} of a decoder layer and adds ${signed(adds)} to its predicted time`
+/** Layers that have something in common. */
+const PARTS: Readonly<Record<string, (layer: string) => boolean>> = {
+  attention: (layer) => layer === "attention",
+  "matrix products": (layer) => layer.endsWith("_proj") || layer === "moe",
+  norms: (layer) => layer.endsWith("norm"),
+};
+
+/** What is left of the differences when a part of the layers is as it was measured. */
+interface Part {
+  readonly part: string;
+  readonly adds: number;
+  readonly per_layer: ReturnType<typeof apart>;
+}
+
+function partsOf(judged: readonly Judged[]): Part[] {
+  const shares = layerShares(judged);
+  return Object.entries(PARTS).map(([part, belongs]) => ({
+    part,
+    adds: roundDecimals(
+      shares.filter(({ layer }) => belongs(layer)).reduce((sum, { adds }) => sum + adds, 0),
+      5,
     ),
-    ...rest ? [`what no layer of the bundle holds takes ${percent(rest.share)} of a decoder layer`] : [],
-    ...events.length > 0
-      ? [
-        `from event to event a decoder layer differs from the sum of its kernels by ${
-          signed(apart(events).signed_p50)
-        }`,
-      ]
-      : [],
-  ];
+    per_layer: apart(differencesIf(judged, belongs)),
+  }));
+}
+
+/** What the device does for a forward besides its layers, in microseconds. */
+function elsewhereUs({ batch: { few, many }, layers }: Judged): number {
+  const each = layers.get(ELSEWHERE)?.measured ?? 0;
+  return ((few.layersUs[ELSEWHERE] ?? 0) + (many.layersUs[ELSEWHERE] ?? 0) -
+    each * (few.layers + many.layers)) / 2;
+}
+
+/** How much longer decoder layers take from event to event than their kernels do, all batches together. */
+function eventsShare(judged: readonly Judged[]): number | null {
+  const fired = judged.flatMap(({ perLayer: { measured }, perLayerEventUs }) =>
+    perLayerEventUs === null ? [] : [[perLayerEventUs, measured] as const]
+  );
+  const sum = (at: 0 | 1): number => fired.reduce((total, pair) => total + pair[at], 0);
+  return fired.length === 0 ? null : roundDecimals(sum(0) / sum(1) - 1, 5);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)}%`;
+}
+
+function signed(share: number): string {
+  return `${share < 0 ? "-" : "+"}${percent(Math.abs(share))}`;
 }
 
 if (import.meta.main) {
@@ -95,23 +124,34 @@ if (import.meta.main) {
   const judged = batches.map((batch) => judge(source, model, batch));
   const groups = groupsOf(judged);
   const inOrder = judged.filter(({ batch }) => batch.order === "prefills_first");
-  const shares = layerShares(inOrder);
-  const layers = shares.map(({ layer, share, adds, differences }) => ({
+  const layers = layerShares(inOrder).map(({ layer, share, adds, differences }) => ({
     layer,
     share: roundDecimals(share, 5),
     adds: roundDecimals(adds, 5),
     ...differences.length > 0 && apart(differences),
   }));
-  const events = inOrder.flatMap(({ perLayer, perLayerEventUs }) =>
-    perLayerEventUs === null ? [] : [perLayerEventUs / perLayer.measured - 1]
-  );
+  const parts = partsOf(inOrder);
+  const outsideUs = roundDecimals(median(inOrder.map(elsewhereUs)), 1);
+  const events = eventsShare(inOrder);
   const kernels = uncovered(inOrder);
 
   for (const { name, batches, per_layer, whole } of groups) {
     console.log(`${name} (${batches}): per layer ${apartText(per_layer)}, whole ${apartText(whole)}`);
   }
   console.table(layers);
-  if (events.length > 0) console.log(`events against kernels, per layer: ${apartText(apart(events))}`);
+  const explained = [
+    ...parts.map(({ part, adds, per_layer: { p50, p90 } }) =>
+      `${part} add ${
+        signed(adds)
+      } to the predicted time of a decoder layer; with them as measured in the forwards ` +
+      `its error would be ${percent(p50)} / ${percent(p90)}`
+    ),
+    `besides its layers a forward keeps the device busy for ${outsideUs} us`,
+    ...events === null
+      ? []
+      : [`from event to event decoder layers take ${signed(events)} of their kernels' time`],
+  ];
+  for (const sentence of explained) console.log(sentence);
   console.log(`kernels in decoder layers outside of the catalogue's layers: ${kernels.join("; ") || "none"}`);
   for (const message of failed) console.log(`failed: ${message}`);
   const name = header.model.split("/").at(-1);
@@ -129,8 +169,10 @@ if (import.meta.main) {
     layers: header.layers,
     groups,
     by_layer: layers,
-    ...events.length > 0 && { events_against_kernels: apart(events) },
+    if_exact: parts,
+    elsewhere_us: outsideUs,
+    events_share: events,
     uncovered_kernels: kernels,
-    explained: explain(shares, events),
+    explained,
   });
 }

@@ -86,6 +86,23 @@ export function compareRanks(shots: readonly z.infer<typeof shot>[]): RankDiffer
   };
 }
 
+/**
+ * What passes between the ranks in a forward. A rank that comes first waits inside of it for the others, so that the
+ * shortest time counts.
+ *
+ * @param shots The shots of all runs.
+ * @returns Microseconds by the tokens of the dense shots.
+ */
+export function communicationUs(shots: readonly z.infer<typeof shot>[]): { tokens: number; us: number }[] {
+  const dense = shots.filter(({ shot, layers_us }) =>
+    shot["category"] === "dense" && COMMUNICATION in layers_us
+  );
+  return [...Map.groupBy(dense, ({ shot }) => Number(shot["tokens"]))].map(([tokens, fired]) => ({
+    tokens,
+    us: Math.min(...fired.flatMap(({ layers_us }) => layers_us[COMMUNICATION] ?? [])),
+  }));
+}
+
 if (import.meta.main) {
   const { values, positionals: [file] } = parseArgs({
     allowPositionals: true,
@@ -106,9 +123,8 @@ if (import.meta.main) {
     const itself = noise === undefined ? "" : `, emulated again ${apartText(noise)}`;
     console.log(`${module} (${batches}): real against emulated ${apartText(figures)}${itself}`);
   }
-  const communicationUs = shots.flatMap(({ shot, layers_us }) =>
-    shot["category"] === "dense" && layers_us[COMMUNICATION] ? [median(layers_us[COMMUNICATION])] : []
-  );
+  const communication = communicationUs(shots);
+  console.table(communication);
   const name = header.model.split("/").at(-1);
   await writeEvidence(values.out ?? `perf/evidence/tensor_parallel-${name}.json`, {
     kind: "tensor_parallel",
@@ -120,7 +136,7 @@ if (import.meta.main) {
     quantity: header.quantity,
     tp: header.tp,
     ranks: new Set(shots.flatMap(({ rank }) => rank ?? [])).size,
-    ...communicationUs.length > 0 && { communication_us_p50: median(communicationUs) },
+    communication,
     modules,
   });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { compareRanks, parseRanks } from "./compare_tensor_parallel.ts";
+import { communicationUs, compareRanks, parseRanks } from "./compare_tensor_parallel.ts";
 
 const HEADER = {
   type: "tensor_parallel",
@@ -32,4 +32,5 @@ Deno.test("real ranks and the emulated one's second round are compared with its 
     [...differences].map(([layer, values]) => [layer, values.map((value) => Math.round(1000 * value))]);
   assert.deepEqual(rounded(real), [["o_proj", [100, -100]]]);
   assert.deepEqual(rounded(noise), [["o_proj", [50]]]);
+  assert.deepEqual(communicationUs(shots), [{ tokens: 16, us: 7 }]);
 });

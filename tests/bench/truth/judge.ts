@@ -113,6 +113,21 @@ export function layerShares(judged: readonly Judged[]): LayerShare[] {
 }
 
 /**
+ * The differences that would be left if the bundle had some layers as they were measured in the forwards.
+ *
+ * @param judged The batches.
+ * @param isExact Says of a layer whether it is one of them.
+ * @returns The signed differences of a decoder layer, batch by batch.
+ */
+export function differencesIf(judged: readonly Judged[], isExact: (layer: string) => boolean): number[] {
+  return judged.map(({ perLayer: { predicted, measured }, layers }) => {
+    const known = [...layers].filter(([layer]) => isExact(layer)).map(([, pair]) => pair);
+    const repair = sum(known.map((pair) => pair.measured - pair.predicted));
+    return difference({ predicted: predicted + repair, measured });
+  });
+}
+
+/**
  * The kernels that decoder layers launch outside of the catalogue's layers.
  *
  * @param judged The batches.

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Row } from "../../../src/bundle/tables.ts";
 import type { Model } from "../../../src/model/model.ts";
 import { predictor } from "../../../src/predict/predictor.ts";
-import { difference, judge, layerShares, uncovered } from "./judge.ts";
+import { difference, differencesIf, judge, layerShares, uncovered } from "./judge.ts";
 import { parseTruth } from "./truth_file.ts";
 
 const ENTRY = { vllm: [] };
@@ -99,6 +99,7 @@ Deno.test("the difference is put down to the layers, and to kernels that no laye
     { layer: "attention", share: 12 / 44, adds: -2 / 44, differences: [10 / 12 - 1] },
     { layer: "elsewhere", share: 2 / 44, adds: -2 / 44, differences: [] },
   ]);
+  assert.deepEqual(differencesIf(judged, (layer) => layer === "attention"), [42 / 44 - 1]);
   assert.deepEqual(uncovered(judged), ["add"]);
 });
 
