@@ -51,7 +51,6 @@ const truth = z.looseObject({
   by_layer: z.array(z.looseObject({ layer: z.string(), share, adds: share, ...apart.partial().shape })),
   uncovered_kernels: z.array(z.string()),
   explained: z.array(z.string()),
-  events_against_kernels: apart.optional(),
 });
 
 /** Ranks of a real tensor-parallel group against the emulated one, by `tests/bench/truth/compare_tensor_parallel.ts`. */
@@ -62,7 +61,7 @@ const tensorParallel = z.looseObject({
   modules: z.array(
     z.looseObject({ module: z.string(), batches: count, ...figures, noise: apart.optional() }),
   ),
-  communication_us_p50: z.number().optional(),
+  communication: z.array(z.looseObject({ tokens: count, us: z.number() })),
 });
 
 /** One plan on one device and on two. */

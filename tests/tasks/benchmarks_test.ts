@@ -61,7 +61,7 @@ const EVIDENCE: readonly [file: object, line: string][] = [
     ...MEASURED,
     tp: 2,
     modules: [{ module: "o_proj", batches: 24, ...APART }],
-    communication_us_p50: 12.34,
+    communication: [{ tokens: 16, us: 19.2 }],
   }, "| H M | 2 | o_proj | 24 | 0.56 / 1.68 / 2.90 (-0.10) | - |"],
   [
     { kind: "pool", ...MEASURED, devices: 2, shots: 3000, one_s: 30, two_s: 16 },

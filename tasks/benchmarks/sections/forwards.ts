@@ -36,15 +36,12 @@ export const truth: Section = {
       ])
     );
     const notes = found.flatMap((file) => {
-      const { uncovered_kernels: kernels, events_against_kernels: events, explained } = file;
+      const { uncovered_kernels: kernels, explained } = file;
       return [
         ...explained,
         ...kernels.length === 0
           ? []
           : [`kernels in no layer of the catalogue: ${kernels.map(shortened).join(", ")}`],
-        ...events === undefined ? [] : [
-          `a layer from event to event against the sum of its kernels: ${apartText(events)}`,
-        ],
       ].map((note) => `- ${nameOf(file)}: ${note}`);
     });
     return [
@@ -77,14 +74,13 @@ export const tensorParallel: Section = {
       ])
     );
     const communication = found.flatMap((file) =>
-      file.communication_us_p50 === undefined ? [] : [
-        `- ${nameOf(file)}: the communication of a dense shot, which no bundle holds, takes ` +
-        `${formatUs(file.communication_us_p50)} at the median`,
-      ]
+      file.communication.map(({ tokens, us }) => [nameOf(file), String(tokens), formatUs(us)])
     );
     return [
       table(["model", "tp", "layer", "times", "real against emulated", "emulated again"], rows),
-      ...communication.length === 0 ? [] : [communication.join("\n")],
+      "What passes between the ranks in a forward of one decoder layer, up to the logits, is in no bundle. The " +
+      "shortest time counts, as a rank that comes first waits in it for the others:",
+      table(["model", "tokens", "communication"], communication),
     ].join("\n\n");
   },
 };

@@ -69,18 +69,12 @@ const PARTS: Readonly<Record<string, (layer: string) => boolean>> = {
 /** What is left of the differences when a part of the layers is as it was measured. */
 interface Part {
   readonly part: string;
-  readonly adds: number;
   readonly per_layer: ReturnType<typeof apart>;
 }
 
 function partsOf(judged: readonly Judged[]): Part[] {
-  const shares = layerShares(judged);
   return Object.entries(PARTS).map(([part, belongs]) => ({
     part,
-    adds: roundDecimals(
-      shares.filter(({ layer }) => belongs(layer)).reduce((sum, { adds }) => sum + adds, 0),
-      5,
-    ),
     per_layer: apart(differencesIf(judged, belongs)),
   }));
 }
@@ -103,10 +97,6 @@ function eventsShare(judged: readonly Judged[]): number | null {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(1)}%`;
-}
-
-function signed(share: number): string {
-  return `${share < 0 ? "-" : "+"}${percent(Math.abs(share))}`;
 }
 
 if (import.meta.main) {
@@ -139,17 +129,17 @@ if (import.meta.main) {
     console.log(`${name} (${batches}): per layer ${apartText(per_layer)}, whole ${apartText(whole)}`);
   }
   console.table(layers);
+  const exact = parts.map(({ part, per_layer: { p50, p90 } }) =>
+    `${percent(p50)} / ${percent(p90)} if the times of ${part} were exact`
+  );
   const explained = [
-    ...parts.map(({ part, adds, per_layer: { p50, p90 } }) =>
-      `${part} add ${
-        signed(adds)
-      } to the predicted time of a decoder layer; with them as measured in the forwards ` +
-      `its error would be ${percent(p50)} / ${percent(p90)}`
-    ),
-    `besides its layers a forward keeps the device busy for ${outsideUs} us`,
-    ...events === null
-      ? []
-      : [`from event to event decoder layers take ${signed(events)} of their kernels' time`],
+    `the error of a layer would be ${exact.join(", ")}`,
+    `besides its layers a forward keeps the device busy for ${outsideUs} µs, which no bundle holds`,
+    ...events === null ? [] : [
+      `between two events a layer takes ${percent(Math.abs(events))} ${
+        events < 0 ? "less" : "more"
+      } than its kernels`,
+    ],
   ];
   for (const sentence of explained) console.log(sentence);
   console.log(`kernels in decoder layers outside of the catalogue's layers: ${kernels.join("; ") || "none"}`);
