@@ -85,7 +85,6 @@ export function layOut(
   const prefillBlocks = list.length;
   for (const [kv, count] of decodes) list.push([walkAlong(kv + 1), count]);
   const lists = chunk > 0 ? heads : kvHeads;
-  const jobs = Array.from({ length: lists }, () => list).flat();
   const tilesOf = (part: typeof list): number =>
     lists * part.reduce((sum, [walk, count]) => sum + walk * count, 0);
   const decodeBlocks = decodes.reduce((sum, [, count]) => sum + count, 0);
@@ -96,8 +95,12 @@ export function layOut(
     tiles: tilesOf(list),
     decodeTiles: tilesOf(list.slice(prefillBlocks)),
     longestWalk: list.reduce((longest, [walk, count]) => count > 0 ? Math.max(longest, walk) : longest, 0),
-    makespan: listSchedule(jobs, multiprocessors),
-    pairedMakespan: listSchedule(jobs, 2 * multiprocessors),
+    get makespan(): number {
+      return listSchedule(list, multiprocessors, lists);
+    },
+    get pairedMakespan(): number {
+      return listSchedule(list, 2 * multiprocessors, lists);
+    },
   };
 }
 

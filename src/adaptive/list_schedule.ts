@@ -13,6 +13,7 @@ export type Jobs = readonly [length: number, count: number];
  *
  * @param jobs The list: runs of equal jobs, lengths in whole units of time.
  * @param slots How many slots work side by side.
+ * @param times How many times the list is gone through.
  * @returns When the last job ends, in the same units.
  *
  * @example
@@ -22,11 +23,11 @@ export type Jobs = readonly [length: number, count: number];
  * assert.equal(listSchedule([[3, 1], [2, 3]], 2), 5); // 3 and 2 beside 2 and 2
  * ```
  */
-export function listSchedule(jobs: readonly Jobs[], slots: number): number {
+export function listSchedule(jobs: readonly Jobs[], slots: number, times: number = 1): number {
   let work = 0;
   let longest = 0;
   for (const [length, count] of jobs) {
-    work += length * count;
+    work += times * length * count;
     if (count > 0) longest = Math.max(longest, length);
   }
   /** How many slots get free at each time; no job ends later than when the others' work is spread evenly before it. */
@@ -34,14 +35,17 @@ export function listSchedule(jobs: readonly Jobs[], slots: number): number {
   free[0] = slots;
   let now = 0;
   let end = 0;
-  for (const [length, count] of jobs) {
-    for (let left = length > 0 ? count : 0; left > 0;) {
-      while (free[now] === 0) now++;
-      const taken = Math.min(free[now]!, left);
-      free[now]! -= taken;
-      free[now + length]! += taken;
-      end = Math.max(end, now + length);
-      left -= taken;
+  for (let time = 0; time < times; time++) {
+    for (let job = 0; job < jobs.length; job++) {
+      const length = jobs[job]![0];
+      for (let left = length > 0 ? jobs[job]![1] : 0; left > 0;) {
+        while (free[now] === 0) now++;
+        const taken = Math.min(free[now]!, left);
+        free[now]! -= taken;
+        free[now + length]! += taken;
+        end = Math.max(end, now + length);
+        left -= taken;
+      }
     }
   }
   return end;

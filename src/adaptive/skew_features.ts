@@ -56,8 +56,19 @@ export function skewFeatures(
   kernel: AttentionKernel,
 ): Features {
   const columns = COLUMNS.map(() => new Float64Array(cases.length));
+  /** Many cases share what they would be with every history the longest. */
+  const longestMakespans = new Map<string, number>();
+  const longestMakespan = ({ n, pc, kp, kv_big }: CaseKey): number => {
+    const key = [n, pc, kp, kv_big].join();
+    let makespan = longestMakespans.get(key);
+    if (makespan === undefined) {
+      makespan = layOut({ chunk: pc, history: kp, decodes: [[kv_big, n]] }, kernel).makespan;
+      longestMakespans.set(key, makespan);
+    }
+    return makespan;
+  };
   for (const [i, each] of cases.entries()) {
-    const values = featuresOf(each, ends.mean[i]!, ends.max[i]!, kernel);
+    const values = featuresOf(each, ends.mean[i]!, ends.max[i]!, longestMakespan(each), kernel);
     for (const [at, value] of values.entries()) columns[at]![i] = value;
   }
   return {
@@ -68,20 +79,27 @@ export function skewFeatures(
   };
 }
 
-function featuresOf(each: CaseKey, mean: number, max: number, kernel: AttentionKernel): number[] {
+function featuresOf(
+  each: CaseKey,
+  mean: number,
+  max: number,
+  longestMakespan: number,
+  kernel: AttentionKernel,
+): number[] {
   const { n, nb, pc, kp, kvs, kv_big, kv_mean } = each;
   const batch = { chunk: pc, history: kp };
   const skewed = layOut({ ...batch, decodes: [[kv_big, nb], [kvs, n - nb]] }, kernel);
   const even = layOut({ ...batch, decodes: [[kv_mean, n]] }, kernel);
-  const longest = layOut({ ...batch, decodes: [[kv_big, n]] }, kernel);
+  const { makespan } = skewed;
+  const evenMakespan = even.makespan;
   return [
     Math.log(mean),
     Math.log(max),
-    Math.log(skewed.makespan / even.makespan),
-    Math.log(longest.makespan / even.makespan),
+    Math.log(makespan / evenMakespan),
+    Math.log(longestMakespan / evenMakespan),
     Math.log(skewed.pairedMakespan / even.pairedMakespan),
     Math.log(skewed.longestWalk / even.longestWalk),
-    Math.log(skewed.makespan * kernel.multiprocessors / skewed.tiles),
+    Math.log(makespan * kernel.multiprocessors / skewed.tiles),
     skewed.decodeTiles / skewed.tiles,
     skewed.blocks / kernel.multiprocessors,
     (kv_mean - kvs) / Math.max(kv_big - kvs, 1),

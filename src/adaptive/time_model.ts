@@ -43,6 +43,8 @@ const PENALTY = 0.01;
 const COMMON = { minLeaf: 2, shrinkage: 0.1, rowShare: 0.8, columnShare: 0.7 };
 /** Leaves of a tree: one for so many measured shots, within bounds. */
 const LEAVES = { shots: 60, least: 31, most: 63 };
+/** What the mean of several views may miss, as a share of what the first one misses; chance alone is not enough. */
+const CLEARLY_NEARER = 0.97;
 /** Enough to choose shots. */
 export const QUICK: Effort = { members: 4, boost: { ...COMMON, trees: 100, learningRate: 0.2 } };
 /** For the times that are written. */
@@ -60,8 +62,8 @@ export function prepare(features: Features): Prepared {
 
 /**
  * Learns from measured shots, from each view of them by itself, and says the mean: it is nearer to the truth than the
- * better of two. When it is no nearer than the first view alone, on shots that were kept from the members, that one's
- * say counts.
+ * better of two. When it is not clearly nearer than the first view alone, on shots that were kept from the members, that
+ * one's say counts.
  *
  * @param views The features of all shots, in one or more ways.
  * @param measured The shots that were measured.
@@ -94,7 +96,7 @@ export function learn(
     shuffled,
     logTimes,
   );
-  const best = missOf(together, shuffled) < missOf(alone, shuffled) ? together : alone;
+  const best = missOf(together, shuffled) < CLEARLY_NEARER * missOf(alone, shuffled) ? together : alone;
   return { ...best, heldOutAlone: alone.heldOut };
 }
 

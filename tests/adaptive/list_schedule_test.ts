@@ -23,5 +23,10 @@ Deno.test("listSchedule: ends as when every job is placed by itself", () => {
       for (let i = 0; i < count; i++) free[free.indexOf(Math.min(...free))]! += length;
     }
     assert.equal(listSchedule(jobs, slots), Math.max(...free), `${slots} slots`);
+    assert.equal(
+      listSchedule(jobs, slots, 3),
+      listSchedule([...jobs, ...jobs, ...jobs], slots),
+      `${slots} slots`,
+    );
   }
 });

@@ -2,122 +2,82 @@
 /**
  * How far bundles are from the truth when a part of their shots is measured, as tables.
  *
- * Bundle folders are the arguments, or stand in SHOTLAB_BUNDLES, separated by colons; their tables are the truth that
- * shots are answered from. `--json=<file>` writes what `docs/benchmarks.md` shows of it.
+ * Bundle folders are the arguments; without any, those of SHOTLAB_BUNDLES, separated by colons, and of perf/. Their
+ * tables are the truth that shots are answered from. `--json=<file>` writes what `docs/benchmarks.md` shows of it.
  *
  * @module
  */
-import { adaptAttention, type AdaptOptions } from "../../src/adaptive/attention.ts";
-import type { AttentionKernel } from "../../src/adaptive/layout.ts";
-import type { TableErrors } from "../../src/adaptive/held_out.ts";
-import { adaptSkew } from "../../src/adaptive/skew.ts";
+import { dirname, join } from "node:path";
 import { roundDecimals } from "../../src/bundle/format.ts";
-import { openBundle } from "../../src/bundle/open.ts";
-import type { SkewRow } from "../../src/bundle/skew.ts";
-import type { Row } from "../../src/bundle/tables.ts";
 import { writeAtomic } from "../../src/bundle/write.ts";
-import { CONFIG_DIR } from "../../src/config_dir.ts";
-import { UsageError } from "../../src/errors.ts";
-import { type Ends, interpolatedEnds } from "../../src/fit/ends.ts";
-import { quantile } from "../../src/fit/errors.ts";
-import { relativeErrors } from "../../src/fit/model.ts";
-import { shrinkageProblem } from "../../src/fit/problem.ts";
-import { randomFolds } from "../../src/fit/random_folds.ts";
-import { loadHardware } from "../../src/harness/hardware.ts";
-import { sizesOf } from "../../src/harness/sizes.ts";
-import { loadModel } from "../../src/model/load_model.ts";
-import { shardConfig } from "../../src/model/shard.ts";
-import { makeAttentionTable } from "../../src/predict/attention.ts";
-import { type AttentionShot, shotKey } from "../../src/sweep/shot.ts";
+import { listFiles } from "../../src/model/list_files.ts";
+import { sideBySide } from "./adaptive/side_by_side.ts";
+import type { Outcome, Trial } from "./adaptive/trials.ts";
+import { openTruths } from "./adaptive/truth.ts";
 
 const SEEDS = 5;
 /** Shares of the attention shots, and what p50, p90 and p99 are to stay within. */
-const GOALS = [[0.1, [0.015, 0.05, 0.15]], [0.2, [0.01, 0.03, 0.1]]] as const;
-const LEVELS = ["p50", "p90", "p99"] as const;
-const QUANTILES = [0.5, 0.9, 0.99];
+const GOALS: readonly (readonly [shots: number, limits: readonly number[]])[] = [
+  [0.1, [0.015, 0.05, 0.15]],
+  [0.2, [0.01, 0.03, 0.1]],
+];
 /** Milliseconds that choosing a shot may take. */
 const MOST_MS = 3;
-/** Attention shots with which priors are tried. */
+/** The share of the attention shots with which priors are tried, and how many more a bad one may cost. */
 const PRIOR_SHARE = 0.05;
-const PRIOR_SEEDS = 3;
-/** The share of all skew cases that is measured, and parts of which one is never measured but judged. */
+const PRIOR_COST = 1.05;
+/** The share of all skew cases that is measured. */
 const SKEW_SHARE = 0.2;
-const SKEW_PARTS = 5;
 /** How much worse than a full sweep's an adaptive sweep's alphas may be. */
 const SKEW_LOSS = 1.05;
 
-/** The tables of one degree that were measured in full. */
-interface Truth {
-  readonly name: string;
-  readonly kernel: AttentionKernel;
-  readonly attention: readonly Row[];
-  readonly skew: readonly SkewRow[];
+const named = Deno.args.filter((arg) => !arg.startsWith("--json="));
+const json = Deno.args.find((arg) => arg.startsWith("--json="))?.slice("--json=".length);
+const dirs = named.length > 0 ? named : await knownBundles();
+const begun = performance.now();
+const truths = await openTruths(dirs);
+const names = truths.map(({ name }) => name);
+const withSkew = Array.from(truths.keys()).filter((table) => truths[table]!.skew.length > 0);
+const lines = {
+  attention: names.flatMap((_, table) =>
+    GOALS.map(([shots]) => seeded({ category: "attention", table, shots }))
+  ),
+  priors: names.map((_, table) => [
+    seeded({ category: "attention", table, shots: PRIOR_SHARE }),
+    seeded({ category: "attention", table, shots: PRIOR_SHARE, prior: "before" }),
+    seeded({ category: "attention", table, shots: PRIOR_COST * PRIOR_SHARE, prior: "nonsense" }),
+  ]),
+  skew: withSkew.map((table) => seeded({ category: "skew", table, shots: SKEW_SHARE })),
+};
+const trials = [...lines.attention.flat(), ...lines.priors.flat(2), ...lines.skew.flat()];
+const outcomes = sideBySide(dirs, trials);
+const outcomeOf = new Map(trials.map((trial, i) => [trial, outcomes[i]!]));
+
+const attention = await attentionTable();
+await priorTable();
+const skew = await skewTable();
+console.log(`\n${((performance.now() - begun) / 1000).toFixed(0)} s`);
+if (json !== undefined) {
+  const text = JSON.stringify({ kind: "adaptive", seeds: SEEDS, attention, skew }, null, 1);
+  await writeAtomic(json, `${text}\n`);
 }
 
-async function truthsOf(dir: string): Promise<Truth[]> {
-  const bundle = await openBundle(dir);
-  const { model: id, hardware } = bundle.meta;
-  if (id === undefined || hardware === undefined) {
-    throw new UsageError(`Cannot use ${dir}: its meta.yaml must name model and hardware`);
-  }
-  const [{ config }, { multiprocessors }] = await Promise.all([
-    loadModel(id),
-    loadHardware(hardware, CONFIG_DIR),
-  ]);
-  return bundle.tps.map((tp) => {
-    const { heads, kvHeads } = sizesOf(shardConfig(config, tp), 2, 2);
-    return {
-      name: `${hardware} ${id.split("/").at(-1)} tp${tp}`,
-      kernel: { heads, kvHeads, multiprocessors },
-      attention: bundle.table(tp, "attention"),
-      skew: bundle.skew(tp),
-    };
-  });
+async function knownBundles(): Promise<string[]> {
+  const own = await listFiles("perf", "meta.yaml");
+  const others = Deno.env.get("SHOTLAB_BUNDLES")?.split(":") ?? [];
+  return [...others, ...own.map((bundle) => dirname(join("perf", `${bundle}meta.yaml`)))];
 }
 
-function shotOf({ key: [chunk = 0, history = 0, decodes = 0, kv = 0] }: Row): AttentionShot {
-  return {
-    category: "attention",
-    tp: 1,
-    prefill_chunk: chunk,
-    kv_prefill: history,
-    n_decode: decodes,
-    kv_decode: kv,
-  };
+function seeded(trial: Omit<Trial, "seed">): Trial[] {
+  return Array.from({ length: SEEDS }, (_, seed) => ({ ...trial, seed }));
 }
 
-/** One run: its errors, what it thought they were, and milliseconds of choosing per shot. */
-interface Run {
-  readonly errors: readonly number[];
-  readonly thought: TableErrors;
-  readonly msPerShot: number;
+function triedOf(line: readonly Trial[]): Promise<Outcome[]> {
+  return Promise.all(line.map((trial) => outcomeOf.get(trial)!));
 }
 
-async function runAttention({ kernel, attention }: Truth, options: AdaptOptions): Promise<Run> {
-  const times = new Map(attention.map(({ key, timeUs }) => [key.join(), timeUs]));
-  const begun = performance.now();
-  const { rows, estimated, errors } = await adaptAttention(
-    attention.map(shotOf),
-    kernel,
-    (shots) => Promise.resolve(shots.map((shot) => times.get(shotKey(shot).join())!)),
-    options,
-  );
-  const msPerShot = (performance.now() - begun) / (rows.length - estimated.length);
-  const ratios = Float64Array.from(rows, ({ key, timeUs }) => timeUs / times.get(key.join())! - 1);
-  return { errors: quantilesOf(ratios), thought: errors, msPerShot };
-}
-
-function quantilesOf(errors: Float64Array): number[] {
-  const sizes = errors.filter((error) => !Number.isNaN(error)).map(Math.abs).sort();
-  return QUANTILES.map((level) => quantile(sizes, level));
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function meanErrors(runs: readonly Run[]): number[] {
-  return QUANTILES.map((_, at) => meanOf(runs.map(({ errors }) => errors[at]!)));
+function meanOf(rows: readonly (readonly number[])[]): number[] {
+  return rows[0]!.map((_, at) => rows.reduce((sum, row) => sum + row[at]!, 0) / rows.length);
 }
 
 function percentages(errors: readonly number[], limits?: readonly number[]): string {
@@ -126,124 +86,80 @@ function percentages(errors: readonly number[], limits?: readonly number[]): str
   ).join(" ");
 }
 
-function print(name: string, ...cells: readonly string[]): void {
-  console.log([name.padEnd(43), ...cells].join("  "));
-}
-
-async function attentionTable(truths: readonly Truth[]): Promise<object[]> {
-  const found: object[] = [];
-  console.log(`\
-Attention: relative errors of all rows in %, measured rows exact; p50, p90, p99, mean of ${SEEDS} seeds (* above the
-target). The bound is what each run says its own p50, p90 and p99 stay below. Milliseconds of choosing per measured shot.
-`);
-  for (const truth of truths) {
-    for (const [shots, goals] of GOALS) {
-      const runs: Run[] = [];
-      for (let seed = 0; seed < SEEDS; seed++) runs.push(await runAttention(truth, { shots, seed }));
-      const held = LEVELS.map((level, at) =>
-        runs.filter(({ errors, thought }) => errors[at]! <= thought[level].upper).length
-      );
-      const ms = meanOf(runs.map(({ msPerShot }) => msPerShot));
-      const errors = meanErrors(runs);
-      print(
-        truth.name,
-        `${100 * shots}%`.padStart(4),
-        percentages(errors, goals),
-        `bound holds ${held.map((runs) => `${runs}/${SEEDS}`).join(" ")}`,
-        `${ms.toFixed(2)} ms${ms > MOST_MS ? "*" : ""}`,
-      );
-      const [p50, p90, p99] = errors.map(rounded);
-      found.push({ name: truth.name, share: shots, p50, p90, p99, ms_per_shot: rounded(ms) });
-    }
-  }
-  return found;
+function milliseconds(tried: readonly Outcome[]): [ms: number, text: string] {
+  const [ms] = meanOf(tried.map(({ msPerShot }) => [msPerShot])) as [number];
+  return [rounded(ms), `${ms.toFixed(2)} ms${ms > MOST_MS ? "*" : ""}`];
 }
 
 function rounded(value: number): number {
   return roundDecimals(value, 5);
 }
 
-async function priorTable(truths: readonly Truth[]): Promise<void> {
-  console.log(`
-Priors: the same at ${
-    100 * PRIOR_SHARE
-  }% of the shots, mean of ${PRIOR_SEEDS} seeds; without a prior, with the table in \
-the line above as prior,
-and with the table's own times shuffled as prior.
-`);
-  for (const [i, truth] of truths.entries()) {
-    const { attention } = truth;
-    const nonsense = attention.map((row, at) => ({
-      ...row,
-      timeUs: attention[at * 7919 % attention.length]!.timeUs,
-    }));
-    const options = [{}, { prior: truths.at(i - 1)!.attention }, { prior: nonsense }];
-    const cells: string[] = [];
-    for (const prior of options) {
-      const runs: Run[] = [];
-      for (let seed = 0; seed < PRIOR_SEEDS; seed++) {
-        runs.push(await runAttention(truth, { shots: PRIOR_SHARE, seed, ...prior }));
-      }
-      cells.push(percentages(meanErrors(runs)));
-    }
-    print(truth.name, ...cells);
-  }
+function print(name: string, ...cells: readonly string[]): void {
+  console.log([name.padEnd(43), ...cells].join("  "));
 }
 
-async function skewTable(truths: readonly Truth[]): Promise<object[]> {
-  const found: object[] = [];
-  console.log(`
-Skew: relative errors in % of what a simulator predicts for one case in ${SKEW_PARTS}, by alphas fitted to the other cases:
-all of them measured; ${
-    100 * SKEW_SHARE
-  }% of all cases measured and the rest predicted (* above ${SKEW_LOSS} times the first).
+async function attentionTable(): Promise<object[]> {
+  console.log(`\
+Attention: relative errors of all rows in %, measured rows exact; p50, p90, p99, mean of ${SEEDS} seeds (* above the
+target). The bound is what each run says its own p50, p90 and p99 stay below. Milliseconds of choosing per measured shot.
 `);
-  for (const { name, kernel, attention, skew } of truths) {
-    const ends = interpolatedEnds(skew, makeAttentionTable(attention)!);
-    const part = randomFolds(skew.length, SKEW_PARTS, 1);
-    const seen = Array.from(skew.keys()).filter((i) => part[i] !== 0);
-    const times = new Map(seen.map((i) => [skew[i]!, ends.skew[i]!]));
-    const { measured, predicted } = await adaptSkew(
-      seen.map((i) => skew[i]!),
-      attention,
-      kernel,
-      (cases) => Promise.resolve(cases.map((each) => times.get(each)!)),
-      { shots: SKEW_SHARE * skew.length / seen.length },
+  const found: object[] = [];
+  for (const [i, line] of lines.attention.entries()) {
+    const { table, shots } = line[0]!;
+    const tried = await triedOf(line);
+    const errors = meanOf(tried.map((each) => each.errors));
+    const held = errors.map((_, at) =>
+      tried.filter(({ errors, beside }) => errors[at]! <= beside[at]!).length
     );
-    const completed = new Map([...measured, ...predicted].map((row) => [caseKey(row), row.t_skew_us]));
-    const guessed = { ...ends, skew: ends.skew.map((time, i) => completed.get(caseKey(skew[i]!)) ?? time) };
-    const errorsWith = (known: Ends): number[] => {
-      const { fitter, usable, cases } = shrinkageProblem(skew, known)!;
-      const model = fitter((i) => part[i] !== 0 && usable(i));
-      return quantilesOf(relativeErrors(model, cases, ends, (i) => part[i] === 0));
-    };
-    const full = errorsWith(ends);
-    const partly = errorsWith(guessed);
-    print(name, percentages(full), percentages(partly, full.map((error) => SKEW_LOSS * error)));
-    found.push({ name, share: SKEW_SHARE, full: full.map(rounded), part: partly.map(rounded) });
+    const [ms, text] = milliseconds(tried);
+    print(
+      names[table]!,
+      `${100 * shots}%`.padStart(4),
+      percentages(errors, GOALS[i % GOALS.length]![1]),
+      `bound holds ${held.map((runs) => `${runs}/${SEEDS}`).join(" ")}`,
+      text,
+    );
+    const [p50, p90, p99] = errors.map(rounded);
+    found.push({ name: names[table], share: shots, p50, p90, p99, ms_per_shot: ms });
   }
   return found;
 }
 
-function caseKey({ n, nb, pc, kp, kvs, kv_big }: SkewRow): string {
-  return [n, nb, pc, kp, kvs, kv_big].join();
+async function priorTable(): Promise<void> {
+  console.log(`
+Priors: the same at ${
+    100 * PRIOR_SHARE
+  }% of the shots; without a prior, with the table in the line above as prior; and \
+with its own times
+shuffled as prior and ${PRIOR_COST} times the shots (* above the error without a prior).
+`);
+  for (const [table, line] of lines.priors.entries()) {
+    const [without, ...others] = (await Promise.all(line.map(triedOf))).map((tried) =>
+      meanOf(tried.map(({ errors }) => errors))
+    );
+    print(names[table]!, percentages(without!), ...others.map((errors) => percentages(errors, without)));
+  }
 }
 
-const named = Deno.args.filter((arg) => !arg.startsWith("--json="));
-const json = Deno.args.find((arg) => arg.startsWith("--json="))?.slice("--json=".length);
-const dirs = named.length > 0 ? named : Deno.env.get("SHOTLAB_BUNDLES")?.split(":") ?? [];
-if (dirs.length === 0) {
-  throw new UsageError("Cannot measure adaptive sweeps: name bundle folders, or set SHOTLAB_BUNDLES");
-}
-const begun = performance.now();
-const truths = (await Promise.all(dirs.map(truthsOf))).flat();
-const attention = await attentionTable(truths);
-await priorTable(truths);
-const skew = await skewTable(truths.filter(({ skew }) => skew.length > 0));
-console.log(`\n${((performance.now() - begun) / 1000).toFixed(0)} s`);
-if (json !== undefined) {
-  await writeAtomic(
-    json,
-    `${JSON.stringify({ kind: "adaptive", seeds: SEEDS, attention, skew }, null, 1)}\n`,
-  );
+async function skewTable(): Promise<object[]> {
+  console.log(`
+Skew: relative errors in % of what a simulator predicts for one case in five, by alphas fitted without it: to all other
+cases measured; to ${100 * SKEW_SHARE}% of all cases measured, and the rest and cases between them predicted \
+(* above ${SKEW_LOSS} times
+the first).
+`);
+  const found: object[] = [];
+  for (const line of lines.skew) {
+    const tried = await triedOf(line);
+    const name = names[line[0]!.table]!;
+    const [full, part] = [
+      meanOf(tried.map(({ beside }) => beside)),
+      meanOf(tried.map(({ errors }) => errors)),
+    ];
+    const limits = full.map((error) => SKEW_LOSS * error);
+    print(name, percentages(full), percentages(part, limits), milliseconds(tried)[1]);
+    found.push({ name, share: SKEW_SHARE, full: full.map(rounded), part: part.map(rounded) });
+  }
+  return found;
 }
