@@ -1,5 +1,6 @@
 """Results in files: answers of the protocol, each with the shot that it is about, written line by line."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -42,8 +43,17 @@ class Results:
     """A file that lines are added to; at most a second's worth of them is not on the disk yet."""
 
     def __init__(self, path: Path) -> None:
+        """Open a file for one writer; raises Fault when another process writes it."""
         self.path = path
         self.file = path.open("ab")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.file.close()
+            raise Fault(
+                "bad_request",
+                f"cannot write {path}: another process writes it; name another file with --out, or wait for its end",
+            ) from None
         if path.stat().st_size and path.read_bytes()[-1:] != b"\n":
             self.file.write(b"\n")
         self.synced = time.monotonic()

@@ -144,6 +144,18 @@ def test_a_file_goes_on_with_its_own_plan_and_quantity_only(tmp_path: Path) -> N
     assert [line["type"] for line in read(path)] == ["results"]
 
 
+def test_a_file_has_one_writer(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    first = Results(path)
+    with pytest.raises(Fault) as refused:
+        Results(path)
+    assert str(refused.value) == (
+        f"cannot write {path}: another process writes it; name another file with --out, or wait for its end"
+    )
+    first.close()
+    Results(path).close()
+
+
 def test_the_protocols_example_of_a_results_file_is_gone_on_with(tmp_path: Path) -> None:
     (block,) = re.findall(r"```json\n(.*?)```", (ROOT / "harness/PROTOCOL.md").read_text(), re.DOTALL)
     path = tmp_path / "results.jsonl"
