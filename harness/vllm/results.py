@@ -52,7 +52,8 @@ class Results:
             self.file.close()
             raise Fault(
                 "bad_request",
-                f"cannot write {path}: another process writes it; name another file with --out, or wait for its end",
+                f"cannot write {path}: another process writes it;"
+                " name another file with --out, or wait for its end",
             ) from None
         if path.stat().st_size and path.read_bytes()[-1:] != b"\n":
             self.file.write(b"\n")
