@@ -59,6 +59,7 @@ export async function adaptiveRun(settings: Settings, session: Session): Promise
   const found = new Map<number, Partial<Record<Found["category"], Found>>>();
   let multiprocessors = ASSUMED;
   let spentS = 0;
+  let shareS = Infinity;
   let begun = 0;
   return {
     async meet(device): Promise<string[]> {
@@ -71,6 +72,7 @@ export async function adaptiveRun(settings: Settings, session: Session): Promise
     },
     begin(tp, config, degreesLeft): AdaptiveOptions {
       begun = performance.now();
+      if (budget !== null) shareS = Math.max(0, budget - spentS) / degreesLeft;
       const { heads, kvHeads } = sizesOf(config, 2, 2);
       const rows = prior?.table(prior.tps.includes(tp) ? tp : prior.tps[0] ?? 1, "attention") ?? [];
       return {
@@ -79,12 +81,13 @@ export async function adaptiveRun(settings: Settings, session: Session): Promise
         seed,
         session,
         ...rows.length > 0 && { prior: rows },
-        ...budget !== null && { budget: openBudget(Math.max(0, budget - spentS) / degreesLeft) },
+        ...budget !== null && { budget: openBudget(shareS) },
         onFound: (each) => void found.set(tp, { ...found.get(tp), [each.category]: each }),
       };
     },
     end(): void {
-      spentS += (performance.now() - begun) / 1000;
+      // The last predictions, which end later than the share, are at nobody's cost.
+      spentS += Math.min(shareS, (performance.now() - begun) / 1000);
     },
     skewRows: () => new Map([...found].map(([tp, { skew }]) => [tp, skew?.skew ?? []])),
     profile: () => ({
