@@ -136,7 +136,8 @@ function names(a: Subject, b: Subject): [string, string] {
 function pairText(a: Subject, b: Subject): string {
   const words = (subject: Subject): string => subjectText({ ...subject, quantity: "" });
   const estimates = [b, a].filter(({ quantity }) => quantity === "estimate").map(({ hardware }) => hardware);
-  const note = estimates.length === 0 ? "" : ` (roofline estimates, not measured: ${estimates.join(", ")})`;
+  const word = estimates.length === 1 ? "estimate" : "estimates";
+  const note = estimates.length === 0 ? "" : ` (roofline ${word}, not measured: ${estimates.join(", ")})`;
   return `${words(b)} against ${words(a)}${note}`;
 }
 
