@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "device"))
 
 from agreement import agreement, line_of
 from boot import boot_engine
-from device import describe
 from engine import Engine
+from evidence import head
 from faults import Fault
 from jobs import Job, jobs_of
-from plan import Fields, Plan, read_plan
+from plan import Fields, read_plan
 from reference import load_profile, time_classes
 from timers import make_timer
 from timing import Timed, Timer
@@ -135,24 +136,6 @@ def say(record: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def header(plan: Plan, tp: int, quantity: str) -> dict[str, Any]:
-    """Return what was measured on what."""
-    answer = describe()
-    return {
-        "kind": "layerwise",
-        "model": plan.settings.get("model"),
-        "hardware": plan.settings.get("hardware"),
-        "device": answer.device,
-        "driver": answer.driver,
-        "engine_version": answer.engine_version,
-        "runtime": answer.runtime,
-        "made": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "quantity": quantity,
-        "tp": tp,
-        "iterations": ITERATIONS,
-    }
-
-
 def main() -> None:
     """Compare the two ways on the shots that the command line asks for."""
     parser = argparse.ArgumentParser(
@@ -168,8 +151,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for what came of it, written after each category")
     arguments = parser.parse_args()
     plan = read_plan(arguments.plan)
-    record = header(plan, arguments.tp, arguments.quantity)
-    record["categories"] = []
+    record = {
+        **head("layerwise", plan),
+        "made": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "quantity": arguments.quantity,
+        "tp": arguments.tp,
+        "iterations": ITERATIONS,
+        "categories": [],
+    }
     started = time.perf_counter()
     engine = boot_engine(plan.boot(arguments.tp))
     timer = make_timer(engine, arguments.quantity)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from batches import KINDS, Batch, random_batches
+from communication import marked_communication
 from fakes import Engine, Module
 from faults import Fault
 from forward import activated_experts, orders, told, with_layers
@@ -16,8 +17,8 @@ from messages import Limits
 from models import boot
 from plan import Plan
 from protocol import parse_boot
+from rank_shots import shots_of
 from recording import Recorded, by_pass, record
-from tensor_parallel import marked_communication, shots_of
 
 LIMITS = Limits(
     max_num_batched_tokens=2048,

@@ -1,7 +1,6 @@
 """The worker without a caller: plan in, results out."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +8,11 @@ from typing import Any
 
 import pytest
 from alone import sentinel_of
-from client import ENTRY, ROOT, Message, attention, dense, per_sequence, skew
+from client import ENTRY, Message, attention, dense, per_sequence, skew
 from faults import Fault
+from json_lines import read, write
 from models import architecture, config
 from plan import read_plan
-from results import Results, shot_hash, shot_key
-from resumed import read_before
 
 SETTINGS = {
     "model": "tiny/llama",
@@ -46,15 +44,6 @@ SHOTS = [
     skew(4, 1, ["t_mean", "t_skew"], kvs=64),
     {**dense(16), "tp": 2},
 ]
-
-
-def write(path: Path, *lines: Message) -> Path:
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
-def read(path: Path) -> list[Message]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def worker(*arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -113,67 +102,6 @@ def test_wrong_use_ends_with_two(tmp_path: Path, arguments: list[str]) -> None:
     ran = subprocess.run([sys.executable, ENTRY, *arguments], cwd=tmp_path, capture_output=True, check=False)
     assert ran.returncode == 2
     assert ran.stderr
-
-
-def test_a_line_that_was_cut_is_passed_over_and_the_next_begins_a_line_of_its_own(tmp_path: Path) -> None:
-    path = write(tmp_path / "results.jsonl", {"type": "result", "shot": dense(1), "samples": {}})
-    with path.open("a") as file:
-        file.write('{"type":"result","shot":{"ca')
-    assert read_before(path).answered == {shot_key(dense(1))}
-    results = Results(path)
-    results.write({"type": "bye"})
-    results.close()
-    assert path.read_text().endswith('{"ca\n{"type":"bye"}\n')
-
-
-def test_a_file_goes_on_with_its_own_plan_and_quantity_only(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    for plan, quantity, fits in (
-        (HEADER, "wall", True),
-        (HEADER, "wall", True),
-        (HEADER, "event", False),
-        ({}, "wall", False),
-    ):
-        results = Results(path)
-        if fits:
-            results.begin(plan, quantity)
-        else:
-            with pytest.raises(Fault, match="it holds results of another plan or quantity"):
-                results.begin(plan, quantity)
-        results.close()
-    assert [line["type"] for line in read(path)] == ["results"]
-
-
-def test_a_file_has_one_writer(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    first = Results(path)
-    with pytest.raises(Fault) as refused:
-        Results(path)
-    assert str(refused.value) == (
-        f"cannot write {path}: another process writes it; name another file with --out, or wait for its end"
-    )
-    first.close()
-    Results(path).close()
-
-
-def test_the_protocols_example_of_a_results_file_is_gone_on_with(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```json\n(.*?)```", (ROOT / "harness/PROTOCOL.md").read_text(), re.DOTALL)
-    path = tmp_path / "results.jsonl"
-    path.write_text(block)
-    header, *lines = read(path)
-    shots = [line["shot"] for line in lines if "shot" in line and "sentinel" not in line]
-    assert read_before(path).answered == {shot_key(shot) for shot in shots}
-    (chunk,) = [line for line in lines if line["type"] == "chunk"]
-    assert chunk["shots"] == [shot_hash(shots[1])]
-    results = Results(path)
-    results.begin(header["plan"], header["quantity"])
-    results.close()
-    assert path.read_text() == block
-
-
-def test_a_shots_key_does_not_depend_on_the_order_of_its_fields() -> None:
-    shot = dense(1)
-    assert shot_key(dict(reversed(shot.items()))) == shot_key(shot)
 
 
 @pytest.mark.parametrize(

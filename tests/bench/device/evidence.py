@@ -1,0 +1,20 @@
+"""The head of a file of evidence."""
+
+from typing import Any
+
+from device import describe
+from plan import Plan
+
+
+def head(kind: str, plan: Plan) -> dict[str, Any]:
+    """Return which kind of evidence it is, and of what model on what device."""
+    answer = describe()
+    return {
+        "kind": kind,
+        "model": plan.settings.get("model"),
+        "hardware": plan.settings.get("hardware"),
+        "device": answer.device,
+        "driver": answer.driver,
+        "engine_version": answer.engine_version,
+        "runtime": answer.runtime,
+    }

@@ -1,0 +1,82 @@
+"""Chunks of a run alone, and shots among them that a worker dies of."""
+
+from pathlib import Path
+
+import pytest
+from client import dense
+from json_lines import read
+from loop import EngineDead
+from results import shot_key
+from resumed import read_before
+from runs_alone import HEADER, SENTINEL, FakeWorker, Killed, run
+
+
+def test_a_chunk_has_shots_of_one_category(tmp_path: Path) -> None:
+    worker = FakeWorker()
+    assert run(tmp_path / "out", worker, [dense(1), dense(2), SENTINEL, dense(3)]) == 0
+    assert worker.fired_shots() == [["1", "2"], ["a"], ["3"]]
+
+
+def outcomes(path: Path) -> list[tuple[str, str]]:
+    """Return what the file tells of shots that are no sentinels."""
+    return [
+        (line["type"], str(line["shot"].get("tokens", "a")))
+        for line in read(path)
+        if "shot" in line and "sentinel" not in line
+    ]
+
+
+@pytest.mark.parametrize("death", [EngineDead, Killed])
+def test_a_shot_that_kills_twice_has_failed_and_the_others_are_measured(
+    tmp_path: Path, death: type[BaseException]
+) -> None:
+    path, statuses, fired = tmp_path / "out", [], []
+    for _ in range(4):
+        worker = FakeWorker()
+        worker.deadly[shot_key(dense(5))] = death
+        statuses.append(run(path, worker))
+        fired.append(worker.fired_shots())
+        if statuses[-1] == 0:
+            break
+    dead = None if death is Killed else 1
+    assert fired[:2] == [[["1", "2", "3"], ["4", "5", "6"]], [["4"], ["5"]]]
+    assert fired[2] == [["6"], ["a"]]
+    assert statuses[:2] == [dead, dead]
+    assert sorted(outcomes(path)) == [
+        ("failed", "5"),
+        *(("result", name) for name in ("1", "2", "3", "4", "6", "a")),
+    ]
+
+
+def test_a_failed_shot_that_is_asked_for_again_begins_without_deaths(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    for _ in range(3):
+        worker = FakeWorker()
+        worker.deadly[shot_key(dense(5))] = EngineDead
+        run(path, worker)
+    worker = FakeWorker()
+    assert run(path, worker, retry_failed=True) == 0
+    assert worker.fired_shots() == [["5"]]
+
+
+def test_an_interrupted_chunk_is_no_death(tmp_path: Path) -> None:
+    path, worker = tmp_path / "out", FakeWorker()
+    worker.deadly[shot_key(dense(5))] = KeyboardInterrupt
+    assert run(path, worker) is None
+    assert not +read_before(path).deaths
+    worker = FakeWorker()
+    worker.deadly[shot_key(SENTINEL)] = KeyboardInterrupt
+    assert run(path, worker) is None
+    assert not +read_before(path).deaths
+    worker = FakeWorker()
+    assert run(path, worker) == 0
+    assert worker.fired_shots() == [["4", "5", "6"], ["a"]]
+
+
+def test_a_sentinel_that_kills_twice_is_fired_no_more(tmp_path: Path) -> None:
+    path, header = tmp_path / "out", {**HEADER, "sentinel": SENTINEL}
+    for status in (1, 1, 0):
+        worker = FakeWorker()
+        worker.deadly[shot_key(SENTINEL)] = EngineDead
+        assert run(path, worker, [dense(1)], header=header) == status
+    assert outcomes(path) == [("result", "1")]

@@ -1,0 +1,81 @@
+"""Sentinels of a run alone, and what is measured again because of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import alone
+import pytest
+from client import Message, dense
+from firing import Firing
+from json_lines import read
+from resumed import read_before
+from runs_alone import SENTINEL, FakeWorker, run
+
+
+def slow_from(count: int, until: int = 10**9) -> Callable[[Message], float]:
+    """Return times that are 5% longer from the so manyth shot on."""
+    asked = iter(range(10**9))
+    return lambda _: 10.5 if count <= next(asked) < until else 10.0
+
+
+def test_the_first_sentinel_is_fired_until_two_agree_and_the_last_is_kept(tmp_path: Path) -> None:
+    times = iter([12.0, 11.0, 10.0, 10.1])  # the last two are within 3%
+    worker = FakeWorker(lambda _: next(times, 10.0))
+    assert run(tmp_path / "out", worker) == 0
+    assert [chunk == [SENTINEL] for chunk in worker.fired[:5]] == [True] * 4 + [False]
+    assert worker.iterations[:5] == [9, 9, 9, 9, 3]
+    lines = read(tmp_path / "out")
+    sentinels = [line for line in lines if line["type"] == "result" and line.get("sentinel")]
+    assert [line["samples"]["layer"][0] for line in sentinels] == [10.1, 10.0]
+
+
+def test_what_is_in_doubt_is_measured_again_after_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alone, "SENTINEL_S", 0.0)
+    worker = FakeWorker(slow_from(5, 6))  # two sentinels, three shots, and then a slow sentinel
+    path = tmp_path / "out"
+    assert run(path, worker) == 0
+    assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"], ["1", "2", "3"]]
+    assert read_before(path).doubts.standing == set()
+
+
+def test_a_device_that_does_not_come_back_stands_and_the_next_run_measures_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, worker = tmp_path / "out", FakeWorker(slow_from(2))
+    assert run(path, worker) == 0
+    assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"]]
+    assert "the device has moved: 7 shots at tp 1 are in doubt" in capsys.readouterr().err
+    worker = FakeWorker()
+    assert run(path, worker) == 0
+    assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"]]
+    assert run(path, FakeWorker()) == 0
+    assert "0 of 7 shots are left" in capsys.readouterr().err
+
+
+def test_measuring_again_ends_when_the_device_keeps_moving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Firing, "sentinel", moving(Firing.sentinel))
+    path, worker = tmp_path / "out", FakeWorker()
+    assert run(path, worker, [dense(1), SENTINEL]) == 0
+    for _ in range(3):
+        assert run(path, worker, [dense(1), SENTINEL]) == 0
+    assert len([chunk for chunk in worker.fired_shots() if chunk == ["1"]]) == 3
+
+
+def moving(sentinel: Any) -> Any:
+    """Return a sentinel that has moved whenever shots were fired before it, and is back when asked again."""
+
+    def fire(self: Any, shot: Message, first: bool) -> bool:
+        unjudged = bool(self.before.doubts.unjudged)
+        time_us = self.worker.time_us
+        self.worker.time_us = (lambda _: 11.0) if unjudged else time_us
+        try:
+            return bool(sentinel(self, shot, first))
+        finally:
+            self.worker.time_us = time_us
+
+    return fire
