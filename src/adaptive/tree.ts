@@ -89,6 +89,7 @@ export function growTree(
     const count = end - start;
     tree.value[node] = sum / (count + shrinkage);
     const leaf: Leaf = { node, start, end, histogram, sum, gain: 0, column: -1, bin: 0 };
+    if (count < 2 * minLeaf) return leaf;
     const whole = sum * sum / (count + shrinkage);
     for (let a = 0; a < asked.length; a++) {
       let leftSum = 0;

@@ -8,6 +8,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { roundDecimals } from "../../src/bundle/format.ts";
 import { writeAtomic } from "../../src/bundle/write.ts";
 import { listFiles } from "../../src/model/list_files.ts";
@@ -23,9 +24,11 @@ const GOALS: readonly (readonly [shots: number, limits: readonly number[]])[] = 
 ];
 /** Milliseconds that choosing a shot may take. */
 const MOST_MS = 3;
-/** The share of the attention shots with which priors are tried, and how many more a bad one may cost. */
+/** The share of the attention shots with which priors are tried. */
 const PRIOR_SHARE = 0.05;
-const PRIOR_COST = 1.05;
+const PRIOR_SEEDS = 3;
+/** How much larger a bad prior may make the errors: 5% more shots make up for that much. */
+const PRIOR_LOSS = 1.03;
 /** The share of all skew cases that is measured. */
 const SKEW_SHARE = 0.2;
 /** How much worse than a full sweep's an adaptive sweep's alphas may be. */
@@ -42,11 +45,11 @@ const lines = {
   attention: names.flatMap((_, table) =>
     GOALS.map(([shots]) => seeded({ category: "attention", table, shots }))
   ),
-  priors: names.map((_, table) => [
-    seeded({ category: "attention", table, shots: PRIOR_SHARE }),
-    seeded({ category: "attention", table, shots: PRIOR_SHARE, prior: "before" }),
-    seeded({ category: "attention", table, shots: PRIOR_COST * PRIOR_SHARE, prior: "nonsense" }),
-  ]),
+  priors: names.map((_, table) =>
+    (["none", "before", "nonsense"] as const).map((prior) =>
+      seeded({ category: "attention", table, shots: PRIOR_SHARE, prior }, PRIOR_SEEDS)
+    )
+  ),
   skew: withSkew.map((table) => seeded({ category: "skew", table, shots: SKEW_SHARE })),
 };
 const trials = [...lines.attention.flat(), ...lines.priors.flat(2), ...lines.skew.flat()];
@@ -56,7 +59,9 @@ const outcomeOf = new Map(trials.map((trial, i) => [trial, outcomes[i]!]));
 const attention = await attentionTable();
 await priorTable();
 const skew = await skewTable();
-console.log(`\n${((performance.now() - begun) / 1000).toFixed(0)} s`);
+const { user, system } = process.cpuUsage();
+const seconds = (performance.now() - begun) / 1000;
+console.log(`\n${seconds.toFixed(0)} s; ${((user + system) / 1e6).toFixed(0)} s of processor time`);
 if (json !== undefined) {
   const text = JSON.stringify({ kind: "adaptive", seeds: SEEDS, attention, skew }, null, 1);
   await writeAtomic(json, `${text}\n`);
@@ -68,8 +73,8 @@ async function knownBundles(): Promise<string[]> {
   return [...others, ...own.map((bundle) => dirname(join("perf", `${bundle}meta.yaml`)))];
 }
 
-function seeded(trial: Omit<Trial, "seed">): Trial[] {
-  return Array.from({ length: SEEDS }, (_, seed) => ({ ...trial, seed }));
+function seeded(trial: Omit<Trial, "seed">, seeds: number = SEEDS): Trial[] {
+  return Array.from({ length: seeds }, (_, seed) => ({ ...trial, seed }));
 }
 
 function triedOf(line: readonly Trial[]): Promise<Outcome[]> {
@@ -130,15 +135,16 @@ async function priorTable(): Promise<void> {
   console.log(`
 Priors: the same at ${
     100 * PRIOR_SHARE
-  }% of the shots; without a prior, with the table in the line above as prior; and \
-with its own times
-shuffled as prior and ${PRIOR_COST} times the shots (* above the error without a prior).
+  }% of the shots; without a prior, with the table in the line above as prior, and \
+with its own
+times shuffled as prior (* above ${PRIOR_LOSS} times the error without).
 `);
   for (const [table, line] of lines.priors.entries()) {
     const [without, ...others] = (await Promise.all(line.map(triedOf))).map((tried) =>
       meanOf(tried.map(({ errors }) => errors))
     );
-    print(names[table]!, percentages(without!), ...others.map((errors) => percentages(errors, without)));
+    const limits = without!.map((error) => PRIOR_LOSS * error);
+    print(names[table]!, percentages(without!), ...others.map((errors) => percentages(errors, limits)));
   }
 }
 
