@@ -149,7 +149,7 @@ export type {
 
 // Fire a plan into a bundle
 export { execute, type ExecuteOptions } from "./src/run/execute.ts";
-export type { Evidence, Recorder, Samples, SentinelReading } from "./src/run/recorder.ts";
+export type { Evidence, FactOrigin, Recorder, Samples, SentinelReading } from "./src/run/recorder.ts";
 export type { SentinelOptions } from "./src/run/sentinel_watch.ts";
 export { sentinelShot, usualDriftShare } from "./src/run/sentinel.ts";
 export { type Lane, type LaneFire, type LaneSource, type LaneStep, openLane } from "./src/run/lane.ts";
