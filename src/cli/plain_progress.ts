@@ -7,7 +7,7 @@ import type { RunEvent } from "../run/events.ts";
 import { formatDuration } from "./duration.ts";
 import type { View } from "./progress.ts";
 import { newsOf } from "./tell.ts";
-import { describe, follow, newTracks } from "./track.ts";
+import { describe, follow, newTracks, type Track } from "./track.ts";
 
 /**
  * Shows a run as lines.
@@ -20,13 +20,14 @@ import { describe, follow, newTracks } from "./track.ts";
 export function plainProgress(write: (line: string) => void, now: () => number, everyMs = 5000): View {
   const tracks = newTracks();
   let current: string | null = null;
-  const status = (): void => {
+  const tell = (track: Track): void => write(`tp ${tracks.tp} ${track.label}: ${describe(track, now())}`);
+  const tick = (): void => {
     const track = current === null ? undefined : tracks.sweeps.get(current);
     if (tracks.bootMs !== null) {
       write(`tp ${tracks.tp}: still booting after ${formatDuration((now() - tracks.bootMs) / 1000)}`);
-    } else if (track !== undefined) write(`tp ${tracks.tp} ${track.label}: ${describe(track, now())}`);
+    } else if (track !== undefined && !isFired(track)) tell(track);
   };
-  const timer = setInterval(status, everyMs);
+  const timer = setInterval(tick, everyMs);
   return {
     event(event: RunEvent): void {
       follow(tracks, event, now());
@@ -37,13 +38,19 @@ export function plainProgress(write: (line: string) => void, now: () => number, 
           `tp ${event.tp}: ${tracks.total.planned} shots planned, ${tracks.total.done} of them done before`,
         );
       }
-      if (event.type === "sweep-started") current = event.category;
+      if (event.type === "sweep-started" || event.type === "shot") current = event.category;
       if (event.type === "sweep-finished") {
-        status();
+        const track = tracks.sweeps.get(event.category);
+        if (track !== undefined) tell(track);
         current = null;
       }
     },
     line: write,
     close: () => clearInterval(timer),
   };
+}
+
+/** What follows the last shot, as predicting the others, is told by the line that closes the sweep. */
+function isFired({ done, planned }: Track): boolean {
+  return done === planned;
 }

@@ -47,9 +47,30 @@ Deno.test("plainProgress: a step that lasts is told every few seconds", async ()
   };
   for (const event of EVENTS.slice(0, 2)) view.event(event);
   await until("tp 1: still booting after 0.0 s");
-  for (const event of EVENTS.slice(2, 6)) view.event(event);
-  await until("tp 1 dense: 2/2");
+  for (const event of EVENTS.slice(2, 5)) view.event(event);
+  await until("tp 1 dense: 1/2");
   view.close();
+});
+
+Deno.test("plainProgress: a sweep that goes on after its last shot has one closing line", async () => {
+  const lines: string[] = [];
+  const view = plainProgress((line) => lines.push(line), () => 20_000, 1);
+  for (const event of EVENTS.slice(0, 6)) view.event(event);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  view.event(EVENTS[6]!);
+  view.close();
+  assert.deepEqual(lines.filter((line) => line.includes("dense")), ["tp 1 dense: 2/2"]);
+});
+
+Deno.test("plainProgress: of sweeps that are fired side by side, each has its closing line", () => {
+  const lines: string[] = [];
+  const view = plainProgress((line) => lines.push(line), () => 20_000);
+  for (const at of [1, 2, 3, 4, 7, 5, 6, 8, 9, 11, 12]) view.event(EVENTS[at]!);
+  view.close();
+  assert.deepEqual(lines.filter((line) => line.includes("/")), [
+    "tp 1 dense: 2/2",
+    "tp 1 attention: 3/3, 1 failed",
+  ]);
 });
 
 Deno.test("showProgress: on a terminal, a bar per sweep under one for the degree", () => {
