@@ -135,9 +135,9 @@ async function priorTable(): Promise<void> {
   console.log(`
 Priors: the same at ${
     100 * PRIOR_SHARE
-  }% of the shots; without a prior, with the table in the line above as prior, and \
-with its own
-times shuffled as prior (* above ${PRIOR_LOSS} times the error without).
+  }% of the shots, mean of ${PRIOR_SEEDS} seeds; without a prior, with the table in \
+the line above as
+prior, and with its own times shuffled as prior (* above ${PRIOR_LOSS} times the error without).
 `);
   for (const [table, line] of lines.priors.entries()) {
     const [without, ...others] = (await Promise.all(line.map(triedOf))).map((tried) =>
