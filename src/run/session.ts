@@ -3,42 +3,28 @@
  *
  * @module
  */
-import { metaPath } from "../bundle/layout.ts";
-import { formatMeta, type Meta } from "../bundle/meta.ts";
 import { writeAtomic } from "../bundle/write.ts";
 import { UsageError } from "../errors.ts";
-import { formatSkew, type SkewRow } from "../bundle/skew.ts";
-import type { Row } from "../bundle/tables.ts";
-import type { Category, SweepCategory } from "../sweep/shot.ts";
 import { estimateLists, estimatesOf, setEstimates } from "./estimates.ts";
 import type { FailedShot } from "./events.ts";
 import { identityConflict } from "./identity_conflict.ts";
-import type { JournalLine, SessionLine } from "./journal_line.ts";
-import { type Journal, JOURNAL_FILE, openJournal } from "./journal.ts";
 import { describeOwner, type Lock, lockBundle } from "./lock.ts";
-import { median } from "./median.ts";
-import { noiseOf } from "./noise.ts";
-import { unpackJournal } from "./packed_journal.ts";
 import { removedLayers } from "./removed_layers.ts";
-import { degreesOf, tableOf } from "./rows.ts";
+import { tableOf } from "./rows.ts";
+import { addSeconds, type Durations, sessionFacts } from "./session_facts.ts";
+import { sessionJournal } from "./session_journal.ts";
+import { sessionLookUps } from "./session_look_ups.ts";
+import { sessionRecords } from "./session_records.ts";
+import { sessionSaving } from "./session_saving.ts";
+import type { Session, SessionOptions } from "./session_types.ts";
 import { settle } from "./settle.ts";
 import { idOf, rowText, shotText } from "./shot_id.ts";
-import type { Session, SessionFacts, SessionOptions } from "./session_types.ts";
-import { countCases, hasPart, skewedTime, skewProblem, skewRows, skewTimesOf } from "./skew_times.ts";
-import { readState, takeIn } from "./state.ts";
+import { shownRows, touchStale } from "./shown_rows.ts";
+import { readState } from "./state.ts";
 import { tableFiles } from "./table_files.ts";
-import { type TimedLayer, timedLayers } from "./timed_layers.ts";
 import { wipeBundle } from "./wipe.ts";
 
 export type * from "./session_types.ts";
-
-/** Shortest time between two rewrites of the files during a sweep, in milliseconds. */
-const SAVE_MS = 5000;
-/** Largest share of the time that rewriting may take. */
-const SAVE_SHARE = 0.02;
-
-/** Seconds, by `tp<N>` and category. */
-type Durations = Record<string, Partial<Record<SweepCategory, number>>>;
 
 /**
  * Opens a bundle for writing; what it has is read and stands.
@@ -72,65 +58,27 @@ export async function openSession(dir: string, options: SessionOptions): Promise
   const lock = opening.use(await lockBundle(dir));
   if (force) await wipeBundle(dir, yes);
   const state = await readState(dir);
-  const { rows: all, estimates } = state;
-  /** What attention.csv shows. */
-  const attentionOf = (tp: number): ReadonlyMap<string, Row> =>
-    new Map<string, Row>([...estimates.get(tp) ?? [], ...tableOf(all, tp, "attention")]);
-  const skewRowsOf = (tp: number): SkewRow[] => {
-    const attention = skewMode === "exact" ? tableOf(all, tp, "attention") : attentionOf(tp);
-    return skewRows(skewTimesOf(state.skew, tp), attention, skewMode);
-  };
+  const { meta, rows, estimates } = state;
+  const shown = shownRows(state, skewMode);
   const lists = estimateLists(dir, estimates, state.listed, write);
-  const files = tableFiles(dir, { rows: all, estimates, lists, skewRows: skewRowsOf }, architecture, write);
-  for (const [tp, category] of state.stale) files.touch(tp, category);
-  for (const [tp, { rows, skewed }] of state.skew) {
-    if (skewed.size > 0 && formatSkew([...rows.values()]) !== formatSkew(skewRowsOf(tp))) {
-      files.touch(tp, "skew");
-    }
-  }
+  const files = tableFiles(dir, { rows, estimates, lists, skewRows: shown.skew }, architecture, write);
+  touchStale(files, state, shown);
   const held = opening.move();
 
-  const durationS: Durations = structuredClone(state.meta?.duration_s ?? {});
-  const deviceBusyS: Durations = structuredClone(state.meta?.device_busy_s ?? {});
-  let mixed: readonly string[] = state.meta?.mixed ?? [];
-  const layersById = new Map<string, readonly TimedLayer[]>();
-  let opener: SessionLine | undefined;
-  let opened = false;
-  let journal: Journal | undefined;
-  let makeMeta: ((facts: SessionFacts) => Meta) | undefined;
-  let lastSave = performance.now();
-  let pauseMs = SAVE_MS;
-
-  function layersOf(category: Category, tp: number): readonly TimedLayer[] {
-    const id = `${category} ${tp}`;
-    let layers = layersById.get(id);
-    if (layers === undefined) layersById.set(id, layers = timedLayers(architecture, category, tp));
-    return layers;
-  }
-  function openOurs(): Journal {
-    unpackJournal(`${dir}/${JOURNAL_FILE}`);
-    return openJournal(`${dir}/${JOURNAL_FILE}`, state.journalBytes, openFile);
-  }
-  function record(line: JournalLine): void {
-    if (opener === undefined) throw new UsageError(`Cannot record a shot in ${dir}: start the session first`);
-    journal ??= openOurs();
-    if (!opened) {
-      journal.append(opener);
-      takeIn(state, opener);
-      opened = true;
-    }
-    journal.append(line);
-    takeIn(state, line);
-  }
+  const journal = sessionJournal(dir, state, openFile);
+  const durationS: Durations = structuredClone(meta?.duration_s ?? {});
+  const deviceBusyS: Durations = structuredClone(meta?.device_busy_s ?? {});
+  let mixed: readonly string[] = meta?.mixed ?? [];
   const session: Session = {
     dir,
-    notices: [...takeOver(lock), ...state.notices, ...removedLayers(dir, state.rows, architecture)],
-    meta: state.meta,
+    notices: [...takeOver(lock), ...state.notices, ...removedLayers(dir, rows, architecture)],
+    meta,
+    skewMode,
     get failed(): readonly FailedShot[] {
       return [...state.failed.values()];
     },
     start({ identity, settings, allowMixed = false, started = new Date() }): string[] {
-      const differences = identityConflict(state.identities, state.meta, identity);
+      const differences = identityConflict(state.identities, meta, identity);
       if (differences.length > 0 && !allowMixed) {
         throw new UsageError(
           `Cannot extend ${dir}: it was measured under other conditions (${differences.join("; ")}); ` +
@@ -138,70 +86,19 @@ export async function openSession(dir: string, options: SessionOptions): Promise
         );
       }
       mixed = [...new Set([...mixed, ...differences])];
-      opener = { type: "session", format: 1, started: started.toISOString(), identity, settings };
-      opened = false;
+      journal.start({ type: "session", format: 1, started: started.toISOString(), identity, settings });
       state.identities.push(identity);
       return differences.map((difference) => `The bundle is mixed from here on: ${difference}`);
     },
-    describe(make): void {
-      makeMeta = make;
-    },
-    skewMode,
-    timed: (shot) =>
-      shot.category === "skew" ? [...shot.parts] : layersOf(shot.category, shot.tp).map(({ name }) => name),
-    missing(shot): string[] {
-      const { tp, key } = idOf(shot);
-      if (shot.category === "skew") {
-        const times = skewTimesOf(state.skew, tp);
-        return shot.parts.filter((part) => !hasPart(times, key, part));
-      }
-      const { category } = shot;
-      const table = tableOf(state.rows, tp, category);
-      return layersOf(category, tp)
-        .filter(({ layer }) => !table.has(rowText(layer, key)))
-        .map(({ name }) => name);
-    },
-    count: (tp, category) =>
-      category === "skew" ? countCases(skewTimesOf(state.skew, tp)) : tableOf(state.rows, tp, category).size,
-    skewProblem: (tp, again) => skewProblem(skewTimesOf(state.skew, tp), attentionOf(tp), again),
-    timeUs(shot): number | null {
-      const { category, tp, key } = idOf(shot);
-      if (category === "skew") return skewedTime(skewTimesOf(state.skew, tp), key);
-      return tableOf(all, tp, category).get(rowText(null, key))?.timeUs ?? null;
-    },
-    attention: (tp) => [...attentionOf(tp).values()],
-    estimate(tp, rows): void {
-      const measured = tableOf(all, tp, "attention");
-      const open = rows.filter(({ key }) =>
+    ...sessionLookUps(state, shown, architecture),
+    ...sessionRecords(journal, files, state),
+    estimate(tp, predicted): void {
+      const measured = tableOf(rows, tp, "attention");
+      const open = predicted.filter(({ key }) =>
         !measured.has(rowText(null, key)) && !state.failed.has(shotText({ category: "attention", tp, key }))
       );
       setEstimates(estimates, tp, open);
       files.touch(tp, "attention");
-    },
-    hasFailed: (shot) => state.failed.size > 0 && state.failed.has(shotText(idOf(shot))),
-    inDoubt: (shot) => state.doubts.standing > 0 && state.doubts.isDue(shotText(idOf(shot))),
-    doubted(shot, samples): number {
-      const timed = session.timed(shot).map((layer) => [layer, samples[layer] ?? []]);
-      return state.doubts.known(shotText(idOf(shot)), Object.fromEntries(timed));
-    },
-    measured(shot, samples, more = {}): Record<string, number> {
-      record({ type: "shot", ...idOf(shot), samples, ...more });
-      files.touch(shot.tp, shot.category);
-      return Object.fromEntries(Object.entries(samples).map(([layer, values]) => [layer, median(values)]));
-    },
-    fail(shot, kind, message): FailedShot {
-      const failed = { ...idOf(shot), kind, message };
-      record({ type: "failed", ...failed });
-      return failed;
-    },
-    sentinel: (shot, sentinel) => record({ type: "sentinel", ...idOf(shot), ...sentinel }),
-    note(fact, { atS = Date.now() / 1000, lane } = {}): void {
-      if (fact.type === "state") {
-        record({ ...fact, ...atS !== null && { at_s: atS }, ...lane !== undefined && { lane } });
-      }
-      if (fact.type !== "kernels") return;
-      const unnamed = Object.entries(fact.names).filter(([hash]) => !state.kernels.has(hash));
-      if (unnamed.length > 0) record({ type: "kernels", names: Object.fromEntries(unnamed) });
     },
     settle(sweep, exact): Promise<string[]> {
       const { category, tp, shots } = sweep;
@@ -215,58 +112,32 @@ export async function openSession(dir: string, options: SessionOptions): Promise
       return settle(sweep, exact, {
         dir,
         state,
-        skewRows: skewRowsOf,
+        skewRows: shown.skew,
         write,
         record(line): void {
-          record(line);
+          journal.record(line);
           files.touch(line.tp, line.category);
         },
       });
     },
     spend(tp, category, seconds, busyS = null): void {
-      add(durationS, tp, category, seconds);
-      if (busyS !== null) add(deviceBusyS, tp, category, busyS);
+      addSeconds(durationS, tp, category, seconds);
+      if (busyS !== null) addSeconds(deviceBusyS, tp, category, busyS);
     },
-    async saveIfDue(): Promise<void> {
-      if (performance.now() - lastSave >= pauseMs) await session.save();
-    },
-    async save(): Promise<void> {
-      const begun = performance.now();
-      await journal?.sync();
-      const changed = await files.write() || journal !== undefined || state.meta === null;
-      if (makeMeta !== undefined && changed) {
-        const { samples } = state;
-        const tps = degreesOf(state.rows);
-        const skewTps = tps.filter((tp) => session.count(tp, "skew") > 0);
-        const estimated = Object.fromEntries(
-          tps.map((tp) => [tp, estimatesOf(estimates, tp).length]).filter(([, count]) => count! > 0),
-        );
-        const facts = {
-          tps,
-          skewTps,
-          estimated,
-          samples,
-          durationS,
-          deviceBusyS,
-          failed: session.failed,
-          mixed,
-        };
-        await write(metaPath(dir), formatMeta(makeMeta({ ...facts, noise: noiseOf(state) })));
-      }
-      lastSave = performance.now();
-      pauseMs = Math.max(SAVE_MS, (lastSave - begun) / SAVE_SHARE);
-    },
+    ...sessionSaving({
+      dir,
+      journal,
+      files,
+      hasMeta: meta !== null,
+      facts: () => sessionFacts(state, { durationS, deviceBusyS, mixed }),
+      write,
+    }),
     async [Symbol.asyncDispose](): Promise<void> {
       using _lock = held;
-      await journal?.[Symbol.asyncDispose]();
+      await journal[Symbol.asyncDispose]();
     },
   };
   return session;
-}
-
-function add(durations: Durations, tp: number, category: SweepCategory, seconds: number): void {
-  const spent = durations[`tp${tp}`] ??= {};
-  spent[category] = (spent[category] ?? 0) + seconds;
 }
 
 function takeOver({ takenFrom }: Lock): string[] {
