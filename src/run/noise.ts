@@ -6,7 +6,7 @@
 import { roundDecimals } from "../bundle/format.ts";
 import type { Noise } from "../bundle/meta.ts";
 import { quantile } from "../fit/errors.ts";
-import type { Outcomes } from "./state.ts";
+import type { Outcomes } from "./outcomes.ts";
 
 const DECIMALS = 5;
 

@@ -6,8 +6,9 @@
 import { UsageError } from "../errors.ts";
 import { type Journal, JOURNAL_FILE, type JournalFile, openJournal } from "./journal.ts";
 import type { JournalLine, SessionLine } from "./journal_line.ts";
+import { takeIn } from "./outcomes.ts";
 import { unpackJournal } from "./packed_journal.ts";
-import { type BundleState, takeIn } from "./state.ts";
+import type { BundleState } from "./state.ts";
 
 /** What records into a bundle's journal and its state; disposing closes the journal. */
 export interface SessionJournal extends AsyncDisposable {

@@ -3,70 +3,18 @@
  *
  * @module
  */
-import type { Issue } from "../bundle/issue.ts";
-import { renderIssue } from "../bundle/issue.ts";
 import type { EstimatedRow } from "../bundle/estimated.ts";
-import { formatDecimals, formatTimeUs } from "../bundle/format.ts";
+import { type Issue, renderIssue } from "../bundle/issue.ts";
 import { metaPath, tablePath } from "../bundle/layout.ts";
 import { type Meta, parseMeta } from "../bundle/meta.ts";
-import { CATEGORIES, type SweepCategory } from "../sweep/shot.ts";
-import { type Doubts, newDoubts } from "./doubts.ts";
-import { dropEstimate, type Estimates } from "./estimates.ts";
-import type { FailedShot } from "./events.ts";
+import type { SweepCategory } from "../sweep/shot.ts";
+import { dropEstimate } from "./estimates.ts";
 import type { Identity } from "./identity.ts";
 import { JOURNAL_FILE, readJournal } from "./journal.ts";
-import type { JournalLine, ShotLine } from "./journal_line.ts";
-import { median } from "./median.ts";
+import { noOutcomes, type Outcomes, takeIn } from "./outcomes.ts";
+import { overlay, overlaySkew } from "./overlay.ts";
 import { readIfThere } from "./read_if_there.ts";
-import { dropRows, readRows, type Rows, setRow, tableOf } from "./rows.ts";
-import { type ShotId, shotText } from "./shot_id.ts";
-import { relativeSpread } from "./spread.ts";
-import { setPart, type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
-import type { SkewPart } from "../sweep/skew_parts.ts";
-
-/** What shots gave: rows, failures, and how many samples went into them. */
-export interface Outcomes {
-  /** Rows of the shots that were measured. */
-  readonly rows: Rows;
-  /** Times of the skew cases. */
-  readonly skew: SkewTimesByTp;
-  /** Attention rows that are predictions, of shots that were neither measured nor failed. */
-  readonly estimates: Estimates;
-  /** Shots that failed and were not measured since, by their texts. */
-  readonly failed: Map<string, FailedShot>;
-  /** Timed forwards, by category. */
-  readonly samples: Partial<Record<SweepCategory, number>>;
-  /** How often shots were measured. */
-  measured: number;
-  /** Which shots are in doubt. */
-  readonly doubts: Doubts;
-  /** The drift of each sentinel, as a share of the time of the first. */
-  readonly sentinels: number[];
-  /** Hashes of the kernels that have a name. */
-  readonly kernels: Set<string>;
-  /** Shots that were archived and not measured since, by their texts. */
-  readonly archived: Map<string, ShotId>;
-}
-
-/**
- * Outcomes before the first shot.
- *
- * @returns The outcomes.
- */
-export function noOutcomes(): Outcomes {
-  return {
-    rows: new Map(),
-    skew: new Map(),
-    estimates: new Map(),
-    failed: new Map(),
-    samples: {},
-    measured: 0,
-    doubts: newDoubts(),
-    sentinels: [],
-    kernels: new Set(),
-    archived: new Map(),
-  };
-}
+import { dropRows, readRows, tableOf } from "./rows.ts";
 
 /** What a bundle holds. */
 export interface BundleState extends Outcomes {
@@ -82,60 +30,6 @@ export interface BundleState extends Outcomes {
   readonly stale: readonly (readonly [number, SweepCategory])[];
   /** What a user should know, in sentences. */
   readonly notices: readonly string[];
-}
-
-/**
- * Takes in a line of the journal.
- *
- * @param outcomes What is known so far; it is changed.
- * @param line The line.
- */
-export function takeIn(outcomes: Outcomes, line: JournalLine): void {
-  switch (line.type) {
-    case "session":
-      return outcomes.doubts.begin();
-    case "failed": {
-      const { category, tp, key, kind, message } = line;
-      outcomes.failed.set(shotText(line), { category, tp, key, kind, message });
-      return dropEstimate(outcomes.estimates, line);
-    }
-    case "sentinel":
-      outcomes.sentinels.push(line.drift);
-      return outcomes.doubts.sentinel(line.moved, line.lane);
-    case "kernels":
-      for (const hash of Object.keys(line.names)) outcomes.kernels.add(hash);
-      return;
-    case "archived":
-      outcomes.archived.set(shotText(line), line);
-      dropRows(outcomes, line);
-      return dropEstimate(outcomes.estimates, line);
-    case "shot":
-      return takeInShot(outcomes, line);
-  }
-}
-
-function takeInShot(outcomes: Outcomes, line: ShotLine): void {
-  const { category, tp, key } = line;
-  const text = shotText(line);
-  outcomes.failed.delete(text);
-  outcomes.archived.delete(text);
-  dropEstimate(outcomes.estimates, line);
-  outcomes.doubts.measured(text, line.samples, line.lane);
-  outcomes.measured++;
-  const samples = Object.entries(line.samples);
-  const taken = outcomes.samples[category] ?? 0;
-  if (category === "skew") {
-    const times = skewTimesOf(outcomes.skew, tp);
-    for (const [part, values] of samples) setPart(times, key, part as SkewPart, median(values));
-    outcomes.samples[category] = samples.reduce((sum, [, values]) => sum + values.length, taken);
-    return;
-  }
-  const table = tableOf(outcomes.rows, tp, category);
-  for (const [name, values] of samples) {
-    const layer = CATEGORIES[category].layered ? name : null;
-    setRow(table, { layer, key, timeUs: median(values), spread: relativeSpread(values) });
-  }
-  outcomes.samples[category] = taken + (samples[0]?.[1].length ?? 0);
 }
 
 /**
@@ -197,53 +91,4 @@ function faultyFiles(issues: readonly Issue[]): Map<string, string> {
       })`,
     ]),
   );
-}
-
-/** Puts the journal's rows over those of the files. */
-function overlay(
-  dir: string,
-  rows: Rows,
-  journal: Rows,
-): { stale: [number, SweepCategory][]; notices: string[] } {
-  const stale: [number, SweepCategory][] = [];
-  const notices: string[] = [];
-  for (const [tp, tables] of journal) {
-    for (const [category, table] of tables) {
-      const shown = tableOf(rows, tp, category);
-      let absent = 0;
-      let different = 0;
-      for (const [text, row] of table) {
-        const there = shown.get(text);
-        if (there === undefined) absent++;
-        else if (formatTimeUs(there.timeUs) !== formatTimeUs(row.timeUs)) different++;
-        shown.set(text, row);
-      }
-      if (absent + different > 0) stale.push([tp, category]);
-      if (different > 0) notices.push(differing(tablePath(dir, tp, category), different));
-    }
-  }
-  return { stale, notices };
-}
-
-/** Puts the journal's times of skew cases beside the rows of the files. */
-function overlaySkew(dir: string, skew: SkewTimesByTp, journal: SkewTimesByTp): string[] {
-  const notices: string[] = [];
-  for (const [tp, { skewed, uniform }] of journal) {
-    const times = skewTimesOf(skew, tp);
-    let different = 0;
-    for (const [text, timeUs] of skewed) {
-      const there = times.rows.get(text);
-      if (there !== undefined && formatDecimals(there.t_skew_us, 3) !== formatDecimals(timeUs, 3)) {
-        different++;
-      }
-      times.skewed.set(text, timeUs);
-    }
-    for (const [text, timeUs] of uniform) times.uniform.set(text, timeUs);
-    if (different > 0) notices.push(differing(tablePath(dir, tp, "skew"), different));
-  }
-  return notices;
-}
-
-function differing(path: string, rows: number): string {
-  return `${path}: ${rows} rows differ from the journal, whose values are used`;
 }
