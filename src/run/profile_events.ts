@@ -22,6 +22,7 @@ import { fitBundle } from "./fit_bundle.ts";
 import { identityOf } from "./identity.ts";
 import { openLanes } from "./open_lanes.ts";
 import { chosenQuantity } from "./quantity.ts";
+import { recordedSettings } from "./recorded_settings.ts";
 import { runMeta } from "./run_meta.ts";
 import { openSession, type Session } from "./session.ts";
 import { sourceSha256 } from "./source_hash.ts";
@@ -114,7 +115,7 @@ export async function* profileEvents(
     ...revision !== undefined && { model_revision: revision },
   });
   yield* notices(
-    session.start({ identity, settings: recorded(settings), allowMixed: settings.allowMixed }),
+    session.start({ identity, settings: recordedSettings(settings), allowMixed: settings.allowMixed }),
   );
   const origin = {
     settings,
@@ -206,34 +207,6 @@ function requireAttention(session: Session, degrees: readonly number[]): void {
       `Cannot run the skew sweep alone at tp ${tp}: ${problem}; leave onlySkew (--only-skew) out`,
     );
   }
-}
-
-/** The settings that shape the measurement; where it runs is the identity's to tell. */
-function recorded(settings: Settings): Record<string, unknown> {
-  return {
-    ...settings.revision !== null && { revision: settings.revision },
-    tpDegrees: settings.tpDegrees,
-    maxNumBatchedTokens: settings.maxNumBatchedTokens,
-    maxNumSeqs: settings.maxNumSeqs,
-    attentionMaxKv: settings.attentionMaxKv,
-    attentionChunkFactor: settings.attentionChunkFactor,
-    attentionKvFactor: settings.attentionKvFactor,
-    ...settings.skipSkew ? {} : {
-      skewMode: settings.skewMode,
-      skewNFactor: settings.skewNFactor,
-      skewPcFactor: settings.skewPcFactor,
-      skewKpFactor: settings.skewKpFactor,
-      skewKvsFactor: settings.skewKvsFactor,
-    },
-    measurementIterations: settings.measurementIterations,
-    ...settings.precision && { precision: settings.precision },
-    parity: settings.parity,
-    ...settings.adaptive && { adaptive: settings.adaptive },
-    ...settings.budget !== null && { budget: settings.budget },
-    ...settings.prior !== null && { prior: settings.prior },
-    seed: settings.seed,
-    sentinelS: settings.sentinelS,
-  };
 }
 
 function* notices(messages: readonly string[]): Generator<RunEvent> {
