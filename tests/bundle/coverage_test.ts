@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { coverage, type CoverageNeed, ownNeed, type Place } from "../../src/bundle/coverage.ts";
+import type { Place } from "../../src/bundle/attention_coverage.ts";
+import { coverage } from "../../src/bundle/coverage.ts";
+import { type CoverageNeed, ownNeed } from "../../src/bundle/coverage_need.ts";
 import type { Bundle } from "../../src/bundle/open.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 

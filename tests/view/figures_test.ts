@@ -1,6 +1,7 @@
 /** Figures are plain data: what is drawn, what is said, and which axes are logarithmic. */
 import assert from "node:assert/strict";
-import { coverage, ownNeed } from "../../src/bundle/coverage.ts";
+import { coverage } from "../../src/bundle/coverage.ts";
+import { ownNeed } from "../../src/bundle/coverage_need.ts";
 import { diffBundles } from "../../src/bundle/diff.ts";
 import type { Figure } from "../../src/view/figure.ts";
 import { attentionMap, prefillMap } from "../../src/view/figures/attention_map.ts";

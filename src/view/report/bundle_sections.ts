@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { coverage, type CoverageNeed, ownNeed } from "../../bundle/coverage.ts";
+import { coverage } from "../../bundle/coverage.ts";
+import { type CoverageNeed, ownNeed } from "../../bundle/coverage_need.ts";
 import type { Bundle } from "../../bundle/open.ts";
 import { skewScale } from "../../bundle/skew_scale.ts";
 import { validate } from "../../bundle/validate.ts";
