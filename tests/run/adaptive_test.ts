@@ -1,69 +1,17 @@
 import assert from "node:assert/strict";
-import type { TableErrors } from "../../src/adaptive/held_out.ts";
-import { type Bundle, openBundle } from "../../src/bundle/open.ts";
+import { openBundle } from "../../src/bundle/open.ts";
 import { validate } from "../../src/bundle/validate.ts";
 import { quantile } from "../../src/fit/errors.ts";
-import type { EstimatedEvent, RunEvent } from "../../src/run/events.ts";
-import { profile } from "../../src/run/profile.ts";
-import { profileEvents } from "../../src/run/profile_events.ts";
-import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
-import { profileAndKill } from "./killed_profile.ts";
-import { journaledShots, rowsOfBundle, SMALL, smallBundle } from "./small_model.ts";
+import { assertInside, errorsOf, estimatedOf, FIFTH, GRID, recordGrid, runGrid } from "./adaptive_grid.ts";
+import { journaledShots, smallBundle } from "./small_model.ts";
 import { only, putFile, textOfFile, withFolder } from "./tiny_run.ts";
 import { told } from "./told.ts";
-
-/** A grid that is large enough to predict most of it. */
-const GRID: SettingsInput = {
-  ...SMALL,
-  tpDegrees: [1],
-  maxNumBatchedTokens: 128,
-  maxNumSeqs: 16,
-  attentionMaxKv: 1024,
-  attentionChunkFactor: 2,
-  attentionKvFactor: 2,
-};
-const FIFTH = { adaptive: { shots: 0.2 } } as const;
-
-/** Profiles the whole grid by a roofline; its bundle is the truth that replays answer from. */
-async function recordGrid(dir: string): Promise<string> {
-  await profile({ ...GRID, perfDir: `${dir}/truth`, harness: "roofline:H100" });
-  return smallBundle(`${dir}/truth`);
-}
-
-async function run(perfDir: string, truth: string, input: Partial<SettingsInput>): Promise<RunEvent[]> {
-  const events: RunEvent[] = [];
-  await profile({ ...GRID, perfDir, harness: `replay:${truth}`, ...input }, {
-    onEvent: (event) => void events.push(event),
-  });
-  return events;
-}
-
-function estimatedOf(events: readonly RunEvent[], category: EstimatedEvent["category"]): EstimatedEvent {
-  return only(events, "estimated").find((event) => event.category === category)!;
-}
-
-function errorsOf(bundle: Bundle, truth: Bundle): Float64Array {
-  const times = new Map(truth.table(1, "attention").map(({ key, timeUs }) => [key.join(), timeUs]));
-  return Float64Array.from(
-    bundle.table(1, "attention"),
-    ({ key, timeUs }) => Math.abs(timeUs / times.get(key.join())! - 1),
-  ).sort();
-}
-
-function assertInside(errors: Float64Array, bounds: TableErrors): void {
-  for (const [level, bound] of [[0.5, bounds.p50], [0.9, bounds.p90]] as const) {
-    assert.ok(
-      quantile(errors, level) <= bound.upper,
-      `${level}: ${quantile(errors, level)} of ${bound.upper}`,
-    );
-  }
-}
 
 Deno.test("an adaptive run measures a part, predicts the rest, and its true error is inside the bound", () =>
   withFolder(async (dir) => {
     const truth = await recordGrid(dir);
     const full = await openBundle(truth);
-    const events = await run(dir, truth, FIFTH);
+    const events = await runGrid(dir, truth, FIFTH);
     const bundle = await openBundle(smallBundle(dir));
     const { length } = full.table(1, "attention");
     const { measured, estimated, errors, prior } = estimatedOf(events, "attention");
@@ -85,7 +33,7 @@ Deno.test("an adaptive run measures a part, predicts the rest, and its true erro
 Deno.test("predicted rows are in no journal, skew.csv has the cases that were fired, and the fit knows the others", () =>
   withFolder(async (dir) => {
     const truth = await recordGrid(dir);
-    const events = await run(dir, truth, FIFTH);
+    const events = await runGrid(dir, truth, FIFTH);
     const bundle = await openBundle(smallBundle(dir));
     const journaled = [...(await journaledShots(bundle.dir)).keys()];
     const predicted = new Set(bundle.estimated(1).map(({ key }) => `attention tp1 ${key.join()}`));
@@ -101,7 +49,7 @@ Deno.test("predicted rows are in no journal, skew.csv has the cases that were fi
 
 Deno.test("validate says how much is predicted and how well, and misses a list that is gone", () =>
   withFolder(async (dir) => {
-    await run(dir, await recordGrid(dir), { ...FIFTH, skipSkew: true });
+    await runGrid(dir, await recordGrid(dir), { ...FIFTH, skipSkew: true });
     const bundle = smallBundle(dir);
     const found = async (): Promise<string[]> =>
       (await validate(bundle)).filter(({ code }) => /estimated/.test(code))
@@ -123,60 +71,10 @@ Deno.test("validate says how much is predicted and how well, and misses a list t
     ]);
   }));
 
-Deno.test("a plain run after an adaptive one fires what was predicted, and ends as a full one", () =>
-  withFolder(async (dir) => {
-    const truth = await recordGrid(dir);
-    const harness = `replay:${truth}?noise=0.02`;
-    await run(`${dir}/plain`, truth, { harness });
-    await run(dir, truth, { ...FIFTH, harness });
-    const before = (await journaledShots(smallBundle(dir))).size;
-    const events = await run(dir, truth, { harness });
-    const bundle = smallBundle(dir);
-    assert.deepEqual(await rowsOfBundle(bundle), await rowsOfBundle(smallBundle(`${dir}/plain`)));
-    const counts = await journaledShots(bundle);
-    assert.equal(only(events, "shot").length, counts.size - before);
-    assert.deepEqual([...counts].filter(([, count]) => count > 1), []);
-    assert.equal((await openBundle(bundle)).meta.adaptive, undefined);
-    await assert.rejects(Deno.stat(`${bundle}/tp1/estimated.csv`), Deno.errors.NotFound);
-    assert.deepEqual((await validate(bundle)).filter(({ code }) => /estimated|count/.test(code)), []);
-  }));
-
-Deno.test("a prediction stands until its shot is measured", () =>
-  withFolder(async (dir) => {
-    const truth = await recordGrid(dir);
-    await run(dir, truth, { ...FIFTH, skipSkew: true });
-    const before = await openBundle(smallBundle(dir));
-    let fired = 0;
-    const settings = resolveSettings({ ...GRID, perfDir: dir, harness: `replay:${truth}`, skipSkew: true });
-    for await (const event of profileEvents(settings)) if (event.type === "shot" && ++fired === 100) break;
-    const after = await openBundle(smallBundle(dir));
-    assert.equal(after.table(1, "attention").length, before.table(1, "attention").length);
-    assert.equal(after.estimated(1).length, before.estimated(1).length - fired);
-    assert.equal(after.meta.adaptive?.per_tp[1]?.attention?.estimated, after.estimated(1).length);
-    const journaled = await journaledShots(after.dir);
-    assert.ok(after.estimated(1).every(({ key }) => !journaled.has(`attention tp1 ${key.join()}`)));
-  }));
-
-Deno.test("an adaptive run that is killed again and again ends as an undisturbed one, no shot fired twice", () =>
-  withFolder(async (dir) => {
-    const harness = `replay:${await recordGrid(dir)}?noise=0.02`;
-    const input = { ...GRID, ...FIFTH };
-    await profile({ ...input, perfDir: `${dir}/undisturbed`, harness });
-    const perfDir = `${dir}/killed`;
-    await profileAndKill({ perfDir, harness: `${harness}&delay_ms=2`, input, kills: 5, longestMs: 1500 });
-    await profile({ ...input, perfDir, harness });
-    const [killed, whole] = [smallBundle(perfDir), smallBundle(`${dir}/undisturbed`)];
-    assert.deepEqual(await rowsOfBundle(killed), await rowsOfBundle(whole));
-    assert.equal(await textOfFile(killed, "tp1/estimated.csv"), await textOfFile(whole, "tp1/estimated.csv"));
-    const counts = await journaledShots(killed);
-    assert.deepEqual([...counts].filter(([, count]) => count > 1), []);
-    assert.equal(counts.size, (await journaledShots(whole)).size);
-  }));
-
 Deno.test("an error as target ends the rounds when 90% of the rows are within it", () =>
   withFolder(async (dir) => {
     const truth = await recordGrid(dir);
-    const events = await run(dir, truth, { adaptive: { error: 0.06 }, skipSkew: true });
+    const events = await runGrid(dir, truth, { adaptive: { error: 0.06 }, skipSkew: true });
     const { measured, errors } = estimatedOf(events, "attention");
     assert.ok(measured < 600, `${measured}`);
     assert.ok(errors.p90.estimate <= 0.06);
@@ -188,7 +86,7 @@ Deno.test("a budget ends attention and skew, side by side, and says what more wo
   withFolder(async (dir) => {
     const truth = await recordGrid(dir);
     const harness = `replay:${truth}?delay_ms=8`;
-    const events = await run(dir, truth, { budget: 4, harness });
+    const events = await runGrid(dir, truth, { budget: 4, harness });
     const { measured, estimated } = estimatedOf(events, "attention");
     assert.ok(measured >= 50 && estimated > 0);
     const started = only(events, "sweep-started").map(({ category }) => category);
@@ -208,7 +106,7 @@ Deno.test("a budget ends attention and skew, side by side, and says what more wo
 Deno.test("a prior is named, and what it gained", () =>
   withFolder(async (dir) => {
     const truth = await recordGrid(dir);
-    const events = await run(dir, truth, { adaptive: { shots: 0.1 }, prior: truth, skipSkew: true });
+    const events = await runGrid(dir, truth, { adaptive: { shots: 0.1 }, prior: truth, skipSkew: true });
     const { prior, errors } = estimatedOf(events, "attention");
     assert.ok(prior !== null && prior.with < prior.without);
     const bundle = await openBundle(smallBundle(dir));
@@ -222,13 +120,13 @@ Deno.test("a shot that failed has no row, predicted or measured, and is not fire
   withFolder(async (dir) => {
     const truth = await recordGrid(dir);
     const input = { ...FIFTH, skipSkew: true, harness: `replay:${truth}?fail=0.1` };
-    const first = await run(dir, truth, input);
+    const first = await runGrid(dir, truth, input);
     const failed = only(first, "failed-shot").filter(({ category }) => category === "attention");
     assert.ok(failed.length > 5);
     const bundle = await openBundle(smallBundle(dir));
     const rows = new Set(bundle.table(1, "attention").map(({ key }) => key.join()));
     assert.ok(failed.every(({ key }) => !rows.has(key.join())));
-    const again = await run(dir, truth, input);
+    const again = await runGrid(dir, truth, input);
     assert.deepEqual([only(again, "shot"), only(again, "failed-shot")], [[], []]);
   }));
 
