@@ -16,9 +16,8 @@ import { skewAlpha } from "../../src/view/figures/skew_alpha.ts";
 import { predictedOverMeasured, residuals } from "../../src/view/figures/skew_predicted.ts";
 import { errorOverShots } from "../../src/view/figures/error_over_shots.ts";
 import { tpScaling } from "../../src/view/figures/tp_scaling.ts";
-import { heatMap } from "../../src/view/heat_map.ts";
 import { figurePng, figureSvg } from "../../src/view/render/render.ts";
-import { INK, PAPER } from "../../src/view/theme.ts";
+import { textOf } from "./figure_text.ts";
 import { SMALL, SUBJECT } from "./small_bundle.ts";
 
 const rows = SMALL.table(1, "attention");
@@ -169,10 +168,6 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
 };
 
-function textOf({ layout }: Figure): string {
-  return (layout["title"] as { text: string }).text;
-}
-
 function titleOf(figure: Figure): string {
   return [...textOf(figure).matchAll(/<b>(.*?)<\/b>/g)].map(([, line]) => line).join(" ");
 }
@@ -188,65 +183,6 @@ for (const [name, [figure, title, x, y]] of Object.entries(FIGURES)) {
     assert.deepEqual(JSON.parse(JSON.stringify(figure)), figure, "it is plain JSON");
   });
 }
-
-Deno.test("an estimate is called one, in the subtitle and beside measured lines", () => {
-  const dense = SMALL.table(1, "dense");
-  const estimated = layerTimes({
-    subject: { ...subject, quantity: "estimate" },
-    size: "tokens",
-    rows: dense,
-  });
-  assert.match(textOf(estimated), /roofline estimate, not measured/);
-  const both = layerTimes({ subject, size: "tokens", rows: dense, estimate: dense });
-  assert.match(textOf(both), /dotted: roofline estimate/);
-  assert.deepEqual(both.data.map(({ name }) => name), [
-    "qkv_proj",
-    "qkv_proj, estimate",
-    "o_proj",
-    "o_proj, estimate",
-  ]);
-});
-
-Deno.test("a heat map leaves out what was not measured, and says so where there is such a place", () => {
-  const some = rows.filter(({ key }) => key[2] !== 4 || key[3] === 16);
-  const map = attentionMap({ subject, rows: some, chunk: 0 });
-  assert.deepEqual(map.data[0]!["text"], [["5.5", "7"], ["7", ""]]);
-  assert.match(textOf(map), /decodes alone; grey: not measured/);
-  assert.doesNotMatch(textOf(attentionMap({ subject, rows, chunk: 0 })), /grey/);
-});
-
-Deno.test("figures of attention mark what was predicted, and say so where they do", () => {
-  const estimated = [{ key: [0, 0, 4, 64], expectedError: 0.05 }];
-  const map = attentionMap({ subject, rows, estimated, chunk: 0 });
-  assert.deepEqual(map.data[0]!["text"], [["5.5", "7"], ["7", "≈13"]]);
-  assert.match(textOf(map), /decodes alone; ≈: predicted/);
-  const slices = attentionSlices({ subject, rows, estimated, chunk: 0 });
-  assert.deepEqual(slices.data.map(({ marker }) => (marker as { opacity: number[] }).opacity), [[1, 1], [
-    1,
-    0.35,
-  ]]);
-  assert.match(textOf(slices), /decodes alone; pale: predicted/);
-  assert.doesNotMatch(textOf(attentionSlices({ subject, rows, chunk: 0 })), /predicted/);
-});
-
-Deno.test("a heat map's numbers are white on dark cells and dark on light ones", () => {
-  const cells = [1, 10, 100].map((value, x) => ({ x, y: 0, value }));
-  const ink = (scale: "time" | "ratio"): unknown => {
-    const map = heatMap({ cells, missing: "", title: "", subtitle: "", x: "", y: "", scale, legend: "" });
-    return (map.data[1]!["textfont"] as { color: unknown }).color;
-  };
-  assert.deepEqual(ink("time"), [PAPER, INK, INK]);
-  assert.deepEqual(ink("ratio"), [INK, PAPER, PAPER]);
-});
-
-Deno.test("a map of ratios says at which end of its colours larger ones are", () => {
-  const cells = [0.5, 1, 8].map((value, x) => ({ x, y: 0, value }));
-  const words = { title: "", subtitle: "", x: "", y: "", legend: "" };
-  const [{ colorbar }] = heatMap({ cells, missing: "", scale: "ratio", ...words }).data as [
-    { colorbar: unknown },
-  ];
-  assert.deepEqual((colorbar as { ticktext: string[] }).ticktext, ["0.25", "0.50", "1.00", "2.00", "≥4.00"]);
-});
 
 Deno.test("the figure of noise names every degree, and gives a clock that stands still some room", () => {
   const figure = noise({
