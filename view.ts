@@ -67,16 +67,9 @@ export {
   ratioRows,
   type TableDiff,
 } from "./src/bundle/diff.ts";
-export {
-  type AttentionCoverage,
-  type Coverage,
-  coverage,
-  type CoverageCell,
-  type CoverageNeed,
-  type LayerCoverage,
-  ownNeed,
-  type Place,
-} from "./src/bundle/coverage.ts";
+export { type AttentionCoverage, type CoverageCell, type Place } from "./src/bundle/attention_coverage.ts";
+export { type Coverage, coverage, type LayerCoverage } from "./src/bundle/coverage.ts";
+export { type CoverageNeed, ownNeed } from "./src/bundle/coverage_need.ts";
 export { skewScale } from "./src/bundle/skew_scale.ts";
 export { diffTable } from "./src/view/report/diff_sections.ts";
 export { type IssueLine, issueTable } from "./src/view/report/issue_table.ts";
