@@ -108,7 +108,7 @@ const FACTS = [
  * import { diffBundles } from "./diff.ts";
  * import assert from "node:assert/strict";
  * const bundle = (dir: string, timeUs: number) => ({
- *   dir, meta: { hardware: dir }, tps: [1], issues: [], skew: () => [], skewFit: () => [],
+ *   dir, meta: { hardware: dir }, tps: [1], issues: [], skew: () => [], skewFit: () => [], estimated: () => [],
  *   table: () => [{ layer: "o_proj", key: [16], timeUs }],
  * });
  * const { meta, tables } = diffBundles(bundle("H100", 10), bundle("H200", 8));

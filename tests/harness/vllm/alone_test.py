@@ -60,7 +60,8 @@ def test_a_plan_is_fired_and_a_second_run_fires_what_is_left(tmp_path: Path) -> 
     assert kinds[:3] == ["results", "hello", "booted"]
     assert (lines[0]["version"], lines[0]["quantity"], lines[0]["plan"]) == (1, "wall", HEADER)
     sentinels = [line for line in lines if line.get("sentinel") and line["type"] == "result"]
-    assert [line["shot"] for line in sentinels] == [SHOTS[4], SHOTS[4]]
+    assert len(sentinels) >= 2
+    assert all(line["shot"] == SHOTS[4] for line in sentinels)
     answers = [line for line in lines if "index" in line and "sentinel" not in line]
     assert [line["shot"] for line in answers] == SHOTS[:6]
     assert [line["type"] for line in answers] == ["result"] * 3 + ["failed"] + ["result"] * 2
