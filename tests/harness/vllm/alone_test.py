@@ -53,7 +53,7 @@ def worker(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 def test_a_plan_is_fired_and_a_second_run_fires_what_is_left(tmp_path: Path) -> None:
     plan, out = write(tmp_path / "plan.jsonl", HEADER, *SHOTS[:6]), tmp_path / "results.jsonl"
-    ran = worker("--plan", plan, "--out", out, "--drift-share", 100)
+    ran = worker("--plan", plan, "--out", out, "--drift-share", 10**9)
     assert ran.returncode == 1, ran.stderr[-3000:]
     lines = read(out)
     kinds = [line["type"] for line in lines]
@@ -72,7 +72,7 @@ def test_a_plan_is_fired_and_a_second_run_fires_what_is_left(tmp_path: Path) -> 
 
     write(plan, HEADER, *SHOTS)
     out.write_text(out.read_text() + '{"type":"resu')
-    ran = worker("--plan", plan, "--out", out, "--retry-failed", "--drift-share", 100)
+    ran = worker("--plan", plan, "--out", out, "--retry-failed", "--drift-share", 10**9)
     assert "2 of 7 shots are left" in ran.stderr
     again = [json.loads(line) for line in out.read_text().splitlines()[len(lines) + 1 :]]
     assert [line["tp"] for line in again if line["type"] == "booted"] == [1, 2]
