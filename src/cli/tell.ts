@@ -4,6 +4,7 @@
  * @module
  */
 import { percentages } from "../fit/report.ts";
+import { percent } from "../percent.ts";
 import type { EstimatedEvent, FailedShot, FittedEvent, RunEvent, SentinelEvent } from "../run/events.ts";
 import { keyColumns } from "../sweep/shot.ts";
 import { formatDuration } from "./duration.ts";
@@ -48,12 +49,11 @@ export function newsOf(event: RunEvent): string | null {
 }
 
 function moved({ drift, clockMhz }: SentinelEvent): string {
-  const sentinel = `sentinel ${drift < 0 ? "" : "+"}${(100 * drift).toFixed(1)}%`;
+  const sentinel = `sentinel ${drift < 0 ? "" : "+"}${percent(drift)}`;
   return clockMhz === null ? sentinel : `${sentinel}, clock ${clockMhz} MHz`;
 }
 
 function estimatedInWords({ category, tp, measured, estimated, errors, prior }: EstimatedEvent): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
   const { estimate, upper } = errors.p90;
   const bound = Number.isFinite(upper) ? `, with 95% confidence ${percent(upper)}` : "";
   const leaning = prior === null

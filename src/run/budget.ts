@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { percent } from "../percent.ts";
 import type { SweepCategory } from "../sweep/shot.ts";
 
 /** Time for the sweeps of one degree. */
@@ -95,8 +96,4 @@ export function moreWouldBuy(budget: Budget, tp: number, cut: readonly CutSweep[
     Math.round(budget.seconds)
   } s at tp ${tp}, would bring the error that 90% of the ` +
     `rows stay within down: ${promises.join(", or ")}`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
 }

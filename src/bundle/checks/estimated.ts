@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { percent } from "../../percent.ts";
 import type { BundleFiles } from "../files.ts";
 import type { Issue } from "../issue.ts";
 import { metaPath, tablePath } from "../layout.ts";
@@ -89,7 +90,6 @@ function skewIssue({ dir }: BundleFiles, tables: LazyTables, tp: number, entry: 
 /** What the held-out estimate says. */
 function within(entry: AdaptiveEntry | undefined): string {
   if (typeof entry?.rel_err_p90 !== "number") return "";
-  const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
   const bound = entry.upper_p90 === null ? "" : `, with 95% confidence ${percent(entry.upper_p90)}`;
   return `; by ${entry.held_out} unseen shots 90% of all are within ${percent(entry.rel_err_p90)}${bound}`;
 }

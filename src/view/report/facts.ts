@@ -6,6 +6,7 @@
 import type { Meta } from "../../bundle/meta.ts";
 import type { Bundle } from "../../bundle/open.ts";
 import { formatDuration } from "../../cli/duration.ts";
+import { percent } from "../../percent.ts";
 import { CATEGORY_ORDER } from "../../sweep/shot.ts";
 import { formatCount, formatShare, plural } from "../text.ts";
 
@@ -97,7 +98,7 @@ function predictedText(bundle: Bundle): string {
     const predicted = bundle.estimated(tp).length;
     if (predicted === 0) return [];
     const error = bundle.meta.adaptive?.per_tp[tp]?.attention?.rel_err_p90;
-    const within = typeof error === "number" ? `, 90% of all within ${(100 * error).toFixed(1)}%` : "";
+    const within = typeof error === "number" ? `, 90% of all within ${percent(error)}` : "";
     return [`tp ${tp}: ${formatCount(predicted)} rows of attention${within}`];
   }).join("; ");
 }

@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { openBundle } from "../../../src/bundle/open.ts";
 import { roundDecimals } from "../../../src/bundle/format.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
+import { percent } from "../../../src/percent.ts";
 import { median } from "../../../src/run/median.ts";
 import { predictor } from "../../../src/predict/predictor.ts";
 import { apart, apartText, writeEvidence } from "../apart.ts";
@@ -93,10 +94,6 @@ function eventsShare(judged: readonly Judged[]): number | null {
   );
   const sum = (at: 0 | 1): number => fired.reduce((total, pair) => total + pair[at], 0);
   return fired.length === 0 ? null : roundDecimals(sum(0) / sum(1) - 1, 5);
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
 }
 
 if (import.meta.main) {
