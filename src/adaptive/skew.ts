@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SkewRow } from "../bundle/skew.ts";
+import { alphaOf, type SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 import { UsageError } from "../errors.ts";
 import { attentionNs, type AttentionTable, makeAttentionTable } from "../predict/attention.ts";
@@ -139,6 +139,6 @@ function rowFrom(each: AnyCase, mean: number, max: number, skewed: number): Skew
     t_mean_us: mean,
     t_max_us: max,
     t_skew_us: skewed,
-    alpha: max > mean ? (skewed - mean) / (max - mean) : null,
+    alpha: alphaOf(mean, max, skewed),
   };
 }

@@ -59,6 +59,25 @@ export interface SkewRow {
 }
 
 /**
+ * Where the time of mixed histories lies between those of uniform ones.
+ *
+ * @param meanUs Time with every history at the mean, in microseconds.
+ * @param maxUs Time with every history at the longest, in microseconds.
+ * @param skewUs Time of the mixed histories, in microseconds.
+ * @returns 0 at the mean's, 1 at the longest's; null where the longest takes no longer than the mean.
+ *
+ * @example
+ * ```ts
+ * import { alphaOf } from "./skew.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual([alphaOf(10, 20, 15), alphaOf(10, 10, 15)], [0.5, null]);
+ * ```
+ */
+export function alphaOf(meanUs: number, maxUs: number, skewUs: number): number | null {
+  return maxUs > meanUs ? (skewUs - meanUs) / (maxUs - meanUs) : null;
+}
+
+/**
  * Writes skew.csv: times with 3 decimals, ratio and alpha with 4, each as short as possible.
  *
  * @param rows The cases, in any order, each key once.

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatTimeUs } from "../bundle/format.ts";
-import type { SkewRow } from "../bundle/skew.ts";
+import { alphaOf, type SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 import { interpolatedEnds } from "../fit/ends.ts";
 import { attentionNs, makeAttentionTable } from "../predict/attention.ts";
@@ -132,7 +132,7 @@ export function skewRows(
     const t_mean_us = timeOf(uniformBatch(skewCase, "t_mean"));
     const t_max_us = timeOf(uniformBatch(skewCase, "t_max"));
     if (t_mean_us === undefined || t_max_us === undefined) continue;
-    const alpha = t_max_us > t_mean_us ? (t_skew_us - t_mean_us) / (t_max_us - t_mean_us) : null;
+    const alpha = alphaOf(t_mean_us, t_max_us, t_skew_us);
     rows.set(text, { ...skewCase, t_mean_us, t_max_us, t_skew_us, alpha });
   }
   return [...rows.values()];
