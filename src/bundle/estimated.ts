@@ -60,7 +60,7 @@ export function readEstimated(text: string, path: string): { rows: EstimatedRow[
     columns: COLUMNS,
     compare: compareRows,
     read: (cells) => ({
-      key: KEY.map((_, index) => cells.count(index)),
+      key: cells.counts(0, KEY.length),
       expectedError: cells.float(KEY.length),
     }),
   });

@@ -129,9 +129,10 @@ export function roundsWork<S extends AttentionShot | SkewShot, F>(
           step = rounds.next([]);
           continue;
         }
-        const taken = affordable(asked, kind.due(asked), budget?.affords(category) ?? Infinity);
+        const open = kind.due(asked);
+        const due = open.slice(0, budget?.affords(category) ?? Infinity);
+        const taken = upTo(asked, open[due.length]);
         isCut ||= taken.length < asked.length;
-        const due = kind.due(taken);
         const begun = performance.now();
         yield { type: "fire", shots: typeof options.seed === "number" ? shuffled(due, options.seed) : due };
         const seconds = (performance.now() - begun) / 1000;
@@ -159,9 +160,8 @@ export function roundsWork<S extends AttentionShot | SkewShot, F>(
   };
 }
 
-/** The first of the shots that a round asks for, with no more of them to fire than there is time for. */
-function affordable<S extends Shot>(asked: readonly S[], due: readonly S[], most: number): readonly S[] {
-  const end = due[most];
+/** The shots that a round asks for, up to the first for which there is no time. */
+function upTo<S extends Shot>(asked: readonly S[], end: S | undefined): readonly S[] {
   if (end === undefined) return asked;
   const text = shotKey(end).join();
   return asked.slice(0, asked.findIndex((shot) => shotKey(shot).join() === text));
