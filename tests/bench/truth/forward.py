@@ -21,13 +21,13 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 from batches import Batch, random_batches
 from boot import boot_engine
 from boot_faults import boot_fault
-from device import describe
 from engine import Engine
 from faults import Fault
+from file_head import file_head
 from jobs import Job
 from messages import Boot, Limits
 from plan import read_plan
-from recording import Recorded, all_sites, record, whole_events
+from recording import Recorded, all_sites, record, rounded, whole_events
 from shots import Requests
 
 LAYERS = (4, 2)
@@ -92,15 +92,9 @@ def told(outcome: Recorded | Fault, event_us: list[float] | Fault | None) -> dic
         return {"type": "failed", "message": outcome.message}
     return {
         "type": "times",
-        "layers_us": {layer: rounded(us) for layer, us in outcome.layers.items()},
+        **outcome.fields(),
         "event_us": rounded(event_us) if isinstance(event_us, list) else None,
-        "kernels": outcome.kernels,
     }
-
-
-def rounded(values: Sequence[float]) -> list[float]:
-    """Return microseconds to the nanosecond."""
-    return [round(value, 3) for value in values]
 
 
 def write(out: TextIO, line: Mapping[str, Any]) -> None:
@@ -120,7 +114,6 @@ def main() -> None:
     arguments = parser.parse_args()
     plan = read_plan(arguments.plan)
     boot = plan.boot(1)
-    hello = describe()
     batches: list[Batch] = []
     with arguments.out.open("w", encoding="utf-8") as out:
         for layers in LAYERS:
@@ -132,21 +125,8 @@ def main() -> None:
             say(layers, "booted", started)
             if not batches:
                 batches = random_batches(arguments.batches, arguments.seed, engine.limits)
-                write(
-                    out,
-                    {
-                        "type": "truth",
-                        "model": plan.settings["model"],
-                        "device": hello.device,
-                        "driver": hello.driver,
-                        "engine": f"{hello.engine} {hello.engine_version}",
-                        "runtime": hello.runtime,
-                        "quantity": hello.quantities[0],
-                        "seed": arguments.seed,
-                        "samples": arguments.samples,
-                        "layers": sorted(LAYERS),
-                    },
-                )
+                settings = {"seed": arguments.seed, "samples": arguments.samples, "layers": sorted(LAYERS)}
+                write(out, {**file_head("truth", plan), **settings})
                 for index, batch in enumerate(batches):
                     experts = activated_experts(engine.limits, tokens_of(batch.requests))
                     described = {"kind": batch.kind, "activated_experts": experts, "requests": batch.requests}

@@ -68,9 +68,4 @@ def fire(plan: Plan, tp: int, rank: int | None) -> Iterator[dict[str, Any]]:
 
 def told(outcome: Recorded | Fault) -> dict[str, Any]:
     """Return what the line of a shot says."""
-    if isinstance(outcome, Fault):
-        return {"failed": outcome.message}
-    return {
-        "layers_us": {layer: [round(us, 3) for us in times] for layer, times in outcome.layers.items()},
-        "kernels": outcome.kernels,
-    }
+    return {"failed": outcome.message} if isinstance(outcome, Fault) else outcome.fields()

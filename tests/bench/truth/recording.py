@@ -35,6 +35,16 @@ class Recorded:
     kernels: dict[str, dict[str, int]]
     """How often a pass launched which kernel, by layer; empty where only the clock was read."""
 
+    def fields(self) -> dict[str, Any]:
+        """Return what a file of times says of it."""
+        layers_us = {layer: rounded(times) for layer, times in self.layers.items()}
+        return {"layers_us": layers_us, "kernels": self.kernels}
+
+
+def rounded(values: Sequence[float]) -> list[float]:
+    """Return microseconds to the nanosecond."""
+    return [round(value, 3) for value in values]
+
 
 def all_sites(engine: Engine) -> Sites:
     """Return the modules of every layer."""

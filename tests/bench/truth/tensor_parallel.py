@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 
-from device import describe
+from file_head import file_head
 from plan import read_plan
 from rank import SAMPLES, fire
 from rank_processes import free_port, gather, run_process
@@ -25,19 +25,9 @@ from rank_processes import free_port, gather, run_process
 
 def run_all(arguments: argparse.Namespace) -> None:
     """Run the emulated rank, then the real ones, and gather their lines in one file."""
-    plan, hello = read_plan(arguments.plan), describe()
     shared = [__file__, str(arguments.plan), "--tp", str(arguments.tp), "--rank"]
-    header = {
-        "type": "tensor_parallel",
-        "model": plan.settings["model"],
-        "tp": arguments.tp,
-        "device": hello.device,
-        "driver": hello.driver,
-        "engine": f"{hello.engine} {hello.engine_version}",
-        "runtime": hello.runtime,
-        "quantity": hello.quantities[0],
-        "samples": SAMPLES,
-    }
+    head = file_head("tensor_parallel", read_plan(arguments.plan))
+    header = {**head, "tp": arguments.tp, "samples": SAMPLES}
     with tempfile.TemporaryDirectory() as folder, arguments.out.open("w", encoding="utf-8") as out:
         out.write(json.dumps(header) + "\n")
         path = Path(folder, "emulated.jsonl")
