@@ -56,7 +56,7 @@ export type {
   ShotEvent,
   SweepFinishedEvent,
   SweepStartedEvent,
-} from "./src/run/events.ts";
+} from "./src/events.ts";
 
 // Settings
 export {
@@ -82,8 +82,8 @@ export {
 export type { Architecture, CatalogEntry, LayerGroup, Model, ModelConfig } from "./src/model/model.ts";
 
 // Plan what to fire
-export { type PlanOptions, planSweeps, type Sweep } from "./src/sweep/plan_sweeps.ts";
-export type { AttentionGrid } from "./src/sweep/attention_shots.ts";
+export { type PlanOptions, planSweeps, type Sweep } from "./src/shots/plan_sweeps.ts";
+export type { AttentionGrid } from "./src/shots/attention_shots.ts";
 export {
   formatPlan,
   parsePlan,
@@ -92,14 +92,14 @@ export {
   type PlanHeader,
   planHeader,
   type PlanSettings,
-} from "./src/sweep/plan_file.ts";
-export type { SkewGrid } from "./src/sweep/skew_axes.ts";
-export type { SkewCase } from "./src/sweep/skew_cases.ts";
-export { SKEW_PARTS, type SkewMode, type SkewPart } from "./src/sweep/skew_parts.ts";
-export type { SkewPlanOptions } from "./src/sweep/skew_plan.ts";
-export { splitPlan } from "./src/sweep/split_plan.ts";
-export { parseLimits } from "./src/sweep/limits_file.ts";
-export type { Limits } from "./src/sweep/limits.ts";
+} from "./src/shots/plan_file.ts";
+export type { SkewGrid } from "./src/shots/skew_axes.ts";
+export type { SkewCase } from "./src/shots/skew_cases.ts";
+export { SKEW_PARTS, type SkewMode, type SkewPart } from "./src/shots/skew_parts.ts";
+export type { SkewPlanOptions } from "./src/shots/skew_plan.ts";
+export { splitPlan } from "./src/shots/split_plan.ts";
+export { parseLimits } from "./src/shots/limits_file.ts";
+export type { Limits } from "./src/shots/limits.ts";
 export {
   type AttentionShot,
   CATEGORIES,
@@ -113,7 +113,7 @@ export {
   shotKey,
   type SkewShot,
   type SweepCategory,
-} from "./src/sweep/shot.ts";
+} from "./src/shots/shot.ts";
 
 // Harnesses: what boots an engine and fires shots
 export {
@@ -127,8 +127,8 @@ export type { BenchOptions as ConformanceOptions } from "./src/conformance/bench
 export type { ChildOptions } from "./src/harness/child.ts";
 export { type ProcessOptions, startProcessHarness } from "./src/harness/process.ts";
 export { replayHarness, type ReplayOptions } from "./src/harness/replay.ts";
-export { type HardwareSheet, loadHardware } from "./src/harness/hardware.ts";
-export { rooflineHarness, type RooflineOptions } from "./src/harness/roofline.ts";
+export { type HardwareSheet, loadHardware } from "./src/harness/estimate/hardware.ts";
+export { rooflineHarness, type RooflineOptions } from "./src/harness/estimate/roofline.ts";
 export type {
   Booted,
   BootRequest,
@@ -149,25 +149,25 @@ export type {
 
 // Fire a plan into a bundle
 export { execute, type ExecuteOptions } from "./src/run/execute.ts";
-export type { Evidence, FactOrigin, Recorder, Samples, SentinelReading } from "./src/run/recorder.ts";
-export type { SentinelOptions } from "./src/run/sentinel_watch.ts";
-export { sentinelShot, usualDriftShare } from "./src/run/sentinel.ts";
-export { type Lane, type LaneFire, type LaneSource, type LaneStep, openLane } from "./src/run/lane.ts";
-export { openPool, type PoolMember, type PoolOptions } from "./src/run/pool.ts";
+export type { Evidence, FactOrigin, Recorder, Samples, SentinelReading } from "./src/store/sink.ts";
+export type { SentinelOptions } from "./src/workers/sentinel_watch.ts";
+export { sentinelShot, usualDriftShare } from "./src/workers/sentinel.ts";
+export { type Lane, type LaneFire, type LaneSource, type LaneStep, openLane } from "./src/workers/lane.ts";
+export { openPool, type PoolMember, type PoolOptions } from "./src/workers/pool.ts";
 export {
   openSession,
   type Session,
   type SessionFacts,
   type SessionOptions,
   type StartOptions,
-} from "./src/run/session.ts";
-export type { JournalFile } from "./src/run/journal.ts";
-export { type Identity, identityOf } from "./src/run/identity.ts";
+} from "./src/store/session.ts";
+export type { JournalFile } from "./src/journal/file.ts";
+export { type Identity, identityOf } from "./src/journal/identity.ts";
 
 // Measure a part, predict the rest
-export type { AdaptiveOptions, Found } from "./src/run/adaptive_rounds.ts";
+export type { AdaptiveOptions, Found } from "./src/run/round_sweep.ts";
 export { type Budget, openBudget } from "./src/run/budget.ts";
-export type { Estimate } from "./src/run/estimates.ts";
+export type { Estimate } from "./src/store/estimates.ts";
 export { adaptAttention, type AdaptedAttention, type AdaptOptions } from "./src/adaptive/attention.ts";
 export type { DesignOptions } from "./src/adaptive/design.ts";
 export type { Answers, Measure } from "./src/adaptive/answers.ts";
@@ -176,17 +176,17 @@ export type { ErrorBound, TableErrors } from "./src/adaptive/held_out.ts";
 
 // Plans fired away from their bundle
 export { firePlan } from "./src/run/fire_plan.ts";
-export type { OpenLanesOptions } from "./src/run/open_lanes.ts";
+export type { OpenLanesOptions } from "./src/workers/open_lanes.ts";
 export { ingest, type Ingested, type IngestOptions } from "./src/run/ingest.ts";
 
 // What stands behind the rows
-export { readEvidence, type RowEvidence, type ShotEvidence } from "./src/run/evidence.ts";
-export type { ShotId } from "./src/run/shot_id.ts";
-export { relativeError, relativeSpread } from "./src/run/spread.ts";
+export { readEvidence, type RowEvidence, type ShotEvidence } from "./src/journal/evidence.ts";
+export type { ShotId } from "./src/shots/shot_id.ts";
+export { relativeError, relativeSpread } from "./src/stats.ts";
 
 // Read and check bundles
 export { type Bundle, openBundle } from "./src/bundle/open.ts";
-export { validate, type ValidateOptions } from "./src/bundle/validate.ts";
+export { validate, type ValidateOptions } from "./src/check/validate.ts";
 export { type Issue, renderIssue } from "./src/bundle/issue.ts";
 export { bundlePath } from "./src/bundle/layout.ts";
 export type { EstimatedRow } from "./src/bundle/estimated.ts";

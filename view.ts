@@ -66,11 +66,11 @@ export {
   type RatioRow,
   ratioRows,
   type TableDiff,
-} from "./src/bundle/diff.ts";
-export { type AttentionCoverage, type CoverageCell, type Place } from "./src/bundle/attention_coverage.ts";
-export { type Coverage, coverage, type LayerCoverage } from "./src/bundle/coverage.ts";
-export { type CoverageNeed, ownNeed } from "./src/bundle/coverage_need.ts";
-export { skewScale } from "./src/bundle/skew_scale.ts";
+} from "./src/check/diff.ts";
+export { type AttentionCoverage, type CoverageCell, type Place } from "./src/check/attention_coverage.ts";
+export { type Coverage, coverage, type LayerCoverage } from "./src/check/coverage.ts";
+export { type CoverageNeed, ownNeed } from "./src/check/coverage_need.ts";
+export { skewScale } from "./src/check/skew_scale.ts";
 export { diffTable } from "./src/view/report/diff_sections.ts";
 export { type IssueLine, issueTable } from "./src/view/report/issue_table.ts";
 export { bundleFacts, type Fact } from "./src/view/report/facts.ts";

@@ -14,7 +14,7 @@
 import type { Precision, Quantity } from "./harness/harness.ts";
 import type { AdaptiveTarget } from "./settings/adaptive.ts";
 import type { Preset } from "./settings/preset.ts";
-import type { SkewMode } from "./sweep/skew_parts.ts";
+import type { SkewMode } from "./shots/skew_parts.ts";
 import { fromFlags, fromOptions, resolve } from "./settings/resolve.ts";
 
 export type { AdaptiveTarget, Preset };

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from boot import boot_engine
-from boot_faults import boot_fault
-from chunks import Chunk
-from device import describe
-from engine import Engine
+from engine.boot import boot_engine
+from engine.boot_faults import boot_fault
+from engine.device import describe
+from engine.engine import Engine
+from engine.state import Read, open_state
 from faults import Fault
 from messages import (
     Answer,
@@ -24,11 +24,11 @@ from messages import (
     Shutdown,
 )
 from protocol import PROTOCOL, parse
-from quantities import QUANTITIES
-from selfcheck import check
-from state import Read, open_state
-from timers import make_timer
-from timing import Timer
+from timing.chunks import Chunk
+from timing.quantities import QUANTITIES
+from timing.selfcheck import check
+from timing.timed import Timer
+from timing.timers import make_timer
 
 
 class EngineDead(Exception):

@@ -11,9 +11,9 @@ import traceback
 from argparse import ArgumentParser, Namespace
 from typing import TextIO
 
-from alone import run_alone
 from loop import Worker
 from messages import Answer
+from offline.alone import run_alone
 from protocol import encode
 
 

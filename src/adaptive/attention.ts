@@ -5,7 +5,7 @@
  */
 import type { EstimatedRow } from "../bundle/estimated.ts";
 import type { Row } from "../bundle/tables.ts";
-import { type AttentionShot, shotKey } from "../sweep/shot.ts";
+import { type AttentionShot, shotKey } from "../shots/shot.ts";
 import { answered, type Answers, type Measure, measureAll } from "./answers.ts";
 import { design, type Designed, type DesignOptions, type Round } from "./design.ts";
 import { attentionFeatures } from "./features.ts";
@@ -87,7 +87,7 @@ function adapted(
  * @example
  * ```ts
  * import { adaptAttention } from "./attention.ts";
- * import type { AttentionShot } from "../sweep/shot.ts";
+ * import type { AttentionShot } from "../shots/shot.ts";
  * import assert from "node:assert/strict";
  * const shots = Array.from({ length: 200 }, (_, i): AttentionShot => ({
  *   category: "attention", tp: 1, prefill_chunk: 0, kv_prefill: 0, n_decode: 1 + i % 10, kv_decode: 64 * (1 + i),

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import { quantile } from "../fit/errors.ts";
+import { quantile } from "../stats.ts";
 import { chooseShots } from "./acquisition.ts";
 import type { Features } from "./features.ts";
 import { type TableErrors, tableErrors } from "./held_out.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { quantile } from "../fit/errors.ts";
+import { quantile } from "../stats.ts";
 
 /** An estimate of one quantile of the relative errors. */
 export interface ErrorBound {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { skewCaseOf } from "../sweep/skew_cases.ts";
+import { skewCaseOf } from "../shots/skew_cases.ts";
 import type { AnyCase, CaseKey } from "./skew_features.ts";
 
 /**
@@ -17,7 +17,7 @@ import type { AnyCase, CaseKey } from "./skew_features.ts";
  * @example
  * ```ts
  * import { casesBetween } from "./skew_between.ts";
- * import { skewCaseOf } from "../sweep/skew_cases.ts";
+ * import { skewCaseOf } from "../shots/skew_cases.ts";
  * import assert from "node:assert/strict";
  * const sweep = [[8, 1, 0, 0, 128, 512], [8, 4, 0, 0, 128, 512], [8, 4, 0, 0, 256, 1024]].map(skewCaseOf);
  * const between = casesBetween(sweep).map(({ nb, kvs, kv_big }) => [nb, kvs, kv_big]);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { SkewRow } from "../bundle/skew.ts";
-import type { SkewCase } from "../sweep/skew_cases.ts";
+import type { SkewCase } from "../shots/skew_cases.ts";
 import type { Features } from "./features.ts";
 import { type AttentionKernel, layOut } from "./layout.ts";
 

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { CATEGORIES } from "../sweep/shot.ts";
+import { CATEGORIES } from "../shots/shot.ts";
 import { compareKeys } from "./compare.ts";
-import { formatDecimals } from "./format.ts";
+import { formatDecimals } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Category, CATEGORY_ORDER } from "../sweep/shot.ts";
+import { type Category, CATEGORY_ORDER } from "../shots/shot.ts";
 import { type EstimatedRow, readEstimated } from "./estimated.ts";
 import { type BundleFiles, encodingIssue } from "./files.ts";
 import type { Issue } from "./issue.ts";

@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import type { Precision, Quantity } from "../harness/harness.ts";
-import type { SweepCategory } from "../sweep/shot.ts";
+import type { SweepCategory } from "../shots/shot.ts";
 import { renderIssue } from "./issue.ts";
 import type {
   AdaptiveProfile,
@@ -16,7 +16,7 @@ import type {
   SkewProfile,
 } from "./meta_blocks.ts";
 import { metaTypeIssues } from "./meta_types.ts";
-import { formatYaml, parseYaml } from "./yaml.ts";
+import { formatYaml, parseYaml } from "../files/yaml.ts";
 
 export type * from "./meta_blocks.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SkewMode } from "../sweep/skew_parts.ts";
+import type { SkewMode } from "../shots/skew_parts.ts";
 
 /** An axis: a text such as `0, 16-2048 x2`, or its values. */
 export type AxisSpec = string | readonly number[];

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import type { Category } from "../sweep/shot.ts";
+import type { Category } from "../shots/shot.ts";
 import type { EstimatedRow } from "./estimated.ts";
 import { readFiles } from "./files.ts";
 import type { Issue } from "./issue.ts";

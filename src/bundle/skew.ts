@@ -4,7 +4,7 @@
  * @module
  */
 import { compareTexts } from "./compare.ts";
-import { formatDecimals, pythonFloat } from "./format.ts";
+import { formatDecimals, pythonFloat } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { CATEGORIES, type Category } from "../sweep/shot.ts";
+import { CATEGORIES, type Category } from "../shots/shot.ts";
 import { compareKeys, compareTexts } from "./compare.ts";
-import { formatTimeUs } from "./format.ts";
+import { formatTimeUs } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";
 

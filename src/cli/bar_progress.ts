@@ -4,12 +4,12 @@
  * @module
  */
 import { Format, MultiBar, type Options, type SingleBar } from "cli-progress";
-import type { RunEvent } from "../run/events.ts";
-import { formatDuration } from "./duration.ts";
+import type { RunEvent } from "../events.ts";
+import { formatDuration } from "../progress/duration.ts";
 import type { View } from "./progress.ts";
 import type { TerminalStream } from "./terminal.ts";
-import { newsOf } from "./tell.ts";
-import { describe, follow, newTracks, type Track } from "./track.ts";
+import { newsOf } from "../progress/tell.ts";
+import { describe, follow, newTracks, type Track } from "../progress/track.ts";
 
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const CLEAR_TO_END = "\x1b[K";

@@ -4,7 +4,7 @@
  * @module
  */
 import { Argument, type Command } from "commander";
-import type { CoverageNeed } from "../bundle/coverage_need.ts";
+import type { CoverageNeed } from "../check/coverage_need.ts";
 import { CONFORMANCE_MODEL, conformanceCommand } from "./conformance.ts";
 import { coverageCommand } from "./coverage.ts";
 import { positive, type Run, settingsOf, verboseFlag } from "./declare.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { PLACES } from "../bundle/attention_coverage.ts";
-import { coverage } from "../bundle/coverage.ts";
-import { type CoverageNeed, ownNeed } from "../bundle/coverage_need.ts";
+import { PLACES } from "../check/attention_coverage.ts";
+import { coverage } from "../check/coverage.ts";
+import { type CoverageNeed, ownNeed } from "../check/coverage_need.ts";
 import { openBundle } from "../bundle/open.ts";
 import { formatCount, formatShare } from "../view/text.ts";
 import { tableText } from "../view/table.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { diffBundles } from "../bundle/diff.ts";
+import { diffBundles } from "../check/diff.ts";
 import { openBundle } from "../bundle/open.ts";
 import { diffTable } from "../view/report/diff_sections.ts";
 import { tableText } from "../view/table.ts";

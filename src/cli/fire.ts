@@ -4,11 +4,11 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import type { RunEvent } from "../run/events.ts";
+import type { RunEvent } from "../events.ts";
 import { firePlan } from "../run/fire_plan.ts";
 import { resolveFlags } from "../settings.ts";
-import { parsePlan, type Plan } from "../sweep/plan_file.ts";
-import { formatDuration } from "./duration.ts";
+import { parsePlan, type Plan } from "../shots/plan_file.ts";
+import { formatDuration } from "../progress/duration.ts";
 import { type Flags, settingsAmong } from "./flags.ts";
 import { showProgress } from "./progress.ts";
 import { FAILED } from "./report_error.ts";

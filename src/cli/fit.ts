@@ -4,13 +4,13 @@
  * @module
  */
 import { dirname } from "node:path";
-import { refuseLinks } from "../bundle/links.ts";
+import { refuseLinks } from "../files/links.ts";
 import { openBundle } from "../bundle/open.ts";
 import { UsageError } from "../errors.ts";
 import type { FitMethod } from "../fit/fit_skew.ts";
 import { formatReports } from "../fit/report.ts";
 import { fitBundle } from "../run/fit_bundle.ts";
-import { lockBundle } from "../run/lock.ts";
+import { lockBundle } from "../files/lock.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**

@@ -5,7 +5,7 @@
  */
 import { Argument, type Command, Option } from "commander";
 import { GROUPS } from "../settings/table.ts";
-import { CATEGORY_ORDER, type SweepCategory } from "../sweep/shot.ts";
+import { CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
 import { positive, type Run, settingsOf, verboseFlag } from "./declare.ts";
 import { fireCommand } from "./fire.ts";
 import { addFlags, type Flags, presetsInWords } from "./flags.ts";

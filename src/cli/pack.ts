@@ -4,11 +4,11 @@
  * @module
  */
 import { dirname } from "node:path";
-import { refuseLinks } from "../bundle/links.ts";
+import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
-import { JOURNAL_FILE } from "../run/journal.ts";
-import { lockBundle } from "../run/lock.ts";
-import { packJournal } from "../run/packed_journal.ts";
+import { JOURNAL_FILE } from "../journal/file.ts";
+import { lockBundle } from "../files/lock.ts";
+import { packJournal } from "../journal/packed.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**

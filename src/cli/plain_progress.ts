@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { RunEvent } from "../run/events.ts";
-import { formatDuration } from "./duration.ts";
+import type { RunEvent } from "../events.ts";
+import { formatDuration } from "../progress/duration.ts";
 import type { View } from "./progress.ts";
-import { newsOf } from "./tell.ts";
-import { describe, follow, newTracks, type Track } from "./track.ts";
+import { newsOf } from "../progress/tell.ts";
+import { describe, follow, newTracks, type Track } from "../progress/track.ts";
 
 /**
  * Shows a run as lines.

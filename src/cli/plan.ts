@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { writeAtomic } from "../bundle/write.ts";
+import { writeAtomic } from "../files/write.ts";
 import { UsageError } from "../errors.ts";
 import { loadModel } from "../model/load_model.ts";
 import { modelNotices } from "../model/notices.ts";
 import { variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
-import { splitPlan } from "../sweep/split_plan.ts";
-import { parseLimits } from "../sweep/limits_file.ts";
-import { formatPlan, planHeader } from "../sweep/plan_file.ts";
-import { leftOutNotice, planSweeps, type Sweep } from "../sweep/plan_sweeps.ts";
+import { splitPlan } from "../shots/split_plan.ts";
+import { parseLimits } from "../shots/limits_file.ts";
+import { formatPlan, planHeader } from "../shots/plan_file.ts";
+import { leftOutNotice, planSweeps, type Sweep } from "../shots/plan_sweeps.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**

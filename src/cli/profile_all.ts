@@ -6,7 +6,7 @@
 import { UsageError } from "../errors.ts";
 import { DEFAULT_MODELS, type ModelOutcome, profileOne } from "../run/profile_all.ts";
 import { parseModelsFile, resolveModels } from "../settings/models_file.ts";
-import { formatDuration } from "./duration.ts";
+import { formatDuration } from "../progress/duration.ts";
 import { type Flags, settingsAmong } from "./flags.ts";
 import { showProgress } from "./progress.ts";
 import { FAILED } from "./report_error.ts";

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { RunEvent } from "../run/events.ts";
+import type { RunEvent } from "../events.ts";
 import type { Settings } from "../settings.ts";
 import { barProgress } from "./bar_progress.ts";
 import { plainProgress } from "./plain_progress.ts";
-import { warningOf } from "./tell.ts";
+import { warningOf } from "../progress/tell.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A way to show a run. */

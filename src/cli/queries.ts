@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import type { Predictor } from "../predict/predictor.ts";
-import { readJson } from "../sweep/read_json.ts";
+import { readJson } from "../shots/read_json.ts";
 
 const above = { error: "must be a whole number above 0" };
 const positive = z.int(above).min(1, above);

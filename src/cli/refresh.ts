@@ -5,7 +5,7 @@
  */
 import { refresh } from "../run/refresh.ts";
 import type { Settings } from "../settings.ts";
-import type { SweepCategory } from "../sweep/shot.ts";
+import type { SweepCategory } from "../shots/shot.ts";
 import { runAndReport } from "./run_and_report.ts";
 import type { Terminal } from "./terminal.ts";
 

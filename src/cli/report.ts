@@ -4,7 +4,7 @@
  * @module
  */
 import { openBundle } from "../bundle/open.ts";
-import { writeAtomic } from "../bundle/write.ts";
+import { writeAtomic } from "../files/write.ts";
 import { UsageError } from "../errors.ts";
 import { loadModel } from "../model/load_model.ts";
 import type { Model } from "../model/model.ts";

@@ -6,7 +6,7 @@
 import type { Bundle } from "../bundle/open.ts";
 import type { ProfileOptions } from "../run/profile.ts";
 import type { Settings } from "../settings.ts";
-import { formatDuration } from "./duration.ts";
+import { formatDuration } from "../progress/duration.ts";
 import { showProgress } from "./progress.ts";
 import { FAILED } from "./report_error.ts";
 import { summarize } from "./summary.ts";

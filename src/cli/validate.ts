@@ -4,7 +4,7 @@
  * @module
  */
 import { type Issue, renderIssue } from "../bundle/issue.ts";
-import { validate } from "../bundle/validate.ts";
+import { validate } from "../check/validate.ts";
 import { FAILED } from "./report_error.ts";
 import type { Terminal } from "./terminal.ts";
 

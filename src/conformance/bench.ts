@@ -7,7 +7,7 @@ import type { Booted, BootRequest, HarnessInfo } from "../harness/harness.ts";
 import type { Answer } from "../harness/protocol.ts";
 import { shardConfig } from "../model/shard.ts";
 import type { Architecture, Model } from "../model/model.ts";
-import type { Shot } from "../sweep/shot.ts";
+import type { Shot } from "../shots/shot.ts";
 import { type Dialogue, NotMet, startDialogue } from "./dialogue.ts";
 
 /** How a harness is started and how long it may take. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CATEGORY_ORDER, type SweepCategory } from "../sweep/shot.ts";
+import { CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
 import { type Bench, ITERATIONS, only, samplesOf } from "./bench.ts";
 import { type Check, DoesNotApply } from "./check.ts";
 import { NotMet } from "./dialogue.ts";

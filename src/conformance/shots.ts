@@ -6,8 +6,8 @@
 import type { Booted } from "../harness/harness.ts";
 import type { Model } from "../model/model.ts";
 import { layersOf } from "../model/architecture.ts";
-import type { Shot, SweepCategory } from "../sweep/shot.ts";
-import { skewCaseOf } from "../sweep/skew_cases.ts";
+import type { Shot, SweepCategory } from "../shots/shot.ts";
+import { skewCaseOf } from "../shots/skew_cases.ts";
 
 /** Two small shots of a category and the names that their samples must have. */
 export interface Sample {

@@ -5,7 +5,7 @@
  */
 import type { SkewRow } from "../bundle/skew.ts";
 import { attentionNs, type AttentionTable } from "../predict/attention.ts";
-import { quantile } from "./errors.ts";
+import { quantile } from "../stats.ts";
 
 /** The three times of each case, in microseconds. */
 export interface Ends {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { roundDecimals } from "../bundle/format.ts";
+import { roundDecimals } from "../number_format.ts";
+import { quantile } from "../stats.ts";
 
 /** Decimals of a figure. */
 const DECIMALS = 4;
@@ -46,19 +47,4 @@ export function errorFigures(errors: ArrayLike<number>): ErrorFigures | null {
     rel_err_p99: roundDecimals(quantile(sizes, 0.99), DECIMALS),
     signed_mean: roundDecimals(sum / errors.length, DECIMALS),
   };
-}
-
-/**
- * A quantile by linear interpolation between order statistics.
- *
- * @param sorted Values in ascending order, at least one.
- * @param q Share of the values below, from 0 to 1.
- * @returns The quantile.
- */
-export function quantile(sorted: Float64Array, q: number): number {
-  const place = (sorted.length - 1) * q;
-  const below = Math.floor(place);
-  const lower = sorted[below]!;
-  const upper = sorted[Math.min(below + 1, sorted.length - 1)]!;
-  return lower + (place - below) * (upper - lower);
 }

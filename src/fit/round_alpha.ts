@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { roundDecimals } from "../bundle/format.ts";
+import { roundDecimals } from "../number_format.ts";
 
 const DECIMALS = 4;
 const SCALE = 10 ** DECIMALS;

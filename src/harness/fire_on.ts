@@ -5,7 +5,7 @@
  */
 import type { Conversation } from "./conversation.ts";
 import type { Booted, FireFact, FireOptions, FireRequest, ShotOutcome } from "./harness.ts";
-import type { Shot, SkewShot } from "../sweep/shot.ts";
+import type { Shot, SkewShot } from "../shots/shot.ts";
 import type { DoneAnswer, FailedAnswer, KernelsAnswer, ResultAnswer, StateAnswer } from "./protocol.ts";
 
 /** A fire request with its number and the layers whose samples may come. */

@@ -6,8 +6,8 @@
  * @module
  */
 import type { Architecture, ModelConfig } from "../model/model.ts";
-import type { Limits } from "../sweep/limits.ts";
-import type { Shot } from "../sweep/shot.ts";
+import type { Limits } from "../shots/limits.ts";
+import type { Shot } from "../shots/shot.ts";
 
 /** What is summed or clocked: device kernels, device events, the host's monotonic clock, or a formula's estimate. */
 export type Quantity = "kernel" | "event" | "wall" | "estimate";

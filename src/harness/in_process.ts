@@ -5,7 +5,7 @@
  */
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { UsageError } from "../errors.ts";
-import type { Shot } from "../sweep/shot.ts";
+import type { Shot } from "../shots/shot.ts";
 import type {
   Booted,
   BootRequest,

@@ -10,7 +10,7 @@ import type { Harness } from "./harness.ts";
 import { type ProcessOptions, startProcessHarness } from "./process.ts";
 import { replayHarness, type ReplayOptions } from "./replay.ts";
 import { rayArgv } from "./ray.ts";
-import { rooflineHarness } from "./roofline.ts";
+import { rooflineHarness } from "./estimate/roofline.ts";
 import { vllmArgv } from "./vllm.ts";
 
 /** How a harness is opened. */

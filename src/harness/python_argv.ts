@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../errors.ts";
 
-const ROOT = new URL("../../", import.meta.url);
+const ROOT = new URL("../..", import.meta.url);
 
 /** A program and where its Python is. */
 export interface PythonProgram {

@@ -7,9 +7,9 @@ import { compareKeys } from "../bundle/compare.ts";
 import type { Bundle } from "../bundle/open.ts";
 import type { Row } from "../bundle/tables.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
-import type { Limits } from "../sweep/limits.ts";
-import { type Category, SKEW_KEY } from "../sweep/shot.ts";
-import type { SkewPart } from "../sweep/skew_parts.ts";
+import type { Limits } from "../shots/limits.ts";
+import { type Category, SKEW_KEY } from "../shots/shot.ts";
+import type { SkewPart } from "../shots/skew_parts.ts";
 import type { BootRequest } from "./harness.ts";
 
 /** vLLM's usual KV block on a GPU, for bundles that do not say. */

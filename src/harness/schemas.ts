@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { SKEW_PARTS } from "../sweep/skew_parts.ts";
+import { SKEW_PARTS } from "../shots/skew_parts.ts";
 
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { parseYaml } from "../bundle/yaml.ts";
+import { parseYaml } from "../files/yaml.ts";
 import { UsageError } from "../errors.ts";
 import { listFiles } from "./list_files.ts";
 import type { Architecture, LayerGroup } from "./model.ts";

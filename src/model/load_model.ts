@@ -4,8 +4,8 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { modelFolders } from "../bundle/layout.ts";
-import { writeAtomic, writeError } from "../bundle/write.ts";
+import { modelFolders } from "../files/folder_name.ts";
+import { writeAtomic, writeError } from "../files/write.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
 import { loadArchitecture } from "./architecture.ts";

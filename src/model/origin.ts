@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { writeAtomic } from "../bundle/write.ts";
+import { writeAtomic } from "../files/write.ts";
 
 /**
  * Says where a configuration came from.

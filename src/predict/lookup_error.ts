@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Category } from "../sweep/shot.ts";
+import type { Category } from "../shots/shot.ts";
 
 /** What a {@linkcode LookupError} is about. */
 export interface LookupErrorDetails {

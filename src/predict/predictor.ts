@@ -7,7 +7,7 @@ import type { Meta } from "../bundle/meta.ts";
 import type { SkewFitRow } from "../bundle/skew_fit.ts";
 import type { Row } from "../bundle/tables.ts";
 import type { Architecture } from "../model/model.ts";
-import type { Category } from "../sweep/shot.ts";
+import type { Category } from "../shots/shot.ts";
 import { type AlphaTable, makeAlphaTable } from "./alpha.ts";
 import { attentionNs, type AttentionTable, makeAttentionTable } from "./attention.ts";
 import { type Batch, batchNs, emptyFacts, gatherFacts } from "./batch.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { percent } from "../percent.ts";
-import type { SweepCategory } from "../sweep/shot.ts";
+import { percent } from "../stats.ts";
+import type { SweepCategory } from "../shots/shot.ts";
 
 /** Time for the sweeps of one degree. */
 export interface Budget {

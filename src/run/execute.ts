@@ -4,16 +4,16 @@
  * @module
  */
 import type { CallOptions, FireRequest } from "../harness/harness.ts";
-import type { Sweep } from "../sweep/plan_sweeps.ts";
-import { adaptiveWorks } from "./adaptive.ts";
-import type { AdaptiveOptions } from "./adaptive_rounds.ts";
-import type { RunEvent } from "./events.ts";
-import { extent, fireWorks, type Watch } from "./fire_works.ts";
-import type { Lane } from "./lane.ts";
-import type { Recorder } from "./recorder.ts";
-import { sentinelJudge } from "./sentinel.ts";
-import type { SentinelOptions } from "./sentinel_watch.ts";
-import { wholeWork } from "./work.ts";
+import type { Sweep } from "../shots/plan_sweeps.ts";
+import { adaptiveWorks } from "./adaptive_sweeps.ts";
+import type { AdaptiveOptions } from "./round_sweep.ts";
+import type { RunEvent } from "../events.ts";
+import { extent, fireWorks, type Watch } from "./run_sweeps.ts";
+import type { Lane } from "../workers/lane.ts";
+import type { Recorder } from "../store/sink.ts";
+import { sentinelJudge } from "../workers/sentinel.ts";
+import type { SentinelOptions } from "../workers/sentinel_watch.ts";
+import { wholeWork } from "./sweep_task.ts";
 
 /** Options of {@linkcode execute}. */
 export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions {
@@ -54,9 +54,9 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
  * @example
  * ```ts
  * import { execute } from "./execute.ts";
- * import { identityOf } from "./identity.ts";
- * import { openLane } from "./lane.ts";
- * import { openSession } from "./session.ts";
+ * import { identityOf } from "../journal/identity.ts";
+ * import { openLane } from "../workers/lane.ts";
+ * import { openSession } from "../store/session.ts";
  * import { openHarness } from "../harness/open.ts";
  * import { loadModel } from "../model/load_model.ts";
  * import { shardConfig } from "../model/shard.ts";

@@ -4,16 +4,16 @@
  * @module
  */
 import type { Settings } from "../settings.ts";
-import type { Plan } from "../sweep/plan_file.ts";
-import type { RunEvent } from "./events.ts";
+import type { Plan } from "../shots/plan_file.ts";
+import type { RunEvent } from "../events.ts";
 import { execute } from "./execute.ts";
-import { howToFire } from "./how_to_fire.ts";
-import { lockFile } from "./lock.ts";
-import { openLanes, type OpenLanesOptions } from "./open_lanes.ts";
+import { howToFire } from "./firing_options.ts";
+import { lockFile } from "../files/lock.ts";
+import { openLanes, type OpenLanesOptions } from "../workers/open_lanes.ts";
 import { chosenQuantity } from "./quantity.ts";
 import { openResults } from "./results_file.ts";
-import { usualDriftShare } from "./sentinel.ts";
-import { isDue } from "./work.ts";
+import { usualDriftShare } from "../workers/sentinel.ts";
+import { isDue } from "./sweep_task.ts";
 
 /**
  * Fires what a results file lacks of a plan. However it ends, what was measured is in the file.

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { uniform } from "../harness/random.ts";
-import type { Shot } from "../sweep/shot.ts";
-import { idOf, shotText } from "./shot_id.ts";
+import { uniform } from "../random.ts";
+import type { Shot } from "../shots/shot.ts";
+import { idOf, shotText } from "../shots/shot_id.ts";
 
 /**
  * Shuffles shots, so that a device that changes while it is measured does not leave its trace along an axis. A shot's

@@ -7,11 +7,11 @@ import { metaPath, tablePath } from "../bundle/layout.ts";
 import { formatMeta } from "../bundle/meta.ts";
 import { openBundle } from "../bundle/open.ts";
 import { formatSkewFit } from "../bundle/skew_fit.ts";
-import { writeAtomic } from "../bundle/write.ts";
+import { writeAtomic } from "../files/write.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import { type Fit, type FitMethod, fitSkew } from "../fit/fit_skew.ts";
 import { UsageError } from "../errors.ts";
-import { readIfThere } from "./read_if_there.ts";
+import { readIfThere } from "../files/read_if_there.ts";
 
 /** Options of {@linkcode fitBundle}. */
 export interface FitBundleOptions {

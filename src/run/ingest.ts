@@ -5,12 +5,12 @@
  */
 import { type Bundle, openBundle } from "../bundle/open.ts";
 import { bundlePath } from "../bundle/layout.ts";
-import { refuseLinks } from "../bundle/links.ts";
+import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
-import type { PlanHeader } from "../sweep/plan_file.ts";
-import type { FailedShot } from "./events.ts";
+import type { PlanHeader } from "../shots/plan_file.ts";
+import type { FailedShot } from "../events.ts";
 import { fitBundle } from "./fit_bundle.ts";
-import { readLines } from "./journal.ts";
+import { readLines } from "../journal/file.ts";
 import {
   parseResultsHeader,
   parseResultsLine,
@@ -18,7 +18,7 @@ import {
   type ResultsLine,
 } from "./results_line.ts";
 import { resultsReader } from "./results_reader.ts";
-import { openSession } from "./session.ts";
+import { openSession } from "../store/session.ts";
 import { sourceSha256 } from "./source_hash.ts";
 
 /** Options of {@linkcode ingest}. */

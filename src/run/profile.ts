@@ -5,7 +5,7 @@
  */
 import { type Bundle, openBundle } from "../bundle/open.ts";
 import { resolveSettings, type Settings, type SettingsInput } from "../settings.ts";
-import type { RunEvent } from "./events.ts";
+import type { RunEvent } from "../events.ts";
 import { profileEvents, type ProfileEventsOptions } from "./profile_events.ts";
 
 /** Options of {@linkcode profile}. */

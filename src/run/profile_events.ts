@@ -4,7 +4,7 @@
  * @module
  */
 import { bundlePath } from "../bundle/layout.ts";
-import { refuseLinks } from "../bundle/links.ts";
+import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
 import type { Harness } from "../harness/harness.ts";
 import { loadModel } from "../model/load_model.ts";
@@ -12,19 +12,19 @@ import { modelNotices } from "../model/notices.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
-import { leftOutNotice, planSweeps, type Sweep } from "../sweep/plan_sweeps.ts";
-import type { SweepCategory } from "../sweep/shot.ts";
-import type { RunEvent } from "./events.ts";
-import { adaptiveRun } from "./adaptive_run.ts";
+import { leftOutNotice, planSweeps, type Sweep } from "../shots/plan_sweeps.ts";
+import type { SweepCategory } from "../shots/shot.ts";
+import type { RunEvent } from "../events.ts";
+import { adaptiveRun } from "./adaptive_session.ts";
 import { execute } from "./execute.ts";
-import { howToFire } from "./how_to_fire.ts";
+import { howToFire } from "./firing_options.ts";
 import { fitBundle } from "./fit_bundle.ts";
-import { identityOf } from "./identity.ts";
-import { openLanes } from "./open_lanes.ts";
+import { identityOf } from "../journal/identity.ts";
+import { openLanes } from "../workers/open_lanes.ts";
 import { chosenQuantity } from "./quantity.ts";
 import { recordedSettings } from "./recorded_settings.ts";
 import { runMeta } from "./run_meta.ts";
-import { openSession, type Session } from "./session.ts";
+import { openSession, type Session } from "../store/session.ts";
 import { sourceSha256 } from "./source_hash.ts";
 
 const PRIOR_UNUSED =

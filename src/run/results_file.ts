@@ -4,17 +4,17 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import { writeAtomic } from "../bundle/write.ts";
+import { writeAtomic } from "../files/write.ts";
 import type { Booted, FireFact, HarnessInfo, Quantity } from "../harness/harness.ts";
 import { PROTOCOL_VERSION } from "../harness/protocol.ts";
-import type { PlanHeader } from "../sweep/plan_file.ts";
-import type { Shot } from "../sweep/shot.ts";
-import { newDoubts } from "./doubts.ts";
-import type { FailedShot } from "./events.ts";
-import { openJournal, readLines } from "./journal.ts";
-import { median } from "./median.ts";
-import { readIfThere } from "./read_if_there.ts";
-import type { Recorder } from "./recorder.ts";
+import type { PlanHeader } from "../shots/plan_file.ts";
+import type { Shot } from "../shots/shot.ts";
+import { newDoubts } from "../journal/suspects.ts";
+import type { FailedShot } from "../events.ts";
+import { openJournal, readLines } from "../journal/file.ts";
+import { median } from "../stats.ts";
+import { readIfThere } from "../files/read_if_there.ts";
+import type { Recorder } from "../store/sink.ts";
 import {
   outcomeLine,
   parseResultsHeader,
@@ -22,9 +22,9 @@ import {
   RESULTS_VERSION,
   type ResultsHeader,
 } from "./results_line.ts";
-import { sentinelJudge, sentinelTimeUs } from "./sentinel.ts";
-import { idOf, shotText } from "./shot_id.ts";
-import { timedLayers } from "./timed_layers.ts";
+import { sentinelJudge, sentinelTimeUs } from "../workers/sentinel.ts";
+import { idOf, shotText } from "../shots/shot_id.ts";
+import { timedLayers } from "../store/timed_layers.ts";
 
 /** Options of {@linkcode openResults}. */
 export interface ResultsOptions {

@@ -8,10 +8,10 @@ import type { DoneAnswer, HelloAnswer, KernelsAnswer, StateAnswer } from "../har
 import type { BootedAnswer } from "../harness/protocol.ts";
 import type { Quantity, ShotOutcome } from "../harness/harness.ts";
 import { answerSchema } from "../harness/schemas.ts";
-import { type PlanHeader, planHeaderSchema } from "../sweep/plan_file.ts";
-import { readJson } from "../sweep/read_json.ts";
-import { shotSchema } from "../sweep/schemas.ts";
-import type { Shot } from "../sweep/shot.ts";
+import { type PlanHeader, planHeaderSchema } from "../shots/plan_file.ts";
+import { readJson } from "../shots/read_json.ts";
+import { shotSchema } from "../shots/schemas.ts";
+import type { Shot } from "../shots/shot.ts";
 
 /** The version of the format. */
 export const RESULTS_VERSION = 1;

@@ -5,17 +5,17 @@
  */
 import type { Booted, FireFact, ShotOutcome } from "../harness/harness.ts";
 import type { BootedAnswer, DoneAnswer } from "../harness/protocol.ts";
-import type { PlanSettings } from "../sweep/plan_file.ts";
-import type { Shot } from "../sweep/shot.ts";
-import { identityOf } from "./identity.ts";
-import { recordOutcome } from "./record_outcome.ts";
+import type { PlanSettings } from "../shots/plan_file.ts";
+import type { Shot } from "../shots/shot.ts";
+import { identityOf } from "../journal/identity.ts";
+import { recordOutcome } from "../store/store_result.ts";
 import type { OutcomeLine, ResultsHeader, ResultsLine, TimedHello } from "./results_line.ts";
 import { type MetaSettings, runMeta } from "./run_meta.ts";
-import { type SentinelJudge, sentinelJudge, sentinelTimeUs, usualDriftShare } from "./sentinel.ts";
-import { sentinelWatch } from "./sentinel_watch.ts";
-import type { Samples } from "./recorder.ts";
-import type { Session } from "./session.ts";
-import { idOf, shotText } from "./shot_id.ts";
+import { type SentinelJudge, sentinelJudge, sentinelTimeUs, usualDriftShare } from "../workers/sentinel.ts";
+import { sentinelWatch } from "../workers/sentinel_watch.ts";
+import type { Samples } from "../store/sink.ts";
+import type { Session } from "../store/session.ts";
+import { idOf, shotText } from "../shots/shot_id.ts";
 
 /** Options of {@linkcode resultsReader}. */
 export interface ResultsReaderOptions {

@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { roundDecimals } from "../bundle/format.ts";
+import { roundDecimals } from "../number_format.ts";
 import type { Meta, SkewProfile } from "../bundle/meta.ts";
 import type { Booted } from "../harness/harness.ts";
 import type { Model } from "../model/model.ts";
 import type { Settings } from "../settings.ts";
-import type { AttentionGrid } from "../sweep/attention_shots.ts";
-import { attentionGridSpec } from "../sweep/axis_spec.ts";
-import { type SkewGrid, skewProfileSpec } from "../sweep/skew_axes.ts";
+import type { AttentionGrid } from "../shots/attention_shots.ts";
+import { attentionGridSpec } from "../shots/axis_spec.ts";
+import { type SkewGrid, skewProfileSpec } from "../shots/skew_axes.ts";
 import { VERSION } from "../version.ts";
-import { adaptiveProfile, type AdaptiveRun } from "./adaptive_run.ts";
-import type { Identity } from "./identity.ts";
-import type { SessionFacts } from "./session.ts";
+import { adaptiveProfile, type AdaptiveRun } from "./adaptive_session.ts";
+import type { Identity } from "../journal/identity.ts";
+import type { SessionFacts } from "../store/session.ts";
 
 /** The settings that a meta.yaml tells of. */
 export interface MetaSettings extends

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { SkewShot } from "../sweep/shot.ts";
-import { sharing, type SkewMode, type UniformBatch } from "../sweep/skew_parts.ts";
-import type { Recorder } from "./recorder.ts";
+import type { SkewShot } from "../shots/shot.ts";
+import { sharing, type SkewMode, type UniformBatch } from "../shots/skew_parts.ts";
+import type { Recorder } from "../store/sink.ts";
 
 /** What decides whether a case is fired. */
 export interface SkewDueOptions {

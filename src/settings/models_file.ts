@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { parseYaml } from "../bundle/yaml.ts";
+import { parseYaml } from "../files/yaml.ts";
 import { UsageError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { fromFlags, fromOptions, resolve } from "./resolve.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JOURNAL_FILE, readJournal } from "../run/journal.ts";
+import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
 
 /** The device's clock at a shot. */
 export interface ClockReading {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { JOURNAL_FILE, readJournal } from "../run/journal.ts";
+import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
 
 /** A sentinel: one shot that is repeated now and then. */
 export interface Drift {

@@ -6,11 +6,11 @@
 import type { Bundle } from "../bundle/open.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
-import { rooflineHarness } from "../harness/roofline.ts";
+import { rooflineHarness } from "../harness/estimate/roofline.ts";
 import { loadModel } from "../model/load_model.ts";
 import { shardConfig } from "../model/shard.ts";
 import type { Row } from "../bundle/tables.ts";
-import type { Shot } from "../sweep/shot.ts";
+import type { Shot } from "../shots/shot.ts";
 
 /** Tables that are estimated. */
 export type EstimatedTable = "dense" | "per_sequence";

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { formatDuration } from "../cli/duration.ts";
-import { newsOf, warningOf } from "../cli/tell.ts";
-import { describe, follow, newTracks, type Track, type Tracks } from "../cli/track.ts";
-import type { RunEvent } from "../run/events.ts";
+import { formatDuration } from "../progress/duration.ts";
+import { newsOf, warningOf } from "../progress/tell.ts";
+import { describe, follow, newTracks, type Track, type Tracks } from "../progress/track.ts";
+import type { RunEvent } from "../events.ts";
 import { send } from "./notebook/kernel.ts";
 import { escapeHtml } from "./table.ts";
 import { plural } from "./text.ts";

@@ -6,7 +6,7 @@
 import type { SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 import type { Predictor } from "../predict/predictor.ts";
-import type { Category } from "../sweep/shot.ts";
+import type { Category } from "../shots/shot.ts";
 
 /**
  * The predicted time of a row's shot.

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { JOURNAL_FILE, readJournal } from "../run/journal.ts";
-import { median } from "../run/median.ts";
-import type { SweepCategory } from "../sweep/shot.ts";
+import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
+import { median } from "../stats.ts";
+import type { SweepCategory } from "../shots/shot.ts";
 
 /** One layer of one fired shot. */
 export interface LayerSamples {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { PLACES } from "../../src/bundle/attention_coverage.ts";
-import { coverage } from "../../src/bundle/coverage.ts";
-import { ownNeed } from "../../src/bundle/coverage_need.ts";
+import { PLACES } from "../../src/check/attention_coverage.ts";
+import { coverage } from "../../src/check/coverage.ts";
+import { ownNeed } from "../../src/check/coverage_need.ts";
 import { percentages } from "../../src/fit/report.ts";
 import type { ErrorFigures } from "../../src/fit/errors.ts";
 import { summarize } from "../../src/cli/summary.ts";

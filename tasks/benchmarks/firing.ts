@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CATEGORY_ORDER, type SweepCategory } from "../../src/sweep/shot.ts";
+import { CATEGORY_ORDER, type SweepCategory } from "../../src/shots/shot.ts";
 import { formatCount, formatShare } from "../../src/view/text.ts";
 import type { Published } from "./published.ts";
 

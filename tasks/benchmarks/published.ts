@@ -7,10 +7,10 @@
 import { join } from "node:path";
 import { type Bundle, openBundle } from "../../src/bundle/open.ts";
 import type { Issue } from "../../src/bundle/issue.ts";
-import { validate } from "../../src/bundle/validate.ts";
-import { JOURNAL_FILE, readLines } from "../../src/run/journal.ts";
-import type { JournalLine } from "../../src/run/journal_line.ts";
-import { packedPath, readPlainOrPacked } from "../../src/run/packed_journal.ts";
+import { validate } from "../../src/check/validate.ts";
+import { JOURNAL_FILE, readLines } from "../../src/journal/file.ts";
+import type { JournalLine } from "../../src/journal/line.ts";
+import { packedPath, readPlainOrPacked } from "../../src/journal/packed.ts";
 import { type RooflineError, rooflineErrors } from "./roofline.ts";
 import { type Tally, tally } from "./tally.ts";
 

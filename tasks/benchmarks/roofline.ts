@@ -7,12 +7,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Bundle } from "../../src/bundle/open.ts";
 import { CONFIG_DIR } from "../../src/config_dir.ts";
-import { quantile } from "../../src/fit/errors.ts";
-import { rooflineHarness } from "../../src/harness/roofline.ts";
+import { quantile } from "../../src/stats.ts";
+import { rooflineHarness } from "../../src/harness/estimate/roofline.ts";
 import { layersOf } from "../../src/model/architecture.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";
-import { CATEGORIES, type Category, CATEGORY_ORDER, type Shot } from "../../src/sweep/shot.ts";
+import { CATEGORIES, type Category, CATEGORY_ORDER, type Shot } from "../../src/shots/shot.ts";
 
 /** How far the estimates of some rows are from their times, as shares of these. */
 export interface RooflineError {

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { JournalLine } from "../../src/run/journal_line.ts";
-import type { SweepCategory } from "../../src/sweep/shot.ts";
+import type { JournalLine } from "../../src/journal/line.ts";
+import type { SweepCategory } from "../../src/shots/shot.ts";
 
 /** Smallest and largest reading. */
 export interface Range {

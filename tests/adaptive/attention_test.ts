@@ -3,8 +3,8 @@ import { adaptAttention, type AdaptOptions, attentionRounds } from "../../src/ad
 import type { TableErrors } from "../../src/adaptive/held_out.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 import { UsageError } from "../../src/errors.ts";
-import { quantile } from "../../src/fit/errors.ts";
-import { type AttentionShot, shotKey } from "../../src/sweep/shot.ts";
+import { quantile } from "../../src/stats.ts";
+import { type AttentionShot, shotKey } from "../../src/shots/shot.ts";
 import { makeUpTable } from "./made_up_table.ts";
 
 const { shots, kernel, timeUs } = await makeUpTable("H100");

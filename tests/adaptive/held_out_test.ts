@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { tableErrors } from "../../src/adaptive/held_out.ts";
 import { normal, randomFrom } from "../../src/adaptive/random.ts";
-import { quantile } from "../../src/fit/errors.ts";
+import { quantile } from "../../src/stats.ts";
 
 Deno.test("tableErrors: a table that is measured in full has no errors", () => {
   const { p50, p99 } = tableErrors(Float64Array.of(0.5, 0.7), 0);

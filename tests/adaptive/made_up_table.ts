@@ -5,13 +5,13 @@
  */
 import type { AttentionKernel } from "../../src/adaptive/layout.ts";
 import { CONFIG_DIR } from "../../src/config_dir.ts";
-import { loadHardware } from "../../src/harness/hardware.ts";
-import { sizesOf } from "../../src/harness/sizes.ts";
-import { rooflineHarness } from "../../src/harness/roofline.ts";
+import { loadHardware } from "../../src/harness/estimate/hardware.ts";
+import { sizesOf } from "../../src/harness/estimate/sizes.ts";
+import { rooflineHarness } from "../../src/harness/estimate/roofline.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";
-import { attentionAxes, attentionShots } from "../../src/sweep/attention_shots.ts";
-import type { AttentionShot } from "../../src/sweep/shot.ts";
+import { attentionAxes, attentionShots } from "../../src/shots/attention_shots.ts";
+import type { AttentionShot } from "../../src/shots/shot.ts";
 
 /** A grid of which every time is known. */
 export interface MadeUpTable {

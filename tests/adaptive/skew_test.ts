@@ -4,12 +4,12 @@ import { casesBetween } from "../../src/adaptive/skew_between.ts";
 import { skewFeatures } from "../../src/adaptive/skew_features.ts";
 import type { SkewRow } from "../../src/bundle/skew.ts";
 import { UsageError } from "../../src/errors.ts";
-import { quantile } from "../../src/fit/errors.ts";
+import { quantile } from "../../src/stats.ts";
 import { interpolatedEnds } from "../../src/fit/ends.ts";
 import { relativeErrors } from "../../src/fit/model.ts";
 import { shrinkageProblem } from "../../src/fit/problem.ts";
 import { makeAttentionTable } from "../../src/predict/attention.ts";
-import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
+import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 import { kernelUs, makeTables } from "../fit/made_up_kernel.ts";
 
 const KERNEL = { heads: 32, kvHeads: 8, multiprocessors: 128 };

@@ -9,8 +9,8 @@
  */
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { roundDecimals } from "../../src/bundle/format.ts";
-import { writeAtomic } from "../../src/bundle/write.ts";
+import { roundDecimals } from "../../src/number_format.ts";
+import { writeAtomic } from "../../src/files/write.ts";
 import { listFiles } from "../../src/model/list_files.ts";
 import { sideBySide } from "./adaptive/side_by_side.ts";
 import type { Outcome, Trial } from "./adaptive/trials.ts";

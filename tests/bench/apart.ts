@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { roundDecimals } from "../../src/bundle/format.ts";
-import { quantile } from "../../src/fit/errors.ts";
+import { roundDecimals } from "../../src/number_format.ts";
+import { quantile } from "../../src/stats.ts";
 
 /** Relative differences as shares: the median with its sign, and percentiles of their sizes. */
 export interface Apart {

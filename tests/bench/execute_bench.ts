@@ -4,13 +4,13 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { type LaneSource, openLane } from "../../src/run/lane.ts";
+import { type LaneSource, openLane } from "../../src/workers/lane.ts";
 import { execute } from "../../src/run/execute.ts";
-import { identityOf } from "../../src/run/identity.ts";
-import { openSession } from "../../src/run/session.ts";
+import { identityOf } from "../../src/journal/identity.ts";
+import { openSession } from "../../src/store/session.ts";
 import { startProcessHarness } from "../../src/harness/process.ts";
 import { loadArchitecture } from "../../src/model/architecture.ts";
-import type { Shot } from "../../src/sweep/shot.ts";
+import type { Shot } from "../../src/shots/shot.ts";
 import type { Measurement } from "./measure.ts";
 import { attentionRows } from "./synthetic_bundle.ts";
 

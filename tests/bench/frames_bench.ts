@@ -5,7 +5,7 @@
  * @module
  */
 import { openBundle } from "../../src/bundle/open.ts";
-import { median } from "../../src/run/median.ts";
+import { median } from "../../src/stats.ts";
 import { frames } from "../../src/view/frames/frames.ts";
 import { type Measurement, timed } from "./measure.ts";
 import { type BundleSize, writeSyntheticBundle } from "./synthetic_bundle.ts";

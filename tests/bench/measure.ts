@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { median } from "../../src/run/median.ts";
+import { median } from "../../src/stats.ts";
 
 /** One line of the table. */
 export interface Measurement {

@@ -6,7 +6,7 @@
  */
 import type { Harness } from "../../src/harness/harness.ts";
 import { inProcessHarness } from "../../src/harness/in_process.ts";
-import { openPool, type PoolMember } from "../../src/run/pool.ts";
+import { openPool, type PoolMember } from "../../src/workers/pool.ts";
 import { fakeHarness } from "../run/fakes.ts";
 import { TINY_BOOT } from "../run/tiny_boot.ts";
 import { denseSweep } from "../run/tiny_run.ts";

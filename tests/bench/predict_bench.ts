@@ -6,7 +6,7 @@
  */
 import { fitSkew } from "../../src/fit/fit_skew.ts";
 import { predictor } from "../../src/predict/predictor.ts";
-import { median } from "../../src/run/median.ts";
+import { median } from "../../src/stats.ts";
 import { DEFAULT_EXTENT, makeTables } from "../fit/made_up_kernel.ts";
 
 const REPEATS = 15;

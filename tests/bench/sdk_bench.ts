@@ -6,8 +6,8 @@
 import { fileURLToPath } from "node:url";
 import { openBundle } from "../../src/bundle/open.ts";
 import { loadArchitecture } from "../../src/model/architecture.ts";
-import { planSweeps } from "../../src/sweep/plan_sweeps.ts";
-import { CATEGORY_ORDER } from "../../src/sweep/shot.ts";
+import { planSweeps } from "../../src/shots/plan_sweeps.ts";
+import { CATEGORY_ORDER } from "../../src/shots/shot.ts";
 import { measureExecute } from "./execute_bench.ts";
 import { measureFrames } from "./frames_bench.ts";
 import { formatMeasurements, type Measurement, timed } from "./measure.ts";

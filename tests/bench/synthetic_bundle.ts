@@ -6,7 +6,7 @@
 import { tablePath } from "../../src/bundle/layout.ts";
 import { formatMeta } from "../../src/bundle/meta.ts";
 import { formatTable, type Row } from "../../src/bundle/tables.ts";
-import { CATEGORY_ORDER } from "../../src/sweep/shot.ts";
+import { CATEGORY_ORDER } from "../../src/shots/shot.ts";
 
 /** How many rows each file of a made-up bundle has; a file of none is left out. */
 export interface BundleSize {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
-import { bundlePath, folderName, metaPath, tablePath } from "../../src/bundle/layout.ts";
+import { bundlePath, metaPath, tablePath } from "../../src/bundle/layout.ts";
+import { folderName } from "../../src/files/folder_name.ts";
 
 Deno.test("bundlePath is hardware, organisation, name and variant inside the folder of all bundles", () => {
   assert.equal(

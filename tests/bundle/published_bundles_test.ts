@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { Issue } from "../../src/bundle/issue.ts";
-import { validate } from "../../src/bundle/validate.ts";
+import { validate } from "../../src/check/validate.ts";
 import { withBundle } from "./with_bundle.ts";
 
 const { bundles }: { bundles: Record<string, Record<string, string[]>> } = JSON.parse(

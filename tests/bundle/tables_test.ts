@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { renderIssue } from "../../src/bundle/issue.ts";
 import { formatTable, readTable, type Row } from "../../src/bundle/tables.ts";
-import { CATEGORIES, type Category } from "../../src/sweep/shot.ts";
+import { CATEGORIES, type Category } from "../../src/shots/shot.ts";
 
 interface Vectors {
   files: { points_in_order: (string | number)[][]; file: string; text: string }[];

@@ -1,5 +1,5 @@
 /** Events of a small run, for the tests of what shows them. */
-import type { RunEvent } from "../../src/run/events.ts";
+import type { RunEvent } from "../../src/events.ts";
 
 /** A run of one degree: two dense shots, one of them measured before, and three attention shots, one of them failing. */
 export const EVENTS: readonly RunEvent[] = [

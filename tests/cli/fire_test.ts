@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { lockFile } from "../../src/run/lock.ts";
+import { lockFile } from "../../src/files/lock.ts";
 import { runMain, TINY } from "./run_main.ts";
 
 const LIMITS = JSON.stringify({

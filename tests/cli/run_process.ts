@@ -1,7 +1,7 @@
 /** Runs scripts of this project in a process of their own, for tests. */
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Starts Deno, sends signals when standard error has said something, and waits for the end. */
 export async function run(

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { SkewRow } from "../../src/bundle/skew.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 import { summarize } from "../../src/cli/summary.ts";
-import type { Category } from "../../src/sweep/shot.ts";
-import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
+import type { Category } from "../../src/shots/shot.ts";
+import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 
 const META = { model: "org/name", hardware: "H100", quantity: "kernel" } as const;
 const TOKENS = [1, 2, 3, 4, 12, 16, 32, 64, 160];

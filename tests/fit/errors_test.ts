@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { roundDecimals } from "../../src/bundle/format.ts";
-import { errorFigures, quantile } from "../../src/fit/errors.ts";
+import { roundDecimals } from "../../src/number_format.ts";
+import { errorFigures } from "../../src/fit/errors.ts";
+import { quantile } from "../../src/stats.ts";
 import { randomFolds } from "../../src/fit/random_folds.ts";
 import { regimeErrors } from "../../src/fit/regime_errors.ts";
 import { formatReports } from "../../src/fit/report.ts";

@@ -5,9 +5,9 @@
  */
 import type { SkewRow } from "../../src/bundle/skew.ts";
 import type { Row } from "../../src/bundle/tables.ts";
-import { attentionAxes, attentionShots } from "../../src/sweep/attention_shots.ts";
-import { shotKey } from "../../src/sweep/shot.ts";
-import { type SkewCase, skewCases } from "../../src/sweep/skew_cases.ts";
+import { attentionAxes, attentionShots } from "../../src/shots/attention_shots.ts";
+import { shotKey } from "../../src/shots/shot.ts";
+import { type SkewCase, skewCases } from "../../src/shots/skew_cases.ts";
 
 /** How far the grids reach. */
 export interface Extent {

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { formatMeta, parseMeta } from "../../src/bundle/meta.ts";
 import { openBundle } from "../../src/bundle/open.ts";
 import { renderIssue } from "../../src/bundle/issue.ts";
-import { validate } from "../../src/bundle/validate.ts";
-import { formatYaml, parseYaml } from "../../src/bundle/yaml.ts";
+import { validate } from "../../src/check/validate.ts";
+import { formatYaml, parseYaml } from "../../src/files/yaml.ts";
 import { UsageError } from "../../src/errors.ts";
 import { parseArchitecture } from "../../src/model/architecture.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { resolveSettings } from "../../src/settings.ts";
-import { parseLimits } from "../../src/sweep/limits_file.ts";
-import { formatPlan, parsePlan, planHeader } from "../../src/sweep/plan_file.ts";
+import { parseLimits } from "../../src/shots/limits_file.ts";
+import { formatPlan, parsePlan, planHeader } from "../../src/shots/plan_file.ts";
 import { withBundle } from "../bundle/with_bundle.ts";
 import { anyValue, type Counts, fuzz, mutated, pick } from "./mutate.ts";
 

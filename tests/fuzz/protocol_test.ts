@@ -6,7 +6,7 @@ import {
   encode,
   type Request,
 } from "../../src/harness/protocol.ts";
-import { parseJournalLine } from "../../src/run/journal_line.ts";
+import { parseJournalLine } from "../../src/journal/line.ts";
 import { fuzz, mutated } from "./mutate.ts";
 
 const protocol = await Deno.readTextFile("harness/PROTOCOL.md");

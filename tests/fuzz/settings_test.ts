@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { isAbsolute, relative } from "node:path";
-import { bundlePath, folderName } from "../../src/bundle/layout.ts";
+import { bundlePath } from "../../src/bundle/layout.ts";
+import { folderName } from "../../src/files/folder_name.ts";
 import { UsageError } from "../../src/errors.ts";
 import { moeParameters } from "../../src/model/config.ts";
 import type { ModelConfig } from "../../src/model/model.ts";

@@ -3,7 +3,7 @@ import type { Issue } from "../../src/bundle/issue.ts";
 import { formatSkew, readSkew, SKEW_COLUMNS } from "../../src/bundle/skew.ts";
 import { formatSkewFit, readSkewFit } from "../../src/bundle/skew_fit.ts";
 import { formatTable, readTable } from "../../src/bundle/tables.ts";
-import { CATEGORY_ORDER } from "../../src/sweep/shot.ts";
+import { CATEGORY_ORDER } from "../../src/shots/shot.ts";
 import { fuzz, mutated } from "./mutate.ts";
 
 const TABLES = {

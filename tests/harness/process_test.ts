@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { FireRequest } from "../../src/harness/harness.ts";
 import { startProcessHarness } from "../../src/harness/process.ts";
-import type { Shot } from "../../src/sweep/shot.ts";
-import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
+import type { Shot } from "../../src/shots/shot.ts";
+import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 import { bootRequest, fireRequest, measured, run, start, test } from "./fake_worker.ts";
 
 test("fire passes on what the harness tells beside the outcomes, in its order", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { replayHarness, type ReplayOptions } from "../../src/harness/replay.ts";
-import type { Shot } from "../../src/sweep/shot.ts";
-import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
-import type { SkewPart } from "../../src/sweep/skew_parts.ts";
+import type { Shot } from "../../src/shots/shot.ts";
+import { skewCaseOf } from "../../src/shots/skew_cases.ts";
+import type { SkewPart } from "../../src/shots/skew_parts.ts";
 import { bootRequest, fireAll, withFolder } from "./toy.ts";
 
 const bundle = {

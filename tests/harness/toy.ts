@@ -1,7 +1,7 @@
 /** A toy model, and a bundle of it, for the tests of harnesses. */
 import type { BootRequest, Harness, ShotOutcome } from "../../src/harness/harness.ts";
 import type { Architecture } from "../../src/model/model.ts";
-import type { Shot } from "../../src/sweep/shot.ts";
+import type { Shot } from "../../src/shots/shot.ts";
 
 export const architecture: Architecture = {
   modelType: "toy",

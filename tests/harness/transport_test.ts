@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { openHarness } from "../../src/harness/open.ts";
-import type { RunEvent } from "../../src/run/events.ts";
+import type { RunEvent } from "../../src/events.ts";
 import { profile } from "../../src/run/profile.ts";
 import { splitArgv } from "../../src/settings/argv.ts";
 import { journaledShots, SMALL, smallBundle } from "../run/small_model.ts";
@@ -10,7 +10,7 @@ import { findSshd, startSshd } from "./sshd.ts";
 import { withStandIns } from "./stand_in.ts";
 import { architecture, bootRequest, fireAll } from "./toy.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const EXAMPLE = `${ROOT}examples/harness.py`;
 const DOCUMENT = await Deno.readTextFile(`${ROOT}docs/remote.md`);
 const SSHD = findSshd();

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { TableErrors } from "../../src/adaptive/held_out.ts";
 import type { Bundle } from "../../src/bundle/open.ts";
-import { quantile } from "../../src/fit/errors.ts";
-import type { EstimatedEvent, RunEvent } from "../../src/run/events.ts";
+import { quantile } from "../../src/stats.ts";
+import type { EstimatedEvent, RunEvent } from "../../src/events.ts";
 import { profile } from "../../src/run/profile.ts";
 import type { SettingsInput } from "../../src/settings.ts";
 import { SMALL, smallBundle } from "./small_model.ts";

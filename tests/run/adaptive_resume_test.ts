@@ -1,7 +1,7 @@
 /** What an adaptive run leaves is taken up by the next one, adaptive or not. */
 import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
-import { validate } from "../../src/bundle/validate.ts";
+import { validate } from "../../src/check/validate.ts";
 import { profile } from "../../src/run/profile.ts";
 import { profileEvents } from "../../src/run/profile_events.ts";
 import { resolveSettings } from "../../src/settings.ts";

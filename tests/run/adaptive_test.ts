@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
-import { validate } from "../../src/bundle/validate.ts";
-import { quantile } from "../../src/fit/errors.ts";
+import { validate } from "../../src/check/validate.ts";
+import { quantile } from "../../src/stats.ts";
 import { assertInside, errorsOf, estimatedOf, FIFTH, GRID, recordGrid, runGrid } from "./adaptive_grid.ts";
 import { journaledShots, smallBundle } from "./small_model.ts";
 import { only, putFile, textOfFile, withFolder } from "./tiny_run.ts";

@@ -1,5 +1,5 @@
 /** Tiny runs with fakes: the shots that they fire and the table that is made of them. */
-import { formatTimeUs } from "../../src/bundle/format.ts";
+import { formatTimeUs } from "../../src/number_format.ts";
 import { fakeHarness, fakeTimeUs } from "./fakes.ts";
 import { type TinyRun, tinyRun } from "./tiny_run.ts";
 

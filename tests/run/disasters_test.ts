@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { validate } from "../../src/bundle/validate.ts";
-import { writeAtomic } from "../../src/bundle/write.ts";
-import type { JournalFile } from "../../src/run/journal.ts";
+import { validate } from "../../src/check/validate.ts";
+import { writeAtomic } from "../../src/files/write.ts";
+import type { JournalFile } from "../../src/journal/file.ts";
 import { fakeHarness } from "./fakes.ts";
 import {
   attentionSweep,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
 import type { FireFact } from "../../src/harness/harness.ts";
 import type { Quantity } from "../../src/harness/harness.ts";
-import { readEvidence } from "../../src/run/evidence.ts";
+import { readEvidence } from "../../src/journal/evidence.ts";
 import { profile } from "../../src/run/profile.ts";
 import { fakeHarness, type FakeOptions } from "./fakes.ts";
 import { SMALL, smallBundle } from "./small_model.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RunEvent } from "../../src/run/events.ts";
+import type { RunEvent } from "../../src/events.ts";
 import { fakeHarness, type FakeOptions, fakeTimeUs, type Mishap } from "./fakes.ts";
 import { denseSweep, only, perSequenceSweep, textOfFile, tinyRun, withFolder } from "./tiny_run.ts";
 

@@ -12,9 +12,9 @@ import type {
   Stop,
 } from "../../src/harness/harness.ts";
 import type { Architecture, CatalogEntry } from "../../src/model/model.ts";
-import { idOf, shotText } from "../../src/run/shot_id.ts";
-import { relativeError } from "../../src/run/spread.ts";
-import { type Shot, shotKey } from "../../src/sweep/shot.ts";
+import { idOf, shotText } from "../../src/shots/shot_id.ts";
+import { relativeError } from "../../src/stats.ts";
+import { type Shot, shotKey } from "../../src/shots/shot.ts";
 
 /** What a fake does with a shot in place of measuring it. */
 export type Mishap = "die" | "hang" | "dead" | { failed: "out_of_memory" | "infeasible" } | {

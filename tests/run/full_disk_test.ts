@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
-import type { JournalFile } from "../../src/run/journal.ts";
+import type { JournalFile } from "../../src/journal/file.ts";
 import { firedBy, WHOLE } from "./dense_run.ts";
 import { denseSweep, textOfFile, tinyRun, withFolder } from "./tiny_run.ts";
 

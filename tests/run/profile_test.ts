@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
-import { validate } from "../../src/bundle/validate.ts";
+import { validate } from "../../src/check/validate.ts";
 import type { BootRequest, Harness } from "../../src/harness/harness.ts";
 import { profileEvents } from "../../src/run/profile_events.ts";
 import { resolveSettings } from "../../src/settings.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
 import type { Harness } from "../../src/harness/harness.ts";
-import type { RunEvent } from "../../src/run/events.ts";
+import type { RunEvent } from "../../src/events.ts";
 import { refresh } from "../../src/run/refresh.ts";
 import { fakeHarness, type FakeOptions } from "./fakes.ts";
 import { rowsOfBundle, SMALL, smallBundle } from "./small_model.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
-import { validate } from "../../src/bundle/validate.ts";
-import type { RunEvent } from "../../src/run/events.ts";
-import { findStrays, straysNotice } from "../../src/run/off_plan.ts";
+import { validate } from "../../src/check/validate.ts";
+import type { RunEvent } from "../../src/events.ts";
+import { findStrays, straysNotice } from "../../src/store/extra_keys.ts";
 import { profile } from "../../src/run/profile.ts";
 import type { SettingsInput } from "../../src/settings.ts";
-import type { AttentionShot } from "../../src/sweep/shot.ts";
+import type { AttentionShot } from "../../src/shots/shot.ts";
 import { fakeHarness } from "./fakes.ts";
 import { rowsOfBundle, SMALL, smallBundle } from "./small_model.ts";
 import { only, textOfFile, withFolder } from "./tiny_run.ts";

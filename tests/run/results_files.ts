@@ -1,12 +1,12 @@
 /** Plans of the small model, fired into results files, and the bundles that are made of them. */
 import { parseMeta } from "../../src/bundle/meta.ts";
 import { loadModel } from "../../src/model/load_model.ts";
-import type { RunEvent } from "../../src/run/events.ts";
+import type { RunEvent } from "../../src/events.ts";
 import { firePlan } from "../../src/run/fire_plan.ts";
 import { profile } from "../../src/run/profile.ts";
 import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
-import { formatPlan, parsePlan, planHeader } from "../../src/sweep/plan_file.ts";
-import { planSweeps } from "../../src/sweep/plan_sweeps.ts";
+import { formatPlan, parsePlan, planHeader } from "../../src/shots/plan_file.ts";
+import { planSweeps } from "../../src/shots/plan_sweeps.ts";
 import { fakeHarness, type FakeOptions } from "./fakes.ts";
 import { SMALL, smallBundle } from "./small_model.ts";
 import { textOfFile } from "./tiny_run.ts";

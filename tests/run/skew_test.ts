@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readSkew, SKEW_COLUMNS, type SkewRow } from "../../src/bundle/skew.ts";
-import type { RunEvent } from "../../src/run/events.ts";
-import type { Sweep } from "../../src/sweep/plan_sweeps.ts";
-import type { SkewShot } from "../../src/sweep/shot.ts";
-import { skewCaseOf } from "../../src/sweep/skew_cases.ts";
+import type { RunEvent } from "../../src/events.ts";
+import type { Sweep } from "../../src/shots/plan_sweeps.ts";
+import type { SkewShot } from "../../src/shots/shot.ts";
+import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 import { fakeHarness, type FakeOptions, fakeTimeUs, type Mishap } from "./fakes.ts";
 import { only, putFile, textOfFile, type TinyRun, tinyRun, withFolder } from "./tiny_run.ts";
 

@@ -2,7 +2,7 @@
 import { openBundle } from "../../src/bundle/open.ts";
 import { profile } from "../../src/run/profile.ts";
 import type { SettingsInput } from "../../src/settings.ts";
-import { CATEGORY_ORDER } from "../../src/sweep/shot.ts";
+import { CATEGORY_ORDER } from "../../src/shots/shot.ts";
 import { fakeHarness } from "./fakes.ts";
 
 /** A small grid of a small model, at two degrees. */

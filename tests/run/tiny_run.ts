@@ -1,11 +1,11 @@
 /** A run over a few shots of a tiny architecture, for tests. */
 import type { HarnessInfo } from "../../src/harness/harness.ts";
-import type { RunEvent } from "../../src/run/events.ts";
+import type { RunEvent } from "../../src/events.ts";
 import { execute, type ExecuteOptions } from "../../src/run/execute.ts";
-import { identityOf } from "../../src/run/identity.ts";
-import { type LaneSource, openLane } from "../../src/run/lane.ts";
-import { openSession, type SessionOptions, type StartOptions } from "../../src/run/session.ts";
-import type { Sweep } from "../../src/sweep/plan_sweeps.ts";
+import { identityOf } from "../../src/journal/identity.ts";
+import { type LaneSource, openLane } from "../../src/workers/lane.ts";
+import { openSession, type SessionOptions, type StartOptions } from "../../src/store/session.ts";
+import type { Sweep } from "../../src/shots/plan_sweeps.ts";
 import { fakeHarness, tinyArchitecture } from "./fakes.ts";
 
 /** A dense sweep. */

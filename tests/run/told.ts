@@ -1,4 +1,4 @@
-import type { RunEvent } from "../../src/run/events.ts";
+import type { RunEvent } from "../../src/events.ts";
 import { profile, type ProfileOptions } from "../../src/run/profile.ts";
 import type { SettingsInput } from "../../src/settings.ts";
 import { fakeHarness, type FakeOptions } from "./fakes.ts";

@@ -1,8 +1,8 @@
 /** A profile whose workers and whose own process are killed at random until it is through. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { openBundle } from "../../src/bundle/open.ts";
-import { uniform } from "../../src/harness/random.ts";
-import { JOURNAL_FILE } from "../../src/run/journal.ts";
+import { uniform } from "../../src/random.ts";
+import { JOURNAL_FILE } from "../../src/journal/file.ts";
 import type { MemorySample } from "./memory.ts";
 import { kill, type Parent, residentBytes, startParent, workerCommand, workersOf } from "./processes.ts";
 import type { Grid } from "./recording.ts";

@@ -1,9 +1,9 @@
 /** What has to hold of a bundle after a soak. */
 import { tablePath } from "../../src/bundle/layout.ts";
 import { openBundle } from "../../src/bundle/open.ts";
-import { validate } from "../../src/bundle/validate.ts";
-import { JOURNAL_FILE, readJournal } from "../../src/run/journal.ts";
-import { shotText } from "../../src/run/shot_id.ts";
+import { validate } from "../../src/check/validate.ts";
+import { JOURNAL_FILE, readJournal } from "../../src/journal/file.ts";
+import { shotText } from "../../src/shots/shot_id.ts";
 
 /** What the journal of a soaked bundle has. */
 export interface Counted {

@@ -3,7 +3,7 @@ import { metaPath } from "../../src/bundle/layout.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { profile } from "../../src/run/profile.ts";
 import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
-import { planSweeps } from "../../src/sweep/plan_sweeps.ts";
+import { planSweeps } from "../../src/shots/plan_sweeps.ts";
 
 /** The settings that a soak varies with its size. */
 export type Grid =

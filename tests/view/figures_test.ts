@@ -1,8 +1,8 @@
 /** Figures are plain data: what is drawn, what is said, and which axes are logarithmic. */
 import assert from "node:assert/strict";
-import { coverage } from "../../src/bundle/coverage.ts";
-import { ownNeed } from "../../src/bundle/coverage_need.ts";
-import { diffBundles } from "../../src/bundle/diff.ts";
+import { coverage } from "../../src/check/coverage.ts";
+import { ownNeed } from "../../src/check/coverage_need.ts";
+import { diffBundles } from "../../src/check/diff.ts";
 import type { Figure } from "../../src/view/figure.ts";
 import { attentionMap, prefillMap } from "../../src/view/figures/attention_map.ts";
 import { attentionSlices } from "../../src/view/figures/attention_slices.ts";

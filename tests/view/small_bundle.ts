@@ -2,7 +2,7 @@
 import type { Bundle } from "../../src/bundle/open.ts";
 import type { SkewRow } from "../../src/bundle/skew.ts";
 import type { Row } from "../../src/bundle/tables.ts";
-import type { Category } from "../../src/sweep/shot.ts";
+import type { Category } from "../../src/shots/shot.ts";
 
 /** What the figures of tests are about. */
 export const SUBJECT = { hardware: "H100", model: "o/Small-1B", tp: 1, quantity: "kernel" } as const;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type AttentionCoverage, type Place, PLACES } from "../../bundle/attention_coverage.ts";
-import type { CoverageNeed } from "../../bundle/coverage_need.ts";
+import { type AttentionCoverage, type Place, PLACES } from "../../check/attention_coverage.ts";
+import type { CoverageNeed } from "../../check/coverage_need.ts";
 import { gridAxis } from "../axes.ts";
 import { type Figure, type Subject, subjectText } from "../figure.ts";
 import { formatCount, formatShare } from "../text.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { TableDiff } from "../../bundle/diff.ts";
-import { ratioRows } from "../../bundle/diff.ts";
+import type { TableDiff } from "../../check/diff.ts";
+import { ratioRows } from "../../check/diff.ts";
 import type { Row } from "../../bundle/tables.ts";
 import { type Figure, type Subject, subjectText } from "../figure.ts";
 import { type Cell, heatMap } from "../heat_map.ts";

@@ -5,7 +5,7 @@
  */
 import type pl from "nodejs-polars";
 import type { Bundle } from "../../bundle/open.ts";
-import type { Category } from "../../sweep/shot.ts";
+import type { Category } from "../../shots/shot.ts";
 import { longFrame, type LongTable } from "./long_frame.ts";
 import { skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
 

@@ -5,7 +5,7 @@
  */
 import pl from "nodejs-polars";
 import type { Bundle } from "../../bundle/open.ts";
-import type { Category } from "../../sweep/shot.ts";
+import type { Category } from "../../shots/shot.ts";
 import { skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
 
 /** A table of a bundle. */

@@ -7,7 +7,7 @@ import pl from "nodejs-polars";
 import type { Row } from "../../bundle/tables.ts";
 import type { SkewRow } from "../../bundle/skew.ts";
 import type { Predictor } from "../../predict/predictor.ts";
-import type { Category } from "../../sweep/shot.ts";
+import type { Category } from "../../shots/shot.ts";
 import { predictRow, predictSkew } from "../predictions.ts";
 import { floats } from "./series.ts";
 import { skewFrame, tableFrame } from "./table_frame.ts";

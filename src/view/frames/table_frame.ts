@@ -8,7 +8,7 @@ import type { EstimatedRow } from "../../bundle/estimated.ts";
 import type { SkewRow } from "../../bundle/skew.ts";
 import type { SkewFitRow } from "../../bundle/skew_fit.ts";
 import type { Row } from "../../bundle/tables.ts";
-import { CATEGORIES, type Category } from "../../sweep/shot.ts";
+import { CATEGORIES, type Category } from "../../shots/shot.ts";
 import { counts, flags, floats, optionalFloats, texts } from "./series.ts";
 
 /**

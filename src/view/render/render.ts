@@ -4,7 +4,7 @@
  * @module
  */
 import { Resvg } from "@resvg/resvg-js";
-import { writeAtomic } from "../../bundle/write.ts";
+import { writeAtomic } from "../../files/write.ts";
 import { UsageError } from "../../errors.ts";
 import type { Figure } from "../figure.ts";
 import { PAPER } from "../theme.ts";

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { coverage } from "../../bundle/coverage.ts";
-import { type CoverageNeed, ownNeed } from "../../bundle/coverage_need.ts";
+import { coverage } from "../../check/coverage.ts";
+import { type CoverageNeed, ownNeed } from "../../check/coverage_need.ts";
 import type { Bundle } from "../../bundle/open.ts";
-import { skewScale } from "../../bundle/skew_scale.ts";
-import { validate } from "../../bundle/validate.ts";
+import { skewScale } from "../../check/skew_scale.ts";
+import { validate } from "../../check/validate.ts";
 import type { Row } from "../../bundle/tables.ts";
 import type { Model } from "../../model/model.ts";
 import { predictIteration } from "../../predict/iteration.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type BundleDiff, diffBundles, type TableDiff } from "../../bundle/diff.ts";
+import { type BundleDiff, diffBundles, type TableDiff } from "../../check/diff.ts";
 import type { Bundle } from "../../bundle/open.ts";
 import { type Figure, subjectOf } from "../figure.ts";
 import { diffMap, diffSummary } from "../figures/diff_map.ts";

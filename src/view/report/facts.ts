@@ -5,9 +5,9 @@
  */
 import type { Meta } from "../../bundle/meta.ts";
 import type { Bundle } from "../../bundle/open.ts";
-import { formatDuration } from "../../cli/duration.ts";
-import { percent } from "../../percent.ts";
-import { CATEGORY_ORDER } from "../../sweep/shot.ts";
+import { formatDuration } from "../../progress/duration.ts";
+import { percent } from "../../stats.ts";
+import { CATEGORY_ORDER } from "../../shots/shot.ts";
 import { formatCount, formatShare, plural } from "../text.ts";
 
 /** One line of the table. */

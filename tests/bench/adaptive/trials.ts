@@ -8,12 +8,12 @@ import { adaptSkew } from "../../../src/adaptive/skew.ts";
 import type { SkewRow } from "../../../src/bundle/skew.ts";
 import type { Row } from "../../../src/bundle/tables.ts";
 import { interpolatedEnds } from "../../../src/fit/ends.ts";
-import { quantile } from "../../../src/fit/errors.ts";
+import { quantile } from "../../../src/stats.ts";
 import { relativeErrors } from "../../../src/fit/model.ts";
 import { shrinkageProblem } from "../../../src/fit/problem.ts";
 import { randomFolds } from "../../../src/fit/random_folds.ts";
 import { makeAttentionTable } from "../../../src/predict/attention.ts";
-import { type AttentionShot, shotKey } from "../../../src/sweep/shot.ts";
+import { type AttentionShot, shotKey } from "../../../src/shots/shot.ts";
 import type { Truth } from "./truth.ts";
 
 /** What to try. */

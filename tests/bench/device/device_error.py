@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from engine import Engine
+from engine.engine import Engine
 from loop import Worker
 from messages import Answer, Failed, Result
-from plan import Plan
+from offline.plan import Plan
 from trial import SHOTS, Trial, random_shots
 
 

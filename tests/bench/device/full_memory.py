@@ -6,7 +6,7 @@ from typing import Any
 
 from loop import Worker
 from messages import Answer, Failed, Result
-from plan import Plan
+from offline.plan import Plan
 from trial import Trial, fire, random_shots
 
 MIB = 1 << 20

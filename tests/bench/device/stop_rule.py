@@ -5,7 +5,7 @@ from collections import Counter
 
 from loop import Worker
 from messages import Precision, Result
-from plan import Plan
+from offline.plan import Plan
 from trial import SHOTS, Trial, fire, random_shots
 
 RULE = Precision(0.01, 3, 30)

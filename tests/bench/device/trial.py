@@ -6,7 +6,7 @@ from typing import Any
 
 from loop import Worker
 from messages import Answer, Fire, Precision
-from plan import Fields, Plan
+from offline.plan import Fields, Plan
 
 SHOTS = 64
 

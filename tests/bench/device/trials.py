@@ -19,7 +19,7 @@ from device_error import try_device_error
 from evidence import head
 from full_memory import try_out_of_memory
 from loop import Worker
-from plan import Plan, read_plan
+from offline.plan import Plan, read_plan
 from stop_rule import try_precision
 from trial import Trial
 

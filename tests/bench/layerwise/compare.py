@@ -22,15 +22,15 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "device"))
 
 from agreement import agreement, line_of
-from boot import boot_engine
-from engine import Engine
+from engine.boot import boot_engine
+from engine.engine import Engine
 from evidence import head
 from faults import Fault
-from jobs import Job, jobs_of
-from plan import Fields, read_plan
+from offline.plan import Fields, read_plan
 from reference import load_profile, time_classes
-from timers import make_timer
-from timing import Timed, Timer
+from timing.jobs import Job, jobs_of
+from timing.timed import Timed, Timer
+from timing.timers import make_timer
 
 ITERATIONS = 3
 

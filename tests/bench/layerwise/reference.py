@@ -5,8 +5,8 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from engine import Engine
-from jobs import Job
+from engine.engine import Engine
+from timing.jobs import Job
 
 
 def load_profile() -> Any:

@@ -11,10 +11,10 @@
 import { parseArgs } from "node:util";
 import { type Bundle, openBundle } from "../../../src/bundle/open.ts";
 import type { Architecture } from "../../../src/model/model.ts";
-import { median } from "../../../src/run/median.ts";
+import { median } from "../../../src/stats.ts";
 import { parseResultsHeader, parseResultsLine, type ResultsHeader } from "../../../src/run/results_line.ts";
-import { rowText } from "../../../src/run/shot_id.ts";
-import { CATEGORIES, type Shot, shotKey, SKEW_KEY, type SweepCategory } from "../../../src/sweep/shot.ts";
+import { rowText } from "../../../src/shots/shot_id.ts";
+import { CATEGORIES, type Shot, shotKey, SKEW_KEY, type SweepCategory } from "../../../src/shots/shot.ts";
 import { apart, apartText, writeEvidence } from "../apart.ts";
 
 /** A shot that was measured again. */

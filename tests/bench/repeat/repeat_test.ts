@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { Row } from "../../../src/bundle/tables.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
 import { resolveSettings } from "../../../src/settings.ts";
-import { planHeader } from "../../../src/sweep/plan_file.ts";
-import type { Sweep } from "../../../src/sweep/plan_sweeps.ts";
+import { planHeader } from "../../../src/shots/plan_file.ts";
+import type { Sweep } from "../../../src/shots/plan_sweeps.ts";
 import { compareAgain, parseAgain } from "./compare.ts";
 import { sampleSweeps } from "./tenth.ts";
 

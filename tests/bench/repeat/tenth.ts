@@ -8,8 +8,8 @@
  */
 import { parseArgs } from "node:util";
 import { draw, randomFrom } from "../../../src/adaptive/random.ts";
-import { formatPlan, parsePlan } from "../../../src/sweep/plan_file.ts";
-import type { Sweep } from "../../../src/sweep/plan_sweeps.ts";
+import { formatPlan, parsePlan } from "../../../src/shots/plan_file.ts";
+import type { Sweep } from "../../../src/shots/plan_sweeps.ts";
 
 /**
  * Draws a share of every sweep's shots, one at least.

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from random import Random
 
+from engine.shots import Requests, Shot, broken_limit
 from messages import Limits
-from shots import Requests, Shot, broken_limit
 
 KINDS = ("even", "uneven", "prefill", "mixed", "full", "several")
 """Decodes of one length; of many; one prefill alone; uneven decodes beside one, beside one that fills the

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from passes import Marks
+from timing.passes import Marks
 
 COMMUNICATION = "communication"
 """Name of what passes between ranks."""

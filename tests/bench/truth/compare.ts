@@ -10,10 +10,10 @@
  */
 import { parseArgs } from "node:util";
 import { openBundle } from "../../../src/bundle/open.ts";
-import { roundDecimals } from "../../../src/bundle/format.ts";
+import { roundDecimals } from "../../../src/number_format.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
-import { percent } from "../../../src/percent.ts";
-import { median } from "../../../src/run/median.ts";
+import { percent } from "../../../src/stats.ts";
+import { median } from "../../../src/stats.ts";
 import { predictor } from "../../../src/predict/predictor.ts";
 import { apart, apartText, writeEvidence } from "../apart.ts";
 import { difference, differencesIf, judge, type Judged, layerShares, uncovered } from "./judge.ts";

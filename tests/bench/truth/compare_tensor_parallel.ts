@@ -10,7 +10,7 @@
  */
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { median } from "../../../src/run/median.ts";
+import { median } from "../../../src/stats.ts";
 import { apart, apartText, writeEvidence } from "../apart.ts";
 import { ELSEWHERE } from "./truth_file.ts";
 

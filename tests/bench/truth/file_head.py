@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from device import describe
-from plan import Plan
+from engine.device import describe
+from offline.plan import Plan
 
 
 def file_head(kind: str, plan: Plan) -> dict[str, Any]:

@@ -19,16 +19,16 @@ from typing import Any, TextIO
 sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 
 from batches import Batch, random_batches
-from boot import boot_engine
-from boot_faults import boot_fault
-from engine import Engine
+from engine.boot import boot_engine
+from engine.boot_faults import boot_fault
+from engine.engine import Engine
+from engine.shots import Requests
 from faults import Fault
 from file_head import file_head
-from jobs import Job
 from messages import Boot, Limits
-from plan import read_plan
+from offline.plan import read_plan
 from recording import Recorded, all_sites, record, rounded, whole_events
-from shots import Requests
+from timing.jobs import Job
 
 LAYERS = (4, 2)
 """Numbers of decoder layers; the larger has the smaller cache, which decides the batches."""

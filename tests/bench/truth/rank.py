@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from boot import ENVIRONMENT, boot_engine, engine_arguments, wrap
 from communication import marked_communication
-from engine import Engine
+from engine.boot import ENVIRONMENT, boot_engine, engine_arguments, wrap
+from engine.engine import Engine
 from faults import Fault
-from jobs import jobs_of
 from messages import Boot
-from plan import Plan
+from offline.plan import Plan
 from rank_shots import shots_of
 from recording import Recorded, record
+from timing.jobs import jobs_of
 
 MEMORY = 0.6
 """Share of a device that a rank takes."""

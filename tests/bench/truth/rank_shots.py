@@ -2,7 +2,7 @@
 
 import random
 
-from plan import Fields, Plan
+from offline.plan import Fields, Plan
 
 ATTENTION_SHOTS = 36
 LONGEST_HISTORY = 8000

@@ -7,15 +7,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from engine import Engine
-from event_timer import EventMarks, EventTimer
+from engine.engine import Engine
+from engine.layers import Sites
 from faults import Fault
-from jobs import Job
-from kernel_sums import KernelSum
-from kernel_timer import KernelTimer, RangeMarks, without_collector
-from layers import Sites
-from passes import Marks
-from timing import Span, WallMarks, fire_jobs
+from timing.event_timer import EventMarks, EventTimer
+from timing.jobs import Job
+from timing.kernel_sums import KernelSum
+from timing.kernel_timer import KernelTimer, RangeMarks, without_collector
+from timing.passes import Marks
+from timing.timed import Span, WallMarks, fire_jobs
 
 Around = Callable[[Marks], AbstractContextManager[Any]]
 

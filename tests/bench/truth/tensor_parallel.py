@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 
 from file_head import file_head
-from plan import read_plan
+from offline.plan import read_plan
 from rank import SAMPLES, fire
 from rank_processes import free_port, gather, run_process
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { median } from "../../../src/run/median.ts";
+import { median } from "../../../src/stats.ts";
 
 /** Name of what a forward does outside of the catalogue's layers. */
 export const ELSEWHERE = "elsewhere";

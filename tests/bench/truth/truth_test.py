@@ -11,14 +11,14 @@ from communication import marked_communication
 from fakes import Engine, Module
 from faults import Fault
 from forward import activated_experts, orders, told, with_layers
-from jobs import Job
 from kernel_timer_test import Recording
 from messages import Limits
 from models import boot
-from plan import Plan
+from offline.plan import Plan
 from protocol import parse_boot
 from rank_shots import shots_of
 from recording import Recorded, by_pass, record
+from timing.jobs import Job
 
 LIMITS = Limits(
     max_num_batched_tokens=2048,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { validate } from "../../../src/bundle/validate.ts";
+import { validate } from "../../../src/check/validate.ts";
 import { harnessCommand, openHarness } from "../../../src/harness/open.ts";
-import type { RunEvent } from "../../../src/run/events.ts";
+import type { RunEvent } from "../../../src/events.ts";
 import { profile } from "../../../src/run/profile.ts";
 import { journaledShots, SMALL, smallBundle } from "../../run/small_model.ts";
 import { only, withFolder } from "../../run/tiny_run.ts";

@@ -6,8 +6,8 @@ import pytest
 from client import dense
 from json_lines import read
 from loop import EngineDead
-from results import shot_key
-from resumed import read_before
+from offline.results import shot_key
+from offline.resume import read_before
 from runs_alone import HEADER, SENTINEL, FakeWorker, Killed, run
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import alone
 import pytest
 from client import Message, dense
-from firing import Firing
 from json_lines import read
-from resumed import read_before
+from offline import alone
+from offline.firing import Firing
+from offline.resume import read_before
 from runs_alone import SENTINEL, FakeWorker, run
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alone import sentinel_of
 from client import ENTRY, Message, attention, dense, per_sequence, skew
 from faults import Fault
 from json_lines import read, write
 from models import architecture, config
-from plan import read_plan
+from offline.alone import sentinel_of
+from offline.plan import read_plan
 
 SETTINGS = {
     "model": "tiny/llama",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from doubts import Doubts
+from offline.doubts import Doubts
 
 Step = str | float
 """A shot that was measured, or the time of a sentinel that was fired."""

@@ -1,9 +1,9 @@
 from typing import Any
 
-from event_timer import EventTimer
 from fakes import Engine, Module
-from jobs import Job
-from timing import Timed
+from timing.event_timer import EventTimer
+from timing.jobs import Job
+from timing.timed import Timed
 
 CYCLES_PER_US = 1000
 PAIR_US = 1.5

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from engine import EndOfForward
+from engine.engine import EndOfForward
 
 
 class Module:

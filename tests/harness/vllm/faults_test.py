@@ -1,5 +1,5 @@
 import pytest
-from boot_faults import boot_fault
+from engine.boot_faults import boot_fault
 from faults import Fault, shot_fault
 
 

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from boot import boot_engine, guard_inputs
-from engine import Engine
+from engine.boot import boot_engine, guard_inputs
+from engine.engine import Engine
+from engine.shots import Shot
 from faults import Fault
-from jobs import job_of
 from models import boot
-from passes import run_passes
 from protocol import parse_boot
-from shots import Shot
-from timing import Timed, WallTimer
+from timing.jobs import job_of
+from timing.passes import run_passes
+from timing.timed import Timed, WallTimer
 
 DENSE = Shot("dense", ((16, 0),))
 TIMER = WallTimer(lambda: None)
@@ -67,7 +67,7 @@ def test_history_reaches_the_attention(engine: Engine) -> None:
 
 
 def test_experts_are_those_of_the_shot(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    import routing
+    from engine import routing
 
     routes: list[Any] = []
     monkeypatch.setattr(routing, "Route", recording(routing.Route, routes))

@@ -3,7 +3,7 @@ import json
 
 import pytest
 from client import ROOT
-from kernel_sums import Event, KernelSum, sum_kernels
+from timing.kernel_sums import Event, KernelSum, sum_kernels
 
 
 def span(number: int, start: int, duration: int, on_device: bool = False) -> Event:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from fakes import Engine, Module
 from faults import Fault
-from jobs import Job
-from kernel_sums import Event
-from kernel_timer import KernelTimer, RangeMarks
-from timing import Timed
+from timing.jobs import Job
+from timing.kernel_sums import Event
+from timing.kernel_timer import KernelTimer, RangeMarks
+from timing.timed import Timed
 
 BATCH = ((1, 0),)
 

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
+from engine.layers import find_layers
 from faults import Fault
-from layers import find_layers
 from messages import Architecture, Entry
 
 

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
+from engine.memory import GIB, asked_bytes, needed_tokens, pool_bytes, token_bytes
 from faults import Fault
-from memory import GIB, asked_bytes, needed_tokens, pool_bytes, token_bytes
 from models import boot
 from protocol import parse_boot
 

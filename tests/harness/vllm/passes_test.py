@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 from fakes import Engine, Module
-from jobs import Job
-from passes import run_passes
+from timing.jobs import Job
+from timing.passes import run_passes
 
 
 class Log(list[str]):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from faults import Fault
 from messages import Precision
-from precision import is_precise, median_error, until_precise
-from timing import Measured, Timed
+from timing.precision import is_precise, median_error, until_precise
+from timing.timed import Measured, Timed
 
 RULE = Precision(relative=0.01, min=3, max=30)
 

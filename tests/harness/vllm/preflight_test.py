@@ -1,8 +1,8 @@
 import pytest
+from engine.memory import GIB
+from engine.preflight import needed_bytes, refuse_too_large, weights
 from faults import Fault
-from memory import GIB
 from models import boot
-from preflight import needed_bytes, refuse_too_large, weights
 from protocol import parse_boot
 
 LLAMA = {

@@ -1,4 +1,4 @@
-from profiler import PREFIX, Session
+from timing.profiler import PREFIX, Session
 
 
 def test_a_recording_has_our_ranges_and_no_operators_and_can_be_followed_by_another() -> None:

@@ -7,8 +7,8 @@ import pytest
 from client import ROOT, Message, dense
 from faults import Fault
 from json_lines import read, write
-from results import Results, shot_hash, shot_key
-from resumed import read_before
+from offline.results import Results, shot_hash, shot_key
+from offline.resume import read_before
 
 PLAN: Message = {"format": "shotlab-plan", "settings": {"model": "tiny/llama"}}
 

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
+from engine.routing import Route, find_routers, forced
 from faults import Fault
-from routing import Route, find_routers, forced
 
 
 class Router:

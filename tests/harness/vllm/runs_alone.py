@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import alone
-from alone import Alone
 from client import Message, attention, dense
 from loop import EngineDead
 from messages import Answer, Boot, Booted, Done, Failed, Fire, Hello, HelloAnswer, Limits, Result
-from plan import Plan
-from results import Results, shot_key
-from resumed import read_before
+from offline import alone
+from offline.alone import Alone
+from offline.plan import Plan
+from offline.results import Results, shot_key
+from offline.resume import read_before
 
 HEADER: Message = {
     "format": "shotlab-plan",

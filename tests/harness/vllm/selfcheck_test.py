@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 from faults import Fault
-from jobs import Job
 from messages import Limits
-from selfcheck import check
-from timing import Measured, Timed
+from timing.jobs import Job
+from timing.selfcheck import check
+from timing.timed import Measured, Timed
 
 LIMITS = Limits(2048, 256, 1_000_000, 32768, 128, 8, 16)
 WEIGHT = SimpleNamespace(numel=lambda: 600 << 20, element_size=lambda: 2)

@@ -1,8 +1,8 @@
 import pytest
 from client import Message, attention, dense, moe, per_sequence
+from engine.shots import Shot, blocks, broken_limit, read_shot
 from faults import Fault
 from messages import Limits
-from shots import Shot, blocks, broken_limit, read_shot
 
 LIMITS = Limits(
     max_num_batched_tokens=64,

@@ -1,8 +1,8 @@
 import pytest
 from client import Message, skew
+from engine.shots import Shot
+from engine.skew import read_parts
 from faults import Fault
-from shots import Shot
-from skew import read_parts
 
 
 def test_the_parts_of_a_skew_case_stand_for_attention_batches_in_the_order_asked_for() -> None:

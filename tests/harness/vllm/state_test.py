@@ -1,8 +1,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+from engine.state import open_state, read_state
 from messages import State
-from state import open_state, read_state
 
 
 class NvmlError(Exception):

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from fakes import Engine, Module
 from faults import Fault
-from jobs import Job
-from timing import Timed, WallTimer, samples_of
+from timing.jobs import Job
+from timing.timed import Timed, WallTimer, samples_of
 
 BATCH = ((16, 0),)
 

@@ -1,0 +1,148 @@
+"""Booting: a request of the protocol becomes an engine."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from engine.batch import Batches
+from engine.engine import Engine, shut_down
+from engine.layers import find_decoder, find_layers
+from engine.memory import choose_pool
+from engine.preflight import refuse_too_large
+from engine.routing import find_routers
+from engine.versions import scheduler_fields
+from faults import Fault
+from messages import Boot, Limits
+
+ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_USE_V2_MODEL_RUNNER": "0",
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+"""Keeps engine, runner and model in this process, and all of them away from the network."""
+
+
+def boot_engine(boot: Boot) -> Engine:
+    """Build an engine; when that is impossible raises what vLLM raised, or Fault, with everything freed."""
+    os.environ.update(ENVIRONMENT)
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    import torch
+    import vllm
+
+    on_cpu = not torch.cuda.is_available()
+    arguments = engine_arguments(boot, on_cpu)
+    try:
+        with tempfile.TemporaryDirectory(prefix="shotlab-") as folder:
+            Path(folder, "config.json").write_text(json.dumps(boot.config), encoding="utf-8")
+            llm = vllm.LLM(model=folder, **arguments)
+    except Exception:
+        clean_up()
+        raise
+    try:
+        return wrap(llm, boot, arguments)
+    except BaseException:
+        shut_down(llm)
+        raise
+
+
+def engine_arguments(boot: Boot, on_cpu: bool) -> dict[str, Any]:
+    """Return vLLM's arguments, with room for `max_num_seqs` tokens and one request more than asked."""
+    block_size = boot.block_size or (32 if on_cpu else 16)
+    arguments = {
+        "load_format": "dummy",
+        "enforce_eager": True,
+        "skip_tokenizer_init": True,
+        "enable_prefix_caching": False,
+        "async_scheduling": False,
+        "generation_config": "vllm",
+        "tensor_parallel_size": 1,
+        "block_size": block_size,
+        "max_num_batched_tokens": boot.max_num_batched_tokens + boot.max_num_seqs,
+        "max_num_seqs": boot.max_num_seqs + 1,
+        "max_model_len": -1,
+        "dtype": boot.dtype,
+        "kv_cache_dtype": boot.kv_cache_dtype,
+        "disable_log_stats": True,
+    }
+    if on_cpu:
+        arguments["kv_cache_memory_bytes"] = choose_pool(boot, block_size)
+    else:
+        import torch
+
+        free, total = torch.accelerator.get_memory_info()
+        refuse_too_large(boot, block_size, free, total)
+        arguments["gpu_memory_utilization"] = min(0.9, round(0.95 * free / total, 3))
+    return arguments
+
+
+def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
+    """Find the runner, layers and limits of a vLLM engine."""
+    import vllm
+
+    config = llm.llm_engine.vllm_config
+    worker = llm.llm_engine.engine_core.engine_core.model_executor.driver_worker
+    runner = getattr(worker, "worker", worker).model_runner
+    if runner.device.type != "cpu":
+        guard_inputs(runner)
+    groups = runner.kv_cache_config.kv_cache_groups
+    if len(groups) != 1:
+        raise Fault("unsupported", f"the layer must have one KV cache group: found {len(groups)}")
+    tree = [*runner.get_model().named_modules(), *runner.sampler.named_modules(prefix="sampler")]
+    modules = [module for _, module in tree]
+    layers = find_layers(tree, boot.architecture)
+    routers = find_routers(modules)
+    block_size = groups[0].kv_cache_spec.block_size
+    num_blocks = runner.kv_cache_config.num_blocks
+    scheduler = config.scheduler_config
+    limits = Limits(
+        max_num_batched_tokens=min(
+            boot.max_num_batched_tokens, scheduler.max_num_batched_tokens - boot.max_num_seqs
+        ),
+        max_num_seqs=min(boot.max_num_seqs, scheduler.max_num_seqs - 1),
+        num_cache_tokens=num_blocks * block_size,
+        max_model_len=config.model_config.max_model_len,
+        num_experts=routers[0].global_num_experts if routers else None,
+        top_k=routers[0].top_k if routers else None,
+        block_size=block_size,
+    )
+    vocab_size = config.model_config.get_vocab_size()
+    return Engine(
+        llm=llm,
+        runner=runner,
+        device=runner.device,
+        layers=layers,
+        routers=routers,
+        logits=[module for module in modules if type(module).__name__ == "LogitsProcessor"],
+        limits=limits,
+        num_blocks=num_blocks,
+        token_bytes=groups[0].kv_cache_spec.page_size_bytes / block_size,
+        arguments=arguments,
+        batches=Batches(
+            block_size, num_blocks, vocab_size, limits.max_model_len, scheduler_fields(vllm.__version__)
+        ),
+        decoder=find_decoder(tree, layers.get("attention", {})),
+    )
+
+
+def guard_inputs(runner: Any) -> None:
+    """Make a forward wait until the device has read the inputs of the one before.
+
+    vLLM does so itself only when it schedules ahead; a forward that ends early leaves its copies behind
+    it as well, and the next one would overwrite the host's buffers under them.
+    """
+    import torch
+
+    if not hasattr(runner, "prepare_inputs_event"):
+        raise Fault("unsupported", "this version of vLLM has no prepare_inputs_event to wait for")
+    runner.prepare_inputs_event = getattr(torch, runner.device.type).Event()
+
+
+def clean_up() -> None:
+    """Undo what a boot that failed may have left in vLLM's globals."""
+    from vllm.distributed import cleanup_dist_env_and_memory
+
+    cleanup_dist_env_and_memory()

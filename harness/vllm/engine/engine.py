@@ -1,0 +1,95 @@
+"""One engine of one layer: fired and freed."""
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from engine.batch import Batches
+from engine.layers import Sites
+from messages import Limits
+
+CACHE_FILLER_BYTES = 96 << 20
+"""Above the second-level cache of any device so far (50 MiB on an H100)."""
+
+
+class EndOfForward(Exception):
+    """Ends a forward whose remainder nobody asked for."""
+
+
+@dataclass
+class Engine:
+    """A booted engine."""
+
+    llm: Any
+    runner: Any
+    device: Any
+    layers: dict[str, Sites]
+    """Modules to time, by category and layer."""
+    routers: list[Any]
+    """Routers of the expert layers."""
+    logits: list[Any]
+    """Modules that make the logits: the first thing after the layers."""
+    limits: Limits
+    num_blocks: int
+    """Blocks of the KV pool."""
+    token_bytes: float
+    """Bytes of keys and values of one token in the pool."""
+    arguments: dict[str, Any]
+    """The engine's own arguments."""
+    batches: Batches
+    decoder: Any = None
+    """The decoder layer, when it can be repeated by itself."""
+    cache_filler: Any = None
+    """More data than the device's cache holds, once it was needed."""
+
+    def forward(self, requests: Sequence[tuple[int, int]]) -> None:
+        """Run one batch of (new tokens, tokens of history) through the model and the sampler."""
+        try:
+            if self.runner.execute_model(self.batches.build(requests)) is None:
+                self.runner.sample_tokens(None)
+        except EndOfForward:
+            pass
+
+    @contextmanager
+    def without_logits(self) -> Iterator[None]:
+        """End every forward before its logits meanwhile; the layers before them run as always."""
+
+        def end(*_: Any) -> None:
+            raise EndOfForward
+
+        hooks = [module.register_forward_pre_hook(end) for module in self.logits]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def synchronize(self) -> None:
+        """Wait until the device has nothing left to do."""
+        if self.device.type != "cpu":
+            import torch
+
+            torch.accelerator.synchronize()
+
+    def evict(self) -> None:
+        """Fill the device's cache with data that no layer reads."""
+        if self.cache_filler is None:
+            import torch
+
+            self.cache_filler = torch.zeros(CACHE_FILLER_BYTES // 4, device=self.device)
+        self.cache_filler.sum()
+
+    def close(self) -> None:
+        """Free the engine; the next one is not to be made before."""
+        llm = self.llm
+        vars(self).clear()
+        shut_down(llm)
+
+
+def shut_down(llm: Any) -> None:
+    """Tear down a vLLM engine and everything global that it set up, and collect what is left."""
+    llm.llm_engine.engine_core.shutdown()
+    del llm
+    gc.collect()

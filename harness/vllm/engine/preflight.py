@@ -1,0 +1,61 @@
+"""What an engine needs of its device's memory, told before vLLM tries."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.memory import BYTES, gib, needed_tokens, token_bytes
+from faults import Fault
+from messages import Boot
+
+CONTEXT_BYTES = 1 << 30
+"""What runtime, libraries and workspaces take: seen on an H100, about 0.9 GiB."""
+
+
+def needed_bytes(boot: Boot, block_size: int) -> dict[str, int]:
+    """Return the bytes of weights, KV pool (for one batch of new tokens), activations and runtime."""
+    config = dict(boot.config.get("text_config") or boot.config)
+    dtype = boot.dtype if boot.dtype != "auto" else str(config.get("torch_dtype") or config.get("dtype"))
+    least, _ = needed_tokens(boot, int(config.get("max_position_embeddings") or 2048), block_size)
+    wide, vocabulary = intermediate(config), int(config.get("vocab_size") or 0)
+    tokens, size = boot.max_num_batched_tokens + boot.max_num_seqs, BYTES.get(dtype, 2)
+    return {
+        "weights": weights(config) * size,
+        "KV pool": least * token_bytes(config, boot.dtype, boot.kv_cache_dtype),
+        "activations": 4 * tokens * wide * size + (boot.max_num_seqs + 1) * vocabulary * 8,
+        "runtime": CONTEXT_BYTES,
+    }
+
+
+def weights(config: Mapping[str, Any]) -> int:
+    """Return how many weights one layer, the embedding and the head have."""
+    hidden, heads = int(config.get("hidden_size") or 0), int(config.get("num_attention_heads") or 1)
+    kv_heads = int(config.get("num_key_value_heads") or heads)
+    head_dim = int(config.get("head_dim") or hidden // heads)
+    experts = int(config.get("num_experts") or config.get("num_local_experts") or 1)
+    width = int((experts > 1 and config.get("moe_intermediate_size")) or config.get("intermediate_size") or 0)
+    attention = 2 * hidden * head_dim * (heads + kv_heads)
+    vocabularies = 1 if config.get("tie_word_embeddings") else 2
+    layers = int(config.get("num_hidden_layers") or 1)
+    return layers * (attention + 3 * hidden * width * experts) + vocabularies * hidden * int(
+        config.get("vocab_size") or 0
+    )
+
+
+def intermediate(config: Mapping[str, Any]) -> int:
+    """Return the widest activation of a token."""
+    top_k = int(config.get("num_experts_per_tok") or 1)
+    widths = (config.get("intermediate_size"), top_k * int(config.get("moe_intermediate_size") or 0))
+    return max(int(config.get("hidden_size") or 0), *(int(width or 0) for width in widths))
+
+
+def refuse_too_large(boot: Boot, block_size: int, free: int, total: int) -> None:
+    """Raise Fault of kind out_of_memory when an engine cannot fit into what is free."""
+    parts = needed_bytes(boot, block_size)
+    needed = sum(parts.values())
+    if needed > free:
+        shares = ", ".join(f"{name} {gib(size)}" for name, size in parts.items())
+        raise Fault(
+            "out_of_memory",
+            f"the engine needs about {gib(needed)} ({shares}), {gib(free)} of the device's {gib(total)} are"
+            " free: free the device, raise tp, or lower max_num_batched_tokens or max_num_seqs",
+        )

@@ -1,0 +1,57 @@
+"""Jobs: a shot's batch with the modules that are timed in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from engine.engine import Engine
+from engine.layers import Sites
+from engine.shots import Requests, Shot, broken_limit, read_shot
+from engine.skew import read_parts
+from faults import Fault
+
+
+@dataclass(frozen=True)
+class Job:
+    """One batch to fire, and what of it is timed."""
+
+    requests: Requests
+    sites: Sites
+    """Modules by the name of their samples."""
+    to_the_end: bool = False
+    """Whether the forward goes on to the logits and the sampler."""
+    in_layer: bool = False
+    """Whether the decoder layer up to the one timed module may be repeated in place of whole forwards."""
+    activated_experts: int | None = None
+
+
+def jobs_of(engine: Engine, fields: Mapping[str, Any]) -> list[Job]:
+    """Return the jobs of a shot of the protocol: one, or one for each part of a skew case.
+
+    Raises Fault when the shot, or one of its parts, cannot be fired.
+    """
+    if fields.get("category") != "skew":
+        return [job_of(engine, read_shot(fields))]
+    jobs = {part: job_of(engine, shot) for part, shot in read_parts(fields).items()}
+    return [
+        replace(job, sites={part: modules}) for part, job in jobs.items() for modules in job.sites.values()
+    ]
+
+
+def job_of(engine: Engine, shot: Shot) -> Job:
+    """Return the job of a shot; raises Fault when it cannot be fired."""
+    sites = engine.layers.get(shot.category)
+    if shot.category == "moe" and not engine.routers:
+        raise Fault("unsupported", "the engine has no experts")
+    if not sites:
+        raise Fault("unsupported", f"the architecture has no {shot.category} layers")
+    broken = broken_limit(shot, engine.limits)
+    if broken:
+        raise Fault("infeasible", broken)
+    return Job(
+        requests=shot.requests,
+        sites=sites,
+        to_the_end=shot.category == "per_sequence",
+        in_layer=shot.category == "attention" and sum(map(len, sites.values())) == 1,
+        activated_experts=shot.activated_experts,
+    )

@@ -1,0 +1,131 @@
+"""Passes: the forwards of a job, or the part of them that is timed, with marks around its modules."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol
+
+from engine.engine import EndOfForward, Engine
+from engine.layers import Sites
+from engine.routing import forced
+from timing.jobs import Job
+
+
+class Marks(Protocol):
+    """Is told when passes and modules begin and end."""
+
+    def begin(self, number: int | None) -> None:
+        """Begin a pass; None is the warm-up."""
+        ...
+
+    def end(self) -> None:
+        """End the pass and, when it failed, what is open in it."""
+        ...
+
+    def enter(self, layer: str) -> None:
+        """Enter a module of a layer."""
+        ...
+
+    def leave(self) -> None:
+        """Leave the module that was entered last."""
+        ...
+
+
+class EndOfPass(Exception):
+    """Ends a pass whose remainder is not timed."""
+
+
+def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, in_layer: bool) -> None:
+    """Run a warm-up and `iterations` passes of a job; in the layer where the job and the timer allow it."""
+    with ExitStack() as stack:
+        if job.activated_experts is not None:
+            tokens = sum(new for new, _ in job.requests)
+            stack.enter_context(
+                forced(engine.routers, tokens, job.activated_experts, 1 + iterations, engine.device)
+            )
+        if not job.to_the_end:
+            stack.enter_context(engine.without_logits())
+        if in_layer and job.in_layer and engine.decoder is not None:
+            stack.enter_context(repeated(engine, job.sites, iterations, marks))
+            engine.forward(job.requests)
+        else:
+            run_forwards(engine, job, iterations, marks)
+
+
+def run_forwards(engine: Engine, job: Job, iterations: int, marks: Marks) -> None:
+    """Run whole forwards; the warm-up has no marks around its modules."""
+    with one_pass(marks, None):
+        engine.forward(job.requests)
+    with marked(job.sites, marks):
+        for number in range(iterations):
+            with one_pass(marks, number):
+                engine.forward(job.requests)
+
+
+@contextmanager
+def repeated(engine: Engine, sites: Sites, iterations: int, marks: Marks) -> Iterator[None]:
+    """Make every forward run its decoder layer up to the timed module again and again, and end there.
+
+    What a layer does behind the timed module is left out; the weights that it would have read are
+    replaced by a reading that empties the device's cache of what the pass before left in it.
+    """
+
+    def again(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for number in (None, *range(iterations)):
+            engine.evict()
+            with one_pass(marks, number):
+                try:
+                    module.forward(*args, **kwargs)
+                except EndOfPass:
+                    continue
+        raise EndOfForward
+
+    def end(*_: Any) -> None:
+        raise EndOfPass
+
+    with marked(sites, marks):
+        (site,) = (module for modules in sites.values() for module in modules)
+        hooks = [
+            engine.decoder.register_forward_pre_hook(again, with_kwargs=True),
+            site.register_forward_hook(end),
+        ]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+@contextmanager
+def one_pass(marks: Marks, number: int | None) -> Iterator[None]:
+    """Tell the marks where a pass begins and ends."""
+    marks.begin(number)
+    try:
+        yield
+    finally:
+        marks.end()
+
+
+@contextmanager
+def marked(sites: Sites, marks: Marks) -> Iterator[None]:
+    """Put marks around every call of the modules meanwhile."""
+
+    def before(layer: str) -> Any:
+        return lambda *_: marks.enter(layer)
+
+    def after(*_: Any) -> None:
+        marks.leave()
+
+    hooks = [
+        hook
+        for layer, modules in sites.items()
+        for module in modules
+        for hook in (
+            module.register_forward_pre_hook(before(layer)),
+            module.register_forward_hook(after),
+        )
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

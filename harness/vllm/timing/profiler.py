@@ -1,0 +1,55 @@
+"""A session of torch's profiler that records launches, kernels and our own ranges, and nothing else."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from timing.kernel_sums import Event
+
+PREFIX = "shotlab:"
+"""How the names of our ranges begin."""
+
+
+class Session:
+    """One recording; a process has one at a time."""
+
+    def __init__(self, activity: str) -> None:
+        """Prepare to record our ranges and the device's `activity` (CUDA, which is ROCm's too, or XPU)."""
+        from torch._C._profiler import ProfilerActivity, ProfilerConfig, ProfilerState, _ExperimentalConfig
+
+        quiet = _ExperimentalConfig(disable_external_correlation=True)
+        self.config = ProfilerConfig(ProfilerState.KINETO, False, False, False, False, False, quiet)
+        self.activities = {ProfilerActivity.CPU, getattr(ProfilerActivity, activity)}
+
+    def start(self) -> None:
+        """Record from here on; operators are left out, which saves most of the session's cost."""
+        from torch._C._profiler import RecordScope
+
+        autograd = calls()
+        autograd._prepare_profiler(self.config, self.activities)
+        autograd._enable_profiler(self.config, self.activities, {RecordScope.USER_SCOPE})
+
+    def stop(self) -> Iterator[Event]:
+        """End the recording; returns its events."""
+        return events(calls()._disable_profiler())
+
+
+def calls() -> Any:
+    """Return torch's calls that start and stop a recording; its type hints lack the scopes."""
+    from torch._C import _autograd
+
+    return _autograd
+
+
+def events(result: Any) -> Iterator[Event]:
+    """Return the events of a recording."""
+    from torch._C._autograd import DeviceType
+
+    cpu = DeviceType.CPU
+    for event in result.events():
+        yield (
+            event.name(),
+            event.device_type() != cpu,
+            event.correlation_id(),
+            event.start_ns(),
+            event.duration_ns(),
+        )

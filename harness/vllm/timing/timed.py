@@ -1,0 +1,132 @@
+"""Timers: how long the modules of each layer take in a pass."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from engine.engine import Engine
+from faults import Fault, shot_fault
+from timing.jobs import Job
+from timing.passes import Marks, run_passes
+
+Span = tuple[str, int, float]
+"""A call of a module: its layer, the number of its pass, its microseconds."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Microseconds of each pass by layer, repeats within a pass averaged; kernels of one pass by layer."""
+
+    samples: dict[str, list[float]]
+    kernels: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What became of jobs, in their order; shorter than they are when one killed the engine."""
+
+    outcomes: list[Timed | Fault]
+    device_busy_us: float | None = None
+
+
+class Timer(Protocol):
+    """Times jobs; one timer, one quantity of the protocol."""
+
+    quantity: str
+    chunk: int
+    """How many jobs it likes to be given at once."""
+
+    def measure(self, engine: Engine, jobs: Sequence[Job], iterations: int) -> Measured:
+        """Time jobs in their order."""
+        ...
+
+
+def fire_jobs(
+    engine: Engine, jobs: Iterable[Job], iterations: int, marks: Marks, in_layer: bool
+) -> list[Fault | None]:
+    """Fire jobs in their order; returns for each why it failed. A fault that kills the engine is the last."""
+    faults: list[Fault | None] = []
+    for job in jobs:
+        try:
+            run_passes(engine, job, iterations, marks, in_layer)
+            faults.append(None)
+        except Exception as error:
+            fault = shot_fault(error)
+            fault.__cause__ = error
+            faults.append(fault)
+            if fault.kind == "engine_dead":
+                break
+    return faults
+
+
+def samples_of(spans: Iterable[Span], layers: Iterable[str], iterations: int) -> dict[str, list[float]]:
+    """Return the samples of each layer; raises Fault when a layer was not called in every pass."""
+    sums = {layer: [(0, 0.0)] * iterations for layer in layers}
+    for layer, number, us in spans:
+        calls, total = sums[layer][number]
+        sums[layer][number] = (calls + 1, total + us)
+    for layer, passes in sums.items():
+        if not all(calls for calls, _ in passes):
+            raise Fault(
+                "unsupported", f"layer {layer!r} was found, but its modules were not called in a forward"
+            )
+    return {layer: [round(us / calls, 3) for calls, us in passes] for layer, passes in sums.items()}
+
+
+class WallTimer:
+    """The host's monotonic clock around each module, the device's queue empty on both sides."""
+
+    quantity = "wall"
+    chunk = 1
+
+    def __init__(self, synchronize: Callable[[], None]) -> None:
+        self.synchronize = synchronize
+
+    def measure(self, engine: Engine, jobs: Sequence[Job], iterations: int) -> Measured:
+        """Time jobs in their order, by whole forwards."""
+        outcomes: list[Timed | Fault] = []
+        for job in jobs:
+            marks = WallMarks(self.synchronize)
+            (fault,) = fire_jobs(engine, [job], iterations, marks, in_layer=False)
+            outcomes.append(fault or timed(marks.spans, job, iterations))
+            if fault and fault.kind == "engine_dead":
+                break
+        return Measured(outcomes)
+
+
+def timed(spans: Iterable[Span], job: Job, iterations: int) -> Timed | Fault:
+    """Return the samples of a job that was fired, or the Fault that it has none."""
+    try:
+        return Timed(samples_of(spans, job.sites, iterations))
+    except Fault as fault:
+        return fault
+
+
+class WallMarks:
+    """Marks that read the clock."""
+
+    def __init__(self, synchronize: Callable[[], None]) -> None:
+        self.synchronize = synchronize
+        self.spans: list[Span] = []
+        self.number = 0
+        self.open: list[tuple[str, int]] = []
+
+    def begin(self, number: int | None) -> None:
+        """Begin a pass."""
+        self.number = number or 0
+
+    def end(self) -> None:
+        """End the pass."""
+        self.open.clear()
+
+    def enter(self, layer: str) -> None:
+        """Enter a module."""
+        self.synchronize()
+        self.open.append((layer, time.perf_counter_ns()))
+
+    def leave(self) -> None:
+        """Leave the module that was entered last."""
+        self.synchronize()
+        layer, started = self.open.pop()
+        self.spans.append((layer, self.number, (time.perf_counter_ns() - started) / 1000))

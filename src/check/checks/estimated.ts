@@ -1,0 +1,95 @@
+/**
+ * What is predicted in place of being measured: said, and told apart.
+ *
+ * @module
+ */
+import { percent } from "../../stats.ts";
+import type { BundleFiles } from "../../bundle/files.ts";
+import type { Issue } from "../../bundle/issue.ts";
+import { metaPath, tablePath } from "../../bundle/layout.ts";
+import type { LazyTables } from "../../bundle/lazy_tables.ts";
+import type { AdaptiveEntry, Meta } from "../../bundle/meta.ts";
+
+/**
+ * Checks the lists of predicted rows.
+ *
+ * @param files The bundle's files.
+ * @param tables Their content.
+ * @param meta What meta.yaml says.
+ * @returns A warning for each degree that has predictions, and what contradicts them.
+ */
+export function checkEstimated(files: BundleFiles, tables: LazyTables, { adaptive }: Meta): Issue[] {
+  return files.tps.flatMap((tp) => {
+    const { attention, skew } = adaptive?.per_tp[tp] ?? {};
+    return [
+      ...attentionIssues(files, tables, tp, attention),
+      ...skew ? [skewIssue(files, tables, tp, skew)] : [],
+    ];
+  });
+}
+
+function attentionIssues(
+  files: BundleFiles,
+  tables: LazyTables,
+  tp: number,
+  entry: AdaptiveEntry | undefined,
+): Issue[] {
+  const { rows } = tables.table(tp, "attention");
+  const listed = tables.estimated(tp).rows;
+  const known = new Set(rows.map(({ key }) => key.join()));
+  const unknown = listed.filter(({ key }) => !known.has(key.join()));
+  const predicted = listed.length - unknown.length;
+  const issues: Issue[] = [];
+  if (predicted > 0) {
+    issues.push({
+      code: "rows-estimated",
+      severity: "warning",
+      path: tablePath(files.dir, tp, "attention"),
+      message: `${predicted} of ${rows.length} rows are predictions, which estimated.csv lists${
+        within(entry)
+      }`,
+    });
+  }
+  if (unknown.length > 0) {
+    issues.push({
+      code: "estimated-unknown",
+      severity: "warning",
+      path: tablePath(files.dir, tp, "estimated"),
+      message: "The list names keys that attention.csv does not have",
+      found: `${unknown.length} of ${listed.length} keys, the first ${unknown[0]!.key.join(",")}`,
+    });
+  }
+  if (entry !== undefined && entry.estimated !== predicted) {
+    issues.push({
+      code: "estimated-differs",
+      severity: predicted < entry.estimated ? "error" : "warning",
+      path: metaPath(files.dir),
+      column: `adaptive.per_tp.${tp}.attention.estimated`,
+      message: predicted < entry.estimated
+        ? "The list of predicted rows lacks some, so that these pass for measured"
+        : "The list of predicted rows has others beside",
+      found: String(entry.estimated),
+      expected: String(predicted),
+    });
+  }
+  return issues;
+}
+
+function skewIssue({ dir }: BundleFiles, tables: LazyTables, tp: number, entry: AdaptiveEntry): Issue {
+  const measured = tables.skew(tp).rows.length;
+  return {
+    code: "skew-estimated",
+    severity: "warning",
+    path: tablePath(dir, tp, "skew"),
+    message:
+      `${measured} of ${measured + entry.estimated} cases were measured, the others predicted for the ` +
+      `fit of alphas${within(entry)}`,
+  };
+}
+
+/** What the held-out estimate says. */
+function within(entry: AdaptiveEntry | undefined): string {
+  if (typeof entry?.rel_err_p90 !== "number") return "";
+  const bound = entry.upper_p90 === null ? "" : `, with 95% confidence ${percent(entry.upper_p90)}`;
+  return `; by ${entry.held_out} unseen shots 90% of all are within ${percent(entry.rel_err_p90)}${bound}`;
+}

@@ -1,0 +1,122 @@
+/**
+ * The attention grid: against meta.yaml, and against what lookups need.
+ *
+ * @module
+ */
+import { attentionAxes } from "../../shots/attention_shots.ts";
+import type { BundleFiles } from "../../bundle/files.ts";
+import type { Issue } from "../../bundle/issue.ts";
+import { tablePath } from "../../bundle/layout.ts";
+import type { LazyTables } from "../../bundle/lazy_tables.ts";
+import type { Meta } from "../../bundle/meta.ts";
+import type { Row } from "../../bundle/tables.ts";
+
+/** Values that an issue names at most. */
+const MAX_NAMED = 8;
+
+/**
+ * Checks the attention tables' grids.
+ *
+ * @param files The bundle's files.
+ * @param tables Their content.
+ * @param meta What meta.yaml says.
+ * @returns Warnings: values off meta.yaml's grid, lines that skip values which others have, and the corner of the most
+ * requests beside a prefill.
+ */
+export function checkGrid(files: BundleFiles, tables: LazyTables, meta: Meta): Issue[] {
+  return files.tps.flatMap((tp) => {
+    const { rows } = tables.table(tp, "attention");
+    if (rows.length === 0) return [];
+    const path = tablePath(files.dir, tp, "attention");
+    return [...offGrid(rows, path, meta), ...ragged(rows, path), ...corner(rows, path, meta)];
+  });
+}
+
+/** The last value of an axis may lie off the grid: an engine may allow less than was asked for. */
+function offGrid(rows: readonly Row[], path: string, meta: Meta): Issue[] {
+  const { attention_grid: grid, engine_effective: engine } = meta;
+  const { max_num_batched_tokens: maxNumBatchedTokens, max_num_seqs: maxNumSeqs } = engine ?? {};
+  if (grid === undefined || maxNumBatchedTokens === undefined || maxNumSeqs === undefined) return [];
+  if (!(grid.chunk_factor > 1 && grid.kv_factor > 1)) return [];
+  const { chunks, decodes, kv } = attentionAxes({
+    maxNumBatchedTokens,
+    maxNumSeqs,
+    attentionMaxKv: grid.max_kv,
+    attentionChunkFactor: grid.chunk_factor,
+    attentionKvFactor: grid.kv_factor,
+  });
+  const axes = [["prefill_chunk", chunks], ["kv_prefill", kv], ["n_decode", decodes], [
+    "kv_decode",
+    kv,
+  ]] as const;
+  return axes.flatMap(([column, axis], position) => {
+    const values = ascending(rows.map(({ key }) => key[position]!));
+    const off = values.slice(0, -1).filter((value) => !axis.includes(value));
+    if (off.length === 0) return [];
+    return [{
+      code: "grid-off-meta",
+      severity: "warning" as const,
+      path,
+      column,
+      message: "The table has values that are not on the grid which meta.yaml records",
+      found: named(off),
+      expected: named(axis),
+    }];
+  });
+}
+
+/**
+ * Lines over a history that skip values which other lines have below their end: lookups interpolate over wider gaps
+ * there, or clamp, while their neighbours do not. A grid that ends early, as the KV pool is full, is no such line.
+ */
+function ragged(rows: readonly Row[], path: string): Issue[] {
+  return ([["kv_prefill", 1], ["kv_decode", 3]] as const).flatMap(([column, axis]) => {
+    const used = rows.filter(({ key }) => key[axis === 1 ? 0 : 2]! > 0);
+    const union = ascending(used.map(({ key }) => key[axis]!));
+    const lines = Map.groupBy(used, ({ key }) => key.filter((_, i) => i !== axis).join());
+    const holed = [...lines.values()].filter((line) => {
+      const own = new Set(line.map(({ key }) => key[axis]!));
+      const end = Math.max(...own);
+      return union.some((value) => value < end && !own.has(value));
+    });
+    if (holed.length === 0) return [];
+    return [{
+      code: "grid-ragged",
+      severity: "warning" as const,
+      path,
+      column,
+      message:
+        "Lines skip values that other lines have: two grids stand in one table, which shifts lookups between them",
+      found: `${holed.length} of ${lines.size} lines`,
+      expected: "the same values in all lines",
+    }];
+  });
+}
+
+function corner(rows: readonly Row[], path: string, { engine_effective: engine }: Meta): Issue[] {
+  const most = engine?.max_num_seqs;
+  if (most === undefined || most < 2) return [];
+  const mixed = rows.filter(({ key }) => key[0]! > 0 && key[2]! > 0);
+  const reached = mixed.reduce((n, { key }) => Math.max(n, key[2]!), 0);
+  // Beside a prefill a run has one decode less.
+  if (mixed.length === 0 || reached >= most - 1) return [];
+  return [{
+    code: "grid-corner",
+    severity: "warning",
+    path,
+    column: "n_decode",
+    message:
+      `Beside a prefill, lookups of more than ${reached} decodes are answered from a neighbouring slice`,
+    found: `${reached} decodes beside a prefill at most`,
+    expected: `${most}, or ${most - 1} at least`,
+  }];
+}
+
+function ascending(values: readonly number[]): number[] {
+  return [...new Set(values)].sort((a, b) => a - b);
+}
+
+function named(values: readonly number[]): string {
+  const shown = values.slice(0, MAX_NAMED).join(", ");
+  return values.length > MAX_NAMED ? `${shown}, ... (${values.length})` : shown;
+}

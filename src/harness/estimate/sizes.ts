@@ -1,0 +1,71 @@
+/**
+ * The sizes of a model that its layers' work depends on.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import { moeParameters, textConfig } from "../../model/config.ts";
+import type { ModelConfig } from "../../model/model.ts";
+
+/** Sizes of a model after sharding; `null` where the configuration has no such size. */
+export interface Sizes {
+  /** Width of the residual stream. */
+  readonly hidden: number;
+  /** Query heads. */
+  readonly heads: number;
+  /** Key and value heads. */
+  readonly kvHeads: number;
+  /** Width of a head. */
+  readonly headDim: number;
+  /** Words. */
+  readonly vocab: number;
+  /** Width of the dense MLP. */
+  readonly intermediate: number | null;
+  /** Width of one expert. */
+  readonly expertIntermediate: number | null;
+  /** Routed experts. */
+  readonly experts: number | null;
+  /** Experts per token. */
+  readonly topK: number | null;
+  /** Bytes of a weight. */
+  readonly weightBytes: number;
+  /** Bytes of a number in the KV cache. */
+  readonly kvBytes: number;
+}
+
+/**
+ * The sizes that a configuration describes.
+ *
+ * @param config The configuration after sharding.
+ * @param weightBytes Bytes of a weight.
+ * @param kvBytes Bytes of a number in the KV cache.
+ * @returns The sizes.
+ * @throws {UsageError} when a size that every model has is missing.
+ */
+export function sizesOf(config: ModelConfig, weightBytes: number, kvBytes: number): Sizes {
+  const text = textConfig(config);
+  const optional = (name: string): number | null => typeof text[name] === "number" ? text[name] : null;
+  const required = (name: string): number => {
+    const value = optional(name);
+    if (value !== null) return value;
+    throw new UsageError(
+      `Cannot estimate the model: its config must have ${name}, got ${JSON.stringify(text[name])}`,
+    );
+  };
+  const moe = moeParameters(config);
+  const hidden = required("hidden_size");
+  const heads = required("num_attention_heads");
+  return {
+    hidden,
+    heads,
+    kvHeads: optional("num_key_value_heads") ?? heads,
+    headDim: optional("head_dim") ?? hidden / heads,
+    vocab: required("vocab_size"),
+    intermediate: optional("intermediate_size"),
+    expertIntermediate: optional("moe_intermediate_size") ?? optional("intermediate_size"),
+    experts: moe?.numExperts ?? null,
+    topK: moe?.topK ?? null,
+    weightBytes,
+    kvBytes,
+  };
+}

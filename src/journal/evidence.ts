@@ -1,0 +1,113 @@
+/**
+ * What stands behind the rows of a bundle: how often each was sampled, how far apart the samples lie, why there are no
+ * more of them, and what the device was like.
+ *
+ * @module
+ */
+import type { Stop } from "../harness/harness.ts";
+import { newDoubts } from "./suspects.ts";
+import { JOURNAL_FILE, readJournal } from "./file.ts";
+import type { JournalLine } from "./line.ts";
+import { type ShotId, shotText } from "../shots/shot_id.ts";
+import { relativeSpread } from "../stats.ts";
+
+/** The evidence of one row: a layer of a shot, or a part of a skew case. */
+export interface RowEvidence {
+  /** How many samples its time is the median of. */
+  readonly samples: number;
+  /** Their standard deviation as a share of the median; null for fewer than two. */
+  readonly spread: number | null;
+  /** Why there are no more; null when the harness did not tell. */
+  readonly stop: Stop | null;
+  /** Clock of the multiprocessors before it was measured, in MHz; null when the device did not tell. */
+  readonly clockMhz: number | null;
+  /** Names of the device kernels of one forward in their order; null when the harness did not tell. */
+  readonly kernels: readonly string[] | null;
+}
+
+/** The evidence of a shot. */
+export interface ShotEvidence extends ShotId {
+  /** Its rows, by layer or part. */
+  readonly rows: Readonly<Record<string, RowEvidence>>;
+  /** How often it was measured; the rows are from the last time. */
+  readonly measured: number;
+  /** Whether a sentinel puts its times in doubt. */
+  readonly inDoubt: boolean;
+}
+
+/**
+ * Gathers the evidence of a journal.
+ *
+ * @param lines Its lines, in their order.
+ * @returns The shots that were measured, by the order in which they first were.
+ *
+ * @example
+ * ```ts
+ * import { evidenceOf } from "./evidence.ts";
+ * import assert from "node:assert/strict";
+ * const shot = { type: "shot", category: "dense", tp: 1, key: [16], samples: { embedding: [3, 3, 3] } } as const;
+ * const [found] = evidenceOf([shot]);
+ * assert.deepEqual(found!.rows.embedding, { samples: 3, spread: 0, stop: null, clockMhz: null, kernels: null });
+ * ```
+ */
+export function evidenceOf(lines: Iterable<JournalLine>): ShotEvidence[] {
+  const gathering = gather();
+  for (const line of lines) gathering.take(line);
+  return gathering.found();
+}
+
+/**
+ * Gathers the evidence of a bundle.
+ *
+ * @param dir The bundle's folder.
+ * @returns The shots that were measured; none of a bundle without a journal, as published ones.
+ */
+export async function readEvidence(dir: string): Promise<ShotEvidence[]> {
+  const gathering = gather();
+  await readJournal(`${dir}/${JOURNAL_FILE}`, gathering.take);
+  return gathering.found();
+}
+
+function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
+  const shots = new Map<string, ShotEvidence>();
+  const names = new Map<string, string>();
+  const doubts = newDoubts();
+  const clocks = new Map<string, number | null>();
+  return {
+    take(line): void {
+      switch (line.type) {
+        case "session":
+          clocks.clear();
+          return doubts.begin();
+        case "state":
+          clocks.set(line.lane ?? "", line.sm_clock_mhz);
+          return;
+        case "kernels":
+          for (const [hash, name] of Object.entries(line.names)) names.set(hash, name);
+          return;
+        case "sentinel":
+          return doubts.sentinel(line.moved, line.lane);
+        case "shot": {
+          const { category, tp, key, samples, stop = null, kernels = {}, lane } = line;
+          const text = shotText(line);
+          const before = shots.get(text);
+          const rows = Object.entries(samples).map(([layer, values]) => [layer, {
+            samples: values.length,
+            spread: relativeSpread(values),
+            stop,
+            clockMhz: clocks.get(lane ?? "") ?? null,
+            kernels: kernels[layer]?.map((hash) => names.get(hash) ?? hash) ?? null,
+          }]);
+          shots.set(text, {
+            ...{ category, tp, key },
+            rows: { ...before?.rows, ...Object.fromEntries(rows) },
+            measured: (before?.measured ?? 0) + 1,
+            inDoubt: false,
+          });
+          doubts.measured(text, samples, lane);
+        }
+      }
+    },
+    found: () => [...shots].map(([text, shot]) => ({ ...shot, inDoubt: doubts.has(text) })),
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * The events of a run in words.
+ *
+ * @module
+ */
+import { percentages } from "../fit/report.ts";
+import { percent } from "../stats.ts";
+import type { EstimatedEvent, FailedShot, FittedEvent, RunEvent, SentinelEvent } from "../events.ts";
+import { keyColumns } from "../shots/shot.ts";
+import { formatDuration } from "./duration.ts";
+
+/**
+ * What somebody must know even when they asked for silence.
+ *
+ * @param event The event.
+ * @returns The sentence, or null when the event is no warning.
+ */
+export function warningOf(event: RunEvent): string | null {
+  if (event.type === "notice") return `Note: ${event.message}`;
+  if (event.type === "failed-shot") return `Failed: ${shotName(event)}: ${event.message} (${event.kind})`;
+  return null;
+}
+
+/**
+ * What the run is at.
+ *
+ * @param event The event.
+ * @returns The sentence, or null when counts tell it.
+ */
+export function newsOf(event: RunEvent): string | null {
+  switch (event.type) {
+    case "connected":
+      return `${event.info.engine} ${event.info.engine_version} on ${event.info.device}`;
+    case "booting":
+      return `tp ${event.tp}: booting the engine`;
+    case "booted":
+      return `tp ${event.tp}: booted in ${formatDuration(event.seconds)}`;
+    case "estimated":
+      return estimatedInWords(event);
+    case "fitted":
+      return fitInWords(event);
+    case "sentinel":
+      return event.moved ? `tp ${event.tp}: the device has moved (${moved(event)})` : null;
+    case "measuring-again":
+      return `tp ${event.tp} ${event.category}: ${event.shots} shots are measured again`;
+    default:
+      return null;
+  }
+}
+
+function moved({ drift, clockMhz }: SentinelEvent): string {
+  const sentinel = `sentinel ${drift < 0 ? "" : "+"}${percent(drift)}`;
+  return clockMhz === null ? sentinel : `${sentinel}, clock ${clockMhz} MHz`;
+}
+
+function estimatedInWords({ category, tp, measured, estimated, errors, prior }: EstimatedEvent): string {
+  const { estimate, upper } = errors.p90;
+  const bound = Number.isFinite(upper) ? `, with 95% confidence ${percent(upper)}` : "";
+  const leaning = prior === null
+    ? ""
+    : `; the prior took this from ${percent(prior.without)} to ${percent(prior.with)}`;
+  return `tp ${tp} ${category}: ${measured} rows measured, ${estimated} predicted` +
+    (estimated === 0 ? "" : `; 90% of all within ${percent(estimate)}${bound}${leaning}`);
+}
+
+function fitInWords({ method, report }: FittedEvent): string {
+  const degrees = [...report].map(([tp, { cases, in_sample, out_of_sample }]) => {
+    const [which, errors] = out_of_sample === undefined
+      ? ["fitted", in_sample.all]
+      : ["unseen", out_of_sample.k_fold.all];
+    return `tp ${tp}: ${cases} cases, ${percentages(errors)}% off (half, 90%, 99% of ${which} cases)`;
+  });
+  return [`alphas fitted by ${method}`, ...degrees].join("; ");
+}
+
+/**
+ * A shot as its row's key reads.
+ *
+ * @param shot The shot.
+ * @returns Such as `dense tp 1 (tokens 16)`.
+ */
+export function shotName({ category, tp, key }: Pick<FailedShot, "category" | "tp" | "key">): string {
+  const fields = keyColumns(category).map((column, i) => `${column} ${key[i]}`);
+  return `${category} tp ${tp} (${fields.join(", ")})`;
+}

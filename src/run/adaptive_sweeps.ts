@@ -1,0 +1,121 @@
+/**
+ * Sweeps of which a part is fired, chosen in rounds, and the rest is predicted.
+ *
+ * @module
+ */
+import { attentionRounds } from "../adaptive/attention.ts";
+import { type AdaptedSkew, skewRounds } from "../adaptive/skew.ts";
+import type { Row } from "../bundle/tables.ts";
+import { fitSkew } from "../fit/fit_skew.ts";
+import type { Sweep } from "../shots/plan_sweeps.ts";
+import { type AdaptiveOptions, type AdaptiveWork, designOf, type Found, roundsWork } from "./round_sweep.ts";
+import { moreWouldBuy } from "./budget.ts";
+import type { ExecuteOptions } from "./execute.ts";
+import { dueSkew } from "./skew_due.ts";
+import { isDue, wholeWork, type Work } from "./sweep_task.ts";
+
+/** Errors of predicted times that are this share of the fit's are not what limits it. */
+const LIMITING = 0.5;
+
+/**
+ * The works of a degree: small sweeps are fired as a whole, and first; of attention and skew a part is. With a budget
+ * these two are fired side by side.
+ *
+ * @param options What to fire.
+ * @param adaptive How a part is chosen.
+ * @returns The works, those that are fired side by side together, and what is to be told in the end.
+ */
+export function adaptiveWorks(
+  options: ExecuteOptions,
+  adaptive: AdaptiveOptions,
+): { works: Work[][]; conclusion: () => string | null } {
+  const { sweeps } = options;
+  const whole = sweeps.filter(({ category }) => category !== "attention" && category !== "skew");
+  const parts = [
+    ...sweeps.filter(({ category }) => category === "attention").map((sweep) =>
+      attentionWork(sweep, options, adaptive)
+    ),
+    ...sweeps.filter(({ category }) => category === "skew").map((sweep) =>
+      skewWork(sweep, options, adaptive)
+    ),
+  ];
+  const { budget } = adaptive;
+  const together = budget === undefined || parts.length === 0 ? parts.map((work) => [work]) : [parts];
+  return {
+    works: [...whole.map((sweep) => [wholeWork(sweep, options)]), ...together],
+    conclusion: () =>
+      budget === undefined || sweeps[0] === undefined
+        ? null
+        : moreWouldBuy(budget, sweeps[0].tp, parts.flatMap(({ cut }) => cut ?? [])),
+  };
+}
+
+function attentionWork(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptions): AdaptiveWork {
+  const { session, kernel, prior } = adaptive;
+  const { tp } = sweep;
+  const shots = sweep.shots.filter((shot) => shot.category === "attention");
+  return roundsWork(sweep, shots, options, adaptive, {
+    rounds: () =>
+      attentionRounds(shots, kernel, {
+        ...designOf(adaptive, shots.length),
+        ...prior && { prior },
+        known: session.timeUs,
+      }),
+    due: (asked) => asked.filter((shot) => isDue(shot, options)),
+    found({ rows, estimated, errors, prior }): Found {
+      const times = new Map(rows.map(({ key, timeUs }) => [key.join(), timeUs]));
+      session.estimate(
+        tp,
+        estimated.map((row) => ({ ...row, layer: null, timeUs: times.get(row.key.join())! })),
+      );
+      const counts = { measured: rows.length - estimated.length, estimated: estimated.length };
+      return { category: "attention", tp, ...counts, errors, prior, skew: [] };
+    },
+  });
+}
+
+function skewWork(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptions): AdaptiveWork {
+  const { session, kernel } = adaptive;
+  const { tp } = sweep;
+  const { retryFailed = false } = options;
+  const cases = sweep.shots.filter((shot) => shot.category === "skew");
+  const mode = options.session.skewMode ?? "interpolated";
+  return roundsWork(sweep, cases, options, adaptive, {
+    rounds: () =>
+      skewRounds(cases, session.attention(tp), kernel, {
+        ...designOf(adaptive, cases.length),
+        known: session.timeUs,
+      }),
+    due: (asked) =>
+      dueSkew(asked, { session: options.session, mode, again: false, retryFailed, promised: () => false }),
+    isEnough(found): boolean {
+      const { target } = adaptive;
+      return target !== null && "error" in target &&
+        isFitEnough(found, target.error, tp, session.attention(tp));
+    },
+    found({ measured, predicted, imagined, errors }): Found {
+      const counts = { measured: measured.length, estimated: predicted.length };
+      return { category: "skew", tp, ...counts, errors, prior: null, skew: [...predicted, ...imagined] };
+    },
+  });
+}
+
+/**
+ * Whether more cases would hardly make the alphas better: the fit's error on unseen cases is what was asked for, or
+ * so much larger than that of the predicted times that the table of alphas is the limit.
+ */
+function isFitEnough(
+  { measured, predicted, errors }: Pick<AdaptedSkew, "measured" | "predicted" | "errors">,
+  error: number,
+  tp: number,
+  attention: readonly Row[],
+): boolean {
+  const { report } = fitSkew({
+    method: "shrinkage",
+    rowsByTp: new Map([[tp, measured]]),
+    predictedByTp: new Map([[tp, predicted]]),
+    attentionByTp: new Map([[tp, attention]]),
+  });
+  const unseen = report.get(tp)?.out_of_sample?.k_fold.all?.rel_err_p90 ?? Infinity;
+  return unseen <= error || errors.p90.upper <= LIMITING * unseen;
+}

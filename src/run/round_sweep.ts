@@ -1,0 +1,168 @@
+/**
+ * A sweep that is fired in rounds, each of which is chosen by what the ones before have told.
+ *
+ * @module
+ */
+import type { Answers } from "../adaptive/answers.ts";
+import type { Round } from "../adaptive/design.ts";
+import type { AttentionKernel } from "../adaptive/layout.ts";
+import type { SkewRow } from "../bundle/skew.ts";
+import type { Row } from "../bundle/tables.ts";
+import type { AdaptiveTarget } from "../settings.ts";
+import type { Sweep } from "../shots/plan_sweeps.ts";
+import { type AttentionShot, type Shot, shotKey, type SkewShot } from "../shots/shot.ts";
+import type { Budget, CutSweep } from "./budget.ts";
+import type { EstimatedEvent } from "../events.ts";
+import type { ExecuteOptions } from "./execute.ts";
+import { shuffled } from "./firing_order.ts";
+import type { Session } from "../store/session_types.ts";
+import { type Extent, skewProblem, type Step, type Work } from "./sweep_task.ts";
+
+/** How a part of the shots is chosen. */
+export interface AdaptiveOptions {
+  /** When there are enough; null for when the budget is spent. */
+  readonly target: AdaptiveTarget | null;
+  /** Model and device. */
+  readonly kernel: AttentionKernel;
+  /** Seed of every draw. */
+  readonly seed: number;
+  /** Attention rows of another bundle to lean on. */
+  readonly prior?: readonly Row[];
+  /** Time that firing may take; the first rounds are fired in any case. */
+  readonly budget?: Budget;
+  /** Knows what was measured, and shows what is predicted. */
+  readonly session: Pick<Session, "timeUs" | "attention" | "estimate">;
+  /** Takes what is known of a sweep after each round. */
+  readonly onFound: (found: Found) => void;
+}
+
+/** What is known of a sweep after a round. */
+export interface Found extends Omit<EstimatedEvent, "type"> {
+  /** Skew cases with a predicted time, also of cases that no sweep has: alphas are fitted to them too. */
+  readonly skew: readonly SkewRow[];
+}
+
+/** A sweep that is fired in rounds. */
+export interface AdaptiveWork extends Work {
+  /** What the budget has cut off, null when it has not. */
+  readonly cut: CutSweep | null;
+}
+
+/** Shots without which others cannot be predicted. */
+const LEAST_SHOTS = 100;
+
+/**
+ * When a design ends.
+ *
+ * @param adaptive How a part is chosen.
+ * @param count Shots of the sweep.
+ * @returns The options of the design; a share is raised to what others can be predicted from.
+ */
+export function designOf(
+  { target, seed }: Pick<AdaptiveOptions, "target" | "seed">,
+  count: number,
+): { shots?: number; error?: number; seed: number } {
+  if (target === null) return { seed };
+  return "error" in target ? { ...target, seed } : { shots: shareOf(target, count), seed };
+}
+
+function shareOf({ shots }: { readonly shots: number }, count: number): number {
+  return Math.min(1, Math.max(shots, LEAST_SHOTS / count));
+}
+
+/** What differs between attention and skew. */
+export interface Kind<S, F> {
+  /** The rounds of the design. */
+  readonly rounds: () => Generator<Round<readonly S[], F>, F, Answers>;
+  /** Those of some shots that are to be fired. */
+  readonly due: (shots: readonly S[]) => readonly S[];
+  /** Whether what was found out is enough, whatever the target says. */
+  readonly isEnough?: (found: F) => boolean;
+  /** What was found out, shown in the bundle. */
+  readonly found: (found: F) => Found;
+}
+
+/**
+ * Makes the work of a sweep that is fired in rounds.
+ *
+ * @param sweep The sweep.
+ * @param shots Its shots.
+ * @param options What is known of them, and in which order they are fired.
+ * @param adaptive How a part is chosen.
+ * @param kind What differs between attention and skew.
+ * @returns The work.
+ */
+export function roundsWork<S extends AttentionShot | SkewShot, F>(
+  sweep: Sweep,
+  shots: readonly S[],
+  options: ExecuteOptions,
+  { target, session, budget, onFound }: AdaptiveOptions,
+  kind: Kind<S, F>,
+): AdaptiveWork {
+  const { category } = sweep;
+  const curve: { fired: number; error: number; atS: number }[] = [];
+  let cut: CutSweep | null = null;
+  let isCut = false;
+  let fired = 0;
+  let firingS = 0;
+  return {
+    sweep,
+    extent(): Extent {
+      const share = target !== null && "shots" in target ? shareOf(target, shots.length) : 1;
+      const planned = Math.round(share * shots.length);
+      const measured = shots.filter((shot) => session.timeUs(shot) !== null).length;
+      return { planned, done: Math.min(planned, measured) };
+    },
+    problem: () => skewProblem(sweep, options),
+    *steps(): Generator<Step> {
+      const rounds = kind.rounds();
+      let step = rounds.next();
+      while (!step.done) {
+        const { shots: asked, found } = step.value;
+        if (found !== null) {
+          const told = kind.found(found);
+          onFound(told);
+          curve.push({ fired, error: told.errors.p90.estimate, atS: firingS });
+          yield { type: "pause" };
+        }
+        if (found !== null && kind.isEnough?.(found)) {
+          step = rounds.next([]);
+          continue;
+        }
+        const open = kind.due(asked);
+        const due = open.slice(0, budget?.affords(category) ?? Infinity);
+        const taken = upTo(asked, open[due.length]);
+        isCut ||= taken.length < asked.length;
+        const begun = performance.now();
+        yield { type: "fire", shots: typeof options.seed === "number" ? shuffled(due, options.seed) : due };
+        const seconds = (performance.now() - begun) / 1000;
+        budget?.spend(category, seconds, due.length);
+        fired += taken.length;
+        firingS += seconds;
+        step = rounds.next(taken.map((shot) => session.timeUs(shot)));
+      }
+      const last = kind.found(step.value);
+      onFound(last);
+      const { skew: _, ...told } = last;
+      if (isCut) {
+        cut = { category, fired, left: shots.length - fired, error: told.errors.p90.estimate, curve };
+      }
+      yield { type: "estimated", ...told };
+    },
+    get gain(): number {
+      const [before, last] = [curve.at(-2), curve.at(-1)];
+      if (before === undefined || last === undefined) return Infinity;
+      return (before.error - last.error) / Math.max(1e-3, last.atS - before.atS);
+    },
+    get cut(): CutSweep | null {
+      return cut;
+    },
+  };
+}
+
+/** The shots that a round asks for, up to the first for which there is no time. */
+function upTo<S extends Shot>(asked: readonly S[], end: S | undefined): readonly S[] {
+  if (end === undefined) return asked;
+  const text = shotKey(end).join();
+  return asked.slice(0, asked.findIndex((shot) => shotKey(shot).join() === text));
+}

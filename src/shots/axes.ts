@@ -1,0 +1,88 @@
+/**
+ * The axes of the grids, as the reference profiler spaces them.
+ *
+ * @module
+ */
+import { roundDecimals } from "../number_format.ts";
+import { UsageError } from "../errors.ts";
+
+/** How a geometric axis grows. */
+export interface GeometricOptions {
+  /** First value. */
+  readonly start: number;
+  /** Ratio of neighbours, above 1. */
+  readonly factor: number;
+}
+
+/**
+ * The axis of dense and per_sequence: every value to 15, every fourth to 63, every sixteenth beyond, and the maximum.
+ *
+ * @param max Largest value.
+ * @returns The values, ascending.
+ *
+ * @example
+ * ```ts
+ * import { tokenAxis } from "./axes.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(tokenAxis(18), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18]);
+ * ```
+ */
+export function tokenAxis(max: number): number[] {
+  const axis: number[] = [];
+  for (let value = 1; value < max; value += value < 16 ? 1 : value < 64 ? 4 : 16) axis.push(value);
+  return max >= 1 ? [...axis, max] : [];
+}
+
+/**
+ * The powers of two from 1; a maximum that is none is not added.
+ *
+ * @param max Largest value.
+ * @returns The values, ascending.
+ */
+export function powerOfTwoAxis(max: number): number[] {
+  const axis: number[] = [];
+  for (let value = 1; value <= max; value *= 2) axis.push(value);
+  return axis;
+}
+
+/**
+ * A geometric axis: a running product, rounded only for output (half to even), and the maximum.
+ *
+ * @param max Largest value.
+ * @param options Start and factor.
+ * @returns The values, ascending; only the maximum when it lies below the start, nothing when it is not above 0.
+ * @throws {UsageError} when the factor is not above 1.
+ *
+ * @example
+ * ```ts
+ * import { geometricAxis } from "./axes.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(geometricAxis(100, { start: 16, factor: 2 }), [16, 32, 64, 100]);
+ * ```
+ */
+export function geometricAxis(max: number, options: GeometricOptions): number[] {
+  const { start, factor } = options;
+  if (!(factor > 1)) {
+    throw new UsageError(`Cannot make a geometric axis: the factor must be above 1, got ${factor}`);
+  }
+  if (max <= 0) return [];
+  const axis: number[] = [];
+  for (let value = start; value < max; value *= factor) {
+    const rounded = roundDecimals(value, 0);
+    if (rounded !== axis.at(-1)) axis.push(rounded);
+  }
+  return axis.at(-1) === max ? axis : [...axis, max];
+}
+
+/**
+ * A geometric axis with a leading 0.
+ *
+ * @param max Largest value.
+ * @param options Start and factor.
+ * @returns The values, ascending; only 0 when the maximum lies below the start.
+ * @throws {UsageError} when the factor is not above 1.
+ */
+export function geometricAxisFromZero(max: number, options: GeometricOptions): number[] {
+  const axis = geometricAxis(max, options);
+  return max < options.start ? [0] : [0, ...axis];
+}

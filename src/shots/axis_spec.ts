@@ -1,0 +1,66 @@
+/**
+ * Axes as meta.yaml describes them.
+ *
+ * @module
+ */
+import { roundDecimals } from "../number_format.ts";
+import type { AttentionGrid as AttentionGridSpec, AxisSpec } from "../bundle/meta_blocks.ts";
+import { attentionAxes, type AttentionGrid } from "./attention_shots.ts";
+
+/** By how much a step may differ from the first one, as a share of it. */
+const TOLERANCE = 0.02;
+
+/**
+ * Describes an axis in short.
+ *
+ * It is geometric when all steps have the ratio of the first one within 2%; the last step may fall short. A 0 in front
+ * stands apart.
+ *
+ * @param values The axis.
+ * @returns First value, last value and ratio to two decimals, or the values when it is not geometric.
+ *
+ * @example
+ * ```ts
+ * import { axisSpec } from "./axis_spec.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(axisSpec([0, 16, 32, 64, 100]), "0, 16-100 x2");
+ * assert.deepEqual(axisSpec([1, 2, 4, 9]), [1, 2, 4, 9]);
+ * ```
+ */
+export function axisSpec(values: readonly number[]): AxisSpec {
+  const steps = values[0] === 0 ? values.slice(1) : values;
+  const [first, second] = steps;
+  const last = steps.at(-1);
+  if (first === undefined || second === undefined || !(first > 0)) return values;
+  const ratio = second / first;
+  if (!(ratio > 1) || !isGeometric(steps, ratio)) return values;
+  const text = `${first}-${last} x${roundDecimals(ratio, 2)}`;
+  return steps === values ? text : `0, ${text}`;
+}
+
+function isGeometric(steps: readonly number[], ratio: number): boolean {
+  return steps.every((value, i) => {
+    if (i === 0) return true;
+    const off = value / steps[i - 1]! / ratio - 1;
+    return off <= TOLERANCE && (off >= -TOLERANCE || (i === steps.length - 1 && value > steps[i - 1]!));
+  });
+}
+
+/**
+ * Describes an attention grid for meta.yaml.
+ *
+ * @param grid Its extent and factors.
+ * @returns The block `attention_grid`, keys in order; its factors are floats there (`2.0`).
+ * @throws {UsageError} when a factor is not above 1.
+ */
+export function attentionGridSpec(grid: AttentionGrid): AttentionGridSpec {
+  const axes = attentionAxes(grid);
+  return {
+    max_kv: grid.attentionMaxKv,
+    chunk_factor: grid.attentionChunkFactor,
+    kv_factor: grid.attentionKvFactor,
+    chunks: axisSpec(axes.chunks),
+    n_decode: axisSpec(axes.decodes),
+    kv: axisSpec(axes.kv),
+  };
+}

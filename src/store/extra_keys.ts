@@ -1,0 +1,86 @@
+/**
+ * Rows of a bundle that a plan does not have: what is left of another grid.
+ *
+ * @module
+ */
+import { tablePath } from "../bundle/layout.ts";
+import { keyColumns, type Shot, shotKey, type SweepCategory } from "../shots/shot.ts";
+
+/** Columns along which a simulator interpolates within a slice of the others; all slices should have the same values. */
+const WITHIN_SLICE: readonly string[] = ["kv_prefill", "kv_decode"];
+/** Values of a column that a notice names. */
+const NAMED = 6;
+
+/** Keys of a table that are not of the plan. */
+export interface Strays {
+  /** Category of the table. */
+  readonly category: SweepCategory;
+  /** Its tensor-parallel degree. */
+  readonly tp: number;
+  /** The keys. */
+  readonly keys: readonly (readonly number[])[];
+  /** By column, the values that no planned shot has, ascending. */
+  readonly foreign: Readonly<Record<string, readonly number[]>>;
+}
+
+/**
+ * Finds the keys of a table that a plan does not have.
+ *
+ * @param tp Tensor-parallel degree.
+ * @param category The table's category.
+ * @param shots The planned shots.
+ * @param there The keys of the table's rows.
+ * @returns The keys; null when there are none.
+ *
+ * @example
+ * ```ts
+ * import { findStrays } from "./extra_keys.ts";
+ * import assert from "node:assert/strict";
+ * const strays = findStrays(1, "dense", [{ category: "dense", tp: 1, tokens: 16 }], [[16], [100]]);
+ * assert.deepEqual(strays, { category: "dense", tp: 1, keys: [[100]], foreign: { tokens: [100] } });
+ * ```
+ */
+export function findStrays(
+  tp: number,
+  category: SweepCategory,
+  shots: readonly Shot[],
+  there: Iterable<readonly number[]>,
+): Strays | null {
+  const planned = new Map(shots.map((shot) => [shotKey(shot).join(), shotKey(shot)]));
+  const strays = new Map<string, readonly number[]>();
+  for (const key of there) if (!planned.has(key.join())) strays.set(key.join(), key);
+  if (strays.size === 0) return null;
+  const keys = [...strays.values()];
+  const foreign = keyColumns(category).flatMap((column, at) => {
+    const known = new Set([...planned.values()].map((key) => key[at]!));
+    const values = [...new Set(keys.map((key) => key[at]!))].filter((value) => !known.has(value));
+    return values.length === 0 ? [] : [[column, values.sort((a, b) => a - b)] as const];
+  });
+  return { category, tp, keys, foreign: Object.fromEntries(foreign) };
+}
+
+/**
+ * Says what it means that rows of another grid are kept.
+ *
+ * @param dir The bundle's folder.
+ * @param strays Their keys.
+ * @returns The sentence.
+ */
+export function straysNotice(dir: string, { category, tp, keys, foreign }: Strays): string {
+  const path = tablePath(dir, tp, category);
+  const columns = Object.entries(foreign).map(([column, values]) => `${column} ${listed(values)}`);
+  const which = columns.length === 0 ? "" : ` (${columns.join("; ")})`;
+  if (Object.keys(foreign).some((column) => WITHIN_SLICE.includes(column))) {
+    return `${path}: ${keys.length} keys of another grid are kept${which}, so that slices differ in their histories ` +
+      `and simulators interpolate unevenly; pass exactGrid (--exact-grid) to move them into an archive, ` +
+      `or force (--force) to measure all anew`;
+  }
+  return columns.length === 0
+    ? `${path}: ${keys.length} keys are kept that this plan leaves out`
+    : `${path}: ${keys.length} keys of another grid are kept, as further points of this one${which}`;
+}
+
+function listed(values: readonly number[]): string {
+  const named = values.slice(0, NAMED).join(", ");
+  return values.length > NAMED ? `${named}, and ${values.length - NAMED} more` : named;
+}

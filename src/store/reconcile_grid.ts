@@ -1,0 +1,83 @@
+/**
+ * What becomes of rows that a bundle has beside a plan: they are kept and told, or moved into the archive.
+ *
+ * @module
+ */
+import { formatSkew, readSkew, type SkewRow } from "../bundle/skew.ts";
+import { formatTable, readTable, type Row } from "../bundle/tables.ts";
+import type { Sweep } from "../shots/plan_sweeps.ts";
+import { type Category, SKEW_KEY } from "../shots/shot.ts";
+import { addToArchive, archivePath } from "./archive.ts";
+import type { ArchivedLine } from "../journal/line.ts";
+import { findStrays, type Strays, straysNotice } from "./extra_keys.ts";
+import { tableOf } from "./rows.ts";
+import { rowText } from "../shots/shot_id.ts";
+import { skewTimesOf } from "./skew_times.ts";
+import type { BundleState } from "./state.ts";
+
+/** The bundle whose rows are settled. */
+export interface Settling {
+  /** Its folder. */
+  readonly dir: string;
+  /** What it holds. */
+  readonly state: Pick<BundleState, "rows" | "skew">;
+  /** The rows of its skew cases at a degree. */
+  readonly skewRows: (tp: number) => readonly SkewRow[];
+  /** Writes a whole file. */
+  readonly write: (path: string, text: string) => Promise<void>;
+  /** Records in the journal that a shot was archived, which takes its rows out of the state. */
+  readonly record: (line: ArchivedLine) => void;
+}
+
+/**
+ * Settles what a table has beside the plan.
+ *
+ * @param sweep The planned shots.
+ * @param exact Whether the table is to have the plan's rows alone.
+ * @param bundle The bundle.
+ * @returns What a user should know, in sentences.
+ * @throws {UsageError} when the disk refuses.
+ */
+export async function settle(sweep: Sweep, exact: boolean, bundle: Settling): Promise<string[]> {
+  const { tp, category, shots } = sweep;
+  const strays = findStrays(tp, category, shots, keysOf(sweep, bundle));
+  if (strays === null) return [];
+  if (!exact) return [straysNotice(bundle.dir, strays)];
+  const path = archivePath(bundle.dir, tp, category);
+  await addToArchive(path, (before) => merged(before, path, strays, bundle), bundle.write);
+  for (const key of strays.keys) bundle.record({ type: "archived", category, tp, key });
+  return [`${strays.keys.length} keys that the plan does not have were moved into ${path}`];
+}
+
+function keysOf({ tp, category }: Sweep, { state }: Settling): Iterable<readonly number[]> {
+  if (category !== "skew") return [...tableOf(state.rows, tp, category).values()].map(({ key }) => key);
+  const { rows, skewed } = skewTimesOf(state.skew, tp);
+  return [...new Set([...rows.keys(), ...skewed.keys()])].map((text) => text.split(",").map(Number));
+}
+
+/** An archived table with the strays' rows, which take the place of those of the same keys. */
+function merged(
+  before: string | null,
+  path: string,
+  { tp, category, keys }: Strays,
+  bundle: Settling,
+): string {
+  const texts = new Set(keys.map((key) => key.join()));
+  if (category === "skew") {
+    const textOf = (row: SkewRow): string => SKEW_KEY.map((column) => row[column]).join();
+    const old = before === null ? [] : readSkew(before, path).rows;
+    const rows = bundle.skewRows(tp).filter((row) => texts.has(textOf(row)));
+    return formatSkew(unique([...old, ...rows], textOf));
+  }
+  const old = before === null ? [] : readTable(category, before, path).rows;
+  const rows = rowsAt(bundle, tp, category).filter(({ key }) => texts.has(key.join()));
+  return formatTable(category, unique([...old, ...rows], ({ layer, key }) => rowText(layer, key)));
+}
+
+function rowsAt({ state }: Settling, tp: number, category: Category): Row[] {
+  return [...tableOf(state.rows, tp, category).values()];
+}
+
+function unique<T>(rows: readonly T[], textOf: (row: T) => string): T[] {
+  return [...new Map(rows.map((row) => [textOf(row), row])).values()];
+}

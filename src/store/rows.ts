@@ -1,0 +1,168 @@
+/**
+ * The rows of a bundle while it is written: look-ups by key, and what each file shows of them.
+ *
+ * @module
+ */
+import { type EstimatedRow, readEstimated } from "../bundle/estimated.ts";
+import type { Issue } from "../bundle/issue.ts";
+import { tablePath } from "../bundle/layout.ts";
+import { readSkew } from "../bundle/skew.ts";
+import { readTable, type Row } from "../bundle/tables.ts";
+import { CATEGORIES, type Category, CATEGORY_ORDER, SKEW_KEY } from "../shots/shot.ts";
+import { type Estimate, type Estimates, setEstimates } from "./estimates.ts";
+import { readIfThere } from "../files/read_if_there.ts";
+import { rowText, type ShotId } from "../shots/shot_id.ts";
+import { type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
+
+/** A row and how far the samples that it is made from lie apart. */
+export interface MeasuredRow extends Row {
+  /** Their standard deviation as a share of the time; null when it is not known. */
+  readonly spread?: number | null;
+}
+
+/** The rows of all tables, by tensor-parallel degree and category. */
+export type Rows = Map<number, Map<Category, Map<string, MeasuredRow>>>;
+
+/**
+ * One table, made when it is not there.
+ *
+ * @param rows All rows.
+ * @param tp Tensor-parallel degree.
+ * @param category The category.
+ * @returns The table's rows by their texts; changing it changes `rows`.
+ */
+export function tableOf(rows: Rows, tp: number, category: Category): Map<string, MeasuredRow> {
+  let tables = rows.get(tp);
+  if (tables === undefined) rows.set(tp, tables = new Map());
+  let table = tables.get(category);
+  if (table === undefined) tables.set(category, table = new Map());
+  return table;
+}
+
+/**
+ * Sets a row, in place of the one before.
+ *
+ * @param table The table.
+ * @param row The row.
+ */
+export function setRow(table: Map<string, MeasuredRow>, row: MeasuredRow): void {
+  table.set(rowText(row.layer, row.key), row);
+}
+
+/**
+ * Takes the rows of a shot out.
+ *
+ * @param all All rows, and the skew cases.
+ * @param shot The shot.
+ * @returns Whether there were any.
+ */
+export function dropRows(
+  { rows, skew }: { readonly rows: Rows; readonly skew: SkewTimesByTp },
+  { tp, category, key }: ShotId,
+): boolean {
+  if (category === "skew") {
+    const { rows: cases, skewed } = skewTimesOf(skew, tp);
+    const fired = skewed.delete(key.join());
+    return cases.delete(key.join()) || fired;
+  }
+  const table = tableOf(rows, tp, category);
+  if (!CATEGORIES[category].layered) return table.delete(rowText(null, key));
+  const texts = [...table].filter(([, row]) => row.key.join() === key.join()).map(([text]) => text);
+  for (const text of texts) table.delete(text);
+  return texts.length > 0;
+}
+
+/** What a bundle's files have. */
+export interface FileRows {
+  /** The measured rows. */
+  readonly rows: Rows;
+  /** The skew cases. */
+  readonly skew: SkewTimesByTp;
+  /** The predicted rows. */
+  readonly estimates: Estimates;
+  /** What the lists of predicted rows name, by degree. */
+  readonly listed: ReadonlyMap<number, readonly EstimatedRow[]>;
+  /** What is wrong with what is not valid. */
+  readonly issues: readonly Issue[];
+}
+
+/**
+ * Reads the rows that a bundle's files have; what is not valid there is not among them.
+ *
+ * @param dir The bundle's folder.
+ * @returns The rows, and what is wrong with the others.
+ */
+export async function readRows(dir: string): Promise<FileRows> {
+  const rows: Rows = new Map();
+  const skew: SkewTimesByTp = new Map();
+  const estimates: Estimates = new Map();
+  const listed = new Map<number, readonly EstimatedRow[]>();
+  const issues: Issue[] = [];
+  for await (const entry of Deno.readDir(dir)) {
+    const tp = Number(/^tp([1-9]\d*)$/.exec(entry.name)?.[1]);
+    if (!entry.isDirectory || Number.isNaN(tp)) continue;
+    for (const category of CATEGORY_ORDER) {
+      const path = tablePath(dir, tp, category);
+      const bytes = await readIfThere(path);
+      if (bytes === null) continue;
+      const read = readTable(category, new TextDecoder().decode(bytes), path);
+      issues.push(...read.issues);
+      const table = tableOf(rows, tp, category);
+      for (const row of read.rows) setRow(table, row);
+    }
+    const listPath = tablePath(dir, tp, "estimated");
+    const list = await readIfThere(listPath);
+    if (list !== null) {
+      const read = readEstimated(new TextDecoder().decode(list), listPath);
+      issues.push(...read.issues);
+      listed.set(tp, read.rows);
+      setEstimates(estimates, tp, takeOut(tableOf(rows, tp, "attention"), read.rows));
+    }
+    const path = tablePath(dir, tp, "skew");
+    const bytes = await readIfThere(path);
+    if (bytes === null) continue;
+    const read = readSkew(new TextDecoder().decode(bytes), path);
+    issues.push(...read.issues);
+    const cases = skewTimesOf(skew, tp).rows;
+    for (const row of read.rows) cases.set(SKEW_KEY.map((column) => row[column]).join(), row);
+  }
+  return { rows, skew, estimates, listed, issues };
+}
+
+function takeOut(table: Map<string, MeasuredRow>, listed: readonly EstimatedRow[]): Estimate[] {
+  return listed.flatMap(({ key, expectedError }) => {
+    const text = rowText(null, key);
+    const row = table.get(text);
+    table.delete(text);
+    return row === undefined ? [] : [{ ...row, expectedError }];
+  });
+}
+
+/**
+ * The rows that a file shows: above degree 1, layers that do not depend on the degree have the rows of degree 1
+ * in place of their own, where degree 1 has any.
+ *
+ * @param rows All rows.
+ * @param tp Tensor-parallel degree of the file.
+ * @param category The file's category.
+ * @param stable Layers that do not depend on the degree.
+ * @returns The rows, in no order.
+ */
+export function fileRows(rows: Rows, tp: number, category: Category, stable: ReadonlySet<string>): Row[] {
+  const own = [...tableOf(rows, tp, category).values()];
+  if (tp === 1) return own;
+  const copied = [...tableOf(rows, 1, category).values()].filter(({ layer }) => stable.has(layer ?? ""));
+  const replaced = new Set(copied.map(({ layer }) => layer));
+  return [...own.filter(({ layer }) => !replaced.has(layer)), ...copied];
+}
+
+/**
+ * The tensor-parallel degrees that have rows.
+ *
+ * @param rows All rows.
+ * @returns The degrees, ascending.
+ */
+export function degreesOf(rows: Rows): number[] {
+  return [...rows].filter(([, tables]) => [...tables.values()].some((table) => table.size > 0))
+    .map(([tp]) => tp).sort((a, b) => a - b);
+}

@@ -1,0 +1,104 @@
+/**
+ * Where the outcomes of shots go: a bundle's session, or a results file.
+ *
+ * @module
+ */
+import type { FailureKind, FireFact, Stop } from "../harness/harness.ts";
+import type { Shot, SweepCategory } from "../shots/shot.ts";
+import type { SkewMode } from "../shots/skew_parts.ts";
+import type { FailedShot } from "../events.ts";
+
+/** Microseconds of each timed forward, by layer or part. */
+export type Samples = Readonly<Record<string, readonly number[]>>;
+
+/** What is known of a measured shot beside its samples. */
+export interface Evidence {
+  /** Why there are no more samples. */
+  readonly stop?: Stop;
+  /** Short hashes of the kernels of one forward in their order, by layer. */
+  readonly kernels?: Readonly<Record<string, readonly string[]>>;
+  /** Which lane of a pool fired it. */
+  readonly lane?: string;
+}
+
+/** What a sentinel said. */
+export interface SentinelReading {
+  /** Its samples. */
+  readonly samples: Samples;
+  /** Clock of the multiprocessors in MHz, null when the device does not tell. */
+  readonly clock_mhz: number | null;
+  /** By which share its time differs from that of the one it is held against. */
+  readonly drift: number;
+  /** Whether time or clock have moved too far. */
+  readonly moved: boolean;
+  /** Which lane of a pool fired it. */
+  readonly lane?: string;
+}
+
+/** Where a fact comes from. */
+export interface FactOrigin {
+  /** When it was, in seconds since 1970; null when it is not known. @default now */
+  readonly atS?: number | null;
+  /** Which lane of a pool tells it. */
+  readonly lane?: string | undefined;
+}
+
+/** What records shots. */
+export interface Recorder {
+  /** Where the times of uniform batches of skew cases come from; null fires the batches that the shots name. */
+  readonly skewMode: SkewMode | null;
+  /** Names of the layers that a shot is to time; of a skew case its parts that are to be fired. */
+  timed(shot: Shot): string[];
+  /** Those of them that have no time yet. */
+  missing(shot: Shot): string[];
+  /** How many rows a table has; of skew, cases that have a time. */
+  count(tp: number, category: SweepCategory): number;
+  /** Why the skew sweep must not be run, null when it may; with `again` all of its cases are measured again. */
+  skewProblem(tp: number, again: boolean): string | null;
+  /** Whether a shot failed and was not measured since. */
+  hasFailed(shot: Shot): boolean;
+  /** Whether a sentinel puts a shot's times in doubt and it may be measured again. */
+  inDoubt(shot: Shot): boolean;
+  /**
+   * Records the samples of a shot.
+   *
+   * @param shot The shot.
+   * @param samples Those that make rows, by layer or part.
+   * @param more Why there are no more of them and which kernels they ran, where the harness tells.
+   * @returns Microseconds by layer or part, the median of its samples.
+   * @throws {UsageError} when the disk refuses.
+   */
+  measured(shot: Shot, samples: Samples, more?: Evidence): Record<string, number>;
+  /**
+   * Records a sentinel.
+   *
+   * @param shot The shot that was repeated.
+   * @param sentinel Its samples, the clock and the verdict.
+   * @throws {UsageError} when the disk refuses.
+   */
+  sentinel(shot: Shot, sentinel: SentinelReading): void;
+  /**
+   * Records what a harness tells beside its outcomes: the device's state, and names of kernels that have none yet.
+   *
+   * @param fact What it tells.
+   * @param about When, and of which lane.
+   * @throws {UsageError} when the disk refuses.
+   */
+  note(fact: FireFact, about?: FactOrigin): void;
+  /**
+   * Records that a shot failed.
+   *
+   * @throws {UsageError} when the disk refuses.
+   */
+  fail(shot: Shot, kind: FailureKind, message: string): FailedShot;
+  /** Adds to the time that was spent on a sweep and, where it is known, that in which the device worked, in seconds. */
+  spend(tp: number, category: SweepCategory, seconds: number, deviceBusyS?: number | null): void;
+  /** Writes the files when the last time is long enough ago. */
+  saveIfDue(): Promise<void>;
+  /**
+   * Writes the files whose rows have changed, and meta.yaml unless nothing has.
+   *
+   * @throws {UsageError} when the disk refuses; every file there is whole nevertheless.
+   */
+  save(): Promise<void>;
+}

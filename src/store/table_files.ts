@@ -1,0 +1,103 @@
+/**
+ * Which of a bundle's tables are to be written again, and their writing.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { tablePath } from "../bundle/layout.ts";
+import { formatSkew, type SkewRow } from "../bundle/skew.ts";
+import { formatTable } from "../bundle/tables.ts";
+import { writeError } from "../files/write.ts";
+import type { Architecture } from "../model/model.ts";
+import { CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
+import { type EstimateLists, type Estimates, estimatesOf } from "./estimates.ts";
+import { degreesOf, fileRows, type Rows } from "./rows.ts";
+import { stableLayers } from "./timed_layers.ts";
+
+/** The files of a bundle's tables. */
+export interface TableFiles {
+  /** Notes that rows of a table have changed; files that depend on them are noted too. */
+  touch(tp: number, category: SweepCategory): void;
+  /**
+   * Writes the files whose rows have changed.
+   *
+   * @returns Whether there were any.
+   * @throws {UsageError} when the disk refuses; what could not be written stays noted.
+   */
+  write(): Promise<boolean>;
+}
+
+/** Where the files' rows come from. */
+export interface TableSource {
+  /** The rows of the categories. */
+  readonly rows: Rows;
+  /** Attention rows that are predictions. */
+  readonly estimates: Estimates;
+  /** The lists of these. */
+  readonly lists: EstimateLists;
+  /** The rows of the skew cases at a degree; they depend on those of attention. */
+  skewRows(tp: number): SkewRow[];
+}
+
+/**
+ * Keeps the files of a bundle's tables.
+ *
+ * @param dir The bundle's folder.
+ * @param source The rows, which may change at any time.
+ * @param architecture Says which layers are copied from degree 1 to the others.
+ * @param write Writes a whole file.
+ * @returns The files; none is written yet.
+ */
+export function tableFiles(
+  dir: string,
+  { rows, estimates, lists, skewRows }: TableSource,
+  architecture: Architecture,
+  write: (path: string, text: string) => Promise<void>,
+): TableFiles {
+  const touched = new Map<string, readonly [number, SweepCategory]>();
+  const stable = new Map(CATEGORY_ORDER.map((category) => [category, stableLayers(architecture, category)]));
+  const copied = CATEGORY_ORDER.filter((category) => stable.get(category)!.size > 0);
+  const touchOne = (tp: number, category: SweepCategory): void =>
+    void touched.set(`${tp} ${category}`, [tp, category]);
+  const textOf = (tp: number, category: SweepCategory): string | null => {
+    if (category === "skew") {
+      const cases = skewRows(tp);
+      return cases.length === 0 ? null : formatSkew(cases);
+    }
+    const shown = fileRows(rows, tp, category, stable.get(category)!);
+    if (category === "attention") shown.push(...estimatesOf(estimates, tp));
+    return shown.length === 0 ? null : formatTable(category, shown);
+  };
+  return {
+    touch(tp, category): void {
+      touchOne(tp, category);
+      if (category === "attention") touchOne(tp, "skew");
+      if (category === "skew") return;
+      if (tp === 1 && copied.includes(category)) {
+        for (const other of degreesOf(rows)) touchOne(other, category);
+      } else if (tp > 1) {
+        for (const other of copied) touchOne(tp, other);
+      }
+    },
+    async write(): Promise<boolean> {
+      const any = touched.size > 0;
+      for (const [id, [tp, category]] of touched) {
+        const path = tablePath(dir, tp, category);
+        const text = textOf(tp, category);
+        touched.delete(id);
+        try {
+          if (text === null) continue;
+          await Deno.mkdir(dirname(path), { recursive: true }).catch((cause) => {
+            throw writeError(path, cause);
+          });
+          const writeTable = (): Promise<void> => write(path, text);
+          await (category === "attention" ? lists.around(tp, writeTable) : writeTable());
+        } catch (error) {
+          touched.set(id, [tp, category]);
+          throw error;
+        }
+      }
+      return any;
+    },
+  };
+}

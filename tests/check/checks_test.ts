@@ -1,0 +1,147 @@
+/** meta.yaml against the tables: grids, budgets, counts and switches. */
+import assert from "node:assert/strict";
+import { renderIssue } from "../../src/bundle/issue.ts";
+import { formatMeta, type Meta } from "../../src/bundle/meta.ts";
+import { formatTable, type Row } from "../../src/bundle/tables.ts";
+import { formatSkew, type SkewRow } from "../../src/bundle/skew.ts";
+import { validate } from "../../src/check/validate.ts";
+import { withBundle } from "../bundle/with_bundle.ts";
+
+const META: Meta = {
+  tp_degrees: [1],
+  engine_effective: { max_num_batched_tokens: 32, max_num_seqs: 4 },
+  attention_grid: { max_kv: 64, chunk_factor: 2, kv_factor: 2, chunks: [], n_decode: [], kv: [] },
+  skew_profile: { enabled: false },
+  skew_fit: { enabled: false },
+};
+
+/** The grid of META in full: chunks 0, 16, 32; decodes 0, 1, 2, 4; histories 0, 16, 32, 64. */
+function attention(keep: (key: readonly number[]) => boolean = () => true, chunks = [0, 16, 32]): Row[] {
+  const keys = chunks.flatMap((chunk) =>
+    (chunk === 0 ? [0] : [0, 16, 32, 64]).flatMap((kvPrefill) =>
+      [0, 1, 2, 4].flatMap((n) => (n === 0 ? [0] : [16, 32, 64]).map((kv) => [chunk, kvPrefill, n, kv]))
+    )
+  ).filter(([chunk = 0, , n = 0]) => chunk + n > 0).filter(keep);
+  return keys.map((key) => ({ layer: null, key, timeUs: 10 }));
+}
+
+const SKEW: SkewRow = {
+  regime: "pure",
+  n: 4,
+  nb: 1,
+  ratio: 0.25,
+  skew: 4,
+  pc: 0,
+  kp: 0,
+  kvs: 16,
+  kv_big: 64,
+  kv_mean: 28,
+  t_mean_us: 10.1,
+  t_max_us: 10.2,
+  t_skew_us: 10.1,
+  alpha: 0,
+};
+
+async function findings(
+  meta: Meta,
+  rows: Row[],
+  more: { tokens?: number; skew?: SkewRow[] } = {},
+): Promise<string[]> {
+  const { tokens = 32, skew = [] } = more;
+  let lines: string[] = [];
+  await withBundle({
+    "meta.yaml": formatMeta(meta),
+    "tp1/dense.csv": formatTable("dense", [{ layer: "o_proj", key: [tokens], timeUs: 5 }]),
+    "tp1/per_sequence.csv": formatTable("per_sequence", [{ layer: "sampler", key: [4], timeUs: 5 }]),
+    "tp1/attention.csv": formatTable("attention", rows),
+    ...(skew.length > 0 ? { "tp1/skew.csv": formatSkew(skew) } : {}),
+  }, async (dir) => {
+    const issues = (await validate(dir)).filter(({ code }) => code !== "meta-key-missing");
+    lines = issues.map((issue) => renderIssue(issue).replaceAll(`${dir}/`, "").replace(/^warning: /, ""));
+  });
+  return lines;
+}
+
+const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]> = {
+  "a grid in full": [[META, attention()], []],
+  "a grid that the KV pool cuts": [[META, attention(([, , n = 0, kv = 0]) => n * kv < 200)], []],
+  "one decode less beside a prefill, as a run has it": [
+    [
+      META,
+      attention().map((row) =>
+        row.key[0]! > 0 && row.key[2] === 4 ? { ...row, key: row.key.with(2, 3) } : row
+      ),
+    ],
+    [
+      "tp1/attention.csv, key n_decode: The table has values that are not on the grid which meta.yaml records; " +
+      "expected 0, 1, 2, 4, found 3",
+    ],
+  ],
+  "no more than half of the requests beside a prefill": [
+    [META, attention(([chunk = 0, , n = 0]) => chunk === 0 || n < 4)],
+    [
+      "tp1/attention.csv, key n_decode: Beside a prefill, lookups of more than 2 decodes are answered from a " +
+      "neighbouring slice; expected 4, or 3 at least, found 2 decodes beside a prefill at most",
+    ],
+  ],
+  "a grid that meta.yaml does not record": [
+    [META, attention(undefined, [0, 16, 24, 32])],
+    [
+      "tp1/attention.csv, key prefill_chunk: The table has values that are not on the grid which meta.yaml " +
+      "records; expected 0, 16, 32, found 24",
+    ],
+  ],
+  "an axis that ends before its limit": [[META, attention(undefined, [0, 16, 30])], []],
+  "two grids in one table": [
+    [META, attention(([chunk, , , kv]) => chunk !== 16 || kv !== 32)],
+    [
+      "tp1/attention.csv, key kv_decode: Lines skip values that other lines have: two grids stand in one table, " +
+      "which shifts lookups between them; expected the same values in all lines, found 12 of 27 lines",
+    ],
+  ],
+  "a table that ends before its budget": [
+    [META, attention(), { tokens: 16 }],
+    [
+      "tp1/dense.csv, key tokens: The table ends before engine_effective.max_num_batched_tokens; lookups beyond " +
+      "are extrapolated; expected 32, found 16",
+    ],
+  ],
+  "skew cases that meta.yaml denies": [
+    [META, attention(), { skew: [SKEW] }],
+    ["meta.yaml, key skew_profile.enabled: tp1/skew.csv has rows all the same; expected true, found false"],
+  ],
+  "skew cases that meta.yaml promises": [
+    [{ ...META, skew_profile: { enabled: true } }, attention()],
+    ["meta.yaml, key skew_profile.enabled: tp1/skew.csv has no rows; expected false, found true"],
+  ],
+  "skew times that are sums": [
+    [{ ...META, skew_profile: { enabled: true } }, attention(), { skew: [{ ...SKEW, t_max_us: 30.3 }] }],
+    [
+      "tp1/skew.csv, key t_max_us: The times are sums over iterations, those of attention.csv are averages; " +
+      "alpha is not affected; expected the same, found 3 times those of attention.csv",
+    ],
+  ],
+  "a fit of other cases": [
+    [
+      {
+        ...META,
+        skew_profile: { enabled: true },
+        skew_fit: { enabled: false, per_tp: { 1: { n_samples: 5 } } },
+      },
+      attention(),
+      { skew: [SKEW] },
+    ],
+    [
+      "meta.yaml, key skew_fit.per_tp.1.n_samples: The fit was made on another number of cases than skew.csv has " +
+      "with an alpha; expected 1, found 5",
+    ],
+  ],
+  "samples without rows": [
+    [{ ...META, samples: { moe: 12 } }, attention()],
+    ["meta.yaml, key samples.moe: Samples were taken, but no table has rows of them; expected 0, found 12"],
+  ],
+};
+
+for (const [name, [args, lines]] of Object.entries(CASES)) {
+  Deno.test(`validate on ${name}`, async () => assert.deepEqual(await findings(...args), lines));
+}

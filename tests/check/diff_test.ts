@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { diffBundles, ratioRows } from "../../src/check/diff.ts";
+import type { Bundle } from "../../src/bundle/open.ts";
+import type { Row } from "../../src/bundle/tables.ts";
+
+function row(layer: string | null, key: number[], timeUs: number): Row {
+  return { layer, key, timeUs };
+}
+
+function bundle(parts: Partial<Bundle>): Bundle {
+  return {
+    dir: "",
+    meta: {},
+    tps: [1],
+    issues: [],
+    table: () => [],
+    skew: () => [],
+    skewFit: () => [],
+    estimated: () => [],
+    ...parts,
+  };
+}
+
+Deno.test("ratioRows pairs rows by layer and key", () => {
+  const a = [row("o_proj", [1], 10), row("o_proj", [2], 10), row("qkv_proj", [1], 4)];
+  const b = [row("qkv_proj", [1], 2), row("o_proj", [2], 30)];
+  assert.deepEqual(ratioRows(a, b).map(({ layer, key, ratio }) => [layer, key, ratio]), [
+    ["o_proj", [2], 3],
+    ["qkv_proj", [1], 0.5],
+  ]);
+});
+
+Deno.test("diffBundles sums up the ratios of each layer", () => {
+  const rows = (times: number[]): Bundle["table"] => (_, category) =>
+    category === "dense" ? times.map((timeUs, i) => row("o_proj", [i + 1], timeUs)) : [];
+  const diff = diffBundles(
+    bundle({ table: rows([10, 10, 10, 10, 10, 99]) }),
+    bundle({ table: rows([5, 10, 15, 20, 25]) }),
+  );
+  assert.deepEqual(diff.tables, [{
+    tp: 1,
+    table: "dense",
+    layer: "o_proj",
+    common: 5,
+    onlyA: 1,
+    onlyB: 0,
+    ratio: { min: 0.5, p10: 0.7, p50: 1.5, p90: 2.3, max: 2.5 },
+  }]);
+});
+
+Deno.test("diffBundles names what only one has", () => {
+  const [a, b] = [
+    bundle({ tps: [1, 2], meta: { model: "o/x", quantity: "kernel" } }),
+    bundle({
+      tps: [1, 4],
+      meta: { model: "o/x" },
+      table: (_, it) => it === "moe" ? [row(null, [1, 8], 5)] : [],
+    }),
+  ];
+  const diff = diffBundles(a, b);
+  assert.deepEqual([diff.tps, diff.otherTps], [[1], [2, 4]]);
+  assert.deepEqual(diff.meta, [{ key: "quantity", a: '"kernel"', b: null }]);
+  assert.deepEqual(diff.tables, [
+    { tp: 1, table: "moe", layer: null, common: 0, onlyA: 0, onlyB: 1, ratio: null },
+  ]);
+});

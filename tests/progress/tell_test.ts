@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { newsOf } from "../../src/progress/tell.ts";
+import type { RunEvent } from "../../src/events.ts";
+
+Deno.test("newsOf says when the device has moved and what is measured again", () => {
+  const sentinel = { type: "sentinel", tp: 2, drift: -0.0441, clockMhz: null, moved: true } as const;
+  const cases: [RunEvent, string | null][] = [
+    [{ ...sentinel, moved: false }, null],
+    [sentinel, "tp 2: the device has moved (sentinel -4.4%)"],
+    [
+      { ...sentinel, drift: 0, clockMhz: 1410 },
+      "tp 2: the device has moved (sentinel +0.0%, clock 1410 MHz)",
+    ],
+    [
+      { type: "measuring-again", category: "attention", tp: 2, shots: 120 },
+      "tp 2 attention: 120 shots are measured again",
+    ],
+  ];
+  for (const [event, news] of cases) assert.equal(newsOf(event), news);
+});
+
+Deno.test("newsOf says how much is predicted, how well, and what the prior gained", () => {
+  const bound = { estimate: 0.04, upper: 0.05 };
+  const errors = { p50: bound, p90: bound, p99: bound, shots: 90 };
+  const event = {
+    type: "estimated",
+    category: "attention",
+    tp: 2,
+    measured: 200,
+    estimated: 800,
+    errors,
+  } as const;
+  const some = "tp 2 attention: 200 rows measured, 800 predicted; 90% of all within 4.0%";
+  const cases: [RunEvent, string][] = [
+    [{ ...event, prior: null }, `${some}, with 95% confidence 5.0%`],
+    [
+      { ...event, prior: { without: 0.08, with: 0.045 } },
+      `${some}, with 95% confidence 5.0%; the prior took this from 8.0% to 4.5%`,
+    ],
+    [{ ...event, errors: { ...errors, p90: { estimate: 0.04, upper: Infinity } }, prior: null }, some],
+    [
+      { ...event, measured: 1000, estimated: 0, prior: null },
+      "tp 2 attention: 1000 rows measured, 0 predicted",
+    ],
+  ];
+  for (const [told, news] of cases) assert.equal(newsOf(told), news);
+});

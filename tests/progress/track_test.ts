@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { describe, follow, newTracks, type Track } from "../../src/progress/track.ts";
+import { EVENTS } from "../cli/events.ts";
+
+const TRACK: Track = {
+  label: "dense",
+  planned: 100,
+  done: 40,
+  fired: 0,
+  failed: 0,
+  startMs: null,
+  endMs: null,
+};
+
+Deno.test("describe: how many, how fast, how long to go", () => {
+  const cases: readonly (readonly [Partial<Track>, string])[] = [
+    [{}, "40/100"],
+    [{ startMs: 10_000 }, "40/100"],
+    [{ startMs: 10_000, fired: 30 }, "40/100, 3.0 shots/s, 20 s left"],
+    [{ startMs: 19_000, fired: 30, failed: 2 }, "40/100, 30 shots/s, 2.0 s left, 2 failed"],
+    [{ startMs: 20_000, fired: 30 }, "40/100"],
+    [{ startMs: 5_000, endMs: 15_000, done: 100, fired: 60 }, "100/100, 6.0 shots/s, took 10 s"],
+    [{ done: 100 }, "100/100"],
+  ];
+  for (const [change, text] of cases) assert.equal(describe({ ...TRACK, ...change }, 20_000), text);
+});
+
+Deno.test("follow: shots count in their sweep and in the total of their degree", () => {
+  const tracks = newTracks();
+  for (const [i, event] of EVENTS.entries()) follow(tracks, event, i * 1000);
+  const dense = { label: "dense", planned: 2, done: 2, fired: 1, failed: 0, startMs: 4000, endMs: 6000 };
+  const attention = {
+    label: "attention",
+    planned: 3,
+    done: 3,
+    fired: 3,
+    failed: 1,
+    startMs: 7000,
+    endMs: 12000,
+  };
+  assert.deepEqual([...tracks.sweeps.values()], [dense, attention]);
+  assert.deepEqual(tracks.total, {
+    label: "all",
+    planned: 5,
+    done: 5,
+    fired: 4,
+    failed: 1,
+    startMs: 4000,
+    endMs: 11000,
+  });
+});
+
+Deno.test("follow: shots that are measured again count as planned once more", () => {
+  const tracks = newTracks();
+  for (const event of EVENTS.slice(0, 7)) follow(tracks, event, 0);
+  follow(tracks, { type: "measuring-again", category: "dense", tp: 1, shots: 1 }, 7000);
+  assert.equal(describe(tracks.sweeps.get("dense")!, 8000), "2/3, 0.1 shots/s, 8.0 s left");
+});
+
+Deno.test("follow: a degree that boots again keeps its counts, the next one starts anew", () => {
+  const tracks = newTracks();
+  for (const event of EVENTS.slice(0, 6)) follow(tracks, event, 0);
+  follow(tracks, { type: "booting", tp: 1 }, 7000);
+  assert.equal(tracks.bootMs, 7000);
+  assert.equal(tracks.total?.done, 2);
+  follow(tracks, { type: "booting", tp: 2 }, 8000);
+  assert.deepEqual(tracks, { ...newTracks(), tp: 2, bootMs: 8000 });
+});

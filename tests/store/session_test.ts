@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { firedBy, row, WHOLE } from "../run/dense_run.ts";
+import { fakeHarness, tinyArchitecture } from "../run/fakes.ts";
+import {
+  attentionSweep,
+  denseSweep,
+  only,
+  perSequenceSweep,
+  putFile,
+  textOfFile,
+  tinyRun,
+  withFolder,
+} from "../run/tiny_run.ts";
+
+Deno.test("a run writes sorted tables and fires nothing when it is repeated", () =>
+  withFolder(async (dir) => {
+    assert.deepEqual(await firedBy(dir, [denseSweep([2, 1])]), ["dense tp1 2", "dense tp1 1"]);
+    assert.equal(await textOfFile(dir, "tp1/dense.csv"), WHOLE);
+    assert.deepEqual(await firedBy(dir, [denseSweep([1, 2])]), []);
+  }));
+
+Deno.test("a bundle without a journal resumes from its rows", () =>
+  withFolder(async (dir) => {
+    await putFile(dir, "tp1/dense.csv", WHOLE.replace(row("proj", 2), "").replace(row("norm", 2), ""));
+    assert.deepEqual(await firedBy(dir, [denseSweep([1, 2])]), ["dense tp1 2"]);
+    assert.equal(await textOfFile(dir, "tp1/dense.csv"), WHOLE);
+  }));
+
+const FAULTS: Record<string, [faulty: string, notice: RegExp]> = {
+  "NaN": ["proj,2,nan\n", /1 found, the first: error: \S+dense.csv, row 5, column time_us/],
+  "zero": ["proj,2,0\n", /row 5, column time_us/],
+  "negative": ["proj,2,-3.5\n", /row 5, column time_us/],
+  "blank": ["proj,2,\n", /row 5, column time_us/],
+  "cut row": ["proj,2\n", /row 5/],
+  "cut number": [row("proj", 2).slice(0, -2), /row 5/],
+};
+for (const [name, [faulty, notice]] of Object.entries(FAULTS)) {
+  Deno.test(`a row that is faulty (${name}) is measured again, and the reason told`, () =>
+    withFolder(async (dir) => {
+      await putFile(dir, "tp1/dense.csv", WHOLE.replace(row("proj", 2), faulty));
+      const fired: string[] = [];
+      const events = await tinyRun(dir, [denseSweep([1, 2])], {
+        source: { harness: fakeHarness({ fired }) },
+      });
+      assert.deepEqual(fired, ["dense tp1 2"]);
+      assert.equal(await textOfFile(dir, "tp1/dense.csv"), WHOLE);
+      const [told] = only(events, "notice");
+      assert.match(told!.message, /what is not valid counts as not measured/);
+      assert.match(told!.message, notice);
+    }));
+}
+
+Deno.test("a duplicated row counts once and is written once", () =>
+  withFolder(async (dir) => {
+    await putFile(dir, "tp1/dense.csv", WHOLE + "proj,2,99\n");
+    assert.deepEqual(await firedBy(dir, [denseSweep([1, 2])]), []);
+    assert.equal(await textOfFile(dir, "tp1/dense.csv"), WHOLE);
+  }));
+
+Deno.test("the journal wins over a table that was edited by hand, and a notice says so", () =>
+  withFolder(async (dir) => {
+    await tinyRun(dir, [denseSweep([1, 2])]);
+    await putFile(dir, "tp1/dense.csv", WHOLE.replace(row("proj", 2), "proj,2,99\n"));
+    const events = await tinyRun(dir, [denseSweep([1, 2])]);
+    assert.deepEqual(only(events, "notice"), [{
+      type: "notice",
+      message: `${dir}/tp1/dense.csv: 1 rows differ from the journal, whose values are used`,
+    }]);
+    assert.equal(await textOfFile(dir, "tp1/dense.csv"), WHOLE);
+  }));
+
+Deno.test("a journal that is ahead of its tables, as after a kill, gives them back", () =>
+  withFolder(async (dir) => {
+    await tinyRun(dir, [denseSweep([1, 2])]);
+    await Deno.remove(`${dir}/tp1`, { recursive: true });
+    assert.deepEqual(await firedBy(dir, [denseSweep([1, 2])]), []);
+    assert.equal(await textOfFile(dir, "tp1/dense.csv"), WHOLE);
+  }));
+
+Deno.test("a layer that is added to the architecture is measured, the others' rows are not touched", () =>
+  withFolder(async (dir) => {
+    await tinyRun(dir, [denseSweep([1, 2])]);
+    const architecture = tinyArchitecture({ proj: {}, norm: { stable: true }, act: {} });
+    assert.deepEqual(await firedBy(dir, [denseSweep([1, 2])], { architecture }), [
+      "dense tp1 1",
+      "dense tp1 2",
+    ]);
+    assert.equal(
+      await textOfFile(dir, "tp1/dense.csv"),
+      WHOLE.replace("time_us\n", `time_us\n${row("act", 1)}${row("act", 2)}`),
+    );
+    const added = (await textOfFile(dir, "journal.jsonl")).trimEnd().split("\n").slice(-2);
+    assert.deepEqual(added.map((line) => Object.keys(JSON.parse(line).samples)), [["act"], ["act"]]);
+  }));
+
+Deno.test("a layer that is removed from the architecture keeps its rows, and a notice says so", () =>
+  withFolder(async (dir) => {
+    await tinyRun(dir, [denseSweep([1, 2])]);
+    const architecture = tinyArchitecture({ proj: {} });
+    const events = await tinyRun(dir, [denseSweep([1, 2, 3])], { architecture });
+    assert.deepEqual(only(events, "notice").map(({ message }) => message), [
+      `${dir}/tp1/dense.csv: rows of layers that the architecture does not name are kept (norm)`,
+    ]);
+    assert.match(await textOfFile(dir, "tp1/dense.csv"), /^norm,2,/m);
+  }));
+
+Deno.test("stable layers are measured at tp 1 only and copied to the other degrees", () =>
+  withFolder(async (dir) => {
+    await tinyRun(dir, [
+      denseSweep([1, 2]),
+      perSequenceSweep([1]),
+      denseSweep([2], 2),
+      attentionSweep([1], 2),
+    ]);
+    assert.equal(
+      await textOfFile(dir, "tp2/dense.csv"),
+      "layer,tokens,time_us\n" + row("norm", 1) + row("norm", 2) + row("proj", 2, 2),
+    );
+    assert.match(await textOfFile(dir, "tp2/per_sequence.csv"), /^layer,sequences,time_us\nsampler,1,\S+\n$/);
+    const lines = (await textOfFile(dir, "journal.jsonl")).trimEnd().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    const layers = lines.filter(({ tp }) => tp === 2).map(({ samples }) => Object.keys(samples));
+    assert.deepEqual(layers, [["proj"], ["attn"]]);
+  }));
+
+const OTHERS: Record<string, { info: Parameters<typeof fakeHarness>[0]; difference: string }> = {
+  device: { info: { info: { device: "Slide rule" } }, difference: "device Abacus there, Slide rule now" },
+  driver: { info: { info: { driver: "560" } }, difference: "driver none there, 560 now" },
+  engine: { info: { info: { engine: "vllm" } }, difference: "engine fake there, vllm now" },
+  "engine version": {
+    info: { info: { engine_version: "2.0" } },
+    difference: "engine_version 1.0 there, 2.0 now",
+  },
+};
+for (const [name, { info, difference }] of Object.entries(OTHERS)) {
+  Deno.test(`a bundle of another ${name} is refused, and extended when that is allowed`, () =>
+    withFolder(async (dir) => {
+      await tinyRun(dir, [denseSweep([1])]);
+      const source = { harness: fakeHarness(info) };
+      await assert.rejects(tinyRun(dir, [denseSweep([2])], { source }), {
+        name: "UsageError",
+        message:
+          `Cannot extend ${dir}: it was measured under other conditions (${difference}); choose another ` +
+          "hardware or variant name, or pass allowMixed (--allow-mixed), which is recorded",
+      });
+      const events = await tinyRun(dir, [denseSweep([2])], { source, allowMixed: true });
+      assert.deepEqual(only(events, "notice").map(({ message }) => message), [
+        `The bundle is mixed from here on: ${difference}`,
+      ]);
+      assert.deepEqual(await firedBy(dir, [denseSweep([3])], { source }), [], "both are known now");
+    }));
+}
+
+Deno.test("a published bundle is bound to the device and version that its meta.yaml names", () =>
+  withFolder(async (dir) => {
+    await putFile(dir, "meta.yaml", "vllm_version: 0.19.0\ngpu: NVIDIA GeForce RTX 4090\n");
+    const info = {
+      engine: "vllm",
+      engine_version: "0.32.0",
+      device: "NVIDIA GeForce RTX 4090",
+      driver: "570",
+    };
+    await assert.rejects(tinyRun(dir, [denseSweep([1])], { source: { harness: fakeHarness({ info }) } }), {
+      message: /\(engine_version 0\.19\.0 there, 0\.32\.0 now\)/,
+    });
+    const same = { ...info, engine_version: "0.19.0" };
+    assert.deepEqual(
+      only(
+        await tinyRun(dir, [denseSweep([1])], { source: { harness: fakeHarness({ info: same }) } }),
+        "notice",
+      ),
+      [],
+    );
+  }));
+
+Deno.test("force asks for a confirmation, then deletes the tables and the journal of this variant only", () =>
+  withFolder(async (dir) => {
+    const here = `${dir}/bf16`;
+    await tinyRun(here, [denseSweep([1, 2]), attentionSweep([1])]);
+    await putFile(dir, "fp8/tp1/dense.csv", WHOLE);
+    await putFile(here, "notes.txt", "mine");
+    await assert.rejects(tinyRun(here, [denseSweep([2])], { force: true }), {
+      name: "UsageError",
+      message: `Cannot measure ${here} anew: force deletes 3 files there and needs a confirmation; ` +
+        "pass yes (--yes), or leave force out to resume",
+    });
+    assert.equal(await textOfFile(here, "tp1/dense.csv"), WHOLE);
+    assert.deepEqual(await firedBy(here, [denseSweep([2])], { force: true, yes: true }), ["dense tp1 2"]);
+    assert.deepEqual(
+      [...Deno.readDirSync(`${here}/tp1`)].map(({ name }) => name),
+      ["dense.csv"],
+    );
+    assert.equal(await textOfFile(here, "notes.txt"), "mine");
+    assert.equal(await textOfFile(dir, "fp8/tp1/dense.csv"), WHOLE);
+  }));
+
+Deno.test("force needs no confirmation where nothing is", () =>
+  withFolder(async (dir) => {
+    assert.deepEqual(await firedBy(dir, [denseSweep([1])], { force: true }), ["dense tp1 1"]);
+  }));

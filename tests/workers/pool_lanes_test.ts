@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import type { Harness } from "../../src/harness/harness.ts";
+import { inProcessHarness } from "../../src/harness/in_process.ts";
+import { openPool, type PoolMember } from "../../src/workers/pool.ts";
+import { fakeHarness, type FakeOptions } from "../run/fakes.ts";
+import { member, outcomes, tell, upTo } from "./pool_members.ts";
+import { TINY_BOOT } from "../run/tiny_boot.ts";
+
+const OTHERS: Record<string, [FakeOptions["info"], string]> = {
+  device: [{ device: "Slide rule" }, "device Abacus on device 0, Slide rule on device 1"],
+  driver: [{ driver: "560" }, "driver none on device 0, 560 on device 1"],
+  "engine version": [{ engine_version: "2.0" }, "engine_version 1.0 on device 0, 2.0 on device 1"],
+};
+for (const [name, [info, difference]] of Object.entries(OTHERS)) {
+  Deno.test(`openPool: lanes of another ${name} are refused, and joined when that is allowed`, async () => {
+    let closed = 0;
+    const counted = (options: FakeOptions): PoolMember["open"] => () => {
+      const harness = fakeHarness(options);
+      const close = (): Promise<void> => Promise.resolve(void closed++);
+      return Promise.resolve({ ...harness, close });
+    };
+    const members = [
+      { name: "device 0", open: counted({}) },
+      { name: "device 1", open: counted(info === undefined ? {} : { info }) },
+    ] as const;
+    await assert.rejects(openPool(members), {
+      name: "UsageError",
+      message:
+        `Cannot measure one bundle on lanes that differ (${difference}); choose devices that are equal, ` +
+        "or pass allowMixed (--allow-mixed), which is recorded",
+    });
+    assert.equal(closed, 2);
+    await using pool = await openPool(members, { allowMixed: true });
+    await pool.boot(TINY_BOOT);
+    assert.equal((await tell(pool, [1, 2]))[0], `The lanes differ: ${difference}`);
+    const [field, value] = Object.entries(info!)[0]!;
+    assert.match(String(pool.info[field as "device"]), new RegExp(` \\+ ${value}$`));
+    assert.equal(pool.info.lanes, 2);
+  });
+}
+
+Deno.test("openPool: a harness that cannot be opened closes the others", async () => {
+  let closed = 0;
+  const open = (): Promise<Harness> =>
+    Promise.resolve({ ...fakeHarness(), close: () => Promise.resolve(void closed++) });
+  const failure = new HarnessError("Cannot start it", { stage: "spawn" });
+  await assert.rejects(
+    openPool([{ name: "a", open }, { name: "b", open: () => Promise.reject(failure) }]),
+    failure,
+  );
+  assert.equal(closed, 1);
+});
+
+Deno.test("openPool: what its engine allows, each lane's allows", async () => {
+  const limited = (num_cache_tokens: number): PoolMember["open"] => () => {
+    const harness = fakeHarness();
+    return Promise.resolve({
+      ...harness,
+      async boot(request): ReturnType<Harness["boot"]> {
+        const booted = await harness.boot(request);
+        return { ...booted, limits: { ...booted.limits, num_cache_tokens } };
+      },
+    });
+  };
+  await using pool = await openPool([{ name: "a", open: limited(900) }, { name: "b", open: limited(400) }]);
+  assert.equal((await pool.boot(TINY_BOOT)).limits.num_cache_tokens, 400);
+});
+
+Deno.test("openPool: a lane that is slow for the shots that all lanes fire is named, once", async () => {
+  const slow = fakeHarness();
+  const throttled: Harness = {
+    ...slow,
+    async *fire(request, options): ReturnType<Harness["fire"]> & AsyncGenerator {
+      for await (const outcome of slow.fire(request, options)) {
+        if (outcome.status === "failed") yield outcome;
+        else {
+          const samples = Object.entries(outcome.samples).map(([layer, values]) =>
+            [layer, values.map((value) => value * 1.4)] as const
+          );
+          yield { ...outcome, samples: Object.fromEntries(samples) };
+        }
+      }
+    },
+  };
+  await using pool = await openPool([
+    member("device 0"),
+    { name: "device 1", open: () => Promise.resolve(throttled) },
+  ]);
+  await pool.boot(TINY_BOOT);
+  const steps = await tell(pool, upTo(300));
+  assert.deepEqual(outcomes(steps), upTo(300).map(String));
+  assert.deepEqual(steps.filter((step) => step.includes("slow")), [
+    "device 1 is slow: it needs 40% more time than the fastest lane for the same shots",
+  ]);
+  assert.deepEqual((await tell(pool, upTo(300))).filter((step) => step.includes("slow")), []);
+});
+
+Deno.test("openPool: two lanes take little more than half of the time of one", async () => {
+  const sleeper = (name: string): PoolMember => ({
+    name,
+    open: () =>
+      Promise.resolve(inProcessHarness({
+        info: { ...fakeHarness().info, harness: "sleeper" },
+        delayMs: 5,
+        boot: () => ({
+          booted: {
+            limits: {
+              max_num_batched_tokens: 64,
+              max_num_seqs: 16,
+              num_cache_tokens: 1e6,
+              max_model_len: 1e5,
+              num_experts: null,
+              top_k: null,
+              block_size: 16,
+            },
+            num_gpu_blocks: 1,
+            layers: {},
+            engine_args: {},
+          },
+          answer: () => ({ samples: { proj: [1] } }),
+        }),
+      })),
+  });
+  async function seconds(members: readonly [PoolMember, ...PoolMember[]]): Promise<number> {
+    await using pool = await openPool(members);
+    await pool.boot(TINY_BOOT);
+    const begun = performance.now();
+    assert.equal((await tell(pool, upTo(200), 64)).length, 200);
+    return performance.now() - begun;
+  }
+  const one = await seconds([sleeper("a")]);
+  const two = await seconds([sleeper("a"), sleeper("b")]);
+  // Idle it is 1.9 and more (tests/bench/pool_bench.ts); a machine that does other things may take longer.
+  assert.ok(one / two > 1.5, `${one} ms alone, ${two} ms together`);
+});
