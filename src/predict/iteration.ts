@@ -4,7 +4,8 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import { moeParameters, textConfig } from "../model/config.ts";
+import { moeParameters } from "../model/config.ts";
+import { type LayerKind, layerKinds } from "../model/kinds.ts";
 import type { LayerGroup, Model } from "../model/model.ts";
 import { type Batch, emptyFacts, gatherFacts } from "./batch.ts";
 import { LookupError } from "./lookup_error.ts";
@@ -116,19 +117,26 @@ export function predictIteration(predictor: Predictor, query: IterationQuery): I
 }
 
 /** How often each stage runs, in the order of the sequence. */
-function stageRuns({ id, config, architecture }: Model): Record<string, number> {
-  const { num_hidden_layers: blocks, first_k_dense_replace: leading } = textConfig(config);
-  if (typeof blocks !== "number" || !Number.isInteger(blocks) || blocks < 1) {
-    throw new UsageError(`Cannot walk ${id}: num_hidden_layers must be a whole number from 1: ${blocks}`);
+function stageRuns(model: Model): Record<string, number> {
+  const kinds = layerKinds(model);
+  const withMlp = (mlp: LayerKind["mlp"]): number => kinds.filter((kind) => kind.mlp === mlp).length;
+  const { mlp_dense: dense = [], mlp_moe: experts = [] } = model.architecture.sequence;
+  if (withMlp("dense") > 0 && dense.length === 0 && experts.length > 0) {
+    const { id, config, architecture: { modelType } } = model;
+    throw new UsageError(
+      moeParameters(config) === null
+        ? `Cannot walk ${id}: its configuration names no number of experts`
+        : `Cannot walk ${id}: ${withMlp("dense")} of its layers have a dense MLP, and the architecture of ` +
+          `${modelType} describes none: add it under mlp_dense`,
+    );
   }
-  const hasMoe = (architecture.sequence["mlp_moe"] ?? []).length > 0;
-  const dense = hasMoe ? Math.min(blocks, typeof leading === "number" ? leading : 0) : blocks;
+  const attention = kinds.filter(({ attn }) => attn !== "none").length;
   return {
     prologue: 1,
-    pre_attn: blocks,
-    post_attn: blocks,
-    mlp_dense: dense,
-    mlp_moe: blocks - dense,
+    pre_attn: attention,
+    post_attn: attention,
+    mlp_dense: withMlp("dense"),
+    mlp_moe: withMlp("moe"),
     head: 1,
   };
 }

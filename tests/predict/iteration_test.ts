@@ -120,6 +120,29 @@ Deno.test("predictIteration gives the leading layers of a mixed model a dense ML
   assert.deepEqual(times, [["down_proj", 1], ["moe", 2]]);
 });
 
+Deno.test("predictIteration walks the pattern of dense and sparse layers that the model has", () => {
+  const experts = { num_experts: 8, num_experts_per_tok: 2 };
+  const stages = { mlp_dense: ["down_proj"], mlp_moe: ["moe"] };
+  const cases: readonly [Record<string, unknown>, dense: number, moe: number][] = [
+    [{ ...experts, decoder_sparse_step: 2 }, 3, 3],
+    [{ ...experts, decoder_sparse_step: 1, mlp_only_layers: [0, 4] }, 2, 4],
+    [{ ...experts, moe_layer_freq: [0, 1, 1, 1, 1, 0] }, 2, 4],
+    [{ ...experts, first_k_dense_replace: 2, moe_layer_freq: 2 }, 4, 2],
+    [{ ...experts, interleave_moe_layer_step: 3 }, 4, 2],
+    [experts, 0, 6],
+    [{}, 6, 0],
+  ];
+  for (const [fields, dense, moe] of cases) {
+    const { contributions } = predictIteration(made("H100"), {
+      model: model({ num_hidden_layers: 6, ...fields }, stages),
+      tp: 1,
+      ...BATCH,
+    });
+    const times = (name: string): number => contributions.find(({ layer }) => layer === name)?.times ?? 0;
+    assert.deepEqual([times("down_proj"), times("moe")], [dense, moe]);
+  }
+});
+
 Deno.test("predictIteration refuses what it cannot walk", () => {
   const ask =
     (of: Model, batch: Parameters<typeof predictIteration>[1] | object = BATCH): () => unknown => () =>
@@ -135,6 +158,13 @@ Deno.test("predictIteration refuses what it cannot walk", () => {
   assert.throws(ask(model({ num_hidden_layers: 1 }, { mlp_moe: ["moe"] })), {
     name: "UsageError",
     message: "Cannot walk org/name: its configuration names no number of experts",
+  });
+  const mixed = { num_hidden_layers: 4, num_experts: 8, num_experts_per_tok: 2, mlp_only_layers: [0] };
+  assert.throws(ask(model(mixed, { mlp_moe: ["moe"] })), {
+    name: "UsageError",
+    message:
+      "Cannot walk org/name: 1 of its layers have a dense MLP, and the architecture of tiny describes none: " +
+      "add it under mlp_dense",
   });
   assert.throws(ask(model({ num_hidden_layers: 1 }, { mlp_dense: ["gate"] })), {
     name: "UsageError",

@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import { firstOfEach, kindName, layerKinds, layerRuns, leadingLayers } from "../../src/model/kinds.ts";
+import { fewestLayers } from "../../src/model/fewest_layers.ts";
+import { UsageError } from "../../src/errors.ts";
+import type { ModelConfig } from "../../src/model/model.ts";
+
+const EXPERTS = { num_experts: 64, num_experts_per_tok: 6 };
+const FULL = "full_attention";
+const SLIDING = "sliding_attention";
+const CHUNKED = "chunked_attention";
+const LINEAR = "linear_attention";
+
+const ofModel = (config: ModelConfig) => ({ id: "org/name", config });
+
+/** Kinds written briefly: `3 full_attention/dense from 0`, in the order in which they are met. */
+function summary(config: ModelConfig): string {
+  const names = layerKinds(ofModel(config)).map((kind) => kindName(kind).replace("/plain", ""));
+  return firstOfEach(layerKinds(ofModel(config)))
+    .map((i) => `${names.filter((name) => name === names[i]).length} ${names[i]} from ${i}`)
+    .join(", ");
+}
+
+const FAMILIES: readonly [
+  family: string,
+  config: ModelConfig,
+  kinds: string,
+  fewest: Record<string, unknown>,
+][] = [
+  ["Llama 3.1", { num_hidden_layers: 32 }, "32 full_attention/dense from 0", { num_hidden_layers: 1 }],
+  [
+    "Mistral 0.1, all layers slide",
+    { num_hidden_layers: 32, sliding_window: 4096 },
+    "32 full_attention/dense from 0",
+    { num_hidden_layers: 1 },
+  ],
+  [
+    "Qwen3 MoE",
+    { num_hidden_layers: 48, ...EXPERTS, decoder_sparse_step: 1, mlp_only_layers: [] },
+    "48 full_attention/moe from 0",
+    { num_hidden_layers: 1 },
+  ],
+  [
+    "every other layer has experts, but for two",
+    { num_hidden_layers: 8, ...EXPERTS, decoder_sparse_step: 2, mlp_only_layers: [3, 5] },
+    "6 full_attention/dense from 0, 2 full_attention/moe from 1",
+    { num_hidden_layers: 2, mlp_only_layers: [] },
+  ],
+  [
+    "DeepSeek V3",
+    {
+      num_hidden_layers: 61,
+      n_routed_experts: 256,
+      num_experts_per_tok: 8,
+      first_k_dense_replace: 3,
+      moe_layer_freq: 1,
+    },
+    "3 full_attention/dense from 0, 58 full_attention/moe from 3",
+    { num_hidden_layers: 2, first_k_dense_replace: 1 },
+  ],
+  [
+    "DeepSeek V3.2 with an index every fourth layer",
+    {
+      num_hidden_layers: 10,
+      n_routed_experts: 256,
+      num_experts_per_tok: 8,
+      first_k_dense_replace: 3,
+      index_topk: 2048,
+      index_topk_freq: 4,
+      index_skip_topk_offset: 2,
+    },
+    "2 full_attention/dense/sparse from 0, 1 full_attention/dense from 2, 5 full_attention/moe from 3, " +
+    "2 full_attention/moe/sparse from 5",
+    { num_hidden_layers: 6, first_k_dense_replace: 3 },
+  ],
+  [
+    "Gemma 2 without a list",
+    { model_type: "gemma2", num_hidden_layers: 26, sliding_window: 4096 },
+    "13 sliding_attention/dense from 0, 13 full_attention/dense from 1",
+    { num_hidden_layers: 2, layer_types: [SLIDING, FULL] },
+  ],
+  [
+    "Gemma 3 by its pattern",
+    { model_type: "gemma3_text", num_hidden_layers: 34, sliding_window: 1024, sliding_window_pattern: 6 },
+    "29 sliding_attention/dense from 0, 5 full_attention/dense from 5",
+    { num_hidden_layers: 2, layer_types: [SLIDING, FULL] },
+  ],
+  [
+    "gpt-oss",
+    {
+      num_hidden_layers: 4,
+      num_local_experts: 32,
+      num_experts_per_tok: 4,
+      layer_types: [SLIDING, FULL, SLIDING, FULL],
+    },
+    "2 sliding_attention/moe from 0, 2 full_attention/moe from 1",
+    { num_hidden_layers: 2, layer_types: [SLIDING, FULL] },
+  ],
+  [
+    "Llama 4 Scout",
+    {
+      model_type: "llama4_text",
+      num_hidden_layers: 48,
+      num_local_experts: 16,
+      num_experts_per_tok: 1,
+      interleave_moe_layer_step: 1,
+      attention_chunk_size: 8192,
+      no_rope_layers: [],
+    },
+    "36 chunked_attention/moe from 0, 12 full_attention/moe from 3",
+    { num_hidden_layers: 2, layer_types: [CHUNKED, FULL], no_rope_layers: [1, 0] },
+  ],
+  [
+    "Llama 4 Maverick",
+    {
+      model_type: "llama4_text",
+      num_hidden_layers: 48,
+      num_local_experts: 128,
+      num_experts_per_tok: 1,
+      interleave_moe_layer_step: 2,
+      attention_chunk_size: 8192,
+    },
+    "24 chunked_attention/dense from 0, 12 chunked_attention/moe from 1, 12 full_attention/moe from 3",
+    {
+      num_hidden_layers: 4,
+      layer_types: [CHUNKED, CHUNKED, CHUNKED, FULL],
+      no_rope_layers: [1, 1, 1, 0],
+    },
+  ],
+  [
+    "Qwen3-Next by its interval",
+    { num_hidden_layers: 48, ...EXPERTS, full_attention_interval: 4, decoder_sparse_step: 1 },
+    "36 linear_attention/moe from 0, 12 full_attention/moe from 3",
+    { num_hidden_layers: 2, layer_types: [LINEAR, FULL] },
+  ],
+  [
+    "Granite 4, mamba by the list",
+    { num_hidden_layers: 3, layer_types: ["mamba", "mamba", "attention"] },
+    "2 linear_attention/dense from 0, 1 full_attention/dense from 2",
+    { num_hidden_layers: 2, layer_types: ["mamba", "attention"] },
+  ],
+  [
+    "Nemotron-H",
+    { num_hidden_layers: 6, hybrid_override_pattern: "M-M-*-" },
+    "2 linear_attention/none from 0, 3 none/dense from 1, 1 full_attention/none from 4",
+    { num_hidden_layers: 3, hybrid_override_pattern: "M-*" },
+  ],
+  [
+    "Nemotron 3 by its list",
+    { num_hidden_layers: 4, layers_block_type: ["linear_attention", "moe", "full_attention", "mlp"] },
+    "1 linear_attention/none from 0, 1 none/moe from 1, 1 full_attention/none from 2, 1 none/dense from 3",
+    { num_hidden_layers: 4, layers_block_type: ["linear_attention", "moe", "full_attention", "mlp"] },
+  ],
+  ["Falcon-H1", { model_type: "falcon_h1", num_hidden_layers: 44 }, "44 hybrid_attention/dense from 0", {
+    num_hidden_layers: 1,
+  }],
+  ["Mamba 2", { model_type: "mamba2", num_hidden_layers: 64 }, "64 linear_attention/none from 0", {
+    num_hidden_layers: 1,
+  }],
+  [
+    "Jamba",
+    {
+      num_hidden_layers: 8,
+      ...EXPERTS,
+      attn_layer_period: 8,
+      attn_layer_offset: 4,
+      expert_layer_period: 2,
+      expert_layer_offset: 1,
+    },
+    "3 linear_attention/dense from 0, 4 linear_attention/moe from 1, 1 full_attention/dense from 4",
+    { num_hidden_layers: 5 },
+  ],
+  [
+    "ERNIE 4.5",
+    {
+      num_hidden_layers: 6,
+      ...EXPERTS,
+      moe_layer_start_index: 1,
+      moe_layer_end_index: 4,
+      moe_layer_interval: 2,
+    },
+    "4 full_attention/dense from 0, 2 full_attention/moe from 1",
+    { num_hidden_layers: 2 },
+  ],
+  [
+    "MiniMax-Text",
+    { num_hidden_layers: 4, ...EXPERTS, attn_type_list: [0, 0, 0, 1] },
+    "3 linear_attention/moe from 0, 1 full_attention/moe from 3",
+    { num_hidden_layers: 2, attn_type_list: [0, 1] },
+  ],
+  [
+    "Qwen2 with a window from a layer on",
+    { num_hidden_layers: 28, use_sliding_window: true, sliding_window: 4096, max_window_layers: 21 },
+    "21 full_attention/dense from 0, 7 sliding_attention/dense from 21",
+    { num_hidden_layers: 2, layer_types: [FULL, SLIDING] },
+  ],
+  [
+    "SmolLM3, some layers without rotary embedding",
+    { num_hidden_layers: 4, no_rope_layers: [1, 1, 1, 0] },
+    "3 full_attention/dense from 0, 1 nope_attention/dense from 3",
+    { num_hidden_layers: 2, no_rope_layers: [1, 0] },
+  ],
+  [
+    "a list of which layers have experts",
+    { num_hidden_layers: 4, ...EXPERTS, mlp_layer_types: ["dense", "sparse", "sparse", "sparse"] },
+    "1 full_attention/dense from 0, 3 full_attention/moe from 1",
+    { num_hidden_layers: 2, mlp_layer_types: ["dense", "sparse"] },
+  ],
+];
+
+for (const [family, config, kinds, fewest] of FAMILIES) {
+  Deno.test(`layerKinds and fewestLayers: ${family}`, () => {
+    assert.equal(summary(config), kinds);
+    assert.equal(summary({ text_config: config }), kinds);
+    const few = fewestLayers(ofModel(config));
+    assert.deepEqual(few.overrides, fewest);
+    const names = (of: typeof few.kinds): string[] => [...new Set(of.map(kindName))].sort();
+    assert.deepEqual(names(few.kinds), names(layerKinds(ofModel(config))));
+    assert.deepEqual(few.kinds, layerKinds(ofModel({ ...config, ...few.overrides })));
+  });
+}
+
+Deno.test("layerRuns has the real pattern, and leadingLayers how many show all of it", () => {
+  const kinds = layerKinds(ofModel({ num_hidden_layers: 6, ...EXPERTS, mlp_only_layers: [0, 3] }));
+  assert.deepEqual(
+    layerRuns(kinds).map(({ kind, times }) => `${times} ${kind.mlp}`),
+    ["1 dense", "2 moe", "1 dense", "2 moe"],
+  );
+  assert.deepEqual([leadingLayers(kinds), leadingLayers([])], [2, 0]);
+});
+
+Deno.test("layerKinds says which list or pattern does not reach", () => {
+  const cases: readonly [ModelConfig, string][] = [
+    [{ num_hidden_layers: 0 }, "Cannot walk org/name: num_hidden_layers must be a whole number from 1: 0"],
+    [
+      { hybrid_override_pattern: "MX" },
+      "Cannot tell the kind of layer 1 of org/name: hybrid_override_pattern must consist of M * - E, got 'X'",
+    ],
+    ...(["moe_layer_freq", "mlp_layer_types"] as const).map((name): [ModelConfig, string] => [
+      { num_hidden_layers: 3, ...EXPERTS, [name]: [1, 1] },
+      `Cannot tell the kind of layer 2 of org/name: ${name} must name every layer, but ends after 2`,
+    ]),
+    [
+      { num_hidden_layers: 3, index_topk: 64, index_topk_pattern: "FS" },
+      "Cannot tell the kind of layer 2 of org/name: index_topk_pattern must name every layer, but ends after 2",
+    ],
+  ];
+  for (const [config, message] of cases) {
+    assert.throws(() => layerKinds(ofModel(config)), new UsageError(message));
+  }
+});
