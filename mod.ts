@@ -146,6 +146,7 @@ export type {
   ShotOutcome,
   Stop,
 } from "./src/harness/harness.ts";
+export type { Processor } from "./src/harness/processor.ts";
 
 // Fire a plan into a bundle
 export { execute, type ExecuteOptions } from "./src/run/execute.ts";

@@ -97,7 +97,7 @@ export interface Settings {
   readonly exactGrid: boolean;
   /** Fire the shots again that failed before. */
   readonly retryFailed: boolean;
-  /** Extend a bundle of another device, driver, engine or type; recorded in it. */
+  /** Extend a bundle of another device, processor, driver, engine or type; recorded in it. */
   readonly allowMixed: boolean;
   /** How much is told on the way. */
   readonly verbosity: "silent" | "info" | "verbose";

@@ -71,6 +71,15 @@ Request = Hello | Boot | Fire | Shutdown
 
 
 @dataclass(frozen=True)
+class Processor:
+    """A processor, the cores that may be used, and the instruction sets that may be used of it."""
+
+    name: str
+    cores: int
+    instruction_sets: list[str]
+
+
+@dataclass(frozen=True)
 class HelloAnswer:
     """Who answers."""
 
@@ -85,6 +94,7 @@ class HelloAnswer:
     runtime: str
     quantities: list[str]
     lanes: int
+    processor: Processor | None = None
 
 
 @dataclass(frozen=True)

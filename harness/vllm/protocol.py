@@ -10,7 +10,7 @@ from messages import Answer, Architecture, Boot, Entry, Fire, Hello, Precision, 
 
 PROTOCOL = 1
 
-OPTIONAL = {"detail", "stop", "kernels", "device_busy_us", "wall_us"}
+OPTIONAL = {"detail", "stop", "kernels", "device_busy_us", "wall_us", "processor"}
 """Fields of answers that are left out when they are None; others are written as null."""
 
 T = TypeVar("T")

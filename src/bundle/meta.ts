@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import type { Precision, Quantity } from "../harness/harness.ts";
+import type { Processor } from "../harness/processor.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 import { renderIssue } from "./issue.ts";
 import type {
@@ -75,6 +76,8 @@ export interface Meta {
   readonly driver?: string;
   /** Numeric runtime, such as `torch 2.13.0+cpu`. */
   readonly runtime?: string;
+  /** The processor that was measured; absent where the engine computes on another device. */
+  readonly processor?: Processor;
   /** Tokens of one KV block. */
   readonly kv_block_size?: number;
   /** Blocks of the KV pool. */
@@ -136,6 +139,7 @@ const OUR_KEYS = [
   "engine_version",
   "driver",
   "runtime",
+  "processor",
   "kv_block_size",
   "num_gpu_blocks",
   "dtype",

@@ -81,6 +81,7 @@ const META = z.looseObject({
   engine_version: text,
   driver: text,
   runtime: text,
+  processor: z.looseObject({ name: text, cores: positive, instruction_sets: z.array(text) }),
   kv_block_size: positive,
   num_gpu_blocks: positive,
   dtype: text,

@@ -93,6 +93,7 @@ const FACTS = [
   "vllm_version",
   "cuda_version",
   "driver",
+  "processor",
   "attention_grid",
   "measurement_iterations",
 ] as const satisfies readonly (keyof Meta)[];

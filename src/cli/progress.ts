@@ -1,5 +1,5 @@
 /**
- * Shows a run while it goes on: bars on a terminal, lines elsewhere, warnings alone when asked for silence.
+ * Shows a run while it goes on: bars on a terminal that can move its cursor, lines elsewhere, warnings alone when asked for silence.
  *
  * @module
  */
@@ -32,14 +32,14 @@ const MAX_FAILURES_TOLD = 10;
  * @returns The view.
  */
 export function showProgress(
-  terminal: Pick<Terminal, "err" | "errStream">,
+  terminal: Pick<Terminal, "err" | "errStream" | "env">,
   verbosity: Settings["verbosity"],
   now: () => number = () => performance.now(),
 ): View {
   const write = (text: string): void => terminal.err(`${text}\n`);
   const view = verbosity === "silent"
     ? silent(write)
-    : terminal.errStream?.isTTY
+    : terminal.errStream?.isTTY && terminal.env["TERM"] !== "dumb"
     ? barProgress(terminal.errStream, now)
     : plainProgress(write, now);
   let failures = 0;

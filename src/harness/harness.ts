@@ -8,6 +8,7 @@
 import type { Architecture, ModelConfig } from "../model/model.ts";
 import type { Limits } from "../shots/limits.ts";
 import type { Shot } from "../shots/shot.ts";
+import type { Processor } from "./processor.ts";
 
 /** What is summed or clocked: device kernels, device events, the host's monotonic clock, or a formula's estimate. */
 export type Quantity = "kernel" | "event" | "wall" | "estimate";
@@ -32,6 +33,8 @@ export interface HarnessInfo {
   readonly quantities: readonly Quantity[];
   /** Shots that it can fire side by side (one per device that it drives). */
   readonly lanes: number;
+  /** The processor, where the engine computes on one. */
+  readonly processor?: Processor;
 }
 
 /** What to boot. */

@@ -78,6 +78,7 @@ function infoOf({ meta }: Bundle): HarnessInfo {
     runtime: meta.runtime ?? (meta.cuda_version ? `cuda ${meta.cuda_version}` : "unknown"),
     quantities: [meta.quantity ?? "kernel"],
     lanes: 1,
+    ...meta.processor && { processor: meta.processor },
   };
 }
 

@@ -66,6 +66,13 @@ const limits = z.object({
   block_size: positive,
 });
 
+/** A processor: see `Processor` in processor.ts. */
+export const processorSchema = z.object({
+  name: z.string(),
+  cores: positive,
+  instruction_sets: z.array(z.string()).readonly(),
+});
+
 /** A request: see `Request` in protocol.ts. */
 export const requestSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("hello"), protocol: z.number() }),
@@ -136,6 +143,7 @@ export const answerSchema = z.discriminatedUnion("type", [
     runtime: z.string(),
     quantities: z.array(quantity).min(1),
     lanes: positive,
+    processor: processorSchema.optional(),
   }),
   z.object({
     type: z.literal("booted"),

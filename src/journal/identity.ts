@@ -1,15 +1,23 @@
 /**
- * What a bundle is bound to, so that numbers of two devices, drivers, engines or types never mix unseen.
+ * What a bundle is bound to, so that numbers of two devices, processors, drivers, engines or types never mix unseen.
  *
  * @module
  */
 import type { HarnessInfo, Quantity } from "../harness/harness.ts";
+import { factText } from "../harness/processor.ts";
 
 /** Who measured, and what. */
 export interface Identity extends
   Pick<
     HarnessInfo,
-    "harness" | "harness_version" | "engine" | "engine_version" | "device" | "driver" | "runtime"
+    | "harness"
+    | "harness_version"
+    | "engine"
+    | "engine_version"
+    | "device"
+    | "driver"
+    | "runtime"
+    | "processor"
   > {
   /** Type of the weights. */
   readonly dtype: string;
@@ -27,6 +35,7 @@ const BOUND = [
   "engine_version",
   "device",
   "driver",
+  "processor",
   "dtype",
   "kv_cache_dtype",
   "quantity",
@@ -52,6 +61,7 @@ export function identityOf(
     device: info.device,
     driver: info.driver,
     runtime: info.runtime,
+    ...info.processor !== undefined && { processor: info.processor },
     dtype: types.dtype,
     kv_cache_dtype: types.kv_cache_dtype,
     quantity: types.quantity,
@@ -78,7 +88,10 @@ export function identityOf(
  * ```
  */
 export function identityDifferences(recorded: Partial<Identity>, current: Identity): string[] {
-  return BOUND.filter((field) => recorded[field] !== undefined && current[field] !== undefined)
-    .filter((field) => recorded[field] !== current[field])
-    .map((field) => `${field} ${recorded[field]} there, ${current[field]} now`);
+  return BOUND.flatMap((field) => {
+    const [there, now] = [recorded[field], current[field]].map((value) => value && factText(value));
+    return there === undefined || now === undefined || there === now
+      ? []
+      : [`${field} ${there} there, ${now} now`];
+  });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { processorSchema } from "../harness/schemas.ts";
 import type { Identity } from "./identity.ts";
 
 const shotFields = {
@@ -20,6 +21,7 @@ const identityFields: Record<keyof Identity, z.ZodType> = {
   device: z.string(),
   driver: z.string(),
   runtime: z.string(),
+  processor: processorSchema.optional(),
   dtype: z.string(),
   kv_cache_dtype: z.string(),
   quantity: z.enum(["kernel", "event", "wall", "estimate"]),

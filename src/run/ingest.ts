@@ -27,7 +27,7 @@ export interface IngestOptions {
   readonly perfDir?: string;
   /** Label of the hardware in place of the plan's. */
   readonly hardware?: string;
-  /** Extends a bundle of another device, driver, engine or type; recorded in it. @default {false} */
+  /** Extends a bundle of another device, processor, driver, engine or type; recorded in it. @default {false} */
   readonly allowMixed?: boolean;
   /** Share by which sentinels may move; null for what is usual for the quantity. @default {null} */
   readonly driftShare?: number | null;

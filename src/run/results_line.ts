@@ -123,7 +123,10 @@ export function parseResultsLine(text: string): ResultsLine | null {
       return answer as ResultsLine;
     case "hello":
     case "state":
-      return { ...answer, atS: z.object({ at_s: z.number() }).safeParse(value).data?.at_s ?? null };
+      return {
+        ...answer,
+        atS: z.object({ at_s: z.number() }).safeParse(value).data?.at_s ?? null,
+      } as ResultsLine;
     case "result":
     case "failed": {
       const parsed = lineOfShot.safeParse(value).data;

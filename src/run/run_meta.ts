@@ -103,6 +103,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     engine_version: identity.engine_version,
     driver: identity.driver,
     runtime: identity.runtime,
+    ...identity.processor !== undefined && { processor: identity.processor },
     kv_block_size: limits.block_size,
     num_gpu_blocks: booted.num_gpu_blocks,
     dtype: identity.dtype,

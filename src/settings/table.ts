@@ -328,7 +328,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     group: "Run",
     kind: kind.toggle,
     fallback: false,
-    doc: "Extend a bundle of another device, driver, engine or type; recorded in it",
+    doc: "Extend a bundle of another device, processor, driver, engine or type; recorded in it",
   },
   verbosity: {
     env: "VERBOSITY",

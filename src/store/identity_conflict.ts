@@ -20,7 +20,11 @@ export function identityConflict(
   current: Identity,
 ): string[] {
   const known = identities.length > 0 ? identities : meta === null ? [] : [recordedIdentity(meta)];
-  const differences = known.map((recorded) => identityDifferences(recorded, current));
+  // A session of before processors were recorded was taken for the one that followed it.
+  const processor = known.find((recorded) => recorded.processor !== undefined)?.processor;
+  const differences = known.map((recorded) =>
+    identityDifferences({ ...processor && { processor }, ...recorded }, current)
+  );
   return differences.some(({ length }) => length === 0) ? [] : differences.at(-1) ?? [];
 }
 
@@ -32,6 +36,7 @@ function recordedIdentity(meta: Meta): Partial<Identity> {
     engine_version: meta.engine_version ?? vllm_version ?? undefined,
     device: devices?.at(-1) ?? gpu ?? undefined,
     driver: meta.driver,
+    processor: meta.processor,
     dtype: meta.dtype,
     kv_cache_dtype: meta.kv_cache_dtype,
     quantity: meta.quantity,

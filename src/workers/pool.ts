@@ -20,7 +20,7 @@ export interface PoolMember {
 
 /** Options of {@linkcode openPool}. */
 export interface PoolOptions {
-  /** Lets lanes work together that differ in engine, engine version, device or driver. @default {false} */
+  /** Lets lanes work together that differ in engine, engine version, device, driver or processor. @default {false} */
   readonly allowMixed?: boolean;
   /** Pause after a replacement that could not be opened, in milliseconds; each next one is twice as long. */
   readonly pauseMs?: number;

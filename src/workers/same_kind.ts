@@ -4,8 +4,10 @@
  * @module
  */
 import type { HarnessInfo } from "../harness/harness.ts";
+import { commonProcessor, factText } from "../harness/processor.ts";
 
-const COMPARED = ["engine", "engine_version", "device", "driver"] as const;
+const WORDS = ["engine", "engine_version", "device", "driver"] as const;
+const COMPARED = [...WORDS, "processor"] as const;
 
 /** A harness and what messages call it. */
 export interface NamedInfo {
@@ -16,18 +18,20 @@ export interface NamedInfo {
 }
 
 /**
- * Where harnesses differ in engine, engine version, device or driver.
+ * Where harnesses differ in engine, engine version, device, driver or processor.
  *
- * @param harnesses The harnesses; the others are held against the first.
+ * @param harnesses The harnesses; the others are held against the first that tells of a field.
  * @returns One text per difference, `<field> <value> on <name>, <value> on <name>`.
  */
 export function kindDifferences(harnesses: readonly NamedInfo[]): string[] {
-  const [first, ...others] = harnesses;
-  if (first === undefined) return [];
   return COMPARED.flatMap((field) => {
-    const other = others.find(({ info }) => info[field] !== first.info[field]);
-    if (other === undefined) return [];
-    return [`${field} ${first.info[field]} on ${first.name}, ${other.info[field]} on ${other.name}`];
+    const [first, ...others] = harnesses.flatMap(({ name, info: { [field]: fact } }) =>
+      fact === undefined ? [] : [{ name, text: factText(fact) }]
+    );
+    const other = others.find(({ text }) => text !== first!.text);
+    return other === undefined
+      ? []
+      : [`${field} ${first!.text} on ${first!.name}, ${other.text} on ${other.name}`];
   });
 }
 
@@ -38,10 +42,17 @@ export function kindDifferences(harnesses: readonly NamedInfo[]): string[] {
  * @returns The first one's words; where they differ, all different values joined by ` + `; lanes add up.
  */
 export function joinedInfo(infos: readonly [HarnessInfo, ...HarnessInfo[]]): HarnessInfo {
-  const joined = COMPARED.map((field) => [field, [...new Set(infos.map((info) => info[field]))].join(" + ")]);
+  const joined = WORDS.map((field) => [field, [...new Set(infos.map((info) => info[field]))].join(" + ")]);
   const quantities = infos[0].quantities.filter((quantity) =>
     infos.every((info) => info.quantities.includes(quantity))
   );
   const lanes = infos.reduce((sum, info) => sum + info.lanes, 0);
-  return { ...infos[0], ...Object.fromEntries(joined), quantities, lanes };
+  const [processor, ...others] = infos.flatMap((info) => info.processor ?? []);
+  return {
+    ...infos[0],
+    ...Object.fromEntries(joined),
+    quantities,
+    lanes,
+    ...processor && { processor: commonProcessor([processor, ...others]) },
+  };
 }

@@ -7,7 +7,7 @@ import { EVENTS, FAILURE, NOTICE, tickingClock } from "./events.ts";
 /** Shows the events and returns what was written. */
 function shown(verbosity: "silent" | "info" | "verbose", events = EVENTS): string[] {
   let text = "";
-  const terminal = { err: (more: string) => void (text += more), errStream: null };
+  const terminal = { err: (more: string) => void (text += more), errStream: null, env: {} };
   const view = showProgress(terminal, verbosity, tickingClock());
   for (const event of events) view.event(event);
   view.close();
@@ -73,17 +73,24 @@ Deno.test("plainProgress: of sweeps that are fired side by side, each has its cl
   ]);
 });
 
-Deno.test("showProgress: on a terminal, a bar per sweep under one for the degree", () => {
-  let text = "";
+/** Shows the events on a terminal and returns what it and plain standard error were given. */
+function drawn(env: Record<string, string>): { terminal: string; plain: string } {
+  let [terminal, plain] = ["", ""];
   const write = (chunk: unknown, _encoding: string, done: () => void): void => {
-    text += String(chunk);
+    terminal += String(chunk);
     done();
   };
-  const stream = Object.assign(new Writable({ write }), { isTTY: true, columns: 80 });
-  const view = showProgress({ err: () => {}, errStream: stream }, "info", tickingClock());
+  const errStream = Object.assign(new Writable({ write }), { isTTY: true, columns: 80 });
+  const err = (more: string): void => void (plain += more);
+  const view = showProgress({ err, errStream, env }, "info", tickingClock());
   for (const event of EVENTS) view.event(event);
   view.line("x".repeat(100));
   view.close();
+  return { terminal, plain };
+}
+
+Deno.test("showProgress: on a terminal, a bar per sweep under one for the degree", () => {
+  const { terminal } = drawn({ TERM: "xterm-256color" });
   for (
     const part of [
       "vllm 0.32.0 on AMD EPYC 9R14\n",
@@ -92,5 +99,15 @@ Deno.test("showProgress: on a terminal, a bar per sweep under one for the degree
       `  attention     [${"=".repeat(24)}] 3/3, 0.6 shots/s, took 5.0 s, 1 failed`,
       `${"x".repeat(80)}\x1b[K\n${"x".repeat(20)}\x1b[K\n`,
     ]
-  ) assert(text.includes(part), part);
+  ) assert(terminal.includes(part), part);
+});
+
+Deno.test("showProgress: a terminal that cannot move its cursor gets lines", () => {
+  const { terminal, plain } = drawn({ TERM: "dumb" });
+  assert.equal(terminal, "");
+  assert.deepEqual(plain.split("\n").slice(0, 2), [
+    "vllm 0.32.0 on AMD EPYC 9R14",
+    "tp 1: booting the engine",
+  ]);
+  assert.ok(!plain.includes("\x1b"));
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
 import { validate } from "../../src/check/validate.ts";
 import type { BootRequest, Harness } from "../../src/harness/harness.ts";
+import { replayHarness } from "../../src/harness/replay.ts";
 import { profileEvents } from "../../src/run/profile_events.ts";
 import { resolveSettings } from "../../src/settings.ts";
 import { fakeHarness, type FakeOptions } from "./fakes.ts";
@@ -127,6 +128,17 @@ Deno.test("profile writes meta.yaml with the contract's keys, then its own", () 
       noise: { spread_p50: 0, spread_p90: 0, sentinels: 0, measured_again: 0, in_doubt: 0 },
       failed_shots: 0,
     });
+  }));
+
+Deno.test("profile records the processor that was measured, and replays of the bundle have it", () =>
+  withFolder(async (dir) => {
+    const processor = { name: "AMD EPYC 7R13", cores: 2, instruction_sets: ["avx2"] };
+    await told(dir, {}, { info: { processor } });
+    const bundle = smallBundle(dir);
+    const block = "\nprocessor:\n  name: AMD EPYC 7R13\n  cores: 2\n  instruction_sets: [avx2]\n";
+    assert.ok((await textOfFile(bundle, "meta.yaml")).includes(block));
+    await using harness = await replayHarness(bundle);
+    assert.deepEqual(harness.info.processor, processor);
   }));
 
 Deno.test("profile of a whole bundle fires nothing and changes no file", () =>

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import type { LaneSource } from "../../src/workers/lane.ts";
 import { firedBy, row, WHOLE } from "../run/dense_run.ts";
-import { fakeHarness, tinyArchitecture } from "../run/fakes.ts";
+import { fakeHarness, type FakeOptions, tinyArchitecture } from "../run/fakes.ts";
 import {
   attentionSweep,
   denseSweep,
@@ -124,33 +125,58 @@ Deno.test("stable layers are measured at tp 1 only and copied to the other degre
     assert.deepEqual(layers, [["proj"], ["attn"]]);
   }));
 
-const OTHERS: Record<string, { info: Parameters<typeof fakeHarness>[0]; difference: string }> = {
-  device: { info: { info: { device: "Slide rule" } }, difference: "device Abacus there, Slide rule now" },
-  driver: { info: { info: { driver: "560" } }, difference: "driver none there, 560 now" },
-  engine: { info: { info: { engine: "vllm" } }, difference: "engine fake there, vllm now" },
-  "engine version": {
-    info: { info: { engine_version: "2.0" } },
-    difference: "engine_version 1.0 there, 2.0 now",
-  },
-};
-for (const [name, { info, difference }] of Object.entries(OTHERS)) {
+const ZEN3 = { name: "AMD EPYC", cores: 2, instruction_sets: ["avx2"] };
+const SAPPHIRE_RAPIDS = { ...ZEN3, instruction_sets: ["avx2", "avx512_bf16", "amx_bf16"] };
+const OTHERS: Record<string, { before?: FakeOptions["info"]; now: FakeOptions["info"]; difference: string }> =
+  {
+    device: { now: { device: "Slide rule" }, difference: "device Abacus there, Slide rule now" },
+    driver: { now: { driver: "560" }, difference: "driver none there, 560 now" },
+    engine: { now: { engine: "vllm" }, difference: "engine fake there, vllm now" },
+    "engine version": { now: { engine_version: "2.0" }, difference: "engine_version 1.0 there, 2.0 now" },
+    "instruction set": {
+      before: { processor: ZEN3 },
+      now: { processor: SAPPHIRE_RAPIDS },
+      difference:
+        "processor AMD EPYC (2 cores; avx2) there, AMD EPYC (2 cores; avx2 avx512_bf16 amx_bf16) now",
+    },
+    "number of cores": {
+      before: { processor: ZEN3 },
+      now: { processor: { ...ZEN3, cores: 1 } },
+      difference: "processor AMD EPYC (2 cores; avx2) there, AMD EPYC (1 core; avx2) now",
+    },
+  };
+for (const [name, { before, now, difference }] of Object.entries(OTHERS)) {
+  const measuredBy = (info: FakeOptions["info"]): { source: LaneSource } => ({
+    source: { harness: fakeHarness(info ? { info } : {}) },
+  });
   Deno.test(`a bundle of another ${name} is refused, and extended when that is allowed`, () =>
     withFolder(async (dir) => {
-      await tinyRun(dir, [denseSweep([1])]);
-      const source = { harness: fakeHarness(info) };
-      await assert.rejects(tinyRun(dir, [denseSweep([2])], { source }), {
+      await tinyRun(dir, [denseSweep([1])], measuredBy(before));
+      await assert.rejects(tinyRun(dir, [denseSweep([2])], measuredBy(now)), {
         name: "UsageError",
         message:
           `Cannot extend ${dir}: it was measured under other conditions (${difference}); choose another ` +
           "hardware or variant name, or pass allowMixed (--allow-mixed), which is recorded",
       });
-      const events = await tinyRun(dir, [denseSweep([2])], { source, allowMixed: true });
+      const events = await tinyRun(dir, [denseSweep([2])], { ...measuredBy(now), allowMixed: true });
       assert.deepEqual(only(events, "notice").map(({ message }) => message), [
         `The bundle is mixed from here on: ${difference}`,
       ]);
-      assert.deepEqual(await firedBy(dir, [denseSweep([3])], { source }), [], "both are known now");
+      assert.deepEqual(await firedBy(dir, [denseSweep([3])], measuredBy(now)), [], "both are known now");
     }));
 }
+
+Deno.test("a bundle whose journal names no processor is extended by one that does", () =>
+  withFolder(async (dir) => {
+    await tinyRun(dir, [denseSweep([1])]);
+    const source = { harness: fakeHarness({ info: { processor: ZEN3 } }) };
+    assert.deepEqual(only(await tinyRun(dir, [denseSweep([1, 2])], { source }), "notice"), []);
+    const other = { harness: fakeHarness({ info: { processor: SAPPHIRE_RAPIDS } }) };
+    await assert.rejects(tinyRun(dir, [denseSweep([3])], { source: other }), {
+      message:
+        /\(processor AMD EPYC \(2 cores; avx2\) there, AMD EPYC \(2 cores; avx2 avx512_bf16 amx_bf16\) now\)/,
+    });
+  }));
 
 Deno.test("a published bundle is bound to the device and version that its meta.yaml names", () =>
   withFolder(async (dir) => {

@@ -102,6 +102,15 @@ Deno.test("bundleFacts states what meta.yaml states", () => {
   });
 });
 
+Deno.test("bundleFacts names the processor that was measured", () => {
+  const processor = { name: "AMD EPYC 9R14", cores: 2, instruction_sets: ["avx2", "avx512_bf16"] };
+  const facts = bundleFacts({ ...SMALL, meta: { ...SMALL.meta, processor } });
+  assert.deepEqual(facts.find(({ fact }) => fact === "processor"), {
+    fact: "processor",
+    value: "AMD EPYC 9R14 (2 cores; avx2 avx512_bf16)",
+  });
+});
+
 Deno.test("bundleFacts tells how noisy the measurements are", () => {
   const noise = {
     spread_p50: 0.00586,

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from engine.processor import describe_processor, first_processor, read_cpuinfo
 from engine.versions import DISTRIBUTIONS, HARNESS_VERSION, installed
 from faults import Fault
 from messages import HelloAnswer
@@ -33,6 +34,7 @@ def describe() -> HelloAnswer:
         runtime=f"torch {torch_build() or torch}",
         quantities=list(QUANTITIES[kind]),
         lanes=1,
+        processor=describe_processor() if kind == "cpu" else None,
     )
 
 
@@ -84,9 +86,5 @@ def gpu_name() -> tuple[str, str] | None:
 
 def cpu_name() -> str:
     """Return the processor's name as the system reports it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
+    name = first_processor(read_cpuinfo()).get("model name")
+    return name or platform.processor() or platform.machine()

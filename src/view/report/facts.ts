@@ -5,6 +5,7 @@
  */
 import type { Meta } from "../../bundle/meta.ts";
 import type { Bundle } from "../../bundle/open.ts";
+import { processorText } from "../../harness/processor.ts";
 import { formatDuration } from "../../progress/duration.ts";
 import { percent } from "../../stats.ts";
 import { CATEGORY_ORDER } from "../../shots/shot.ts";
@@ -37,6 +38,7 @@ export function bundleFacts(bundle: Bundle): Fact[] {
     [meta.quantity === "estimate" ? "estimated at" : "measured at", meta.profiled_at],
     ["quantity", quantityText(meta)],
     ["engine", engineText(meta)],
+    ["processor", meta.processor && processorText(meta.processor)],
     ["driver, runtime", [meta.driver, meta.runtime].filter((part) => part !== undefined).join(", ")],
     ["iterations per shot", meta.measurement_iterations],
     ["rows", rowsText(bundle)],

@@ -26,6 +26,8 @@ def test_hello_says_who_answers_before_the_engine_is_imported(fresh: Client) -> 
     assert answer["lanes"] == 1
     assert re.fullmatch(r"torch \d+\.\d+\.\d+\+\w+", answer["runtime"])
     assert all(answer[name] for name in ("engine_version", "device", "driver", "harness_version"))
+    assert answer["processor"]["name"]
+    assert answer["processor"]["cores"] >= 1
     fresh.end()
 
 

@@ -1,0 +1,89 @@
+/**
+ * The processor that an engine computes on, where that is what it runs on: who it is and which types it computes with.
+ *
+ * @module
+ */
+
+/** A processor. */
+export interface Processor {
+  /** Its name, as the system reports it. */
+  readonly name: string;
+  /** Cores that the engine may use. */
+  readonly cores: number;
+  /** Instruction sets that the engine may use and that decide which kernels it takes, as Linux calls them. */
+  readonly instruction_sets: readonly string[];
+}
+
+/** Instruction sets with which a type is multiplied as it is; float32 needs none. */
+const NATIVE: Readonly<Record<string, readonly string[]>> = {
+  bfloat16: ["avx512_bf16", "amx_bf16", "bf16"],
+  float16: ["avx512_fp16", "amx_fp16", "asimdhp"],
+};
+
+/**
+ * A processor in words.
+ *
+ * @param processor The processor.
+ * @returns Its name, cores and instruction sets.
+ *
+ * @example
+ * ```ts
+ * import { processorText } from "./processor.ts";
+ * import assert from "node:assert/strict";
+ * const zen3 = { name: "AMD EPYC 7R13", cores: 2, instruction_sets: ["avx2"] };
+ * assert.equal(processorText(zen3), "AMD EPYC 7R13 (2 cores; avx2)");
+ * ```
+ */
+export function processorText({ name, cores, instruction_sets: sets }: Processor): string {
+  const facts = [`${cores} core${cores === 1 ? "" : "s"}`, ...sets.length > 0 ? [sets.join(" ")] : []];
+  return `${name} (${facts.join("; ")})`;
+}
+
+/**
+ * A fact about a harness in words.
+ *
+ * @param fact A text, or the processor.
+ * @returns The text.
+ */
+export function factText(fact: string | Processor): string {
+  return typeof fact === "string" ? fact : processorText(fact);
+}
+
+/**
+ * What several processors are together.
+ *
+ * @param processors The processors, one or more.
+ * @returns The names that differ joined by ` + `, and what each of them has: the fewest cores, the common sets.
+ */
+export function commonProcessor(processors: readonly [Processor, ...Processor[]]): Processor {
+  return {
+    name: [...new Set(processors.map(({ name }) => name))].join(" + "),
+    cores: Math.min(...processors.map(({ cores }) => cores)),
+    instruction_sets: processors[0].instruction_sets.filter((set) =>
+      processors.every(({ instruction_sets: sets }) => sets.includes(set))
+    ),
+  };
+}
+
+/**
+ * Whether a processor multiplies numbers of a type as they are, and not by way of another type.
+ *
+ * @param processor The processor.
+ * @param dtype The type, such as `bfloat16`.
+ * @returns Whether it does; null for a processor or a type of which nobody knows.
+ *
+ * @example
+ * ```ts
+ * import { computesNatively } from "./processor.ts";
+ * import assert from "node:assert/strict";
+ * const zen3 = { name: "AMD EPYC 7R13", cores: 2, instruction_sets: ["avx2"] };
+ * assert.equal(computesNatively(zen3, "bfloat16"), false);
+ * assert.equal(computesNatively(zen3, "float32"), true);
+ * ```
+ */
+export function computesNatively({ instruction_sets: sets }: Processor, dtype: string): boolean | null {
+  if (dtype === "float32") return true;
+  const needed = NATIVE[dtype];
+  if (needed === undefined || sets.length === 0) return null;
+  return needed.some((set) => sets.includes(set));
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import type { HarnessInfo } from "../../src/harness/harness.ts";
+import { joinedInfo, kindDifferences } from "../../src/workers/same_kind.ts";
+
+const INFO: HarnessInfo = {
+  harness: "fake",
+  harness_version: "1",
+  engine: "fake",
+  engine_version: "1.0",
+  device: "AMD EPYC",
+  driver: "none",
+  runtime: "wood",
+  quantities: ["wall"],
+  lanes: 1,
+};
+const ZEN3 = { name: "AMD EPYC", cores: 2, instruction_sets: ["avx2"] };
+const ZEN4 = { name: "AMD EPYC", cores: 4, instruction_sets: ["avx2", "avx512_bf16"] };
+
+Deno.test("kindDifferences: processors of one name differ by instruction sets and cores", () => {
+  const named = (
+    name: string,
+    processor?: HarnessInfo["processor"],
+  ): Parameters<typeof kindDifferences>[0] => [
+    { name, info: { ...INFO, ...processor && { processor } } },
+  ];
+  assert.deepEqual(kindDifferences([...named("a", ZEN3), ...named("b", ZEN4)]), [
+    "processor AMD EPYC (2 cores; avx2) on a, AMD EPYC (4 cores; avx2 avx512_bf16) on b",
+  ]);
+  assert.deepEqual(kindDifferences([...named("a", ZEN3), ...named("b", { ...ZEN3 })]), []);
+  assert.deepEqual(
+    kindDifferences([...named("a"), ...named("b", ZEN4)]),
+    [],
+    "who tells nothing does not differ",
+  );
+});
+
+Deno.test("joinedInfo: processors have together what each of them has", () => {
+  assert.deepEqual(joinedInfo([INFO, { ...INFO, processor: ZEN4 }, { ...INFO, processor: ZEN3 }]), {
+    ...INFO,
+    lanes: 3,
+    processor: ZEN3,
+  });
+  assert.deepEqual(joinedInfo([INFO, INFO]), { ...INFO, lanes: 2 });
+});
