@@ -219,12 +219,13 @@ export type { PcValues } from "./src/fit/pc_values.ts";
 
 // Predict times from a bundle
 export {
+  type AttentionQuery,
   type Predictor,
   predictor,
   type PredictorOptions,
   type PredictorSource,
 } from "./src/predict/predictor.ts";
-export { type Batch, type BatchFacts, batchOf } from "./src/predict/batch.ts";
+export { type Batch, type BatchFacts, batchOf, type Decodes, type Prefill } from "./src/predict/batch.ts";
 export type { AttentionTrace, AxisTrace, BatchRule, BatchTrace, CornerTrace } from "./src/predict/explain.ts";
 export type { AlphaSource } from "./src/predict/alpha.ts";
 export { LookupError, type LookupErrorDetails } from "./src/predict/lookup_error.ts";

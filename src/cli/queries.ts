@@ -67,13 +67,17 @@ export function answer(predictor: Predictor, line: string): Record<string, unkno
     case "per_sequence":
       return { ns: predictor.perSequence(query.tp, query.layer, query.sequences) };
     case "moe":
-      return { ns: predictor.moe(query.tokens, query.activated_experts) };
+      return { ns: predictor.moe({ tokens: query.tokens, activatedExperts: query.activated_experts }) };
     case "attention": {
       const { tp, prefill_chunk, kv_prefill, n_decode, kv_decode } = query;
-      return { ns: predictor.attention(tp, prefill_chunk, kv_prefill, n_decode, kv_decode) };
+      const place = { chunk: prefill_chunk, kvPrefill: kv_prefill, nDecode: n_decode, kvDecode: kv_decode };
+      return { ns: predictor.attention(tp, place) };
     }
     case "batch": {
-      const { ns, mean, max, facts, bucket, alpha } = predictor.explainBatch(query.tp, query);
+      const { ns, mean, max, facts, bucket, alpha } = predictor.explainBatch(query.tp, {
+        prefills: query.prefills.map(([chunk, history]) => ({ chunk, history })),
+        decodes: query.decodes.map(([kv, count]) => ({ kv, count })),
+      });
       return { ns, t_mean: mean.ns, t_max: max?.ns ?? null, skew_rate: facts.skewRate, bucket, alpha };
     }
   }

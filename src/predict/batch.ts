@@ -7,12 +7,28 @@ import { type AlphaTable, bucketAlpha } from "./alpha.ts";
 import { attentionNs, type AttentionTable } from "./attention.ts";
 import { roundHalfEven } from "./nanoseconds.ts";
 
+/** A request with several new tokens. */
+export interface Prefill {
+  /** New tokens; with a single one the request counts as a decode. */
+  readonly chunk: number;
+  /** Tokens computed before. */
+  readonly history: number;
+}
+
+/** Equal requests of one new token each. */
+export interface Decodes {
+  /** History of each of them in tokens. */
+  readonly kv: number;
+  /** Requests, at least 1. */
+  readonly count: number;
+}
+
 /** The requests that are computed together. */
 export interface Batch {
-  /** [new tokens, history in tokens] of each prefill; one of a single new token counts as a decode. */
-  readonly prefills: readonly (readonly [chunk: number, history: number])[];
-  /** [history in tokens, requests with it, at least 1] of the decodes. */
-  readonly decodes: readonly (readonly [kv: number, times: number])[];
+  /** The prefills. */
+  readonly prefills: readonly Prefill[];
+  /** The decodes, in runs of equal ones. */
+  readonly decodes: readonly Decodes[];
 }
 
 /** What the times of a batch depend on. */
@@ -47,20 +63,24 @@ export function emptyFacts(): BatchFacts {
 /**
  * Sorts requests into prefills and decodes: a request with exactly one new token is a decode.
  *
- * @param requests [new tokens, history in tokens] of each request.
+ * @param requests New tokens and history in tokens of each request.
  * @returns The batch.
  *
  * @example
  * ```ts
  * import { batchOf } from "./batch.ts";
  * import assert from "node:assert/strict";
- * assert.deepEqual(batchOf([[512, 0], [1, 900]]), { prefills: [[512, 0]], decodes: [[900, 1]] });
+ * assert.deepEqual(batchOf([{ tokens: 512, history: 0 }, { tokens: 1, history: 900 }]), {
+ *   prefills: [{ chunk: 512, history: 0 }],
+ *   decodes: [{ kv: 900, count: 1 }],
+ * });
  * ```
  */
-export function batchOf(requests: readonly (readonly [tokens: number, history: number])[]): Batch {
+export function batchOf(requests: readonly { readonly tokens: number; readonly history: number }[]): Batch {
   return {
-    prefills: requests.filter(([tokens]) => tokens !== 1),
-    decodes: requests.filter(([tokens]) => tokens === 1).map(([, history]) => [history, 1] as const),
+    prefills: requests.filter(({ tokens }) => tokens !== 1)
+      .map(({ tokens, history }) => ({ chunk: tokens, history })),
+    decodes: requests.filter(({ tokens }) => tokens === 1).map(({ history }) => ({ kv: history, count: 1 })),
   };
 }
 
@@ -69,7 +89,7 @@ export function batchOf(requests: readonly (readonly [tokens: number, history: n
  *
  * @param facts Takes the facts.
  * @param batch The batch.
- * @throws {RangeError} when a run of decodes has no request.
+ * @throws {RangeError} when a prefill has no new token or a run of decodes no request.
  */
 export function gatherFacts(facts: BatchFacts, batch: Batch): void {
   const { prefills, decodes } = batch;
@@ -82,8 +102,8 @@ export function gatherFacts(facts: BatchFacts, batch: Batch): void {
   facts.kvMin = Infinity;
   let sum = 0;
   for (let i = 0; i < prefills.length; i++) {
-    const chunk = prefills[i]![0];
-    const history = prefills[i]![1];
+    const { chunk, history } = prefills[i]!;
+    if (!(chunk >= 1)) throw new RangeError(`Cannot add a prefill: it has at least 1 new token: ${chunk}`);
     if (chunk === 1) {
       sum += addDecodes(facts, history, 1);
     } else {
@@ -92,7 +112,7 @@ export function gatherFacts(facts: BatchFacts, batch: Batch): void {
       facts.prefills++;
     }
   }
-  for (let i = 0; i < decodes.length; i++) sum += addDecodes(facts, decodes[i]![0], decodes[i]![1]);
+  for (let i = 0; i < decodes.length; i++) sum += addDecodes(facts, decodes[i]!.kv, decodes[i]!.count);
   if (facts.n === 0) {
     facts.kvMean =
       facts.kvMax =
@@ -107,12 +127,12 @@ export function gatherFacts(facts: BatchFacts, batch: Batch): void {
   facts.skewRate = range === 0 ? 0 : Math.min(1, Math.max(0, (facts.kvMean - facts.kvMin) / range));
 }
 
-function addDecodes(facts: BatchFacts, kv: number, times: number): number {
-  if (!(times >= 1)) throw new RangeError(`Cannot add decodes: a run has at least 1 request: ${times}`);
-  facts.n += times;
+function addDecodes(facts: BatchFacts, kv: number, count: number): number {
+  if (!(count >= 1)) throw new RangeError(`Cannot add decodes: a run has at least 1 request: ${count}`);
+  facts.n += count;
   if (kv > facts.kvMax) facts.kvMax = kv;
   if (kv < facts.kvMin) facts.kvMin = kv;
-  return kv * times;
+  return kv * count;
 }
 
 /**

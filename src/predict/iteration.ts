@@ -86,7 +86,10 @@ export function predictIteration(predictor: Predictor, query: IterationQuery): I
       case "attention":
         return predictor.batch(tp, query);
       case "moe":
-        return predictor.moe(tokens, query.activatedExperts ?? expectedExperts(model, tokens));
+        return predictor.moe({
+          tokens,
+          activatedExperts: query.activatedExperts ?? expectedExperts(model, tokens),
+        });
     }
   }
 

@@ -34,6 +34,18 @@ export interface PredictorOptions {
   readonly architecture?: Pick<Architecture, "catalog">;
 }
 
+/** One prefill beside decodes of one history. */
+export interface AttentionQuery {
+  /** New tokens of the prefill, 0 for none. */
+  readonly chunk: number;
+  /** History of the prefill in tokens. */
+  readonly kvPrefill: number;
+  /** Decoding requests. */
+  readonly nDecode: number;
+  /** History of each of them in tokens. */
+  readonly kvDecode: number;
+}
+
 /** Looks times up in a bundle. Times are whole nanoseconds, tokens, sequences and experts are counts. */
 export interface Predictor {
   /** Name of the hardware, empty when the bundle does not say. */
@@ -43,19 +55,13 @@ export interface Predictor {
   /** The time of a per_sequence layer over `sequences` requests, in nanoseconds. */
   perSequence(tp: number, layer: string, sequences: number): number;
   /** The time of a mixture-of-experts block, in nanoseconds. */
-  moe(tokens: number, activatedExperts: number): number;
+  moe(query: { readonly tokens: number; readonly activatedExperts: number }): number;
   /** The time of attention over one prefill and `nDecode` decodes of one history, in nanoseconds. */
-  attention(tp: number, chunk: number, kvPrefill: number, nDecode: number, kvDecode: number): number;
+  attention(tp: number, query: AttentionQuery): number;
   /** The time of attention over a batch of any histories, in nanoseconds. */
   batch(tp: number, batch: Batch): number;
   /** How `attention` comes to its answer. */
-  explainAttention(
-    tp: number,
-    chunk: number,
-    kvPrefill: number,
-    nDecode: number,
-    kvDecode: number,
-  ): AttentionTrace;
+  explainAttention(tp: number, query: AttentionQuery): AttentionTrace;
   /** How `batch` comes to its answer. */
   explainBatch(tp: number, batch: Batch): BatchTrace;
 }
@@ -118,14 +124,14 @@ export function predictor(source: PredictorSource, options: PredictorOptions = {
     hardware: meta.hardware ?? "",
     dense: (tp, layer, tokens) => layerNs("dense", tp, layer, tokens),
     perSequence: (tp, layer, sequences) => layerNs("per_sequence", tp, layer, sequences),
-    moe: (tokens, activatedExperts) => moeNs(moes(tps[0] ?? 1), tokens, activatedExperts),
-    attention: (tp, chunk, kvPrefill, nDecode, kvDecode) =>
+    moe: ({ tokens, activatedExperts }) => moeNs(moes(tps[0] ?? 1), tokens, activatedExperts),
+    attention: (tp, { chunk, kvPrefill, nDecode, kvDecode }) =>
       attentionNs(attentions(tp), chunk, kvPrefill, nDecode, kvDecode),
     batch: (tp, batch) => {
       gatherFacts(facts, batch);
       return batchNs(attentions(tp), alphas(tp), facts);
     },
-    explainAttention: (tp, chunk, kvPrefill, nDecode, kvDecode) =>
+    explainAttention: (tp, { chunk, kvPrefill, nDecode, kvDecode }) =>
       traceAttention(attentions(tp), chunk, kvPrefill, nDecode, kvDecode),
     explainBatch: (tp, batch) => traceBatch(attentions(tp), alphas(tp), batch),
   };

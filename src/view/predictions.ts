@@ -26,9 +26,9 @@ export function predictRow(predictor: Predictor, tp: number, category: Category,
     case "per_sequence":
       return predictor.perSequence(tp, row.layer ?? "", a) / 1000;
     case "attention":
-      return predictor.attention(tp, a, b, c, d) / 1000;
+      return predictor.attention(tp, { chunk: a, kvPrefill: b, nDecode: c, kvDecode: d }) / 1000;
     case "moe":
-      return predictor.moe(a, b) / 1000;
+      return predictor.moe({ tokens: a, activatedExperts: b }) / 1000;
   }
 }
 
@@ -43,6 +43,7 @@ export function predictRow(predictor: Predictor, tp: number, category: Category,
  */
 export function predictSkew(predictor: Predictor, tp: number, row: SkewRow): number {
   const { n, nb, pc, kp, kvs, kv_big: kvBig } = row;
-  const short: [number, number][] = n > nb ? [[kvs, n - nb]] : [];
-  return predictor.batch(tp, { prefills: pc > 0 ? [[pc, kp]] : [], decodes: [[kvBig, nb], ...short] }) / 1000;
+  const prefills = pc > 0 ? [{ chunk: pc, history: kp }] : [];
+  const short = n > nb ? [{ kv: kvs, count: n - nb }] : [];
+  return predictor.batch(tp, { prefills, decodes: [{ kv: kvBig, count: nb }, ...short] }) / 1000;
 }

@@ -22,13 +22,18 @@ const predict = predictor({
   skewFit: (tp) => tables.get(tp) ?? [],
 });
 
-const shots = Array.from(
-  { length: QUERIES },
-  (_, i) => [i % 2048, (i * 37) % 8192, i % 255, (i * 101) % 16_384],
-);
+const shots = Array.from({ length: QUERIES }, (_, i) => ({
+  chunk: i % 2048,
+  kvPrefill: (i * 37) % 8192,
+  nDecode: i % 255,
+  kvDecode: (i * 101) % 16_384,
+}));
 const batches = Array.from({ length: QUERIES }, (_, i) => ({
-  prefills: i % 4 === 0 ? [] : [[2 + (i * 13) % 2000, (i * 37) % 8192] as const],
-  decodes: Array.from({ length: 1 + i % 32 }, (_, j) => [16 + (i * 101 + j * 977) % 16_000, 1] as const),
+  prefills: i % 4 === 0 ? [] : [{ chunk: 2 + (i * 13) % 2000, history: (i * 37) % 8192 }],
+  decodes: Array.from(
+    { length: 1 + i % 32 },
+    (_, j) => ({ kv: 16 + (i * 101 + j * 977) % 16_000, count: 1 }),
+  ),
 }));
 
 /** Milliseconds of the median run and of the fastest, which says what the work itself costs on a busy machine. */
@@ -47,7 +52,7 @@ function perSecond(ask: () => void): number {
 
 let sum = 0;
 const attentionRate = perSecond(() => {
-  for (const [chunk, kp, n, kv] of shots) sum += predict.attention(1, chunk!, kp!, n!, kv!);
+  for (const shot of shots) sum += predict.attention(1, shot);
 });
 const batchRate = perSecond(() => {
   for (const batch of batches) sum += predict.batch(1, batch);

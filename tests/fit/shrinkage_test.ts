@@ -146,7 +146,10 @@ Deno.test("a simulator finds the fit's buckets: at a profiled pc, a filled budge
     skewFit: (tp) => tables.get(tp) ?? [],
   });
   const sourceAt = (pc: number): unknown =>
-    explainBatch(1, { prefills: [[pc, 0]], decodes: [[128, 3], [512, 1]] }).alphaSource;
+    explainBatch(1, {
+      prefills: [{ chunk: pc, history: 0 }],
+      decodes: [{ kv: 128, count: 3 }, { kv: 512, count: 1 }],
+    }).alphaSource;
   assert.deepEqual([64, 512 - 4, 384, 300].map(sourceAt), ["bucket", "bucket", "bucket", "tp_default"]);
 });
 

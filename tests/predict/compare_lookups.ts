@@ -63,8 +63,11 @@ export function compareLookups(
   const ask: Record<string, (query: readonly (string | number)[]) => number> = {
     dense: ([layer, tokens]) => predictor.dense(tp, String(layer), Number(tokens)),
     per_sequence: ([layer, sequences]) => predictor.perSequence(tp, String(layer), Number(sequences)),
-    moe: ([tokens, experts]) => predictor.moe(Number(tokens), Number(experts)),
-    attention: (query) => predictor.attention(tp, ...(query as [number, number, number, number])),
+    moe: ([tokens, experts]) => predictor.moe({ tokens: Number(tokens), activatedExperts: Number(experts) }),
+    attention: (query) => {
+      const [chunk, kvPrefill, nDecode, kvDecode] = query as [number, number, number, number];
+      return predictor.attention(tp, { chunk, kvPrefill, nDecode, kvDecode });
+    },
   };
   const comparisons = new Map<string, Comparison>();
   for (const [kind, answer] of Object.entries(ask)) {
@@ -94,7 +97,10 @@ function attempt(answer: () => number): number | string {
 
 /** One text at most: what differs in the answer or in how it came about. */
 function batchDifferences(predictor: Predictor, tp: number, row: BatchVector): string[] {
-  const batch = { prefills: row.pf, decodes: row.kv };
+  const batch = {
+    prefills: row.pf.map(([chunk, history]) => ({ chunk, history })),
+    decodes: row.kv.map(([kv, count]) => ({ kv, count })),
+  };
   const trace = predictor.explainBatch(tp, batch);
   const { facts } = trace;
   const pairs: [name: string, got: unknown, expected: unknown][] = [

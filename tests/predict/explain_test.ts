@@ -38,7 +38,7 @@ function made(skew_fit?: SkewFit): ReturnType<typeof predictor> {
 }
 
 Deno.test("explainAttention of a measured shot reads one slice", () => {
-  const trace = made().explainAttention(1, 0, 0, 2, 100);
+  const trace = made().explainAttention(1, { chunk: 0, kvPrefill: 0, nDecode: 2, kvDecode: 100 });
   assert.equal(trace.ns, 10_000);
   assert.deepEqual(trace.corners.map(({ corner, slice, weight, ns }) => ({ corner, slice, weight, ns })), [
     { corner: [0, 2], slice: [0, 2], weight: 1, ns: 10_000 },
@@ -49,7 +49,7 @@ Deno.test("explainAttention of a measured shot reads one slice", () => {
 });
 
 Deno.test("explainAttention names corners, replaced slices and shares", () => {
-  const trace = made().explainAttention(1, 4, 32, 3, 150);
+  const trace = made().explainAttention(1, { chunk: 4, kvPrefill: 32, nDecode: 3, kvDecode: 150 });
   assert.deepEqual(trace.chunk, { query: 4, lower: 0, upper: 16, fraction: 0.25, place: "between" });
   assert.deepEqual(
     trace.corners.map(({ corner, slice, replaced, weight }) => [corner, slice, replaced, weight]),
@@ -65,7 +65,7 @@ Deno.test("explainAttention names corners, replaced slices and shares", () => {
 });
 
 Deno.test("explainAttention tells what was clamped and what extrapolated", () => {
-  const [corner] = made().explainAttention(1, 16, 128, 0, 0).corners;
+  const [corner] = made().explainAttention(1, { chunk: 16, kvPrefill: 128, nDecode: 0, kvDecode: 0 }).corners;
   assert.deepEqual(corner?.kvPrefill, {
     query: 128,
     lower: 0,
@@ -73,7 +73,12 @@ Deno.test("explainAttention tells what was clamped and what extrapolated", () =>
     fraction: 2,
     place: "extrapolated",
   });
-  const { nDecode, corners } = made().explainAttention(1, 0, 0, 8, 50);
+  const { nDecode, corners } = made().explainAttention(1, {
+    chunk: 0,
+    kvPrefill: 0,
+    nDecode: 8,
+    kvDecode: 50,
+  });
   assert.deepEqual(nDecode, { query: 8, lower: 2, upper: 4, fraction: 3, place: "extrapolated" });
   assert.deepEqual(corners[0]?.kvDecode, [
     { query: 50, lower: 100, upper: null, fraction: 0, place: "clamped" },
@@ -81,7 +86,7 @@ Deno.test("explainAttention tells what was clamped and what extrapolated", () =>
 });
 
 Deno.test("explainBatch names the rule, the bucket and where alpha comes from", () => {
-  const skewed = { prefills: [], decodes: [[100, 3], [200, 1]] } as const;
+  const skewed = { prefills: [], decodes: [{ kv: 100, count: 3 }, { kv: 200, count: 1 }] } as const;
   const key = "pc=0|n<=4|sr<=40%|kvB<=1k|kp=0";
   const entry = { bucket_table: "tp1/skew_fit.csv", alpha_default: 0.25 };
   const table: [name: string, fit: SkewFit | undefined, expected: unknown[]][] = [
@@ -119,12 +124,12 @@ Deno.test("explainBatch names the rule, the bucket and where alpha comes from", 
 });
 
 Deno.test("explainBatch asks for no bucket where histories cannot differ", () => {
-  for (const decodes of [[], [[100, 1]], [[100, 4]]] satisfies (readonly [number, number])[][]) {
+  for (const decodes of [[], [{ kv: 100, count: 1 }], [{ kv: 100, count: 4 }]]) {
     const { rule, bucket, alpha, max } = made({ enabled: true }).explainBatch(1, {
-      prefills: [[16, 0]],
+      prefills: [{ chunk: 16, history: 0 }],
       decodes,
     });
     assert.deepEqual([bucket, alpha, max], [null, null, null]);
-    assert.equal(rule, decodes[0]?.[1] === 4 ? "max==mean" : "n<=1");
+    assert.equal(rule, decodes[0]?.count === 4 ? "max==mean" : "n<=1");
   }
 });

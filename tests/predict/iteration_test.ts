@@ -37,7 +37,7 @@ const MOE = model({ num_hidden_layers: 3, num_experts: 8, num_experts_per_tok: 2
   mlp_dense: [],
   mlp_moe: ["moe"],
 });
-const BATCH = { prefills: [[3, 0]], decodes: [[16, 2]] } as const;
+const BATCH = { prefills: [{ chunk: 3, history: 0 }], decodes: [{ kv: 16, count: 2 }] } as const;
 
 /** Each layer's time is a power of ten times its tokens, or its sequences; o_proj is missing. */
 function made(hardware: string): ReturnType<typeof predictor> {

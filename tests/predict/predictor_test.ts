@@ -74,17 +74,17 @@ Deno.test("predictor tells what a bundle does not hold", () => {
       { tp: 2, category: "per_sequence", layer: "sampler" },
     ],
     [
-      () => moe(1, 8),
+      () => moe({ tokens: 1, activatedExperts: 8 }),
       "Cannot look up moe at tp 1: tp1/moe.csv has no rows",
       { tp: 1, category: "moe" },
     ],
     [
-      () => attention(2, 0, 0, 1, 16),
+      () => attention(2, { chunk: 0, kvPrefill: 0, nDecode: 1, kvDecode: 16 }),
       "Cannot look up attention at tp 2: tp2/attention.csv has no rows",
       { tp: 2, category: "attention" },
     ],
     [
-      () => batch(2, { prefills: [], decodes: [[16, 1]] }),
+      () => batch(2, { prefills: [], decodes: [{ kv: 16, count: 1 }] }),
       "Cannot look up attention at tp 2: tp2/attention.csv has no rows",
       { tp: 2, category: "attention" },
     ],

@@ -135,7 +135,7 @@ function iterationFigures(bundle: Bundle, model: Model): Figure[] {
     const kv = Math.min(USUAL_KV, longest);
     const sizes = [...new Set(decodes.map(({ key }) => key[2]!))].sort((a, b) => a - b);
     const points = sizes.map((n) =>
-      [n, predictIteration(predict, { model, tp, prefills: [], decodes: [[kv, n]] })] as const
+      [n, predictIteration(predict, { model, tp, prefills: [], decodes: [{ kv, count: n }] })] as const
     );
     const batch = `every request decodes after ${formatCount(kv)} tokens`;
     return [iterationTimes({ subject: subjectOf(bundle, tp), batch, points })];

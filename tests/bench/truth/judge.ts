@@ -44,7 +44,11 @@ export interface Judged {
  */
 export function judge(predictor: Predictor, model: Model, batch: TruthBatch): Judged {
   const { few, many, requests, activatedExperts } = batch;
-  const query = { ...batchOf(requests), tp: 1, ...activatedExperts !== null && { activatedExperts } };
+  const query = {
+    ...batchOf(requests.map(([tokens, history]) => ({ tokens, history }))),
+    tp: 1,
+    ...activatedExperts !== null && { activatedExperts },
+  };
   const predict = ({ layers }: Forward): Map<string, number> => {
     const { contributions } = predictIteration(predictor, { ...query, model: withLayers(model, layers) });
     const byLayer = new Map<string, number>();
