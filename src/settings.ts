@@ -11,101 +11,12 @@
  *
  * @module
  */
-import type { Precision, Quantity } from "./harness/harness.ts";
 import type { AdaptiveTarget } from "./settings/adaptive.ts";
 import type { Preset } from "./settings/preset.ts";
-import type { SkewMode } from "./shots/skew_parts.ts";
 import { fromFlags, fromOptions, resolve } from "./settings/resolve.ts";
+import type { Settings } from "./settings/table.ts";
 
-export type { AdaptiveTarget, Preset };
-
-/** The settings of a run, resolved and frozen. */
-export interface Settings {
-  /** Model to profile. */
-  readonly model: string;
-  /** Label of this hardware, a folder under perf/. */
-  readonly hardware: string;
-  /** Tensor-parallel degrees, 1 among them. */
-  readonly tpDegrees: readonly number[];
-  /** Type of the weights. */
-  readonly dtype: string | null;
-  /** Type of the KV cache, auto for that of the weights. */
-  readonly kvCacheDtype: string;
-  /** Name of the bundle's last folder. */
-  readonly variant: string | null;
-  /** Branch, tag or commit of the model on the hub. */
-  readonly revision: string | null;
-  /** Most new tokens of a batch. */
-  readonly maxNumBatchedTokens: number;
-  /** Most requests of a batch. */
-  readonly maxNumSeqs: number;
-  /** Longest history in tokens. */
-  readonly attentionMaxKv: number;
-  /** Step of the prefill_chunk axis. */
-  readonly attentionChunkFactor: number;
-  /** Step of the kv_prefill and kv_decode axes. */
-  readonly attentionKvFactor: number;
-  /** Plan exactly the reference profiler's shots. */
-  readonly parity: boolean;
-  /** Leave the skew sweep out. */
-  readonly skipSkew: boolean;
-  /** Run the skew sweep alone. */
-  readonly onlySkew: boolean;
-  /** Times between which alpha lies: as attention.csv gives them, or measured for each case. */
-  readonly skewMode: SkewMode;
-  /** Step of the axis of decoding requests. */
-  readonly skewNFactor: number;
-  /** Step of the prefill chunk axis. */
-  readonly skewPcFactor: number;
-  /** Step of the prefill history axis. */
-  readonly skewKpFactor: number;
-  /** Step of the axis of the short decodes' history. */
-  readonly skewKvsFactor: number;
-  /** Fire a part of attention and skew and predict the rest: a share of the shots, or enough for an error. */
-  readonly adaptive: AdaptiveTarget | null;
-  /** Longest time to fire for, in seconds or such as 5min; what it is not enough for is predicted. */
-  readonly budget: number | null;
-  /** Folder of another bundle that predictions may lean on. */
-  readonly prior: string | null;
-  /** Timed forwards per shot, after one warm-up. */
-  readonly measurementIterations: number;
-  /** What is timed. */
-  readonly quantity: Quantity | null;
-  /** Repeat each shot until the standard error of its median is this share of it, 3 to 30 times. */
-  readonly precision: Precision | null;
-  /** Seed of everything that is drawn at random, the firing order (parity keeps the plan's) among it. */
-  readonly seed: number;
-  /** Seconds between two sentinels: one attention shot repeated to see whether the device has moved, 0 for none. */
-  readonly sentinelS: number;
-  /** Share by which the sentinel may move before shots are measured again. */
-  readonly driftShare: number | null;
-  /** What fires the shots: vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<argv>. */
-  readonly harness: string;
-  /** Command that carries the harness elsewhere, such as ssh gpu1. */
-  readonly transport: readonly string[];
-  /** Numbers of the devices to use. */
-  readonly devices: readonly number[];
-  /** Longest wait for the engine to boot, in seconds. */
-  readonly bootTimeoutS: number;
-  /** Longest wait for one shot, in seconds. */
-  readonly shotTimeoutS: number;
-  /** Delete what this variant has and measure it anew, instead of resuming. */
-  readonly force: boolean;
-  /** Confirm what would delete measurements. */
-  readonly yes: boolean;
-  /** Move what the bundle has beside this plan's grid into its archive. */
-  readonly exactGrid: boolean;
-  /** Fire the shots again that failed before. */
-  readonly retryFailed: boolean;
-  /** Extend a bundle of another device, processor, driver, engine or type; recorded in it. */
-  readonly allowMixed: boolean;
-  /** How much is told on the way. */
-  readonly verbosity: "silent" | "info" | "verbose";
-  /** Folder of the bundles. */
-  readonly perfDir: string;
-  /** Folder of the model, architecture and hardware files. */
-  readonly configDir: string;
-}
+export type { AdaptiveTarget, Preset, Settings };
 
 /** What a caller says: the model, the hardware, and whatever is to differ from the preset and the defaults. */
 export interface SettingsInput extends Partial<Settings> {

@@ -146,10 +146,3 @@ Deno.test("resolveSettings: resolved settings resolve to themselves", () => {
 Deno.test("resolveFlags: a flag turned off wins over an environment that turns it on", () => {
   assert.equal(resolveFlags({ ...REQUIRED, skipSkew: false }, { SKIP_SKEW: "1" }).skipSkew, false);
 });
-
-Deno.test("the settings are documented alike for programs and for the command line", async () => {
-  const source = await Deno.readTextFile(new URL("../src/settings.ts", import.meta.url));
-  for (const option of OPTIONS) {
-    assert(source.includes(`/** ${SETTINGS[option].doc}. */\n  readonly ${option}: `), option);
-  }
-});

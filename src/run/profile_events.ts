@@ -22,7 +22,7 @@ import { fitBundle } from "./fit_bundle.ts";
 import { identityOf } from "../journal/identity.ts";
 import { openLanes } from "../workers/open_lanes.ts";
 import { chosenQuantity } from "./quantity.ts";
-import { recordedSettings } from "./recorded_settings.ts";
+import { journalSettings } from "../settings/recorded.ts";
 import { runMeta } from "./run_meta.ts";
 import { openSession, type Session } from "../store/session.ts";
 import { sourceSha256 } from "./source_hash.ts";
@@ -115,7 +115,7 @@ export async function* profileEvents(
     ...revision !== undefined && { model_revision: revision },
   });
   yield* notices(
-    session.start({ identity, settings: recordedSettings(settings), allowMixed: settings.allowMixed }),
+    session.start({ identity, settings: journalSettings(settings), allowMixed: settings.allowMixed }),
   );
   const origin = {
     settings,

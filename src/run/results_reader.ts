@@ -5,12 +5,12 @@
  */
 import type { Booted, FireFact, ShotOutcome } from "../harness/harness.ts";
 import type { BootedAnswer, DoneAnswer } from "../harness/protocol.ts";
-import type { PlanSettings } from "../shots/plan_file.ts";
+import { fromPlanned } from "../settings/recorded.ts";
 import type { Shot } from "../shots/shot.ts";
 import { identityOf } from "../journal/identity.ts";
 import { recordOutcome } from "../store/store_result.ts";
 import type { OutcomeLine, ResultsHeader, ResultsLine, TimedHello } from "./results_line.ts";
-import { type MetaSettings, runMeta } from "./run_meta.ts";
+import { runMeta } from "./run_meta.ts";
 import { type SentinelJudge, sentinelJudge, sentinelTimeUs, usualDriftShare } from "../workers/sentinel.ts";
 import { sentinelWatch } from "../workers/sentinel_watch.ts";
 import type { Samples } from "../store/sink.ts";
@@ -93,7 +93,7 @@ export function resultsReader(
     sentinelBefore = stateBefore = undefined;
     unjudged = false;
     const origin = {
-      settings: metaSettings(settings, options.hardware),
+      settings: { ...fromPlanned(settings), hardware: options.hardware, skipSkew: false },
       model: { id: settings.model, architecture },
       overrides: (tp: number) => overrides[tp] ?? {},
       variant: settings.variant,
@@ -209,23 +209,4 @@ export function resultsReader(
 
 function withoutType({ type: _, tp: __, ...booted }: BootedAnswer): Booted {
   return booted;
-}
-
-function metaSettings(settings: PlanSettings, hardware: string): MetaSettings {
-  return {
-    hardware,
-    maxNumBatchedTokens: settings.max_num_batched_tokens,
-    maxNumSeqs: settings.max_num_seqs,
-    attentionMaxKv: settings.attention_max_kv,
-    attentionChunkFactor: settings.attention_chunk_factor,
-    attentionKvFactor: settings.attention_kv_factor,
-    skewNFactor: settings.skew_n_factor,
-    skewPcFactor: settings.skew_pc_factor,
-    skewKpFactor: settings.skew_kp_factor,
-    skewKvsFactor: settings.skew_kvs_factor,
-    skewMode: settings.skew_mode,
-    skipSkew: false,
-    measurementIterations: settings.measurement_iterations,
-    precision: settings.precision,
-  };
 }

@@ -7,7 +7,11 @@
 import { z } from "zod";
 import { splitArgv } from "./argv.ts";
 
-/** A kind of value. */
+/**
+ * A kind of value.
+ *
+ * @internal
+ */
 export interface Kind<T> {
   /** What stands for the value in the help; empty for a switch. */
   readonly placeholder: string;

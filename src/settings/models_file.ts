@@ -6,8 +6,8 @@
 import { z } from "zod";
 import { parseYaml } from "../files/yaml.ts";
 import { UsageError } from "../errors.ts";
-import type { Settings } from "../settings.ts";
 import { fromFlags, fromOptions, resolve } from "./resolve.ts";
+import type { Settings } from "./table.ts";
 
 /** Settings by option name. */
 type Options = Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Settings } from "../settings.ts";
+import type { Settings } from "./table.ts";
 
 /** The name of a preset. */
 export type Preset = "quick";

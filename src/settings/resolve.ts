@@ -5,11 +5,10 @@
  */
 import { UsageError } from "../errors.ts";
 import { hideSecrets } from "../hide_secrets.ts";
-import type { Settings } from "../settings.ts";
 import { either } from "./kind.ts";
 import { nearest } from "./nearest.ts";
 import { type Preset, PRESET_NAMES, PRESETS } from "./preset.ts";
-import { flagOf, OPTIONS, type Setting, SETTINGS } from "./table.ts";
+import { flagOf, OPTIONS, type Setting, SETTINGS, type Settings } from "./table.ts";
 
 /** The environment variable that names a preset. */
 export const PRESET_ENV = "SHOTLAB_PRESET";

@@ -1,11 +1,11 @@
 /**
- * Every setting once: its names, what it allows, its default and what it is for. One long table on purpose: the
- * place to look a setting up, and the only one to add it.
+ * Every setting once: its type, its names, what it allows, its default, what it is for and where it is recorded. One
+ * long table on purpose: the place to look a setting up, and the only one to add it. The comment above an entry is
+ * what editors show; it says what `doc` says.
  *
  * @module
  */
 import { CONFIG_DIR } from "../config_dir.ts";
-import type { Settings } from "../settings.ts";
 import * as adaptive from "./adaptive.ts";
 import * as kind from "./kind.ts";
 import type { Kind } from "./kind.ts";
@@ -41,29 +41,41 @@ export interface Setting<T> {
   readonly otherwise?: string;
   /** What it is, without a final period. */
   readonly doc: string;
+  /** Whether the journal records it with each session; null is not written, nor are skew settings without skew. */
+  readonly journal?: true;
+  /**
+   * Whether plans record it, in snake case. Plans that are older than an `optional` one lack it and were made with
+   * its default.
+   */
+  readonly plan?: "required" | "optional";
 }
 
-/** The settings by option name. */
-export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[Option]> } = {
+const TABLE = {
+  /** Model to profile. */
   model: {
     env: "MODEL",
     group: "What to measure",
     kind: names.modelId,
     doc: "Model to profile",
   },
+  /** Label of this hardware, a folder under perf/. */
   hardware: {
     env: "HARDWARE",
     group: "What to measure",
     kind: names.folderName,
     doc: "Label of this hardware, a folder under perf/",
   },
+  /** Tensor-parallel degrees, 1 among them. */
   tpDegrees: {
     env: "TP_DEGREES",
     group: "What to measure",
     kind: numbers.degrees,
     fallback: [1, 2, 4],
     doc: "Tensor-parallel degrees, 1 among them",
+    journal: true,
+    plan: "required",
   },
+  /** Type of the weights. */
   dtype: {
     env: "DTYPE",
     group: "What to measure",
@@ -72,6 +84,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     otherwise: "the model's own",
     doc: "Type of the weights",
   },
+  /** Type of the KV cache, auto for that of the weights. */
   kvCacheDtype: {
     env: "KV_CACHE_DTYPE",
     group: "What to measure",
@@ -79,6 +92,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: "auto",
     doc: "Type of the KV cache, auto for that of the weights",
   },
+  /** Name of the bundle's last folder. */
   variant: {
     env: "VARIANT",
     group: "What to measure",
@@ -87,6 +101,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     otherwise: "from the two types",
     doc: "Name of the bundle's last folder",
   },
+  /** Branch, tag or commit of the model on the hub. */
   revision: {
     env: "SHOTLAB_REVISION",
     group: "What to measure",
@@ -94,49 +109,69 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: null,
     otherwise: "main",
     doc: "Branch, tag or commit of the model on the hub",
+    journal: true,
   },
+  /** Most new tokens of a batch. */
   maxNumBatchedTokens: {
     env: "MAX_NUM_BATCHED_TOKENS",
     group: "Sweep",
     kind: numbers.integer(1),
     fallback: 2048,
     doc: "Most new tokens of a batch",
+    journal: true,
+    plan: "required",
   },
+  /** Most requests of a batch. */
   maxNumSeqs: {
     env: "MAX_NUM_SEQS",
     group: "Sweep",
     kind: numbers.integer(1),
     fallback: 256,
     doc: "Most requests of a batch",
+    journal: true,
+    plan: "required",
   },
+  /** Longest history in tokens. */
   attentionMaxKv: {
     env: "ATTENTION_MAX_KV",
     group: "Sweep",
     kind: numbers.integer(1),
     fallback: 16384,
     doc: "Longest history in tokens",
+    journal: true,
+    plan: "required",
   },
+  /** Step of the prefill_chunk axis. */
   attentionChunkFactor: {
     env: "ATTENTION_CHUNK_FACTOR",
     group: "Sweep",
     kind: numbers.factor,
     fallback: 2,
     doc: "Step of the prefill_chunk axis",
+    journal: true,
+    plan: "required",
   },
+  /** Step of the kv_prefill and kv_decode axes. */
   attentionKvFactor: {
     env: "ATTENTION_KV_FACTOR",
     group: "Sweep",
     kind: numbers.factor,
     fallback: 2,
     doc: "Step of the kv_prefill and kv_decode axes",
+    journal: true,
+    plan: "required",
   },
+  /** Plan exactly the reference profiler's shots. */
   parity: {
     env: "SHOTLAB_PARITY",
     group: "Sweep",
     kind: kind.toggle,
     fallback: false,
     doc: "Plan exactly the reference profiler's shots",
+    journal: true,
+    plan: "required",
   },
+  /** Leave the skew sweep out. */
   skipSkew: {
     env: "SKIP_SKEW",
     group: "Skew",
@@ -144,6 +179,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: false,
     doc: "Leave the skew sweep out",
   },
+  /** Run the skew sweep alone. */
   onlySkew: {
     env: "ONLY_SKEW",
     group: "Skew",
@@ -151,6 +187,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: false,
     doc: "Run the skew sweep alone",
   },
+  /** Times between which alpha lies: as attention.csv gives them, or measured for each case. */
   skewMode: {
     env: "SHOTLAB_SKEW_MODE",
     group: "Skew",
@@ -158,35 +195,50 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: "interpolated",
     otherwise: "interpolated, exact with --parity",
     doc: "Times between which alpha lies: as attention.csv gives them, or measured for each case",
+    journal: true,
+    plan: "required",
   },
+  /** Step of the axis of decoding requests. */
   skewNFactor: {
     env: "SKEW_N_FACTOR",
     group: "Skew",
     kind: numbers.factor,
     fallback: 2,
     doc: "Step of the axis of decoding requests",
+    journal: true,
+    plan: "required",
   },
+  /** Step of the prefill chunk axis. */
   skewPcFactor: {
     env: "SKEW_PC_FACTOR",
     group: "Skew",
     kind: numbers.factor,
     fallback: 2,
     doc: "Step of the prefill chunk axis",
+    journal: true,
+    plan: "required",
   },
+  /** Step of the prefill history axis. */
   skewKpFactor: {
     env: "SKEW_KP_FACTOR",
     group: "Skew",
     kind: numbers.factor,
     fallback: 2,
     doc: "Step of the prefill history axis",
+    journal: true,
+    plan: "required",
   },
+  /** Step of the axis of the short decodes' history. */
   skewKvsFactor: {
     env: "SKEW_KVS_FACTOR",
     group: "Skew",
     kind: numbers.factor,
     fallback: 2,
     doc: "Step of the axis of the short decodes' history",
+    journal: true,
+    plan: "required",
   },
+  /** Fire a part of attention and skew and predict the rest: a share of the shots, or enough for an error. */
   adaptive: {
     env: "SHOTLAB_ADAPTIVE",
     group: "Adaptive",
@@ -195,7 +247,9 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     otherwise: "all shots",
     doc:
       "Fire a part of attention and skew and predict the rest: a share of the shots, or enough for an error",
+    journal: true,
   },
+  /** Longest time to fire for, in seconds or such as 5min; what it is not enough for is predicted. */
   budget: {
     env: "SHOTLAB_BUDGET",
     group: "Adaptive",
@@ -203,7 +257,9 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: null,
     otherwise: "no limit",
     doc: "Longest time to fire for, in seconds or such as 5min; what it is not enough for is predicted",
+    journal: true,
   },
+  /** Folder of another bundle that predictions may lean on. */
   prior: {
     env: "SHOTLAB_PRIOR",
     group: "Adaptive",
@@ -211,14 +267,19 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: null,
     otherwise: "none",
     doc: "Folder of another bundle that predictions may lean on",
+    journal: true,
   },
+  /** Timed forwards per shot, after one warm-up. */
   measurementIterations: {
     env: "MEASUREMENT_ITERATIONS",
     group: "Measurement",
     kind: numbers.integer(1),
     fallback: 3,
     doc: "Timed forwards per shot, after one warm-up",
+    journal: true,
+    plan: "required",
   },
+  /** What is timed. */
   quantity: {
     env: "SHOTLAB_QUANTITY",
     group: "Measurement",
@@ -226,7 +287,9 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: null,
     otherwise: "the harness's preferred one",
     doc: "What is timed",
+    plan: "required",
   },
+  /** Repeat each shot until the standard error of its median is this share of it, 3 to 30 times. */
   precision: {
     env: "SHOTLAB_PRECISION",
     group: "Measurement",
@@ -234,14 +297,20 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: null,
     otherwise: "a fixed number of forwards",
     doc: "Repeat each shot until the standard error of its median is this share of it, 3 to 30 times",
+    journal: true,
+    plan: "required",
   },
+  /** Seed of everything that is drawn at random, the firing order (parity keeps the plan's) among it. */
   seed: {
     env: "SHOTLAB_SEED",
     group: "Measurement",
     kind: numbers.integer(0),
     fallback: 0,
     doc: "Seed of everything that is drawn at random, the firing order (parity keeps the plan's) among it",
+    journal: true,
+    plan: "required",
   },
+  /** Seconds between two sentinels: one attention shot repeated to see whether the device has moved, 0 for none. */
   sentinelS: {
     env: "SHOTLAB_SENTINEL_S",
     group: "Measurement",
@@ -249,7 +318,9 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: 30,
     doc:
       "Seconds between two sentinels: one attention shot repeated to see whether the device has moved, 0 for none",
+    journal: true,
   },
+  /** Share by which the sentinel may move before shots are measured again. */
   driftShare: {
     env: "SHOTLAB_DRIFT_SHARE",
     group: "Measurement",
@@ -258,6 +329,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     otherwise: "0.03 of device times, 0.25 of wall times",
     doc: "Share by which the sentinel may move before shots are measured again",
   },
+  /** What fires the shots: vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<argv>. */
   harness: {
     env: "SHOTLAB_HARNESS",
     group: "Engine",
@@ -265,6 +337,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: "vllm",
     doc: "What fires the shots: vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<argv>",
   },
+  /** Command that carries the harness elsewhere, such as ssh gpu1. */
   transport: {
     env: "SHOTLAB_TRANSPORT",
     group: "Engine",
@@ -273,6 +346,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     otherwise: "this machine",
     doc: "Command that carries the harness elsewhere, such as ssh gpu1",
   },
+  /** Numbers of the devices to use. */
   devices: {
     env: "SHOTLAB_DEVICES",
     group: "Engine",
@@ -281,6 +355,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     otherwise: "the engine's choice",
     doc: "Numbers of the devices to use",
   },
+  /** Longest wait for the engine to boot, in seconds. */
   bootTimeoutS: {
     env: "SHOTLAB_BOOT_TIMEOUT_S",
     group: "Engine",
@@ -288,6 +363,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: 600,
     doc: "Longest wait for the engine to boot, in seconds",
   },
+  /** Longest wait for one shot, in seconds. */
   shotTimeoutS: {
     env: "SHOTLAB_SHOT_TIMEOUT_S",
     group: "Engine",
@@ -295,6 +371,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: 120,
     doc: "Longest wait for one shot, in seconds",
   },
+  /** Delete what this variant has and measure it anew, instead of resuming. */
   force: {
     env: "FORCE",
     group: "Run",
@@ -302,6 +379,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: false,
     doc: "Delete what this variant has and measure it anew, instead of resuming",
   },
+  /** Confirm what would delete measurements. */
   yes: {
     env: "SHOTLAB_YES",
     group: "Run",
@@ -309,6 +387,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: false,
     doc: "Confirm what would delete measurements",
   },
+  /** Move what the bundle has beside this plan's grid into its archive. */
   exactGrid: {
     env: "SHOTLAB_EXACT_GRID",
     group: "Run",
@@ -316,6 +395,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: false,
     doc: "Move what the bundle has beside this plan's grid into its archive",
   },
+  /** Fire the shots again that failed before. */
   retryFailed: {
     env: "SHOTLAB_RETRY_FAILED",
     group: "Run",
@@ -323,6 +403,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: false,
     doc: "Fire the shots again that failed before",
   },
+  /** Extend a bundle of another device, processor, driver, engine or type; recorded in it. */
   allowMixed: {
     env: "SHOTLAB_ALLOW_MIXED",
     group: "Run",
@@ -330,6 +411,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: false,
     doc: "Extend a bundle of another device, processor, driver, engine or type; recorded in it",
   },
+  /** How much is told on the way. */
   verbosity: {
     env: "VERBOSITY",
     group: "Run",
@@ -337,6 +419,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: "info",
     doc: "How much is told on the way",
   },
+  /** Folder of the bundles. */
   perfDir: {
     env: "SHOTLAB_PERF_DIR",
     group: "Files",
@@ -344,6 +427,7 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     fallback: "perf",
     doc: "Folder of the bundles",
   },
+  /** Folder of the model, architecture and hardware files. */
   configDir: {
     env: "SHOTLAB_CONFIG_DIR",
     group: "Files",
@@ -352,7 +436,22 @@ export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[O
     otherwise: "the project's own",
     doc: "Folder of the model, architecture and hardware files",
   },
+} as const satisfies Readonly<Record<string, Setting<unknown>>>;
+
+/**
+ * The entries' types.
+ *
+ * @internal
+ */
+export type Table = typeof TABLE;
+
+/** The settings of a run by option name, resolved and frozen. */
+export type Settings = {
+  readonly [Option in keyof Table]: Table[Option]["kind"] extends Kind<infer Value> ? Value : never;
 };
+
+/** The settings by option name. */
+export const SETTINGS: { readonly [Option in keyof Settings]: Setting<Settings[Option]> } = TABLE;
 
 /** Option names in the order of the table. */
 export const OPTIONS = Object.keys(SETTINGS) as readonly (keyof Settings)[];

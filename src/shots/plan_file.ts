@@ -5,23 +5,22 @@
  */
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
-import type { Precision, Quantity } from "../harness/harness.ts";
 import { architectureSchema } from "../model/architecture.ts";
 import type { Architecture, Model, ModelConfig } from "../model/model.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, variantName } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
+import { PLANNED_SHAPE, type PlannedSettings, toPlanned } from "../settings/recorded.ts";
 import type { Sweep } from "./plan_sweeps.ts";
 import { readJson } from "./read_json.ts";
 import { shotSchema } from "./schemas.ts";
 import type { Shot } from "./shot.ts";
-import type { SkewMode } from "./skew_parts.ts";
 
 /** The version of the format. */
 export const PLAN_VERSION = 1;
 
-/** The settings that a plan was made with and is to be fired with. */
-export interface PlanSettings {
+/** The settings that a plan was made with and is to be fired with, what the model leaves open decided. */
+export interface PlanSettings extends PlannedSettings {
   /** `<org>/<name>`. */
   readonly model: string;
   /** Label of the hardware. */
@@ -34,38 +33,6 @@ export interface PlanSettings {
   readonly dtype: string;
   /** KV cache type, `auto` for the weight type. */
   readonly kv_cache_dtype: string;
-  /** Tensor-parallel degrees, ascending. */
-  readonly tp_degrees: readonly number[];
-  /** Asked new tokens per batch. */
-  readonly max_num_batched_tokens: number;
-  /** Asked requests per batch. */
-  readonly max_num_seqs: number;
-  /** Longest history of the attention grid, in tokens. */
-  readonly attention_max_kv: number;
-  /** Ratio of neighbouring prefill chunks. */
-  readonly attention_chunk_factor: number;
-  /** Ratio of neighbouring histories. */
-  readonly attention_kv_factor: number;
-  /** Ratio of neighbouring numbers of decodes in the skew sweep. */
-  readonly skew_n_factor: number;
-  /** Ratio of its neighbouring prefill chunks. */
-  readonly skew_pc_factor: number;
-  /** Ratio of its neighbouring prefill histories. */
-  readonly skew_kp_factor: number;
-  /** Ratio of its neighbouring short histories. */
-  readonly skew_kvs_factor: number;
-  /** Where the times of its uniform batches come from. */
-  readonly skew_mode: SkewMode;
-  /** Timed forwards per shot, after one warm-up. */
-  readonly measurement_iterations: number;
-  /** When a shot has enough samples, null for a fixed number of forwards. */
-  readonly precision: Precision | null;
-  /** Seed of everything that is drawn at random. */
-  readonly seed: number;
-  /** What is timed, null for what the harness prefers. */
-  readonly quantity: Quantity | null;
-  /** Whether the shots are exactly the reference profiler's. */
-  readonly parity: boolean;
 }
 
 /** The first line of a plan: all that is needed to boot the engines and fire the shots. */
@@ -93,7 +60,6 @@ export interface Plan {
 }
 
 const text = z.string({ error: "must be a text" });
-const number = z.number({ error: "must be a number" });
 /** What a header must look like; see {@linkcode PlanHeader}. */
 export const planHeaderSchema = z.strictObject({
   format: z.literal("shotlab-plan", { error: "must be shotlab-plan" }),
@@ -105,22 +71,7 @@ export const planHeaderSchema = z.strictObject({
     model_revision: text.optional(),
     dtype: text,
     kv_cache_dtype: text,
-    tp_degrees: z.array(number, { error: "must be a list of numbers" }),
-    max_num_batched_tokens: number,
-    max_num_seqs: number,
-    attention_max_kv: number,
-    attention_chunk_factor: number,
-    attention_kv_factor: number,
-    skew_n_factor: number,
-    skew_pc_factor: number,
-    skew_kp_factor: number,
-    skew_kvs_factor: number,
-    skew_mode: z.enum(["interpolated", "exact"], { error: "must be interpolated or exact" }),
-    measurement_iterations: number,
-    precision: z.strictObject({ relative: number, min: number, max: number }).nullable(),
-    seed: number,
-    quantity: z.enum(["kernel", "event", "wall", "estimate"]).nullable(),
-    parity: z.boolean({ error: "must be true or false" }),
+    ...PLANNED_SHAPE,
   }),
   configs: z.record(z.string(), z.record(z.string(), z.unknown())),
   overrides: z.record(z.string(), z.record(z.string(), z.unknown())),
@@ -147,22 +98,7 @@ export function planHeader(settings: Settings, model: Model): PlanHeader {
       ...revision !== undefined && { model_revision: revision },
       dtype: resolveDtype(config, settings.dtype),
       kv_cache_dtype: resolveKvDtype(config, settings.kvCacheDtype),
-      tp_degrees: settings.tpDegrees,
-      max_num_batched_tokens: settings.maxNumBatchedTokens,
-      max_num_seqs: settings.maxNumSeqs,
-      attention_max_kv: settings.attentionMaxKv,
-      attention_chunk_factor: settings.attentionChunkFactor,
-      attention_kv_factor: settings.attentionKvFactor,
-      skew_n_factor: settings.skewNFactor,
-      skew_pc_factor: settings.skewPcFactor,
-      skew_kp_factor: settings.skewKpFactor,
-      skew_kvs_factor: settings.skewKvsFactor,
-      skew_mode: settings.skewMode,
-      measurement_iterations: settings.measurementIterations,
-      precision: settings.precision,
-      seed: settings.seed,
-      quantity: settings.quantity,
-      parity: settings.parity,
+      ...toPlanned(settings),
     },
     configs: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, shardConfig(config, tp, settings)])),
     overrides: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, hfOverrides(config, tp, settings)])),

@@ -31,7 +31,7 @@ export function readJson<T>(schema: z.ZodType<T>, text: string, fail: (rule: str
   }
   const found = path.reduce<unknown>((inside, key) => (inside as Record<PropertyKey, unknown>)?.[key], value);
   throw fail(
-    `${path.join(".") || "it"} ${message}, got ${
+    `${path.join(".") || "it"} ${message.replace(/^expected /, "must be ")}, got ${
       found === undefined ? "nothing" : shown(JSON.stringify(found))
     }`,
   );
