@@ -50,12 +50,8 @@ export function settingsAmong({ silent, verbose, ...flags }: Flags): Flags {
   );
 }
 
-/**
- * What the presets stand for.
- *
- * @returns A line for each.
- */
-export function presetsInWords(): string {
+/** What the presets stand for, a line for each. */
+function presetsInWords(): string {
   return Object.entries(PRESETS).map(([name, settings]) => {
     const flags = Object.entries(settings).map(([option, value]) =>
       value === true ? flagOf(option) : `${flagOf(option)} ${value}`
@@ -63,6 +59,14 @@ export function presetsInWords(): string {
     return `--preset ${name} is ${flags.join(" ")}`;
   }).join("\n");
 }
+
+/** What the help of commands with settings ends with. */
+export const SETTINGS_HELP = `
+${presetsInWords()}
+
+Flags win over environment variables, these over the preset; a variable that is empty is not set.
+Every switch has a --no- form, such as --no-skip-skew.
+Exit status: 0 done, 1 the data says no (invalid bundle, failed shots), 2 wrong use, 130 cancelled.`;
 
 function flagsFor(option: keyof Settings): Option[] {
   const setting: Setting<unknown> = SETTINGS[option];

@@ -3,14 +3,106 @@
  *
  * @module
  */
-import { Command } from "commander";
+import { Command, Help } from "commander";
 import { VERSION } from "../version.ts";
-import { addCheckCommands } from "./check_commands.ts";
-import type { Run } from "./declare.ts";
-import { addFitCommands } from "./fit_commands.ts";
-import { addMeasureCommands } from "./measure_commands.ts";
+import type { Run } from "./command.ts";
 import { reportError } from "./report_error.ts";
 import type { Terminal } from "./terminal.ts";
+
+/** A command as the overview lists it; its file is loaded when it is called or its help is wanted. */
+interface Listed {
+  /** What it is called by. */
+  readonly name: string;
+  /** Its arguments. */
+  readonly usage?: string;
+  /** What it does, in half a line. */
+  readonly summary: string;
+  /** Loads the file that declares and runs it. */
+  readonly load: () => Promise<{ declare(command: Command, run: Run): void }>;
+}
+
+/** The commands, in the order of the overview. */
+export const COMMANDS: readonly Listed[] = [
+  {
+    name: "profile",
+    summary: "measure a model's layers into a bundle",
+    load: () => import("./commands/profile.ts"),
+  },
+  {
+    name: "profile-all",
+    summary: "measure the layers of several models, each into its bundle",
+    load: () => import("./commands/profile_all.ts"),
+  },
+  {
+    name: "refresh",
+    summary: "measure one category of one tensor-parallel degree again",
+    load: () => import("./commands/refresh.ts"),
+  },
+  {
+    name: "plan",
+    summary: "write the shots of a run to a file, without an engine",
+    load: () => import("./commands/plan.ts"),
+  },
+  {
+    name: "fire",
+    usage: "<plan>",
+    summary: "fire a plan into a results file, without a bundle",
+    load: () => import("./commands/fire.ts"),
+  },
+  {
+    name: "ingest",
+    usage: "<results...>",
+    summary: "make a bundle of results files",
+    load: () => import("./commands/ingest.ts"),
+  },
+  {
+    name: "fit",
+    usage: "<bundle>",
+    summary: "fit the alphas of a bundle's skew cases",
+    load: () => import("./commands/fit.ts"),
+  },
+  {
+    name: "predict",
+    usage: "<bundle>",
+    summary: "answer queries from a bundle, as a simulator would",
+    load: () => import("./commands/predict.ts"),
+  },
+  {
+    name: "conformance",
+    summary: "check whether a harness meets the protocol",
+    load: () => import("./commands/conformance.ts"),
+  },
+  {
+    name: "validate",
+    usage: "<bundle>",
+    summary: "check a bundle",
+    load: () => import("./commands/validate.ts"),
+  },
+  {
+    name: "diff",
+    usage: "<first> <second>",
+    summary: "compare two bundles",
+    load: () => import("./commands/diff.ts"),
+  },
+  {
+    name: "coverage",
+    usage: "<bundle>",
+    summary: "say what a run would find in a bundle",
+    load: () => import("./commands/coverage.ts"),
+  },
+  {
+    name: "pack",
+    usage: "<bundle>",
+    summary: "pack a bundle's journal, to publish it",
+    load: () => import("./commands/pack.ts"),
+  },
+  {
+    name: "report",
+    usage: "<bundle> [other]",
+    summary: "write all that there is to see of a bundle as one HTML file",
+    load: () => import("./commands/report.ts"),
+  },
+];
 
 /**
  * Runs a command.
@@ -21,10 +113,10 @@ import type { Terminal } from "./terminal.ts";
  */
 export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
   let status = 0;
-  const program = commands(terminal, async (command) => {
-    status = await command();
-  });
   try {
+    const program = await declared(args, terminal, async (body) => {
+      status = await body(terminal);
+    });
     await program.parseAsync([...args], { from: "user" });
     return status;
   } catch (error) {
@@ -35,16 +127,25 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   }
 }
 
-function commands(terminal: Terminal, run: Run): Command {
+/** The program, with the commands among its first two words (`help` may be the first) ready to run. */
+async function declared(args: readonly string[], { out, err }: Terminal, run: Run): Promise<Command> {
   const program = new Command("shotlab")
     .description(
       "Measures how long each layer of a model takes on a piece of hardware, for serving simulators.",
     )
     .version(VERSION)
     .exitOverride()
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err });
-  addMeasureCommands(program, run, terminal);
-  addFitCommands(program, run, terminal);
-  addCheckCommands(program, run, terminal);
+    .configureOutput({ writeOut: out, writeErr: err });
+  program.configureHelp({
+    subcommandTerm: (command) => {
+      const listed = COMMANDS.find(({ name }) => name === command.name());
+      if (listed === undefined) return new Help().subcommandTerm(command);
+      return `${listed.name} [options] ${listed.usage ?? ""}`.trimEnd();
+    },
+  });
+  for (const { name, summary, load } of COMMANDS) {
+    const command = program.command(name).summary(summary);
+    if (args.slice(0, 2).includes(name)) (await load()).declare(command, run);
+  }
   return program;
 }

@@ -3,22 +3,12 @@
  *
  * @module
  */
-import type { RunEvent } from "../events.ts";
 import type { Settings } from "../settings.ts";
-import { barProgress } from "./bar_progress.ts";
-import { plainProgress } from "./plain_progress.ts";
+import { barProgress } from "./progress_bars.ts";
+import { plainProgress } from "./progress_lines.ts";
 import { warningOf } from "../progress/tell.ts";
+import type { View } from "./progress_view.ts";
 import type { Terminal } from "./terminal.ts";
-
-/** A way to show a run. */
-export interface View {
-  /** Takes an event in. */
-  event(event: RunEvent): void;
-  /** Writes a line beside what it shows. */
-  line(text: string): void;
-  /** Leaves the last state standing. */
-  close(): void;
-}
 
 /** Failed shots that are told one by one; a run that fails throughout would tell nothing else. */
 const MAX_FAILURES_TOLD = 10;

@@ -51,7 +51,7 @@ const querySchema = z.discriminatedUnion("kind", [
  *
  * @example
  * ```ts
- * import { answer } from "./queries.ts";
+ * import { answer } from "./predict_query.ts";
  * import { predictor } from "../predict/predictor.ts";
  * import assert from "node:assert/strict";
  * const rows = [{ layer: "qkv_proj", key: [16], timeUs: 10 }];

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { Command } from "commander";
+import { COMMANDS } from "../../src/cli/main.ts";
 import { OPTIONS, SETTINGS } from "../../src/settings/table.ts";
 import { VERSION } from "../../src/version.ts";
 import { runMain, TINY } from "./run_main.ts";
@@ -79,6 +81,15 @@ Deno.test("shotlab --help: lists the commands; without a command it is wrong use
     assert.match(out, new RegExp(`^  ${command} `, "m"));
   }
   assert.deepEqual(await runMain([]), { status: 2, out: "", err: out });
+});
+
+Deno.test("shotlab --help: lists the arguments that each command declares", async () => {
+  for (const { name, usage = "", load } of COMMANDS) {
+    const command = new Command(name);
+    (await load()).declare(command, () => Promise.resolve());
+    assert.equal(command.usage(), `[options]${usage && ` ${usage}`}`, name);
+    assert(command.options.length > 0 && command.description() !== "", name);
+  }
 });
 
 Deno.test("shotlab profile --help: has every setting with its environment variable and default", async () => {

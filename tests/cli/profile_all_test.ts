@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatOutcomes } from "../../src/cli/profile_all.ts";
+import { formatOutcomes } from "../../src/cli/commands/profile_all.ts";
 import { HarnessError, UsageError } from "../../src/errors.ts";
 import { resolveModels } from "../../src/settings/models_file.ts";
 import { withFolder } from "../run/tiny_run.ts";

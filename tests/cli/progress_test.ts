@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
-import { plainProgress } from "../../src/cli/plain_progress.ts";
+import { plainProgress } from "../../src/cli/progress_lines.ts";
 import { showProgress } from "../../src/cli/progress.ts";
 import { EVENTS, FAILURE, NOTICE, tickingClock } from "./events.ts";
 

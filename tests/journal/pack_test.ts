@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { packCommand } from "../../src/cli/pack.ts";
 import { readEvidence } from "../../src/journal/evidence.ts";
 import { packJournal, unpackJournal } from "../../src/journal/packed.ts";
 import { wipeBundle } from "../../src/store/wipe.ts";
+import { type Outcome, runMain } from "../cli/run_main.ts";
 import { denseSweep, only, textOfFile, tinyRun, withFolder } from "../run/tiny_run.ts";
 
 const PLAIN = "journal.jsonl";
@@ -84,20 +84,25 @@ Deno.test("wiping a bundle removes a packed journal too", () =>
 
 Deno.test("shotlab pack says what it came to", () =>
   withFolder(async (dir) => {
-    let out = "";
-    const terminal = { out: (text: string) => void (out += text) };
-    const missing =
-      `Cannot pack ${dir}/${PLAIN}: there is no such file; name the folder of a bundle that has one`;
-    await assert.rejects(packCommand(dir, terminal), { name: "UsageError", message: missing });
+    const pack = (dir: string): Promise<Outcome> => runMain(["pack", dir]);
+    const refused = (message: string): Outcome => ({ status: 2, out: "", err: `error: ${message}\n` });
+    assert.deepEqual(
+      await pack(dir),
+      refused(
+        `Cannot pack ${dir}/${PLAIN}: there is no such file; name the folder of a bundle that has one`,
+      ),
+    );
     await Deno.writeTextFile(`${dir}/${PLAIN}`, "line\n".repeat(100));
     const bytes = gzipSync("line\n".repeat(100), { level: 9 }).length;
-    await packCommand(dir, terminal);
-    await packCommand(dir, terminal);
-    assert.equal(
-      out,
-      `${dir}: the journal has ${bytes} bytes now, unpacked 500\n${dir}: the journal is packed already\n`,
-    );
-    await assert.rejects(packCommand(`${dir}/none`, terminal), {
-      message: `Cannot pack ${dir}/none: there is no such folder`,
+    assert.deepEqual(await pack(dir), {
+      status: 0,
+      out: `${dir}: the journal has ${bytes} bytes now, unpacked 500\n`,
+      err: "",
     });
+    assert.deepEqual(await pack(dir), {
+      status: 0,
+      out: `${dir}: the journal is packed already\n`,
+      err: "",
+    });
+    assert.deepEqual(await pack(`${dir}/none`), refused(`Cannot pack ${dir}/none: there is no such folder`));
   }));

@@ -3,31 +3,47 @@
  *
  * @module
  */
-import { conformance, type Finding } from "../conformance/conformance.ts";
-import { harnessCommand } from "../harness/open.ts";
-import { loadModel } from "../model/load_model.ts";
-import type { Settings } from "../settings.ts";
-import { FAILED } from "./report_error.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Command } from "commander";
+import { conformance, type Finding } from "../../conformance/conformance.ts";
+import { harnessCommand } from "../../harness/open.ts";
+import { loadModel } from "../../model/load_model.ts";
+import type { Settings } from "../../settings.ts";
+import { type Run, settingsOf } from "../command.ts";
+import { addFlags, type Flags } from "../flags.ts";
+import { FAILED } from "../report_error.ts";
+import type { Terminal } from "../terminal.ts";
 
 /** The model that a harness is checked with: small, and with layers of every category. */
-export const CONFORMANCE_MODEL = "microsoft/Phi-mini-MoE-instruct";
+const MODEL = "microsoft/Phi-mini-MoE-instruct";
+
+/** Settings of runs that it has no use for. */
+const RUN_ONLY = ["force", "yes", "exactGrid", "retryFailed", "allowMixed"] as const;
 
 const MARKS = { passed: "ok     ", failed: "FAILED ", skipped: "skipped" } as const;
 
 /**
- * Runs a harness through the protocol and prints what it meets.
+ * Declares the command.
  *
- * @param settings The settings: harness, transport, devices, model and time limits.
- * @param options `json`: whether programs read it.
- * @param terminal Where it is printed.
- * @returns The exit status: 1 when a rule is not met.
- * @throws {UsageError} when the harness is none that has a command, or the model is not there.
- * @throws {HarnessError} when its program cannot be started.
+ * @param command What is declared.
+ * @param run Runs its body.
  */
-export async function conformanceCommand(
+export function declare(command: Command, run: Run): void {
+  command
+    .description("Runs a harness through the protocol and says what it does not meet; exits with 1 then.")
+    .option("--model <org>/<name>", "A small model that it can boot", MODEL)
+    .option("--json", "Print the findings as a JSON array");
+  addFlags(command, ["Engine", "Run", "Files"], [...RUN_ONLY, "perfDir"])
+    .action(({ json = false, ...flags }: Flags & { json?: boolean }) =>
+      run((terminal) =>
+        checkHarness(settingsOf({ hardware: "conformance", ...flags }, terminal), json, terminal)
+      )
+    );
+}
+
+/** Runs a harness through the protocol and prints what it meets. */
+async function checkHarness(
   settings: Settings,
-  { json }: { readonly json: boolean },
+  json: boolean,
   terminal: Pick<Terminal, "out" | "err" | "signal">,
 ): Promise<number> {
   const { argv } = await harnessCommand(settings.harness, settings);

@@ -1,5 +1,5 @@
 /**
- * What the declarations of commands share.
+ * What the commands share.
  *
  * @module
  */
@@ -8,8 +8,8 @@ import { resolveFlags, type Settings } from "../settings.ts";
 import { type Flags, settingsAmong } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Runs a command and keeps its exit status. */
-export type Run = (command: () => Promise<number>) => Promise<void>;
+/** Runs a command's body and keeps the exit status that it returns. */
+export type Run = (body: (terminal: Terminal) => Promise<number>) => Promise<void>;
 
 /**
  * The settings among a command's flags.
@@ -19,7 +19,7 @@ export type Run = (command: () => Promise<number>) => Promise<void>;
  * @returns The settings.
  * @throws {UsageError} when a setting is not allowed or missing.
  */
-export function settingsOf(flags: Flags, terminal: Terminal): Settings {
+export function settingsOf(flags: Flags, terminal: Pick<Terminal, "env">): Settings {
   return resolveFlags(settingsAmong(flags), terminal.env);
 }
 

@@ -6,7 +6,7 @@
 import { Format, MultiBar, type Options, type SingleBar } from "cli-progress";
 import type { RunEvent } from "../events.ts";
 import { formatDuration } from "../progress/duration.ts";
-import type { View } from "./progress.ts";
+import type { View } from "./progress_view.ts";
 import type { TerminalStream } from "./terminal.ts";
 import { newsOf } from "../progress/tell.ts";
 import { describe, follow, newTracks, type Track } from "../progress/track.ts";

@@ -5,7 +5,7 @@
  */
 import type { RunEvent } from "../events.ts";
 import { formatDuration } from "../progress/duration.ts";
-import type { View } from "./progress.ts";
+import type { View } from "./progress_view.ts";
 import { newsOf } from "../progress/tell.ts";
 import { describe, follow, newTracks, type Track } from "../progress/track.ts";
 

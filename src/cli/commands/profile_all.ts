@@ -3,17 +3,20 @@
  *
  * @module
  */
-import { UsageError } from "../errors.ts";
-import { DEFAULT_MODELS, type ModelOutcome, profileOne } from "../run/profile_all.ts";
-import { parseModelsFile, resolveModels } from "../settings/models_file.ts";
-import { formatDuration } from "../progress/duration.ts";
-import { type Flags, settingsAmong } from "./flags.ts";
-import { showProgress } from "./progress.ts";
-import { FAILED } from "./report_error.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Command } from "commander";
+import { readText } from "../../files/read_text.ts";
+import { formatDuration } from "../../progress/duration.ts";
+import { DEFAULT_MODELS, type ModelOutcome, profileOne } from "../../run/profile_all.ts";
+import { parseModelsFile, resolveModels } from "../../settings/models_file.ts";
+import { GROUPS } from "../../settings/table.ts";
+import type { Run } from "../command.ts";
+import { addFlags, type Flags, SETTINGS_HELP, settingsAmong } from "../flags.ts";
+import { showProgress } from "../progress.ts";
+import { FAILED } from "../report_error.ts";
+import type { Terminal } from "../terminal.ts";
 
 /** What the command takes beside settings. */
-export interface ProfileAllFlags {
+interface ProfileAllFlags {
   /** YAML file of models and settings. */
   readonly file?: string;
   /** `<org>/<name>` of the models, joined by commas. */
@@ -21,18 +24,36 @@ export interface ProfileAllFlags {
 }
 
 /**
- * Profiles several models one after the other and prints what became of each.
+ * Declares the command.
  *
- * @param flags The file, the models, and settings that win over the file's.
- * @param terminal Where it is shown.
- * @returns The exit status: 1 when a model failed or failed shots are left.
- * @throws {UsageError} when the file or a setting breaks a rule; nothing is measured then.
+ * @param command What is declared.
+ * @param run Runs its body.
  */
-export async function profileAllCommand(
+export function declare(command: Command, run: Run): void {
+  command
+    .description(
+      "Measures several models one after the other; one that fails does not stop the others. " +
+        "Called again, it goes on from what the bundles have.",
+    )
+    .optionsGroup("Models:")
+    .option(
+      "--models <list>",
+      "Names <org>/<name>, joined by commas (default: those of the file, or the reference's)",
+    )
+    .option("--file <file>", "Models and settings, YAML; flags win over it");
+  addFlags(command, GROUPS, ["model"])
+    .addHelpText("after", SETTINGS_HELP)
+    .action((flags: Flags & ProfileAllFlags) => run((terminal) => profileModels(flags, terminal)));
+}
+
+/** Profiles several models one after the other and prints what became of each. */
+async function profileModels(
   { file: path, models: named, ...flags }: Flags & ProfileAllFlags,
   terminal: Terminal,
 ): Promise<number> {
-  const file = path === undefined ? { common: {}, models: null } : parseModelsFile(await read(path), path);
+  const file = path === undefined
+    ? { common: {}, models: null }
+    : parseModelsFile(await readText(path), path);
   const models = named?.split(",") ?? file.models?.map(({ model }) => model) ?? DEFAULT_MODELS;
   const all = resolveModels(file, models, settingsAmong(flags), terminal.env);
   const outcomes: ModelOutcome[] = [];
@@ -87,12 +108,4 @@ export function formatOutcomes(outcomes: readonly ModelOutcome[]): string {
 
 function shorten(text: string): string {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
-}
-
-async function read(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new UsageError(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
-  }
 }

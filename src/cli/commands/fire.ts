@@ -1,0 +1,73 @@
+/**
+ * `shotlab fire`.
+ *
+ * @module
+ */
+import { Argument, type Command } from "commander";
+import type { RunEvent } from "../../events.ts";
+import { readText } from "../../files/read_text.ts";
+import { formatDuration } from "../../progress/duration.ts";
+import { firePlan } from "../../run/fire_plan.ts";
+import { resolveFlags } from "../../settings.ts";
+import { parsePlan } from "../../shots/plan_file.ts";
+import type { Run } from "../command.ts";
+import { addFlags, type Flags, SETTINGS_HELP, settingsAmong } from "../flags.ts";
+import { showProgress } from "../progress.ts";
+import { FAILED } from "../report_error.ts";
+import type { Terminal } from "../terminal.ts";
+
+/**
+ * Declares the command.
+ *
+ * @param command What is declared.
+ * @param run Runs its body.
+ */
+export function declare(command: Command, run: Run): void {
+  command
+    .description("Fires what a results file lacks of a plan, on any harness; ingest makes a bundle of it.")
+    .addArgument(new Argument("<plan>", "The plan, as the command plan writes it"))
+    .optionsGroup("Files to read and write:")
+    .requiredOption("--out <file>", "The results, JSON Lines; gone on with when it is there");
+  addFlags(command, ["Measurement", "Engine", "Run"], [
+    "measurementIterations",
+    "precision",
+    "seed",
+    "force",
+    "yes",
+    "exactGrid",
+  ])
+    .addHelpText("after", SETTINGS_HELP)
+    .action((path: string, flags: Flags & { out: string }) => run((terminal) => fire(path, flags, terminal)));
+}
+
+/** Fires a plan into a results file, or what such a file lacks of it. */
+async function fire(
+  path: string,
+  { out, ...flags }: Flags & { readonly out: string },
+  terminal: Terminal,
+): Promise<number> {
+  const plan = parsePlan((await readText(path)).split("\n"), path);
+  const { model, hardware } = plan.header.settings;
+  const settings = resolveFlags({ ...settingsAmong(flags), model, hardware }, terminal.env);
+  const { signal } = terminal;
+  const view = showProgress(terminal, settings.verbosity);
+  const onLog = settings.verbosity === "verbose" ? { onLog: view.line } : {};
+  let last: RunEvent | undefined;
+  try {
+    for await (const event of firePlan(plan, out, settings, { signal, ...onLog })) {
+      view.event(event);
+      last = event;
+    }
+  } finally {
+    view.close();
+  }
+  if (last?.type !== "finished") throw new Error("The firing of a plan must end with the event finished");
+  if (settings.verbosity !== "silent") {
+    terminal.out(
+      `The results are in ${out}; ${last.measured} shots measured in ${formatDuration(last.seconds)}\n`,
+    );
+  }
+  if (last.failed.length === 0) return 0;
+  terminal.err(`${last.failed.length} shots failed; --retry-failed fires them again\n`);
+  return FAILED;
+}

@@ -1,0 +1,59 @@
+/**
+ * `shotlab ingest`.
+ *
+ * @module
+ */
+import { Argument, type Command } from "commander";
+import { ingest, resultsHeader } from "../../run/ingest.ts";
+import { resolveFlags } from "../../settings.ts";
+import { SETTINGS } from "../../settings/table.ts";
+import type { Run } from "../command.ts";
+import { addFlags, type Flags, settingsAmong } from "../flags.ts";
+import { FAILED } from "../report_error.ts";
+import { summarize } from "../summary.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** Settings that the results files say, and those of runs. */
+const OF_THE_RESULTS = [
+  ...["model", "tpDegrees", "dtype", "kvCacheDtype", "variant"] as const,
+  ...["measurementIterations", "quantity", "precision", "seed", "sentinelS"] as const,
+  ...["force", "yes", "exactGrid", "retryFailed", "configDir"] as const,
+];
+
+/**
+ * Declares the command.
+ *
+ * @param command What is declared.
+ * @param run Runs its body.
+ */
+export function declare(command: Command, run: Run): void {
+  command
+    .description(
+      "Makes or extends the bundle that results files are for; exits with 1 when shots of it failed.",
+    )
+    .addArgument(new Argument("<results...>", "The files, in any order"));
+  addFlags(command, ["What to measure", "Measurement", "Run", "Files"], OF_THE_RESULTS)
+    .action((files: string[], flags: Flags) => run((terminal) => ingestFiles(files, flags, terminal)));
+}
+
+/** Makes or extends a bundle of results files and says what came of it. */
+async function ingestFiles(
+  files: readonly string[],
+  flags: Flags,
+  terminal: Pick<Terminal, "out" | "err" | "env">,
+): Promise<number> {
+  const { model, hardware } = (await resultsHeader(files[0]!)).plan.settings;
+  const named = flags.hardware ?? (terminal.env[SETTINGS.hardware.env] || hardware);
+  const settings = resolveFlags({ ...settingsAmong(flags), model, hardware: named }, terminal.env);
+  const { bundle, measured, known, failed, notices } = await ingest(files, settings);
+  for (const notice of notices) terminal.err(`Note: ${notice}\n`);
+  if (settings.verbosity !== "silent") {
+    const passed = known === 0 ? "" : `, ${known} results were known already`;
+    terminal.out(
+      `The bundle is in ${bundle.dir}; ${measured} shots taken in${passed}\n\n${summarize(bundle)}\n`,
+    );
+  }
+  if (failed.length === 0) return 0;
+  terminal.err(`${failed.length} shots failed and have no row\n`);
+  return FAILED;
+}

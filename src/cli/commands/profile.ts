@@ -1,0 +1,31 @@
+/**
+ * `shotlab profile`.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { profile } from "../../run/profile.ts";
+import { GROUPS } from "../../settings/table.ts";
+import { type Run, settingsOf } from "../command.ts";
+import { addFlags, type Flags, SETTINGS_HELP } from "../flags.ts";
+import { runAndReport } from "../run_and_report.ts";
+
+/**
+ * Declares the command.
+ *
+ * @param command What is declared.
+ * @param run Runs its body.
+ */
+export function declare(command: Command, run: Run): void {
+  addFlags(command, GROUPS)
+    .description(
+      "Measures a model's layers on this hardware into a bundle; goes on from what the bundle has.",
+    )
+    .addHelpText("after", SETTINGS_HELP)
+    .action((flags: Flags) =>
+      run((terminal) => {
+        const settings = settingsOf(flags, terminal);
+        return runAndReport((options) => profile(settings, options), settings.verbosity, terminal);
+      })
+    );
+}
