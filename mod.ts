@@ -84,6 +84,7 @@ export type { Architecture, CatalogEntry, LayerGroup, Model, ModelConfig } from 
 // Plan what to fire
 export { type PlanOptions, planSweeps, type Sweep } from "./src/shots/plan_sweeps.ts";
 export type { AttentionGrid } from "./src/shots/attention_shots.ts";
+export type { AttentionGridSpec as MetaAttentionGrid, AxisSpec } from "./src/shots/axis_spec.ts";
 export {
   formatPlan,
   parsePlan,
@@ -141,11 +142,10 @@ export type {
   FoundLayer,
   Harness,
   HarnessInfo,
-  Precision,
-  Quantity,
   ShotOutcome,
   Stop,
 } from "./src/harness/harness.ts";
+export type { Precision, Quantity } from "./src/quantity.ts";
 export type { Processor } from "./src/harness/processor.ts";
 
 // Fire a plan into a bundle
@@ -197,8 +197,6 @@ export type { SkewFitRow } from "./src/bundle/skew_fit.ts";
 export type {
   AdaptiveEntry,
   AdaptiveProfile,
-  AttentionGrid as MetaAttentionGrid,
-  AxisSpec,
   BucketAxes,
   EngineEffective,
   Meta,

@@ -3,19 +3,13 @@
  *
  * @module
  */
+import type { Precision, Quantity } from "../quantity.ts";
 import { UsageError } from "../errors.ts";
-import type { Precision, Quantity } from "../harness/harness.ts";
 import type { Processor } from "../harness/processor.ts";
+import type { AttentionGridSpec } from "../shots/axis_spec.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 import { renderIssue } from "./issue.ts";
-import type {
-  AdaptiveProfile,
-  AttentionGrid,
-  EngineEffective,
-  Noise,
-  SkewFit,
-  SkewProfile,
-} from "./meta_blocks.ts";
+import type { AdaptiveProfile, EngineEffective, Noise, SkewFit, SkewProfile } from "./meta_blocks.ts";
 import { metaTypeIssues } from "./meta_types.ts";
 import { formatYaml, parseYaml } from "../files/yaml.ts";
 
@@ -51,7 +45,7 @@ export interface Meta {
   /** What the engine was booted with. */
   readonly engine_effective?: EngineEffective;
   /** The grid of the attention sweep. */
-  readonly attention_grid?: AttentionGrid;
+  readonly attention_grid?: AttentionGridSpec;
   /** Timed forwards per shot. */
   readonly measurement_iterations?: number;
   /** The skew sweep. */

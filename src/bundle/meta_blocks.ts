@@ -3,10 +3,8 @@
  *
  * @module
  */
+import type { AxisSpec } from "../shots/axis_spec.ts";
 import type { SkewMode } from "../shots/skew_parts.ts";
-
-/** An axis: a text such as `0, 16-2048 x2`, or its values. */
-export type AxisSpec = string | readonly number[];
 
 /** What the engine was booted with. */
 export interface EngineEffective {
@@ -18,22 +16,6 @@ export interface EngineEffective {
   readonly hf_overrides?: Readonly<Record<string, unknown>>;
   /** Any other argument of the engine. */
   readonly [argument: string]: unknown;
-}
-
-/** The grid of the attention sweep. */
-export interface AttentionGrid {
-  /** Longest history asked for, in tokens. */
-  readonly max_kv: number;
-  /** Ratio of neighbours on the chunk axis. */
-  readonly chunk_factor: number;
-  /** Ratio of neighbours on the KV axes. */
-  readonly kv_factor: number;
-  /** Chunk axis in tokens. */
-  readonly chunks: AxisSpec;
-  /** Axis of decoding requests. */
-  readonly n_decode: AxisSpec;
-  /** Axis of histories in tokens. */
-  readonly kv: AxisSpec;
 }
 
 /** The skew sweep. */

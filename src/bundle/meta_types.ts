@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { QUANTITIES } from "../quantity.ts";
 import type { Issue } from "./issue.ts";
 
 const text = z.string();
@@ -74,7 +75,7 @@ const META = z.looseObject({
   }).partial(),
   harness: text,
   harness_version: text,
-  quantity: z.enum(["kernel", "event", "wall", "estimate"]),
+  quantity: z.enum(QUANTITIES),
   statistic: z.enum(["median"]),
   devices: z.array(text),
   engine: text,

@@ -5,13 +5,11 @@
  *
  * @module
  */
+import type { Precision, Quantity } from "../quantity.ts";
 import type { Architecture, ModelConfig } from "../model/model.ts";
 import type { Limits } from "../shots/limits.ts";
 import type { Shot } from "../shots/shot.ts";
 import type { Processor } from "./processor.ts";
-
-/** What is summed or clocked: device kernels, device events, the host's monotonic clock, or a formula's estimate. */
-export type Quantity = "kernel" | "event" | "wall" | "estimate";
 
 /** Who answers: the program, the engine that it boots and the device below. */
 export interface HarnessInfo {
@@ -87,16 +85,6 @@ export interface FireRequest {
   readonly precision?: Precision;
   /** What to time. */
   readonly quantity: Quantity;
-}
-
-/** When a shot has enough samples: the standard error of every layer's median is small enough. */
-export interface Precision {
-  /** Largest standard error of the median, as a share of the median. */
-  readonly relative: number;
-  /** Samples taken at least. */
-  readonly min: number;
-  /** Samples taken at most. */
-  readonly max: number;
 }
 
 /** Why a shot got no more samples: as many as asked, precise enough, or the most that is allowed. */

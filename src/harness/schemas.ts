@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { QUANTITIES } from "../quantity.ts";
 import { z } from "zod";
 import { SKEW_PARTS } from "../shots/skew_parts.ts";
 
@@ -11,7 +12,7 @@ const positive = z.number().int().positive();
 const object = z.record(z.string(), z.unknown());
 const micros = z.number().nonnegative();
 const reading = z.number().nullable();
-const quantity = z.enum(["kernel", "event", "wall", "estimate"]);
+const quantity = z.enum(QUANTITIES);
 
 const shot = z.discriminatedUnion("category", [
   z.object({ category: z.literal("dense"), tp: positive, tokens: positive }),

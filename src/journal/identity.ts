@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { HarnessInfo, Quantity } from "../harness/harness.ts";
+import type { Quantity } from "../quantity.ts";
+import type { HarnessInfo } from "../harness/harness.ts";
 import { factText } from "../harness/processor.ts";
 
 /** Who measured, and what. */

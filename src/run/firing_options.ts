@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Quantity } from "../harness/harness.ts";
+import type { Quantity } from "../quantity.ts";
 import type { Settings } from "../settings.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import type { ExecuteOptions } from "./execute.ts";

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import type { Quantity } from "../quantity.ts";
 import { UsageError } from "../errors.ts";
-import type { HarnessInfo, Quantity } from "../harness/harness.ts";
+import type { HarnessInfo } from "../harness/harness.ts";
 
 /**
  * Chooses what is timed.

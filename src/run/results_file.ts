@@ -3,9 +3,10 @@
  *
  * @module
  */
+import type { Quantity } from "../quantity.ts";
 import { UsageError } from "../errors.ts";
 import { writeAtomic } from "../files/write.ts";
-import type { Booted, FireFact, HarnessInfo, Quantity } from "../harness/harness.ts";
+import type { Booted, FireFact, HarnessInfo } from "../harness/harness.ts";
 import { PROTOCOL_VERSION } from "../harness/protocol.ts";
 import type { PlanHeader } from "../shots/plan_file.ts";
 import type { Shot } from "../shots/shot.ts";

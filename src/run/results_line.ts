@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { Quantity } from "../quantity.ts";
 import { z } from "zod";
 import type { DoneAnswer, HelloAnswer, KernelsAnswer, StateAnswer } from "../harness/protocol.ts";
 import type { BootedAnswer } from "../harness/protocol.ts";
-import type { Quantity, ShotOutcome } from "../harness/harness.ts";
+import type { ShotOutcome } from "../harness/harness.ts";
 import { answerSchema } from "../harness/schemas.ts";
 import { type PlanHeader, planHeaderSchema } from "../shots/plan_file.ts";
 import { readJson } from "../shots/read_json.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { Precision } from "../quantity.ts";
 import { z } from "zod";
-import type { Precision } from "../harness/harness.ts";
 import type { Kind } from "./kind.ts";
 
 const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;

@@ -6,6 +6,7 @@
  * @module
  */
 import { CONFIG_DIR } from "../config_dir.ts";
+import { QUANTITIES } from "../quantity.ts";
 import * as adaptive from "./adaptive.ts";
 import * as kind from "./kind.ts";
 import type { Kind } from "./kind.ts";
@@ -283,7 +284,7 @@ const TABLE = {
   quantity: {
     env: "SHOTLAB_QUANTITY",
     group: "Measurement",
-    kind: kind.optional(kind.oneOf(["kernel", "event", "wall", "estimate"])),
+    kind: kind.optional(kind.oneOf(QUANTITIES)),
     fallback: null,
     otherwise: "the harness's preferred one",
     doc: "What is timed",

@@ -4,8 +4,26 @@
  * @module
  */
 import { roundDecimals } from "../number_format.ts";
-import type { AttentionGrid as AttentionGridSpec, AxisSpec } from "../bundle/meta_blocks.ts";
 import { attentionAxes, type AttentionGrid } from "./attention_shots.ts";
+
+/** An axis: a text such as `0, 16-2048 x2`, or its values. */
+export type AxisSpec = string | readonly number[];
+
+/** The grid of the attention sweep, as meta.yaml records it. */
+export interface AttentionGridSpec {
+  /** Longest history asked for, in tokens. */
+  readonly max_kv: number;
+  /** Ratio of neighbours on the chunk axis. */
+  readonly chunk_factor: number;
+  /** Ratio of neighbours on the KV axes. */
+  readonly kv_factor: number;
+  /** Chunk axis in tokens. */
+  readonly chunks: AxisSpec;
+  /** Axis of decoding requests. */
+  readonly n_decode: AxisSpec;
+  /** Axis of histories in tokens. */
+  readonly kv: AxisSpec;
+}
 
 /** By how much a step may differ from the first one, as a share of it. */
 const TOLERANCE = 0.02;

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { AxisSpec } from "../bundle/meta_blocks.ts";
-import { axisSpec } from "./axis_spec.ts";
+import { type AxisSpec, axisSpec } from "./axis_spec.ts";
 import { geometricAxis } from "./axes.ts";
 
 /** How far the skew sweep reaches and how coarse it is; a setting has the same name. */

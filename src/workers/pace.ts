@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Quantity } from "../harness/harness.ts";
+import type { Quantity } from "../quantity.ts";
 import type { Shot } from "../shots/shot.ts";
 import { median } from "../stats.ts";
 

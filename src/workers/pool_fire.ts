@@ -3,8 +3,9 @@
  *
  * @module
  */
+import type { Quantity } from "../quantity.ts";
 import { HarnessError } from "../errors.ts";
-import type { Quantity, ShotOutcome } from "../harness/harness.ts";
+import type { ShotOutcome } from "../harness/harness.ts";
 import type { Shot } from "../shots/shot.ts";
 import { CHUNK, type Lane, type LaneFire, type LaneStep } from "./lane.ts";
 import { median } from "../stats.ts";

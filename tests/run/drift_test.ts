@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
 import type { FireFact } from "../../src/harness/harness.ts";
-import type { Quantity } from "../../src/harness/harness.ts";
+import type { Quantity } from "../../src/quantity.ts";
 import { readEvidence } from "../../src/journal/evidence.ts";
 import { profile } from "../../src/run/profile.ts";
 import { fakeHarness, type FakeOptions } from "./fakes.ts";
