@@ -4,17 +4,28 @@
  *
  * @module
  */
-import { cli } from "../src/cli.ts";
-import { UsageError } from "../src/errors.ts";
+import { abortOnInterrupt } from "../src/cli/interrupt.ts";
+import { reportError } from "../src/cli/report_error.ts";
+import { processTerminal } from "../src/cli/terminal.ts";
+import { firstRun } from "./quickstart/first_run.ts";
+import { refuseLittleMemory } from "./quickstart/memory.ts";
+import { readRequest } from "./quickstart/request.ts";
 import { setup } from "./setup.ts";
 
+/** Set-up ends at once when it is interrupted; measuring saves what it has. */
+const terminal = processTerminal(new AbortController().signal);
+let signal = terminal.signal;
 try {
-  await setup({ dev: false, say: console.log });
+  const request = readRequest(Deno.args, terminal);
+  if (request.isHere) {
+    refuseLittleMemory();
+    await setup({ dev: false, say: console.log });
+  }
+  signal = abortOnInterrupt(terminal.err);
+  Deno.exit(await firstRun(request, { ...terminal, signal }));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(error.message);
-  Deno.exit(2);
+  const verbose = Deno.args.includes("--verbose");
+  const { status, text } = reportError(error, { cancelled: signal.aborted, verbose });
+  terminal.err(text);
+  Deno.exit(status);
 }
-const hardware = Deno.env.get("HARDWARE") || "MYBOX";
-const what = ["--model", "Qwen/Qwen3-0.6B", "--hardware", hardware, "--preset", "quick"];
-Deno.exit(await cli(["profile", ...what, ...Deno.args]));

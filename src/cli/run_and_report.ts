@@ -6,6 +6,7 @@
 import type { Bundle } from "../bundle/open.ts";
 import type { ProfileOptions } from "../run/profile.ts";
 import type { Settings } from "../settings.ts";
+import { shellWord } from "../settings/argv.ts";
 import { formatDuration } from "../progress/duration.ts";
 import { showProgress } from "./progress.ts";
 import { FAILED } from "./report_error.ts";
@@ -18,12 +19,14 @@ import type { Terminal } from "./terminal.ts";
  * @param measure The measurement.
  * @param verbosity How much is told.
  * @param terminal Where it is told.
+ * @param closing What follows the table; its exit status counts when no shot failed.
  * @returns The exit status: 1 when failed shots are left.
  */
 export async function runAndReport(
   measure: (options: ProfileOptions) => Promise<Bundle>,
   verbosity: Settings["verbosity"],
   terminal: Terminal,
+  closing: (bundle: Bundle) => Promise<number> = (bundle) => nextStep(bundle, verbosity, terminal),
 ): Promise<number> {
   const view = showProgress(terminal, verbosity);
   let failed = 0;
@@ -46,16 +49,15 @@ export async function runAndReport(
   if (verbosity !== "silent") {
     const predicted = bundle.tps.reduce((sum, tp) => sum + bundle.estimated(tp).length, 0);
     if (predicted > 0) measured += `, ${predicted} rows of attention are predicted`;
-    terminal.out(
-      `\nThe bundle is in ${bundle.dir}; ${measured}\n\n${summarize(bundle)}\n${next(bundle.dir)}`,
-    );
+    terminal.out(`\nThe bundle is in ${bundle.dir}; ${measured}\n\n${summarize(bundle)}\n`);
   }
-  if (failed === 0) return 0;
+  const status = await closing(bundle);
+  if (failed === 0) return status;
   terminal.err(`${failed} shots failed and have no row; --retry-failed fires them again\n`);
   return FAILED;
 }
 
-function next(dir: string): string {
-  const path = /^[\w./@%+=:,-]+$/.test(dir) ? dir : `'${dir.replaceAll("'", `'\\''`)}'`;
-  return `Next, check it:  deno task shotlab validate ${path}\n`;
+function nextStep({ dir }: Bundle, verbosity: Settings["verbosity"], terminal: Terminal): Promise<number> {
+  if (verbosity !== "silent") terminal.out(`Next, check it:  deno task shotlab validate ${shellWord(dir)}\n`);
+  return Promise.resolve(0);
 }

@@ -14,10 +14,10 @@ export interface Processor {
   readonly instruction_sets: readonly string[];
 }
 
-/** Instruction sets with which a type is multiplied as it is; float32 needs none. */
-const NATIVE: Readonly<Record<string, readonly string[]>> = {
-  bfloat16: ["avx512_bf16", "amx_bf16", "bf16"],
-  float16: ["avx512_fp16", "amx_fp16", "asimdhp"],
+/** Instruction sets with which a type is multiplied as it is, on x86 and on ARM; float32 needs none. */
+const NATIVE: Readonly<Record<string, Readonly<Record<"x86" | "arm", readonly string[]>>>> = {
+  bfloat16: { x86: ["avx512_bf16", "amx_bf16"], arm: ["bf16"] },
+  float16: { x86: ["avx512_fp16", "amx_fp16"], arm: ["asimdhp"] },
 };
 
 /**
@@ -81,9 +81,32 @@ export function commonProcessor(processors: readonly [Processor, ...Processor[]]
  * assert.equal(computesNatively(zen3, "float32"), true);
  * ```
  */
-export function computesNatively({ instruction_sets: sets }: Processor, dtype: string): boolean | null {
+export function computesNatively(processor: Processor, dtype: string): boolean | null {
   if (dtype === "float32") return true;
+  const needed = neededFor(processor, dtype);
+  return needed === null ? null : needed.some((set) => processor.instruction_sets.includes(set));
+}
+
+/**
+ * Says that a processor emulates a type, and what that costs.
+ *
+ * @param processor The processor, undefined where the engine computes on another device.
+ * @param dtype The type.
+ * @returns A sentence; none when the processor computes with the type as it is, or nobody knows.
+ */
+export function emulationNotices(processor: Processor | undefined, dtype: string): string[] {
+  if (processor === undefined || computesNatively(processor, dtype) !== false) return [];
+  return [
+    `${processor.name} emulates ${dtype}, having none of ${
+      neededFor(processor, dtype)!.join(", ")
+    }: products of ` +
+    `many tokens take longer than in float32 (--dtype float32)`,
+  ];
+}
+
+/** The instruction sets of which a type needs one; null for a type or a processor of which nobody knows. */
+function neededFor({ instruction_sets: sets }: Processor, dtype: string): readonly string[] | null {
   const needed = NATIVE[dtype];
   if (needed === undefined || sets.length === 0) return null;
-  return needed.some((set) => sets.includes(set));
+  return needed[sets.includes("asimd") ? "arm" : "x86"];
 }

@@ -9,8 +9,10 @@ import type { AdaptiveEntry, AdaptiveProfile } from "../bundle/meta.ts";
 import { openBundle } from "../bundle/open.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import { multiprocessorsOf } from "../harness/estimate/hardware.ts";
+import type { HarnessInfo } from "../harness/harness.ts";
 import { sizesOf } from "../harness/estimate/sizes.ts";
 import type { ModelConfig } from "../model/model.ts";
+import { formatDuration } from "../progress/duration.ts";
 import type { Settings } from "../settings.ts";
 import type { AdaptiveOptions, Found } from "./round_sweep.ts";
 import { openBudget } from "./budget.ts";
@@ -24,10 +26,10 @@ export interface AdaptiveRun {
   /**
    * Finds out about the device.
    *
-   * @param device Its name.
+   * @param info Its name, and the processor where it is one.
    * @returns What a user should know, in sentences.
    */
-  meet(device: string): Promise<string[]>;
+  meet(info: Pick<HarnessInfo, "device" | "processor">): Promise<string[]>;
   /**
    * How a degree is fired; its share of the budget begins now.
    *
@@ -38,6 +40,13 @@ export interface AdaptiveRun {
   begin(tp: number, config: ModelConfig, degreesLeft: number): AdaptiveOptions;
   /** Ends the degree that was begun last. */
   end(): void;
+  /**
+   * Whether too little of the budget is left for another degree; a higher one takes less time than the one before.
+   *
+   * @param tps The degrees that follow.
+   * @returns The sentence that says they are left out; null when enough is left for the next one.
+   */
+  shortFor(tps: readonly number[]): string | null;
   /** Skew cases whose time is predicted, by degree. */
   skewRows(): Map<number, readonly SkewRow[]>;
   /** meta.yaml's block about what was found so far. */
@@ -61,9 +70,10 @@ export async function adaptiveRun(settings: Settings, session: Session): Promise
   let spentS = 0;
   let shareS = Infinity;
   let begun = 0;
+  let lastS = 0;
   return {
-    async meet(device): Promise<string[]> {
-      const known = await multiprocessorsOf(device, configDir);
+    async meet({ device, processor }): Promise<string[]> {
+      const known = processor?.cores ?? await multiprocessorsOf(device, configDir);
       if (known !== null) multiprocessors = known;
       return known !== null ? [] : [
         `${configDir}/hardware describes no ${device}: ${ASSUMED} multiprocessors are assumed, with another number ` +
@@ -87,7 +97,14 @@ export async function adaptiveRun(settings: Settings, session: Session): Promise
     },
     end(): void {
       // The last predictions, which end later than the share, are at nobody's cost.
-      spentS += Math.min(shareS, (performance.now() - begun) / 1000);
+      lastS = Math.min(shareS, (performance.now() - begun) / 1000);
+      spentS += lastS;
+    },
+    shortFor(tps): string | null {
+      const leftS = (budget ?? Infinity) - spentS;
+      if (leftS >= lastS) return null;
+      return `tp ${tps.join(", ")} ${tps.length === 1 ? "is" : "are"} left out: the degree before took ` +
+        `${formatDuration(lastS)} of the budget, of which ${formatDuration(leftS)} are left`;
     },
     skewRows: () => new Map([...found].map(([tp, { skew }]) => [tp, skew?.skew ?? []])),
     profile: () => ({

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatDuration } from "../progress/duration.ts";
 import { percent } from "../stats.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 
@@ -10,6 +11,8 @@ import type { SweepCategory } from "../shots/shot.ts";
 export interface Budget {
   /** The time, in seconds. */
   readonly seconds: number;
+  /** What is left of it, in seconds. */
+  leftS(): number;
   /** How many shots of a category the time left is enough for; Infinity before it is known how long they take. */
   affords(category: SweepCategory): number;
   /** Tells how long shots of a category took, in seconds. */
@@ -44,11 +47,13 @@ export function openBudget(seconds: number, now: () => number = () => performanc
     const known = spent.get(category);
     return known === undefined ? null : known.seconds / known.shots;
   };
+  const leftS = (): number => Math.max(0, (end - now()) / 1000);
   return {
     seconds,
+    leftS,
     affords(category): number {
       const each = pace(category);
-      return each === null ? Infinity : Math.max(0, Math.floor((end - now()) / 1000 / each));
+      return each === null ? Infinity : Math.floor(leftS() / each);
     },
     spend(category, took, shots): void {
       if (shots === 0) return;
@@ -57,6 +62,31 @@ export function openBudget(seconds: number, now: () => number = () => performanc
     },
     pace,
   };
+}
+
+/**
+ * Says, once it is known how long shots of a sweep take, that a budget is not enough for all of them.
+ *
+ * @param budget The budget.
+ * @param sweep The sweep.
+ * @param left Shots of it that are not fired yet.
+ * @returns The sentence; null when the budget is enough, or nobody knows yet.
+ */
+export function notEnough(
+  budget: Budget,
+  { category, tp }: { readonly category: SweepCategory; readonly tp: number },
+  left: number,
+): string | null {
+  const pace = budget.pace(category);
+  const affords = budget.affords(category);
+  if (pace === null || affords >= left) return null;
+  const needed = formatDuration(left * pace);
+  const there = formatDuration(budget.leftS());
+  const fired = affords === 0
+    ? "none of them is fired, all are predicted"
+    : `at most ${affords} of them are fired, the others predicted`;
+  return `tp ${tp} ${category}: the ${left} other shots would take about ${needed}, of the budget ${there} are ` +
+    `left: ${fired}`;
 }
 
 /** A sweep that a budget has cut short. */

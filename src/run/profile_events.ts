@@ -7,6 +7,7 @@ import { bundlePath } from "../bundle/layout.ts";
 import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
 import type { Harness } from "../harness/harness.ts";
+import { emulationNotices } from "../harness/processor.ts";
 import { loadModel } from "../model/load_model.ts";
 import { modelNotices } from "../model/notices.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
@@ -48,6 +49,11 @@ export interface ProfileEventsOptions {
   readonly open?: (devices: readonly number[]) => Promise<Harness>;
   /** Receives the lines that the harness logs. */
   readonly onLog?: (line: string) => void;
+  /**
+   * Spends the budget on one degree after the other, in place of sharing it among them: a degree for which too little
+   * is left is left out, and a notice says so. @default {false}
+   */
+  readonly wholeDegrees?: boolean;
   /** One sweep to measure again, in place of everything that is absent. */
   readonly again?: SweepName;
 }
@@ -65,7 +71,7 @@ export async function* profileEvents(
   settings: Settings,
   options: ProfileEventsOptions = {},
 ): AsyncGenerator<RunEvent> {
-  const { signal, again } = options;
+  const { signal, again, wholeDegrees = false } = options;
   const startedAt = new Date();
   const elapsed = stopwatch();
   signal?.throwIfAborted();
@@ -101,13 +107,14 @@ export async function* profileEvents(
   if (settings.prior !== null && adaptive === null) yield* notices([PRIOR_UNUSED]);
   await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
-  if (adaptive !== null) yield* notices(await adaptive.meet(lane.info.device));
+  if (adaptive !== null) yield* notices(await adaptive.meet(lane.info));
   const quantity = chosenQuantity(settings.quantity, lane.info);
   // Never "auto": the engine has ideas of its own there, and the folder is named after this type.
   const types = {
     dtype: resolveDtype(model.config, settings.dtype),
     kv_cache_dtype: resolveKvDtype(model.config, settings.kvCacheDtype),
   };
+  yield* notices(emulationNotices(lane.info.processor, types.dtype));
   const { revision } = model;
   const identity = identityOf(lane.info, {
     ...types,
@@ -131,6 +138,11 @@ export async function* profileEvents(
 
   let measured = 0;
   for (const [position, { tp, config }] of configs.entries()) {
+    const short = wholeDegrees && position > 0 ? adaptive?.shortFor(degrees.slice(position)) ?? null : null;
+    if (short !== null) {
+      yield* notices([short]);
+      break;
+    }
     yield { type: "booting", tp };
     const booting = stopwatch();
     const request = {
@@ -162,7 +174,7 @@ export async function* profileEvents(
       ...howToFire(settings, quantity, planned),
       retryFailed: settings.retryFailed,
       again: again !== undefined,
-      ...adaptive && { adaptive: adaptive.begin(tp, config, configs.length - position) },
+      ...adaptive && { adaptive: adaptive.begin(tp, config, wholeDegrees ? 1 : configs.length - position) },
       ...signal && { signal },
     });
     for await (const event of events) {

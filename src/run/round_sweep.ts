@@ -11,7 +11,7 @@ import type { Row } from "../bundle/tables.ts";
 import type { AdaptiveTarget } from "../settings.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { type AttentionShot, type Shot, shotKey, type SkewShot } from "../shots/shot.ts";
-import type { Budget, CutSweep } from "./budget.ts";
+import { type Budget, type CutSweep, notEnough } from "./budget.ts";
 import type { EstimatedEvent } from "../events.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { shuffled } from "./firing_order.ts";
@@ -128,6 +128,10 @@ export function roundsWork<S extends AttentionShot | SkewShot, F>(
         if (found !== null && kind.isEnough?.(found)) {
           step = rounds.next([]);
           continue;
+        }
+        if (budget !== undefined && curve.length === 1) {
+          const message = notEnough(budget, sweep, kind.due(shots).length);
+          if (message !== null) yield { type: "notice", message };
         }
         const open = kind.due(asked);
         const due = open.slice(0, budget?.affords(category) ?? Infinity);

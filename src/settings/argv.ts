@@ -1,5 +1,5 @@
 /**
- * Splits a command line into words.
+ * Splits a command line into words, and writes words for one.
  *
  * @module
  */
@@ -39,4 +39,22 @@ export function splitArgv(text: string): string[] | null {
   }
   if (word !== null) words.push(word);
   return words;
+}
+
+/**
+ * Writes a word as a shell reads it.
+ *
+ * @param word The word.
+ * @returns The word, in quotes where it needs them.
+ *
+ * @example
+ * ```ts
+ * import { shellWord, splitArgv } from "./argv.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(shellWord("perf/my box"), "'perf/my box'");
+ * assert.deepEqual(splitArgv(shellWord("it's")), ["it's"]);
+ * ```
+ */
+export function shellWord(word: string): string {
+  return /^[\w./@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { moreWouldBuy, openBudget } from "../../src/run/budget.ts";
+import { moreWouldBuy, notEnough, openBudget } from "../../src/run/budget.ts";
 
 Deno.test("a budget affords what its time is enough for, at the pace of each category", () => {
   let now = 0;
@@ -28,4 +28,25 @@ Deno.test("moreWouldBuy goes on along the errors of the rounds, up to the end of
       "skew from 6.0% to 0 (500 of the 500 other shots)",
   );
   assert.equal(moreWouldBuy(budget, 1, []), null);
+});
+
+Deno.test("notEnough says what becomes of the shots that a budget has no time for, once their pace is known", () => {
+  let now = 0;
+  const budget = openBudget(100, () => now);
+  const sweep = { category: "attention", tp: 1 } as const;
+  assert.equal(notEnough(budget, sweep, 1000), null);
+  now = 40_000;
+  budget.spend("attention", 25, 50);
+  assert.equal(notEnough(budget, sweep, 120), null);
+  assert.equal(
+    notEnough(budget, sweep, 285),
+    "tp 1 attention: the 285 other shots would take about 2 min 23 s, of the budget 1 min 00 s are left: " +
+      "at most 120 of them are fired, the others predicted",
+  );
+  now = 100_000;
+  assert.equal(
+    notEnough(budget, sweep, 285),
+    "tp 1 attention: the 285 other shots would take about 2 min 23 s, of the budget 0.0 s are left: " +
+      "none of them is fired, all are predicted",
+  );
 });

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { refuseLittleMemory } from "../../../tasks/quickstart/memory.ts";
+
+const GIB = 2 ** 30;
+const V2 = "/sys/fs/cgroup/memory.max";
+const V1 = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
+const ENOUGH: Record<string, [totalGib: number, files: Record<string, string>]> = {
+  "a machine of 8 GiB, of which the kernel keeps a part": [7.6, {}],
+  "a container without a limit": [16, { [V2]: "max\n" }],
+  "a container without a limit, by the first version of control groups": [16, {
+    [V1]: "9223372036854771712\n",
+  }],
+  "a container of 8 GiB": [64, { [V2]: `${8 * GIB}\n` }],
+};
+for (const [what, [totalGib, files]] of Object.entries(ENOUGH)) {
+  Deno.test(`refuseLittleMemory lets pass ${what}`, () => {
+    refuseLittleMemory({ total: () => totalGib * GIB, text: (path) => files[path] ?? null });
+  });
+}
+
+const LITTLE: Record<string, [totalGib: number, files: Record<string, string>, shown: string]> = {
+  "a machine of 4 GiB": [3.8, {}, "3.8"],
+  "a container of 4 GiB": [64, { [V2]: `${4 * GIB}\n` }, "4.0"],
+  "a container of 6 GiB, by the first version of control groups": [64, { [V1]: `${6 * GIB}\n` }, "6.0"],
+};
+for (const [what, [totalGib, files, shown]] of Object.entries(LITTLE)) {
+  Deno.test(`refuseLittleMemory refuses ${what}`, () => {
+    const reader = { total: () => totalGib * GIB, text: (path: string) => files[path] ?? null };
+    assert.throws(() => refuseLittleMemory(reader), {
+      name: "UsageError",
+      message:
+        `Cannot run vLLM here: it needs a machine or container with 8 GiB of memory, this one has ${shown} GiB; ` +
+        "use a larger one, or estimate: deno task quickstart --harness roofline:H100",
+    });
+  });
+}
