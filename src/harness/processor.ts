@@ -21,6 +21,12 @@ const NATIVE: Readonly<Record<string, Readonly<Record<"x86" | "arm", readonly st
 };
 
 /**
+ * How many times as long as in float32 a product in an emulated type takes at most: gate_up_proj of Qwen3-0.6B in
+ * bfloat16 at 256 tokens, 108 ms where float32 takes 19, on two cores with AVX2.
+ */
+const EMULATED_RATIO = 6;
+
+/**
  * A processor in words.
  *
  * @param processor The processor.
@@ -96,11 +102,10 @@ export function computesNatively(processor: Processor, dtype: string): boolean |
  */
 export function emulationNotices(processor: Processor | undefined, dtype: string): string[] {
   if (processor === undefined || computesNatively(processor, dtype) !== false) return [];
+  const needed = neededFor(processor, dtype)!.join(", ");
   return [
-    `${processor.name} emulates ${dtype}, having none of ${
-      neededFor(processor, dtype)!.join(", ")
-    }: products of ` +
-    `many tokens take longer than in float32 (--dtype float32)`,
+    `${processor.name} emulates ${dtype} (it has none of ${needed}): products of many tokens take up to ` +
+    `${EMULATED_RATIO} times as long as in float32, which --dtype float32 measures`,
   ];
 }
 

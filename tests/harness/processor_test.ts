@@ -32,3 +32,18 @@ for (const [name, sets, natives] of CASES) {
     }
   });
 }
+
+Deno.test("emulationNotices says what is emulated, for lack of what, and what it costs", () => {
+  assert.deepEqual(
+    emulationNotices({ name: "AMD EPYC 7R13", cores: 2, instruction_sets: ZEN3 }, "bfloat16"),
+    [
+      "AMD EPYC 7R13 emulates bfloat16 (it has none of avx512_bf16, amx_bf16): products of many tokens take up to 6 " +
+      "times as long as in float32, which --dtype float32 measures",
+    ],
+  );
+  assert.match(
+    emulationNotices(processor(NEOVERSE_N1), "bfloat16")[0]!,
+    /^CPU emulates bfloat16 \(it has none of bf16\): /,
+  );
+  assert.deepEqual(emulationNotices(undefined, "bfloat16"), []);
+});
