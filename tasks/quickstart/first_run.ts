@@ -6,7 +6,7 @@
 import type { Bundle } from "../../src/bundle/open.ts";
 import { runAndReport } from "../../src/cli/run_and_report.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
-import { validateCommand } from "../../src/cli/validate.ts";
+import { printIssues } from "../../src/cli/commands/validate.ts";
 import type { HarnessInfo } from "../../src/harness/harness.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { formatDuration } from "../../src/progress/duration.ts";
@@ -47,7 +47,7 @@ export async function firstRun({ settings: asked, flags }: Request, terminal: Te
       } as const;
       await saveFigure(layerTimes(figure), path);
       out(`The first figure is ${path}\n`);
-      const status = await validateCommand(bundle.dir, { json: false }, { out });
+      const status = await printIssues(bundle.dir, false, { out });
       const left = leftOut(settings, bundle);
       if (left !== null) out(`${left}\nAll of it:  ${wholeCommand({ settings, flags })}\n`);
       return status;

@@ -4,8 +4,8 @@
  * @module
  */
 import { Command } from "commander";
-import { settingsOf } from "../../src/cli/declare.ts";
-import { addFlags, type Flags, presetsInWords } from "../../src/cli/flags.ts";
+import { settingsOf } from "../../src/cli/command.ts";
+import { addFlags, type Flags, SETTINGS_HELP } from "../../src/cli/flags.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import type { Settings } from "../../src/settings.ts";
 import { shellWord } from "../../src/settings/argv.ts";
@@ -50,7 +50,7 @@ export function readRequest(args: readonly string[], terminal: Terminal): Reques
     )
     .addHelpText(
       "after",
-      `\n${presetsInWords()}\n\nExample: deno task quickstart --dtype float32 --hardware MYBOX --budget 5min`,
+      `${SETTINGS_HELP}\n\nExample: deno task quickstart --dtype float32 --hardware MYBOX --budget 5min`,
     )
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err });

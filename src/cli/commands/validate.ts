@@ -27,8 +27,16 @@ export function declare(command: Command, run: Run): void {
     );
 }
 
-/** Checks a bundle and prints what was found. */
-async function printIssues(
+/**
+ * Checks a bundle and prints what was found, and last the counts.
+ *
+ * @param dir The bundle's folder.
+ * @param json Whether programs read it.
+ * @param terminal Where it is printed.
+ * @returns The exit status: 1 when there are errors, 0 with warnings alone.
+ * @throws {UsageError} when there is no such folder.
+ */
+export async function printIssues(
   dir: string,
   json: boolean,
   terminal: Pick<Terminal, "out">,
