@@ -146,7 +146,7 @@ export type {
   Stop,
 } from "./src/harness/harness.ts";
 export type { Precision, Quantity } from "./src/quantity.ts";
-export type { Processor } from "./src/harness/processor.ts";
+export type { Processor } from "./src/processor.ts";
 
 // Fire a plan into a bundle
 export { execute, type ExecuteOptions } from "./src/run/execute.ts";

@@ -5,7 +5,7 @@
  */
 import type { Precision, Quantity } from "../quantity.ts";
 import { UsageError } from "../errors.ts";
-import type { Processor } from "../harness/processor.ts";
+import type { Processor } from "../processor.ts";
 import type { AttentionGridSpec } from "../shots/axis_spec.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 import { renderIssue } from "./issue.ts";

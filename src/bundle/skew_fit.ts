@@ -9,7 +9,7 @@ import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";
 
 /** The columns of skew_fit.csv. */
-export const SKEW_FIT_COLUMNS: readonly string[] = [
+const SKEW_FIT_COLUMNS: readonly string[] = [
   "pc",
   "n_label",
   "skew_rate_label",

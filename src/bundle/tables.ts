@@ -19,32 +19,14 @@ export interface Row {
   readonly timeUs: number;
 }
 
-/**
- * The columns of a category's file.
- *
- * @param category The category.
- * @returns The columns in their order.
- *
- * @example
- * ```ts
- * import { tableColumns } from "./tables.ts";
- * import assert from "node:assert/strict";
- * assert.deepEqual(tableColumns("dense"), ["layer", "tokens", "time_us"]);
- * ```
- */
-export function tableColumns(category: Category): string[] {
+/** The columns of a category's file. */
+function tableColumns(category: Category): string[] {
   const { columns, layered } = CATEGORIES[category];
   return [...(layered ? ["layer"] : []), ...columns, "time_us"];
 }
 
-/**
- * Orders rows by layer and key, the order of a bundle's files.
- *
- * @param a A row.
- * @param b Another row of the same category.
- * @returns Below 0 when `a` comes first, 0 when they have the same layer and key.
- */
-export function compareRows(a: Row, b: Row): number {
+/** Orders rows by layer and key, the order of a bundle's files. */
+function compareRows(a: Row, b: Row): number {
   return compareTexts(a.layer ?? "", b.layer ?? "") || compareKeys(a.key, b.key);
 }
 

@@ -11,7 +11,7 @@ import { CANCELLED } from "./interrupt.ts";
 export const FAILED = 1;
 
 /** Wrong use: settings, files. */
-export const WRONG_USE = 2;
+const WRONG_USE = 2;
 
 /** An error as the command line reports it. */
 export interface Report {

@@ -13,7 +13,7 @@ import { writeError } from "./write.ts";
 import { UsageError } from "../errors.ts";
 
 /** Name of the lock file in a bundle's folder. */
-export const LOCK_FILE = ".lock";
+const LOCK_FILE = ".lock";
 
 /** Who writes a bundle. */
 export interface LockOwner {

@@ -9,7 +9,7 @@ import type { Precision, Quantity } from "../quantity.ts";
 import type { Architecture, ModelConfig } from "../model/model.ts";
 import type { Limits } from "../shots/limits.ts";
 import type { Shot } from "../shots/shot.ts";
-import type { Processor } from "./processor.ts";
+import type { Processor } from "../processor.ts";
 
 /** Who answers: the program, the engine that it boots and the device below. */
 export interface HarnessInfo {

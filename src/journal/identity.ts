@@ -5,7 +5,7 @@
  */
 import type { Quantity } from "../quantity.ts";
 import type { HarnessInfo } from "../harness/harness.ts";
-import { factText } from "../harness/processor.ts";
+import { factText } from "../processor.ts";
 
 /** Who measured, and what. */
 export interface Identity extends

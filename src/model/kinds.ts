@@ -145,14 +145,8 @@ const sparseMlpRules: readonly Rule<boolean>[] = [
   },
 ];
 
-/**
- * The number of decoder layers of a model.
- *
- * @param model Its name, for the message, and its configuration.
- * @returns The number.
- * @throws {UsageError} when `num_hidden_layers` is no whole number from 1, and no pattern has a character a layer.
- */
-export function layerCount({ id, config }: Pick<Model, "id" | "config">): number {
+/** The number of decoder layers of a model; throws a UsageError when its configuration does not say it. */
+function layerCount({ id, config }: Pick<Model, "id" | "config">): number {
   const text = textConfig(config);
   const layers = size(text, "num_hidden_layers") ?? patternLength(text);
   if (layers !== undefined) return layers;

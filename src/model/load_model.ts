@@ -108,15 +108,8 @@ async function readIfThere(path: string): Promise<string | null> {
   }
 }
 
-/**
- * Reads a model's `config.json`.
- *
- * @param text The file's JSON.
- * @param path Its path, for messages.
- * @returns The configuration.
- * @throws {UsageError} when the text is no JSON object.
- */
-export function parseConfig(text: string, path: string): ModelConfig {
+/** Reads a model's `config.json`; throws a UsageError when it is no JSON object. */
+function parseConfig(text: string, path: string): ModelConfig {
   let config: unknown;
   try {
     config = JSON.parse(text);

@@ -73,13 +73,8 @@ function fitInWords({ method, report }: FittedEvent): string {
   return [`alphas fitted by ${method}`, ...degrees].join("; ");
 }
 
-/**
- * A shot as its row's key reads.
- *
- * @param shot The shot.
- * @returns Such as `dense tp 1 (tokens 16)`.
- */
-export function shotName({ category, tp, key }: Pick<FailedShot, "category" | "tp" | "key">): string {
+/** A shot as its row's key reads, such as `dense tp 1 (tokens 16)`. */
+function shotName({ category, tp, key }: Pick<FailedShot, "category" | "tp" | "key">): string {
   const fields = keyColumns(category).map((column, i) => `${column} ${key[i]}`);
   return `${category} tp ${tp} (${fields.join(", ")})`;
 }

@@ -7,7 +7,7 @@ import { bundlePath } from "../bundle/layout.ts";
 import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
 import type { Harness } from "../harness/harness.ts";
-import { emulationNotices } from "../harness/processor.ts";
+import { emulationNotices } from "../processor.ts";
 import { loadModel } from "../model/load_model.ts";
 import { modelNotices } from "../model/notices.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";

@@ -19,7 +19,7 @@ export const COLORS = [
 ] as const;
 
 /** Marker symbols of series, which go round beside the colours. */
-export const SYMBOLS = [
+const SYMBOLS = [
   "circle",
   "square",
   "diamond",
@@ -44,7 +44,7 @@ export const DIVERGING = [
 ] as const;
 
 /** The typeface; what it lacks comes from the reader's own. */
-export const FONT = "Open Sans, Verdana, Arial, sans-serif";
+const FONT = "Open Sans, Verdana, Arial, sans-serif";
 
 /** Colour of grids. */
 const GRID = "#E3E3E3";

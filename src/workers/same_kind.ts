@@ -4,7 +4,7 @@
  * @module
  */
 import type { HarnessInfo } from "../harness/harness.ts";
-import { commonProcessor, factText } from "../harness/processor.ts";
+import { commonProcessor, factText } from "../processor.ts";
 
 const WORDS = ["engine", "engine_version", "device", "driver"] as const;
 const COMPARED = [...WORDS, "processor"] as const;

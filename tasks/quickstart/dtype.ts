@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { computesNatively, type Processor, processorText } from "../../src/harness/processor.ts";
+import { computesNatively, type Processor, processorText } from "../../src/processor.ts";
 import type { ModelConfig } from "../../src/model/model.ts";
 import { quantizedType } from "../../src/model/quantization.ts";
 import { resolveDtype } from "../../src/model/variant.ts";

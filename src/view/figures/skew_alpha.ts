@@ -86,13 +86,8 @@ export function skewAlpha(
   };
 }
 
-/**
- * The skew rate of a case, as a simulator's buckets see it.
- *
- * @param row The case.
- * @returns From 0 to 1.
- */
-export function skewRateOf({ kv_mean: mean, kvs, kv_big: big }: SkewRow): number {
+/** The skew rate of a case from 0 to 1, as a simulator's buckets see it. */
+function skewRateOf({ kv_mean: mean, kvs, kv_big: big }: SkewRow): number {
   return Math.min(1, Math.max(0, (mean - kvs) / Math.max(1, big - kvs)));
 }
 

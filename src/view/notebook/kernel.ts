@@ -56,13 +56,6 @@ export async function send(data: MimeBundle, options: SendOptions = {}): Promise
 }
 
 /**
- * Waits until outputs that were sent cannot be lost any more.
- */
-export async function settle(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-}
-
-/**
  * Makes errors outside of a cell's own promise visible: without listeners an error in a timer stalls a cell for half a
  * minute, and a rejection that nobody awaits vanishes. Does nothing outside of a kernel, nor a second time.
  */

@@ -5,7 +5,7 @@
  */
 import type { Meta } from "../../bundle/meta.ts";
 import type { Bundle } from "../../bundle/open.ts";
-import { processorText } from "../../harness/processor.ts";
+import { processorText } from "../../processor.ts";
 import { formatDuration } from "../../progress/duration.ts";
 import { percent } from "../../stats.ts";
 import { CATEGORY_ORDER } from "../../shots/shot.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { computesNatively, emulationNotices, type Processor } from "../../src/harness/processor.ts";
+import { computesNatively, emulationNotices, type Processor } from "../src/processor.ts";
 
 const ZEN3 = ["avx2"];
 const CASCADE_LAKE = ["avx2", "avx512f", "avx512_vnni"];

@@ -1,0 +1,237 @@
+// deno-lint-ignore-file no-console
+/**
+ * How the source hangs together: files and lines by folder, imports against the order of the rooms, circles of imports
+ * and exports that nobody uses. Prints it; `tests/structure_test.ts` holds the rules.
+ *
+ * @module
+ */
+import { readdir } from "node:fs/promises";
+
+/**
+ * The rooms of `src` from the ground up: a file imports from its own room and from those before it. A room is a folder,
+ * a file of `src` itself one of its own (`settings.ts` is the door of `settings`).
+ */
+export const ROOMS: readonly string[] = [
+  ...[
+    "errors",
+    "version",
+    "config_dir",
+    "hide_secrets",
+    "number_format",
+    "random",
+    "stats",
+    "quantity",
+    "processor",
+  ],
+  ...["files", "model", "settings", "shots", "bundle", "predict", "fit", "check", "adaptive"],
+  ...["harness", "events", "journal", "workers", "store", "conformance"],
+  ...["run", "progress", "view", "cli"],
+];
+
+/** A module of the project. */
+export interface Module {
+  /** Its path from the project's folder. */
+  readonly path: string;
+  /** How many lines it has. */
+  readonly lines: number;
+  /** The modules of the project that it imports. */
+  readonly imports: readonly Import[];
+  /** What it exports by name. */
+  readonly exports: readonly Export[];
+}
+
+/** An import, or an export from elsewhere. */
+export interface Import {
+  /** The module's path. */
+  readonly from: string;
+  /** Whether nothing of it is left at run time. */
+  readonly typesOnly: boolean;
+  /** The names that are taken. */
+  readonly names: readonly string[];
+}
+
+/** An export. */
+export interface Export {
+  /** Its name. */
+  readonly name: string;
+  /** Whether it is a type. */
+  readonly isType: boolean;
+}
+
+/** An import against the order of the rooms. */
+export interface Climb {
+  /** Who imports. */
+  readonly path: string;
+  /** From whom. */
+  readonly from: string;
+  /** Whether nothing of it is left at run time. */
+  readonly typesOnly: boolean;
+}
+
+const STATEMENT = /^(?:import|export)\b(\s+type\b)?([^;"']*?)\bfrom\s+"(\.[^"]+)";$/gm;
+const DYNAMIC = /\bimport\(\s*"(\.[^"]+)"/g;
+const EXPORT = /^export (?:async )?(function\*?|const|class|interface|type) (\w+)/gm;
+
+/**
+ * Reads a module.
+ *
+ * @param path Its path from the project's folder.
+ * @param text Its source, as `deno fmt` writes it.
+ * @returns The module.
+ */
+export function readModule(path: string, text: string): Module {
+  const code = text.replace(/\/\*\*[^]*?\*\//g, "");
+  const words = (pattern: RegExp): string[] => [...code.matchAll(pattern)].map(([, word]) => word!);
+  const imports = [...code.matchAll(STATEMENT)].map(([, type, what = "", from = ""]): Import => {
+    const listed = /\{([^]*)\}/.exec(what)?.[1]?.split(",").map((name) => name.trim()).filter(Boolean) ?? [];
+    const star = /\* as (\w+)/.exec(what)?.[1];
+    const names = listed.map((name) => name.replace(/^type /, "").replace(/ as .*/, ""));
+    return {
+      from: resolve(path, from),
+      typesOnly: type !== undefined ||
+        (listed.length > 0 && listed.every((name) => name.startsWith("type "))),
+      names: star === undefined ? names : words(new RegExp(`\\b${star}\\.(\\w+)`, "g")),
+    };
+  });
+  const dynamic = words(DYNAMIC).map((from): Import => ({
+    from: resolve(path, from),
+    typesOnly: false,
+    names: words(/\b(\w+)\b/g),
+  }));
+  return {
+    path,
+    lines: text.split("\n").length - 1,
+    imports: [...imports, ...dynamic],
+    exports: [...code.matchAll(EXPORT)].map(([, kind, name = ""]) => ({
+      name,
+      isType: kind === "interface" || kind === "type",
+    })),
+  };
+}
+
+function resolve(path: string, from: string): string {
+  return new URL(from, `file:///${path}`).pathname.slice(1);
+}
+
+/**
+ * Reads all modules of the project.
+ *
+ * @returns Those of `src`, `tasks` and `tests`, and the two that users import.
+ */
+export async function readModules(): Promise<Module[]> {
+  const root = new URL("../", import.meta.url);
+  const folders = await Promise.all(["src", "tasks", "tests"].map(async (folder) => {
+    const names = await readdir(new URL(folder, root), { recursive: true });
+    return names.sort().map((name) => `${folder}/${name}`);
+  }));
+  const paths = ["mod.ts", "view.ts", ...folders.flat()].filter((path) => /(?<!\.d)\.ts$/.test(path));
+  return await Promise.all(
+    paths.map(async (path) => readModule(path, await Deno.readTextFile(new URL(path, root)))),
+  );
+}
+
+/**
+ * The room of a module.
+ *
+ * @param path Its path.
+ * @returns The room's name; null outside of `src`.
+ */
+export function roomOf(path: string): string | null {
+  return /^src\/(\w+)(?:\/|\.ts$)/.exec(path)?.[1] ?? null;
+}
+
+/**
+ * The imports against the order of the rooms, those of types among them.
+ *
+ * @param modules The modules.
+ * @returns The imports from a room that does not come before the importer's own.
+ */
+export function climbs(modules: readonly Module[]): Climb[] {
+  const level = (path: string): number => ROOMS.indexOf(roomOf(path) ?? "");
+  return modules.filter(({ path }) => roomOf(path) !== null).flatMap(({ path, imports }) =>
+    imports.filter(({ from }) => level(from) > level(path) || level(from) < 0)
+      .map(({ from, typesOnly }) => ({ path, from, typesOnly }))
+  );
+}
+
+/**
+ * The circles of imports.
+ *
+ * @param modules The modules.
+ * @param types Whether imports of types count.
+ * @returns The groups of modules each of which leads to every other of its group.
+ */
+export function circles(modules: readonly Module[], types: boolean): string[][] {
+  const next = new Map(
+    modules.map(({ path, imports }) => [
+      path,
+      imports.filter(({ typesOnly }) => types || !typesOnly).map(({ from }) => from),
+    ]),
+  );
+  const reach = (start: string): Set<string> => {
+    const seen = new Set<string>();
+    const open = [start];
+    for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      for (const to of next.get(path) ?? []) {
+        if (!seen.has(to)) open.push(to);
+        seen.add(to);
+      }
+    }
+    return seen;
+  };
+  const reached = new Map([...next.keys()].map((path) => [path, reach(path)]));
+  const round = [...reached.keys()].filter((path) => reached.get(path)!.has(path));
+  const groups = Map.groupBy(
+    round,
+    (path) => round.filter((other) => reached.get(path)!.has(other) && reached.get(other)!.has(path)).join(),
+  );
+  return [...groups.values()];
+}
+
+/**
+ * The exports of `src` that no other module names, `tests` among them.
+ *
+ * @param modules The modules.
+ * @returns Them, with the module's path.
+ */
+export function unusedExports(modules: readonly Module[]): (Export & { readonly path: string })[] {
+  const used = new Set(
+    modules.flatMap(({ imports }) =>
+      imports.flatMap(({ from, names }) => names.map((name) => `${from} ${name}`))
+    ),
+  );
+  return modules.filter(({ path }) => path.startsWith("src/")).flatMap(({ path, exports }) =>
+    exports.filter(({ name }) => !used.has(`${path} ${name}`)).map((one) => ({ ...one, path }))
+  );
+}
+
+if (import.meta.main) {
+  const modules = await readModules();
+  const source = modules.filter(({ path }) => path.startsWith("src/"));
+  const folders = Map.groupBy(source, ({ path }) => path.replace(/\/[^/]*$/, ""));
+  for (const [folder, files] of folders) {
+    const lines = files.reduce((sum, file) => sum + file.lines, 0);
+    console.log(
+      `${folder.padEnd(22)} ${String(files.length).padStart(4)} files ${String(lines).padStart(6)} lines`,
+    );
+  }
+  const lines = source.reduce((sum, file) => sum + file.lines, 0);
+  console.log(
+    `${"all of src".padEnd(22)} ${String(source.length).padStart(4)} files ${
+      String(lines).padStart(6)
+    } lines`,
+  );
+  console.log(`imports against the order of the rooms: ${climbs(modules).length}`);
+  for (const { path, from } of climbs(modules)) console.log(`  ${path} from ${from}`);
+  console.log(
+    `circles at run time: ${circles(source, false).length}, of types: ${circles(source, true).length}`,
+  );
+  for (const circle of circles(source, true)) console.log(`  ${circle.join(", ")}`);
+  const unused = unusedExports(modules);
+  console.log(
+    `exports that no other module names: ${unused.length}, ${
+      unused.filter(({ isType }) => isType).length
+    } of them types`,
+  );
+  for (const { path, name } of unused.filter(({ isType }) => !isType)) console.log(`  ${path} ${name}`);
+}
