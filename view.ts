@@ -39,15 +39,26 @@ export { type EstimatedTable, type EstimateOptions, estimateRows } from "./src/v
 
 // Figures
 export { type Figure, type Subject, subjectOf, type Trace } from "./src/view/figure.ts";
+export { figureCsv } from "./src/view/figure_csv.ts";
+export { type Choice, figureMenu } from "./src/view/figure_menu.ts";
+export { type Theme, themed } from "./src/view/theme.ts";
+export { type Achieved, type AchievedOptions, type AchievedRows, achievedRows } from "./src/view/achieved.ts";
 export { type AttentionMap, attentionMap, prefillMap } from "./src/view/figures/attention_map.ts";
 export { attentionSlices } from "./src/view/figures/attention_slices.ts";
 export { type CoverageMap, coverageMap } from "./src/view/figures/coverage_map.ts";
 export { type DiffMap, diffMap, type DiffSummary, diffSummary } from "./src/view/figures/diff_map.ts";
 export { type ErrorCurve, type ErrorOverShots, errorOverShots } from "./src/view/figures/error_over_shots.ts";
-export { type IterationTimes, iterationTimes } from "./src/view/figures/iteration.ts";
+export {
+  type IterationTimeline,
+  iterationTimeline,
+  type IterationTimes,
+  iterationTimes,
+  type NamedIteration,
+} from "./src/view/figures/iteration.ts";
 export { type LayerTimes, layerTimes } from "./src/view/figures/layer_times.ts";
 export { moeMap } from "./src/view/figures/moe_map.ts";
 export { type Noise, noise } from "./src/view/figures/noise.ts";
+export { rooflinePlot } from "./src/view/figures/roofline_plot.ts";
 export { skewAlpha } from "./src/view/figures/skew_alpha.ts";
 export {
   predictedOverMeasured,
@@ -78,7 +89,7 @@ export { bundleReport, comparisonReport } from "./src/view/report/report.ts";
 export type { BundleReportOptions } from "./src/view/report/bundle_sections.ts";
 
 // Notebooks
-export { show, type Showable } from "./src/view/notebook/show.ts";
+export { show, type Showable, type ShowOptions } from "./src/view/notebook/show.ts";
 export { interruptible, profileShown } from "./src/view/notebook/profile_shown.ts";
 export { type NotebookProgress, notebookProgress } from "./src/view/notebook_progress.ts";
 export { engineInstalled } from "./src/view/notebook/engine.ts";

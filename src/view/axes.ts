@@ -8,7 +8,7 @@ import { formatCount, tickText } from "./text.ts";
 import { axis } from "./theme.ts";
 
 /**
- * A logarithmic axis of counts, with ticks at powers of two.
+ * A logarithmic axis of counts, with ticks at powers of two and at the largest.
  *
  * @param text What is counted.
  * @param values The values on it, all above 0.
@@ -18,8 +18,20 @@ export function countAxis(text: string, values: readonly number[]): Trace {
   const [low, high] = extent(values);
   const step = Math.log2(high / low) > 9 ? 4 : 2;
   const ticks: number[] = [];
-  for (let tick = 1; tick <= high; tick *= step) if (tick >= low) ticks.push(tick);
-  return axis(text, { type: "log", tickvals: ticks, ticktext: ticks.map(formatCount) });
+  for (let tick = 1; tick <= high / Math.sqrt(step); tick *= step) if (tick >= low) ticks.push(tick);
+  ticks.push(high);
+  return axis(text, {
+    type: "log",
+    tickvals: ticks,
+    ticktext: ticks.map(formatCount),
+    range: padded(low, high),
+  });
+}
+
+/** A logarithmic range with a little room at both ends. */
+function padded(low: number, high: number): [number, number] {
+  const room = Math.max(0.02, Math.log10(high / low) * 0.03);
+  return [Math.log10(low) - room, Math.log10(high) + room];
 }
 
 /**
@@ -30,7 +42,7 @@ export function countAxis(text: string, values: readonly number[]): Trace {
  * @returns plotly's axis.
  */
 export function timeAxis(text: string, valuesUs: readonly number[]): Trace {
-  return axis(`${text} (µs)`, { type: "log", ...decadeTicks(valuesUs) });
+  return axis(`${text} (µs)`, { type: "log", ...decadeTicks(valuesUs), range: padded(...extent(valuesUs)) });
 }
 
 /**
@@ -41,12 +53,13 @@ export function timeAxis(text: string, valuesUs: readonly number[]): Trace {
  */
 export function decadeTicks(values: readonly number[]): { tickvals: number[]; ticktext: string[] } {
   const [low, high] = extent(values);
-  const steps = high / low > 300 ? [1] : high / low > 8 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
+  const ratio = high / low;
+  const steps = ratio > 1e5 ? [1] : ratio > 300 ? [1, 3] : ratio > 8 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
   const ticks: number[] = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
     for (const step of steps) ticks.push(step * 10 ** power);
   }
-  const shown = ticks.filter((tick) => tick > low / 2.5 && tick < high * 2.5);
+  const shown = ticks.filter((tick) => tick > low * 0.93 && tick < high * 1.07);
   return { tickvals: shown, ticktext: shown.map(tickText) };
 }
 

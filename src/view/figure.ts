@@ -15,6 +15,30 @@ export interface Figure {
   readonly layout: Readonly<Record<string, unknown>>;
 }
 
+/** The symbol by which Deno's kernel asks a cell's last value how it is shown. */
+const DISPLAY = Symbol.for("Jupyter.display");
+
+/**
+ * Makes a figure that shows itself when it is the last value of a notebook's cell.
+ *
+ * @param figure The traces and the layout.
+ * @returns The figure, still plain JSON.
+ *
+ * @example
+ * ```ts
+ * import { shownFigure } from "./figure.ts";
+ * import assert from "node:assert/strict";
+ * const figure = shownFigure({ data: [{ x: [1], y: [2] }], layout: {} });
+ * const display = Reflect.get(figure, Symbol.for("Jupyter.display")) as () => Promise<Record<string, unknown>>;
+ * assert.deepEqual(Object.keys(await display()).sort(), ["application/vnd.plotly.v1+json", "image/png", "text/plain"]);
+ * assert.equal(JSON.stringify(figure), '{"data":[{"x":[1],"y":[2]}],"layout":{}}');
+ * ```
+ */
+export function shownFigure(figure: Figure): Figure {
+  const display = async (): Promise<unknown> => (await import("./notebook/show.ts")).mimeBundle(figure);
+  return Object.defineProperty({ ...figure }, DISPLAY, { value: display });
+}
+
 /** What the figures of a bundle are about. */
 export interface Subject {
   /** Name of the hardware. */

@@ -4,9 +4,10 @@
  * @module
  */
 import { decadeTicks, extent, gridAxis } from "./axes.ts";
-import type { Figure, Trace } from "./figure.ts";
+import type { GridData } from "./figure_csv.ts";
+import { type Figure, shownFigure, type Trace } from "./figure.ts";
 import { formatUs, significant } from "./text.ts";
-import { DIVERGING, INK, layoutOf, PAPER, SEQUENTIAL } from "./theme.ts";
+import { colorAt, type ColorScale, DIVERGING, GAP, inkOn, layoutOf, SEQUENTIAL } from "./theme.ts";
 
 /** A value at a place of a grid. */
 export interface Cell {
@@ -44,8 +45,21 @@ export interface HeatMap {
 const MAX_LABELLED_COLUMNS = 20;
 /** Stands before values that were predicted. */
 const PREDICTED = "≈";
-/** A ratio's colours end here and at its inverse at the least. */
-const LEAST_RATIO = 1.1;
+/** Ratios of all figures have one scale of colours, which ends here and at its inverse. */
+const RATIO_END = 2;
+
+/** Ratios this close to 1 are within noise: two runs of one device differ as much (docs/benchmarks.md, repeatability). */
+export const NOISE_SHARE = 0.03;
+
+/**
+ * Whether a ratio of times is within noise.
+ *
+ * @param ratio The ratio.
+ * @returns Whether it differs from 1 by {@linkcode NOISE_SHARE} at most.
+ */
+export function isWithinNoise(ratio: number): boolean {
+  return Math.max(ratio, 1 / ratio) <= 1 + NOISE_SHARE;
+}
 
 /**
  * Draws a heat map with a logarithmic scale; grid values stand at even distances.
@@ -70,68 +84,85 @@ export function heatMap({ cells, missing, title, subtitle, x, y, scale, legend }
     ...predicted.size > 0 ? [`${PREDICTED}: predicted`] : [],
     ...cells.length < xs.length * ys.length ? [`grey: ${missing}`] : [],
   ];
-  return {
+  return shownFigure({
     data: [{
       type: "heatmap",
+      meta: { columns: xs, rows: ys, values: grid } satisfies GridData,
       z: grid.map((row) => row.map((value) => value === null ? null : Math.log10(value))),
       text: grid.map((row, r) => row.map((value, c) => words(value, c, r))),
-      customdata: grid.map((row, r) => row.map((_, c) => `${x}: ${xs[c]}<br>${y}: ${ys[r]}`)),
-      hovertemplate: `%{customdata}<br>${legend}: %{text}<extra></extra>`,
+      customdata: grid.map((row, r) => row.map((_, c) => [xs[c], ys[r]])),
+      hovertemplate: `${x}: %{customdata[0]:,}<br>${y}: %{customdata[1]:,}<br>${legend}: %{text}${
+        scale === "time" ? " µs" : ""
+      }<extra></extra>`,
       xgap: 1,
       ygap: 1,
       ...colors(values, scale, legend),
-    }, ...(xs.length <= MAX_LABELLED_COLUMNS ? [labels(grid, words, inkOf(values, scale))] : [])],
+    }, ...(xs.length <= MAX_LABELLED_COLUMNS ? [labels(grid, words, groundOf(values, scale))] : [])],
     layout: layoutOf({
       title,
       subtitle: [subtitle, ...notes].join("; "),
       xaxis: gridAxis(x, xs),
       yaxis: gridAxis(y, ys),
       height: Math.max(380, Math.min(640, 200 + ys.length * 28)),
-      more: { plot_bgcolor: "#D9D9D9" },
+      more: { plot_bgcolor: GAP },
     }),
-  };
+  });
 }
 
 function colors(values: readonly number[], scale: HeatMap["scale"], legend: string): Trace {
   if (scale === "time") {
     const { tickvals, ticktext } = decadeTicks(values);
-    return { colorscale: SEQUENTIAL, colorbar: colorBar(`${legend} (µs)`, tickvals, ticktext) };
+    const [low, high] = extent(values).map(Math.log10) as [number, number];
+    return {
+      colorscale: SEQUENTIAL,
+      zmin: low,
+      zmax: high === low ? low + 1 : high,
+      colorbar: colorBar(`${legend} (µs)`, tickvals, ticktext),
+    };
   }
-  const end = ratioEnd(values);
-  const ticks = [1 / end, 1 / Math.sqrt(end), 1, Math.sqrt(end), end];
-  const [least, most] = extent(values);
-  const beyond = (i: number): string => i === 0 && least < 1 / end ? "≤" : i === 4 && most > end ? "≥" : "";
+  const ticks = [1 / RATIO_END, 1 / Math.sqrt(RATIO_END), 1, Math.sqrt(RATIO_END), RATIO_END];
+  const beyond = ["≤", "", "", "", "≥"];
   return {
-    colorscale: DIVERGING,
-    zmin: -Math.log10(end),
-    zmax: Math.log10(end),
-    colorbar: colorBar(legend, ticks, ticks.map((tick, i) => `${beyond(i)}${tick.toFixed(2)}`)),
+    colorscale: RATIO_SCALE,
+    zmin: -Math.log10(RATIO_END),
+    zmax: Math.log10(RATIO_END),
+    colorbar: colorBar(legend, ticks, ticks.map((tick, i) => `${beyond[i]}${tick.toFixed(2)}`)),
   };
 }
 
-/** Where a ratio's colours end. */
-function ratioEnd(values: readonly number[]): number {
-  return Math.min(4, Math.max(LEAST_RATIO, ...values.map((value) => Math.max(value, 1 / value))));
-}
+/** The scale of ratios, level where they are within noise. */
+const RATIO_SCALE: ColorScale = ((): ColorScale => {
+  const noise = Math.log(1 + NOISE_SHARE) / Math.log(RATIO_END) / 2;
+  const middle = DIVERGING.findIndex(([at]) => at === 0.5);
+  const neutral = DIVERGING[middle]![1];
+  return [
+    ...DIVERGING.slice(0, middle),
+    [0.5 - noise, colorAt(DIVERGING, 0.5 - noise)],
+    [0.5 - noise, neutral],
+    [0.5 + noise, neutral],
+    [0.5 + noise, colorAt(DIVERGING, 0.5 + noise)],
+    ...DIVERGING.slice(middle + 1),
+  ];
+})();
 
-/** The colour that a number is read in on its cell: plotly's own is grey on the grey middle of the scale. */
-function inkOf(values: readonly number[], scale: HeatMap["scale"]): (value: number) => string {
+/** The colour of a value's cell. */
+function groundOf(values: readonly number[], scale: HeatMap["scale"]): (value: number) => string {
   if (scale === "ratio") {
-    const dark = 0.85 * Math.log(ratioEnd(values));
-    return (value) => Math.abs(Math.log(value)) > dark ? PAPER : INK;
+    return (value) => colorAt(RATIO_SCALE, (Math.log(value) / Math.log(RATIO_END) + 1) / 2);
   }
-  const [low, high] = extent(values);
-  const middle = Math.sqrt(low * high);
-  return (value) => value < middle ? PAPER : INK;
+  const [low, high] = extent(values).map(Math.log) as [number, number];
+  return (value) => colorAt(SEQUENTIAL, high === low ? 0 : (Math.log(value) - low) / (high - low));
 }
 
 function labels(
   grid: readonly (readonly (number | null)[])[],
   words: (value: number | null, column: number, row: number) => string,
-  ink: (value: number) => string,
+  ground: (value: number) => string,
 ): Trace {
   const all = grid.flatMap((row, y) =>
-    row.flatMap((value, x) => value === null ? [] : [{ x, y, text: words(value, x, y), color: ink(value) }])
+    row.flatMap((value, x) =>
+      value === null ? [] : [{ x, y, text: words(value, x, y), color: inkOn(ground(value)) }]
+    )
   );
   return {
     type: "scatter",

@@ -4,7 +4,7 @@
  * @module
  */
 import type pl from "nodejs-polars";
-import { formatCount } from "./text.ts";
+import { formatCount, significant } from "./text.ts";
 
 /** What can be shown as a table: a data frame, or records with the same members. */
 export type Tabular = pl.DataFrame | readonly object[];
@@ -34,9 +34,7 @@ export function tableHtml(table: Tabular, options: TableOptions = {}): string {
   const { columns, rows } = contentOf(table);
   if (columns.length === 0) return "<em>no rows</em>";
   const { shown, left } = partOf(rows, options.rows ?? 20);
-  const aligns = columns.map((_, i) =>
-    alignOf(rows.find((row) => row[i] !== null && row[i] !== undefined)?.[i])
-  );
+  const aligns = columns.map((_, i) => alignOf(rows.map((row) => row[i])));
   const head = columns.map((column, i) => `<th style="text-align:${aligns[i]}">${escapeHtml(column)}</th>`)
     .join("");
   const body = shown.map((row) =>
@@ -115,8 +113,16 @@ function partOf<T>(rows: readonly T[], most: number): { shown: readonly (T | nul
   };
 }
 
-function alignOf(value: unknown): string {
-  return typeof value === "number" || typeof value === "bigint" ? "right" : "left";
+/** A number as a text: with a sign or a mark before it, a unit after it; a dash stands for none. */
+const NUMERIC = /^(-|[-+≈<≤≥]?[\d.,]+(x|%| ?(µs|ms|s))?)$/;
+
+/** Numbers stand to the right, also those that are texts already. */
+function alignOf(values: readonly unknown[]): string {
+  const given = values.filter((value) => value !== null && value !== undefined && value !== "");
+  const numeric = (value: unknown): boolean =>
+    typeof value === "number" || typeof value === "bigint" ||
+    (typeof value === "string" && NUMERIC.test(value));
+  return given.length > 0 && given.every(numeric) ? "right" : "left";
 }
 
 function cellHtml(value: unknown, align: string): string {
@@ -126,7 +132,7 @@ function cellHtml(value: unknown, align: string): string {
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") {
-    return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+    return Number.isInteger(value) ? String(value) : significant(value);
   }
   if (typeof value !== "object") return String(value);
   return JSON.stringify(value, (_, part) => typeof part === "bigint" ? String(part) : part);

@@ -8,10 +8,11 @@ import { attentionMap, prefillMap } from "../../src/view/figures/attention_map.t
 import { attentionSlices } from "../../src/view/figures/attention_slices.ts";
 import { coverageMap } from "../../src/view/figures/coverage_map.ts";
 import { diffMap, diffSummary } from "../../src/view/figures/diff_map.ts";
-import { iterationTimes } from "../../src/view/figures/iteration.ts";
+import { iterationTimeline, iterationTimes } from "../../src/view/figures/iteration.ts";
 import { layerTimes } from "../../src/view/figures/layer_times.ts";
 import { moeMap } from "../../src/view/figures/moe_map.ts";
 import { noise } from "../../src/view/figures/noise.ts";
+import { rooflinePlot } from "../../src/view/figures/roofline_plot.ts";
 import { skewAlpha } from "../../src/view/figures/skew_alpha.ts";
 import { predictedOverMeasured, residuals } from "../../src/view/figures/skew_predicted.ts";
 import { errorOverShots } from "../../src/view/figures/error_over_shots.ts";
@@ -65,20 +66,20 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
   "attention of decodes": [
     attentionMap({ subject, rows, chunk: 0 }),
-    "Attention takes up to 13 µs: 4 decodes with 64 tokens of history",
-    "history of each decode (tokens)",
+    "Attention takes up to 13 µs: 4 decodes at KV length 64",
+    "KV length of each decode (tokens)",
     "decoding requests",
   ],
   "attention of a prefill": [
     prefillMap({ subject, rows }),
-    "A prefill's attention takes up to 7 µs: 16 new tokens after 0",
-    "history of the prefill (tokens)",
+    "Prefill attention takes up to 7 µs: 16 new tokens after 0",
+    "KV length before the prefill (tokens)",
     "new tokens of the prefill",
   ],
   "slices of attention": [
     attentionSlices({ subject, rows, chunk: 0 }),
-    "4 decodes: 4 times the history take 1.86 times as long",
-    "history of each decode (tokens), log",
+    "4 decodes: 4x longer KV costs 1.86x",
+    "KV length of each decode (tokens), log",
     "time of attention (µs), log",
   ],
   "errors over shots": [
@@ -105,15 +106,48 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
       base: SMALL.table(1, "dense"),
       rows: SMALL.table(2, "dense"),
     }),
-    "At 64 tokens tp 2 is 1.67 (qkv_proj) to 1.67 times (o_proj) as fast",
+    "TP2 speed-up at 64 tokens: 1.67x (qkv_proj) to 1.67x (o_proj)",
     "new tokens in the batch, log",
-    "time at tp 1 / time (times as fast)",
+    "speed-up over tp 1",
   ],
   "an iteration": [
     iterationTimes({ subject, batch: "every request decodes", points: [[1, estimate]] }),
     "attention takes 75% of an iteration with 1 request",
     "requests in the batch",
     "share of the iteration's time (%)",
+  ],
+  "iterations in milliseconds": [
+    iterationTimeline({
+      batch: "1 decode at KV length 64",
+      iterations: [{ name: "H100", estimate }, { name: "H200", estimate: { ...estimate, totalNs: 4000 } }],
+    }),
+    "H200 is fastest with 4 µs; H100 takes 2.00x",
+    "time of the iteration (ms)",
+    "",
+  ],
+  "rows on a roofline": [
+    rooflinePlot({
+      subject,
+      achieved: {
+        sheet: {
+          device: "x",
+          memory_gib: 80,
+          bandwidth_gb_s: 1000,
+          multiprocessors: 1,
+          l2_mib: 1,
+          launch_us: 1,
+          peak_tflops: {},
+        },
+        peakTflops: 100,
+        rows: [
+          { layer: "o_proj", key: [64], timeUs: 10, tflops: 20, tbPerS: 0.5, flopsPerByte: 40 },
+          { layer: "lm_head", key: [64], timeUs: 10, tflops: 90, tbPerS: 0.2, flopsPerByte: 450 },
+        ],
+      },
+    }),
+    "lm_head comes closest to its limit: 90% of 100 TFLOP/s",
+    "operations per byte, log",
+    "achieved (TFLOP/s), log",
   ],
   "coverage": [
     coverageMap({ subject, need, attention: coverage(SMALL, need).attention[0]! }),
@@ -123,8 +157,8 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
   "a difference": [
     diffMap({ a: subject, b: H200, rowsA: rows, rowsB: SMALL.table(2, "attention"), chunk: 0 }),
-    "H200 is faster than H100 in 4 of 4 batches",
-    "history of each decode (tokens)",
+    "H200 is faster than H100 in 4, slower in 0 and within noise in 0 of 4 batches",
+    "KV length of each decode (tokens)",
     "decoding requests",
   ],
   "a summary of differences": [
@@ -133,14 +167,14 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
       b: H200,
       tables: diffBundles(SMALL, SMALL).tables.filter(({ tp }) => tp === 1),
     }),
-    "H200 is faster than H100 in 0 of 6 tables, by the median",
+    "H200 is faster than H100 in 0, slower in 0 and within noise in 6 of 6 tables, by the median",
     "time on H200 / time on H100, log",
     "",
   ],
   "alpha": [
     skewAlpha({ subject, rows: SMALL.skew(1) }),
     "Alpha is below −0.1 or above 1.1 in 0% of 1 skewed batches",
-    "skew rate: (mean - shortest) / (longest - shortest history)",
+    "skew rate: (mean - shortest) / (longest - shortest KV length)",
     "alpha: (t_skew - t_mean) / (t_max - t_mean)",
   ],
   "predictions": [

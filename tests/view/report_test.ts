@@ -11,7 +11,7 @@ import { LARGEST, writeSyntheticBundle } from "../bench/synthetic_bundle.ts";
 import { SMALL } from "./small_bundle.ts";
 
 /** Figures in a page. */
-const figures = (html: string): number => html.split('<div class="figure"').length - 1;
+const figures = (html: string): number => html.split("<figure>").length - 1;
 const headings = (html: string): string[] =>
   [...html.matchAll(/<h2[^>]*>(.*?)<\/h2>/g)].map(([, text]) => text!);
 
@@ -31,7 +31,7 @@ Deno.test("the report of a bundle has all its parts, and says that an estimate i
     const bundle = await profile({ ...settings, model: model.id, harness: "roofline:H100" });
     const html = await bundleReport(bundle, { model });
     assert.deepEqual(headings(html), [
-      "What it is",
+      "Summary",
       "Findings",
       "Layers",
       "Attention",
@@ -57,9 +57,9 @@ Deno.test("the report of two bundles compares their common degrees", async () =>
     tps: [1],
     meta: { hardware: "H200", model: "o/x" },
   });
-  assert.deepEqual(headings(html), ["The first", "The second", "Ratios at tp 1", "Not compared"]);
+  assert.deepEqual(headings(html), ["Summary", "Ratios at tp 1", "Not compared"]);
   assert.match(html, /<h1>o\/x on H200 against o\/Small-1B on H100<\/h1>/);
-  assert.equal(figures(html), 3);
+  assert.equal(figures(html), 2);
 });
 
 Deno.test("the report of the largest bundle takes 5 s and 4 MB at most", async () => {
@@ -81,7 +81,7 @@ Deno.test("a page needs nothing else, and no text of a bundle becomes a mark in 
       heading: evil,
       text: evil,
       tables: [[{ [evil]: evil }]],
-      figures: [{ data: [{ name: evil }], layout: { height: 1 } }],
+      figures: [{ data: [{ name: evil }], layout: { height: 1, meta: { title: evil, subtitle: evil } } }],
     }],
   });
   assert.ok(!html.includes("<img src=x"));
@@ -126,7 +126,7 @@ Deno.test("bundleFacts tells how noisy the measurements are", () => {
   ]);
 });
 
-Deno.test("issueTable sums findings about rows up by file and kind, errors first", () => {
+Deno.test("issueTable sums findings up by table and kind over all degrees, errors first", () => {
   const issue = (part: Partial<Issue>): Issue => ({
     code: "time-falls",
     severity: "warning",
@@ -144,14 +144,14 @@ Deno.test("issueTable sums findings about rows up by file and kind, errors first
   assert.deepEqual(issueTable([issue({ row: 5 }), issue({ row: 7, message: "It falls too" }), error]), [
     {
       severity: "error",
-      where: "tp1/dense.csv",
+      where: "dense.csv, tp 1",
       code: "time-invalid",
       count: "1",
       message: "No time (row 3, time_us)",
     },
     {
       severity: "warning",
-      where: "tp1/dense.csv",
+      where: "dense.csv, tp 1",
       code: "time-falls",
       count: "2",
       message: "It falls (row 5)",
@@ -160,7 +160,12 @@ Deno.test("issueTable sums findings about rows up by file and kind, errors first
   const whole = [
     issue({ column: "tokens", message: "o_proj: It falls while tokens doubles", found: "0.5 at tokens 32" }),
     issue({ column: "tokens", message: "embedding: It falls", found: "0.4 at tokens 8" }),
+    issue({ column: "tokens", message: "embedding: It falls", path: "a/b/tp4/dense.csv" }),
   ];
+  assert.deepEqual(issueTable(whole).map(({ where, count }) => [where, count]), [
+    ["dense.csv, tp 1", "1"],
+    ["dense.csv, tp 1, 4", "2"],
+  ]);
   assert.deepEqual(issueTable(whole).map(({ message }) => message), [
     "o_proj: It falls while tokens doubles; found 0.5 at tokens 32",
     "embedding: It falls (tokens); found 0.4 at tokens 8",

@@ -21,12 +21,12 @@ Deno.test("tableText aligns columns and shortens long tables in the middle", () 
   assert.equal(
     tableText(rows, { rows: 4 }),
     [
-      "    tokens        us",
-      "         1         0",
-      "        10  0.333333",
-      "       100  0.666667",
+      "    tokens     us",
+      "         1      0",
+      "        10  0.333",
+      "       100  0.667",
       "… 6 more …",
-      "1000000000         3",
+      "1000000000      3",
     ].join("\n"),
   );
 });

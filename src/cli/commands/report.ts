@@ -46,7 +46,11 @@ async function writeReport(
   const [dir, other] = dirs;
   const bundle = await openBundle(dir);
   if (other !== undefined) {
-    await writeAtomic(out, await comparisonReport(bundle, await openBundle(other)));
+    const second = await openBundle(other);
+    const [a, b] = await Promise.all(
+      [bundle, second].map(({ meta }) => knownModel(meta.model ?? "", configDir)),
+    );
+    await writeAtomic(out, await comparisonReport(bundle, second, a && b ? [a, b] : undefined));
     terminal.out(`The comparison is in ${out}\n`);
     return 0;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { EstimatedRow } from "../../bundle/estimated.ts";
+import { UsageError } from "../../errors.ts";
 import type { Row } from "../../bundle/tables.ts";
 import { type Figure, type Subject, subjectText } from "../figure.ts";
 import { type Cell, heatMap, peak } from "../heat_map.ts";
@@ -17,17 +18,18 @@ export interface AttentionMap {
   readonly rows: readonly Row[];
   /** Which of them are predictions; they are marked. @default none */
   readonly estimated?: readonly EstimatedRow[];
-  /** The prefill beside the decodes, in new tokens; 0 for decodes alone. */
+  /** The prefill with the decodes, in new tokens; 0 for decodes alone. */
   readonly chunk: number;
-  /** History of the prefill in tokens. @default {0} */
+  /** KV length before the prefill in tokens. @default {0} */
   readonly kvPrefill?: number;
 }
 
 /**
- * Draws attention over decoding requests and their history, beside one prefill.
+ * Draws attention over decoding requests and their KV length, with one prefill.
  *
  * @param input What it shows; a row with this prefill at least.
  * @returns The figure; combinations that were not measured are grey.
+ * @throws {UsageError} when no row has this prefill; the message lists those that there are.
  *
  * @example
  * ```ts
@@ -44,17 +46,16 @@ export function attentionMap({ subject, rows, estimated, chunk, kvPrefill = 0 }:
   const cells = rows
     .filter(({ key: [pc, kp, n] }) => pc === chunk && kp === kvPrefill && n! > 0)
     .map(({ key, timeUs }): Cell => ({ x: key[3]!, y: key[2]!, value: timeUs, predicted: isPredicted(key) }));
+  if (cells.length === 0) throw noSlice(rows, chunk, kvPrefill);
   const { text, cell } = peak(cells);
-  const beside = chunk === 0 ? "decodes alone" : `beside a prefill of ${formatCount(chunk)} tokens` +
-    (kvPrefill > 0 ? ` with a history of ${formatCount(kvPrefill)}` : "");
+  const beside = chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)} tokens` +
+    (kvPrefill > 0 ? ` after ${formatCount(kvPrefill)}` : "");
   return heatMap({
     cells,
-    title: `Attention takes up to ${text}: ${plural(cell.y, "decode")} with ${
-      formatCount(cell.x)
-    } tokens of history`,
+    title: `Attention takes up to ${text}: ${plural(cell.y, "decode")} at KV length ${formatCount(cell.x)}`,
     subtitle: subjectText(subject, beside),
     missing: "not measured",
-    x: "history of each decode (tokens)",
+    x: "KV length of each decode (tokens)",
     y: "decoding requests",
     scale: "time",
     legend: "time",
@@ -77,16 +78,28 @@ export function prefillMap(
   const { text, cell } = peak(cells);
   return heatMap({
     cells,
-    title: `A prefill's attention takes up to ${text}: ${formatCount(cell.y)} new tokens after ${
+    title: `Prefill attention takes up to ${text}: ${formatCount(cell.y)} new tokens after ${
       formatCount(cell.x)
     }`,
     subtitle: subjectText(subject, "one prefill alone"),
     missing: "not measured",
-    x: "history of the prefill (tokens)",
+    x: "KV length before the prefill (tokens)",
     y: "new tokens of the prefill",
     scale: "time",
     legend: "time",
   });
+}
+
+/** What to ask for where a table has no rows with a prefill. */
+function noSlice(rows: readonly Row[], chunk: number, kvPrefill: number): UsageError {
+  const chunks = [
+    ...new Set(rows.filter(({ key }) => key[1] === kvPrefill && key[2]! > 0).map(({ key }) => key[0]!)),
+  ]
+    .sort((a, b) => a - b);
+  return new UsageError(
+    `Cannot draw attention with a prefill of ${chunk} tokens at KV length ${kvPrefill}: no row has both; ` +
+      (chunks.length === 0 ? "no chunk has decodes there" : `chunks there: ${chunks.join(", ")}`),
+  );
 }
 
 /**

@@ -1,16 +1,16 @@
 /**
- * Figure: attention over the decodes' history, a line for each number of decodes.
+ * Figure: attention over the decodes' KV length, a line for each number of decodes.
  *
  * @module
  */
 import { countAxis, timeAxis } from "../axes.ts";
-import { type Figure, subjectText } from "../figure.ts";
+import { type Figure, shownFigure, subjectText } from "../figure.ts";
 import { formatCount, plural, significant } from "../text.ts";
-import { layoutOf, orderedSeries } from "../theme.ts";
+import { layoutOf, lineOf, orderedLook } from "../theme.ts";
 import { type AttentionMap, predictedAmong } from "./attention_map.ts";
 
 /**
- * Draws slices of the attention table; where a line is level, launching costs more than reading the history.
+ * Draws slices of the attention table; where a line is level, launching costs more than reading the KV cache.
  *
  * @param input What it shows; a row with this prefill at least.
  * @returns The figure.
@@ -24,32 +24,32 @@ export function attentionSlices({ subject, rows, estimated, chunk, kvPrefill = 0
   const [first, last] = [points[0], points.at(-1)];
   const growth = first === undefined || last === undefined ? 1 : last.timeUs / first.timeUs;
   const longer = first === undefined || last === undefined ? 1 : last.key[3]! / first.key[3]!;
-  const beside = chunk === 0 ? "decodes alone" : `beside a prefill of ${formatCount(chunk)} tokens`;
-  return {
+  const beside = chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)} tokens`;
+  return shownFigure({
     data: slices.map(({ n, points }, index) => {
-      const { line, marker } = orderedSeries(index, slices.length);
+      const { line, marker } = lineOf(orderedLook(index, slices.length));
       return {
         type: "scatter",
         mode: "lines+markers",
         name: formatCount(n),
         x: points.map(({ key }) => key[3]!),
         y: points.map(({ timeUs }) => timeUs),
-        hovertemplate: `${plural(n, "decode")}, %{x:,} tokens: %{y:.3~f} µs<extra></extra>`,
+        hovertemplate: `${plural(n, "decode")}, %{x:,} KV tokens: %{y:.3~f} µs<extra></extra>`,
         line,
         marker: { ...marker, opacity: points.map(({ key }) => isPredicted(key) ? 0.35 : 1) },
       };
     }),
     layout: layoutOf({
-      title: `${plural(n, "decode")}: ${formatCount(longer)} times the history take ${
-        significant(growth)
-      } times as long`,
+      title: `${plural(n, "decode")}${chunk === 0 ? "" : ` with a prefill of ${formatCount(chunk)}`}: ${
+        formatCount(longer)
+      }x longer KV costs ${significant(growth)}x`,
       subtitle: subjectText(
         subject,
         shown.some(({ key }) => isPredicted(key)) ? `${beside}; pale: predicted` : beside,
       ),
-      xaxis: countAxis("history of each decode (tokens)", shown.map(({ key }) => key[3]!)),
+      xaxis: countAxis("KV length of each decode (tokens)", shown.map(({ key }) => key[3]!)),
       yaxis: timeAxis("time of attention", shown.map(({ timeUs }) => timeUs)),
-      more: { legend: { title: { text: "decodes", font: { size: 11 } }, traceorder: "reversed" } },
+      legend: { title: { text: "decodes ", font: { size: 11 } } },
     }),
-  };
+  });
 }

@@ -6,7 +6,8 @@
 import { type AttentionCoverage, type Place, PLACES } from "../../check/attention_coverage.ts";
 import type { CoverageNeed } from "../../check/coverage_need.ts";
 import { gridAxis } from "../axes.ts";
-import { type Figure, type Subject, subjectText } from "../figure.ts";
+import type { GridData } from "../figure_csv.ts";
+import { type Figure, shownFigure, type Subject, subjectText } from "../figure.ts";
 import { formatCount, formatShare } from "../text.ts";
 import { layoutOf } from "../theme.ts";
 
@@ -46,9 +47,14 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
     ? ""
     : `; ${formatShare(attention.estimated)} of the answers rests on predicted rows`;
   const guessed = shares.neighbour + shares.extrapolated;
-  return {
+  return shownFigure({
     data: [{
       type: "heatmap",
+      meta: {
+        columns: chunks,
+        rows: decodes,
+        values: grid.map((row) => row.map((cell) => cell?.worst ?? null)),
+      } satisfies GridData,
       z: grid.map((row) => row.map((cell) => cell === undefined ? null : PLACES.indexOf(cell.worst))),
       text: grid.map((row) => row.map((cell) => cell === undefined ? "" : LOOKS[cell.worst].letter)),
       texttemplate: "%{text}",
@@ -94,13 +100,13 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
           formatCount(need.maxNumSeqs)
         } requests and ${
           formatCount(need.maxKv)
-        } tokens of history; colour: the worst of at least a tenth of the histories; white: no such batch${resting}`,
+        } KV tokens; colour: worst case covering >= 10% of KV lengths; white: no such batch${resting}`,
       ),
       xaxis: gridAxis("new tokens of the prefill", chunks),
       yaxis: gridAxis("decoding requests", decodes),
       height: 520,
     }),
-  };
+  });
 }
 
 function ascending(values: readonly number[]): number[] {

@@ -6,10 +6,10 @@
 import type { TableDiff } from "../../check/diff.ts";
 import { ratioRows } from "../../check/diff.ts";
 import type { Row } from "../../bundle/tables.ts";
-import { type Figure, type Subject, subjectText } from "../figure.ts";
-import { type Cell, heatMap } from "../heat_map.ts";
-import { formatCount } from "../text.ts";
-import { axis, layoutOf } from "../theme.ts";
+import { type Figure, shownFigure, type Subject, subjectText } from "../figure.ts";
+import { type Cell, heatMap, isWithinNoise, NOISE_SHARE } from "../heat_map.ts";
+import { formatCount, formatShare } from "../text.ts";
+import { axis, DIVERGING, INK, layoutOf } from "../theme.ts";
 
 /** What a map shows. */
 export interface DiffMap {
@@ -21,32 +21,30 @@ export interface DiffMap {
   readonly rowsA: readonly Row[];
   /** Rows of the second bundle's attention.csv. */
   readonly rowsB: readonly Row[];
-  /** The prefill beside the decodes, in new tokens, without a history; 0 for decodes alone. */
+  /** The prefill with the decodes, in new tokens, at KV length 0; 0 for decodes alone. */
   readonly chunk: number;
 }
 
 /**
- * Draws the ratio of two bundles' attention times over decodes and their history.
+ * Draws the ratio of two bundles' attention times over decodes and their KV length.
  *
  * @param input What it shows; a shot that both have at least.
- * @returns The figure: blue where the second is faster, brown where it is slower, grey where one was not measured.
+ * @returns The figure: blue where the second is faster, brown where it is slower, light where the two are within noise,
+ * grey where one was not measured.
  */
 export function diffMap({ a, b, rowsA, rowsB, chunk }: DiffMap): Figure {
   const wanted = ({ key: [pc, kp, n] }: Row): boolean => pc === chunk && kp === 0 && n! > 0;
   const cells = ratioRows(rowsA.filter(wanted), rowsB.filter(wanted))
     .map(({ key, ratio }): Cell => ({ x: key[3]!, y: key[2]!, value: ratio }));
-  const faster = cells.filter(({ value }) => value < 1).length;
   const [first, second] = names(a, b);
   return heatMap({
     cells,
-    title: `${second} is faster than ${first} in ${formatCount(faster)} of ${
-      formatCount(cells.length)
-    } batches`,
+    title: verdict(first, second, cells.map(({ value }) => value), "batches"),
     missing: "not in both",
     subtitle: `${pairText(a, b)}; attention, ${
-      chunk === 0 ? "decodes alone" : `beside a prefill of ${formatCount(chunk)} tokens`
-    }; below 1 ${second} is faster`,
-    x: "history of each decode (tokens)",
+      chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)} tokens`
+    }; below 1 ${second} is faster; light: within noise (${formatShare(NOISE_SHARE)})`,
+    x: "KV length of each decode (tokens)",
     y: "decoding requests",
     scale: "ratio",
     legend: "ratio of times",
@@ -73,10 +71,9 @@ export function diffSummary({ a, b, tables }: DiffSummary): Figure {
   const rows = tables.flatMap((table) => table.ratio === null ? [] : [{ ...table, ratio: table.ratio }])
     .sort((x, y) => y.ratio.p50 - x.ratio.p50);
   const [first, second] = names(a, b);
-  const faster = rows.filter(({ ratio }) => ratio.p50 < 1).length;
   const ends = rows.flatMap(({ ratio }) => [ratio.p10, ratio.p90, 1]);
   const spread = Math.log10(Math.max(...ends) / Math.min(...ends)) || 1;
-  return {
+  return shownFigure({
     data: [{
       type: "scatter",
       mode: "markers",
@@ -97,10 +94,13 @@ export function diffSummary({ a, b, tables }: DiffSummary): Figure {
         } common shots`
       ),
       hovertemplate: "%{y}: median %{x:.2f}<br>%{customdata}<extra></extra>",
-      marker: { size: 9, color: rows.map(({ ratio }) => ratio.p50 < 1 ? "#2166AC" : "#8C510A") },
+      marker: {
+        size: 9,
+        color: rows.map(({ ratio }) => isWithinNoise(ratio.p50) ? NOISY : ratio.p50 < 1 ? FASTER : SLOWER),
+      },
     }],
     layout: layoutOf({
-      title: `${second} is faster than ${first} in ${faster} of ${rows.length} tables, by the median`,
+      title: verdict(first, second, rows.map(({ ratio }) => ratio.p50), "tables, by the median"),
       subtitle: `${pairText(a, b)}; point: median of the common shots, bar: 10% to 90%`,
       xaxis: axis(`time on ${second} / time on ${first}`, {
         type: "log",
@@ -118,11 +118,23 @@ export function diffSummary({ a, b, tables }: DiffSummary): Figure {
           yref: "paper",
           y0: 0,
           y1: 1,
-          line: { color: "#262626", dash: "dash" },
+          line: { color: INK, dash: "dash" },
         }],
       },
     }),
-  };
+  });
+}
+
+/** Colours of a table's point. */
+const [FASTER, NOISY, SLOWER] = [DIVERGING[0]![1], "#8E8E8E", DIVERGING.at(-1)![1]];
+
+/** Who is faster where, without what is within noise. */
+function verdict(first: string, second: string, ratios: readonly number[], of: string): string {
+  const clear = ratios.filter((ratio) => !isWithinNoise(ratio));
+  const faster = clear.filter((ratio) => ratio < 1).length;
+  return `${second} is faster than ${first} in ${formatCount(faster)}, slower in ${
+    formatCount(clear.length - faster)
+  } and within noise in ${formatCount(ratios.length - clear.length)} of ${formatCount(ratios.length)} ${of}`;
 }
 
 /** What tells two bundles apart: the hardware, or else the model, or else the degree. */

@@ -4,9 +4,9 @@
  * @module
  */
 import { decadeTicks, extent } from "../axes.ts";
-import { type Figure, type Subject, subjectText } from "../figure.ts";
+import { type Figure, shownFigure, type Subject, subjectText } from "../figure.ts";
 import { significant } from "../text.ts";
-import { axis, layoutOf, series } from "../theme.ts";
+import { axis, layoutOf, lineOf, lookOf } from "../theme.ts";
 
 /** A way to choose the part, and how far the table is from the truth. */
 export interface ErrorCurve {
@@ -36,7 +36,7 @@ export function errorOverShots({ subject, curves }: ErrorOverShots): Figure {
     points: points.toSorted((a, b) => a.shots - b.shots),
   }));
   const all = ordered.flatMap(({ points }) => points);
-  return {
+  return shownFigure({
     data: ordered.map(({ name, points }, index) => ({
       type: "scatter",
       mode: "lines+markers",
@@ -44,7 +44,7 @@ export function errorOverShots({ subject, curves }: ErrorOverShots): Figure {
       x: points.map(({ shots }) => 100 * shots),
       y: points.map(({ error }) => 100 * error),
       hovertemplate: "%{x:.3~g}% of the shots: 90% of the rows within %{y:.3~g}%",
-      ...series(index),
+      ...lineOf(lookOf(index)),
     })),
     layout: layoutOf({
       title: titleOf(ordered),
@@ -52,7 +52,7 @@ export function errorOverShots({ subject, curves }: ErrorOverShots): Figure {
       xaxis: percentAxis("measured shots (%)", all.map(({ shots }) => shots)),
       yaxis: percentAxis("error that 90% of the rows stay within (%)", all.map(({ error }) => error)),
     }),
-  };
+  });
 }
 
 /** The first way against the best of the others, where shares are nearest to each other. */

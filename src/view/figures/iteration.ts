@@ -1,18 +1,18 @@
 /**
- * Figure: where the time of an iteration goes.
+ * Figures: where the time of an iteration goes.
  *
  * @module
  */
 import type { IterationEstimate } from "../../predict/iteration.ts";
-import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { formatCount, formatShare, formatUs, plural } from "../text.ts";
-import { axis, colorOf, COLORS, layerIndex, layoutOf } from "../theme.ts";
+import { axis, inkOn, layerLooks, layoutOf, PAPER, REST } from "../theme.ts";
 
 /** What the figure shows. */
 export interface IterationTimes {
   /** What it is about. */
   readonly subject: Subject;
-  /** The kind of batch in words, such as `every request decodes after 2,048 tokens`. */
+  /** The kind of batch in words, such as `every request decodes at KV length 2,048`. */
   readonly batch: string;
   /** Requests of each batch, ascending, and the estimate of its iteration. */
   readonly points: readonly (readonly [requests: number, estimate: IterationEstimate])[];
@@ -21,7 +21,7 @@ export interface IterationTimes {
 /** Parts of a bar below this share have no room for a number. */
 const LEAST_LABELLED = 0.07;
 /** Layers below this share of every iteration are summed up. */
-const LEAST_SHARE = 0.05;
+const LEAST_SHARE = 0.02;
 
 /**
  * Draws the parts of an iteration's time, layer by layer, over the size of the batch.
@@ -30,86 +30,173 @@ const LEAST_SHARE = 0.05;
  * @returns The figure; every bar is an iteration of its own and adds up to 100%, its time stands above it.
  */
 export function iterationTimes({ subject, batch, points }: IterationTimes): Figure {
-  const parts = points.map(([, estimate]) => partsOf(estimate));
-  const names = [...new Set(parts.flatMap((part) => [...part.keys()]))];
-  const share = (name: string, i: number): number => (parts[i]!.get(name) ?? 0) / points[i]![1].totalNs;
-  const most = (name: string): number => Math.max(...points.map((_, i) => share(name, i)));
-  const large = names.filter((name) => most(name) >= LEAST_SHARE).sort((a, b) => most(b) - most(a));
-  const small = names.filter((name) => !large.includes(name));
-  const rows = [
-    ...large.map((name) => ({ name, shares: points.map((_, i) => share(name, i)) })),
-    ...(small.length === 0 ? [] : [{
-      name: "others",
-      shares: points.map((_, i) => small.reduce((sum, name) => sum + share(name, i), 0)),
-    }]),
-  ];
-  const colors = distinctColors(large);
+  const rows = partsOf(points.map(([, estimate]) => estimate));
   const last = points.length - 1;
-  const top = large.reduce((a, b) => share(b, last) > share(a, last) ? b : a, large[0] ?? "");
+  const share = ({ ns }: Part, i: number): number => ns[i]! / points[i]![1].totalNs;
+  const top = rows.filter(({ layer }) => layer !== OTHERS).reduce((a, b) =>
+    share(b, last) > share(a, last) ? b : a
+  );
   const labels = points.map(([requests]) => formatCount(requests));
-  const totals = points.map(([, { totalNs }]) => formatUs(totalNs / 1000));
-  return {
+  return shownFigure({
     data: [
-      ...rows.map(({ name, shares }): Trace => ({
-        type: "bar",
-        name,
+      ...rows.map((row): Trace => ({
+        ...barOf(row),
         x: labels,
-        y: shares.map((value) => value * 100),
-        customdata: shares.map((value, i) => formatUs(value * points[i]![1].totalNs / 1000)),
+        y: points.map((_, i) => share(row, i) * 100),
+        customdata: row.ns.map((ns) => formatUs(ns / 1000)),
         hovertemplate: "%{x} requests: %{y:.1f}%, %{customdata}",
-        marker: {
-          color: name === "others" ? "#BDBDBD" : colors.get(name)!,
-          line: { color: "#FFFFFF", width: 1 },
-        },
-        text: shares.map((value) => value < LEAST_LABELLED ? "" : formatShare(value)),
-        textposition: "inside",
-        insidetextanchor: "middle",
-        textangle: 0,
+        text: points.map((_, i) => share(row, i) < LEAST_LABELLED ? "" : formatShare(share(row, i))),
+      })),
+      totalsAbove(labels, points.map(([, { totalNs }]) => totalNs), points.map(() => 100)),
+    ],
+    layout: layoutOf({
+      title: `${top.layer} takes ${formatShare(share(top, last))} of an iteration with ${
+        plural(points[last]![0], "request")
+      }`,
+      subtitle: subjectText(subject, `${batch}; totals above the bars; ${excludedText(points[last]![1])}`),
+      xaxis: axis("requests in the batch", { type: "category" }),
+      yaxis: axis("share of the iteration's time (%)", { range: [0, 108] }),
+      height: 500,
+      legend: { traceorder: "normal" },
+      more: { barmode: "stack", bargap: 0.25 },
+    }),
+  });
+}
+
+/** One iteration of a comparison. */
+export interface NamedIteration {
+  /** What tells it from the others, such as `H100, tp 2`. */
+  readonly name: string;
+  /** Its estimate. */
+  readonly estimate: IterationEstimate;
+}
+
+/** What the figure of milliseconds shows. */
+export interface IterationTimeline {
+  /** What the iterations are of, such as `64 decodes at KV length 2,048, Llama-3.1-8B`. */
+  readonly batch: string;
+  /** The iterations, such as those of two bundles, at least one. */
+  readonly iterations: readonly NamedIteration[];
+}
+
+/**
+ * Draws iterations in milliseconds, each a bar of its layers in the order in which they take most.
+ *
+ * @param input What it shows.
+ * @returns The figure; with several iterations their times can be compared layer by layer.
+ *
+ * @example
+ * ```ts
+ * import { iterationTimeline } from "./iteration.ts";
+ * import assert from "node:assert/strict";
+ * const contributions = [{ stage: "pre_attn", layer: "attention", times: 2, ns: 3e6, totalNs: 6e6 }];
+ * const estimate = { totalNs: 6e6, tokens: 1, sequences: 1, skipped: [], excludes: ["communication"], contributions };
+ * const { data } = iterationTimeline({ batch: "1 decode", iterations: [{ name: "H100", estimate: estimate as never }] });
+ * assert.deepEqual(data[0]!.x, [6]);
+ * ```
+ */
+export function iterationTimeline({ batch, iterations }: IterationTimeline): Figure {
+  const estimates = iterations.map(({ estimate }) => estimate);
+  const names = iterations.map(({ name }) => name);
+  const totals = estimates.map(({ totalNs }) => totalNs);
+  const best = totals.indexOf(Math.min(...totals));
+  const worst = totals.indexOf(Math.max(...totals));
+  return shownFigure({
+    data: [
+      ...partsOf(estimates).map((row): Trace => ({
+        ...barOf(row),
+        orientation: "h",
+        y: names,
+        x: row.ns.map((ns) => ns / 1e6),
+        customdata: row.ns.map((ns, i) => `${formatUs(ns / 1000)}, ${formatShare(ns / totals[i]!)}`),
+        hovertemplate: "%{y}: %{customdata}",
+        text: row.ns.map((ns) => ns < LEAST_LABELLED * totals[worst]! ? "" : formatUs(ns / 1000)),
       })),
       {
         type: "scatter",
         mode: "text",
         showlegend: false,
-        x: labels,
-        y: labels.map(() => 100),
-        text: totals,
-        textposition: "top center",
-        textfont: { size: 11 },
+        x: totals.map((ns) => ns / 1e6),
+        y: names,
+        text: totals.map((ns) => ` ${formatUs(ns / 1000)}`),
+        textposition: "middle right",
+        cliponaxis: false,
         hoverinfo: "skip",
       },
     ],
     layout: layoutOf({
-      title: `${top} takes ${formatShare(share(top, last))} of an iteration with ${
-        plural(points[last]![0], "request")
-      }`,
-      subtitle: subjectText(
-        subject,
-        `${batch}; above each bar its whole time, without communication and scheduling`,
-      ),
-      xaxis: axis("requests in the batch", { type: "category" }),
-      yaxis: axis("share of the iteration's time (%)", { range: [0, 108] }),
-      more: {
-        barmode: "stack",
-        bargap: 0.25,
-        legend: { traceorder: "reversed" },
-      },
+      title: iterations.length === 1
+        ? `${names[0]}: ${formatUs(totals[0]! / 1000)} an iteration`
+        : `${names[best]} is fastest with ${formatUs(totals[best]! / 1000)}; ${names[worst]} takes ${
+          (totals[worst]! / totals[best]!).toFixed(2)
+        }x`,
+      subtitle: `${batch}; ${excludedText(estimates[0]!)}`,
+      xaxis: axis("time of the iteration (ms)", { range: [0, totals[worst]! / 1e6 * 1.14] }),
+      yaxis: axis("", { type: "category", autorange: "reversed", automargin: true }),
+      height: 260 + 56 * iterations.length,
+      legend: { traceorder: "normal" },
+      more: { barmode: "stack", bargap: 0.35 },
     }),
+  });
+}
+
+const OTHERS = "others";
+
+/** A layer and its time in each iteration. */
+interface Part {
+  readonly layer: string;
+  readonly ns: readonly number[];
+  readonly color: string;
+}
+
+/** The layers, those first that take most of an iteration; small ones are summed up. */
+function partsOf(estimates: readonly IterationEstimate[]): Part[] {
+  const times = estimates.map(({ contributions }) => Map.groupBy(contributions, ({ layer }) => layer));
+  const names = [...new Set(times.flatMap((layers) => [...layers.keys()]))];
+  const ns = (layer: string): number[] =>
+    times.map((layers) => (layers.get(layer) ?? []).reduce((sum, { totalNs }) => sum + totalNs, 0));
+  const most = (layer: string): number =>
+    Math.max(...ns(layer).map((part, i) => part / estimates[i]!.totalNs));
+  const large = names.filter((layer) => most(layer) >= LEAST_SHARE).sort((a, b) => most(b) - most(a));
+  const looks = layerLooks(large);
+  const small = names.filter((layer) => !large.includes(layer)).map(ns);
+  return [
+    ...large.map((layer) => ({ layer, ns: ns(layer), color: looks.get(layer)!.color })),
+    ...(small.length === 0 ? [] : [{
+      layer: OTHERS,
+      ns: estimates.map((_, i) => small.reduce((sum, part) => sum + part[i]!, 0)),
+      color: REST,
+    }]),
+  ];
+}
+
+function barOf({ layer, color }: Part): Trace {
+  return {
+    type: "bar",
+    name: layer,
+    marker: { color, line: { color: PAPER, width: 1 } },
+    textposition: "inside",
+    insidetextanchor: "middle",
+    textangle: 0,
+    textfont: { color: inkOn(color) },
   };
 }
 
-/** Each layer's usual colour, or the next free one where another layer has it. */
-function distinctColors(layers: readonly string[]): Map<string, string> {
-  const colors = new Map<string, string>();
-  for (const layer of layers) {
-    const usual = layerIndex(layer);
-    const free = COLORS.findIndex((_, i) => !new Set(colors.values()).has(colorOf(usual + i)));
-    colors.set(layer, colorOf(usual + Math.max(0, free)));
-  }
-  return colors;
+function totalsAbove(labels: readonly string[], ns: readonly number[], y: readonly number[]): Trace {
+  return {
+    type: "scatter",
+    mode: "text",
+    showlegend: false,
+    x: labels,
+    y,
+    text: ns.map((total) => formatUs(total / 1000)),
+    textposition: "top center",
+    textfont: { size: 11 },
+    hoverinfo: "skip",
+  };
 }
 
-function partsOf({ contributions }: IterationEstimate): Map<string, number> {
-  const parts = new Map<string, number>();
-  for (const { layer, totalNs } of contributions) parts.set(layer, (parts.get(layer) ?? 0) + totalNs);
-  return parts;
+/** What the sum of the rows leaves out. */
+function excludedText({ excludes }: IterationEstimate): string {
+  return `without ${excludes.join(" and ")}`;
 }

@@ -5,9 +5,9 @@
  */
 import type { Row } from "../../bundle/tables.ts";
 import { countAxis, timeAxis } from "../axes.ts";
-import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { formatCount, formatUs } from "../text.ts";
-import { layerIndex, layoutOf, series } from "../theme.ts";
+import { layerLooks, layoutOf, lineOf } from "../theme.ts";
 
 /** What the figure shows. */
 export interface LayerTimes {
@@ -41,8 +41,9 @@ export function layerTimes({ subject, size, rows, estimate = [] }: LayerTimes): 
   const lines = linesOf(rows);
   const estimates = new Map(linesOf(estimate).map((line) => [line.layer, line]));
   const [most] = lines;
+  const looks = layerLooks(lines.map(({ layer }) => layer));
   const traces = lines.flatMap(({ layer, x, y }): Trace[] => {
-    const { line, marker } = series(layerIndex(layer));
+    const { line, marker } = lineOf(looks.get(layer)!);
     const estimated = estimates.get(layer);
     const hovertemplate = `%{x:,} ${size}: %{y:.3~f} µs`;
     return [
@@ -61,7 +62,7 @@ export function layerTimes({ subject, size, rows, estimate = [] }: LayerTimes): 
   });
   const times = [...rows, ...estimate].map(({ timeUs }) => timeUs);
   const dotted = estimate.length === 0 ? "" : "; dotted: roofline estimate";
-  return {
+  return shownFigure({
     data: traces,
     layout: layoutOf({
       title: most === undefined
@@ -75,9 +76,9 @@ export function layerTimes({ subject, size, rows, estimate = [] }: LayerTimes): 
         rows.map(({ key }) => key[0]!),
       ),
       yaxis: timeAxis("time of one layer", times),
-      more: { legend: { traceorder: "normal" } },
+      legend: { traceorder: "normal" },
     }),
-  };
+  });
 }
 
 interface Line {

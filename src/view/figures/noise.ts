@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { extent } from "../axes.ts";
 import type { ClockReading } from "../clocks.ts";
 import type { Drift } from "../drifts.ts";
 import type { LayerSamples } from "../samples.ts";
 import { shownText, thin } from "../thin.ts";
 import { formatCount, formatShare } from "../text.ts";
-import { axis, cloud, layoutOf } from "../theme.ts";
+import { axis, cloudOf, INK, layoutOf, lookOf } from "../theme.ts";
 
 /** What the figure shows. */
 export interface Noise {
@@ -44,7 +44,7 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
   const groups = [...Map.groupBy(samples, ({ category }) => category)];
   const withClock = clocks.length > 0;
   const range = clockRange(clocks.map(({ mhz }) => mhz));
-  return {
+  return shownFigure({
     data: [
       ...groups.map(([category, shots], index): Trace => {
         const shown = thin(shots, Math.ceil(MAX_POINTS * shots.length / samples.length));
@@ -56,27 +56,29 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
           y: shown.map(({ spread }) => Math.max(spread * 100, LEAST)),
           text: shown.map(({ layer, key }) => `${layer} (${key.join(", ")})`),
           hovertemplate: "shot %{x}: %{y:.2~f}%<br>%{text}",
-          marker: cloud(index, 0.6),
+          marker: cloudOf(lookOf(index), 0.6),
         };
       }),
       ...(drifts.length === 0 ? [] : [{
         type: "scatter",
         mode: "markers",
-        name: "sentinel,<br>off the first",
+        name: "sentinel drift vs baseline",
         x: drifts.map(({ order }) => order),
         y: drifts.map(({ drift }) => Math.max(Math.abs(drift) * 100, LEAST)),
-        text: drifts.map(({ drift }) => `${formatShare(drift)} off the first`),
+        text: drifts.map(({ drift }) =>
+          `${drift < 0 ? "faster" : "slower"} than the baseline by ${formatShare(Math.abs(drift))}`
+        ),
         hovertemplate: "shot %{x}: %{text}",
-        marker: { color: "#000000", symbol: "star", size: 7 },
+        marker: { color: INK, symbol: "star", size: 7 },
       }]),
       ...[...Map.groupBy(clocks, ({ lane }) => lane)].map(([lane, readings], index): Trace => ({
         type: "scatter",
         mode: "lines",
-        name: lane === undefined ? "clock" : `clock,<br>${lane}`,
+        name: lane === undefined ? "clock" : `clock, ${lane}`,
         x: readings.map(({ order }) => order),
         y: readings.map(({ mhz }) => mhz),
         yaxis: "y2",
-        line: { color: "#262626", width: 1.2, shape: "hv", dash: DASHES[index % DASHES.length] },
+        line: { color: INK, width: 1.2, shape: "hv", dash: DASHES[index % DASHES.length] },
         hovertemplate: "shot %{x}: %{y:,} MHz",
       })),
     ],
@@ -103,7 +105,7 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
         ? { yaxis2: axis("clock (MHz)", { domain: [0, 0.28], anchor: "x", tickformat: ",d", ...range }) }
         : {},
     }),
-  };
+  });
 }
 
 /** A clock that stands still is a line in the middle, not noise of its last digit. */

@@ -4,10 +4,11 @@
  * @module
  */
 import type { SkewRow } from "../../bundle/skew.ts";
-import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import { median } from "../../stats.ts";
+import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { shownText, thin } from "../thin.ts";
 import { formatCount, formatShare, significant } from "../text.ts";
-import { axis, cloud, layoutOf, series } from "../theme.ts";
+import { axis, cloudOf, INK, layoutOf, lineOf, lookOf, PAPER } from "../theme.ts";
 
 /** Points that a figure holds at most: more would be heavy, and a blot. */
 const MAX_POINTS = 1000;
@@ -32,7 +33,7 @@ export function skewAlpha(
     Math.max(1, defined.length);
   const groups = [...Map.groupBy(defined, ({ regime }) => regime)].sort(([a], [b]) => a < b ? -1 : 1);
   const traces = groups.flatMap(([regime, cases], index): Trace[] => {
-    const { line, marker } = series(index);
+    const { line, marker } = lineOf(lookOf(index));
     const shown = thin(cases, Math.floor(MAX_POINTS * cases.length / defined.length));
     return [{
       type: "scatter",
@@ -41,23 +42,23 @@ export function skewAlpha(
       x: shown.map(skewRateOf),
       y: shown.map(({ alpha }) => Math.max(-EDGE, Math.min(EDGE, alpha))),
       text: shown.map(({ n, nb, pc, kvs, kv_big: kvBig, alpha }) =>
-        `alpha ${significant(alpha)}: ${nb} of ${n} decodes at ${formatCount(kvBig)}, others at ${
+        `alpha ${significant(alpha)}: ${nb} of ${n} decodes at KV ${formatCount(kvBig)}, others at ${
           formatCount(kvs)
         }, prefill ${pc}`
       ),
       hovertemplate: "%{text}<extra></extra>",
-      marker: cloud(index, 0.3),
+      marker: cloudOf(lookOf(index), 0.3),
     }, {
       type: "scatter",
       mode: "lines+markers",
       name: `${regime}, median`,
       ...medians(cases),
       line: { ...line, width: 3 },
-      marker: { ...marker, size: 9, line: { color: "#FFFFFF", width: 1.5 } },
+      marker: { ...marker, size: 9, line: { color: PAPER, width: 1.5 } },
       hovertemplate: "median %{y:.2f}<extra></extra>",
     }];
   });
-  return {
+  return shownFigure({
     data: traces,
     layout: layoutOf({
       title: `Alpha is below −${OUTSIDE} or above ${1 + OUTSIDE} in ${formatShare(outside)} of ${
@@ -65,11 +66,11 @@ export function skewAlpha(
       } skewed batches`,
       subtitle: subjectText(
         subject,
-        `0: as long as at the mean history, 1: as at the longest; lines: medians${
+        `0: time at the mean KV length, 1: time at the longest; lines: medians${
           shownText(defined.length, MAX_POINTS)
         }; beyond ±${EDGE} at the edge`,
       ),
-      xaxis: axis("skew rate: (mean - shortest) / (longest - shortest history)", { range: [-0.02, 1.02] }),
+      xaxis: axis("skew rate: (mean - shortest) / (longest - shortest KV length)", { range: [-0.02, 1.02] }),
       yaxis: axis("alpha: (t_skew - t_mean) / (t_max - t_mean)", { range: [-EDGE - 0.1, EDGE + 0.1] }),
       more: {
         shapes: [0, 1].map((y) => ({
@@ -79,11 +80,11 @@ export function skewAlpha(
           x1: 1,
           y0: y,
           y1: y,
-          line: { color: "#262626", width: 1, dash: "dash" },
+          line: { color: INK, width: 1, dash: "dash" },
         })),
       },
     }),
-  };
+  });
 }
 
 /** The skew rate of a case from 0 to 1, as a simulator's buckets see it. */
@@ -94,9 +95,8 @@ function skewRateOf({ kv_mean: mean, kvs, kv_big: big }: SkewRow): number {
 function medians(cases: readonly (SkewRow & { alpha: number })[]): { x: number[]; y: number[] } {
   const groups = [...Map.groupBy(cases, (row) => Math.min(Math.floor(skewRateOf(row) / STEP), 1 / STEP - 1))]
     .sort(([a], [b]) => a - b);
-  const middle = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
   return {
-    x: groups.map(([, group]) => middle(group.map(skewRateOf))),
-    y: groups.map(([, group]) => middle(group.map(({ alpha }) => alpha))),
+    x: groups.map(([, group]) => median(group.map(skewRateOf))),
+    y: groups.map(([, group]) => median(group.map(({ alpha }) => alpha))),
   };
 }

@@ -5,10 +5,10 @@
  */
 import { errorFigures } from "../../fit/errors.ts";
 import { extent, timeAxis } from "../axes.ts";
-import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { shownText, thin } from "../thin.ts";
 import { formatCount, formatShare, formatUs } from "../text.ts";
-import { axis, cloud, layoutOf } from "../theme.ts";
+import { axis, cloudOf, INK, layoutOf, lookOf } from "../theme.ts";
 
 /** One batch, measured and predicted. */
 export interface Prediction {
@@ -44,7 +44,7 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
   const times = shown.flatMap(({ measuredUs, predictedUs }) => [measuredUs, predictedUs]);
   const [low, high] = extent(times);
   const { rel_err_p50, rel_err_p90 } = errorFigures(predictions.map(errorOf))!;
-  return {
+  return shownFigure({
     data: [
       ...groupsOf(shown).map(([group, points], index): Trace => ({
         type: "scatter",
@@ -53,7 +53,7 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
         x: points.map(({ measuredUs }) => measuredUs),
         y: points.map(({ predictedUs }) => predictedUs),
         hovertemplate: "measured %{x:.4~g} µs, predicted %{y:.4~g} µs",
-        marker: cloud(index, 0.4),
+        marker: cloudOf(lookOf(index), 0.4),
       })),
       {
         type: "scatter",
@@ -61,7 +61,7 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
         name: "equal",
         x: [low, high],
         y: [low, high],
-        line: { color: "#262626", width: 1.2, dash: "dash" },
+        line: { color: INK, width: 1.2, dash: "dash" },
         hoverinfo: "skip",
       },
     ],
@@ -79,7 +79,7 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
       yaxis: timeAxis("predicted", times),
       height: 520,
     }),
-  };
+  });
 }
 
 /** Errors are rounded to four decimals: 0 may be as much as this. */
@@ -102,7 +102,7 @@ export function residuals({ subject, by, predictions }: Predictions): Figure {
     : `${signed_mean > 0 ? "too long" : "too short"} by ${formatShare(Math.abs(signed_mean))} on average`;
   const beyond = predictions.filter((one) => Math.abs(errorOf(one)) > EDGE).length;
   const slowest = predictions.reduce((most, one) => Math.max(most, Math.abs(errorOf(one))), 0);
-  return {
+  return shownFigure({
     data: groupsOf(shown).map(([group, points], index): Trace => ({
       type: "scatter",
       mode: "markers",
@@ -111,7 +111,7 @@ export function residuals({ subject, by, predictions }: Predictions): Figure {
       y: points.map((one) => Math.max(-EDGE, Math.min(EDGE, errorOf(one))) * 100),
       text: points.map((one) => `${formatUs(one.measuredUs)} measured, off by ${formatShare(errorOf(one))}`),
       hovertemplate: "%{text}",
-      marker: cloud(index, 0.4),
+      marker: cloudOf(lookOf(index), 0.4),
     })),
     layout: layoutOf({
       title: `Predictions are ${lean}; one in a hundred is off by more than ${formatShare(rel_err_p99)}`,
@@ -131,11 +131,11 @@ export function residuals({ subject, by, predictions }: Predictions): Figure {
           x1: 1,
           y0: 0,
           y1: 0,
-          line: { color: "#262626", width: 1 },
+          line: { color: INK, width: 1 },
         }],
       },
     }),
-  };
+  });
 }
 
 /** What the predictions are held against. */

@@ -4,10 +4,11 @@
  * @module
  */
 import type { Row } from "../../bundle/tables.ts";
+import { median } from "../../stats.ts";
 import { countAxis } from "../axes.ts";
-import { type Figure, type Subject, subjectText, type Trace } from "../figure.ts";
+import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { formatCount } from "../text.ts";
-import { axis, layerIndex, layoutOf, series } from "../theme.ts";
+import { axis, layerLooks, layoutOf, lineOf } from "../theme.ts";
 
 /** What the figure shows. */
 export interface TpScaling {
@@ -36,11 +37,12 @@ export function tpScaling({ subject, base, rows }: TpScaling): Figure {
         const before = at.get(`${layer} ${key[0]}`);
         return before === undefined ? [] : [[key[0]!, before / timeUs] as const];
       });
-    return { layer, x: points.map(([tokens]) => tokens), y: points.map(([, ratio]) => ratio) };
+    return { layer, ...smoothed(points) };
   }).filter(({ y }) => y.length > 0 && !isCopied(y)).sort((a, b) => b.y.at(-1)! - a.y.at(-1)!);
   const tokens = lines.flatMap(({ x }) => x);
+  const looks = layerLooks(lines.map(({ layer }) => layer));
   const [best, worst] = [lines[0], lines.at(-1)];
-  return {
+  return shownFigure({
     data: [
       ...lines.map(({ layer, x, y }): Trace => ({
         type: "scatter",
@@ -48,8 +50,8 @@ export function tpScaling({ subject, base, rows }: TpScaling): Figure {
         name: layer,
         x,
         y,
-        hovertemplate: "%{x:,} tokens: %{y:.2f} times as fast",
-        ...series(layerIndex(layer)),
+        hovertemplate: "%{x:,} tokens: %{y:.2f}x",
+        ...lineOf(looks.get(layer)!),
       })),
       {
         type: "scatter",
@@ -64,19 +66,30 @@ export function tpScaling({ subject, base, rows }: TpScaling): Figure {
     layout: layoutOf({
       title: best === undefined || worst === undefined
         ? "No layer depends on the degree"
-        : `At ${formatCount(best.x.at(-1)!)} tokens tp ${subject.tp} is ${
+        : `TP${subject.tp} speed-up at ${formatCount(best.x.at(-1)!)} tokens: ${
           timesText(worst.y.at(-1)!)
-        } (${worst.layer}) to ${timesText(best.y.at(-1)!)} times (${best.layer}) as fast`,
+        } (${worst.layer}) to ${timesText(best.y.at(-1)!)} (${best.layer})`,
       subtitle: subjectText(
         subject,
-        "against tp 1, one device's share of the work; communication not included",
+        "against tp 1, one device's share of the work; medians of half octaves; communication not included",
       ),
       xaxis: countAxis("new tokens in the batch", tokens),
-      yaxis: axis("time at tp 1 / time (times as fast)", { rangemode: "tozero" }),
+      yaxis: axis("speed-up over tp 1", { rangemode: "tozero" }),
     }),
+  });
+}
+
+/** Medians of half octaves: single sizes jump between kernels, which hides what a degree gains. */
+function smoothed(
+  points: readonly (readonly [tokens: number, ratio: number])[],
+): { x: number[]; y: number[] } {
+  const groups = [...Map.groupBy(points, ([tokens]) => Math.round(2 * Math.log2(tokens))).values()];
+  return {
+    x: groups.map((group) => Math.round(median(group.map(([tokens]) => tokens)))),
+    y: groups.map((group) => median(group.map(([, ratio]) => ratio))),
   };
 }
 
 function timesText(ratio: number): string {
-  return String(Number(ratio.toFixed(2)));
+  return `${ratio.toFixed(2)}x`;
 }

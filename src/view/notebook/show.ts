@@ -8,7 +8,14 @@ import type { Figure } from "../figure.ts";
 import { figureJson } from "../figure_json.ts";
 import { figurePng } from "../render/render.ts";
 import { isDataFrame, tableHtml, type TableOptions, tableText, type Tabular } from "../table.ts";
+import { type Theme, themed } from "../theme.ts";
 import { inNotebook, type MimeBundle, send } from "./kernel.ts";
+
+/** How something is shown. */
+export interface ShowOptions extends TableOptions {
+  /** The page that a figure stands on. @default {"light"} */
+  readonly theme?: Theme;
+}
 
 /** What can be shown: a figure, a table, or a text. */
 export type Showable = Figure | Tabular | string;
@@ -20,7 +27,7 @@ export type Showable = Figure | Tabular | string;
  * to, show it too.
  *
  * @param value A figure, a data frame, records, or a text.
- * @param options How much of a table is shown.
+ * @param options How much of a table is shown, and the page that a figure stands on.
  *
  * @example
  * ```ts
@@ -28,7 +35,7 @@ export type Showable = Figure | Tabular | string;
  * await show([{ layer: "o_proj", time_us: 5 }]);
  * ```
  */
-export async function show(value: Showable, options: TableOptions = {}): Promise<void> {
+export async function show(value: Showable, options: ShowOptions = {}): Promise<void> {
   // deno-lint-ignore no-console
   if (!inNotebook()) return console.log(textOf(value, options));
   await send(await mimeBundle(value, options));
@@ -38,16 +45,17 @@ export async function show(value: Showable, options: TableOptions = {}): Promise
  * The representations of a value, as {@linkcode show} sends them.
  *
  * @param value A figure, a data frame, records, or a text.
- * @param options How much of a table is shown.
+ * @param options How much of a table is shown, and the page that a figure stands on.
  * @returns Representations by MIME type.
  */
-export async function mimeBundle(value: Showable, options: TableOptions = {}): Promise<MimeBundle> {
+export async function mimeBundle(value: Showable, options: ShowOptions = {}): Promise<MimeBundle> {
   const text = { "text/plain": textOf(value, options) };
   if (typeof value === "string") return text;
   if (!isFigure(value)) return { "text/html": tableHtml(value, options), ...text };
+  const { theme = "light" } = options;
   return {
-    "application/vnd.plotly.v1+json": JSON.parse(figureJson(value)),
-    "image/png": Buffer.from(await figurePng(value)).toString("base64"),
+    "application/vnd.plotly.v1+json": JSON.parse(figureJson(themed(value, theme))),
+    "image/png": Buffer.from(await figurePng(value, { theme })).toString("base64"),
     ...text,
   };
 }

@@ -7,16 +7,22 @@ import { Resvg } from "@resvg/resvg-js";
 import { writeAtomic } from "../../files/write.ts";
 import { UsageError } from "../../errors.ts";
 import type { Figure } from "../figure.ts";
-import { PAPER } from "../theme.ts";
+import { figureCsv } from "../figure_csv.ts";
+import { DARK, PAPER, type Theme, themed, WIDTH } from "../theme.ts";
 import { FONT_FAMILY, FONT_FILES } from "./fonts.ts";
 import { encodePng } from "./png.ts";
 import { plotlyInWindow } from "./window.ts";
 
 /** How large a picture is. */
 export interface PngOptions {
-  /** Pixels of the picture for one of the figure. @default {1} */
+  /** Pixels of the picture for one of the figure. @default {2} */
   readonly scale?: number;
+  /** The page that it stands on. @default {"light"} */
+  readonly theme?: Theme;
 }
+
+/** Height of a figure whose layout names none, in pixels. */
+const HEIGHT = 460;
 
 /** One figure at a time: plotly's window is shared. */
 let drawing: Promise<unknown> = Promise.resolve();
@@ -24,7 +30,7 @@ let drawing: Promise<unknown> = Promise.resolve();
 /**
  * Draws a figure as SVG.
  *
- * @param figure The figure; its layout gives `width` and `height` in pixels.
+ * @param figure The figure; without `width` and `height` in pixels in its layout it is 760 by 460.
  * @returns The SVG file's text.
  *
  * @example
@@ -47,26 +53,30 @@ export function figureSvg(figure: Figure): Promise<string> {
  * @returns The PNG file's bytes.
  */
 export async function figurePng(figure: Figure, options: PngOptions = {}): Promise<Uint8Array> {
-  const picture = new Resvg(await figureSvg(figure), {
-    background: PAPER,
-    fitTo: { mode: "zoom", value: options.scale ?? 1 },
+  const { scale = 2, theme = "light" } = options;
+  const picture = new Resvg(await figureSvg(themed(figure, theme)), {
+    background: theme === "light" ? PAPER : DARK[PAPER]!,
+    fitTo: { mode: "zoom", value: scale },
     font: { loadSystemFonts: false, fontFiles: [...FONT_FILES], defaultFontFamily: FONT_FAMILY },
   });
   return encodePng(picture.render());
 }
 
 /**
- * Saves a figure as a picture.
+ * Saves a figure as a picture, or its data as a table.
  *
  * @param figure The figure.
- * @param path The file, whose name ends in .png or .svg.
+ * @param path The file, whose name ends in .png, .svg or .csv.
  * @param options How large a PNG is.
  * @throws {UsageError} when the name ends otherwise, or the file cannot be written.
  */
 export async function saveFigure(figure: Figure, path: string, options: PngOptions = {}): Promise<void> {
-  if (path.endsWith(".svg")) return await writeAtomic(path, await figureSvg(figure));
+  if (path.endsWith(".svg")) {
+    return await writeAtomic(path, await figureSvg(themed(figure, options.theme ?? "light")));
+  }
+  if (path.endsWith(".csv")) return await writeAtomic(path, figureCsv(figure));
   if (!path.endsWith(".png")) {
-    throw new UsageError(`Cannot save a figure: the name must end in .png or .svg, but is ${path}`);
+    throw new UsageError(`Cannot save a figure: the name must end in .png, .svg or .csv, but is ${path}`);
   }
   try {
     await Deno.writeFile(path, await figurePng(figure, options));
@@ -76,10 +86,10 @@ export async function saveFigure(figure: Figure, path: string, options: PngOptio
 }
 
 async function draw({ data, layout }: Figure): Promise<string> {
-  const { width, height } = layout;
+  const { width = WIDTH, height = HEIGHT } = layout;
   const plotly = await plotlyInWindow();
   // plotly changes what it is given.
-  const own = structuredClone({ data, layout });
+  const own = structuredClone({ data, layout: { ...layout, width, height } });
   const url = await plotly.toImage(own, { format: "svg", width, height, imageDataOnly: true });
   return url.startsWith("data:") ? decodeURIComponent(url.slice(url.indexOf(",") + 1)) : url;
 }

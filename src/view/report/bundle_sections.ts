@@ -8,14 +8,16 @@ import { type CoverageNeed, ownNeed } from "../../check/coverage_need.ts";
 import type { Bundle } from "../../bundle/open.ts";
 import { skewScale } from "../../check/skew_scale.ts";
 import { validate } from "../../check/validate.ts";
-import type { Row } from "../../bundle/tables.ts";
+import { UsageError } from "../../errors.ts";
 import type { Model } from "../../model/model.ts";
 import { predictIteration } from "../../predict/iteration.ts";
 import { predictor } from "../../predict/predictor.ts";
 import { readClocks } from "../clocks.ts";
 import { readDrifts } from "../drifts.ts";
 import { estimateRows } from "../estimate.ts";
+import { achievedRows } from "../achieved.ts";
 import { type Figure, subjectOf } from "../figure.ts";
+import { type Choice, figureMenu } from "../figure_menu.ts";
 import { attentionMap, prefillMap } from "../figures/attention_map.ts";
 import { attentionSlices } from "../figures/attention_slices.ts";
 import { coverageMap } from "../figures/coverage_map.ts";
@@ -23,6 +25,7 @@ import { iterationTimes } from "../figures/iteration.ts";
 import { layerTimes } from "../figures/layer_times.ts";
 import { moeMap } from "../figures/moe_map.ts";
 import { noise } from "../figures/noise.ts";
+import { rooflinePlot } from "../figures/roofline_plot.ts";
 import { skewAlpha } from "../figures/skew_alpha.ts";
 import { predictedOverMeasured, residuals } from "../figures/skew_predicted.ts";
 import { tpScaling } from "../figures/tp_scaling.ts";
@@ -31,9 +34,10 @@ import { readSamples } from "../samples.ts";
 import { formatCount } from "../text.ts";
 import { bundleFacts } from "./facts.ts";
 import { issueTable } from "./issue_table.ts";
+import { menuChunks } from "./menu_chunks.ts";
 import type { Section } from "./section.ts";
 
-/** History of the decodes whose iterations are taken apart, where the bundle reaches as far. */
+/** KV length of the decodes whose iterations are taken apart, where the bundle reaches as far. */
 const USUAL_KV = 2048;
 
 /** What a report may use beside the bundle. */
@@ -61,7 +65,7 @@ export async function bundleSections(bundle: Bundle, options: BundleReportOption
     readDrifts(bundle.dir),
   ]);
   const sections: Section[] = [
-    { heading: "What it is", tables: [bundleFacts(bundle)] },
+    { heading: "Summary", tables: [bundleFacts(bundle)] },
     issues.length === 0 ? { heading: "Findings", text: "The validator finds nothing." } : {
       heading: "Findings",
       text: "What the validator says; an error makes a simulator fail or answer wrongly.",
@@ -71,6 +75,7 @@ export async function bundleSections(bundle: Bundle, options: BundleReportOption
   const [tp = 1] = bundle.tps;
   sections.push({ heading: "Layers", figures: await layerFigures(bundle, tp) });
   sections.push({ heading: "Attention", figures: attentionFigures(bundle, tp) });
+  sections.push({ heading: "Achieved rates", figures: await rateFigures(bundle) });
   const experts = bundle.table(tp, "moe");
   if (experts.length > 0) {
     sections.push({
@@ -108,27 +113,36 @@ function attentionFigures(bundle: Bundle, tp: number): Figure[] {
   const rows = bundle.table(tp, "attention");
   const estimated = bundle.estimated(tp);
   const subject = subjectOf(bundle, tp);
-  const mixed = middle(rows.filter(({ key }) => key[0]! > 0 && key[1] === 0 && key[2]! > 0));
+  const mixed = rows.filter(({ key }) => key[1] === 0 && key[2]! > 0);
+  const chunks = menuChunks([...new Set(mixed.map(({ key }) => key[0]!))].sort((a, b) => a - b));
+  const name = (chunk: number): string =>
+    chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)}`;
+  const choices = (draw: typeof attentionMap): Choice[] =>
+    chunks.map((chunk) => ({ name: name(chunk), figure: draw({ subject, rows, estimated, chunk }) }));
   return [
-    ...(rows.some(({ key }) => key[0] === 0) ? [0] : []),
-    ...(mixed === undefined ? [] : [mixed.key[0]!]),
-  ].flatMap((chunk) => [
-    attentionMap({ subject, rows, estimated, chunk }),
-    ...(chunk === 0 ? [attentionSlices({ subject, rows, estimated, chunk })] : []),
-  ]).concat(rows.some(({ key }) => key[2] === 0) ? [prefillMap({ subject, rows, estimated })] : []);
+    ...(chunks.length === 0 ? [] : [figureMenu(choices(attentionMap)), figureMenu(choices(attentionSlices))]),
+    ...(rows.some(({ key }) => key[2] === 0) ? [prefillMap({ subject, rows, estimated })] : []),
+  ];
 }
 
-/** The row in the middle, by the chunk; powers of two are on the grids of most bundles. */
-function middle(rows: readonly Row[]): Row | undefined {
-  const all = [...new Set(rows.map(({ key }) => key[0]!))].sort((a, b) => a - b);
-  const powers = all.filter((chunk) => Number.isInteger(Math.log2(chunk)));
-  const chunks = powers.length > 0 ? powers : all;
-  return rows.find(({ key }) => key[0] === chunks[chunks.length >> 1]);
+/** The rows of every degree as points of a roofline; none where the device or the model has no sheet. */
+async function rateFigures(bundle: Bundle): Promise<Figure[]> {
+  if (bundle.meta.quantity === "estimate") return [];
+  const choices: Choice[] = [];
+  for (const tp of bundle.tps) {
+    const achieved = await achievedRows(bundle, tp).catch((error) => {
+      if (error instanceof UsageError) return null;
+      throw error;
+    });
+    if (achieved === null || !achieved.rows.some(({ tflops }) => tflops > 0)) continue;
+    choices.push({ name: `tp ${tp}`, figure: rooflinePlot({ subject: subjectOf(bundle, tp), achieved }) });
+  }
+  return choices.length === 0 ? [] : [figureMenu(choices)];
 }
 
 function iterationFigures(bundle: Bundle, model: Model): Figure[] {
   const predict = predictor(bundle, { architecture: model.architecture });
-  return bundle.tps.flatMap((tp) => {
+  const choices = bundle.tps.flatMap((tp): Choice[] => {
     const decodes = bundle.table(tp, "attention").filter(({ key }) => key[0] === 0);
     if (decodes.length === 0) return [];
     const longest = decodes.reduce((most, { key }) => Math.max(most, key[3]!), 0);
@@ -137,9 +151,10 @@ function iterationFigures(bundle: Bundle, model: Model): Figure[] {
     const points = sizes.map((n) =>
       [n, predictIteration(predict, { model, tp, prefills: [], decodes: [{ kv, count: n }] })] as const
     );
-    const batch = `every request decodes after ${formatCount(kv)} tokens`;
-    return [iterationTimes({ subject: subjectOf(bundle, tp), batch, points })];
+    const batch = `every request decodes at KV length ${formatCount(kv)}`;
+    return [{ name: `tp ${tp}`, figure: iterationTimes({ subject: subjectOf(bundle, tp), batch, points }) }];
   });
+  return choices.length === 0 ? [] : [figureMenu(choices)];
 }
 
 function scalingFigures(bundle: Bundle): Figure[] {

@@ -5,10 +5,16 @@
  */
 import { type BundleDiff, diffBundles, type TableDiff } from "../../check/diff.ts";
 import type { Bundle } from "../../bundle/open.ts";
+import type { Model } from "../../model/model.ts";
+import { predictIteration } from "../../predict/iteration.ts";
+import { predictor } from "../../predict/predictor.ts";
 import { type Figure, subjectOf } from "../figure.ts";
+import { type Choice, figureMenu } from "../figure_menu.ts";
 import { diffMap, diffSummary } from "../figures/diff_map.ts";
+import { iterationTimeline } from "../figures/iteration.ts";
 import { formatCount, plural } from "../text.ts";
 import { bundleFacts } from "./facts.ts";
+import { menuChunks } from "./menu_chunks.ts";
 import type { Section } from "./section.ts";
 
 /**
@@ -16,13 +22,14 @@ import type { Section } from "./section.ts";
  *
  * @param a The first bundle.
  * @param b The second bundle.
+ * @param models The models of both, for whole iterations; without them there are none.
  * @returns The parts in their order.
  */
-export function diffSections(a: Bundle, b: Bundle): Section[] {
+export function diffSections(a: Bundle, b: Bundle, models?: readonly [Model, Model]): Section[] {
   const diff = diffBundles(a, b);
   return [
-    { heading: "The first", tables: [bundleFacts(a)] },
-    { heading: "The second", tables: [bundleFacts(b)] },
+    { heading: "Summary", tables: [factsSideBySide(a, b)] },
+    ...iterationSection(a, b, models),
     ...diff.tps.map((tp) => ({
       heading: `Ratios at tp ${tp}`,
       text:
@@ -35,6 +42,63 @@ export function diffSections(a: Bundle, b: Bundle): Section[] {
       text: `Only one has ${plural(diff.otherTps.length, "degree")}: tp ${diff.otherTps.join(", ")}.`,
     }]),
   ];
+}
+
+/** KV length of the decodes whose iterations are compared, where both bundles reach as far. */
+const USUAL_KV = 2048;
+/** Batches of decodes that are compared, where both bundles reach as far. */
+const BATCHES = [1, 16, 64, 256];
+
+/** The facts of both, a mark where they differ. */
+function factsSideBySide(a: Bundle, b: Bundle): Record<string, string>[] {
+  const [first, second] = [a, b].map((bundle) =>
+    new Map(bundleFacts(bundle).map(({ fact, value }) => [fact, value]))
+  );
+  return [...new Set([...first!.keys(), ...second!.keys()])].map((fact) => {
+    const [left, right] = [first!.get(fact) ?? "", second!.get(fact) ?? ""];
+    return { fact, first: left, second: right, differs: left === right ? "" : "≠" };
+  });
+}
+
+/** Whole iterations of the degrees and batches that both can answer. */
+function iterationSection(a: Bundle, b: Bundle, models?: readonly [Model, Model]): Section[] {
+  if (models === undefined) return [];
+  const bundles = [a, b].map((bundle, i) => {
+    const model = models[i]!;
+    const predict = predictor(bundle, { architecture: model.architecture });
+    return { bundle, model, predict };
+  });
+  const choices = commonTps(a, b).flatMap((tp): Choice[] => {
+    const reach = bundles.map(({ bundle }) => reachOf(bundle, tp));
+    const kv = Math.min(USUAL_KV, ...reach.map(({ kv }) => kv));
+    const most = Math.min(...reach.map(({ decodes }) => decodes));
+    return BATCHES.filter((count) => count <= most).map((count) => {
+      const iterations = bundles.map(({ bundle, model, predict }, i) => ({
+        name: i === 0 ? `first: ${nameOf(bundle)}` : `second: ${nameOf(bundle)}`,
+        estimate: predictIteration(predict, { model, tp, prefills: [], decodes: [{ kv, count }] }),
+      }));
+      const batch = `${plural(count, "decode")} at KV length ${formatCount(kv)}, tp ${tp}`;
+      return { name: batch, figure: iterationTimeline({ batch, iterations }) };
+    });
+  });
+  return choices.length === 0 ? [] : [{ heading: "Whole iterations", figures: [figureMenu(choices)] }];
+}
+
+function commonTps(a: Bundle, b: Bundle): number[] {
+  return a.tps.filter((tp) => b.tps.includes(tp));
+}
+
+function nameOf({ meta }: Bundle): string {
+  return `${meta.model?.split("/").at(-1) ?? "?"} on ${meta.hardware ?? "?"}`;
+}
+
+/** How far the decodes of a table reach. */
+function reachOf(bundle: Bundle, tp: number): { kv: number; decodes: number } {
+  const decodes = bundle.table(tp, "attention").filter(({ key }) => key[0] === 0);
+  return decodes.reduce((most, { key }) => ({
+    kv: Math.max(most.kv, key[3]!),
+    decodes: Math.max(most.decodes, key[2]!),
+  }), { kv: 0, decodes: 0 });
 }
 
 /**
@@ -65,19 +129,18 @@ function diffFigures(a: Bundle, b: Bundle, tp: number, diff: BundleDiff): Figure
   const about = { a: subjectOf(a, tp), b: subjectOf(b, tp) };
   const [rowsA, rowsB] = [a.table(tp, "attention"), b.table(tp, "attention")];
   const chunks = commonChunks(rowsA, rowsB);
-  const shown = [...new Set([chunks[0], chunks[chunks.length >> 1], chunks.at(-1)])]
-    .filter((chunk) => chunk !== undefined);
-  return [
-    diffSummary({ ...about, tables }),
-    ...shown.map((chunk) => diffMap({ ...about, rowsA, rowsB, chunk })),
-  ];
+  const choices = chunks.map((chunk) => ({
+    name: chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)}`,
+    figure: diffMap({ ...about, rowsA, rowsB, chunk }),
+  }));
+  return [diffSummary({ ...about, tables }), ...(choices.length === 0 ? [] : [figureMenu(choices)])];
 }
 
-/** Chunks beside which both bundles have the same decodes. */
-function commonChunks(a: ReturnType<Bundle["table"]>, b: ReturnType<Bundle["table"]>): number[] {
+/** Chunks with which both bundles have the same decodes: all of a short list, powers of four of a long one. */
+function commonChunks(a: ReturnType<Bundle["table"]>, b: ReturnType<Bundle["table"]>): readonly number[] {
   const decodes = (rows: typeof a): string[] =>
     rows.filter(({ key }) => key[1] === 0 && key[2]! > 0).map(({ key }) => key.join());
   const inB = new Set(decodes(b));
-  return [...new Set(decodes(a).filter((key) => inB.has(key)).map((key) => Number(key.split(",")[0])))]
-    .sort((x, y) => x - y);
+  const all = decodes(a).filter((key) => inB.has(key)).map((key) => Number(key.split(",")[0]));
+  return menuChunks([...new Set(all)].sort((x, y) => x - y));
 }

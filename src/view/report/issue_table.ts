@@ -6,22 +6,22 @@
 import type { Issue } from "../../bundle/issue.ts";
 import { formatCount } from "../text.ts";
 
-/** Findings of one kind in one file: rows together, what is said of the whole file by itself. */
+/** Findings of one kind in one table, whatever their degree. */
 export interface IssueLine {
   /** `error` or `warning`. */
   readonly severity: string;
-  /** File or folder, by its last two names. */
+  /** File or folder, and the degrees that it was found at. */
   readonly where: string;
   /** The kind of finding. */
   readonly code: string;
   /** How many there are. */
   readonly count: string;
-  /** The first of them in a sentence, with what was found of a whole file. */
+  /** The first of them in a sentence, with what was found. */
   readonly message: string;
 }
 
 /**
- * Sums findings about rows up by file and kind; those about a whole file stand by themselves.
+ * Sums findings up by table and kind over all degrees.
  *
  * @param issues The findings.
  * @returns The lines, errors first.
@@ -29,11 +29,16 @@ export interface IssueLine {
 export function issueTable(issues: readonly Issue[]): IssueLine[] {
   const groups = Map.groupBy(
     issues,
-    ({ severity, path, code, row, column, message }) =>
-      [severity, path, code, ...(row === undefined ? [column, message] : [])].join(" "),
+    ({ severity, path, code, row, column = "", message }) =>
+      [
+        severity,
+        fileOf(path).file,
+        code,
+        ...(row === undefined ? [column, message.replaceAll(/\d+/g, "#")] : []),
+      ].join(" "),
   );
   return [...groups.values()].map((group) => {
-    const { severity, path, code, row, column = "", message, found } = group[0]!;
+    const { severity, code, row, column = "", message, found } = group[0]!;
     const place = [
       ...(row === undefined ? [] : [`row ${row}`]),
       ...(message.includes(column) ? [] : [column]),
@@ -41,10 +46,22 @@ export function issueTable(issues: readonly Issue[]): IssueLine[] {
     const about = place.length === 0 ? message : `${message} (${place.join(", ")})`;
     return {
       severity,
-      where: path.split("/").slice(-2).join("/"),
+      where: whereOf(group.map((issue) => fileOf(issue.path))),
       code,
       count: formatCount(group.length),
       message: row === undefined && found !== undefined ? `${about}; found ${found}` : about,
     };
   }).sort((a, b) => Number(b.severity === "error") - Number(a.severity === "error"));
+}
+
+/** A path's file, and the degree whose folder it is in. */
+function fileOf(path: string): { file: string; tp: string | null } {
+  const [folder = "", file = folder] = path.split("/").slice(-2);
+  const tp = /^tp(\d+)$/.exec(folder)?.[1] ?? null;
+  return { file: tp === null ? path.split("/").slice(-2).join("/") : file, tp };
+}
+
+function whereOf(places: readonly { file: string; tp: string | null }[]): string {
+  const tps = [...new Set(places.flatMap(({ tp }) => tp === null ? [] : [tp]))];
+  return tps.length === 0 ? places[0]!.file : `${places[0]!.file}, tp ${tps.join(", ")}`;
 }

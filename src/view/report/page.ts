@@ -3,38 +3,81 @@
  *
  * @module
  */
+import { gzipSync } from "node:zlib";
+import type { Figure } from "../figure.ts";
+import { figureCsv } from "../figure_csv.ts";
 import { figureJson } from "../figure_json.ts";
 import { PLOTLY_FILE } from "../render/plotly_file.ts";
 import { escapeHtml, tableHtml } from "../table.ts";
+import { DARK } from "../theme.ts";
 import type { Section } from "./section.ts";
 
 /** Rows of a table in a report at most. */
 const MAX_ROWS = 200;
 
 const STYLE = `
-body { font: 15px/1.5 "Open Sans", Verdana, Arial, sans-serif; color: #262626; max-width: 800px; margin: 2em auto;
-  padding: 0 1em; }
-h1 { font-size: 1.5em; margin-bottom: 0; } h2 { font-size: 1.15em; margin: 2em 0 0.3em; border-bottom: 1px solid #ccc; }
-p { max-width: 76ch; } table { border-collapse: collapse; margin: 0.8em 0; font-size: 0.87em; }
-th, td { padding: 0.2em 0.7em; border-bottom: 1px solid #e3e3e3; vertical-align: top; overflow-wrap: break-word; }
-th { text-align: left; vertical-align: bottom; overflow-wrap: normal; } .figure { margin: 1em 0; break-inside: avoid; }
-nav { font-size: 0.87em; } nav a { margin-right: 1em; white-space: nowrap; } .banner { background: #fff3d6; padding: 0.5em 1em; }
-@media print { nav { display: none; } }`;
+:root { color-scheme: light dark; --ink: #262626; --soft: #595959; --paper: #fff; --line: #ddd; --note: #fff3d6; --link: #005f99; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --soft: #b3b3b3; --paper: #1e1e20; --line: #3a3a3d;
+  --note: #4a3b12; --link: #8cd2ff; } }
+body { font: 15px/1.5 "Open Sans", Verdana, Arial, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 900px; margin: 2em auto; padding: 0 1em; }
+a { color: var(--link); } h1 { font-size: 1.5em; margin-bottom: 0; }
+h2 { font-size: 1.15em; margin: 2em 0 0.3em; border-bottom: 1px solid var(--line); }
+p { max-width: 76ch; } .table { overflow-x: auto; } table { border-collapse: collapse; margin: 0.8em 0; font-size: 0.87em; }
+th, td { padding: 0.2em 0.7em; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }
+th { text-align: left; vertical-align: bottom; overflow-wrap: normal; } td.differs { background: var(--note); }
+figure { margin: 1.4em 0; break-inside: avoid; } figcaption { padding-left: 12px; }
+figcaption b { display: block; } figcaption span { color: var(--soft); font-size: 0.85em; }
+figcaption button { font: inherit; font-size: 0.85em; border: 0; background: none; color: var(--link); cursor: pointer; padding: 0; }
+nav { font-size: 0.87em; } nav a { margin-right: 1em; white-space: nowrap; } .banner { background: var(--note); padding: 0.5em 1em; }
+@media print { nav, figcaption button { display: none; } }`;
 
 /** Draws a figure when it comes into view: a page of twenty would be slow to open otherwise. */
 const SCRIPT = `
-const config = { displaylogo: false, responsive: true };
+const config = { displaylogo: false, responsive: true,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"] };
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const own = (place) => place.querySelector("script").textContent;
+const drawn = new Set();
 const draw = (place) => {
-  const { data, layout } = JSON.parse(place.querySelector("script").textContent);
-  place.style.minHeight = "";
-  Plotly.newPlot(place.querySelector("div"), data, layout, config);
+  drawn.add(place);
+  const text = own(place);
+  const themed = dark.matches && !printing ? text.replaceAll(/#[0-9A-F]{6}/g, (color) => DARK[color] ?? color) : text;
+  const { data, layout } = JSON.parse(themed);
+  const plot = place.querySelector(".plot");
+  plot.style.minHeight = "";
+  const { title, ...rest } = layout;
+  const margin = { ...layout.margin, t: layout.updatemenus ? 52 : 34, l: Math.min(layout.margin.l, innerWidth < 600 ? 60 : 200) };
+  Plotly.react(plot, data, { ...rest, margin, modebar: { ...layout.modebar, orientation: "h" } }, config).then(() => {
+    plot.removeAllListeners("plotly_buttonclicked");
+    plot.on("plotly_buttonclicked", ({ button }) => caption(place, button.args[1].meta));
+  });
+  caption(place, layout.meta);
 };
+const caption = (place, words) => {
+  place.querySelector("b").textContent = words.title;
+  place.querySelector("span").textContent = words.subtitle;
+};
+let printing = false;
 const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) if (isIntersecting) { seen.unobserve(target); draw(target); }
 }, { rootMargin: "600px" });
-const places = document.querySelectorAll(".figure");
-for (const place of places) seen.observe(place);
-addEventListener("beforeprint", () => { for (const place of places) { seen.unobserve(place); draw(place); } });`;
+const places = document.querySelectorAll("figure");
+for (const place of places) {
+  seen.observe(place);
+  place.querySelector("button").addEventListener("click", async ({ target }) => {
+    const packed = await fetch("data:;base64," + place.querySelector("template").content.textContent);
+    const text = packed.body.pipeThrough(new DecompressionStream("gzip"));
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await new Response(text).blob());
+    link.download = target.dataset.name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+}
+dark.addEventListener("change", () => { for (const place of drawn) draw(place); });
+addEventListener("beforeprint", () => { printing = true; for (const place of places) { seen.unobserve(place); draw(place); } });
+addEventListener("afterprint", () => { printing = false; for (const place of drawn) draw(place); });`;
 
 /** What a page is about. */
 export interface Page {
@@ -57,11 +100,15 @@ export async function pageHtml({ title, banner, sections }: Page): Promise<strin
   const links = sections.map(({ heading }, i) => `<a href="#s${i}">${escapeHtml(heading)}</a>`);
   return [
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>`,
-    `<style>${STYLE}</style></head><body><h1>${escapeHtml(title)}</h1>`,
+    `<meta name="viewport" content="width=device-width"><style>${STYLE}</style></head><body><h1>${
+      escapeHtml(title)
+    }</h1>`,
     ...(banner === null ? [] : [`<p class="banner">${escapeHtml(banner)}</p>`]),
     `<nav>${links.join(" ")}</nav>`,
     ...sections.map(sectionHtml),
-    `<script>${plotly}</script><script>${SCRIPT}</script></body></html>\n`,
+    `<script>${plotly}</script><script>const DARK = ${
+      JSON.stringify(DARK)
+    };${SCRIPT}</script></body></html>\n`,
   ].join("\n");
 }
 
@@ -69,12 +116,19 @@ function sectionHtml({ heading, text, tables = [], figures = [] }: Section, inde
   return [
     `<h2 id="s${index}">${escapeHtml(heading)}</h2>`,
     ...(text === undefined ? [] : [`<p>${escapeHtml(text)}</p>`]),
-    ...tables.map((table) => tableHtml(table, { rows: MAX_ROWS })),
-    ...figures.map((figure) =>
-      `<div class="figure" style="min-height:${Number(figure.layout["height"])}px"><div></div>` +
-      `<script type="application/json">${scriptText(figureJson(figure))}</script></div>`
-    ),
+    ...tables.map((table) => `<div class="table">${tableHtml(table, { rows: MAX_ROWS })}</div>`),
+    ...figures.map((figure, i) => figureHtml(figure, `s${index}-${i}`)),
   ].join("\n");
+}
+
+/** A figure whose words are the page's own, so that they wrap with the window, and whose data can be saved. */
+function figureHtml(figure: Figure, name: string): string {
+  const { title, subtitle } = figure.layout["meta"] as { title: string; subtitle: string };
+  const heading = `<b>${escapeHtml(title)}</b><span>${escapeHtml(subtitle)}</span>`;
+  return `<figure><figcaption>${heading} <button type="button" data-name="${name}.csv">data (CSV)</button></figcaption>` +
+    `<div class="plot" style="min-height:${Number(figure.layout["height"])}px"></div>` +
+    `<template>${gzipSync(figureCsv(figure)).toString("base64")}</template>` +
+    `<script type="application/json">${scriptText(figureJson(figure))}</script></figure>`;
 }
 
 /** JSON that cannot end the script that it stands in. */

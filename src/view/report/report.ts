@@ -4,6 +4,7 @@
  * @module
  */
 import type { Bundle } from "../../bundle/open.ts";
+import type { Model } from "../../model/model.ts";
 import { type BundleReportOptions, bundleSections } from "./bundle_sections.ts";
 import { diffSections } from "./diff_sections.ts";
 import { pageHtml } from "./page.ts";
@@ -42,14 +43,19 @@ export async function bundleReport(bundle: Bundle, options: BundleReportOptions 
  *
  * @param a The first bundle.
  * @param b The second bundle.
+ * @param models The models of both, for whole iterations. @default none
  * @returns The HTML file's text.
  */
-export async function comparisonReport(a: Bundle, b: Bundle): Promise<string> {
+export async function comparisonReport(
+  a: Bundle,
+  b: Bundle,
+  models?: readonly [Model, Model],
+): Promise<string> {
   const name = ({ meta }: Bundle): string => `${meta.model ?? "a bundle"} on ${meta.hardware ?? "?"}`;
   return await pageHtml({
     title: `${name(b)} against ${name(a)}`,
     banner: estimateBanner([a, b]),
-    sections: diffSections(a, b),
+    sections: diffSections(a, b, models),
   });
 }
 
