@@ -25,7 +25,7 @@ export const ROOMS: readonly string[] = [
   ],
   ...["files", "model", "settings", "shots", "bundle", "predict", "fit", "check", "adaptive"],
   ...["harness", "events", "journal", "workers", "store", "conformance"],
-  ...["run", "progress", "view", "cli"],
+  ...["progress", "run", "view", "cli"],
 ];
 
 /** A module of the project. */

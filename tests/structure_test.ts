@@ -25,6 +25,10 @@ Deno.test("no files import each other in a circle, types left aside", () => {
   assert.deepEqual(circles(modules, false), []);
 });
 
+Deno.test("whatever is exported at run time is used by another file", () => {
+  assert.deepEqual(unusedExports(modules).filter(({ isType }) => !isType), []);
+});
+
 const FILES: readonly Module[] = [
   ["src/errors.ts", 'import type { Row } from "./files/a.ts";\nexport class Fault {}\n'],
   ["src/files/a.ts", 'import { b, type B } from "./b.ts";\nexport interface Row {}\nexport const a = b;\n'],
