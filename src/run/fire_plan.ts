@@ -6,6 +6,7 @@
 import type { Settings } from "../settings.ts";
 import type { Plan } from "../shots/plan_file.ts";
 import type { RunEvent } from "../events.ts";
+import { emulationNotices } from "../processor.ts";
 import { execute } from "./execute.ts";
 import { howToFire } from "./firing_options.ts";
 import { lockFile } from "../files/lock.ts";
@@ -42,7 +43,8 @@ export async function* firePlan(
   const how = { ...settings, precision: asked.precision, seed: asked.seed, parity: asked.parity };
   const driftShare = settings.driftShare ?? usualDriftShare(quantity);
   await using results = await openResults(path, { plan: header, quantity, driftShare });
-  for (const message of results.notices) yield { type: "notice", message };
+  const emulated = emulationNotices(lane.info.processor, asked.dtype);
+  for (const message of [...results.notices, ...emulated]) yield { type: "notice", message };
   const left = sweeps.filter(({ shots }) =>
     shots.some((shot) => isDue(shot, { ...settings, session: results }))
   );

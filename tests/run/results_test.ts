@@ -47,6 +47,18 @@ Deno.test("two halves make the same bundle in any order, taken in at once, one b
     }
   }));
 
+Deno.test("a file of a processor that emulates the plan's type says so, and its bundle names the processor", () =>
+  withFolder(async (dir) => {
+    const path = `${dir}/results.jsonl`;
+    const processor = { name: "AMD EPYC 7R13", cores: 2, instruction_sets: ["avx2"] };
+    const events = await fire((await planLines({ skipSkew: true })).slice(0, 3), path, {
+      info: { processor },
+    });
+    assert.match(only(events, "notice")[0]!.message, /^AMD EPYC 7R13 emulates bfloat16 /);
+    const { bundle } = await ingest([path], { perfDir: `${dir}/perf` });
+    assert.deepEqual(bundle.meta.processor, processor);
+  }));
+
 Deno.test("a file that was cut is fired on, and ingested as far as it goes", () =>
   withFolder(async (dir) => {
     const path = `${dir}/results.jsonl`;
