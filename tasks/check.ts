@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console
 /**
- * Formatting, lint, types and documentation of both languages; stops at the first that fails.
+ * Formatting, lint, types, documentation and structure of both languages; stops at the first that fails.
  *
  * @module
  */
@@ -12,6 +12,7 @@ const CHECKS: readonly (readonly string[])[] = [
   [deno, "fmt", "--check"],
   [deno, "lint"],
   [deno, "check", "mod.ts", "view.ts", "src", "tests", "tasks"],
+  [deno, "run", "--allow-read", "tasks/structure.ts"],
   [deno, "doc", "--quiet", "--lint", "mod.ts"],
   [python, "-m", "ruff", "check", "harness", "tests"],
   [python, "-m", "ruff", "format", "--check", "harness", "tests"],

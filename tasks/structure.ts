@@ -205,33 +205,41 @@ export function unusedExports(modules: readonly Module[]): (Export & { readonly 
   );
 }
 
+/**
+ * What breaks the rules; imports of types may climb and go in circles.
+ *
+ * @param modules The modules.
+ * @returns A line for each fault.
+ */
+export function structureFaults(modules: readonly Module[]): string[] {
+  return [
+    ...climbs(modules).filter(({ typesOnly }) => !typesOnly).map(({ path, from }) =>
+      `${path} imports ${from}, whose room does not come before its own (ROOMS in tasks/structure.ts)`
+    ),
+    ...circles(modules, false).map((circle) => `${circle.join(", ")} import each other in a circle`),
+    ...unusedExports(modules).filter(({ isType }) => !isType).map(({ path, name }) =>
+      `${path} exports ${name}, which no other module names`
+    ),
+  ];
+}
+
 if (import.meta.main) {
   const modules = await readModules();
   const source = modules.filter(({ path }) => path.startsWith("src/"));
   const folders = Map.groupBy(source, ({ path }) => path.replace(/\/[^/]*$/, ""));
-  for (const [folder, files] of folders) {
+  for (const [folder, files] of [...folders, ["all of src", source] as const]) {
     const lines = files.reduce((sum, file) => sum + file.lines, 0);
     console.log(
-      `${folder.padEnd(22)} ${String(files.length).padStart(4)} files ${String(lines).padStart(6)} lines`,
+      `${folder.padEnd(22)}${String(files.length).padStart(5)} files ${String(lines).padStart(6)} lines`,
     );
   }
-  const lines = source.reduce((sum, file) => sum + file.lines, 0);
-  console.log(
-    `${"all of src".padEnd(22)} ${String(source.length).padStart(4)} files ${
-      String(lines).padStart(6)
-    } lines`,
-  );
-  console.log(`imports against the order of the rooms: ${climbs(modules).length}`);
-  for (const { path, from } of climbs(modules)) console.log(`  ${path} from ${from}`);
-  console.log(
-    `circles at run time: ${circles(source, false).length}, of types: ${circles(source, true).length}`,
-  );
-  for (const circle of circles(source, true)) console.log(`  ${circle.join(", ")}`);
-  const unused = unusedExports(modules);
-  console.log(
-    `exports that no other module names: ${unused.length}, ${
-      unused.filter(({ isType }) => isType).length
-    } of them types`,
-  );
-  for (const { path, name } of unused.filter(({ isType }) => !isType)) console.log(`  ${path} ${name}`);
+  const types = [
+    `${climbs(modules).filter(({ typesOnly }) => typesOnly).length} imports against the order of the rooms`,
+    `${circles(source, true).length} circles`,
+    `${unusedExports(modules).filter(({ isType }) => isType).length} exports that no other module names`,
+  ];
+  console.log(`of types alone: ${types.join(", ")}`);
+  const faults = structureFaults(modules);
+  for (const fault of faults) console.error(fault);
+  if (faults.length > 0) Deno.exit(1);
 }

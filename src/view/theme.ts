@@ -197,15 +197,8 @@ export function layoutOf(
   };
 }
 
-/**
- * A figure's words as plotly has them, and as plain text for a page that sets them itself.
- *
- * @param title What is seen, in a sentence.
- * @param subtitle What it is about.
- * @param height Height of the figure in pixels.
- * @returns `title` and `meta` of a layout, and the lines that the title takes.
- */
-export function titleOf(
+/** A figure's words as plotly has them, and as plain text for a page that sets them itself, with the lines of its title. */
+function titleOf(
   title: string,
   subtitle: string,
   height: number,
