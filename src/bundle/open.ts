@@ -7,6 +7,7 @@ import { UsageError } from "../errors.ts";
 import type { Category } from "../shots/shot.ts";
 import type { EstimatedRow } from "./estimated.ts";
 import { readFiles } from "./files.ts";
+import { bundleSummary } from "./summary.ts";
 import type { Issue } from "./issue.ts";
 import { lazyTables } from "./lazy_tables.ts";
 import { metaPath } from "./layout.ts";
@@ -39,7 +40,7 @@ export interface Bundle {
  * Opens a bundle: reads all of its files; a table's text is taken apart when it is first asked for.
  *
  * @param dir The bundle's folder.
- * @returns The bundle, as the files were at this moment.
+ * @returns The bundle, as the files were at this moment; as the last value of a notebook's cell it says what it is.
  * @throws {UsageError} when the folder or its meta.yaml is missing or cannot be read.
  *
  * @example
@@ -63,7 +64,7 @@ export async function openBundle(dir: string): Promise<Bundle> {
     throw new UsageError(`Cannot open the bundle ${dir}: it needs ${path}, but ${reason}`);
   }
   const tables = lazyTables(files);
-  return {
+  const bundle: Bundle = {
     dir,
     meta: parseMeta(files.meta, path),
     tps: files.tps,
@@ -75,4 +76,6 @@ export async function openBundle(dir: string): Promise<Bundle> {
       return tables.issues();
     },
   };
+  const display = (): unknown => ({ "text/plain": bundleSummary(bundle) });
+  return Object.defineProperty(bundle, Symbol.for("Jupyter.display"), { value: display });
 }

@@ -9,6 +9,14 @@ import { formatCount, significant } from "./text.ts";
 /** What can be shown as a table: a data frame, or records with the same members. */
 export type Tabular = pl.DataFrame | readonly object[];
 
+/** A cell that leads somewhere; in a text it is its words. */
+export interface LinkCell {
+  /** The words. */
+  readonly text: string;
+  /** Where it leads. */
+  readonly href: string;
+}
+
 /** How a table is shown. */
 export interface TableOptions {
   /** Rows that are shown at most; of longer tables the first and the last. @default {20} */
@@ -126,7 +134,14 @@ function alignOf(values: readonly unknown[]): string {
 }
 
 function cellHtml(value: unknown, align: string): string {
-  return `<td style="text-align:${align}">${escapeHtml(cellText(value))}</td>`;
+  const text = escapeHtml(cellText(value));
+  const cell = isLink(value) ? `<a href="${escapeHtml(encodeURI(value.href))}">${text}</a>` : text;
+  return `<td style="text-align:${align}">${cell}</td>`;
+}
+
+function isLink(value: unknown): value is LinkCell {
+  const { text, href } = (value ?? {}) as Partial<LinkCell>;
+  return typeof text === "string" && typeof href === "string";
 }
 
 function cellText(value: unknown): string {
@@ -135,5 +150,6 @@ function cellText(value: unknown): string {
     return Number.isInteger(value) ? String(value) : significant(value);
   }
   if (typeof value !== "object") return String(value);
+  if (isLink(value)) return value.text;
   return JSON.stringify(value, (_, part) => typeof part === "bigint" ? String(part) : part);
 }

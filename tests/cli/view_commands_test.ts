@@ -64,7 +64,10 @@ Deno.test("shotlab report: writes one file for a bundle, and one for two", async
 Deno.test("shotlab diff, coverage, report: wrong use exits with 2", async () => {
   const cases = [
     [["diff", "a"], "error: missing required argument 'second'\n"],
-    [["report", "a"], "error: required option '--out <file>' not specified\n"],
+    [
+      ["report", "no such folder"],
+      "error: Cannot look for bundles in no such folder: there is no such folder\n",
+    ],
     [["coverage", "no such folder"], "error: Cannot read no such folder: it does not exist\n"],
     [
       ["coverage", "a", "--max-kv", "0"],
@@ -72,4 +75,19 @@ Deno.test("shotlab diff, coverage, report: wrong use exits with 2", async () => 
     ],
   ] as const;
   for (const [args, err] of cases) assert.deepEqual(await runMain(args), { status: 2, out: "", err });
+});
+
+Deno.test("shotlab report: without --out beside the bundle; of a folder of bundles, a page that lists them", async () => {
+  await withBundle(TWO, async (dir) => {
+    assert.match((await runMain(["report", `${dir}/a`])).out, /a\/report\.html, without/);
+    const all = await runMain(["report", dir]);
+    assert.deepEqual(all, {
+      status: 0,
+      out: `The reports of 2 bundles are listed in ${dir}/index.html\n`,
+      err: "",
+    });
+    const page = await Deno.readTextFile(`${dir}/index.html`);
+    assert.match(page, /<a href="a\/report\.html">o\/x<\/a>.*<a href="b\/report\.html">o\/x<\/a>/s);
+    assert.match(await Deno.readTextFile(`${dir}/b/report.html`), /Cite this bundle/);
+  });
 });

@@ -42,6 +42,7 @@ Deno.test("the report of a bundle has all its parts, and says that an estimate i
       "Skewed batches, tp 1",
       "Skewed batches, tp 2",
       "Noise",
+      "Cite this bundle",
     ]);
     assert.ok(figures(html) >= 15);
     assert.match(

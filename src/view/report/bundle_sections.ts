@@ -95,7 +95,18 @@ export async function bundleSections(bundle: Bundle, options: BundleReportOption
       figures: [noise({ subject: subjectOf(bundle, tp), samples, clocks, drifts })],
     });
   }
+  sections.push({ heading: "Cite this bundle", text: citation(bundle) });
   return sections.filter(({ figures, tables, text }) => figures?.length !== 0 || tables || text);
+}
+
+/** What a publication says about the bundle. */
+function citation({ meta }: Bundle): string {
+  const { model = "?", hardware = "?", variant = "?", engine = "?", engine_version: version = "" } = meta;
+  const made = meta.quantity === "estimate" ? "estimated" : "measured";
+  const source = meta.source_sha256 === undefined ? "" : `, source ${meta.source_sha256.slice(0, 12)}`;
+  return `${model} on ${hardware}, ${variant}, ${made} ${String(meta.profiled_at ?? "").slice(0, 10)} with ${
+    `${engine} ${version}`.trim()
+  } by shotlab${meta.profiler_version === undefined ? "" : ` ${meta.profiler_version}`}${source}.`;
 }
 
 async function layerFigures(bundle: Bundle, tp: number): Promise<Figure[]> {

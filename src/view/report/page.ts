@@ -96,7 +96,8 @@ export interface Page {
  * @returns The file's text.
  */
 export async function pageHtml({ title, banner, sections }: Page): Promise<string> {
-  const plotly = await Deno.readTextFile(PLOTLY_FILE);
+  const drawn = sections.some(({ figures = [] }) => figures.length > 0);
+  const plotly = drawn ? await Deno.readTextFile(PLOTLY_FILE) : "";
   const links = sections.map(({ heading }, i) => `<a href="#s${i}">${escapeHtml(heading)}</a>`);
   return [
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>`,
@@ -106,9 +107,10 @@ export async function pageHtml({ title, banner, sections }: Page): Promise<strin
     ...(banner === null ? [] : [`<p class="banner">${escapeHtml(banner)}</p>`]),
     `<nav>${links.join(" ")}</nav>`,
     ...sections.map(sectionHtml),
-    `<script>${plotly}</script><script>const DARK = ${
-      JSON.stringify(DARK)
-    };${SCRIPT}</script></body></html>\n`,
+    ...(drawn
+      ? [`<script>${plotly}</script><script>const DARK = ${JSON.stringify(DARK)};${SCRIPT}</script>`]
+      : []),
+    "</body></html>\n",
   ].join("\n");
 }
 
