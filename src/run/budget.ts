@@ -78,15 +78,10 @@ export function notEnough(
   left: number,
 ): string | null {
   const pace = budget.pace(category);
-  const affords = budget.affords(category);
-  if (pace === null || affords >= left) return null;
+  if (pace === null || budget.affords(category) >= left) return null;
   const needed = formatDuration(left * pace);
-  const there = formatDuration(budget.leftS());
-  const fired = affords === 0
-    ? "none of them is fired, all are predicted"
-    : `at most ${affords} of them are fired, the others predicted`;
-  return `tp ${tp} ${category}: the ${left} other shots would take about ${needed}, of the budget ${there} are ` +
-    `left: ${fired}`;
+  return `tp ${tp} ${category}: the ${left} other shots would take about ${needed}, of the budget ` +
+    `${formatDuration(budget.leftS())} are left: a part of them is fired, the others are predicted`;
 }
 
 /** A sweep that a budget has cut short. */

@@ -70,6 +70,12 @@ function shareOf({ shots }: { readonly shots: number }, count: number): number {
   return Math.min(1, Math.max(shots, LEAST_SHOTS / count));
 }
 
+/** Shots that are fired before it is asked for how many a budget is enough. */
+const FIRST = 10;
+
+/** The share of the first round that is fired whatever the budget says: others cannot be predicted from fewer. */
+const LEAST_OF_FIRST = 0.6;
+
 /** What differs between attention and skew. */
 export interface Kind<S, F> {
   /** The rounds of the design. */
@@ -105,6 +111,13 @@ export function roundsWork<S extends AttentionShot | SkewShot, F>(
   let isCut = false;
   let fired = 0;
   let firingS = 0;
+  function* fire(due: readonly S[]): Generator<Step> {
+    const begun = performance.now();
+    yield { type: "fire", shots: typeof options.seed === "number" ? shuffled(due, options.seed) : due };
+    const seconds = (performance.now() - begun) / 1000;
+    budget?.spend(category, seconds, due.length);
+    firingS += seconds;
+  }
   return {
     sweep,
     extent(): Extent {
@@ -129,20 +142,18 @@ export function roundsWork<S extends AttentionShot | SkewShot, F>(
           step = rounds.next([]);
           continue;
         }
-        if (budget !== undefined && curve.length === 1) {
+        if (budget?.pace(category) === null) {
+          yield* fire(kind.due(asked).slice(0, FIRST));
           const message = notEnough(budget, sweep, kind.due(shots).length);
           if (message !== null) yield { type: "notice", message };
         }
         const open = kind.due(asked);
-        const due = open.slice(0, budget?.affords(category) ?? Infinity);
+        const least = found === null ? open.length - Math.floor((1 - LEAST_OF_FIRST) * asked.length) : 0;
+        const due = open.slice(0, Math.max(least, budget?.affords(category) ?? Infinity));
         const taken = upTo(asked, open[due.length]);
         isCut ||= taken.length < asked.length;
-        const begun = performance.now();
-        yield { type: "fire", shots: typeof options.seed === "number" ? shuffled(due, options.seed) : due };
-        const seconds = (performance.now() - begun) / 1000;
-        budget?.spend(category, seconds, due.length);
+        yield* fire(due);
         fired += taken.length;
-        firingS += seconds;
         step = rounds.next(taken.map((shot) => session.timeUs(shot)));
       }
       const last = kind.found(step.value);
