@@ -14,8 +14,8 @@ const CHECKS: readonly (readonly string[])[] = [
   [deno, "check", "mod.ts", "view.ts", "src", "tests", "tasks"],
   [deno, "run", "--allow-read", "tasks/structure.ts"],
   [deno, "doc", "--quiet", "--lint", "mod.ts"],
-  [python, "-m", "ruff", "check", "harness", "tests"],
-  [python, "-m", "ruff", "format", "--check", "harness", "tests"],
+  [python, "-m", "ruff", "check", "harness", "tasks", "tests"],
+  [python, "-m", "ruff", "format", "--check", "harness", "tasks", "tests"],
   [python, "-m", "mypy", "harness/vllm", "harness/ray"],
 ];
 for (const [program, ...args] of CHECKS) {

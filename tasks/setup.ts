@@ -5,44 +5,49 @@
  *
  * @module
  */
-import { statfs } from "node:fs/promises";
-import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../src/errors.ts";
-import { pipInstall } from "./pip.ts";
-import { findPython, run } from "./python.ts";
-
-/** One requirements file and how it is installed. */
-interface Requirements {
-  title: string;
-  file: string;
-  args: readonly string[];
-  needsGiB: number;
-}
+import { type Requirements, setupEnvironment } from "./setup/environment.ts";
+import { checkPlatform } from "./setup/platform.ts";
+import { run } from "./setup/python.ts";
 
 const ENGINES: Record<"cpu" | "cuda", Requirements> = {
   cpu: {
     title: "vLLM for the CPU",
     file: "harness/vllm/requirements-cpu.txt",
     args: ["--no-deps"],
-    needsGiB: 6,
+    sizeGB: 2.8,
+    needsGB: 4,
   },
-  cuda: { title: "vLLM for CUDA", file: "harness/vllm/requirements-cuda.txt", args: [], needsGiB: 20 },
+  cuda: {
+    title: "vLLM for CUDA",
+    file: "harness/vllm/requirements-cuda.txt",
+    args: [],
+    sizeGB: null,
+    needsGB: 20,
+  },
 };
 const DEVELOPMENT: Requirements = {
   title: "test tools",
   file: "harness/vllm/requirements-dev.txt",
   args: [],
-  needsGiB: 0.2,
+  sizeGB: 0.1,
+  needsGB: 0.2,
 };
 const NOTEBOOK: Requirements = {
   title: "JupyterLab",
   file: "notebooks/requirements.txt",
   args: [],
-  needsGiB: 0.5,
+  sizeGB: 0.2,
+  needsGB: 0.5,
 };
-
-const RAY: Requirements = { title: "Ray", file: "harness/ray/requirements.txt", args: [], needsGiB: 0.5 };
+const RAY: Requirements = {
+  title: "Ray",
+  file: "harness/ray/requirements.txt",
+  args: [],
+  sizeGB: 0.3,
+  needsGB: 0.5,
+};
 
 /** What to set up. */
 export interface SetupOptions {
@@ -56,6 +61,8 @@ export interface SetupOptions {
   ray?: boolean;
   /** Where messages go. */
   say: (line: string) => void;
+  /** The operating system. @default this machine's */
+  os?: typeof Deno.build.os;
 }
 
 /**
@@ -66,75 +73,17 @@ export interface SetupOptions {
  * @throws {UsageError} when it cannot, with the remedy.
  */
 export async function setup(options: SetupOptions): Promise<string> {
-  const { engine = true, dev = false, notebook = false, ray = false, say } = options;
+  const { engine = true, dev = false, notebook = false, ray = false, say, os = Deno.build.os } = options;
+  checkPlatform(os, engine);
+  const root = fileURLToPath(new URL("..", import.meta.url));
   const gpu = (await run(["nvidia-smi", "-L"]))?.success ?? false;
   const wanted = [
     ...(engine ? [ENGINES[gpu ? "cuda" : "cpu"]] : []),
     ...(dev ? [DEVELOPMENT] : []),
     ...(notebook ? [NOTEBOOK] : []),
   ];
-  if (ray) await setupEnvironment(".venv-ray", [RAY], say);
-  return await setupEnvironment(".venv", wanted, say);
-}
-
-async function setupEnvironment(
-  name: string,
-  wanted: readonly Requirements[],
-  say: SetupOptions["say"],
-): Promise<string> {
-  const root = fileURLToPath(new URL("..", import.meta.url));
-  const venv = root + name;
-  const python = `${venv}/bin/python`;
-  const usable = (await run([python, "-m", "pip", "--version"]))?.success ?? false;
-  const done = usable ? await readStamp(`${venv}/shotlab.json`) : {};
-  const missing: Requirements[] = [];
-  for (const one of wanted) if (done[one.file] !== await hashOf(root + one.file)) missing.push(one);
-  if (missing.length === 0) return python;
-
-  say(`Setting up in ${venv}: ${missing.map((one) => one.title).join(", ")}`);
-  await checkDisk(root, missing.reduce((sum, one) => sum + one.needsGiB, 0));
-  if (!usable) {
-    const made = await run([await findPython(), "-m", "venv", "--clear", venv]);
-    if (!made?.success) {
-      throw new UsageError(
-        `Cannot make the Python environment ${venv}: ${
-          (made?.stdout || made?.stderr || "").trim().split("\n").at(-1)
-        }; ` +
-          `Debian and Ubuntu need: apt install python3-venv`,
-      );
-    }
-  }
-  for (const one of missing) {
-    await pipInstall({ ...one, python, file: root + one.file });
-    done[one.file] = await hashOf(root + one.file);
-    await Deno.writeTextFile(`${venv}/shotlab.json`, JSON.stringify(done, null, 2) + "\n");
-  }
-  return python;
-}
-
-async function readStamp(path: string): Promise<Record<string, string>> {
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return {};
-    throw error;
-  }
-}
-
-async function hashOf(path: string): Promise<string> {
-  return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
-}
-
-async function checkDisk(folder: string, needsGiB: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  const freeGiB = bavail * bsize / 2 ** 30;
-  if (freeGiB < needsGiB) {
-    throw new UsageError(
-      `Cannot set up in ${folder}: it needs ${needsGiB} GiB of disk, ${
-        freeGiB.toFixed(1)
-      } GiB are free; free some and run this again`,
-    );
-  }
+  if (ray) await setupEnvironment(".venv-ray", [RAY], { root, say });
+  return await setupEnvironment(".venv", wanted, { root, say });
 }
 
 if (import.meta.main) {

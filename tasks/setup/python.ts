@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "../src/errors.ts";
+import { UsageError } from "../../src/errors.ts";
 
 /** Versions for which the engine's wheels exist. */
 const OLDEST = 11;
@@ -13,18 +13,23 @@ const CANDIDATES = ["python3.12", "python3.13", "python3.11", "python3.14", "pyt
 /** Runs a program to its end and returns what it printed, or `null` when it cannot be started. */
 export type Run = (
   argv: readonly string[],
+  env?: Readonly<Record<string, string>>,
 ) => Promise<{ success: boolean; stdout: string; stderr: string } | null>;
 
 /**
  * The real {@linkcode Run}.
  *
  * @param argv Program and arguments.
+ * @param env Variables beside this process's own.
  * @returns What it printed, `null` when it cannot be started.
  */
-export async function run(argv: readonly string[]): ReturnType<Run> {
+export async function run(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): ReturnType<Run> {
   const [program, ...args] = argv;
   try {
-    const output = await new Deno.Command(program!, { args, stdin: "null" }).output();
+    const output = await new Deno.Command(program!, { args, env: { ...env }, stdin: "null" }).output();
     const text = new TextDecoder();
     return {
       success: output.success,

@@ -1,0 +1,78 @@
+/**
+ * Commands that fill an environment: one at a time, even where one has outlived the process that started it.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { linesOf } from "./lines.ts";
+
+const FILLED = fileURLToPath(new URL("filled.py", import.meta.url));
+
+/** Fills an environment. */
+export interface Fill {
+  /** A Python, to watch the command. */
+  python: string;
+  /** Folder of the environment. */
+  venv: string;
+  /** Program and arguments. */
+  argv: readonly string[];
+  /** Variables beside this process's own. */
+  env?: Readonly<Record<string, string>>;
+  /** Told every second how many bytes and files the command has brought. */
+  onProgress?: (bytes: number, files: number) => void;
+}
+
+/**
+ * Runs a command that fills an environment.
+ *
+ * @param fill The command.
+ * @returns Null when it succeeded, else what it wrote to standard error.
+ */
+export async function runFill(fill: Fill): Promise<string | null> {
+  const { python, venv, argv, env = {}, onProgress = (): void => {} } = fill;
+  const child = new Deno.Command(python, {
+    args: [FILLED, workLock(venv), venv, ...argv],
+    env: { ...env },
+    // It is never written to: its end tells the child that this process has ended.
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const errors = new Response(child.stderr).text();
+  for await (const line of linesOf(child.stdout)) {
+    const [bytes = 0, files = 0] = line.split(" ").map(Number);
+    onProgress(bytes, files);
+  }
+  const { success } = await child.status;
+  await child.stdin.close().catch(() => {});
+  return success ? null : await errors;
+}
+
+/**
+ * Keeps other set-ups away from an environment; waits for one that is at work, and for what one that was killed has
+ * left running.
+ *
+ * @param venv Folder of the environment.
+ * @param onWaiting Called when that takes a while.
+ * @returns What ends it; so does the end of this process.
+ */
+export async function keepAlone(venv: string, onWaiting: () => void): Promise<Disposable> {
+  const waiting = setTimeout(onWaiting, 1000);
+  try {
+    const alone = await locked(`${venv}.lock`);
+    (await locked(workLock(venv)))[Symbol.dispose]();
+    return alone;
+  } finally {
+    clearTimeout(waiting);
+  }
+}
+
+function workLock(venv: string): string {
+  return `${venv}.work.lock`;
+}
+
+async function locked(path: string): Promise<Disposable> {
+  const file = await Deno.open(path, { write: true, create: true });
+  await file.lock(true);
+  return file;
+}
