@@ -122,15 +122,21 @@ async function* fireRound(
   options: ExecuteOptions,
   watch: Watch,
 ): AsyncGenerator<RunEvent> {
-  const { session } = options;
+  const { session, adaptive } = options;
   const { category, tp } = sweep;
+  const begun = performance.now();
   yield* fireShots(shots, options, watch, tally);
+  const shotS = (performance.now() - begun) / 1000 / shots.length;
   for (let round = 0; round < ROUNDS_AGAIN; round++) {
     const doubtful = shots.filter((shot) => session.inDoubt(shot));
     if (doubtful.length === 0) break;
     if (tally.moved) yield* check(options, watch, tally);
     if (tally.moved) {
-      yield inDoubt(doubtful.length, sweep);
+      yield inDoubt(doubtful.length, sweep, "has moved since the first sentinel and has not come back");
+      break;
+    }
+    if (doubtful.length * shotS > (adaptive?.budget?.leftS() ?? Infinity)) {
+      yield inDoubt(doubtful.length, sweep, "had moved, and the budget is not enough to measure them again");
       break;
     }
     yield { type: "measuring-again", category, tp, shots: doubtful.length };
@@ -138,13 +144,13 @@ async function* fireRound(
   }
 }
 
-/** Measuring again is of no use before the device is back. */
-function inDoubt(shots: number, { category, tp }: Sweep): NoticeEvent {
+/** Measuring again is of no use before the device is back, and not done when a budget has no time for it. */
+function inDoubt(shots: number, { category, tp }: Sweep, why: string): NoticeEvent {
   return {
     type: "notice",
     message:
-      `${shots} shots of ${category} at tp ${tp} are in doubt: the device has moved since the first sentinel ` +
-      `and has not come back; their times stand, and the same run measures them again`,
+      `${shots} shots of ${category} at tp ${tp} are in doubt: the device ${why}; their times stand, and ` +
+      `the same run measures them again`,
   };
 }
 

@@ -46,6 +46,28 @@ function denseOf(fired: readonly string[]): number[] {
   return fired.filter((shot) => shot.startsWith("dense")).map((shot) => Number(shot.split(" ").at(-1)));
 }
 
+Deno.test("shots in doubt are not measured again when a budget is spent, and a notice says so", () =>
+  withFolder(async (perfDir) => {
+    let sentinels = 0;
+    const factor: FakeOptions["factor"] = (shot, sample) => {
+      if (shot.category !== "attention") return 1;
+      if (sample === 0) sentinels++;
+      return sentinels === 3 ? 1.5 : 1;
+    };
+    const messages: string[] = [];
+    await profile({ ...SMALL, tpDegrees: [1], skipSkew: true, sentinelS: 3600, budget: 0.001, perfDir }, {
+      open: () => Promise.resolve(fakeHarness({ factor })),
+      onEvent: (event) => event.type === "notice" && messages.push(event.message),
+    });
+    assert.ok(
+      messages.includes(
+        "28 shots of dense at tp 1 are in doubt: the device had moved, and the budget is not enough to measure " +
+          "them again; their times stand, and the same run measures them again",
+      ),
+      messages.join("\n"),
+    );
+  }));
+
 Deno.test("shots that were fired while the device had moved are measured again when it is back", () =>
   withFolder(async (dir) => {
     await tinyRun(`${dir}/quiet`, [SWEEP]);
