@@ -8,7 +8,7 @@ from engine.boot_faults import boot_fault
 from engine.device import describe
 from engine.engine import Engine
 from engine.state import Read, open_state
-from faults import Fault
+from faults import Fault, shot_fault
 from messages import (
     Answer,
     Boot,
@@ -22,11 +22,16 @@ from messages import (
     HelloAnswer,
     Request,
     Shutdown,
+    Sustain,
+    Sustained,
+    SustainedTimes,
 )
 from protocol import PROTOCOL, parse
 from timing.chunks import Chunk
+from timing.jobs import jobs_of
 from timing.quantities import QUANTITIES
 from timing.selfcheck import check
+from timing.sustained import sustain
 from timing.timed import Timer
 from timing.timers import make_timer
 
@@ -70,6 +75,8 @@ class Worker:
                 yield self.boot(request)
             case Fire():
                 yield from self.fire(request)
+            case Sustain():
+                yield from self.sustain(request)
             case Shutdown():
                 yield Bye()
 
@@ -97,7 +104,9 @@ class Worker:
             for sites in engine.layers.values()
             for layer, modules in sites.items()
         }
-        return Booted(request.tp, engine.limits, engine.num_blocks, layers, engine.arguments)
+        return Booted(
+            request.tp, engine.limits, engine.num_blocks, layers, engine.arguments, engine.conditions
+        )
 
     def fire(self, request: Fire) -> Iterator[Answer]:
         """Fire shots in order, an answer for each as soon as it is known."""
@@ -122,6 +131,28 @@ class Worker:
         yield from self.state(request.seq)
         wall_us = (time.perf_counter() - started) * 1e6
         yield Done(request.seq, round(busy_us, 3) or None, round(wall_us, 3))
+
+    def sustain(self, request: Sustain) -> Iterator[Answer]:
+        """Repeat the modules of shots for a while each, an answer for each shot as soon as it is known."""
+        engine, read = self.engine, self.read_state
+        if engine is None:
+            raise Fault("bad_request", "no engine is booted: send boot before sustain")
+        if read is None:
+            raise Fault("unsupported", f"a device of type {engine.device.type} tells neither power nor clock")
+        for index, fields in enumerate(request.shots):
+            try:
+                layers: dict[str, SustainedTimes] = {}
+                for job in jobs_of(engine, fields):
+                    layers |= sustain(engine, job, read, request.seconds)
+            except Exception as error:
+                fault = shot_fault(error)
+                message = f"shot {index} ({fields.get('category')}): {fault.message}"
+                yield Failed(request.seq, index, fault.kind, message)
+                if fault.kind == "engine_dead":
+                    raise EngineDead(fault.message) from error
+                continue
+            yield Sustained(request.seq, index, layers)
+        yield Done(request.seq)
 
     def timer(self, engine: Engine, quantity: str) -> Timer:
         """Return the timer of a quantity, made when it is first asked for."""

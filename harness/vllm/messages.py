@@ -26,6 +26,8 @@ class Architecture:
 
     catalog: Mapping[str, Mapping[str, Entry]]
     sequence: tuple[str, ...]
+    occurrences: Mapping[str, int]
+    """How often a walk through one decoder layer, or what is before or behind them, names a layer."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,20 @@ class Fire:
 
 
 @dataclass(frozen=True)
+class Sustain:
+    """Repeat the modules of each shot for so many seconds each, without a pause."""
+
+    seq: int
+    shots: tuple[Mapping[str, Any], ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Shutdown:
     """End."""
 
 
-Request = Hello | Boot | Fire | Shutdown
+Request = Hello | Boot | Fire | Sustain | Shutdown
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,7 @@ class HelloAnswer:
     quantities: list[str]
     lanes: int
     processor: Processor | None = None
+    device_uuid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,11 +132,16 @@ class Booted:
     num_gpu_blocks: int
     layers: dict[str, dict[str, Any]]
     engine_args: dict[str, Any]
+    conditions: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """Microseconds of each timed forward, by layer."""
+    """Microseconds of each timed forward, by layer.
+
+    `kernel_sums` has those of layers whose kernels overlap, each kernel counted in full; `recordings` is told
+    when there was more than one.
+    """
 
     type: ClassVar[str] = "result"
     seq: int
@@ -132,6 +149,8 @@ class Result:
     samples: dict[str, list[float]]
     stop: str | None = None
     kernels: dict[str, list[str]] | None = None
+    recordings: int | None = None
+    kernel_sums: dict[str, list[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +166,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class State:
-    """The device at this moment: MHz, degrees Celsius, watts; None where it does not tell."""
+    """The device at this moment: MHz, degrees Celsius, watts, joules so far; None where it does not tell."""
 
     type: ClassVar[str] = "state"
     seq: int
@@ -156,6 +175,26 @@ class State:
     temperature_c: int | None
     power_w: float | None
     throttle: list[str]
+    energy_j: float | None = None
+
+
+@dataclass(frozen=True)
+class SustainedTimes:
+    """A call of a module on a device that does nothing else: microseconds, watts, MHz."""
+
+    time_us: float
+    power_w: float | None
+    sm_clock_mhz: int | None
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """What the modules of a shot take under a lasting load, by layer."""
+
+    type: ClassVar[str] = "sustained"
+    seq: int
+    index: int
+    layers: dict[str, SustainedTimes]
 
 
 @dataclass(frozen=True)
@@ -193,4 +232,4 @@ class Bye:
     type: ClassVar[str] = "bye"
 
 
-Answer = HelloAnswer | Booted | Result | Failed | State | Kernels | Done | Error | Bye
+Answer = HelloAnswer | Booted | Result | Sustained | Failed | State | Kernels | Done | Error | Bye

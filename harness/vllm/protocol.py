@@ -1,16 +1,30 @@
 """Lines of the harness protocol (`harness/PROTOCOL.md`): requests are read, answers written."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 from faults import Fault
-from messages import Answer, Architecture, Boot, Entry, Fire, Hello, Precision, Request, Shutdown
+from messages import Answer, Architecture, Boot, Entry, Fire, Hello, Precision, Request, Shutdown, Sustain
 
 PROTOCOL = 1
 
-OPTIONAL = {"detail", "stop", "kernels", "device_busy_us", "wall_us", "processor"}
+OPTIONAL = {
+    "conditions",
+    "detail",
+    "device_busy_us",
+    "device_uuid",
+    "energy_j",
+    "kernel_sums",
+    "kernels",
+    "processor",
+    "recordings",
+    "stop",
+    "wall_us",
+}
 """Fields of answers that are left out when they are None; others are written as null."""
 
 T = TypeVar("T")
@@ -42,10 +56,13 @@ def parse(line: str | bytes) -> Request:
             return parse_boot(message)
         case "fire":
             return parse_fire(message)
+        case "sustain":
+            return parse_sustain(message)
         case "shutdown":
             return Shutdown()
         case other:
-            raise bad_request(f"unknown message type {other!r}", "expected hello, boot, fire or shutdown")
+            expected = "expected hello, boot, fire, sustain or shutdown"
+            raise bad_request(f"unknown message type {other!r}", expected)
 
 
 def parse_boot(message: Mapping[str, Any]) -> Boot:
@@ -64,8 +81,8 @@ def parse_boot(message: Mapping[str, Any]) -> Boot:
 
 def parse_architecture(fields: Mapping[str, Any]) -> Architecture:
     """Read an architecture's catalogue and the layers of its sequence."""
-    stages = field(fields, "sequence", dict, "an object", "architecture")
-    sequence = [layer for stage in stages for layer in names(stages, stage, "sequence")]
+    sequence = field(fields, "sequence", dict, "an object", "architecture")
+    stages = {stage: names(sequence, stage, "sequence") for stage in sequence}
     groups = field(fields, "catalog", dict, "an object", "architecture")
     catalog = {
         group: {
@@ -74,7 +91,22 @@ def parse_architecture(fields: Mapping[str, Any]) -> Architecture:
         }
         for group, layers in ((group, field(groups, group, dict, "an object", "catalog")) for group in groups)
     }
-    return Architecture(catalog, tuple(sequence))
+    layers = tuple(layer for stage in stages.values() for layer in stage)
+    return Architecture(catalog, layers, occurrences(stages))
+
+
+def occurrences(stages: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return how often a walk names each layer; of the stages `mlp_*` it takes one."""
+    counts = {stage: Counter(layers) for stage, layers in stages.items()}
+    walked: Counter[str] = Counter()
+    for stage, count in counts.items():
+        if not stage.startswith("mlp_"):
+            walked += count
+    mlp: Counter[str] = Counter()
+    for stage, count in counts.items():
+        if stage.startswith("mlp_"):
+            mlp |= count
+    return dict(walked + mlp)
 
 
 def parse_entry(fields: Mapping[str, Any], where: str) -> Entry:
@@ -91,17 +123,30 @@ def names(fields: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
 
 def parse_fire(message: Mapping[str, Any]) -> Fire:
     """Read the fields of a fire request; of the shots it is only checked that they are objects."""
-    shots = field(message, "shots", list, "a list")
-    for index, shot in enumerate(shots):
-        if not isinstance(shot, dict):
-            raise bad_request(f"fire: shot {index} must be an object", f"found {shot!r}")
     return Fire(
         seq=count(message, "seq", least=0),
-        shots=tuple(shots),
+        shots=parse_shots(message),
         iterations=count(message, "iterations"),
         quantity=field(message, "quantity", str, "a text"),
         precision=parse_precision(message["precision"]) if message.get("precision") is not None else None,
     )
+
+
+def parse_sustain(message: Mapping[str, Any]) -> Sustain:
+    """Read the fields of a request to sustain shots."""
+    seconds = message.get("seconds")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < math.inf:
+        raise bad_request("sustain: seconds must be a number above 0", f"found {seconds!r}")
+    return Sustain(count(message, "seq", least=0), parse_shots(message), float(seconds))
+
+
+def parse_shots(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Return the shots of a request, which are read when their turn comes."""
+    shots = field(message, "shots", list, "a list")
+    for index, shot in enumerate(shots):
+        if not isinstance(shot, dict):
+            raise bad_request(f"{subject(message)}: shot {index} must be an object", f"found {shot!r}")
+    return tuple(shots)
 
 
 def parse_precision(fields: Any) -> Precision:

@@ -11,6 +11,7 @@ import traceback
 from argparse import ArgumentParser, Namespace
 from typing import TextIO
 
+from engine.gpus import use_bus_order
 from loop import Worker
 from messages import Answer
 from offline.alone import run_alone
@@ -59,6 +60,7 @@ def read_arguments() -> Namespace:
 
 
 if __name__ == "__main__":
+    use_bus_order()
     arguments = read_arguments()
     status = serve() if arguments.plan is None else run_alone(arguments)
     sys.stdout.flush()

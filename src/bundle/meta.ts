@@ -72,6 +72,8 @@ export interface Meta {
   readonly runtime?: string;
   /** The processor that was measured; absent where the engine computes on another device. */
   readonly processor?: Processor;
+  /** Under which conditions rows were timed: the cache before each forward, values, the layer, the routing. */
+  readonly conditions?: Readonly<Record<string, unknown>>;
   /** Tokens of one KV block. */
   readonly kv_block_size?: number;
   /** Blocks of the KV pool. */
@@ -134,6 +136,7 @@ const OUR_KEYS = [
   "driver",
   "runtime",
   "processor",
+  "conditions",
   "kv_block_size",
   "num_gpu_blocks",
   "dtype",

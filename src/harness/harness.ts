@@ -33,6 +33,8 @@ export interface HarnessInfo {
   readonly lanes: number;
   /** The processor, where the engine computes on one. */
   readonly processor?: Processor;
+  /** Which of several equal devices it uses, where it tells. */
+  readonly device_uuid?: string;
 }
 
 /** What to boot. */
@@ -73,6 +75,8 @@ export interface Booted {
   readonly layers: Readonly<Record<string, FoundLayer>>;
   /** The engine's own arguments, for meta.yaml. */
   readonly engine_args: Readonly<Record<string, unknown>>;
+  /** Under which conditions shots are timed, such as the cache before each forward, where the harness tells. */
+  readonly conditions?: Readonly<Record<string, unknown>>;
 }
 
 /** A chunk of shots and how to time them. */
@@ -90,6 +94,24 @@ export interface FireRequest {
 /** Why a shot got no more samples: as many as asked, precise enough, or the most that is allowed. */
 export type Stop = "iterations" | "precision" | "max";
 
+/** Shots whose modules are repeated without a pause. */
+export interface SustainRequest {
+  /** The shots. */
+  readonly shots: readonly Shot[];
+  /** Seconds for each of their layers. */
+  readonly seconds: number;
+}
+
+/** A call of a module on a device that does nothing else; null where the device does not tell. */
+export interface SustainedTimes {
+  /** Time, in microseconds. */
+  readonly time_us: number;
+  /** Power, in watts. */
+  readonly power_w: number | null;
+  /** Clock of the multiprocessors, in MHz. */
+  readonly sm_clock_mhz: number | null;
+}
+
 /** What a device was like at one moment; null where it does not tell. */
 export interface DeviceState {
   /** Clock of the multiprocessors, in MHz. */
@@ -102,6 +124,8 @@ export interface DeviceState {
   readonly power_w: number | null;
   /** Why the clock is below what it could be, such as `sw_power_cap`; empty when it is not. */
   readonly throttle: readonly string[];
+  /** Energy that it has taken so far, in joules, where it tells. */
+  readonly energy_j?: number;
 }
 
 /** What a harness tells beside the outcomes of a chunk. */
@@ -135,12 +159,16 @@ export type ShotOutcome =
     readonly status: "measured";
     /** Position in the chunk. */
     readonly index: number;
-    /** Microseconds of each timed forward, by layer; repeats of a layer within a forward are averaged. */
+    /** Microseconds of each timed forward, by layer, shared out to how often the sequence names the layer. */
     readonly samples: Readonly<Record<string, readonly number[]>>;
     /** Why there are no more samples, where the harness tells. */
     readonly stop?: Stop;
     /** Short hashes of the kernels of one forward in their order, by layer, where the harness knows them. */
     readonly kernels?: Readonly<Record<string, readonly string[]>>;
+    /** How often the shot was recorded until its forwards agreed in their kernels, when more than once. */
+    readonly recordings?: number;
+    /** As `samples`, each kernel counted in full, of layers whose kernels overlap. */
+    readonly kernel_sums?: Readonly<Record<string, readonly number[]>>;
   }
   | {
     readonly status: "failed";

@@ -11,6 +11,8 @@ import type {
   FireRequest,
   HarnessInfo,
   Stop,
+  SustainedTimes,
+  SustainRequest,
 } from "./harness.ts";
 import { answerSchema, requestSchema } from "./schemas.ts";
 
@@ -30,6 +32,7 @@ export type Request =
   | HelloRequest
   | { readonly type: "boot" } & BootRequest
   | { readonly type: "fire"; readonly seq: number } & FireRequest
+  | { readonly type: "sustain"; readonly seq: number } & SustainRequest
   | { readonly type: "shutdown" };
 
 /** Says who the harness is. */
@@ -52,6 +55,22 @@ export interface ResultAnswer {
   readonly stop?: Stop;
   /** Short hashes of the kernels of one forward, by layer. */
   readonly kernels?: Readonly<Record<string, readonly string[]>>;
+  /** How often the shot was recorded until its forwards agreed in their kernels. */
+  readonly recordings?: number;
+  /** As `samples`, each kernel counted in full, of layers whose kernels overlap. */
+  readonly kernel_sums?: Readonly<Record<string, readonly number[]>>;
+}
+
+/** What the modules of a shot take under a lasting load. */
+export interface SustainedAnswer {
+  /** What the line is. */
+  readonly type: "sustained";
+  /** Number of the request. */
+  readonly seq: number;
+  /** Position of the shot in the request. */
+  readonly index: number;
+  /** Time of a call, power and clock, by layer. */
+  readonly layers: Readonly<Record<string, SustainedTimes>>;
 }
 
 /** What the device was like before or after a part of the chunk. */
@@ -108,6 +127,7 @@ export type Answer =
   | HelloAnswer
   | BootedAnswer
   | ResultAnswer
+  | SustainedAnswer
   | FailedAnswer
   | StateAnswer
   | KernelsAnswer

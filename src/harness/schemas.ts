@@ -96,6 +96,7 @@ export const requestSchema = z.discriminatedUnion("type", [
     precision: z.object({ relative: z.number().positive(), min: positive, max: positive }).optional(),
     quantity,
   }),
+  z.object({ type: z.literal("sustain"), seq: count, shots: z.array(shot), seconds: z.number().positive() }),
   z.object({ type: z.literal("shutdown") }),
 ]);
 
@@ -108,6 +109,17 @@ export const answerSchema = z.discriminatedUnion("type", [
     samples: z.record(z.string(), z.array(z.number().positive()).min(1)),
     stop: z.enum(["iterations", "precision", "max"]).optional(),
     kernels: z.record(z.string(), z.array(z.string())).optional(),
+    recordings: positive.optional(),
+    kernel_sums: z.record(z.string(), z.array(z.number().positive())).optional(),
+  }),
+  z.object({
+    type: z.literal("sustained"),
+    seq: count,
+    index: count,
+    layers: z.record(
+      z.string(),
+      z.object({ time_us: z.number().positive(), power_w: reading, sm_clock_mhz: reading }),
+    ),
   }),
   z.object({
     type: z.literal("failed"),
@@ -130,6 +142,7 @@ export const answerSchema = z.discriminatedUnion("type", [
     temperature_c: reading,
     power_w: reading,
     throttle: z.array(z.string()),
+    energy_j: z.number().nonnegative().optional(),
   }),
   z.object({ type: z.literal("kernels"), names: z.record(z.string(), z.string()) }),
   z.object({
@@ -145,6 +158,7 @@ export const answerSchema = z.discriminatedUnion("type", [
     quantities: z.array(quantity).min(1),
     lanes: positive,
     processor: processorSchema.optional(),
+    device_uuid: z.string().optional(),
   }),
   z.object({
     type: z.literal("booted"),
@@ -153,6 +167,7 @@ export const answerSchema = z.discriminatedUnion("type", [
     num_gpu_blocks: count,
     layers: z.record(z.string(), z.object({ class: z.string(), modules: positive })),
     engine_args: object,
+    conditions: object.optional(),
   }),
   z.object({
     type: z.literal("error"),

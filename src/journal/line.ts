@@ -40,6 +40,8 @@ const shotLine = z.object({
   samples,
   stop: z.enum(["iterations", "precision", "max"]).optional(),
   kernels: z.record(z.string(), z.array(z.string()).readonly()).readonly().optional(),
+  kernel_sums: samples.optional(),
+  recordings: z.int().positive().optional(),
   lane: z.string().optional(),
 });
 const sentinelLine = z.object({
@@ -60,6 +62,7 @@ const stateLine = z.object({
   temperature_c: reading,
   power_w: reading,
   throttle: z.array(z.string()).readonly(),
+  energy_j: z.number().nonnegative().optional(),
   lane: z.string().optional(),
 });
 const kernelsLine = z.object({
@@ -87,8 +90,9 @@ const journalLine = z.discriminatedUnion("type", [
 export type SessionLine = z.infer<typeof sessionLine>;
 /**
  * The samples of one shot in microseconds, by layer (of a skew case by part): those whose rows they make. Where the
- * harness tells, why there are no more of them, and the hashes of the kernels of one forward by layer; in a pool, which
- * lane fired it.
+ * harness tells, why there are no more of them, the hashes of the kernels of one forward by layer, the samples with each
+ * kernel counted in full of layers whose kernels overlap, and how often the shot was recorded when more than once; in a
+ * pool, which lane fired it.
  */
 export type ShotLine = z.infer<typeof shotLine>;
 /** Why a shot has no samples. */

@@ -104,6 +104,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     driver: identity.driver,
     runtime: identity.runtime,
     ...identity.processor !== undefined && { processor: identity.processor },
+    ...booted.conditions !== undefined && { conditions: booted.conditions },
     kv_block_size: limits.block_size,
     num_gpu_blocks: booted.num_gpu_blocks,
     dtype: identity.dtype,

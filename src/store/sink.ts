@@ -17,6 +17,10 @@ export interface Evidence {
   readonly stop?: Stop;
   /** Short hashes of the kernels of one forward in their order, by layer. */
   readonly kernels?: Readonly<Record<string, readonly string[]>>;
+  /** As the samples, each kernel counted in full, of layers whose kernels overlap. */
+  readonly kernel_sums?: Samples;
+  /** How often the shot was recorded until its forwards agreed in their kernels, when more than once. */
+  readonly recordings?: number;
   /** Which lane of a pool fired it. */
   readonly lane?: string;
 }

@@ -44,10 +44,12 @@ export function recordOutcome(
     return { type: "failed-shot", ...session.fail(shot, "unsupported", message) };
   }
   const samples = Object.fromEntries(layers.map((layer) => [layer, outcome.samples[layer]!]));
-  const { stop, kernels } = outcome;
+  const { stop, kernels, kernel_sums, recordings } = outcome;
   const timesUs = session.measured(shot, samples, {
     ...stop && { stop },
     ...kernels && { kernels },
+    ...kernel_sums && { kernel_sums },
+    ...recordings !== undefined && { recordings },
     ...lane !== undefined && { lane },
   });
   return { type: "shot", category: shot.category, tp: shot.tp, key: shotKey(shot), timesUs };

@@ -57,6 +57,8 @@ function answer(request: Request): string {
       return booted(request);
     case "fire":
       return fired(request);
+    case "sustain":
+      return encode({ type: "error", kind: "unsupported", message: "it has no device", detail: null });
     case "shutdown":
       return encode({ type: "bye" });
   }

@@ -20,10 +20,12 @@ Deno.test("PROTOCOL.md has examples of every message", () => {
       "←kernels",
       "←result",
       "←state",
+      "←sustained",
       "→boot",
       "→fire",
       "→hello",
       "→shutdown",
+      "→sustain",
     ],
   );
 });
@@ -67,7 +69,7 @@ const refused: [string, string, string][] = [
   [
     "an unknown type",
     '{"type":"helo"}',
-    "field type breaks the protocol (Invalid discriminator value. Expected 'result' | 'failed' | 'done' | " +
+    "field type breaks the protocol (Invalid discriminator value. Expected 'result' | 'sustained' | 'failed' | 'done' | " +
     "'state' | 'kernels' | 'hello' | 'booted' | 'error' | 'bye') in",
   ],
 ];

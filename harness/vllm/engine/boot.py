@@ -3,15 +3,19 @@
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.batch import Batches
+from engine.cache import CacheFiller
 from engine.engine import Engine, shut_down
 from engine.layers import find_decoder, find_layers
 from engine.memory import choose_pool
+from engine.middle import as_middle_layer
 from engine.preflight import refuse_too_large
-from engine.routing import find_routers
+from engine.routing import ROUTING, find_routers
+from engine.values import fill_cache, fill_weights
 from engine.versions import scheduler_fields
 from faults import Fault
 from messages import Boot, Limits
@@ -26,15 +30,18 @@ ENVIRONMENT = {
 """Keeps engine, runner and model in this process, and all of them away from the network."""
 
 
-def boot_engine(boot: Boot) -> Engine:
-    """Build an engine; when that is impossible raises what vLLM raised, or Fault, with everything freed."""
+def boot_engine(boot: Boot, changes: Mapping[str, Any] | None = None) -> Engine:
+    """Build an engine; when that is impossible raises what vLLM raised, or Fault, with everything freed.
+
+    `changes` replace arguments of vLLM's.
+    """
     os.environ.update(ENVIRONMENT)
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     import torch
     import vllm
 
     on_cpu = not torch.cuda.is_available()
-    arguments = engine_arguments(boot, on_cpu)
+    arguments = {**engine_arguments(boot, on_cpu), **(changes or {})}
     try:
         with tempfile.TemporaryDirectory(prefix="shotlab-") as folder:
             Path(folder, "config.json").write_text(json.dumps(boot.config), encoding="utf-8")
@@ -95,6 +102,19 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
     modules = [module for _, module in tree]
     layers = find_layers(tree, boot.architecture)
     routers = find_routers(modules)
+    decoder = find_decoder(tree, layers.get("attention", {}))
+    filler = CacheFiller(runner.device)
+    has_values = runner.device.type != "cpu"
+    if has_values:
+        fill_weights(runner.get_model().named_parameters())
+        fill_cache(runner.kv_caches)
+    conditions = {
+        "cache_bytes": filler.cache_bytes,
+        "filler_bytes": filler.filler_bytes,
+        "values": "normal" if has_values else "dummy",
+        "residual": decoder is not None and as_middle_layer(decoder),
+        **({"routing": ROUTING} if routers else {}),
+    }
     block_size = groups[0].kv_cache_spec.block_size
     num_blocks = runner.kv_cache_config.num_blocks
     scheduler = config.scheduler_config
@@ -124,7 +144,10 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         batches=Batches(
             block_size, num_blocks, vocab_size, limits.max_model_len, scheduler_fields(vllm.__version__)
         ),
-        decoder=find_decoder(tree, layers.get("attention", {})),
+        filler=filler,
+        conditions=conditions,
+        occurrences=boot.architecture.occurrences,
+        decoder=decoder,
     )
 
 

@@ -1,13 +1,11 @@
 """Who answers: engine, device, driver and runtime, learned without importing the engine."""
 
-import os
 import platform
 import re
-import subprocess
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from engine.gpus import driver_version, visible_gpu
 from engine.processor import describe_processor, first_processor, read_cpuinfo
 from engine.versions import DISTRIBUTIONS, HARNESS_VERSION, installed
 from faults import Fault
@@ -22,7 +20,13 @@ def describe() -> HelloAnswer:
     if engine is None or torch is None:
         raise Fault("unsupported", "vLLM and torch must be installed: see harness/vllm/requirements-cpu.txt")
     kind = device_type()
-    device, driver = (cpu_name(), "none") if kind == "cpu" else gpu_name() or torch_device()
+    gpu = None if kind == "cpu" else visible_gpu()
+    if kind == "cpu":
+        device, driver = cpu_name(), "none"
+    elif gpu is not None:
+        device, driver = gpu.name, driver_version()
+    else:
+        device, driver = torch_device(), "unknown"
     return HelloAnswer(
         protocol=PROTOCOL,
         harness="vllm",
@@ -35,6 +39,7 @@ def describe() -> HelloAnswer:
         quantities=list(QUANTITIES[kind]),
         lanes=1,
         processor=describe_processor() if kind == "cpu" else None,
+        device_uuid=None if gpu is None else gpu.uuid,
     )
 
 
@@ -49,39 +54,32 @@ def torch_build() -> str | None:
 
 
 def device_type() -> str:
-    """Return torch's name for what the engine runs on: cpu, cuda (ROCm too) or xpu."""
+    """Return torch's name for what the engine runs on: cpu, cuda (ROCm too) or xpu.
+
+    A torch that is built for CUDA is asked itself where nvidia-smi is not there.
+    """
     torch = installed(("torch",)) or ""
     if "+xpu" in torch:
         return "xpu"
     if "+rocm" in torch:
         return "cuda"
-    return "cpu" if "+cpu" in torch or gpu_name() is None else "cuda"
+    if "+cpu" in torch:
+        return "cpu"
+    return "cuda" if visible_gpu() is not None or sees_cuda() else "cpu"
 
 
-def torch_device() -> tuple[str, str]:
+def sees_cuda() -> bool:
+    """Return whether torch finds a CUDA device."""
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def torch_device() -> str:
     """Return a device's name as torch has it, for those that have no nvidia-smi."""
     import torch
 
-    return str(getattr(torch, device_type()).get_device_name(0)), "unknown"
-
-
-@cache
-def gpu_name() -> tuple[str, str] | None:
-    """Return name and driver version of the first visible GPU, or None when there is none."""
-    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible == "":
-        return None
-    if visible is not None:
-        query.append(f"--id={visible.split(',')[0]}")
-    try:
-        lines = subprocess.run(
-            query, capture_output=True, text=True, timeout=30, check=True
-        ).stdout.splitlines()
-    except (OSError, subprocess.SubprocessError):
-        return None
-    name, driver = lines[0].rsplit(",", 1)
-    return name.strip(), driver.strip()
+    return str(getattr(torch, device_type()).get_device_name(0))
 
 
 def cpu_name() -> str:

@@ -1,17 +1,15 @@
 """One engine of one layer: fired and freed."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from engine.batch import Batches
+from engine.cache import CacheFiller
 from engine.layers import Sites
 from messages import Limits
-
-CACHE_FILLER_BYTES = 96 << 20
-"""Above the second-level cache of any device so far (50 MiB on an H100)."""
 
 
 class EndOfForward(Exception):
@@ -39,10 +37,13 @@ class Engine:
     arguments: dict[str, Any]
     """The engine's own arguments."""
     batches: Batches
+    filler: CacheFiller
+    conditions: dict[str, Any]
+    """Under which conditions shots are timed."""
+    occurrences: Mapping[str, int]
+    """How often a decoder layer's sequence names a layer."""
     decoder: Any = None
     """The decoder layer, when it can be repeated by itself."""
-    cache_filler: Any = None
-    """More data than the device's cache holds, once it was needed."""
 
     def forward(self, requests: Sequence[tuple[int, int]]) -> None:
         """Run one batch of (new tokens, tokens of history) through the model and the sampler."""
@@ -74,12 +75,8 @@ class Engine:
             torch.accelerator.synchronize()
 
     def evict(self) -> None:
-        """Fill the device's cache with data that no layer reads."""
-        if self.cache_filler is None:
-            import torch
-
-            self.cache_filler = torch.zeros(CACHE_FILLER_BYTES // 4, device=self.device)
-        self.cache_filler.sum()
+        """Fill the device's cache with data that no layer reads: in a whole model the other layers do."""
+        self.filler.read()
 
     def close(self) -> None:
         """Free the engine; the next one is not to be made before."""

@@ -6,6 +6,9 @@ from typing import Any
 
 from faults import Fault
 
+ROUTING = "balanced"
+"""Every activated expert gets as many slots as any other, give or take one."""
+
 
 def find_routers(modules: Iterable[Any]) -> list[Any]:
     """Return the routers of a model's expert layers, each once."""
@@ -38,11 +41,13 @@ class Route:
 
 
 @contextmanager
-def forced(routers: Sequence[Any], tokens: int, activated: int, forwards: int, device: Any) -> Iterator[None]:
+def forced(
+    routers: Sequence[Any], tokens: int, activated: int, forwards: int | None, device: Any
+) -> Iterator[None]:
     """Force the routing of every router meanwhile.
 
-    Raises Fault of kind unsupported when a router was not called once in each of `forwards`: the
-    experts were then chosen in another way, and the times would not depend on `activated`.
+    Raises Fault of kind unsupported when a router was not called once in each of `forwards` (None: however
+    often): the experts were then chosen in another way, and the times would not depend on `activated`.
     """
     routes = [Route(router, tokens, activated, device) for router in routers]
     for router, route in zip(routers, routes, strict=True):
@@ -53,7 +58,7 @@ def forced(routers: Sequence[Any], tokens: int, activated: int, forwards: int, d
         for router in routers:
             del router._compute_routing
     calls = [route.calls for route in routes]
-    if any(made != forwards for made in calls):
+    if not all(calls) or any(made != (forwards or made) for made in calls):
         raise Fault(
             "unsupported", f"forced routing must be asked once per forward ({forwards}): asked {calls}"
         )

@@ -44,10 +44,22 @@ def find_nvml() -> Any:
 
 
 def find_handle(nvml: Any, device: Any) -> Any:
-    """Return NVML's handle of a torch device, whatever CUDA_VISIBLE_DEVICES hides."""
+    """Return NVML's handle of a torch device, whatever CUDA_VISIBLE_DEVICES hides; of a slice its GPU's."""
     import torch
 
-    uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+    uuid = str(torch.cuda.get_device_properties(device).uuid)
+    for prefix in ("GPU-", "MIG-"):
+        try:
+            handle = by_uuid(nvml, prefix + uuid)
+        except nvml.NVMLError as error:
+            unknown = error
+            continue
+        return handle if prefix == "GPU-" else nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(handle)
+    raise unknown
+
+
+def by_uuid(nvml: Any, uuid: str) -> Any:
+    """Return NVML's handle of a UUID; some versions of its package want bytes."""
     try:
         return nvml.nvmlDeviceGetHandleByUUID(uuid.encode())
     except TypeError:
@@ -65,6 +77,7 @@ def read_state(nvml: Any, handle: Any, seq: int) -> State:
 
     reasons = ask("nvmlDeviceGetCurrentClocksThrottleReasons") or 0
     power_mw = ask("nvmlDeviceGetPowerUsage")
+    energy_mj = ask("nvmlDeviceGetTotalEnergyConsumption")
     return State(
         seq=seq,
         sm_clock_mhz=ask("nvmlDeviceGetClockInfo", nvml.NVML_CLOCK_SM),
@@ -72,4 +85,5 @@ def read_state(nvml: Any, handle: Any, seq: int) -> State:
         temperature_c=ask("nvmlDeviceGetTemperature", nvml.NVML_TEMPERATURE_GPU),
         power_w=None if power_mw is None else power_mw / 1000,
         throttle=[name for name, bit in REASONS.items() if reasons & bit],
+        energy_j=None if energy_mj is None else energy_mj / 1000,
     )

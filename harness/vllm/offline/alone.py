@@ -72,6 +72,7 @@ class Alone:
                 shots = [shot for shot in left if shot["tp"] == tp]
                 if any(self.is_new(shot) or self.is_doubtful(shot) for shot in shots):
                     self.sweep(tp, [shot for shot in shots if self.is_new(shot)])
+                    self.sustain(self.lasting(tp))
         except EngineDead as error:
             print(f"the engine died ({error}): run the same command again to go on", file=sys.stderr)
             return 1
@@ -99,6 +100,16 @@ class Alone:
             print(f"{len(doubtful)} shots at tp {tp} are measured again", file=sys.stderr)
             self.total += len(doubtful)
             self.fire(doubtful)
+
+    def lasting(self, tp: int) -> list[Fields]:
+        """Return the plan's shots of a degree that are still to be repeated without a pause."""
+        shots = self.plan.header.get("sustained") or []
+        return [shot for shot in shots if shot["tp"] == tp and shot_key(shot) not in self.before.sustained]
+
+    def sustain(self, shots: Sequence[Fields]) -> None:
+        """Repeat shots without a pause, where the device tells what that takes."""
+        if shots and self.worker.read_state is not None:
+            self.firing.sustain(shots)
 
     def fire(self, shots: Sequence[Fields]) -> None:
         """Fire shots, the sentinel before, every few seconds and when the clock has moved, and after them."""

@@ -1,11 +1,12 @@
 """Firing chunks of a plan: a results file has when each was begun and what became of it."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from loop import Worker
-from messages import Answer, Failed, Fire, Precision, Result, State
+from messages import Answer, Failed, Fire, Precision, Result, State, Sustain, Sustained
 from offline.doubts import time_of
 from offline.plan import Fields, Plan
 from offline.results import Results, shot_hash
@@ -16,6 +17,9 @@ MOST_DEATHS = 2
 """How often a worker may die of a shot before the shot has failed."""
 
 SENTINEL_SAMPLES = 9
+
+SUSTAIN_S = 0.6
+"""For how long a module is repeated: power limits act within milliseconds, energy counters step by tens."""
 
 MOST_FIRSTS = 5
 """How often an engine's first sentinel is fired at most until two in a row agree: the device warms up."""
@@ -84,6 +88,15 @@ class Firing:
             self.write({**line, "sentinel": True})
         return samples is not None
 
+    def sustain(self, shots: Sequence[Fields]) -> None:
+        """Repeat shots without a pause; one that cannot be is left out, and said on stderr."""
+        self.seq += 1
+        for answer in self.worker.sustain(Sustain(self.seq, tuple(shots), SUSTAIN_S)):
+            if isinstance(answer, Sustained):
+                self.write(told(answer, shots))
+            elif isinstance(answer, Failed):
+                print(f"not sustained: {answer.message}", file=sys.stderr)
+
     def begin(self, chunk: Fields) -> None:
         """Write that a chunk is begun, so that its shots are known should the process end in it."""
         self.write(chunk)
@@ -100,6 +113,6 @@ class Firing:
 def told(answer: Answer, shots: Sequence[Fields]) -> dict[str, Any]:
     """Return the line of an answer: it has the shot itself, and for a state when it was."""
     line = fields_of(answer)
-    if isinstance(answer, Result | Failed):
+    if isinstance(answer, Result | Sustained | Failed):
         return {**line, "shot": shots[answer.index]}
     return {**line, "at_s": round(time.time(), 3)} if isinstance(answer, State) else line

@@ -20,6 +20,8 @@ class Before:
         self.retry_failed = retry_failed
         self.answered: set[str] = set()
         """Keys of the shots that need no firing, unless they are in doubt."""
+        self.sustained: set[str] = set()
+        """Keys of the shots that were repeated without a pause."""
         self.doubts = Doubts(drift_share)
         self.deaths: Counter[str] = Counter()
         """How often a process ended in a chunk, by the hashes of its unanswered shots."""
@@ -49,6 +51,8 @@ class Before:
                 self.doubts.see(self.clock)
                 self.clock = None
                 self.judge_held()
+            case "sustained":
+                self.sustained.add(shot_key(line["shot"]))
             case "result" | "failed":
                 self.take_outcome(line, line["shot"])
 

@@ -71,7 +71,10 @@ class Chunk:
             return Failed(seq, index, outcome.kind, f"shot {index} ({category}): {outcome.message}")
         stop = None if rule is None else "precision" if is_precise(outcome.samples, rule) else "max"
         kernels = {layer: [short_hash(name) for name in names] for layer, names in outcome.kernels.items()}
-        return Result(seq, index, outcome.samples, stop, kernels or None)
+        recordings = outcome.recordings if outcome.recordings > 1 else None
+        return Result(
+            seq, index, outcome.samples, stop, kernels or None, recordings, outcome.kernel_sums or None
+        )
 
 
 def read_jobs(engine: Engine, fields: Mapping[str, Any]) -> list[Job] | Fault:
@@ -88,6 +91,8 @@ def together(outcomes: Iterable[Timed | Fault]) -> Timed:
     return Timed(
         {name: values for timed in all_timed for name, values in timed.samples.items()},
         {name: kernels for timed in all_timed for name, kernels in timed.kernels.items()},
+        {name: values for timed in all_timed for name, values in timed.kernel_sums.items()},
+        max(timed.recordings for timed in all_timed),
     )
 
 

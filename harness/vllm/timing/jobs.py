@@ -1,7 +1,7 @@
 """Jobs: a shot's batch with the modules that are timed in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.engine import Engine
@@ -23,6 +23,8 @@ class Job:
     in_layer: bool = False
     """Whether the decoder layer up to the one timed module may be repeated in place of whole forwards."""
     activated_experts: int | None = None
+    occurrences: Mapping[str, int] = field(default_factory=dict)
+    """How often a forward's walk names a layer: its calls are shared out to so many."""
 
 
 def jobs_of(engine: Engine, fields: Mapping[str, Any]) -> list[Job]:
@@ -54,4 +56,5 @@ def job_of(engine: Engine, shot: Shot) -> Job:
         to_the_end=shot.category == "per_sequence",
         in_layer=shot.category == "attention" and sum(map(len, sites.values())) == 1,
         activated_experts=shot.activated_experts,
+        occurrences=engine.occurrences,
     )

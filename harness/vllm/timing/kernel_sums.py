@@ -1,4 +1,4 @@
-"""Sums device kernels over named ranges of the host: plain data in, plain data out."""
+"""Times of device kernels in named ranges of the host: plain data in, plain data out."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -10,14 +10,27 @@ Event = tuple[str, bool, int, int, int]
 
 @dataclass
 class KernelSum:
-    """The kernels that were launched in a range: their time, and their names in the order of their start."""
+    """The kernels that were launched in a range, taken in by their start."""
 
     duration_ns: int = 0
+    """How long at least one of them ran."""
     kernels: list[str] = field(default_factory=list)
+    """Their names."""
+    sum_ns: int = 0
+    """Their durations added up: more than the above when they overlap."""
+    until_ns: int = field(default=0, compare=False, repr=False)
+
+    def add(self, start: int, duration: int, name: str) -> None:
+        """Take in the next kernel."""
+        end = start + duration
+        self.duration_ns += max(0, end - max(start, self.until_ns))
+        self.until_ns = max(end, self.until_ns)
+        self.sum_ns += duration
+        self.kernels.append(name)
 
 
 def sum_kernels(events: Iterable[Event], prefix: str) -> tuple[dict[str, KernelSum], int]:
-    """Return the kernels of every range whose name begins with `prefix`, and all device time in nanoseconds.
+    """Return the kernels of every range whose name begins with `prefix`, and how many ns the device worked.
 
     A kernel belongs to the innermost range in which the host launched it: the launch is the event of the
     host with the kernel's correlation id. Copies of ranges on the device's timeline are no kernels.
@@ -37,7 +50,9 @@ def sum_kernels(events: Iterable[Event], prefix: str) -> tuple[dict[str, KernelS
     around = parents(ranges)
     starts = [start for start, _, _ in ranges]
     sums = {name: KernelSum() for _, _, name in ranges}
-    for _, duration, correlation, name in sorted(kernels):
+    device = KernelSum()
+    for start, duration, correlation, name in sorted(kernels):
+        device.add(start, duration, name)
         launched = launches.get(correlation)
         if launched is None:
             continue
@@ -45,10 +60,8 @@ def sum_kernels(events: Iterable[Event], prefix: str) -> tuple[dict[str, KernelS
         while at >= 0 and ranges[at][1] < launched:
             at = around[at]
         if at >= 0:
-            found = sums[ranges[at][2]]
-            found.duration_ns += duration
-            found.kernels.append(name)
-    return sums, sum(duration for _, duration, _, _ in kernels)
+            sums[ranges[at][2]].add(start, duration, name)
+    return sums, device.duration_ns
 
 
 def parents(ranges: list[tuple[int, int, str]]) -> list[int]:

@@ -52,11 +52,12 @@ def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, in_layer
 
 
 def run_forwards(engine: Engine, job: Job, iterations: int, marks: Marks) -> None:
-    """Run whole forwards; the warm-up has no marks around its modules."""
+    """Run whole forwards, each with an empty cache; the warm-up has no marks around its modules."""
     with one_pass(marks, None):
         engine.forward(job.requests)
     with marked(job.sites, marks):
         for number in range(iterations):
+            engine.evict()
             with one_pass(marks, number):
                 engine.forward(job.requests)
 

@@ -3,10 +3,11 @@
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from faults import Fault
 from messages import Precision
-from timing.timed import Measured, Timed
+from timing.timed import Measured, Timed, died
 
 
 def median_error(samples: Sequence[float]) -> float:
@@ -53,14 +54,22 @@ def until_precise(measure: Callable[[Sequence[int], int], Measured], count: int,
     return Measured(outcomes, busy_us)
 
 
-def died(outcomes: Sequence[Timed | Fault]) -> bool:
-    """Return whether the engine died with one of the jobs."""
-    return any(isinstance(outcome, Fault) and outcome.kind == "engine_dead" for outcome in outcomes)
-
-
 def joined(before: Timed | Fault, after: Timed | Fault) -> Timed | Fault:
-    """Return the samples of both, or the Fault that ended the second."""
+    """Return the samples of both, the second's when its kernels are others, or the Fault that ended it."""
     if isinstance(before, Fault) or isinstance(after, Fault):
         return after
-    samples = {layer: values + after.samples[layer] for layer, values in before.samples.items()}
-    return Timed(samples, after.kernels)
+    recordings = before.recordings + after.recordings - 1
+    if before.kernels != after.kernels:
+        return replace(after, recordings=recordings)
+    overlapping = {**before.kernel_sums, **after.kernel_sums}
+    return Timed(
+        {layer: values + after.samples[layer] for layer, values in before.samples.items()},
+        after.kernels,
+        {layer: [*added(before, layer), *added(after, layer)] for layer in overlapping},
+        recordings,
+    )
+
+
+def added(timed: Timed, layer: str) -> list[float]:
+    """Return the samples of a layer with each kernel counted in full."""
+    return timed.kernel_sums.get(layer, timed.samples[layer])

@@ -16,10 +16,16 @@ Span = tuple[str, int, float]
 
 @dataclass(frozen=True)
 class Timed:
-    """Microseconds of each pass by layer, repeats within a pass averaged; kernels of one pass by layer."""
+    """What the passes of a job took."""
 
     samples: dict[str, list[float]]
+    """Microseconds of each pass by layer, shared out to how often a forward's walk names the layer."""
     kernels: dict[str, list[str]] = field(default_factory=dict)
+    """Kernels of one pass by layer, in the order of their start."""
+    kernel_sums: dict[str, list[float]] = field(default_factory=dict)
+    """As samples, each kernel counted in full, of layers whose kernels overlap."""
+    recordings: int = 1
+    """How many were made until one had lost no kernels."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,11 @@ class Measured:
 
     outcomes: list[Timed | Fault]
     device_busy_us: float | None = None
+
+
+def died(outcomes: Sequence[Timed | Fault]) -> bool:
+    """Return whether the engine died with one of the jobs."""
+    return any(isinstance(outcome, Fault) and outcome.kind == "engine_dead" for outcome in outcomes)
 
 
 class Timer(Protocol):
@@ -60,9 +71,13 @@ def fire_jobs(
     return faults
 
 
-def samples_of(spans: Iterable[Span], layers: Iterable[str], iterations: int) -> dict[str, list[float]]:
-    """Return the samples of each layer; raises Fault when a layer was not called in every pass."""
-    sums = {layer: [(0, 0.0)] * iterations for layer in layers}
+def samples_of(spans: Iterable[Span], job: Job, iterations: int) -> dict[str, list[float]]:
+    """Return the samples of each layer; raises Fault when a layer was not called in every pass.
+
+    Two norms that a walk names twice give their mean, those of queries and keys, named once, their sum.
+    Calls of a layer that it does not name are averaged.
+    """
+    sums = {layer: [(0, 0.0)] * iterations for layer in job.sites}
     for layer, number, us in spans:
         calls, total = sums[layer][number]
         sums[layer][number] = (calls + 1, total + us)
@@ -71,7 +86,10 @@ def samples_of(spans: Iterable[Span], layers: Iterable[str], iterations: int) ->
             raise Fault(
                 "unsupported", f"layer {layer!r} was found, but its modules were not called in a forward"
             )
-    return {layer: [round(us / calls, 3) for calls, us in passes] for layer, passes in sums.items()}
+    return {
+        layer: [round(us / (job.occurrences.get(layer) or calls), 3) for calls, us in passes]
+        for layer, passes in sums.items()
+    }
 
 
 class WallTimer:
@@ -98,7 +116,7 @@ class WallTimer:
 def timed(spans: Iterable[Span], job: Job, iterations: int) -> Timed | Fault:
     """Return the samples of a job that was fired, or the Fault that it has none."""
     try:
-        return Timed(samples_of(spans, job.sites, iterations))
+        return Timed(samples_of(spans, job, iterations))
     except Fault as fault:
         return fault
 

@@ -35,11 +35,10 @@ type Formula = (rows: number, sizes: Sizes) => Work;
 const BY_ROW: Readonly<Record<string, Formula>> = {
   // Dummy tokens are few distinct words: the rows that are read stay in the cache.
   embedding: (rows, { hidden }) => elementwise(2 * rows * hidden),
-  // Of the two of a decoder layer, the first one of a model has no residual to add.
-  layernorm: (rows, { hidden }) => elementwise(3 * rows * hidden),
+  layernorm: (rows, { hidden }) => elementwise(4 * rows * hidden),
   final_layernorm: (rows, { hidden }) => elementwise(4 * rows * hidden),
-  // The mean of the queries' and the keys'.
-  qk_norm: (rows, { heads, kvHeads, headDim }) => elementwise(rows * (heads + kvHeads) * headDim),
+  // The queries' and the keys'.
+  qk_norm: (rows, { heads, kvHeads, headDim }) => elementwise(2 * rows * (heads + kvHeads) * headDim, 2),
   rotary_emb: (rows, { heads, kvHeads, headDim }) => elementwise(2 * rows * (heads + kvHeads) * headDim),
   act_fn: (rows, sizes) => elementwise(3 * rows * mlp(sizes)),
   qkv_proj: (rows, sizes) =>

@@ -32,7 +32,7 @@ const attention = (key: readonly [number, number, number, number]): Shot => {
 const byHand: [string, Shot, string, number, number][] = [
   ["one token: the weight's bytes", dense(1), "o_proj", 100, 2 + (2 * 1024 * 1024 + 4 * 1024 / 2.5) / 0.9e6],
   ["many tokens: the products", dense(72), "o_proj", 1, 2 + 2 * 72 * 1024 * 1024 / 0.85e6],
-  ["activations from the cache", dense(64), "layernorm", 100, 2 + 3 * 64 * 1024 * 2 / (2.5 * 0.9e6)],
+  ["activations from the cache", dense(64), "layernorm", 100, 2 + 4 * 64 * 1024 * 2 / (2.5 * 0.9e6)],
   [
     "the experts that have work",
     { category: "moe", tp: 1, tokens: 1, activated_experts: 2 },

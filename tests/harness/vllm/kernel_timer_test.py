@@ -20,6 +20,7 @@ class Recording:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.now = 0
+        self.free = 0
 
     def start(self) -> None:
         self.events.clear()
@@ -33,8 +34,10 @@ class Recording:
 
     def launch(self, name: str, duration: int) -> None:
         at, correlation = self.tick(), len(self.events)
+        start = max(at + 7, self.free)
+        self.free = start + duration
         self.events.append(("cudaLaunchKernel", False, correlation, at, 5))
-        self.events.append((name, True, correlation, at + 7, duration))
+        self.events.append((name, True, correlation, start, duration))
 
     def range(self, name: str) -> Any:
         recording = self
@@ -73,7 +76,7 @@ def test_kernels_are_summed_by_layer_and_pass_and_named_in_their_order(recording
 
     linear = Module(two)
     engine: Any = Engine(norm, linear, again)
-    job = Job(BATCH, {"norm": [norm, again], "linear": [linear]})
+    job = Job(BATCH, {"norm": [norm, again], "linear": [linear]}, occurrences={"norm": 2, "linear": 1})
     measured = timer_of(recording, engine).measure(engine, [job], 2)
     assert measured.outcomes == [
         Timed(
@@ -109,6 +112,58 @@ def test_jobs_of_a_chunk_do_not_mix_and_one_that_fails_is_alone(recording: Recor
     assert outcomes[1].kind == "out_of_memory"
     assert isinstance(outcomes[2], Fault)
     assert outcomes[2].message == "no device kernels were seen in layer 'quiet'"
+
+
+class Flaky:
+    """A module of two kernels, of which a pass loses the second where a recording is said to."""
+
+    def __init__(self, recording: Recording, losses: dict[int, set[int]]) -> None:
+        self.recording, self.losses, self.passes = recording, losses, -1
+
+    def __call__(self) -> None:
+        self.passes += 1
+        session, number = divmod(self.passes, 4)
+        self.recording.launch("first", 1000)
+        if number - 1 not in self.losses.get(session, ()):
+            self.recording.launch("second", 500)
+
+
+@pytest.mark.parametrize(
+    ("losses", "recordings"),
+    [({}, 1), ({0: {0, 1}}, 2), ({0: {2}, 1: {1}}, 3)],
+    ids=["none", "the first passes of a recording", "of two recordings"],
+)
+def test_a_recording_that_lost_kernels_is_made_again(
+    recording: Recording, losses: dict[int, set[int]], recordings: int
+) -> None:
+    module = Module(Flaky(recording, losses))
+    engine: Any = Engine(module)
+    (outcome,) = timer_of(recording, engine).measure(engine, [Job(BATCH, {"a": [module]})], 3).outcomes
+    assert outcome == Timed({"a": [1.5] * 3}, {"a": ["first", "second"]}, recordings=recordings)
+
+
+def test_passes_that_never_agree_make_no_row(recording: Recording) -> None:
+    module = Module(Flaky(recording, {0: {0}, 1: {0}, 2: {0}}))
+    engine: Any = Engine(module)
+    (outcome,) = timer_of(recording, engine).measure(engine, [Job(BATCH, {"a": [module]})], 3).outcomes
+    assert isinstance(outcome, Fault)
+    assert outcome.message == (
+        "the passes of a shot must launch the same kernels:"
+        " layer 'a' launched 1, 2, 2, not all of them 'second'"
+    )
+
+
+def test_kernels_that_overlap_count_once_and_in_full_beside(recording: Recording) -> None:
+    def overlap() -> None:
+        at = recording.tick()
+        for correlation, duration in ((at, 100), (at + 1, 60)):
+            recording.events.append(("cudaLaunchKernel", False, correlation, at, 5))
+            recording.events.append(("expert", True, correlation, at + 7, duration))
+
+    module = Module(overlap)
+    engine: Any = Engine(module)
+    (outcome,) = timer_of(recording, engine).measure(engine, [Job(BATCH, {"moe": [module]})], 1).outcomes
+    assert outcome == Timed({"moe": [0.1]}, {"moe": ["expert", "expert"]}, {"moe": [0.16]})
 
 
 def test_an_error_that_the_device_reports_late_kills_the_engine(recording: Recording) -> None:

@@ -36,7 +36,7 @@ DECODER = tree(
 def found(modules: list[tuple[str, Any]], entries: dict[str, Entry], *sequence: str) -> dict[str, list[str]]:
     """Return the paths of each layer's modules."""
     paths = {id(module): path for path, module in modules}
-    layers = find_layers(modules, Architecture({"dense": entries}, sequence))
+    layers = find_layers(modules, Architecture({"dense": entries}, sequence, {}))
     return {layer: [paths[id(module)] for module in sites] for layer, sites in layers["dense"].items()}
 
 

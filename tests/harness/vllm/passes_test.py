@@ -40,6 +40,18 @@ def test_whole_forwards_have_marks_around_modules_but_not_in_the_warm_up() -> No
     engine: Any = Engine(module)
     run_passes(engine, Job(((1, 0),), {"norm": [module]}), 1, log, in_layer=True)
     assert log == ["begin None", "run", "end", "begin 0", "enter norm", "run", "leave", "end"]
+    assert engine.evicted == 1
+
+
+@pytest.mark.parametrize("to_the_end", [True, False])
+def test_every_timed_forward_finds_an_empty_cache(to_the_end: bool) -> None:
+    log = Log()
+    engine: Any = Engine(Module(lambda: log.append("run")))
+    engine.evict = lambda: log.append("evict")
+    job = Job(((1, 0),), {"norm": list(engine.modules)}, to_the_end)
+    run_passes(engine, job, 2, log, in_layer=False)
+    one = ["enter norm", "run", "leave", "end"]
+    assert log == ["begin None", "run", "end", "evict", "begin 0", *one, "evict", "begin 1", *one]
 
 
 def test_the_layer_is_repeated_up_to_the_timed_module_with_an_empty_cache() -> None:

@@ -19,6 +19,9 @@ from messages import (
     Result,
     Shutdown,
     State,
+    Sustain,
+    Sustained,
+    SustainedTimes,
 )
 from models import boot
 from protocol import encode, parse
@@ -31,7 +34,7 @@ ANSWERS = [line for arrow, line in LINES if arrow == "←"]
 
 def test_every_example_request_is_read() -> None:
     kinds = [type(parse(line)) for line in REQUESTS]
-    assert kinds == [Hello, Boot, Fire, Fire, Shutdown]
+    assert kinds == [Hello, Boot, Fire, Fire, Sustain, Shutdown]
 
 
 def test_example_boot_is_read_into_its_fields() -> None:
@@ -45,6 +48,7 @@ def test_example_boot_is_read_into_its_fields() -> None:
             "moe": {},
         },
         sequence=("embedding", "attention", "lm_head"),
+        occurrences={"embedding": 1, "attention": 1, "lm_head": 1},
     )
     assert (request.block_size, request.max_num_batched_tokens, request.max_num_seqs) == (None, 2048, 256)
 
@@ -56,7 +60,7 @@ def test_example_boot_is_read_into_its_fields() -> None:
         (Failed(7, 3, "unsupported", "shot 3 (moe): the engine has no experts"), "failed"),
         (Done(7), "done"),
         (Done(8, 310.5, 9800.0), "done"),
-        (State(8, 1980, 2619, 38, 216.5, []), "state"),
+        (State(8, 1980, 2619, 38, 216.5, [], 52101.25), "state"),
         (
             Kernels({"3f1c09ab": "flash_fwd_kernel", "90d2e7f4": "reshape_and_cache_flash_kernel"}),
             "kernels",
@@ -68,9 +72,12 @@ def test_example_boot_is_read_into_its_fields() -> None:
                 {"attention": [12.1, 12.0, 12.3, 12.1]},
                 "precision",
                 {"attention": ["90d2e7f4", "3f1c09ab"]},
+                2,
+                {"attention": [13.2, 13.1, 13.4, 13.2]},
             ),
             "result",
         ),
+        (Sustained(9, 0, {"gate_up_proj": SustainedTimes(665.1, 698.4, 1530)}), "sustained"),
         (
             Error(
                 "unsupported",
@@ -83,7 +90,7 @@ def test_example_boot_is_read_into_its_fields() -> None:
         (
             Error(
                 "bad_request",
-                "unknown message type 'frie': expected hello, boot, fire or shutdown",
+                "unknown message type 'frie': expected hello, boot, fire, sustain or shutdown",
             ),
             "error",
         ),
@@ -108,8 +115,8 @@ def changed(message: dict[str, Any], **fields: Any) -> str:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"type":"frie"}', "unknown message type 'frie': expected hello, boot, fire or shutdown"),
-        ("{}", "unknown message type None: expected hello, boot, fire or shutdown"),
+        ('{"type":"frie"}', "unknown message type 'frie': expected hello, boot, fire, sustain or shutdown"),
+        ("{}", "unknown message type None: expected hello, boot, fire, sustain or shutdown"),
         ("[1]", "a request is one JSON object a line: found [1]"),
         ("fire!", "a request is one JSON object a line: Expecting value: line 1 column 1 (char 0)"),
         ('{"type":"hello"}', "hello: protocol must be a whole number of at least 1: found None"),

@@ -15,7 +15,9 @@ WEIGHT = SimpleNamespace(numel=lambda: 600 << 20, element_size=lambda: 2)
 def engine(limits: Limits = LIMITS, token_bytes: float = 4096) -> Any:
     experts = SimpleNamespace(parameters=lambda: iter([WEIGHT]))
     layers = {"attention": {"attention": [object()]}, "moe": {"moe": [experts]}}
-    return SimpleNamespace(layers=layers, routers=[object()], limits=limits, token_bytes=token_bytes)
+    return SimpleNamespace(
+        layers=layers, routers=[object()], limits=limits, token_bytes=token_bytes, occurrences={}
+    )
 
 
 class Timer:

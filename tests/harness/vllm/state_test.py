@@ -20,6 +20,7 @@ def nvml(**answers: Any) -> Any:
         "nvmlDeviceGetTemperature",
         "nvmlDeviceGetPowerUsage",
         "nvmlDeviceGetCurrentClocksThrottleReasons",
+        "nvmlDeviceGetTotalEnergyConsumption",
     )
     names = {name: (lambda *args, name=name: answers[name]) if name in answers else refuse for name in calls}
     return SimpleNamespace(
@@ -33,9 +34,10 @@ def test_the_state_has_units_and_names() -> None:
         nvmlDeviceGetTemperature=38,
         nvmlDeviceGetPowerUsage=216500,
         nvmlDeviceGetCurrentClocksThrottleReasons=0x1 | 0x4 | 0x40,
+        nvmlDeviceGetTotalEnergyConsumption=123456789,
     )
     throttle = ["sw_power_cap", "hw_thermal_slowdown"]
-    assert read_state(reads, None, 7) == State(7, 1980, 1980, 38, 216.5, throttle)
+    assert read_state(reads, None, 7) == State(7, 1980, 1980, 38, 216.5, throttle, 123456.789)
 
 
 def test_what_the_device_does_not_tell_is_none() -> None:

@@ -63,6 +63,14 @@ def test_an_engine_that_died_is_given_no_more_jobs() -> None:
     assert len(WallTimer(engine.synchronize).measure(engine, jobs, 1).outcomes) == 1
 
 
-def test_calls_of_a_pass_are_averaged_by_layer() -> None:
-    spans = [("norm", 0, 2.0), ("norm", 0, 4.0), ("norm", 1, 8.0)]
-    assert samples_of(spans, ["norm"], 2) == {"norm": [3.0, 8.0]}
+@pytest.mark.parametrize(
+    ("occurrences", "samples"),
+    [({"norm": 2}, [3.0, 5.0]), ({"norm": 1}, [6.0, 10.0]), ({"other": 1}, [3.0, 5.0])],
+    ids=["named twice: the mean", "named once: the sum", "not named: the mean"],
+)
+def test_calls_of_a_pass_are_shared_out_to_how_often_the_walk_names_the_layer(
+    occurrences: dict[str, int], samples: list[float]
+) -> None:
+    spans = [("norm", 0, 2.0), ("norm", 0, 4.0), ("norm", 1, 8.0), ("norm", 1, 2.0)]
+    job = Job(BATCH, {"norm": []}, occurrences=occurrences)
+    assert samples_of(spans, job, 2) == {"norm": samples}

@@ -1,0 +1,120 @@
+"""What a module takes when the device does nothing else: time, power and clock of a lasting load."""
+
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from itertools import pairwise
+from typing import Any
+
+from engine.engine import EndOfForward, Engine
+from engine.routing import forced
+from engine.state import Read
+from faults import Fault
+from messages import State, SustainedTimes
+from timing.jobs import Job
+
+WINDOW_S = 0.01
+"""Work that is queued at once; two windows wait while a third runs."""
+
+SETTLE_SHARE = 0.4
+"""Share of the time that passes before anything is read: power limits act within it."""
+
+LEAST_US = 30.0
+"""A call that is shorter is launched more slowly than it runs, so that the device would rest in between."""
+
+Reading = tuple[float, State]
+"""Seconds on the host's clock, and the state of the device then."""
+
+
+def sustain(engine: Engine, job: Job, read: Read, seconds: float) -> dict[str, SustainedTimes]:
+    """Repeat each layer's module of a job for so many seconds; layers that are too short are left out."""
+    found = {}
+    for layer, modules in job.sites.items():
+        times = sustain_module(engine, job, modules[0], read, seconds)
+        if times is not None:
+            found[layer] = times
+    return found
+
+
+def sustain_module(
+    engine: Engine, job: Job, module: Any, read: Read, seconds: float
+) -> SustainedTimes | None:
+    """Repeat one module within a forward, which ends there."""
+    found: list[SustainedTimes | None] = []
+
+    def again(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        found.append(repeat(lambda: module.forward(*args, **kwargs), read, seconds))
+        raise EndOfForward
+
+    with ExitStack() as stack:
+        if job.activated_experts is not None:
+            tokens = sum(new for new, _ in job.requests)
+            stack.enter_context(forced(engine.routers, tokens, job.activated_experts, None, engine.device))
+        hook = module.register_forward_pre_hook(again, with_kwargs=True)
+        stack.callback(hook.remove)
+        engine.forward(job.requests)
+        engine.synchronize()
+    if not found:
+        raise Fault("unsupported", "a module was found, but it was not called in a forward")
+    return found[0]
+
+
+def repeat(call: Callable[[], Any], read: Read, seconds: float) -> SustainedTimes | None:
+    """Keep the device busy with calls; returns what they take after it has settled, None of short ones."""
+    import torch
+
+    def mark() -> Any:
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def window(count: int) -> Any:
+        for _ in range(count):
+            call()
+        return mark()
+
+    window(3)
+    before, after = mark(), window(10)
+    after.synchronize()
+    call_us = before.elapsed_time(after) * 1000 / 10
+    if call_us < LEAST_US:
+        return None
+    count = max(1, round(WINDOW_S * 1e6 / call_us))
+    marks, readings = deque([mark()]), list[Reading]()
+    times_us: list[float] = []
+    started = time.perf_counter()
+    while (passed := time.perf_counter() - started) < seconds:
+        marks.append(window(count))
+        if len(marks) > 3:
+            first = marks.popleft()
+            marks[0].synchronize()
+            if passed >= SETTLE_SHARE * seconds:
+                times_us.append(first.elapsed_time(marks[0]) * 1000 / count)
+                readings.append((time.perf_counter(), read(0)))
+    torch.cuda.synchronize()
+    return SustainedTimes(round(statistics.median(times_us), 3), power_of(readings), clock_of(readings))
+
+
+def power_of(readings: Sequence[Reading]) -> float | None:
+    """Return the mean power in watts by the energy counter, from its first to its last step.
+
+    A device that has no counter, or whose counter stood still, is taken by its own readings of power.
+    """
+    steps = [
+        (at, state.energy_j)
+        for (_, before), (at, state) in pairwise(readings)
+        if state.energy_j is not None and state.energy_j != before.energy_j
+    ]
+    if len(steps) > 1:
+        (first_s, first_j), (last_s, last_j) = steps[0], steps[-1]
+        return round((last_j - first_j) / (last_s - first_s), 1)
+    told = [state.power_w for _, state in readings if state.power_w is not None]
+    return round(statistics.median(told), 1) if told else None
+
+
+def clock_of(readings: Sequence[Reading]) -> int | None:
+    """Return the median clock of the multiprocessors in MHz."""
+    told = [state.sm_clock_mhz for _, state in readings if state.sm_clock_mhz is not None]
+    return round(statistics.median(told)) if told else None
