@@ -128,7 +128,7 @@ export type { BenchOptions as ConformanceOptions } from "./src/conformance/bench
 export type { ChildOptions } from "./src/harness/child.ts";
 export { type ProcessOptions, startProcessHarness } from "./src/harness/process.ts";
 export { replayHarness, type ReplayOptions } from "./src/harness/replay.ts";
-export { type HardwareSheet, loadHardware } from "./src/harness/estimate/hardware.ts";
+export { type HardwareSheet, loadHardware } from "./src/roofline/hardware.ts";
 export { rooflineHarness, type RooflineOptions } from "./src/harness/estimate/roofline.ts";
 export type {
   Booted,

@@ -23,7 +23,7 @@ export const ROOMS: readonly string[] = [
     "quantity",
     "processor",
   ],
-  ...["files", "model", "settings", "shots", "bundle", "predict", "fit", "check", "adaptive"],
+  ...["files", "model", "settings", "shots", "roofline", "bundle", "predict", "fit", "check", "adaptive"],
   ...["harness", "events", "journal", "workers", "store", "conformance"],
   ...["progress", "run", "view", "cli"],
 ];

@@ -5,10 +5,10 @@
  */
 import type { Bundle } from "../bundle/open.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
-import { type HardwareSheet, loadHardware } from "../harness/estimate/hardware.ts";
-import { KNOWN_LAYERS, layerWork } from "../harness/estimate/layer_work.ts";
-import { type Sizes, sizesOf } from "../harness/estimate/sizes.ts";
-import { ACTIVATION, type Work } from "../harness/estimate/work.ts";
+import { type HardwareSheet, loadHardware } from "../roofline/hardware.ts";
+import { KNOWN_LAYERS, layerWork } from "../roofline/layer_work.ts";
+import { type Sizes, sizesOf } from "../roofline/sizes.ts";
+import { ACTIVATION, type Work } from "../roofline/work.ts";
 import { loadModel } from "../model/load_model.ts";
 import { shardConfig } from "../model/shard.ts";
 

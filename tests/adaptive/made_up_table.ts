@@ -5,8 +5,8 @@
  */
 import type { AttentionKernel } from "../../src/adaptive/layout.ts";
 import { CONFIG_DIR } from "../../src/config_dir.ts";
-import { loadHardware } from "../../src/harness/estimate/hardware.ts";
-import { sizesOf } from "../../src/harness/estimate/sizes.ts";
+import { loadHardware } from "../../src/roofline/hardware.ts";
+import { sizesOf } from "../../src/roofline/sizes.ts";
 import { rooflineHarness } from "../../src/harness/estimate/roofline.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";

@@ -16,14 +16,14 @@ import type { Limits } from "../../shots/limits.ts";
 import { CATEGORY_ORDER, type Shot } from "../../shots/shot.ts";
 import { partDecodes } from "../../shots/skew_parts.ts";
 import { VERSION } from "../../version.ts";
-import { attentionWork } from "./attention_work.ts";
+import { attentionWork } from "../../roofline/attention_work.ts";
 import type { BootRequest, Harness } from "../harness.ts";
-import { type HardwareSheet, loadHardware } from "./hardware.ts";
+import { type HardwareSheet, loadHardware } from "../../roofline/hardware.ts";
 import { infeasible } from "./infeasible.ts";
 import { type InProcessEngine, inProcessHarness, type ShotAnswer } from "../in_process.ts";
-import { KNOWN_LAYERS, layerWork } from "./layer_work.ts";
-import { type Sizes, sizesOf } from "./sizes.ts";
-import type { Work } from "./work.ts";
+import { KNOWN_LAYERS, layerWork } from "../../roofline/layer_work.ts";
+import { type Sizes, sizesOf } from "../../roofline/sizes.ts";
+import type { Work } from "../../roofline/work.ts";
 
 /** Shares of the data sheet's figures that kernels reach; fitted by eye to the bundles named in docs/roofline.md. */
 const EFFICIENCY = { product: 0.85, attention: 0.65, memory: 0.9 };

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { attentionWork } from "../../../src/harness/estimate/attention_work.ts";
+import { attentionWork } from "../../../src/roofline/attention_work.ts";
 import type { BootRequest } from "../../../src/harness/harness.ts";
-import type { HardwareSheet } from "../../../src/harness/estimate/hardware.ts";
-import { loadHardware } from "../../../src/harness/estimate/hardware.ts";
+import type { HardwareSheet } from "../../../src/roofline/hardware.ts";
+import { loadHardware } from "../../../src/roofline/hardware.ts";
 import { infeasible } from "../../../src/harness/estimate/infeasible.ts";
 import { rooflineHarness } from "../../../src/harness/estimate/roofline.ts";
-import { sizesOf } from "../../../src/harness/estimate/sizes.ts";
+import { sizesOf } from "../../../src/roofline/sizes.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
 import { shardConfig } from "../../../src/model/shard.ts";
 import type { Shot } from "../../../src/shots/shot.ts";

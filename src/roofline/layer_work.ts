@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
-import type { MoeShot, Shot, SkewShot } from "../../shots/shot.ts";
+import { UsageError } from "../errors.ts";
+import type { MoeShot, Shot, SkewShot } from "../shots/shot.ts";
 import { attentionWork, type Device } from "./attention_work.ts";
 import type { Sizes } from "./sizes.ts";
 import { ACTIVATION, TILE, type Work } from "./work.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { z } from "zod";
-import { parseYaml } from "../../files/yaml.ts";
-import { UsageError } from "../../errors.ts";
+import { parseYaml } from "../files/yaml.ts";
+import { UsageError } from "../errors.ts";
 
 /** A device, as its data sheet describes it. */
 export interface HardwareSheet {

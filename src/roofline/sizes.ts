@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
-import { moeParameters, textConfig } from "../../model/config.ts";
-import type { ModelConfig } from "../../model/model.ts";
+import { UsageError } from "../errors.ts";
+import { moeParameters, textConfig } from "../model/config.ts";
+import type { ModelConfig } from "../model/model.ts";
 
 /** Sizes of a model after sharding; `null` where the configuration has no such size. */
 export interface Sizes {
