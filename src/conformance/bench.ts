@@ -81,7 +81,7 @@ export function openBench(options: BenchOptions): Bench {
     async start(): Promise<Dialogue> {
       await current?.end(0);
       state = undefined;
-      return current = startDialogue(argv, onLog);
+      return current = await startDialogue(argv, onLog);
     },
     async booted(): ReturnType<Bench["booted"]> {
       if (current !== undefined && state !== undefined) return { dialogue: current, ...state };

@@ -45,8 +45,11 @@ const MOST_ANSWERS = 1000;
  * @returns The dialogue; nothing was said yet.
  * @throws {HarnessError} when it cannot be started.
  */
-export function startDialogue(argv: readonly string[], onLog: (line: string) => void): Dialogue {
-  const child = startChild(argv, { onLog });
+export async function startDialogue(
+  argv: readonly string[],
+  onLog: (line: string) => void,
+): Promise<Dialogue> {
+  const child = await startChild(argv, { onLog });
   const send = (request: unknown): void =>
     child.send(`${typeof request === "string" ? request : JSON.stringify(request)}\n`);
   return {

@@ -3,9 +3,12 @@
  *
  * @module
  */
+import { execa } from "execa";
+import { once } from "node:events";
+import type { Readable } from "node:stream";
 import { HarnessError } from "../errors.ts";
 import { hideSecrets } from "../hide_secrets.ts";
-import { followLog, lineReader } from "./lines.ts";
+import { logLines, textLines } from "./lines.ts";
 
 const MAX_LINE_CHARS = 2 ** 20;
 const LOG_LINE_CHARS = 2000;
@@ -37,6 +40,13 @@ export interface Child {
   log(): string;
 }
 
+/** Why a program could not be started, as execa tells it. */
+interface Failure {
+  readonly code?: string | undefined;
+  readonly originalMessage?: string | undefined;
+  readonly cause?: unknown;
+}
+
 /** How a child is started. */
 export interface ChildOptions {
   /** Folder that it starts in, by default ours. */
@@ -49,83 +59,90 @@ export interface ChildOptions {
 
 /**
  * Starts a program in a process group of its own, so that a terminal's Ctrl-C does not reach it and a kill reaches
- * all that it started. It is to end when its standard input does, as it also will when we are killed.
+ * all that it started. It is to end when its standard input does, as it also will when we are killed; when we exit, it
+ * is killed.
  *
  * @param argv Program and arguments.
  * @param options How.
  * @returns The child.
  * @throws {HarnessError} of stage `spawn` when the program cannot be started.
  */
-export function startChild(argv: readonly string[], options: ChildOptions): Child {
-  const process = spawn(argv, options);
-  const stdin = process.stdin.getWriter();
-  const stdout = lineReader(process.stdout, MAX_LINE_CHARS);
-  const stderr = process.stderr.getReader();
-  const tail: string[] = [];
-  const logged = followLog(stderr, LOG_LINE_CHARS, (text) => {
-    const line = hideSecrets(text);
-    tail.push(line);
-    if (tail.length > LOG_LINES) tail.shift();
-    options.onLog?.(line);
+export async function startChild(
+  argv: readonly string[],
+  { cwd, env, onLog }: ChildOptions = {},
+): Promise<Child> {
+  const [program, ...args] = argv;
+  const process = execa(program!, args, {
+    ...cwd !== undefined && { cwd },
+    ...env !== undefined && { env },
+    stdin: "pipe",
+    buffer: false,
+    reject: false,
+    killDescendants: true,
+    // Its handlers of signals would end us before a run is saved; what it misses, Deno.exit, is below.
+    cleanup: false,
   });
+  const kill = (): void => void process.kill("SIGKILL");
+  const { pid } = process;
+  if (pid === undefined) throw notStarted(program!, await process);
+  addEventListener("unload", kill);
+  const tail: string[] = [];
+  const logged = (async (): Promise<void> => {
+    for await (const text of logLines(untilClosed(process.stderr), LOG_LINE_CHARS)) {
+      const line = hideSecrets(text);
+      tail.push(line);
+      if (tail.length > LOG_LINES) tail.shift();
+      onLog?.(line);
+    }
+  })();
+  const lines = textLines(untilClosed(process.stdout), MAX_LINE_CHARS);
+  // Asked for at once: a stream that nobody reads is emptied into nothing.
+  let first: Promise<IteratorResult<string>> | null = lines.next();
+  first.catch(() => {});
   let killed = false;
-  const ended = process.status.then(async ({ code, signal }): Promise<Ending> => {
-    killGroup(process.pid);
+  const ended = once(process.nodeChildProcess, "exit").then(async () => {
+    kill();
+    removeEventListener("unload", kill);
     await within(DRAIN_MS, logged);
-    await stderr.cancel();
-    await stdin.abort().catch(() => {});
-    return { exitCode: signal === null ? code : null, signal, killed };
+    process.stdin.destroy();
+    process.stderr.destroy();
   });
   return {
-    pid: process.pid,
-    send: (text) => void stdin.write(new TextEncoder().encode(text)).catch(() => {}),
-    receive: () => stdout.next(),
+    pid,
+    send: (text) => void process.stdin.write(text),
+    async receive(): Promise<string | undefined> {
+      const next = first ?? lines.next();
+      first = null;
+      return (await next).value;
+    },
     async stop(graceMs): Promise<Ending> {
-      stdin.close().catch(() => {});
+      process.stdin.end();
       if (!await within(graceMs, ended)) {
         killed = true;
-        killGroup(process.pid);
+        kill();
       }
-      const ending = await ended;
-      await stdout.cancel();
-      return ending;
+      await ended;
+      process.stdout.destroy();
+      const { exitCode, signal } = await process;
+      return { exitCode: exitCode ?? null, signal: signal ?? null, killed };
     },
     log: () => tail.join("\n"),
   };
 }
 
-function spawn(argv: readonly string[], { cwd, env }: ChildOptions): Deno.ChildProcess {
-  const [program, ...args] = argv;
-  try {
-    return new Deno.Command(program!, {
-      args,
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-      detached: true,
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(env === undefined ? {} : { env: { ...env } }),
-    }).spawn();
-  } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotFound
-      ? "there is no such program on the PATH"
-      : cause instanceof Error
-      ? cause.message
-      : String(cause);
-    throw new HarnessError(`Cannot start the harness program '${hideSecrets(program!)}': ${reason}`, {
-      stage: "spawn",
-    }, {
-      cause,
-    });
-  }
+/** execa's error, of a program that cannot be started, as ours. */
+function notStarted(program: string, { code, originalMessage, cause }: Failure): HarnessError {
+  const reason = code === "ENOENT" ? "there is no such program on the PATH" : originalMessage;
+  const message = `Cannot start the harness program '${hideSecrets(program)}': ${reason}`;
+  return new HarnessError(message, { stage: "spawn" }, { cause });
 }
 
-/** Kills a process with all of its group; `child.kill` works only once and reaches only the child. */
-function killGroup(pid: number): void {
+/** What is in a stream up to its end, or until it is destroyed. */
+async function* untilClosed(stream: Readable): AsyncGenerator<Uint8Array> {
   try {
-    Deno.kill(-pid, "SIGKILL");
+    yield* stream;
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if ((error as { code?: unknown }).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
   }
 }
 

@@ -61,7 +61,7 @@ export async function startProcessHarness(
   }
   const { name = argv[0]!, helloTimeoutS = 120, bootTimeoutS = 600, shotTimeoutS = 120, signal } = options;
   signal?.throwIfAborted();
-  const talk = converse(name, startChild(argv, options));
+  const talk = converse(name, await startChild(argv, options));
   const info = await hello(talk, helloTimeoutS, signal).catch(async (error) => {
     await talk.close();
     throw error;

@@ -76,6 +76,15 @@ test("close also ends what the worker has started", async () => {
   assert.equal(await alive(pid), false);
 });
 
+test("a worker that ignores its standard input ends when we exit", async () => {
+  const script = new URL("fakes/parent_exits.ts", import.meta.url).pathname;
+  const args = ["run", "--no-check", "-A", script, "sh", "-c", "echo $$ >&2; sleep 1000"];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+  const pid = new TextDecoder().decode(stdout).trim();
+  assert.match(pid, /^\d+$/);
+  assert.equal(await alive(pid), false);
+});
+
 test("a worker ends when we are killed", async () => {
   const script = new URL("fakes/parent.ts", import.meta.url).pathname;
   const parent = new Deno.Command(Deno.execPath(), {

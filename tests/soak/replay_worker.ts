@@ -1,6 +1,6 @@
 /** A replay in a process of its own: `replay_worker.ts <bundle> <delay in ms>`. */
 import type { Harness } from "../../src/harness/harness.ts";
-import { lineReader } from "../../src/harness/lines.ts";
+import { textLines } from "../../src/harness/lines.ts";
 import { encode, PROTOCOL_VERSION, type Request } from "../../src/harness/protocol.ts";
 import { replayHarness } from "../../src/harness/replay.ts";
 
@@ -23,8 +23,7 @@ async function* answers(harness: Harness, request: Request): AsyncGenerator<Para
 
 const [dir, delayMs] = Deno.args;
 const harness = await replayHarness(dir!, { delayMs: Number(delayMs) });
-const lines = lineReader(Deno.stdin.readable, 2 ** 20);
-for (let line = await lines.next(); line !== undefined; line = await lines.next()) {
+for await (const line of textLines(Deno.stdin.readable, 2 ** 20)) {
   for await (const answer of answers(harness, JSON.parse(line))) {
     Deno.stdout.writeSync(new TextEncoder().encode(encode(answer)));
   }
