@@ -81,6 +81,9 @@ export {
 } from "./src/model/variant.ts";
 export type { Architecture, CatalogEntry, LayerGroup, Model, ModelConfig } from "./src/model/model.ts";
 
+// What an engine consists of
+export type { CacheGroup, Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
+
 // Plan what to fire
 export { type PlanOptions, planSweeps, type Sweep } from "./src/shots/plan_sweeps.ts";
 export type { AttentionGrid } from "./src/shots/attention_shots.ts";

@@ -13,7 +13,7 @@ export class UsageError extends Error {
 /** What a {@linkcode HarnessError} knows about the process behind it. */
 export interface HarnessErrorDetails {
   /** What was going on: `spawn`, `hello`, `boot`, `fire` or `shutdown`. */
-  stage: "spawn" | "hello" | "boot" | "fire" | "shutdown";
+  stage: "spawn" | "hello" | "boot" | "fire" | "walk" | "shutdown";
   /** The failure's kind, as the protocol names it. */
   kind?: string;
   /** Exit code of the process, when it has ended by itself. */

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from engine.boot import boot_engine
 from engine.boot_faults import boot_fault
+from engine.caches import CacheGroup, keeps_all
 from engine.device import describe
 from engine.engine import Engine
 from engine.state import Read, open_state
@@ -25,6 +27,8 @@ from messages import (
     Sustain,
     Sustained,
     SustainedTimes,
+    Walk,
+    Walked,
 )
 from protocol import PROTOCOL, parse
 from timing.chunks import Chunk
@@ -34,10 +38,16 @@ from timing.selfcheck import check
 from timing.sustained import sustain
 from timing.timed import Timer
 from timing.timers import make_timer
+from timing.walk import walk
 
 
 class EngineDead(Exception):
     """The engine is beyond repair, and whoever asked was told."""
+
+
+def told_group(group: CacheGroup) -> dict[str, Any]:
+    """Return a group of the KV cache as answers have it."""
+    return {"kind": group.kind, "block_size": group.block_size, "span": group.span}
 
 
 class Worker:
@@ -77,6 +87,8 @@ class Worker:
                 yield from self.fire(request)
             case Sustain():
                 yield from self.sustain(request)
+            case Walk():
+                yield self.walk(request)
             case Shutdown():
                 yield Bye()
 
@@ -104,8 +116,16 @@ class Worker:
             for sites in engine.layers.values()
             for layer, modules in sites.items()
         }
+        groups = engine.batches.groups
+        caches = None if keeps_all(groups) else [told_group(group) for group in groups]
         return Booted(
-            request.tp, engine.limits, engine.num_blocks, layers, engine.arguments, engine.conditions
+            request.tp,
+            engine.limits,
+            engine.num_blocks,
+            layers,
+            engine.arguments,
+            engine.conditions,
+            caches,
         )
 
     def fire(self, request: Fire) -> Iterator[Answer]:
@@ -153,6 +173,16 @@ class Worker:
                 continue
             yield Sustained(request.seq, index, layers)
         yield Done(request.seq)
+
+    def walk(self, request: Walk) -> Walked:
+        """Say what batches go through."""
+        if self.engine is None:
+            raise Fault("bad_request", "no engine is booted: send boot before walk")
+        try:
+            return walk(self.engine, request.batches)
+        except Exception as error:
+            fault = shot_fault(error)
+            raise fault from error
 
     def timer(self, engine: Engine, quantity: str) -> Timer:
         """Return the timer of a quantity, made when it is first asked for."""

@@ -1,7 +1,7 @@
 """The messages of the harness protocol (`harness/PROTOCOL.md`) as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 
@@ -14,25 +14,28 @@ class Hello:
 
 @dataclass(frozen=True)
 class Entry:
-    """How a layer is found: class names of its modules, and of the ancestor that they need."""
+    """How a layer is found: classes of its modules, of an ancestor that they need or lack."""
 
     classes: tuple[str, ...]
     within: tuple[str, ...]
+    not_within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Layers by category, and those that a model cannot be without."""
+    """Layers by category, those that a model cannot be without, and the order of each decoder layer's."""
 
     catalog: Mapping[str, Mapping[str, Entry]]
     sequence: tuple[str, ...]
-    occurrences: Mapping[str, int]
-    """How often a walk through one decoder layer, or what is before or behind them, names a layer."""
+    layers: tuple[tuple[str, ...], ...] | None = None
+    """Those of each decoder layer of the engine; None when they are all alike."""
+    occurrences: Mapping[str, int] = field(default_factory=dict)
+    """How often a forward's walk names a layer; without `layers`, one through a single decoder layer."""
 
 
 @dataclass(frozen=True)
 class Boot:
-    """Build an engine of one layer; the counts are tokens and requests, `block_size` tokens."""
+    """Build an engine of few layers; the counts are tokens and requests, `block_size` tokens."""
 
     tp: int
     config: Mapping[str, Any]
@@ -74,11 +77,18 @@ class Sustain:
 
 
 @dataclass(frozen=True)
+class Walk:
+    """Walk batches of (new tokens, tokens of history) through every module of the engine of the last boot."""
+
+    batches: Mapping[str, tuple[tuple[int, int], ...]]
+
+
+@dataclass(frozen=True)
 class Shutdown:
     """End."""
 
 
-Request = Hello | Boot | Fire | Sustain | Shutdown
+Request = Hello | Boot | Fire | Sustain | Walk | Shutdown
 
 
 @dataclass(frozen=True)
@@ -133,6 +143,8 @@ class Booted:
     layers: dict[str, dict[str, Any]]
     engine_args: dict[str, Any]
     conditions: dict[str, Any] | None = None
+    caches: list[dict[str, Any]] | None = None
+    """Kind, block size and span of each group of the KV cache; None when one group keeps all tokens."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +228,17 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Walked:
+    """What batches went through: of each the modules that were called, and what each launched itself."""
+
+    type: ClassVar[str] = "walked"
+    decoders: list[str]
+    """Paths of the decoder layers, in their order."""
+    caches: list[dict[str, Any]]
+    batches: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Error:
     """A request that could not be served; `detail` has the engine's own words."""
 
@@ -232,4 +255,4 @@ class Bye:
     type: ClassVar[str] = "bye"
 
 
-Answer = HelloAnswer | Booted | Result | Sustained | Failed | State | Kernels | Done | Error | Bye
+Answer = HelloAnswer | Booted | Result | Sustained | Failed | State | Kernels | Done | Walked | Error | Bye

@@ -8,11 +8,24 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from faults import Fault
-from messages import Answer, Architecture, Boot, Entry, Fire, Hello, Precision, Request, Shutdown, Sustain
+from messages import (
+    Answer,
+    Architecture,
+    Boot,
+    Entry,
+    Fire,
+    Hello,
+    Precision,
+    Request,
+    Shutdown,
+    Sustain,
+    Walk,
+)
 
 PROTOCOL = 1
 
 OPTIONAL = {
+    "caches",
     "conditions",
     "detail",
     "device_busy_us",
@@ -58,10 +71,12 @@ def parse(line: str | bytes) -> Request:
             return parse_fire(message)
         case "sustain":
             return parse_sustain(message)
+        case "walk":
+            return Walk(parse_batches(field(message, "batches", dict, "an object")))
         case "shutdown":
             return Shutdown()
         case other:
-            expected = "expected hello, boot, fire, sustain or shutdown"
+            expected = "expected hello, boot, fire, sustain, walk or shutdown"
             raise bad_request(f"unknown message type {other!r}", expected)
 
 
@@ -81,6 +96,7 @@ def parse_boot(message: Mapping[str, Any]) -> Boot:
 
 def parse_architecture(fields: Mapping[str, Any]) -> Architecture:
     """Read an architecture's catalogue and the layers of its sequence."""
+    layers = parse_layers(fields) if fields.get("layers") is not None else None
     sequence = field(fields, "sequence", dict, "an object", "architecture")
     stages = {stage: names(sequence, stage, "sequence") for stage in sequence}
     groups = field(fields, "catalog", dict, "an object", "architecture")
@@ -91,12 +107,16 @@ def parse_architecture(fields: Mapping[str, Any]) -> Architecture:
         }
         for group, layers in ((group, field(groups, group, dict, "an object", "catalog")) for group in groups)
     }
-    layers = tuple(layer for stage in stages.values() for layer in stage)
-    return Architecture(catalog, layers, occurrences(stages))
+    named = tuple(layer for stage in stages.values() for layer in stage)
+    return Architecture(catalog, named, layers, occurrences(stages, layers))
 
 
-def occurrences(stages: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Return how often a walk names each layer; of the stages `mlp_*` it takes one."""
+def occurrences(
+    stages: Mapping[str, Sequence[str]], layers: Sequence[Sequence[str]] | None
+) -> dict[str, int]:
+    """Return how often a walk names each layer; without `layers` it is one through one decoder layer."""
+    if layers is not None:
+        return dict(Counter(layer for names in layers for layer in names))
     counts = {stage: Counter(layers) for stage, layers in stages.items()}
     walked: Counter[str] = Counter()
     for stage, count in counts.items():
@@ -109,16 +129,37 @@ def occurrences(stages: Mapping[str, Sequence[str]]) -> dict[str, int]:
     return dict(walked + mlp)
 
 
+def parse_layers(fields: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """Read the names of the layers of each decoder layer."""
+    layers = field(fields, "layers", list, "a list of lists of names", "architecture")
+    return tuple(names({"layers": block}, "layers", "architecture") for block in layers)
+
+
 def parse_entry(fields: Mapping[str, Any], where: str) -> Entry:
     """Read one layer of a catalogue."""
     within = names(fields, "within", where) if "within" in fields else ()
-    return Entry(names(fields, "vllm", where), within)
+    not_within = names(fields, "not_within", where) if "not_within" in fields else ()
+    return Entry(names(fields, "vllm", where), within, not_within)
 
 
 def names(fields: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
     """Return a list of names."""
     values = field(fields, name, list, "a list of names", where)
     return tuple(field({name: value}, name, str, "a list of names", where) for value in values)
+
+
+def parse_batches(batches: Mapping[str, Any]) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Read batches by name."""
+    return {name: tuple(map(parse_request, field(batches, name, list, "a list", "walk"))) for name in batches}
+
+
+def parse_request(request: Any) -> tuple[int, int]:
+    """Read one request of a batch."""
+    if not isinstance(request, list) or len(request) != 2:
+        raise bad_request("walk: a request must be [new tokens, tokens of history]", f"found {request!r}")
+    new, history = request
+    fields = {"type": "walk", "new tokens": new, "tokens of history": history}
+    return count(fields, "new tokens"), count(fields, "tokens of history", least=0)
 
 
 def parse_fire(message: Mapping[str, Any]) -> Fire:

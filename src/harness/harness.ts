@@ -7,6 +7,7 @@
  */
 import type { Precision, Quantity } from "../quantity.ts";
 import type { Architecture, ModelConfig } from "../model/model.ts";
+import type { CacheGroup, Walk, WalkedRequests } from "./walk.ts";
 import type { Limits } from "../shots/limits.ts";
 import type { Shot } from "../shots/shot.ts";
 import type { Processor } from "../processor.ts";
@@ -41,8 +42,8 @@ export interface HarnessInfo {
 export interface BootRequest {
   /** The configuration after sharding: one layer, sizes divided, head_dim pinned. */
   readonly config: ModelConfig;
-  /** The layers to find. */
-  readonly architecture: Architecture;
+  /** The layers to find; `layers` are those of each decoder layer of the configuration, when they are not alike. */
+  readonly architecture: Architecture & { readonly layers?: readonly (readonly string[])[] };
   /** Tensor-parallel degree that `config` was sharded for. */
   readonly tp: number;
   /** Weight type, `auto` for the configuration's own. */
@@ -77,6 +78,8 @@ export interface Booted {
   readonly engine_args: Readonly<Record<string, unknown>>;
   /** Under which conditions shots are timed, such as the cache before each forward, where the harness tells. */
   readonly conditions?: Readonly<Record<string, unknown>>;
+  /** Groups of its KV cache; absent when one group keeps all tokens. */
+  readonly caches?: readonly CacheGroup[];
 }
 
 /** A chunk of shots and how to time them. */
@@ -208,6 +211,12 @@ export interface Harness extends AsyncDisposable {
    * @throws {HarnessError} when the harness breaks or dies; the outcomes before it stand.
    */
   fire(request: FireRequest, options?: FireOptions): AsyncIterable<ShotOutcome>;
+  /**
+   * Walks batches through every module of the booted engine; absent where the harness cannot.
+   *
+   * @throws {HarnessError} when a batch does not fit the engine, or the harness breaks or dies.
+   */
+  walk?(batches: Readonly<Record<string, WalkedRequests>>, options?: CallOptions): Promise<Walk>;
   /** Ends the harness and what it started; safe to call twice. */
   close(): Promise<void>;
 }

@@ -18,6 +18,7 @@ import type {
 } from "./harness.ts";
 import { fireOn } from "./fire_on.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
+import type { Walk, WalkedRequests } from "./walk.ts";
 
 /** How a harness process is started and how long it may take. */
 export interface ProcessOptions extends ChildOptions {
@@ -78,6 +79,18 @@ export async function startProcessHarness(
     async *fire(request: FireRequest, options: FireOptions = {}): AsyncGenerator<ShotOutcome> {
       if (booted === undefined) throw new UsageError(`Cannot fire on harness '${name}': no engine is booted`);
       yield* fireOn(talk, { ...request, seq: ++seq, layers: booted.layers }, shotTimeoutS, options);
+    },
+    async walk(
+      batches: Readonly<Record<string, WalkedRequests>>,
+      { signal }: CallOptions = {},
+    ): Promise<Walk> {
+      const exchange = talk.begin("walk", { type: "walk", batches }, signal);
+      const { type: _, ...walked } = await exchange.next(["walked"], "walking the engine", {
+        seconds: bootTimeoutS,
+        setting: "bootTimeoutS",
+      });
+      exchange.done();
+      return walked;
     },
     close,
     [Symbol.asyncDispose]: close,

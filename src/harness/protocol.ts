@@ -15,6 +15,7 @@ import type {
   SustainRequest,
 } from "./harness.ts";
 import { answerSchema, requestSchema } from "./schemas.ts";
+import type { Walk, WalkedRequests } from "./walk.ts";
 
 /** The version that this side speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -33,6 +34,7 @@ export type Request =
   | { readonly type: "boot" } & BootRequest
   | { readonly type: "fire"; readonly seq: number } & FireRequest
   | { readonly type: "sustain"; readonly seq: number } & SustainRequest
+  | { readonly type: "walk"; readonly batches: Readonly<Record<string, WalkedRequests>> }
   | { readonly type: "shutdown" };
 
 /** Says who the harness is. */
@@ -84,6 +86,9 @@ export interface KernelsAnswer {
   readonly names: Readonly<Record<string, string>>;
 }
 
+/** Says what batches went through. */
+export type WalkedAnswer = { readonly type: "walked" } & Walk;
+
 /** Why one shot has no samples. */
 export interface FailedAnswer {
   /** What the line is. */
@@ -132,6 +137,7 @@ export type Answer =
   | StateAnswer
   | KernelsAnswer
   | DoneAnswer
+  | WalkedAnswer
   | ErrorAnswer
   | { readonly type: "bye" };
 

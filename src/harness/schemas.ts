@@ -53,6 +53,7 @@ const layers = z.record(z.string(), catalogEntry);
 const architecture = z.object({
   modelType: z.string(),
   sequence: z.record(z.string(), z.array(z.string())),
+  layers: z.array(z.array(z.string())).optional(),
   catalog: z.object({ dense: layers, per_sequence: layers, attention: layers, moe: layers }),
   sha256: z.string(),
 });
@@ -72,6 +73,25 @@ export const processorSchema = z.object({
   name: z.string(),
   cores: positive,
   instruction_sets: z.array(z.string()).readonly(),
+});
+
+const cacheGroup = z.object({
+  kind: z.enum(["full", "sliding", "chunked", "state"]),
+  block_size: positive,
+  span: positive.nullable(),
+});
+const node = z.object({
+  path: z.string(),
+  class: z.string(),
+  parent: count.nullable(),
+  rows: count.nullable(),
+  elements: count,
+  weights: count,
+  cache: count.nullable(),
+  layer: z.string().nullable(),
+  experts: z.boolean(),
+  after: count,
+  kernels: z.array(z.tuple([z.string(), micros])),
 });
 
 /** A request: see `Request` in protocol.ts. */
@@ -97,6 +117,10 @@ export const requestSchema = z.discriminatedUnion("type", [
     quantity,
   }),
   z.object({ type: z.literal("sustain"), seq: count, shots: z.array(shot), seconds: z.number().positive() }),
+  z.object({
+    type: z.literal("walk"),
+    batches: z.record(z.string(), z.array(z.tuple([positive, count])).min(1)),
+  }),
   z.object({ type: z.literal("shutdown") }),
 ]);
 
@@ -168,12 +192,19 @@ export const answerSchema = z.discriminatedUnion("type", [
     layers: z.record(z.string(), z.object({ class: z.string(), modules: positive })),
     engine_args: object,
     conditions: object.optional(),
+    caches: z.array(cacheGroup).optional(),
   }),
   z.object({
     type: z.literal("error"),
     kind: z.string(),
     message: z.string(),
     detail: z.string().nullable().default(null),
+  }),
+  z.object({
+    type: z.literal("walked"),
+    decoders: z.array(z.string()),
+    caches: z.array(cacheGroup),
+    batches: z.record(z.string(), z.object({ nodes: z.array(node).min(1) })),
   }),
   z.object({ type: z.literal("bye") }),
 ]);

@@ -58,6 +58,7 @@ function answer(request: Request): string {
     case "fire":
       return fired(request);
     case "sustain":
+    case "walk":
       return encode({ type: "error", kind: "unsupported", message: "it has no device", detail: null });
     case "shutdown":
       return encode({ type: "bye" });

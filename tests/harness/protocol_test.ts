@@ -21,11 +21,13 @@ Deno.test("PROTOCOL.md has examples of every message", () => {
       "←result",
       "←state",
       "←sustained",
+      "←walked",
       "→boot",
       "→fire",
       "→hello",
       "→shutdown",
       "→sustain",
+      "→walk",
     ],
   );
 });
@@ -70,7 +72,7 @@ const refused: [string, string, string][] = [
     "an unknown type",
     '{"type":"helo"}',
     "field type breaks the protocol (Invalid discriminator value. Expected 'result' | 'sustained' | 'failed' | 'done' | " +
-    "'state' | 'kernels' | 'hello' | 'booted' | 'error' | 'bye') in",
+    "'state' | 'kernels' | 'hello' | 'booted' | 'error' | 'walked' | 'bye') in",
   ],
 ];
 for (const [what, line, problem] of refused) {

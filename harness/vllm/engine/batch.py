@@ -4,20 +4,25 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.shots import blocks
+from engine.caches import CacheGroup
 
 
 class Batches:
     """Builds scheduler outputs; each finishes the requests of the one before."""
 
     def __init__(
-        self, block_size: int, most_blocks: int, vocab_size: int, longest: int, extra: Mapping[str, Any]
+        self,
+        groups: Sequence[CacheGroup],
+        most_blocks: int,
+        vocab_size: int,
+        longest: int,
+        extra: Mapping[str, Any],
     ) -> None:
         """Prepare KV blocks, and prompts of up to `longest` tokens with ids below `vocab_size`."""
         import numpy
         from vllm import SamplingParams
 
-        self.block_size = block_size
+        self.groups = groups
         self.extra = extra
         self.sampling = SamplingParams(temperature=0.0, max_tokens=1, ignore_eos=True)
         self.prompt = numpy.random.default_rng(0).integers(0, vocab_size, 2 * longest, dtype=numpy.int32)
@@ -28,16 +33,22 @@ class Batches:
     def build(self, requests: Sequence[tuple[int, int]]) -> Any:
         """Return the scheduler's output for requests of (new tokens, tokens of history).
 
-        The history is said to be computed already, so that the runner attends over it. Prompts are
+        The history is said to be computed already, so that the runner attends over it; blocks that a group
+        does not keep are block 0, which nobody reads. Prompts are
         slices of one array, each from another start, so that tokens of one batch differ.
         """
         from vllm.v1.core.sched.output import CachedRequestData, NewRequestData, SchedulerOutput
 
         first_block, started, scheduled = 0, [], {}
         for index, (new, history) in enumerate(requests):
-            count = blocks(new + history, self.block_size)
             start = index % self.offsets
             name = f"request-{index}"
+            tables = []
+            for group in self.groups:
+                gone, count = group.kept(new, history)
+                own = self.block_ids[first_block : first_block + count]
+                tables.append(array("i", bytes(gone * self.block_ids.itemsize)) + own if gone else own)
+                first_block += count
             started.append(
                 NewRequestData(
                     req_id=name,
@@ -45,13 +56,12 @@ class Batches:
                     mm_features=[],
                     sampling_params=self.sampling,
                     pooling_params=None,
-                    block_ids=(self.block_ids[first_block : first_block + count],),
+                    block_ids=tuple(tables),
                     num_computed_tokens=history,
                     lora_request=None,
                 )
             )
             scheduled[name] = new
-            first_block += count
         finished, self.running = self.running, set(scheduled)
         return SchedulerOutput(
             scheduled_new_reqs=started,

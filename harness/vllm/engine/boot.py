@@ -9,8 +9,9 @@ from typing import Any
 
 from engine.batch import Batches
 from engine.cache import CacheFiller
+from engine.caches import FULL, cache_groups, whole_requests
 from engine.engine import Engine, shut_down
-from engine.layers import find_decoder, find_layers
+from engine.layers import decoder_paths, find_decoder, find_layers, inner_modules
 from engine.memory import choose_pool
 from engine.middle import as_middle_layer
 from engine.preflight import refuse_too_large
@@ -95,14 +96,14 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
     runner = getattr(worker, "worker", worker).model_runner
     if runner.device.type != "cpu":
         guard_inputs(runner)
-    groups = runner.kv_cache_config.kv_cache_groups
-    if len(groups) != 1:
-        raise Fault("unsupported", f"the layer must have one KV cache group: found {len(groups)}")
+    specs = [group.kv_cache_spec for group in runner.kv_cache_config.kv_cache_groups]
+    groups = cache_groups(runner.kv_cache_config.kv_cache_groups)
     tree = [*runner.get_model().named_modules(), *runner.sampler.named_modules(prefix="sampler")]
     modules = [module for _, module in tree]
     layers = find_layers(tree, boot.architecture)
     routers = find_routers(modules)
     decoder = find_decoder(tree, layers.get("attention", {}))
+    first = next(iter(decoder_paths(path for path, _ in tree)), None)
     filler = CacheFiller(runner.device)
     has_values = runner.device.type != "cpu"
     if has_values:
@@ -112,10 +113,10 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         "cache_bytes": filler.cache_bytes,
         "filler_bytes": filler.filler_bytes,
         "values": "normal" if has_values else "dummy",
-        "residual": decoder is not None and as_middle_layer(decoder),
+        "residual": first is not None and as_middle_layer(dict(tree)[first]),
         **({"routing": ROUTING} if routers else {}),
     }
-    block_size = groups[0].kv_cache_spec.block_size
+    block_size = next((group.block_size for group in groups if group.kind == FULL), groups[0].block_size)
     num_blocks = runner.kv_cache_config.num_blocks
     scheduler = config.scheduler_config
     limits = Limits(
@@ -123,7 +124,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
             boot.max_num_batched_tokens, scheduler.max_num_batched_tokens - boot.max_num_seqs
         ),
         max_num_seqs=min(boot.max_num_seqs, scheduler.max_num_seqs - 1),
-        num_cache_tokens=num_blocks * block_size,
+        num_cache_tokens=whole_requests(groups, num_blocks),
         max_model_len=config.model_config.max_model_len,
         num_experts=routers[0].global_num_experts if routers else None,
         top_k=routers[0].top_k if routers else None,
@@ -139,11 +140,12 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         logits=[module for module in modules if type(module).__name__ == "LogitsProcessor"],
         limits=limits,
         num_blocks=num_blocks,
-        token_bytes=groups[0].kv_cache_spec.page_size_bytes / block_size,
+        token_bytes=specs[0].page_size_bytes / groups[0].block_size,
         arguments=arguments,
         batches=Batches(
-            block_size, num_blocks, vocab_size, limits.max_model_len, scheduler_fields(vllm.__version__)
+            groups, num_blocks, vocab_size, limits.max_model_len, scheduler_fields(vllm.__version__)
         ),
+        inner=inner_modules(tree, layers),
         filler=filler,
         conditions=conditions,
         occurrences=boot.architecture.occurrences,

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.batch import Batches
@@ -41,7 +41,9 @@ class Engine:
     conditions: dict[str, Any]
     """Under which conditions shots are timed."""
     occurrences: Mapping[str, int]
-    """How often a decoder layer's sequence names a layer."""
+    """How often a forward's walk names a layer; of one that it does not name calls are averaged."""
+    inner: Mapping[int, Sequence[Any]] = field(default_factory=dict)
+    """Modules of layers within another layer's module, by that module's id: their time is not its own."""
     decoder: Any = None
     """The decoder layer, when it can be repeated by itself."""
 

@@ -1,6 +1,6 @@
 """Layers of an architecture, found in a module tree by class and ancestor."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from faults import Fault
@@ -18,14 +18,16 @@ def find_layers(tree: Iterable[tuple[str, Any]], architecture: Architecture) -> 
 
     `tree` has dotted paths and modules, as `named_modules` gives them. A module belongs to the layer
     that names its class and, where it says `within`, the class of one of its ancestors; of several
-    layers the one with the deepest such ancestor wins. Of a layer's classes the first found counts.
-    Raises Fault of kind unsupported when a layer of the sequence has no module.
+    layers the one with the deepest such ancestor wins. A layer has the modules of all of its classes.
+    Where the architecture says of which layers each decoder layer consists, a module in one of them
+    belongs to one of those. Raises Fault of kind unsupported when a layer of the sequence has no module.
     """
     modules = dict(tree)
     classes = {path: type(module).__name__ for path, module in modules.items()}
+    allowed = allowed_names(modules, architecture)
     found: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for path, name in classes.items():
-        key = owner(name, ancestors(path, classes), architecture)
+        key = owner(name, ancestors(path, classes), architecture, allowed(path))
         if key:
             found.setdefault(key, {}).setdefault(name, []).append(modules[path])
     layers: dict[str, Sites] = {}
@@ -33,11 +35,62 @@ def find_layers(tree: Iterable[tuple[str, Any]], architecture: Architecture) -> 
         layers[category] = {}
         for layer, entry in entries.items():
             by_class = found.get((category, layer), {})
-            first = next((name for name in entry.classes if name in by_class), None)
-            if first:
-                layers[category][layer] = by_class[first]
+            modules_of = [module for name in entry.classes for module in by_class.get(name, [])]
+            if modules_of:
+                layers[category][layer] = modules_of
     refuse_missing(layers, architecture, sorted(set(classes.values())))
     return layers
+
+
+def allowed_names(
+    modules: Mapping[str, Any], architecture: Architecture
+) -> Callable[[str], frozenset[str] | None]:
+    """Return which layers a module may belong to by its path; None for any."""
+    blocks = architecture.layers
+    if blocks is None:
+        return lambda _: None
+    decoders = decoder_paths(modules)
+    if len(decoders) != len(blocks):
+        raise Fault(
+            "unsupported",
+            f"the architecture describes {len(blocks)} decoder layers, the engine has {len(decoders)}:"
+            f" {', '.join(decoders) or 'none'}",
+        )
+    inside = frozenset(name for block in blocks for name in block)
+    every = frozenset(name for entries in architecture.catalog.values() for name in entries)
+    own = dict(zip(decoders, map(frozenset, blocks), strict=True))
+
+    def allowed(path: str) -> frozenset[str]:
+        decoder = next(
+            (decoder for decoder in own if path == decoder or path.startswith(f"{decoder}.")), None
+        )
+        return every - inside if decoder is None else own[decoder]
+
+    return allowed
+
+
+def decoder_paths(paths: Iterable[str]) -> list[str]:
+    """Return the paths of a model's decoder layers in their order: the list that has most modules in it."""
+    lists: dict[str, dict[int, int]] = {}
+    for path in paths:
+        parts = path.split(".")
+        at = next((at for at, part in enumerate(parts) if part.isdecimal()), None)
+        if at is not None:
+            sizes = lists.setdefault(".".join(parts[:at]), {})
+            sizes[int(parts[at])] = sizes.get(int(parts[at]), 0) + 1
+    largest = max(lists, key=lambda name: sum(lists[name].values()), default=None)
+    return [] if largest is None else [f"{largest}.{number}" for number in sorted(lists[largest])]
+
+
+def inner_modules(tree: Iterable[tuple[str, Any]], layers: Mapping[str, Sites]) -> dict[int, list[Any]]:
+    """Return the modules of layers that lie within the module of another, by that module's id."""
+    bound = {id(module) for sites in layers.values() for found in sites.values() for module in found}
+    places = [(path, module) for path, module in tree if id(module) in bound]
+    inner = {
+        id(outer): [module for below, module in places if below.startswith(f"{path}.")]
+        for path, outer in places
+    }
+    return {outer: modules for outer, modules in inner.items() if modules}
 
 
 def find_decoder(tree: Iterable[tuple[str, Any]], attention: Sites) -> Any:
@@ -65,13 +118,15 @@ def ancestors(path: str, classes: Mapping[str, str]) -> list[str]:
     return [classes.get(parent, "") for parent in above]
 
 
-def owner(name: str, above: Sequence[str], architecture: Architecture) -> tuple[str, str] | None:
-    """Return category and layer of a module of class `name` below the classes `above`, or None."""
+def owner(
+    name: str, above: Sequence[str], architecture: Architecture, allowed: frozenset[str] | None
+) -> tuple[str, str] | None:
+    """Return category and layer, one of those allowed, of a module of class `name` below `above`, or None."""
     depths = {
         (category, layer): depth(entry, above)
         for category, entries in architecture.catalog.items()
         for layer, entry in entries.items()
-        if name in entry.classes
+        if name in entry.classes and (allowed is None or layer in allowed)
     }
     deepest = max(depths.values(), default=NOWHERE)
     if deepest == NOWHERE:
@@ -87,6 +142,8 @@ def owner(name: str, above: Sequence[str], architecture: Architecture) -> tuple[
 
 def depth(entry: Entry, above: Sequence[str]) -> int:
     """Return how deep the deepest ancestor is that an entry asks for."""
+    if any(parent in entry.not_within for parent in above):
+        return NOWHERE
     if not entry.within:
         return ANYWHERE
     return max((at for at, parent in enumerate(above) if parent in entry.within), default=NOWHERE)

@@ -3,6 +3,9 @@
 import inspect
 from typing import Any
 
+AS_IT_IS = "as_it_is"
+"""Attribute of a decoder layer that is called without a residual meanwhile, as the model calls it."""
+
 
 def as_middle_layer(decoder: Any) -> bool:
     """Give a decoder layer a residual where it is called without one; returns whether it takes any.
@@ -14,6 +17,8 @@ def as_middle_layer(decoder: Any) -> bool:
         return False
 
     def add_residual(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if AS_IT_IS in vars(decoder):
+            return None
         bound = signature.bind_partial(*args, **kwargs)
         if bound.arguments.get("residual") is None:
             bound.arguments["residual"] = bound.arguments["hidden_states"].clone()

@@ -48,11 +48,11 @@ def attention_requests(fields: Mapping[str, Any]) -> Requests:
     return requests
 
 
-def broken_limit(shot: Shot, limits: Limits) -> str | None:
+def broken_limit(shot: Shot, limits: Limits, tokens_only: bool = False) -> str | None:
     """Return the first limit that a shot breaks, as a sentence, or None when it can be fired.
 
     The engine has room for `max_num_seqs` tokens and one request above the limits, so that a full
-    batch of decodes can be fired beside a prefill.
+    batch of decodes can be fired beside a prefill. `tokens_only` leaves the pool to who knows its groups.
     """
     tokens = sum(new for new, _ in shot.requests)
     longest = max(new + history for new, history in shot.requests)
@@ -66,7 +66,7 @@ def broken_limit(shot: Shot, limits: Limits) -> str | None:
         return f"{len(shot.requests)} requests, the engine has room for {limits.max_num_seqs + 1}"
     if longest >= limits.max_model_len:
         return f"a request of {longest} tokens, it must be shorter than max_model_len {limits.max_model_len}"
-    if cached > limits.num_cache_tokens:
+    if not tokens_only and cached > limits.num_cache_tokens:
         return f"KV blocks for {cached} tokens, the pool holds {limits.num_cache_tokens}"
     if shot.activated_experts is not None and limits.num_experts and limits.top_k:
         most = min(limits.num_experts, tokens * limits.top_k)

@@ -8,11 +8,15 @@ from typing import Any
 from engine.engine import Engine
 from faults import Fault
 from timing.jobs import Job
+from timing.passes import OTHER
 from timing.timed import Measured, Span, Timed, fire_jobs, timed
 
 MARGIN_US = 200.0
 LONGEST_US = 50_000.0
 LEAST_US = 0.001
+
+Pair = tuple[Any, Any]
+"""Events before and after a call."""
 
 
 class EventTimer:
@@ -75,6 +79,12 @@ class EventTimer:
         return float(statistics.median(first.elapsed_time(last) * 1000 for first, last in pairs))
 
 
+def elapsed_us(pair: Pair) -> float:
+    """Return the microseconds between two events."""
+    first, last = pair
+    return float(first.elapsed_time(last) * 1000)
+
+
 class EventMarks:
     """Marks that record events; every pass is held back for as long as the host needed for the one before."""
 
@@ -83,8 +93,9 @@ class EventMarks:
         self.number: int | None = None
         self.began = 0.0
         self.host_us = 5_000.0
-        self.open: list[tuple[str, Any]] = []
-        self.pairs: list[tuple[str, int, Any, Any]] = []
+        self.open: list[tuple[str, Any, list[Pair]]] = []
+        self.pairs: list[tuple[str, int, Pair, list[Pair]]] = []
+        """Layer, pass and events of each call, and the events of calls within it."""
 
     def begin(self, number: int | None) -> None:
         """Begin a pass."""
@@ -99,17 +110,20 @@ class EventMarks:
 
     def enter(self, layer: str) -> None:
         """Enter a module."""
-        self.open.append((layer, self.timer.event()))
+        self.open.append((layer, self.timer.event(), []))
 
     def leave(self) -> None:
         """Leave the module that was entered last."""
-        layer, first = self.open.pop()
-        if self.number is not None:
-            self.pairs.append((layer, self.number, first, self.timer.event()))
+        layer, first, within = self.open.pop()
+        pair = (first, self.timer.event())
+        if self.open:
+            self.open[-1][2].append(pair)
+        if self.number is not None and layer != OTHER:
+            self.pairs.append((layer, self.number, pair, within))
 
     def spans(self, empty_us: float) -> list[Span]:
         """Return the spans, without what an empty pair costs."""
         return [
-            (layer, number, max(first.elapsed_time(last) * 1000 - empty_us, LEAST_US))
-            for layer, number, first, last in self.pairs
+            (layer, number, max(elapsed_us(pair) - sum(map(elapsed_us, within)) - empty_us, LEAST_US))
+            for layer, number, pair, within in self.pairs
         ]

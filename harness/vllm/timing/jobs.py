@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from engine.caches import broken_pool, keeps_all
 from engine.engine import Engine
 from engine.layers import Sites
 from engine.shots import Requests, Shot, broken_limit, read_shot
 from engine.skew import read_parts
 from faults import Fault
+
+SKEWED = "attention"
+"""What the attention over a whole history is called."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Job:
     in_layer: bool = False
     """Whether the decoder layer up to the one timed module may be repeated in place of whole forwards."""
     activated_experts: int | None = None
+    inner: tuple[Any, ...] = ()
+    """Modules of other layers within those that are timed: their time is taken out."""
     occurrences: Mapping[str, int] = field(default_factory=dict)
     """How often a forward's walk names a layer: its calls are shared out to so many."""
 
@@ -35,9 +41,14 @@ def jobs_of(engine: Engine, fields: Mapping[str, Any]) -> list[Job]:
     if fields.get("category") != "skew":
         return [job_of(engine, read_shot(fields))]
     jobs = {part: job_of(engine, shot) for part, shot in read_parts(fields).items()}
-    return [
-        replace(job, sites={part: modules}) for part, job in jobs.items() for modules in job.sites.values()
-    ]
+    return [skew_job(part, job) for part, job in jobs.items()]
+
+
+def skew_job(part: str, job: Job) -> Job:
+    """Return the job of a part of a skew case, of the attention that reads all of a history."""
+    layer = SKEWED if SKEWED in job.sites else next(iter(job.sites))
+    occurrences = {part: job.occurrences[layer]} if layer in job.occurrences else {}
+    return replace(job, sites={part: job.sites[layer]}, occurrences=occurrences)
 
 
 def job_of(engine: Engine, shot: Shot) -> Job:
@@ -47,7 +58,10 @@ def job_of(engine: Engine, shot: Shot) -> Job:
         raise Fault("unsupported", "the engine has no experts")
     if not sites:
         raise Fault("unsupported", f"the architecture has no {shot.category} layers")
-    broken = broken_limit(shot, engine.limits)
+    groups = engine.batches.groups
+    broken = broken_limit(shot, engine.limits, tokens_only=not keeps_all(groups))
+    if broken is None and not keeps_all(groups):
+        broken = broken_pool(shot.requests, groups, engine.num_blocks)
     if broken:
         raise Fault("infeasible", broken)
     return Job(
@@ -56,5 +70,13 @@ def job_of(engine: Engine, shot: Shot) -> Job:
         to_the_end=shot.category == "per_sequence",
         in_layer=shot.category == "attention" and sum(map(len, sites.values())) == 1,
         activated_experts=shot.activated_experts,
+        inner=tuple(
+            {
+                id(below): below
+                for modules in sites.values()
+                for module in modules
+                for below in engine.inner.get(id(module), ())
+            }.values()
+        ),
         occurrences=engine.occurrences,
     )

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 Event = tuple[str, bool, int, int, int]
 """A profiler's event: name, whether the device did it, correlation id, start and duration in nanoseconds."""
 
+Launched = tuple[str, int, int]
+"""Name, start and duration in nanoseconds of a kernel or an operator."""
+
 
 @dataclass
 class KernelSum:
@@ -20,6 +23,9 @@ class KernelSum:
     """Their durations added up: more than the above when they overlap."""
     until_ns: int = field(default=0, compare=False, repr=False)
 
+    spans_ns: list[tuple[int, int]] = field(default_factory=list, compare=False)
+    """Start and duration of each kernel."""
+
     def add(self, start: int, duration: int, name: str) -> None:
         """Take in the next kernel."""
         end = start + duration
@@ -27,6 +33,11 @@ class KernelSum:
         self.until_ns = max(end, self.until_ns)
         self.sum_ns += duration
         self.kernels.append(name)
+        self.spans_ns.append((start, duration))
+
+    def each(self) -> list[Launched]:
+        """Return name, start and nanoseconds of each kernel."""
+        return [(name, *span) for name, span in zip(self.kernels, self.spans_ns, strict=True)]
 
 
 def sum_kernels(events: Iterable[Event], prefix: str) -> tuple[dict[str, KernelSum], int]:

@@ -11,6 +11,7 @@ from engine.engine import Engine
 from faults import Fault, shot_fault
 from timing.jobs import Job
 from timing.kernel_sums import KernelSum, sum_kernels
+from timing.passes import OTHER
 from timing.profiler import PREFIX, Session
 from timing.timed import Measured, Timed, died, fire_jobs, samples_of
 
@@ -162,7 +163,8 @@ class RangeMarks:
             return
         name = f"{PREFIX}{self.count}"
         self.count += 1
-        self.keys[-1][name] = (layer, self.number)
+        if layer != OTHER:
+            self.keys[-1][name] = (layer, self.number)
         span = self.record_function(name)
         span.__enter__()
         self.open.append(span)

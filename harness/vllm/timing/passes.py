@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from engine.engine import EndOfForward, Engine
-from engine.layers import Sites
 from engine.routing import forced
 from timing.jobs import Job
 
@@ -30,6 +29,10 @@ class Marks(Protocol):
         ...
 
 
+OTHER = ""
+"""The layer of a module whose time is nobody's: it lies within one that is timed."""
+
+
 class EndOfPass(Exception):
     """Ends a pass whose remainder is not timed."""
 
@@ -45,7 +48,7 @@ def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, in_layer
         if not job.to_the_end:
             stack.enter_context(engine.without_logits())
         if in_layer and job.in_layer and engine.decoder is not None:
-            stack.enter_context(repeated(engine, job.sites, iterations, marks))
+            stack.enter_context(repeated(engine, job, iterations, marks))
             engine.forward(job.requests)
         else:
             run_forwards(engine, job, iterations, marks)
@@ -55,7 +58,7 @@ def run_forwards(engine: Engine, job: Job, iterations: int, marks: Marks) -> Non
     """Run whole forwards, each with an empty cache; the warm-up has no marks around its modules."""
     with one_pass(marks, None):
         engine.forward(job.requests)
-    with marked(job.sites, marks):
+    with marked(job, marks):
         for number in range(iterations):
             engine.evict()
             with one_pass(marks, number):
@@ -63,7 +66,7 @@ def run_forwards(engine: Engine, job: Job, iterations: int, marks: Marks) -> Non
 
 
 @contextmanager
-def repeated(engine: Engine, sites: Sites, iterations: int, marks: Marks) -> Iterator[None]:
+def repeated(engine: Engine, job: Job, iterations: int, marks: Marks) -> Iterator[None]:
     """Make every forward run its decoder layer up to the timed module again and again, and end there.
 
     What a layer does behind the timed module is left out; the weights that it would have read are
@@ -83,8 +86,8 @@ def repeated(engine: Engine, sites: Sites, iterations: int, marks: Marks) -> Ite
     def end(*_: Any) -> None:
         raise EndOfPass
 
-    with marked(sites, marks):
-        (site,) = (module for modules in sites.values() for module in modules)
+    with marked(job, marks):
+        (site,) = (module for modules in job.sites.values() for module in modules)
         hooks = [
             engine.decoder.register_forward_pre_hook(again, with_kwargs=True),
             site.register_forward_hook(end),
@@ -107,8 +110,8 @@ def one_pass(marks: Marks, number: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def marked(sites: Sites, marks: Marks) -> Iterator[None]:
-    """Put marks around every call of the modules meanwhile."""
+def marked(job: Job, marks: Marks) -> Iterator[None]:
+    """Put marks around every call of a job's modules meanwhile."""
 
     def before(layer: str) -> Any:
         return lambda *_: marks.enter(layer)
@@ -118,7 +121,7 @@ def marked(sites: Sites, marks: Marks) -> Iterator[None]:
 
     hooks = [
         hook
-        for layer, modules in sites.items()
+        for layer, modules in [*job.sites.items(), (OTHER, job.inner)]
         for module in modules
         for hook in (
             module.register_forward_pre_hook(before(layer)),

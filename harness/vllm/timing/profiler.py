@@ -12,21 +12,23 @@ PREFIX = "shotlab:"
 class Session:
     """One recording; a process has one at a time."""
 
-    def __init__(self, activity: str) -> None:
-        """Prepare to record our ranges and the device's `activity` (CUDA, which is ROCm's too, or XPU)."""
+    def __init__(self, activity: str, operators: bool = False) -> None:
+        """Prepare to record our ranges and the device's `activity`: CUDA, which is ROCm's too, XPU or CPU."""
         from torch._C._profiler import ProfilerActivity, ProfilerConfig, ProfilerState, _ExperimentalConfig
 
         quiet = _ExperimentalConfig(disable_external_correlation=True)
         self.config = ProfilerConfig(ProfilerState.KINETO, False, False, False, False, False, quiet)
+        self.operators = operators
         self.activities = {ProfilerActivity.CPU, getattr(ProfilerActivity, activity)}
 
     def start(self) -> None:
-        """Record from here on; operators are left out, which saves most of the session's cost."""
+        """Record from here on; operators are left out unless asked for: they are most of a session's cost."""
         from torch._C._profiler import RecordScope
 
         autograd = calls()
         autograd._prepare_profiler(self.config, self.activities)
-        autograd._enable_profiler(self.config, self.activities, {RecordScope.USER_SCOPE})
+        scopes = {RecordScope.USER_SCOPE} | ({RecordScope.FUNCTION} if self.operators else set())
+        autograd._enable_profiler(self.config, self.activities, scopes)
 
     def stop(self) -> Iterator[Event]:
         """End the recording; returns its events."""

@@ -3,10 +3,11 @@
 import statistics
 from collections.abc import Sequence
 
+from engine.caches import FULL
 from engine.engine import Engine
 from engine.shots import Shot
 from faults import Fault
-from timing.jobs import job_of
+from timing.jobs import SKEWED, job_of
 from timing.timed import Timer
 
 LEAST_BYTES = 64 << 20
@@ -47,7 +48,10 @@ def histories(engine: Engine) -> list[tuple[Shot, Shot]]:
     chunk = min(64, limits.max_num_batched_tokens)
     share = limits.num_cache_tokens // limits.block_size // decodes * limits.block_size
     kv = min(16384, limits.max_model_len - chunk - 1, share - chunk)
-    if not engine.layers.get("attention") or decodes * kv * engine.token_bytes < LEAST_BYTES:
+    grows = SKEWED in engine.layers.get("attention", {}) and any(
+        group.kind == FULL or (group.span or 0) > kv for group in engine.batches.groups
+    )
+    if not grows or decodes * kv * engine.token_bytes < LEAST_BYTES:
         return []
     return [
         (Shot("attention", ((1, 1),) * decodes), Shot("attention", ((1, kv),) * decodes)),
@@ -84,10 +88,11 @@ def grown(small: Shot, large: Shot, little: float, much: float) -> str:
 
 
 def medians(engine: Engine, timer: Timer, shots: Sequence[Shot], iterations: int) -> list[float]:
-    """Return the median of each shot's first layer; raises Fault when one fails."""
+    """Return the median of each shot's first layer, or whole attention; raises Fault when one fails."""
     found = []
     for outcome in timer.measure(engine, [job_of(engine, shot) for shot in shots], iterations).outcomes:
         if isinstance(outcome, Fault):
             raise outcome.__cause__ or outcome
-        found.append(statistics.median(next(iter(outcome.samples.values()))))
+        first = next(iter(outcome.samples.values()))
+        found.append(statistics.median(outcome.samples.get(SKEWED, first)))
     return found

@@ -8,7 +8,7 @@ from typing import Protocol
 from engine.engine import Engine
 from faults import Fault, shot_fault
 from timing.jobs import Job
-from timing.passes import Marks, run_passes
+from timing.passes import OTHER, Marks, run_passes
 
 Span = tuple[str, int, float]
 """A call of a module: its layer, the number of its pass, its microseconds."""
@@ -129,6 +129,8 @@ class WallMarks:
         self.spans: list[Span] = []
         self.number = 0
         self.open: list[tuple[str, int]] = []
+        self.within_ns: list[int] = []
+        """What modules within each open one took so far."""
 
     def begin(self, number: int | None) -> None:
         """Begin a pass."""
@@ -137,14 +139,21 @@ class WallMarks:
     def end(self) -> None:
         """End the pass."""
         self.open.clear()
+        self.within_ns.clear()
 
     def enter(self, layer: str) -> None:
         """Enter a module."""
         self.synchronize()
+        self.within_ns.append(0)
         self.open.append((layer, time.perf_counter_ns()))
 
     def leave(self) -> None:
         """Leave the module that was entered last."""
         self.synchronize()
         layer, started = self.open.pop()
-        self.spans.append((layer, self.number, (time.perf_counter_ns() - started) / 1000))
+        elapsed_ns = time.perf_counter_ns() - started
+        own_ns = elapsed_ns - self.within_ns.pop()
+        if self.within_ns:
+            self.within_ns[-1] += elapsed_ns
+        if layer != OTHER:
+            self.spans.append((layer, self.number, own_ns / 1000))

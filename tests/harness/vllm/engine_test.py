@@ -5,7 +5,7 @@ import math
 
 import pytest
 from client import Client, Message, attention, dense, moe, per_sequence, skew
-from models import CONFIGS, EXPERTS, architecture, boot
+from models import COMMON, CONFIGS, EXPERTS, SLIDING, architecture, boot
 
 CASES = [pytest.param(model, tp, id=f"{model}-tp{tp}") for model in CONFIGS for tp in (1, 2)]
 
@@ -174,3 +174,77 @@ def test_dtypes_and_block_size_are_the_requests(worker: Client, fields: Message)
     assert booted["limits"]["block_size"] == fields.get("block_size", 32)
     (answer,) = worker.fire(attention(16, 0, 4, 64))
     assert_measured(answer, {"attention"})
+
+
+KINDS = {
+    "modelType": "gemma3_text",
+    "sha256": "00",
+    "sequence": {"prologue": ["embedding"], "head": ["lm_head"]},
+    "catalog": {
+        "dense": {
+            "embedding": {"vllm": ["VocabParallelEmbedding"]},
+            "layernorm": {"vllm": ["GemmaRMSNorm"], "within": ["Gemma3DecoderLayer"]},
+            "qk_norm": {"vllm": ["GemmaRMSNorm"], "within": ["Gemma3Attention"]},
+            "attn_block": {"vllm": ["Gemma3Attention"]},
+            "qkv_proj": {"vllm": ["QKVParallelLinear"]},
+        },
+        "per_sequence": {"lm_head": {"vllm": ["LogitsProcessor"]}},
+        "attention": {
+            "sliding_attention": {"vllm": ["Attention"]},
+            "attention": {"vllm": ["Attention"]},
+        },
+        "moe": {},
+    },
+    "layers": [
+        ["layernorm", "attn_block", "qkv_proj", "qk_norm", "sliding_attention", *["layernorm"] * 3],
+        ["layernorm", "attn_block", "qkv_proj", "qk_norm", "attention", *["layernorm"] * 3],
+    ],
+}
+
+
+def test_one_engine_has_layers_of_every_kind_and_a_group_of_the_cache_for_each(worker: Client) -> None:
+    config = {**COMMON, **SLIDING}
+    booted = worker.boot({**boot("llama"), "config": config, "architecture": KINDS})
+    assert booted["type"] == "booted", booted
+    assert booted["caches"] == [
+        {"kind": "sliding", "block_size": 32, "span": 64},
+        {"kind": "full", "block_size": 32, "span": None},
+    ]
+    found = {layer: entry["modules"] for layer, entry in booted["layers"].items()}
+    assert found == {
+        "embedding": 1,
+        "layernorm": 8,
+        "qk_norm": 4,
+        "attn_block": 2,
+        "qkv_proj": 2,
+        "lm_head": 1,
+        "sliding_attention": 1,
+        "attention": 1,
+    }
+    dense_answer, attention_answer, skewed = worker.fire(
+        dense(16), attention(16, 100, 8, 200), skew(8, 1, ["t_mean", "t_skew"], kvs=64)
+    )
+    assert_measured(dense_answer, {"embedding", "layernorm", "qk_norm", "attn_block", "qkv_proj"})
+    assert_measured(attention_answer, {"sliding_attention", "attention"})
+    assert_measured(skewed, {"t_mean", "t_skew"})
+
+
+def test_a_walk_tells_calls_and_what_they_launch(worker: Client) -> None:
+    worker.boot({**boot("llama"), "config": {**COMMON, **SLIDING}, "architecture": KINDS})
+    batches = {"prefill": [[16, 0], [24, 0]], "decode": [[1, 100]]}
+    walked = worker.ask({"type": "walk", "batches": batches})
+    assert walked["type"] == "walked", walked
+    assert walked["decoders"] == ["model.layers.0", "model.layers.1"]
+    nodes = walked["batches"]["prefill"]["nodes"]
+    by_path = {node["path"]: node for node in nodes[1:]}
+    attention_node = by_path["model.layers.1.self_attn.attn"]
+    assert (attention_node["cache"], attention_node["layer"]) == (1, "attention")
+    assert by_path["model.layers.0.self_attn.attn"]["layer"] == "sliding_attention"
+    assert by_path["model.norm"]["layer"] is None
+    assert by_path["model.layers.0.input_layernorm"]["rows"] == 40
+    assert by_path["logits_processor"]["rows"] == 2
+    assert all(node["kernels"] for node in (attention_node, by_path["model.norm"]))
+    assert nodes[attention_node["parent"]]["class"] == "Gemma3Attention"
+    unfit = worker.ask({"type": "walk", "batches": {"prefill": [[16, 600]]}})
+    assert unfit["kind"] == "infeasible"
+    assert unfit["message"].startswith("walk: prefill: a request of 616 tokens")

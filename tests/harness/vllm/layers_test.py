@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from engine.layers import find_layers
+from engine.layers import decoder_paths, find_layers, inner_modules
 from faults import Fault
 from messages import Architecture, Entry
 
@@ -36,7 +36,7 @@ DECODER = tree(
 def found(modules: list[tuple[str, Any]], entries: dict[str, Entry], *sequence: str) -> dict[str, list[str]]:
     """Return the paths of each layer's modules."""
     paths = {id(module): path for path, module in modules}
-    layers = find_layers(modules, Architecture({"dense": entries}, sequence, {}))
+    layers = find_layers(modules, Architecture({"dense": entries}, sequence))
     return {layer: [paths[id(module)] for module in sites] for layer, sites in layers["dense"].items()}
 
 
@@ -68,16 +68,64 @@ def test_a_module_is_not_its_own_ancestor() -> None:
     assert found(DECODER, {"attn": Entry(("LlamaAttention",), ("LlamaAttention",))}) == {}
 
 
-@pytest.mark.parametrize(
-    ("classes", "paths"),
-    [
-        (("Llama3RotaryEmbedding", "RotaryEmbedding"), ["b"]),
-        (("YaRNRotaryEmbedding", "RotaryEmbedding"), ["a"]),
-    ],
-)
-def test_of_alternative_classes_the_first_found_counts(classes: tuple[str, ...], paths: list[str]) -> None:
-    modules = tree(root="Model", a="RotaryEmbedding", b="Llama3RotaryEmbedding")
-    assert found(modules, {"rotary_emb": Entry(classes, ())}) == {"rotary_emb": paths}
+def test_a_layer_has_the_modules_of_all_of_its_classes() -> None:
+    modules = tree(root="Model", a="RotaryEmbedding", b="Llama3RotaryEmbedding", c="RMSNorm")
+    entries = {"rotary_emb": Entry(("Llama3RotaryEmbedding", "YaRNRotaryEmbedding", "RotaryEmbedding"), ())}
+    assert found(modules, entries) == {"rotary_emb": ["b", "a"]}
+
+
+def test_a_module_is_not_below_what_an_entry_excludes() -> None:
+    entries = {"norm": Entry(("RMSNorm",), ("LlamaDecoderLayer",), ("LlamaAttention",))}
+    assert found(DECODER, entries) == {"norm": ["model.layer.norm"]}
+
+
+KINDS = [
+    *tree(root="Model", norm="RMSNorm"),
+    *tree(layers__0="Layer", layers__0__attn="Attention", layers__0__norm="RMSNorm"),
+    *tree(
+        layers__1="Layer", layers__1__attn="Attention", layers__1__mlp="MLP", layers__1__mlp__norm="RMSNorm"
+    ),
+]
+
+
+def test_modules_of_a_decoder_layer_belong_to_the_layers_that_it_consists_of() -> None:
+    entries = {
+        "attention": Entry(("Attention",), ()),
+        "sliding_attention": Entry(("Attention",), ()),
+        "layernorm": Entry(("RMSNorm",), ()),
+        "final_layernorm": Entry(("RMSNorm",), ()),
+    }
+    layers = (("layernorm", "sliding_attention"), ("attention", "layernorm"))
+    architecture = Architecture({"dense": entries}, ("final_layernorm",), layers)
+    paths = {id(module): path for path, module in KINDS}
+    sites = find_layers(KINDS, architecture)["dense"]
+    assert {layer: [paths[id(module)] for module in modules] for layer, modules in sites.items()} == {
+        "attention": ["layers.1.attn"],
+        "sliding_attention": ["layers.0.attn"],
+        "layernorm": ["layers.0.norm", "layers.1.mlp.norm"],
+        "final_layernorm": ["norm"],
+    }
+
+
+def test_an_architecture_of_other_decoder_layers_than_the_engine_has_is_refused() -> None:
+    with pytest.raises(Fault) as refused:
+        find_layers(KINDS, Architecture({}, (), ((), (), ())))
+    assert refused.value.message == (
+        "the architecture describes 3 decoder layers, the engine has 2: layers.0, layers.1"
+    )
+
+
+def test_decoder_layers_are_the_list_with_most_modules() -> None:
+    vision = ["vision.blocks.0", "vision.blocks.1", "vision.blocks.0.a"]
+    text = ["text.layers.10", "text.layers.2", "text.layers.2.a", "text.layers.10.a"]
+    assert decoder_paths([*vision, *text, "norm"]) == ["text.layers.2", "text.layers.10"]
+    assert decoder_paths(["model", "model.norm"]) == []
+
+
+def test_layers_within_a_module_of_a_layer_are_known() -> None:
+    modules = dict(KINDS)
+    layers = {"dense": {"mlp": [modules["layers.1.mlp"]], "norm": [modules["layers.1.mlp.norm"]]}}
+    assert inner_modules(KINDS, layers) == {id(modules["layers.1.mlp"]): [modules["layers.1.mlp.norm"]]}
 
 
 def test_alternative_ancestors_are_equal() -> None:

@@ -47,6 +47,17 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 EXPERTS = ("qwen3_moe", "mixtral", "phimoe")
 
+SLIDING = {
+    "num_hidden_layers": 2,
+    "layer_types": ["sliding_attention", "full_attention"],
+    "sliding_window": 64,
+    "query_pre_attn_scalar": 32,
+    "hidden_activation": "gelu_pytorch_tanh",
+    "architectures": ["Gemma3ForCausalLM"],
+    "model_type": "gemma3_text",
+}
+"""A model that has a layer with sliding attention and one with full."""
+
 
 def config(model: str, tp: int = 1, **changes: Any) -> dict[str, Any]:
     """Return a model's configuration, sharded."""

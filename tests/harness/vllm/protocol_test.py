@@ -22,6 +22,7 @@ from messages import (
     Sustain,
     Sustained,
     SustainedTimes,
+    Walk,
 )
 from models import boot
 from protocol import encode, parse
@@ -34,7 +35,7 @@ ANSWERS = [line for arrow, line in LINES if arrow == "←"]
 
 def test_every_example_request_is_read() -> None:
     kinds = [type(parse(line)) for line in REQUESTS]
-    assert kinds == [Hello, Boot, Fire, Fire, Sustain, Shutdown]
+    assert kinds == [Hello, Boot, Fire, Fire, Sustain, Walk, Shutdown]
 
 
 def test_example_boot_is_read_into_its_fields() -> None:
@@ -90,7 +91,7 @@ def test_example_boot_is_read_into_its_fields() -> None:
         (
             Error(
                 "bad_request",
-                "unknown message type 'frie': expected hello, boot, fire, sustain or shutdown",
+                "unknown message type 'frie': expected hello, boot, fire, sustain, walk or shutdown",
             ),
             "error",
         ),
@@ -115,8 +116,11 @@ def changed(message: dict[str, Any], **fields: Any) -> str:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"type":"frie"}', "unknown message type 'frie': expected hello, boot, fire, sustain or shutdown"),
-        ("{}", "unknown message type None: expected hello, boot, fire, sustain or shutdown"),
+        (
+            '{"type":"frie"}',
+            "unknown message type 'frie': expected hello, boot, fire, sustain, walk or shutdown",
+        ),
+        ("{}", "unknown message type None: expected hello, boot, fire, sustain, walk or shutdown"),
         ("[1]", "a request is one JSON object a line: found [1]"),
         ("fire!", "a request is one JSON object a line: Expecting value: line 1 column 1 (char 0)"),
         ('{"type":"hello"}', "hello: protocol must be a whole number of at least 1: found None"),

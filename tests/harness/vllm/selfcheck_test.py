@@ -2,6 +2,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from engine.caches import CacheGroup
 from faults import Fault
 from messages import Limits
 from timing.jobs import Job
@@ -12,11 +13,21 @@ LIMITS = Limits(2048, 256, 1_000_000, 32768, 128, 8, 16)
 WEIGHT = SimpleNamespace(numel=lambda: 600 << 20, element_size=lambda: 2)
 
 
-def engine(limits: Limits = LIMITS, token_bytes: float = 4096) -> Any:
+WHOLE = (CacheGroup("full", 16),)
+
+
+def engine(limits: Limits = LIMITS, token_bytes: float = 4096, groups: Any = WHOLE) -> Any:
     experts = SimpleNamespace(parameters=lambda: iter([WEIGHT]))
     layers = {"attention": {"attention": [object()]}, "moe": {"moe": [experts]}}
     return SimpleNamespace(
-        layers=layers, routers=[object()], limits=limits, token_bytes=token_bytes, occurrences={}
+        layers=layers,
+        routers=[object()],
+        limits=limits,
+        token_bytes=token_bytes,
+        batches=SimpleNamespace(groups=groups),
+        num_blocks=limits.num_cache_tokens,
+        inner={},
+        occurrences={},
     )
 
 
@@ -79,3 +90,10 @@ def test_engines_too_small_to_tell_are_only_fired() -> None:
 
 def test_the_hosts_clock_is_no_measure_of_growth() -> None:
     check(engine(), Timer(lambda _: 10.0, "wall"))
+
+
+def test_attention_within_a_window_need_not_grow_with_the_history() -> None:
+    flat = Timer(lambda job: 10.0 if job.activated_experts is None else sound(job))
+    check(engine(groups=(CacheGroup("sliding", 16, 1024),)), flat)
+    with pytest.raises(Fault, match="times of attention must grow"):
+        check(engine(groups=(CacheGroup("sliding", 16, 1024), CacheGroup("full", 16))), flat)

@@ -74,3 +74,15 @@ def test_calls_of_a_pass_are_shared_out_to_how_often_the_walk_names_the_layer(
     spans = [("norm", 0, 2.0), ("norm", 0, 4.0), ("norm", 1, 8.0), ("norm", 1, 2.0)]
     job = Job(BATCH, {"norm": []}, occurrences=occurrences)
     assert samples_of(spans, job, 2) == {"norm": samples}
+
+
+def test_the_time_of_a_module_within_another_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0, 1000, 4000, 10_000, 20_000, 21_000, 24_000, 32_000])
+    monkeypatch.setattr("timing.timed.time.perf_counter_ns", lambda: next(clock))
+    inside = Module()
+    block = Module(inside)
+    engine: Any = Engine(block)
+    job = Job(BATCH, {"block": [block]}, inner=(inside,))
+    (outcome,) = WallTimer(engine.synchronize).measure(engine, [job], 2).outcomes
+    assert isinstance(outcome, Timed)
+    assert outcome.samples == {"block": [7.0, 9.0]}
