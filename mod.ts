@@ -237,5 +237,45 @@ export {
   predictIteration,
 } from "./src/predict/iteration.ts";
 
+// From layers to a server
+export { type StepModel, stepModel, type StepModelOptions } from "./src/serving/step_model.ts";
+export type { LaunchKind, StepTerms } from "./src/serving/step_terms.ts";
+export type { ClockTerm, StepWork } from "./src/serving/timeline.ts";
+export type { JudgedSteps } from "./src/serving/judge_steps.ts";
+export { type SimulatedRequest, simulateServer, type Simulation } from "./src/serving/simulate_server.ts";
+export type { LatencySummary, Spread } from "./src/serving/latencies.ts";
+export { serverOf, type ServerSettings } from "./src/serving/server.ts";
+export {
+  atRate,
+  formatLoad,
+  type Load,
+  type LoadRequest,
+  parseLoad,
+  type ParseLoadOptions,
+} from "./src/serving/load.ts";
+export {
+  CHAT_LENGTHS,
+  generateLoad,
+  type GenerateLoadOptions,
+  type Lengths,
+} from "./src/serving/generate_load.ts";
+export {
+  parseServed,
+  type Served,
+  type ServedHead,
+  type ServedRequest,
+  type ServedSettings,
+  type ServedStep,
+  type StepGroup,
+} from "./src/serving/served.ts";
+export {
+  formatServedRequests,
+  formatServedSteps,
+  latenciesOf,
+  parseServedSteps,
+  readServedSteps,
+  writeServed,
+} from "./src/serving/served_files.ts";
+
 // Errors
 export { HarnessError, type HarnessErrorDetails, UsageError } from "./src/errors.ts";

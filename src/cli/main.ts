@@ -68,6 +68,22 @@ export const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/predict.ts"),
   },
   {
+    name: "simulate",
+    usage: "<bundle>",
+    summary: "simulate one server: latencies and throughput of a load",
+    load: () => import("./commands/simulate.ts"),
+  },
+  {
+    name: "steps",
+    summary: "measure the steps of a whole engine into a bundle",
+    load: () => import("./commands/steps.ts"),
+  },
+  {
+    name: "serve-load",
+    summary: "serve a load on a whole engine, and compare it with the simulated one",
+    load: () => import("./commands/serve_load.ts"),
+  },
+  {
     name: "conformance",
     summary: "check whether a harness meets the protocol",
     load: () => import("./commands/conformance.ts"),

@@ -1,0 +1,177 @@
+"""Serves designed batches and loads on a whole engine in this process, and writes what each step took.
+
+`python harness/vllm/served.py --job job.json --out served.jsonl`; `shotlab steps --job` writes the job.
+With `-` for both it reads the job on standard input, answers on standard output, and ends with its input.
+"""
+
+import json
+import os
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any, TextIO
+
+from faults import Fault, first_line
+from serving.job import FORMAT, Job, Load, Scene, read_job
+from serving.loads import itl_us, serve_load
+from serving.scenes import Stage
+from serving.server import Server, boot_server, head_of
+from serving.steps import Step, Watch
+
+
+class Writer:
+    """Adds lines to a file; each is on its way to the disk when it is written."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, fields: Mapping[str, Any]) -> None:
+        """Write one line."""
+        self.file.write(json.dumps(fields, allow_nan=False, separators=(",", ":")) + "\n")
+        self.file.flush()
+
+    def step(self, part: str, step: Step, start: float, kernel_us: float | None = None) -> None:
+        """Write a step; its times are from `start`."""
+        times = {
+            "launch_us": step.launch_us(),
+            "host_us": step.host_us(),
+            "span_us": step.span_us(),
+            "kernel_us": kernel_us,
+        }
+        self.write(
+            {
+                "type": "step",
+                "part": part,
+                "batch": step.batch,
+                "scheduled_s": round(step.scheduled_s - start, 6),
+                "output_s": None if step.output_s is None else round(step.output_s - start, 6),
+                **{name: None if value is None else round(value, 1) for name, value in times.items()},
+            }
+        )
+
+
+def serve(job: Job, writer: Writer) -> int:
+    """Serve a job; returns the exit status, 1 when a part of it failed."""
+    began = time.monotonic()
+    server = boot_server(job.config, job.engine)
+    writer.write({"type": "served", "format": FORMAT, **job.plan, **head_of(server)})
+    say(f"{job.model}: booted in {server.boot_s:.0f} s")
+    watch = Watch(server)
+    warm_up(server, watch)
+    failed = 0
+    stage = Stage(server, watch)
+    for scene in job.scenes:
+        failed += not attempt(writer, scene.name, partial(play, stage, scene, writer))
+    for load in job.loads:
+        failed += not attempt(writer, load.name, partial(fire, server, watch, load, writer))
+    writer.write({"type": "done", "seconds": round(time.monotonic() - began, 1), "failed": failed})
+    return 1 if failed else 0
+
+
+def attempt(writer: Writer, name: str, run: Callable[[], object]) -> bool:
+    """Run a part; what it fails of is written, and false returned."""
+    began = time.monotonic()
+    try:
+        run()
+    except Exception as error:
+        writer.write({"type": "failed", "name": name, "message": first_line(error)})
+        say(f"{name}: {first_line(error)}")
+        return False
+    say(f"{name}: {time.monotonic() - began:.1f} s")
+    return True
+
+
+def warm_up(server: Server, watch: Watch) -> None:
+    """Serve a few requests of unlike sizes, so that nothing is compiled or allocated later."""
+    longest = server.engine.vllm_config.model_config.max_model_len
+    prompts = [min(600, longest // 2)] * 4 + [min(100 * number, longest // 2) for number in range(1, 12)]
+    for number, tokens in enumerate(prompts):
+        server.add([10 + (at + number) % 97 for at in range(tokens)], 8)
+    while server.busy():
+        server.engine.step()
+    server.synchronize()
+    watch.take()
+
+
+def play(stage: Stage, scene: Scene, writer: Writer) -> None:
+    """Play a scene and write its steps."""
+    steps, summed = stage.play(scene)
+    start = steps[0].scheduled_s if steps else 0.0
+    for step in steps:
+        writer.step(f"designed: {scene.name}", step, start)
+    for step, kernel_us in summed:
+        writer.step(f"recorded: {scene.name}", step, step.scheduled_s, kernel_us)
+
+
+def fire(server: Server, watch: Watch, load: Load, writer: Writer) -> None:
+    """Serve a load and write its requests and steps."""
+    start, served = serve_load(server, watch, load)
+    for asked, one in zip(load.requests, served, strict=True):
+        writer.write(
+            {
+                "type": "request",
+                "part": f"load: {load.name}",
+                "arrival_s": round(one.arrival_s, 6),
+                "input_tokens": asked.input_tokens,
+                "output_tokens": asked.output_tokens,
+                "first_s": round(one.token_s[0], 6),
+                "last_s": round(one.token_s[-1], 6),
+                "itl_us": itl_us(one.token_s),
+            }
+        )
+    for step in watch.take():
+        writer.step(f"load: {load.name}", step, start)
+
+
+def open_answers(path: str) -> TextIO:
+    """Return the file for the answers, for `-` standard output: what others print goes to standard error."""
+    if path != "-":
+        return Path(path).open("w", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    return answers
+
+
+def end_with_input() -> None:
+    """End the process when nobody is left who would read its answers."""
+    sys.stdin.read()
+    os._exit(130)
+
+
+def say(text: str) -> None:
+    """Tell on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Serve the job that the command line names; returns the exit status."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--job", required=True, help="what to serve, JSON; `shotlab steps --job` writes it")
+    parser.add_argument("--out", required=True, help="file of what was served, JSON Lines; emptied first")
+    arguments = parser.parse_args()
+    try:
+        job = read_job(arguments.job)
+        if arguments.job == "-":
+            Thread(target=end_with_input, daemon=True).start()
+        with open_answers(arguments.out) as file:
+            return serve(job, Writer(file))
+    except Fault as fault:
+        say(fault.message)
+        return 2
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except Exception as error:
+        say(f"the engine failed: {first_line(error)}")
+        return 1
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # without the engine's teardown, which can take seconds

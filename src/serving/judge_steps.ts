@@ -1,0 +1,100 @@
+/**
+ * How far a model of steps is from steps that a server has made.
+ *
+ * @module
+ */
+import type { Batch } from "../predict/batch.ts";
+import { quantile } from "../stats.ts";
+import type { ServedStep } from "./served.ts";
+import { arrivalsIn, batchOfGroups, REST_S, type StepTerms } from "./step_terms.ts";
+import { restedDevice, runStep, type StepWork } from "./timeline.ts";
+
+/** Steps of a window. */
+const WINDOW = 25;
+
+/** How far off a model of steps is. */
+export interface JudgedSteps {
+  /** The part that was judged. */
+  readonly part: string;
+  /** Steps that were judged. */
+  readonly steps: number;
+  /** How long the server was busy, in seconds. */
+  readonly busyS: number;
+  /** Relative error of the time that the server was busy. */
+  readonly busyError: number;
+  /** Median of the relative errors of windows of 25 steps, without sign. */
+  readonly windowP50: number;
+  /** Their 90th percentile. */
+  readonly windowP90: number;
+}
+
+/**
+ * Replays the steps that a server has made on the model's timeline: its batches, one after the other, begun by the
+ * clock only after a rest.
+ *
+ * @param part What the steps are of.
+ * @param steps The steps, in their order.
+ * @param model What a step asks of host and device, and the terms.
+ * @returns The errors.
+ */
+export function judgeSteps(
+  part: string,
+  steps: readonly ServedStep[],
+  { work, terms }: { readonly work: (batch: Batch) => StepWork; readonly terms: StepTerms },
+): JudgedSteps {
+  const done = steps.filter(({ outputS, kernelUs }) => outputS !== null && kernelUs === null);
+  const scheduled = done.map(({ scheduledS }) => scheduledS * 1e6);
+  const outputs = done.map(({ outputS }) => outputS! * 1e6);
+  const rested = done.map((_, at) => at === 0 || scheduled[at]! > outputs[at - 1]! + REST_S * 1e6);
+  const predicted = replay(done, scheduled, rested, work, terms);
+  const durations = (times: readonly number[]): number[] =>
+    times.map((time, at) => {
+      const before = times[at - 1] ?? -Infinity;
+      return time - (rested[at] ? Math.max(scheduled[at]!, before) : before);
+    });
+  const real = durations(outputs);
+  const ours = durations(predicted);
+  const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+  const windows: number[] = [];
+  for (let from = 0; from + WINDOW <= real.length; from += WINDOW) {
+    const of = total(real.slice(from, from + WINDOW));
+    windows.push(Math.abs(total(ours.slice(from, from + WINDOW)) / of - 1));
+  }
+  const sorted = Float64Array.from(windows).sort();
+  return {
+    part,
+    steps: done.length,
+    busyS: total(real) / 1e6,
+    busyError: total(ours) / total(real) - 1,
+    windowP50: sorted.length === 0 ? NaN : quantile(sorted, 0.5),
+    windowP90: sorted.length === 0 ? NaN : quantile(sorted, 0.9),
+  };
+}
+
+/** When the tokens of each step have come, in microseconds; step i+1 is scheduled when step i has been launched. */
+function replay(
+  steps: readonly ServedStep[],
+  scheduled: readonly number[],
+  rested: readonly boolean[],
+  work: (batch: Batch) => StepWork,
+  { clock, arrivalUs }: StepTerms,
+): number[] {
+  const device = restedDevice();
+  const times: number[] = [];
+  let hostUs = 0;
+  let pendingUs: number | null = null;
+  for (const [at, { groups }] of steps.entries()) {
+    if (rested[at] && pendingUs !== null) {
+      times.push(hostUs = Math.max(pendingUs, hostUs));
+      pendingUs = null;
+    }
+    if (rested[at]) hostUs = Math.max(hostUs, scheduled[at]!);
+    else hostUs += arrivalUs * arrivalsIn(groups);
+    const { hostFreeUs, endUs } = runStep(device, work(batchOfGroups(groups)), hostUs, clock);
+    hostUs = hostFreeUs;
+    if (pendingUs !== null) times.push(hostUs = Math.max(pendingUs, hostUs));
+    pendingUs = endUs;
+  }
+  if (pendingUs !== null) times.push(Math.max(pendingUs, hostUs));
+  return times;
+}

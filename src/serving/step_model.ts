@@ -1,0 +1,153 @@
+/**
+ * The time of a server's step: what the rows of a bundle say, and terms that were measured.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import type { Model } from "../model/model.ts";
+import type { Batch } from "../predict/batch.ts";
+import { predictor, type PredictorSource } from "../predict/predictor.ts";
+import { type JudgedSteps, judgeSteps } from "./judge_steps.ts";
+import type { Served, ServedHead, ServedSettings } from "./served.ts";
+import { stepRows } from "./step_rows.ts";
+import { launchKind, learnTerms, NO_TERMS, type StepTerms } from "./step_terms.ts";
+import type { ClockTerm, StepWork } from "./timeline.ts";
+
+/** What a step model is made of beside the bundle. */
+export interface StepModelOptions {
+  /** The model. */
+  readonly model: Model;
+  /** Tensor-parallel degree. @default {1} */
+  readonly tp?: number;
+  /** Steps of a served engine; without them a step is the sum of its layers. @default {null} */
+  readonly served?: Pick<Served, "head" | "steps"> | null;
+  /**
+   * Parts of the served steps that the terms are learned from; the other loads judge them.
+   *
+   * @default {"the designed ones, or the first load where there are none"}
+   */
+  readonly learnFrom?: readonly string[];
+  /**
+   * How the clock falls under a sustained load: `measured` as the served steps show it, `cool` for a device that keeps
+   * its full clock, or a term from elsewhere.
+   *
+   * @default {"measured"}
+   */
+  readonly clock?: "measured" | "cool" | ClockTerm;
+}
+
+/** The time of a server's step. */
+export interface StepModel {
+  /** `rows` for the plain sum of layers, `rows and served steps` with measured terms. */
+  readonly basis: "rows" | "rows and served steps";
+  /** The terms. */
+  readonly terms: StepTerms;
+  /** Where the clock's term comes from. */
+  readonly clockFrom: "nothing" | "served steps" | "the caller";
+  /** Parts that the terms were learned from. */
+  readonly learnedFrom: readonly string[];
+  /** How far off the model is on parts that no term was learned from. */
+  readonly heldOut: readonly JudgedSteps[];
+  /** What a user should know, in sentences. */
+  readonly notices: readonly string[];
+  /** The engine's settings behind the terms, null without served steps. */
+  readonly engine: ServedSettings | null;
+  /** The model. */
+  readonly model: Model;
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** What a step asks of host and device. */
+  work(batch: Batch): StepWork;
+}
+
+/**
+ * Makes a step model.
+ *
+ * @param bundle The bundle.
+ * @param options The model, and steps of a served engine.
+ * @returns The model of steps.
+ * @throws {UsageError} when the steps are of another model or degree, or a part is not among them.
+ * @throws {LookupError} when the bundle holds no attention times at this degree.
+ */
+export function stepModel(bundle: PredictorSource, options: StepModelOptions): StepModel {
+  const { model, tp = 1, served = null, clock = "measured" } = options;
+  const rows = stepRows(predictor(bundle, { architecture: model.architecture }), model, tp);
+  const notices = rows.skipped.length === 0
+    ? []
+    : [`The bundle holds no times of ${rows.skipped.join(", ")}: a step has them for nothing`];
+  if (served === null) {
+    notices.push(
+      "Without served steps a step is the sum of its layers: gaps between kernels, the host and the clock of a " +
+        "sustained load are left out",
+    );
+  } else {
+    check(served.head, model, tp);
+  }
+  const learnedFrom = served === null ? [] : partsToLearn(served, options.learnFrom);
+  const learned = served === null ? NO_TERMS : learnTerms(
+    served.steps.filter(({ part }) => learnedFrom.includes(part)),
+    rows,
+    served.head.settings,
+  );
+  const terms = clock === "measured" ? learned : { ...learned, clock: clock === "cool" ? null : clock };
+  const settings = served?.head.settings ?? null;
+
+  function work(batch: Batch): StepWork {
+    let tokens = 0;
+    let requests = batch.prefills.length;
+    for (const { chunk } of batch.prefills) tokens += chunk;
+    const prefill = tokens > batch.prefills.length;
+    for (const { count } of batch.decodes) requests += count;
+    tokens += requests - batch.prefills.length;
+    const kind = settings === null ? "kernels" : launchKind(settings, tokens, prefill);
+    const hostUs = terms.hostUs[kind] + terms.requestUs * requests;
+    return {
+      rowsUs: rows.ns(batch) / 1000,
+      gapUs: terms.gapUs,
+      hostUs,
+      prepareUs: Math.min(hostUs, terms.hostUs.graph + terms.requestUs * requests),
+      computeBound: terms.clock !== null && rows.computeBound(tokens),
+    };
+  }
+
+  const others = served === null ? [] : [...Map.groupBy(served.steps, ({ part }) => part)]
+    .filter(([part]) => part.startsWith("load: ") && !learnedFrom.includes(part));
+  return {
+    basis: served === null ? "rows" : "rows and served steps",
+    terms,
+    clockFrom: clock === "measured"
+      ? (learned.clock === null ? "nothing" : "served steps")
+      : clock === "cool"
+      ? "nothing"
+      : "the caller",
+    learnedFrom,
+    heldOut: others.map(([part, steps]) => judgeSteps(part, steps, { work, terms })),
+    notices,
+    engine: settings,
+    model,
+    tp,
+    work,
+  };
+}
+
+function check(head: ServedHead, model: Model, tp: number): void {
+  for (const [what, of, asked] of [["model", head.model, model.id], ["tp", head.tp, tp]] as const) {
+    if (of === asked) continue;
+    throw new UsageError(
+      `Cannot use the served steps: they are of ${what} ${of}, asked was ${asked}; measure steps of that`,
+    );
+  }
+}
+
+function partsToLearn(
+  { steps }: Pick<Served, "steps">,
+  asked: readonly string[] | undefined,
+): readonly string[] {
+  const parts = [...new Set(steps.map(({ part }) => part))];
+  const unknown = asked?.find((part) => !parts.includes(part));
+  if (unknown !== undefined) {
+    throw new UsageError(`Cannot learn from ${unknown}: the served steps have ${parts.join(", ") || "none"}`);
+  }
+  const designed = parts.filter((part) => part.startsWith("designed: "));
+  return asked ?? (designed.length > 0 ? designed : parts.slice(0, 1));
+}

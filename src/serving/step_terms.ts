@@ -1,0 +1,267 @@
+/**
+ * What a step costs beside its layers, learned from steps of a served engine.
+ *
+ * @module
+ */
+import { median } from "../stats.ts";
+import type { ServedSettings, ServedStep, StepGroup } from "./served.ts";
+import type { StepRows } from "./step_rows.ts";
+import type { ClockTerm } from "./timeline.ts";
+
+/**
+ * How a step is launched: as one `graph`, in `pieces` with attention between graphs, or kernel by kernel (`kernels`).
+ */
+export type LaunchKind = "graph" | "pieces" | "kernels";
+
+/** The terms, in microseconds. */
+export interface StepTerms {
+  /** Device time of a step that is no layer's: gaps between graphs, copies, bookkeeping. */
+  readonly gapUs: number;
+  /** What the host is busy for in a step, by how it is launched; 0 where no such step was seen. */
+  readonly hostUs: Readonly<Record<LaunchKind, number>>;
+  /** What the host is busy for beside that for each request of the step. */
+  readonly requestUs: number;
+  /** What the host takes to add a request that has arrived, between two steps. */
+  readonly arrivalUs: number;
+  /** How the clock falls at the power limit, null when that was not seen. */
+  readonly clock: ClockTerm | null;
+}
+
+/** No term: a step is the sum of its layers. */
+export const NO_TERMS: StepTerms = {
+  gapUs: 0,
+  hostUs: { graph: 0, pieces: 0, kernels: 0 },
+  requestUs: 0,
+  arrivalUs: 0,
+  clock: null,
+};
+
+/** Below this many steps a median is not taken. */
+const FEW = 8;
+/** A period this much longer than what the host needs is the device's own. */
+const DEVICE_BOUND = 1.15;
+/** A device that takes less than this longer in a queue has kept its clock. */
+const CLOCK_FALLS = 0.03;
+
+/**
+ * How an engine launches a step.
+ *
+ * @param settings The engine's settings.
+ * @param tokens New tokens of the step.
+ * @param prefill Whether a request has several new tokens.
+ * @returns The kind.
+ *
+ * @example
+ * ```ts
+ * import { launchKind } from "./step_terms.ts";
+ * import assert from "node:assert/strict";
+ * const settings = { graphs: "full_and_piecewise", captured_sizes: [1, 2, 4, 8, 512] };
+ * assert.equal(launchKind(settings, 7, false), "graph");
+ * assert.equal(launchKind(settings, 300, true), "pieces");
+ * assert.equal(launchKind(settings, 513, true), "kernels");
+ * ```
+ */
+export function launchKind(
+  { graphs, captured_sizes: captured }: Pick<ServedSettings, "graphs" | "captured_sizes">,
+  tokens: number,
+  prefill: boolean,
+): LaunchKind {
+  const largest = captured.at(-1) ?? 0;
+  if (tokens > largest || graphs === "none") return "kernels";
+  if (graphs === "piecewise") return "pieces";
+  if (!prefill || graphs === "full") return "graph";
+  return graphs === "full_decode_only" ? "kernels" : "pieces";
+}
+
+/** A step as the terms are learned from it. */
+interface Seen {
+  readonly kind: LaunchKind;
+  readonly rowsUs: number;
+  readonly computeBound: boolean;
+  readonly requests: number;
+  readonly hostUs: number | null;
+  /** Time from the tokens of the step before to its own, null when the server rested in between. */
+  readonly periodUs: number | null;
+  /** The device's own time of the step, null when it waited for the host. */
+  readonly deviceUs: number | null;
+  /** Time from the tokens two steps before, which came last, until it was scheduled; null after a rest. */
+  readonly betweenUs: number | null;
+  /** Requests that are in a step for the first time. */
+  readonly arrivals: number;
+}
+
+/**
+ * Learns the terms. The host's times are medians of what was measured; the gap is what steps of one graph take longer
+ * than their layers where the device is the slower; adding a request is what the host takes longer between the tokens
+ * of a step and the scheduling of one with a new request; the clock's fall is what prompts in a queue show.
+ *
+ * @param steps The steps of one or more parts.
+ * @param rows What the rows say of them.
+ * @param settings The engine's settings.
+ * @returns The terms.
+ */
+export function learnTerms(
+  steps: readonly ServedStep[],
+  rows: StepRows,
+  settings: ServedSettings,
+): StepTerms {
+  const parts = Map.groupBy(steps.filter(({ kernelUs }) => kernelUs === null), ({ part }) => part);
+  const seen = [...parts.values()].map((part) =>
+    part.map((step, at) => see(part[at - 1], part[at - 2], step))
+  );
+
+  function see(before: ServedStep | undefined, second: ServedStep | undefined, step: ServedStep): Seen {
+    const { groups, hostUs, outputS, scheduledS } = step;
+    const tokens = tokensOf(groups);
+    const beganS = before?.outputS ?? null;
+    const rested = beganS === null || outputS === null || scheduledS > beganS + REST_S;
+    return {
+      kind: launchKind(settings, tokens, groups.some((group) => group.tokens > 1)),
+      rowsUs: rows.ns(batchOfGroups(groups)) / 1000,
+      computeBound: rows.computeBound(tokens),
+      requests: groups.reduce((sum, { count }) => sum + count, 0),
+      hostUs,
+      periodUs: rested ? null : (outputS - beganS) * 1e6,
+      deviceUs: rested || before === undefined ? null : deviceTime(before, step),
+      betweenUs: between(settings.async_scheduling ? second : before, scheduledS),
+      arrivals: arrivalsIn(groups),
+    };
+  }
+
+  const all = seen.flat();
+  const requestUs = hostPerRequest(all);
+  const host = (kind: LaunchKind): number =>
+    middle(
+      all,
+      (one) => one.kind === kind && one.hostUs !== null ? one.hostUs - requestUs * one.requests : null,
+    ) ?? 0;
+  const hostUs = { graph: host("graph"), pieces: host("pieces"), kernels: host("kernels") };
+  const settled = seen.flatMap((part) =>
+    part.filter((one, at) => {
+      const before = part[at - 1];
+      const after = part[at + 1];
+      return one.kind === "graph" && before?.kind === "graph" &&
+        (after === undefined || after.kind === "graph") &&
+        one.periodUs !== null &&
+        one.periodUs > DEVICE_BOUND * (hostUs.graph + requestUs * one.requests);
+    })
+  );
+  const gapUs = Math.max(0, middle(settled, ({ periodUs, rowsUs }) => periodUs! - rowsUs) ?? 0);
+  const usualUs = middle(
+    all,
+    ({ kind, arrivals, betweenUs }) => kind === "graph" && arrivals === 0 ? betweenUs : null,
+  );
+  const addedUs = middle(all, ({ arrivals, betweenUs }) => arrivals === 1 ? betweenUs : null);
+  const arrivalUs = usualUs === null || addedUs === null ? 0 : Math.max(0, addedUs - usualUs);
+  return { gapUs, hostUs, requestUs, arrivalUs, clock: clockTerm(seen, hostUs.kernels) };
+}
+
+/** The span of a step that was launched while the one before ran; without spans the time between their tokens. */
+function deviceTime(
+  before: ServedStep,
+  { spanUs, scheduledS, outputS, launchUs }: ServedStep,
+): number | null {
+  if (spanUs === null || launchUs === null) return (outputS! - before.outputS!) * 1e6;
+  return before.outputS! > scheduledS + launchUs / 1e6 ? spanUs : null;
+}
+
+/** The slope of the host's time over requests: a line through the medians of steps of one graph by their requests. */
+function hostPerRequest(steps: readonly Seen[]): number {
+  const graphs = steps.filter(({ kind, hostUs }) => kind === "graph" && hostUs !== null);
+  const points = [...Map.groupBy(graphs, ({ requests }) => requests)]
+    .filter(([, group]) => group.length >= FEW)
+    .map(([requests, group]) => ({ requests, us: median(group.map(({ hostUs }) => hostUs!)) }));
+  const mean = (of: (point: typeof points[number]) => number): number =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length;
+  const [x, y] = [mean(({ requests }) => requests), mean(({ us }) => us)];
+  const spread = mean(({ requests }) => (requests - x) ** 2);
+  return points.length < 2 ? 0 : Math.max(0, mean(({ requests, us }) => (requests - x) * (us - y)) / spread);
+}
+
+/** Microseconds from the tokens that came last until a step was scheduled; null when the server rested. */
+function between(last: ServedStep | undefined, scheduledS: number): number | null {
+  const gapS = last?.outputS === null || last === undefined ? NaN : scheduledS - last.outputS;
+  return gapS >= 0 && gapS < 4 * REST_S ? gapS * 1e6 : null;
+}
+
+/** A step that is scheduled so long after the tokens of the one before, in seconds, was waited for. */
+export const REST_S = 0.001;
+
+/**
+ * New tokens of a step.
+ *
+ * @param groups Its requests.
+ * @returns Their sum.
+ */
+export function tokensOf(groups: readonly StepGroup[]): number {
+  return groups.reduce((sum, { tokens, count }) => sum + tokens * count, 0);
+}
+
+/**
+ * Requests that are in a step for the first time.
+ *
+ * @param groups The step's requests.
+ * @returns How many have no history.
+ */
+export function arrivalsIn(groups: readonly StepGroup[]): number {
+  return groups.reduce((sum, { history, count }) => history === 0 ? sum + count : sum, 0);
+}
+
+/**
+ * The batch of a step.
+ *
+ * @param groups Its requests.
+ * @returns Prefills one by one and decodes in runs.
+ */
+export function batchOfGroups(groups: readonly StepGroup[]): {
+  prefills: { chunk: number; history: number }[];
+  decodes: { kv: number; count: number }[];
+} {
+  return {
+    prefills: groups.flatMap(({ tokens, history, count }) =>
+      tokens > 1 ? Array.from({ length: count }, () => ({ chunk: tokens, history })) : []
+    ),
+    decodes: groups.flatMap(({ tokens, history, count }) => tokens === 1 ? [{ kv: history, count }] : []),
+  };
+}
+
+/** Prompts in a queue: steps in a row that are bound by arithmetic and longer than what the host needs. */
+function clockTerm(parts: readonly (readonly Seen[])[], hostUs: number): ClockTerm | null {
+  const ratios: number[] = [];
+  const onsets: number[] = [];
+  for (const part of parts) {
+    let atWorkUs = 0;
+    let run: { ratio: number; atWorkUs: number }[] = [];
+    const end = (): void => {
+      if (run.length >= FEW) {
+        const late = run.slice(run.length >> 1).map(({ ratio }) => ratio);
+        const slowdown = median(late) - 1;
+        if (slowdown >= CLOCK_FALLS) {
+          ratios.push(...late);
+          onsets.push(run.find(({ ratio }) => ratio > 1 + slowdown / 2)?.atWorkUs ?? 0);
+        } else {
+          ratios.push(...late);
+        }
+      }
+      run = [];
+      atWorkUs = 0;
+    };
+    for (const { computeBound, deviceUs, rowsUs } of part) {
+      if (!computeBound || rowsUs < hostUs) {
+        end();
+        continue;
+      }
+      if (deviceUs !== null) run.push({ ratio: deviceUs / rowsUs, atWorkUs });
+      atWorkUs += deviceUs ?? rowsUs;
+    }
+    end();
+  }
+  if (ratios.length < FEW) return null;
+  const slowdown = median(ratios) - 1;
+  return slowdown < CLOCK_FALLS ? null : { slowdown, onsetUs: onsets.length === 0 ? 0 : median(onsets) };
+}
+
+function middle<T>(all: readonly T[], of: (one: T) => number | null): number | null {
+  const values = all.map(of).filter((value) => value !== null);
+  return values.length < FEW ? null : median(values);
+}

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { parseServedSteps } from "../../src/serving/served_files.ts";
+import { runMain } from "./run_main.ts";
+
+const FAKE = "cmd:deno run -A tests/serving/fake_served.ts";
+const MODEL = ["--model", "Qwen/Qwen3-0.6B", "--hardware", "H100"] as const;
+
+/** Makes a bundle of estimates, to put steps into. */
+async function withBundle(use: (perfDir: string, dir: string) => Promise<void>): Promise<void> {
+  const perfDir = await Deno.makeTempDir();
+  try {
+    const limits = ["--max-num-batched-tokens", "64", "--max-num-seqs", "4", "--attention-max-kv", "64"];
+    const estimate = [
+      "--harness",
+      "roofline:H100",
+      "--tp-degrees",
+      "1",
+      "--skip-skew",
+      "--perf-dir",
+      perfDir,
+    ];
+    assert.equal((await runMain(["profile", ...MODEL, ...limits, ...estimate, "--silent"])).status, 0);
+    await use(perfDir, `${perfDir}/H100/Qwen/Qwen3-0.6B/bf16`);
+  } finally {
+    await Deno.remove(perfDir, { recursive: true });
+  }
+}
+
+const small = (perfDir: string): string[] => [
+  ...["--perf-dir", perfDir, "--max-num-batched-tokens", "64", "--max-num-seqs", "4", "--seconds", "1"],
+  ...["--eager", "--silent", "--allow-mixed"],
+];
+
+Deno.test("steps writes what a whole engine took into the bundle, and says what failed", async () => {
+  await withBundle(async (perfDir, dir) => {
+    const { status, out, err } = await runMain(["steps", ...MODEL, ...small(perfDir), "--harness", FAKE]);
+    assert.equal(status, 1, err);
+    assert.match(
+      out,
+      /^Qwen\/Qwen3-0\.6B on made-up \(made-up\), vllm 0\.26\.0, eager, 1,000 KV blocks of 16\n/,
+    );
+    assert.match(out, /Steps are sums of layers and [\d.]+ µs of gaps; the host takes 0 ms for a graph/);
+    assert.match(out, /Steps of the load busy, which no term was learned from: busy time/);
+    assert.match(err, /^1 decodes at 16 failed: it does not fit the engine$/m);
+    const path = `${dir}/tp1/served_steps.csv`;
+    const { head, steps } = parseServedSteps(await Deno.readTextFile(path), path);
+    assert.equal(head.settings.max_num_batched_tokens, 64);
+    assert.equal(steps.length, 4 + 12 + 6);
+    const requests = await Deno.readTextFile(`${dir}/tp1/served_requests.csv`);
+    assert.match(requests, /^part,arrival_s,input_tokens,output_tokens,ttft_ms,tpot_ms,e2e_ms\nload: light,/);
+    assert.equal((await runMain(["validate", dir])).status, 0);
+    // The simulated server takes the engine's limits from the file.
+    const simulated = await runMain(["simulate", dir, "--rate", "2", "--requests", "5", "--json"]);
+    assert.equal(JSON.parse(simulated.out).server.numBlocks, 1000, simulated.err);
+  });
+});
+
+Deno.test("steps keeps the lines of an engine that ended early, and takes them up from the file", async () => {
+  await withBundle(async (perfDir, dir) => {
+    const early = await runMain([
+      "steps",
+      ...MODEL,
+      ...small(perfDir),
+      "--harness",
+      `${FAKE} --end-early`,
+    ]);
+    assert.equal(early.status, 1);
+    assert.match(early.err, /The engine ended before it had served all \(status 3\): the device is gone/);
+    const path = `${dir}/tp1/served.jsonl`;
+    const taken = await runMain(["steps", ...MODEL, ...small(perfDir), "--results", path]);
+    assert.equal(taken.status, 1);
+    assert.match(taken.err, /served\.jsonl is cut: 22 steps of it are taken/);
+  });
+});
+
+Deno.test("steps writes the job for a machine without this program", async () => {
+  await withBundle(async (perfDir) => {
+    const path = `${perfDir}/job.json`;
+    const { status, out } = await runMain(["steps", ...MODEL, ...small(perfDir), "--job", path]);
+    assert.equal(status, 0);
+    assert.match(out, /^The job is in .*job\.json: python3 harness\/vllm\/served\.py --job /);
+    const job = JSON.parse(await Deno.readTextFile(path));
+    assert.deepEqual(
+      [job.model, job.variant, job.tp, job.config.num_hidden_layers, job.engine.enforce_eager],
+      ["Qwen/Qwen3-0.6B", "bf16", 1, 28, true],
+    );
+    assert.deepEqual(job.loads.map(({ name }: { name: string }) => name), ["light", "busy", "long"]);
+  });
+});
+
+Deno.test("steps refuses what would mix devices, and what is no whole engine", async () => {
+  await withBundle(async (perfDir) => {
+    const args = ["steps", ...MODEL, ...small(perfDir).filter((flag) => flag !== "--allow-mixed")];
+    const table: [harness: string, message: RegExp][] = [
+      [
+        FAKE,
+        /its device is made-up, that of the rows NVIDIA H100 80GB HBM3 \(roofline estimate\); measure both alike, or/,
+      ],
+      [
+        "roofline:H100",
+        /Cannot serve with the harness 'roofline:H100': a whole engine is vllm, or cmd:<command>/,
+      ],
+    ];
+    for (const [harness, message] of table) {
+      const { status, err } = await runMain([...args, "--harness", harness]);
+      assert.equal(status, 2, err);
+      assert.match(err, message);
+    }
+    const elsewhere = await runMain(["steps", ...MODEL, "--perf-dir", `${perfDir}/none`, "--harness", FAKE]);
+    assert.equal(elsewhere.status, 2);
+  });
+});
+
+Deno.test("serve-load serves a load and compares it with the simulated one", async () => {
+  await withBundle(async (perfDir) => {
+    const out = `${perfDir}/served.jsonl`;
+    const load = ["--requests", "6", "--rate", "3", "--out", out];
+    const args = ["serve-load", ...MODEL, ...small(perfDir).filter((_, at) => at < 6), "--silent"];
+    const { status, out: text, err } = await runMain([...args, ...load, "--harness", FAKE]);
+    assert.equal(status, 0, err);
+    assert.match(text, /^Served on made-up:\n\n +ms +mean/);
+    assert.match(text, /TTFT +10 +10 +10 +10\n +TPOT +2 +2 +2 +2\n/);
+    assert.match(text, /Simulated against served: TTFT [+-][\d.]+%, TPOT [+-][\d.]+% \(means\)/);
+    assert.equal((await Deno.readTextFile(out)).split("\n").length, 1 + 12 + 1 + 1);
+    const alone = await runMain([...args, ...load, "--harness", FAKE, "--perf-dir", `${perfDir}/none`]);
+    assert.match(alone.out, /There is no bundle at .*none.* to simulate the load with/);
+  });
+});

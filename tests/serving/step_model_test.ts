@@ -1,0 +1,353 @@
+import assert from "node:assert/strict";
+import type { Model } from "../../src/model/model.ts";
+import type { Batch } from "../../src/predict/batch.ts";
+import { predictIteration } from "../../src/predict/iteration.ts";
+import { predictor, type PredictorSource } from "../../src/predict/predictor.ts";
+import { randomFrom } from "../../src/adaptive/random.ts";
+import type { ServedHead, ServedStep, StepGroup } from "../../src/serving/served.ts";
+import { parseServed } from "../../src/serving/served.ts";
+import { formatServedSteps, parseServedSteps } from "../../src/serving/served_files.ts";
+import { type StepModel, stepModel } from "../../src/serving/step_model.ts";
+import { stepRows } from "../../src/serving/step_rows.ts";
+import { type LaunchKind, launchKind, NO_TERMS } from "../../src/serving/step_terms.ts";
+import { type ClockTerm, restedDevice, runStep, type StepWork } from "../../src/serving/timeline.ts";
+
+const MODEL: Model = {
+  id: "org/two-layers",
+  config: { num_hidden_layers: 2 },
+  architecture: {
+    modelType: "made_up",
+    sequence: {
+      prologue: ["embedding"],
+      pre_attn: ["qkv_proj", "attention"],
+      post_attn: ["o_proj"],
+      mlp_dense: ["gate_up_proj"],
+      mlp_moe: [],
+      head: ["lm_head"],
+    },
+    catalog: {
+      dense: {
+        embedding: { vllm: [] },
+        qkv_proj: { vllm: [] },
+        o_proj: { vllm: [] },
+        gate_up_proj: { vllm: [] },
+      },
+      per_sequence: { lm_head: { vllm: [] } },
+      attention: { attention: { vllm: [] } },
+      moe: {},
+    },
+    sha256: "",
+  },
+};
+
+/** Dense layers of 500 µs and 1 µs a token above 500; attention of 10 µs a decode and 0.01 a token of history. */
+const BUNDLE: PredictorSource = {
+  tps: [1],
+  meta: {},
+  skewFit: () => [],
+  table: (_, category) => {
+    switch (category) {
+      case "dense":
+        return ["embedding", "qkv_proj", "o_proj", "gate_up_proj"].flatMap((layer) =>
+          [1, 500, 4000].map((tokens) => ({ layer, key: [tokens], timeUs: Math.max(500, tokens) }))
+        );
+      case "per_sequence":
+        return [{ layer: "lm_head", key: [1], timeUs: 300 }, { layer: "lm_head", key: [256], timeUs: 400 }];
+      case "attention":
+        return [0, 2048].flatMap((chunk) =>
+          [0, 256].flatMap((n) =>
+            [0, 8192].flatMap((kp) =>
+              chunk + n === 0 || (chunk === 0 && kp > 0) ? [] : (n === 0 ? [0] : [0, 8192]).map((kv) => ({
+                layer: null,
+                key: [chunk, kp, n, kv],
+                timeUs: 5 + chunk * 0.1 + n * 10 + (kp + n * kv) * 0.001,
+              }))
+            )
+          )
+        );
+      case "moe":
+        return [];
+    }
+  },
+};
+
+const HEAD: ServedHead = {
+  format: 1,
+  model: MODEL.id,
+  hardware: "made-up",
+  variant: "bf16",
+  tp: 1,
+  engine: "vllm",
+  engine_version: "0.26.0",
+  device: "made-up",
+  driver: "1",
+  runtime: "torch",
+  host: { processor: "made-up", cores: 2 },
+  settings: {
+    max_num_batched_tokens: 2048,
+    max_num_seqs: 256,
+    max_model_len: 16384,
+    block_size: 16,
+    num_gpu_blocks: 1000,
+    dtype: "bfloat16",
+    kv_cache_dtype: "auto",
+    enforce_eager: false,
+    graphs: "full_and_piecewise",
+    captured_sizes: [1, 8, 64, 512],
+    async_scheduling: true,
+    prefix_caching: false,
+  },
+  memory: {},
+};
+
+const ROWS = stepRows(predictor(BUNDLE), MODEL, 1);
+
+/** Steps of a made-up server with known terms, scheduled one step ahead. */
+function steps(part: string, batches: readonly (readonly StepGroup[])[], noise = 0, seed = 1): ServedStep[] {
+  const random = randomFrom(seed);
+  const hosts: Record<LaunchKind, number> = { graph: 1500, pieces: 6000, kernels: 12_000 };
+  const clock = { slowdown: 0.15, onsetUs: 40_000 };
+  const device = restedDevice();
+  const scheduled: number[] = [];
+  const outputs: number[] = [];
+  let nowUs = 0;
+  let pendingUs: number | null = null;
+  const hostUs = batches.map((groups) => {
+    const tokens = groups.reduce((sum, group) => sum + group.tokens * group.count, 0);
+    const kind = launchKind(HEAD.settings, tokens, groups.some((group) => group.tokens > 1));
+    const shaken = 1 + noise * (2 * random() - 1);
+    const work: StepWork = {
+      rowsUs: ROWS.ns(batchOf(groups)) / 1000 * shaken,
+      gapUs: 120,
+      hostUs: hosts[kind],
+      prepareUs: hosts.graph,
+      computeBound: ROWS.computeBound(tokens),
+    };
+    scheduled.push(nowUs);
+    const { hostFreeUs, endUs } = runStep(device, work, nowUs, clock);
+    nowUs = hostFreeUs;
+    if (pendingUs !== null) outputs.push(nowUs = Math.max(pendingUs, nowUs));
+    pendingUs = endUs;
+    return hosts[kind];
+  });
+  outputs.push(Math.max(pendingUs!, nowUs));
+  return batches.map((groups, at) => ({
+    part,
+    groups,
+    scheduledS: scheduled[at]! / 1e6,
+    outputS: outputs[at]! / 1e6,
+    launchUs: hostUs[at]! - 100,
+    hostUs: hostUs[at]!,
+    spanUs: null,
+    kernelUs: null,
+  }));
+}
+
+function batchOf(groups: readonly StepGroup[]): Batch {
+  return {
+    prefills: groups.filter(({ tokens }) => tokens > 1).map(({ tokens, history }) => ({
+      chunk: tokens,
+      history,
+    })),
+    decodes: groups.filter(({ tokens }) => tokens === 1).map(({ history, count }) => ({
+      kv: history,
+      count,
+    })),
+  };
+}
+
+const decodes = (count: number, history: number): StepGroup[] => [{ tokens: 1, history, count }];
+const prompt = (tokens: number, history = 0): StepGroup => ({ tokens, history, count: 1 });
+const repeat = <T>(value: T, times: number): T[] => Array(times).fill(value);
+
+const DESIGNED = [
+  ...steps("designed: decodes", [...repeat(decodes(8, 900), 30), ...repeat(decodes(60, 300), 30)]),
+  ...steps(
+    "designed: beside",
+    Array.from(
+      { length: 60 },
+      (_, at) => at % 4 === 0 ? [...decodes(8, 900), prompt(at % 8 === 0 ? 200 : 600)] : decodes(8, 900),
+    ),
+  ),
+  ...steps("designed: queue", repeat([prompt(2048)], 16)),
+];
+const LOAD = steps(
+  "load: mixed",
+  Array.from(
+    { length: 400 },
+    (_, at) =>
+      at % 9 === 0 ? [...decodes(5, at), prompt(at % 2 === 0 ? 1900 : 300)] : decodes(1 + at % 7, 100 + at),
+  ),
+  0.02,
+);
+
+Deno.test("stepRows gives what predictIteration gives", () => {
+  const random = randomFrom(5);
+  const whole = (below: number): number => Math.floor(random() * below);
+  for (let i = 0; i < 200; i++) {
+    const batch = {
+      prefills: Array.from({ length: whole(3) }, () => ({ chunk: 1 + whole(600), history: whole(3000) })),
+      decodes: Array.from({ length: 1 + whole(4) }, () => ({ kv: 1 + whole(5000), count: 1 + whole(30) })),
+    };
+    assert.equal(
+      ROWS.ns(batch),
+      predictIteration(predictor(BUNDLE), { model: MODEL, tp: 1, ...batch }).totalNs,
+      JSON.stringify(batch),
+    );
+  }
+  assert.deepEqual([1, 900, 1000, 4000].map(ROWS.computeBound), [false, false, true, true]);
+});
+
+Deno.test("launchKind follows the engine's graphs", () => {
+  const settings = (graphs: string) => ({ graphs, captured_sizes: graphs === "none" ? [] : [1, 8, 64] });
+  const table: [graphs: string, tokens: number, prefill: boolean, kind: LaunchKind][] = [
+    ["full_and_piecewise", 64, false, "graph"],
+    ["full_and_piecewise", 64, true, "pieces"],
+    ["full_and_piecewise", 65, false, "kernels"],
+    ["full_and_piecewise", 65, true, "kernels"],
+    ["piecewise", 8, false, "pieces"],
+    ["full", 8, true, "graph"],
+    ["full_decode_only", 8, false, "graph"],
+    ["full_decode_only", 8, true, "kernels"],
+    ["none", 1, false, "kernels"],
+  ];
+  for (const [graphs, tokens, prefill, kind] of table) {
+    assert.equal(launchKind(settings(graphs), tokens, prefill), kind, `${graphs} ${tokens} ${prefill}`);
+  }
+});
+
+Deno.test("runStep: a step begins when it is prepared, and ends no earlier than it is launched", () => {
+  const work = { rowsUs: 5000, gapUs: 100, computeBound: false };
+  const table: [name: string, freeUs: number, hostUs: number, prepareUs: number, endUs: number][] = [
+    ["a graph on an idle device", 0, 2000, 2000, 7100],
+    ["a graph behind another", 4000, 2000, 2000, 9100],
+    ["kernels on an idle device", 0, 3000, 1000, 6100],
+    ["kernels that the host launches more slowly than they run", 0, 9000, 1000, 9000],
+    ["kernels behind another step", 6000, 9000, 1000, 11_100],
+  ];
+  for (const [name, freeUs, hostUs, prepareUs, endUs] of table) {
+    const device = { freeUs, warmUs: 0 };
+    assert.deepEqual(
+      runStep(device, { ...work, hostUs, prepareUs }, 0, null),
+      { hostFreeUs: hostUs, endUs },
+      name,
+    );
+    assert.equal(device.freeUs, endUs, name);
+  }
+});
+
+Deno.test("runStep: the clock falls after the onset of steps bound by arithmetic, and recovers in rests", () => {
+  const clock = { slowdown: 0.2, onsetUs: 1000 };
+  const work = { rowsUs: 800, gapUs: 0, hostUs: 0, prepareUs: 0, computeBound: true };
+  const device = restedDevice();
+  const run = (atUs: number, of: Partial<StepWork> = {}): number => {
+    const { endUs } = runStep(device, { ...work, ...of }, atUs, clock);
+    return Math.round(endUs - Math.max(atUs, 0));
+  };
+  assert.equal(run(0), 800);
+  assert.equal(run(800), 920, "200 µs at the full clock, 600 at the lower one");
+  assert.equal(run(1720), 960, "all at the lower one");
+  assert.equal(run(2680, { computeBound: false, rowsUs: 300 }), 300);
+  assert.equal(run(2980), 900, "300 µs of rest are 300 at the full clock");
+  assert.equal(run(10_000), 800, "rested");
+});
+
+Deno.test("stepModel learns the terms of a server and is judged on another part", () => {
+  const model = stepModel(BUNDLE, { model: MODEL, served: { head: HEAD, steps: [...DESIGNED, ...LOAD] } });
+  assert.equal(model.basis, "rows and served steps");
+  assert.deepEqual(model.terms.hostUs, { graph: 1500, pieces: 6000, kernels: 12_000 });
+  assert.ok(Math.abs(model.terms.gapUs - 120) < 1, String(model.terms.gapUs));
+  const { slowdown, onsetUs } = model.terms.clock!;
+  assert.ok(Math.abs(slowdown - 0.15) < 0.03, String(slowdown));
+  assert.ok(onsetUs > 25_000 && onsetUs < 55_000, String(onsetUs));
+  assert.deepEqual(model.learnedFrom, ["designed: decodes", "designed: beside", "designed: queue"]);
+  const [judged, ...others] = model.heldOut;
+  assert.deepEqual([judged!.part, judged!.steps, others], ["load: mixed", 400, []]);
+  assert.ok(Math.abs(judged!.busyError) < 0.005 && judged!.windowP90 < 0.02, JSON.stringify(judged));
+  const plain = stepModel(BUNDLE, { model: MODEL });
+  assert.ok(Math.abs(judged!.busyError) < 0.005);
+  assert.deepEqual(plain.terms, NO_TERMS);
+  assert.equal(plain.basis, "rows");
+  assert.match(plain.notices.join(), /a step is the sum of its layers/);
+});
+
+Deno.test("stepModel takes the clock that it is told", () => {
+  const served = { head: HEAD, steps: DESIGNED };
+  const of = (clock: "measured" | "cool" | ClockTerm): StepModel =>
+    stepModel(BUNDLE, { model: MODEL, served, clock });
+  assert.equal(of("cool").terms.clock, null);
+  assert.equal(of("cool").clockFrom, "nothing");
+  assert.deepEqual(of({ slowdown: 0.1, onsetUs: 5 }).terms.clock, { slowdown: 0.1, onsetUs: 5 });
+  assert.equal(of({ slowdown: 0.1, onsetUs: 5 }).clockFrom, "the caller");
+  assert.equal(of("measured").clockFrom, "served steps");
+});
+
+Deno.test("stepModel refuses steps of another model or degree, and unknown parts", () => {
+  const table: [head: Partial<ServedHead>, learnFrom: string[] | undefined, message: string][] = [
+    [
+      { model: "org/other" },
+      undefined,
+      "Cannot use the served steps: they are of model org/other, asked was org/two-layers; measure steps of that",
+    ],
+    [
+      { tp: 2 },
+      undefined,
+      "Cannot use the served steps: they are of tp 2, asked was 1; measure steps of that",
+    ],
+    [
+      {},
+      ["load: none"],
+      "Cannot learn from load: none: the served steps have designed: decodes, designed: beside, designed: queue",
+    ],
+  ];
+  for (const [head, learnFrom, message] of table) {
+    const served = { head: { ...HEAD, ...head }, steps: DESIGNED };
+    const options = { model: MODEL, served, ...learnFrom && { learnFrom } };
+    assert.throws(() => stepModel(BUNDLE, options), { name: "UsageError", message });
+  }
+});
+
+Deno.test("served_steps.csv keeps head and steps; a broken line is named", () => {
+  const served = { head: HEAD, steps: LOAD.slice(0, 20) };
+  const text = formatServedSteps(served);
+  assert.deepEqual(parseServedSteps(text, "served_steps.csv"), served);
+  const lines = text.split("\n");
+  const table: [line: number, becomes: string, message: string][] = [
+    [
+      1,
+      "part,batch",
+      "line 2: the columns must be part,batch,scheduled_s,output_s,launch_us,host_us,span_us,kernel_us",
+    ],
+    [2, "load: a,1@x,0,0,,,,", "line 3: batch must be requests such as 1@722x3 512@0, got 1@x"],
+    [2, "load: a,1@0,0,many,,,,", "line 3: output_s must be a number or empty, got many"],
+    [2, "load: a,1@0,0", "line 3: expected 8 cells"],
+  ];
+  for (const [line, becomes, message] of table) {
+    const broken = lines.with(line, becomes).join("\n");
+    assert.throws(() => parseServedSteps(broken, "s.csv"), {
+      name: "UsageError",
+      message: `Cannot read s.csv, ${message}`,
+    });
+  }
+});
+
+Deno.test("parseServed reads what the worker writes, a cut last line left out", () => {
+  const head = JSON.stringify({ type: "served", ...HEAD });
+  const step =
+    '{"type":"step","part":"load: a","batch":[[1,7,2],[64,0,1]],"scheduled_s":0.1,"output_s":0.2,' +
+    '"launch_us":10,"host_us":null,"span_us":null,"kernel_us":null}';
+  const request = '{"type":"request","part":"load: a","arrival_s":0,"input_tokens":64,"output_tokens":2,' +
+    '"first_s":0.2,"last_s":0.3,"itl_us":[100000]}';
+  const failed = '{"type":"failed","name":"queue","message":"it does not fit"}';
+  const served = parseServed([head, step, request, failed, '{"type":"step","pa'].join("\n"), "served.jsonl");
+  assert.deepEqual(served.steps[0]!.groups, [
+    { tokens: 1, history: 7, count: 2 },
+    { tokens: 64, history: 0, count: 1 },
+  ]);
+  assert.equal(served.requests[0]!.firstS, 0.2);
+  assert.deepEqual([served.failed, served.whole], [[{ name: "queue", message: "it does not fit" }], false]);
+  assert.throws(() => parseServed(`${head}\n{"type":"step","batch":[]}\n`, "served.jsonl"), {
+    name: "UsageError",
+    message: "Cannot read served.jsonl, line 2: part must be of type string, got nothing",
+  });
+});
