@@ -82,6 +82,14 @@ Deno.test("parseArchitecture reads names and alternatives as lists, and any name
   });
 });
 
+Deno.test("parseArchitecture takes groups and stages that a file lacks for empty", () => {
+  const whole = parseArchitecture(SMALL, "small.yaml");
+  for (const line of ["  moe: {}\n", "  mlp_moe: []\n", "  mlp_dense: []\n"]) {
+    const { sequence, catalog } = parseArchitecture(SMALL.replace(line, ""), "small.yaml");
+    assert.deepEqual({ sequence, catalog }, { sequence: whole.sequence, catalog: whole.catalog });
+  }
+});
+
 Deno.test("parseArchitecture names the layer and the rule that it breaks", () => {
   const cases: readonly [from: string, to: string, rule: string][] = [
     ["norm, mla", "norm, qkv, mla", "layer 'qkv' of sequence.pre_attn must be in the catalog"],
@@ -116,13 +124,17 @@ Deno.test("parseArchitecture names the layer and the rule that it breaks", () =>
       "    'a,b':",
       "layer 'a,b' must have a name of letters, digits, '_', '.' and '-'",
     ],
-    ["  moe: {}\n", "", "catalog.moe must map layer names to entries; {} for none"],
+    ["  moe: {}\n", "  moe: []\n", "catalog.moe must map layer names to entries; {} for none"],
     [
       "  head:",
       "  tail: []\n  head:",
       "sequence has an unknown key 'tail'; known are prologue, pre_attn, post_attn, mlp_dense, mlp_moe, head",
     ],
-    ["  mlp_moe: []\n", "", "sequence.mlp_moe must be a layer name, in a list that is [] for none"],
+    [
+      "  mlp_moe: []\n",
+      "  mlp_moe: {}\n",
+      "sequence.mlp_moe must be a layer name, in a list that is [] for none",
+    ],
     [
       "prologue: [embedding]",
       "prologue: [1]",
