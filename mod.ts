@@ -79,7 +79,19 @@ export {
   type VariantOptions,
   weightsDtype,
 } from "./src/model/variant.ts";
-export type { Architecture, CatalogEntry, LayerGroup, Model, ModelConfig } from "./src/model/model.ts";
+export { type DecoderBlock, decoderBlock, keySaturation } from "./src/model/blocks.ts";
+export { kindName, type LayerKind, layerKinds, type LayerRun, layerRuns } from "./src/model/kinds.ts";
+export type {
+  Architecture,
+  AttentionBlock,
+  Blocks,
+  CatalogEntry,
+  ExtraGroup,
+  LayerGroup,
+  Model,
+  ModelConfig,
+  Mtp,
+} from "./src/model/model.ts";
 
 // What an engine consists of
 export type { CacheGroup, Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
@@ -197,6 +209,9 @@ export type { EstimatedRow } from "./src/bundle/estimated.ts";
 export type { Row } from "./src/bundle/tables.ts";
 export type { SkewRow } from "./src/bundle/skew.ts";
 export type { SkewFitRow } from "./src/bundle/skew_fit.ts";
+export { type Simulator, SIMULATORS } from "./src/bundle/simulator.ts";
+export type { SkewCell } from "./src/bundle/skew_cells.ts";
+export type { KernelTable } from "./src/bundle/whole_table.ts";
 export type {
   AdaptiveEntry,
   AdaptiveProfile,
@@ -221,6 +236,9 @@ export type { PcValues } from "./src/fit/pc_values.ts";
 // Predict times from a bundle
 export {
   type AttentionQuery,
+  type BatchKernel,
+  type KernelQuery,
+  type MoeQuery,
   type Predictor,
   predictor,
   type PredictorOptions,
@@ -234,8 +252,11 @@ export {
   type IterationEstimate,
   type IterationQuery,
   type LayerContribution,
+  predictDraftPass,
   predictIteration,
 } from "./src/predict/iteration.ts";
+export { prefillKey } from "./src/predict/prefill_key.ts";
+export { type ExpertLoad, expertLoad } from "./src/predict/routing.ts";
 
 // From layers to a server
 export { type StepModel, stepModel, type StepModelOptions } from "./src/serving/step_model.ts";

@@ -15,6 +15,8 @@ export type Finding =
 export interface Cells {
   /** A whole number from 0; `3.0` is 3. */
   count(index: number): number;
+  /** A whole number, below 0 too. */
+  integer(index: number): number;
   /** So many whole numbers from an index on. */
   counts(index: number, length: number): number[];
   /** A time above 0 in microseconds. */
@@ -23,6 +25,8 @@ export interface Cells {
   float(index: number): number;
   /** A text without blanks around it, and without commas, quotes and line breaks, which nobody writes. */
   name(index: number): string;
+  /** Whether the file has the column. */
+  has(index: number): boolean;
   /** Whether there is nothing in the cell. */
   isBlank(index: number): boolean;
 }
@@ -56,6 +60,11 @@ export function cellReader(
   };
   return {
     count,
+    integer(index): number {
+      const whole = value(index);
+      if (!Number.isSafeInteger(whole)) fault(index, { ...countFault(whole), expected: "a whole number" });
+      return whole;
+    },
     counts(index, length): number[] {
       const counts = new Array<number>(length);
       for (let i = 0; i < length; i++) counts[i] = count(index + i);
@@ -86,6 +95,7 @@ export function cellReader(
       }
       return name;
     },
+    has: (index) => positions[index] !== -1,
     isBlank: (index) => positions[index] === -1 || text(index).trim() === "",
   };
 }

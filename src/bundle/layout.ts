@@ -43,13 +43,24 @@ export function bundlePath(perfDir: string, hardware: string, modelId: string, v
 }
 
 /** The tables of a tensor-parallel degree's folder, without `.csv`. */
-export type TableName = "dense" | "per_sequence" | "attention" | "moe" | "skew" | "skew_fit" | "estimated";
+export type TableName =
+  | "dense"
+  | "per_sequence"
+  | "attention"
+  | "linear_attention"
+  | "mtp"
+  | "moe"
+  | "skew"
+  | "skew_fit"
+  | "estimated";
 
 /** All tables, in the order of the contract; last ours, the list of predicted rows. */
 export const TABLE_NAMES: readonly TableName[] = [
   "dense",
   "per_sequence",
   "attention",
+  "linear_attention",
+  "mtp",
   "moe",
   "skew",
   "skew_fit",

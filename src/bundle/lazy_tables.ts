@@ -3,33 +3,44 @@
  *
  * @module
  */
-import { type Category, CATEGORY_ORDER } from "../shots/shot.ts";
+import { CATEGORY_ORDER } from "../shots/shot.ts";
 import { type EstimatedRow, readEstimated } from "./estimated.ts";
 import { type BundleFiles, encodingIssue } from "./files.ts";
 import type { Issue } from "./issue.ts";
 import { type TableName, tablePath } from "./layout.ts";
 import { readSkew, type SkewRow } from "./skew.ts";
+import { hasSkewCells, readSkewCells, type SkewCell } from "./skew_cells.ts";
 import { readSkewFit, type SkewFitRow } from "./skew_fit.ts";
-import { readTable, type Row } from "./tables.ts";
+import { type KernelTable, readWholeTable, type WholeTable } from "./whole_table.ts";
+
+/** The tables of times, those that all bundles have first. */
+const READ_TABLES: readonly KernelTable[] = [...CATEGORY_ORDER, "linear_attention", "mtp"];
 
 /** What reading a table gave. */
-export interface TableContent<T> {
+export interface Content<T> {
   /** The rows that can be used, sorted by key; none when there is no such file. */
   readonly rows: readonly T[];
   /** What is wrong with the others. */
   readonly issues: readonly Issue[];
 }
 
+/** A table of times. */
+export type TableContent = WholeTable;
+
 /** Access to the tables. */
 export interface LazyTables {
-  /** A category's table at a degree. */
-  table(tp: number, category: Category): TableContent<Row>;
+  /** A table at a degree. */
+  table(tp: number, table: KernelTable): TableContent;
+  /** The header of a table at a degree, undefined where there is no such text. */
+  header(tp: number, table: KernelTable): string | undefined;
   /** The skew cases at a degree. */
-  skew(tp: number): TableContent<SkewRow>;
+  skew(tp: number): Content<SkewRow>;
   /** The fitted alphas at a degree. */
-  skewFit(tp: number): TableContent<SkewFitRow>;
+  skewFit(tp: number): Content<SkewFitRow>;
+  /** The fitted alphas at a degree in the form of v1.2. */
+  skewCells(tp: number): Content<SkewCell>;
   /** The attention rows at a degree that were predicted. */
-  estimated(tp: number): TableContent<EstimatedRow>;
+  estimated(tp: number): Content<EstimatedRow>;
   /** The issues of every table. */
   issues(): Issue[];
 }
@@ -41,34 +52,59 @@ export interface LazyTables {
  * @returns The access; a table is read once.
  */
 export function lazyTables(files: BundleFiles): LazyTables {
-  const contents = new Map<string, TableContent<unknown>>();
+  const contents = new Map<string, unknown>();
 
-  function content<T>(
+  /** What a file's text gives, read once in each form. */
+  function content<T extends Content<unknown>>(
     tp: number,
     table: TableName,
-    read: (text: string, path: string) => TableContent<T>,
-  ): TableContent<T> {
+    read: (text: string, path: string) => T,
+    without: (issues: Issue[]) => T,
+    form = "",
+  ): T {
     const path = tablePath(files.dir, tp, table);
-    const known = contents.get(path);
-    if (known !== undefined) return known as TableContent<T>;
+    const known = contents.get(path + form);
+    if (known !== undefined) return known as T;
     const text = files.tables.get(tp)?.[table];
     const fresh = typeof text === "string"
       ? read(text, path)
-      : { rows: [], issues: text === null ? [encodingIssue(path)] : [] };
-    contents.set(path, fresh);
+      : without(text === null ? [encodingIssue(path)] : []);
+    contents.set(path + form, fresh);
     return fresh;
   }
 
+  const plain = <T>(issues: Issue[]): Content<T> => ({ rows: [], issues });
+  const fitOf = <T>(
+    tp: number,
+    cells: boolean,
+    read: (text: string, path: string) => Content<T>,
+  ): Content<T> =>
+    content<Content<T>>(
+      tp,
+      "skew_fit",
+      (text, path) => hasSkewCells(text) === cells ? read(text, path) : plain([]),
+      cells ? () => plain([]) : plain,
+      cells ? " cells" : "",
+    );
   const access: LazyTables = {
-    table: (tp, category) => content(tp, category, (text, path) => readTable(category, text, path)),
-    skew: (tp) => content(tp, "skew", readSkew),
-    skewFit: (tp) => content(tp, "skew_fit", readSkewFit),
-    estimated: (tp) => content(tp, "estimated", readEstimated),
+    table: (tp, table) =>
+      content<TableContent>(
+        tp,
+        table,
+        (text, path) => readWholeTable(table, text, path),
+        (issues) => ({ rows: [], others: [], repeated: [], issues }),
+      ),
+    header: (tp, table) => files.tables.get(tp)?.[table]?.split("\n", 1)[0],
+    skew: (tp) => content<Content<SkewRow>>(tp, "skew", readSkew, plain),
+    skewFit: (tp) => fitOf(tp, false, readSkewFit),
+    skewCells: (tp) => fitOf(tp, true, readSkewCells),
+    estimated: (tp) => content<Content<EstimatedRow>>(tp, "estimated", readEstimated, plain),
     issues: () =>
       files.tps.flatMap((tp) => [
-        ...CATEGORY_ORDER.flatMap((category) => access.table(tp, category).issues),
+        ...READ_TABLES.flatMap((table) => access.table(tp, table).issues),
         ...access.skew(tp).issues,
         ...access.skewFit(tp).issues,
+        ...access.skewCells(tp).issues,
         ...access.estimated(tp).issues,
       ]),
   };

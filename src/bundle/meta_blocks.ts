@@ -52,6 +52,62 @@ export interface BucketAxes {
   readonly kp_labels: readonly string[];
 }
 
+/** Name of the form that v1.2 takes a degree's fit in. */
+export const CALIBRATION_SCHEMA = "runtime-skew-calibration-v1";
+
+/** How a case finds its cell in v1.2: the label of an axis is the first i with value <= bins[i + 1]. */
+export interface CalibrationAxes {
+  /** Edges of the prefills' new tokens. */
+  readonly pc_bins: readonly number[];
+  /** Their labels. */
+  readonly pc_labels: readonly string[];
+  /** Edges of (t_max - t_mean) / t_mean. */
+  readonly lev_bins: readonly number[];
+  /** Their labels. */
+  readonly lev_labels: readonly string[];
+}
+
+/** What the fit of a degree consists of in v1.2; a kernel is named `layer|q=new tokens of a decode`. */
+export interface Calibration {
+  /** {@linkcode CALIBRATION_SCHEMA}. */
+  readonly schema: string;
+  /** The bundle that it is for. */
+  readonly identity: {
+    readonly hardware: string;
+    readonly model: string;
+    readonly variant: string;
+    readonly tp: number;
+  };
+  /** What it was fitted with. */
+  readonly reference: {
+    readonly attention_sha256: string;
+    readonly lookup_sha256: string;
+    readonly skew_sha256: string;
+    readonly key_saturation: number | null;
+    readonly saturation_by_layer: Readonly<Record<string, boolean>>;
+  };
+  /** Name of the method. */
+  readonly estimator: string;
+  /** Cases that an anchor needs. */
+  readonly min_rows: number;
+  /** Cases that were fitted. */
+  readonly n_samples: number;
+  /** Cases that could not be, by reason. */
+  readonly dropped_rows: Readonly<Record<string, number>>;
+  /** The axes. */
+  readonly axes: CalibrationAxes;
+  /** Least and greatest alpha. */
+  readonly alpha_clip: readonly number[];
+  /** Alpha of a batch without a cell, by kernel. */
+  readonly alpha_default_by_kernel: Readonly<Record<string, number>>;
+  /** Least and greatest number of decodes that was measured, by kernel. */
+  readonly n_range_by_kernel: Readonly<Record<string, readonly number[]>>;
+  /** The table, relative to the bundle. */
+  readonly bucket_table: string;
+  /** SHA-256 of its bytes, in hex. */
+  readonly bucket_table_sha256: string;
+}
+
 /** The fit of one tensor-parallel degree. */
 export interface SkewFitEntry {
   /** Name of the method. */

@@ -12,9 +12,12 @@ import type { Issue } from "./issue.ts";
 import { lazyTables } from "./lazy_tables.ts";
 import { metaPath } from "./layout.ts";
 import { type Meta, parseMeta } from "./meta.ts";
+import { type Simulator, simulatorOf } from "./simulator.ts";
 import type { SkewRow } from "./skew.ts";
+import type { SkewCell } from "./skew_cells.ts";
 import type { SkewFitRow } from "./skew_fit.ts";
 import type { Row } from "./tables.ts";
+import { kernelRows, type KernelTable } from "./whole_table.ts";
 
 /** A bundle's content. Rows that cannot be used are left out and stand in `issues`. */
 export interface Bundle {
@@ -24,12 +27,25 @@ export interface Bundle {
   readonly meta: Meta;
   /** Tensor-parallel degrees that have a folder, ascending. */
   readonly tps: readonly number[];
-  /** The rows of a category at a degree, sorted by layer and key; none when there is no such file. */
+  /**
+   * The rows of a category at a degree as August reads them, sorted by layer and key; none when there is no such file.
+   * An attention table without kv_prefill has prefill_key - prefill_chunk / 2 in its place.
+   */
   table(tp: number, category: Category): readonly Row[];
   /** The skew cases at a degree, sorted by key; none when there is no such file. */
   skew(tp: number): readonly SkewRow[];
-  /** The fitted alphas at a degree, sorted by bucket; none when there is no such file. */
+  /** The fitted alphas at a degree, sorted by bucket; none when there is no such file, or one of v1.2. */
   skewFit(tp: number): readonly SkewFitRow[];
+  /** The fitted alphas of v1.2 at a degree, sorted; none when there is no such file, or one of August. */
+  skewCells(tp: number): readonly SkewCell[];
+  /** The simulator that the bundle is for: v1.2 where August finds less than the whole, else August. */
+  readonly simulator: Simulator;
+  /**
+   * The rows of a table as v1.2 reads them: by layer or kernel, then by new tokens of a decode (attention) or by the
+   * devices that share the experts (moe), else 1. Keys are as the columns, of attention prefill_chunk, prefill_key,
+   * n_decode and kv_decode; of a key that stands twice the last row counts.
+   */
+  kernels(tp: number, table: KernelTable): ReadonlyMap<string, ReadonlyMap<number, readonly Row[]>>;
   /** The rows of the attention table at a degree that were predicted, sorted by key; none when all were measured. */
   estimated(tp: number): readonly EstimatedRow[];
   /** What is wrong with the rows of all tables. */
@@ -64,10 +80,16 @@ export async function openBundle(dir: string): Promise<Bundle> {
     throw new UsageError(`Cannot open the bundle ${dir}: it needs ${path}, but ${reason}`);
   }
   const tables = lazyTables(files);
+  const meta = parseMeta(files.meta, path);
   const bundle: Bundle = {
     dir,
-    meta: parseMeta(files.meta, path),
+    meta,
     tps: files.tps,
+    get simulator() {
+      return simulatorOf({ tps: files.tps, fit: meta.skew_fit, ...tables });
+    },
+    kernels: (tp, table) => kernelRows(table, tables.table(tp, table)),
+    skewCells: (tp) => tables.skewCells(tp).rows,
     table: (tp, category) => tables.table(tp, category).rows,
     skew: (tp) => tables.skew(tp).rows,
     skewFit: (tp) => tables.skewFit(tp).rows,

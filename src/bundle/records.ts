@@ -13,10 +13,16 @@ export interface RecordOptions<T> {
   readonly columns: readonly string[];
   /** Those that a file may lack; their cells are blank then. */
   readonly optional?: readonly string[];
+  /** Those that a message asks for, of `columns`; a file may lack the others. @default {all of them} */
+  readonly needed?: readonly string[];
+  /** Columns that may stand in the place of needed ones. */
+  readonly instead?: Readonly<Record<string, string>>;
   /** Makes a row from its cells. */
   readonly read: (cells: Cells) => T;
   /** Orders rows by key; rows that compare equal are duplicates. */
   readonly compare: (a: T, b: T) => number;
+  /** Takes the duplicates, those of one key in the order of the file. @default {they are left out} */
+  readonly onDuplicate?: (row: T) => void;
 }
 
 /**
@@ -32,7 +38,8 @@ export function readRecords<T>(
   path: string,
   options: RecordOptions<T>,
 ): { rows: T[]; issues: Issue[] } {
-  const { columns, optional = [], read, compare } = options;
+  const { columns, optional = [], read, compare, onDuplicate = () => {} } = options;
+  const { needed = columns, instead = {} } = options;
   const issues: Issue[] = [];
   const rows: T[] = [];
   const lineNumbers: number[] = [];
@@ -54,8 +61,10 @@ export function readRecords<T>(
         names: Array.from({ length: line.length }, (_, index) => line.text(index)),
       };
       const { names } = header;
-      const missing = columns.filter((column) => !names.includes(column) && !optional.includes(column));
-      if (missing.length > 0) return report(missingColumns(header, missing, columns));
+      const missing = needed.filter((column) =>
+        !names.includes(column) && !names.includes(instead[column] ?? "") && !optional.includes(column)
+      );
+      if (missing.length > 0) return report(missingColumns(header, missing, needed));
       cells = cellReader(columns, columns.map((column) => names.indexOf(column)), () => current, report);
     } else if (cells !== undefined) {
       errors = 0;
@@ -67,8 +76,8 @@ export function readRecords<T>(
       lineNumbers.push(line.number);
     }
   });
-  if (header === undefined) return { rows, issues: [emptyFile(path, columns)] };
-  return { rows: sortUnique(rows, lineNumbers, compare, path, issues), issues };
+  if (header === undefined) return { rows, issues: [emptyFile(path, needed)] };
+  return { rows: sortUnique(rows, lineNumbers, compare, path, issues, onDuplicate), issues };
 }
 
 interface CsvHeader {
@@ -115,6 +124,7 @@ function sortUnique<T>(
   compare: (a: T, b: T) => number,
   path: string,
   issues: Issue[],
+  onDuplicate: (row: T) => void,
 ): T[] {
   if (rows.every((row, index) => index === 0 || compare(rows[index - 1] as T, row) < 0)) return rows;
   const lines = rows.map((row, index) => ({ row, number: lineNumbers[index] as number }));
@@ -125,6 +135,7 @@ function sortUnique<T>(
       kept = line;
       return true;
     }
+    onDuplicate(line.row);
     issues.push({
       code: "key-duplicate",
       severity: "error",

@@ -7,7 +7,7 @@ import { CATEGORIES, type Category } from "../shots/shot.ts";
 import { compareKeys, compareTexts } from "./compare.ts";
 import { formatTimeUs } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
-import { readRecords } from "./records.ts";
+import { readWholeTable } from "./whole_table.ts";
 
 /** One measured time. */
 export interface Row {
@@ -17,6 +17,8 @@ export interface Row {
   readonly key: readonly number[];
   /** Time in microseconds. */
   readonly timeUs: number;
+  /** The prefill_key of an attention row in tokens; absent where it is kv_prefill + prefill_chunk / 2. */
+  readonly prefillKey?: number;
 }
 
 /** The columns of a category's file. */
@@ -56,8 +58,9 @@ export function formatTable(category: Category, rows: readonly Row[]): string {
 }
 
 /**
- * Reads a table. Columns may stand in any order and have others beside them; rows with a fault are left out and
- * reported, of duplicates the first is kept.
+ * Reads a table as August does: the attention rows of one kernel and one new token a decode, the rows of experts on
+ * one device. Columns may stand in any order and have others beside them; rows with a fault are left out and reported,
+ * of duplicates the first is kept.
  *
  * @param category The category, which gives the columns.
  * @param text The file's text.
@@ -74,15 +77,6 @@ export function formatTable(category: Category, rows: readonly Row[]): string {
  * ```
  */
 export function readTable(category: Category, text: string, path: string): { rows: Row[]; issues: Issue[] } {
-  const { columns, layered } = CATEGORIES[category];
-  const first = layered ? 1 : 0;
-  return readRecords<Row>(text, path, {
-    columns: tableColumns(category),
-    compare: compareRows,
-    read: (cells) => ({
-      layer: layered ? cells.name(0) : null,
-      key: cells.counts(first, columns.length),
-      timeUs: cells.timeUs(first + columns.length),
-    }),
-  });
+  const { rows, issues } = readWholeTable(category, text, path);
+  return { rows: [...rows], issues: [...issues] };
 }

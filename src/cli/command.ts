@@ -4,6 +4,7 @@
  * @module
  */
 import { InvalidArgumentError, Option } from "commander";
+import { SIMULATORS } from "../bundle/simulator.ts";
 import { resolveFlags, type Settings } from "../settings.ts";
 import { type Flags, settingsAmong } from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
@@ -30,6 +31,16 @@ export function settingsOf(flags: Flags, terminal: Pick<Terminal, "env">): Setti
  */
 export function verboseFlag(): Option {
   return new Option("--verbose", "Show where an error comes from").helpGroup("Options:");
+}
+
+/**
+ * The flag that names a simulator.
+ *
+ * @param description What it is for.
+ * @returns The flag `--simulator`.
+ */
+export function simulatorFlag(description: string): Option {
+  return new Option("--simulator <name>", description).choices(SIMULATORS);
 }
 
 /**

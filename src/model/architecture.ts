@@ -122,7 +122,7 @@ export function parseArchitecture(text: string, path: string): Architecture {
     1,
     read.blocks === undefined ? 1 : Infinity,
   );
-  checkNames(path, walkedStages(read), read.catalog);
+  checkNames(path, walkedStages(read), read.catalog, read.blocks === undefined);
   return {
     modelType: basename(path, ".yaml"),
     ...read as Omit<Architecture, "modelType" | "sha256">,
@@ -259,6 +259,7 @@ function checkNames(
   path: string,
   stages: readonly (readonly [stage: string, names: readonly string[]])[],
   catalog: object,
+  allWalked: boolean,
 ): void {
   const groups = new Map<string, string>();
   const layered = Object.entries(catalog) as [group: string, layers: object][];
@@ -282,9 +283,9 @@ function checkNames(
       if (!groups.has(name)) throw broken(path, `layer '${name}' of ${stage} must be in the catalog`);
     }
   }
-  const whole = stages[0]?.[0].startsWith("sequence") ? "sequence" : "blocks";
+  if (!allWalked) return;
   for (const [name, group] of groups) {
-    if (!walked.has(name)) throw broken(path, `layer '${name}' of catalog.${group} must be in the ${whole}`);
+    if (!walked.has(name)) throw broken(path, `layer '${name}' of catalog.${group} must be in the sequence`);
   }
 }
 

@@ -34,7 +34,7 @@ export interface CornerTrace {
   readonly weight: number;
   /** Time within the slice, in nanoseconds, not cut to whole ones. */
   readonly ns: number;
-  /** Place on the slice's kv_prefill axis, in tokens. */
+  /** Place on the slice's kv_prefill axis, in tokens; for v1.2 on that of prefill_key. */
   readonly kvPrefill: AxisTrace;
   /** Place on the kv_decode axis of each line that was read, in tokens. */
   readonly kvDecode: readonly AxisTrace[];
@@ -61,13 +61,17 @@ export interface BatchTrace {
   readonly ns: number;
   /** What the batch was reduced to. */
   readonly facts: Readonly<BatchFacts>;
+  /** Where its prefills lie, in tokens; v1.2 alone looks there. */
+  readonly prefillKey?: number;
+  /** (t_max - t_mean) / t_mean where v1.2 asks for an alpha, null where it does not. */
+  readonly lev?: number | null;
   /** The rule. */
   readonly rule: BatchRule;
   /** Lookup at the mean history. */
   readonly mean: AttentionTrace;
   /** Lookup at the longest history, null where the rule needs none. */
   readonly max: AttentionTrace | null;
-  /** The bucket's key, null where the rule needs none. */
+  /** The bucket's key, or the cell of v1.2 and its anchor; null where the rule needs none. */
   readonly bucket: string | null;
   /** The alpha, null where the rule needs none. */
   readonly alpha: number | null;

@@ -1,32 +1,44 @@
 /**
- * The time of a whole iteration: an architecture's sequence, walked over all layers of a model.
+ * The time of a whole iteration: an architecture's layers, walked over all decoder layers of a model.
  *
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { decoderBlock, keySaturation } from "../model/blocks.ts";
 import { moeParameters } from "../model/config.ts";
 import { type LayerKind, layerKinds } from "../model/kinds.ts";
-import type { LayerGroup, Model } from "../model/model.ts";
+import type { ExtraGroup, LayerGroup, Model } from "../model/model.ts";
 import { type Batch, emptyFacts, gatherFacts } from "./batch.ts";
 import { LookupError } from "./lookup_error.ts";
 import type { Predictor } from "./predictor.ts";
+import { expertLoad } from "./routing.ts";
 
 /** The iteration to estimate. */
 export interface IterationQuery extends Batch {
-  /** The model: its sequence, its number of layers, its experts. */
+  /** The model: its layers, their number, its experts. */
   readonly model: Model;
   /** Tensor-parallel degree. */
   readonly tp: number;
+  /** Devices that share the experts. @default {tp for a model with experts} */
+  readonly ep?: number;
+  /** New tokens of each decode: more than 1 where the tokens of a drafter are checked. @default {1} */
+  readonly decodeQLen?: number;
   /**
    * Experts of a block that receive tokens.
-   * @default {what independent, uniform routing gives on average: E * (1 - (1 - k / E) ** tokens)}
+   * @default {as `routing` says}
    */
   readonly activatedExperts?: number;
+  /**
+   * How tokens find experts: `uniform` is what independent, uniform routing over all experts activates on average,
+   * E * (1 - (1 - k / E) ** tokens); `simulator` is what the simulator makes of a balanced gate, and `ep`.
+   * @default {"simulator" for v1.2, "uniform" for August}
+   */
+  readonly routing?: "uniform" | "simulator";
 }
 
-/** What one layer of the sequence adds. */
+/** What one layer of the model adds. */
 export interface LayerContribution {
-  /** Stage of the sequence: prologue, pre_attn, post_attn, mlp_dense, mlp_moe or head. */
+  /** Stage: prologue, pre_attn, post_attn, mlp_dense, mlp_moe or head; of a drafter also mtp_prologue and mtp_head. */
   readonly stage: string;
   /** The layer's name. */
   readonly layer: string;
@@ -46,69 +58,110 @@ export interface IterationEstimate {
   readonly tokens: number;
   /** Requests. */
   readonly sequences: number;
-  /** The layers in the order of the sequence. */
+  /** The layers in the order in which they first run. */
   readonly contributions: readonly LayerContribution[];
-  /** Layers of the sequence that the bundle does not hold; they add nothing. */
+  /** Layers of the model that the bundle does not hold; they add nothing. */
   readonly skipped: readonly string[];
   /** What the total leaves out: communication between devices, and all that is not a layer. */
   readonly excludes: readonly ["communication", "scheduling"];
 }
 
 /**
- * Estimates the time of an iteration: prologue and head once, the blocks once for each hidden layer.
+ * Estimates the time of an iteration: prologue and head once, the blocks once for each hidden layer of their kind.
  *
- * Communication between devices is not included. A layer that the bundle does not hold is skipped, as a simulator
- * does, and named in the result.
+ * Communication between devices is not included. A layer of a block that the bundle does not hold is skipped, as a
+ * simulator does, and named in the result; v1.2 needs those of prologue and head.
  *
  * @param predictor Predictor of the bundle.
  * @param query The model and the batch.
  * @returns The total and what each layer adds, in nanoseconds.
  * @throws {RangeError} when the batch has no request.
- * @throws {UsageError} when the model's configuration does not say how many layers it has.
- * @throws {LookupError} when the bundle holds no attention times at this degree.
+ * @throws {UsageError} when the model's configuration does not say how many layers it has, or which they are.
+ * @throws {LookupError} when the bundle holds no times of a kind that the model cannot be without.
  */
 export function predictIteration(predictor: Predictor, query: IterationQuery): IterationEstimate {
-  const { model, tp } = query;
+  const { model } = query;
+  return estimate(predictor, query, [
+    ...model.architecture.sequence["prologue"]?.map((layer): Step => ["prologue", layer, 1]) ?? [],
+    ...kindSteps(model, layerKinds(model)),
+    ...model.architecture.sequence["head"]?.map((layer): Step => ["head", layer, 1]) ?? [],
+  ]);
+}
+
+/**
+ * Estimates the time of one pass of a model's drafter: its prologue, one decoder layer, its head.
+ *
+ * The first pass of an iteration has the shape of the target's batch, those after it are decodes of one new token.
+ *
+ * @param predictor Predictor of the bundle.
+ * @param query The model, and the batch of the pass.
+ * @returns The total and what each layer adds, in nanoseconds.
+ * @throws {RangeError} when the batch has no request.
+ * @throws {UsageError} when the model's architecture describes no drafter, or does not say which MLP it has.
+ * @throws {LookupError} when the bundle holds no times of it.
+ */
+export function predictDraftPass(predictor: Predictor, query: IterationQuery): IterationEstimate {
+  const { model } = query;
+  const { mtp, modelType } = model.architecture;
+  if (mtp === undefined) {
+    throw new UsageError(`Cannot draft with ${model.id}: ${modelType} describes no drafter`);
+  }
+  const { attn, sparse = false, mlp = onlyMlp(model) } = mtp.decoder_block;
+  return estimate(predictor, query, [
+    ...mtp.prologue.map((layer): Step => ["mtp_prologue", layer, 1]),
+    ...kindSteps(model, [{ attn, sparse, mlp }]),
+    ...mtp.head.map((layer): Step => ["mtp_head", layer, 1]),
+  ]);
+}
+
+/** A layer of a stage, and how often it runs. */
+type Step = readonly [stage: string, layer: string, times: number];
+
+function estimate(predictor: Predictor, query: IterationQuery, steps: readonly Step[]): IterationEstimate {
+  const { model, tp, decodeQLen = 1 } = query;
   const facts = emptyFacts();
   gatherFacts(facts, query);
-  const tokens = facts.pc + facts.n;
+  const tokens = facts.pc + facts.n * decodeQLen;
   const sequences = facts.prefills + facts.n;
   if (sequences === 0) throw new RangeError("Cannot estimate an iteration: the batch has no request");
-  const runs = stageRuns(model);
   const skipped: string[] = [];
 
-  function layerNs(layer: string): number {
+  function layerNs(layer: string): number | null {
     switch (groupOf(model, layer)) {
       case "dense":
         return predictor.dense(tp, layer, tokens);
       case "per_sequence":
         return predictor.perSequence(tp, layer, sequences);
+      case "mtp":
+        return predictor.mtp(tp, layer, tokens);
+      case "linear_attention":
+        return predictor.linearAttention(tp, layer, { prefillTokens: facts.pc, nDecode: facts.n });
       case "attention":
-        return predictor.batch(tp, query);
-      case "moe":
-        return predictor.moe({
-          tokens,
-          activatedExperts: query.activatedExperts ?? expectedExperts(model, tokens),
+        return predictor.batch(tp, query, {
+          layer,
+          decodeQLen,
+          saturates: model.architecture.catalog.attention[layer]?.key_saturates ?? false,
+          boundTokens: keySaturation(model.config),
         });
+      case "moe":
+        return expertsNs(predictor, query, tokens);
     }
   }
 
-  function contribution(stage: string, layer: string, times: number): LayerContribution[] {
+  function contribution([stage, layer, times]: Step): LayerContribution[] {
     try {
       const ns = layerNs(layer);
-      return [{ stage, layer, times, ns, totalNs: ns * times }];
+      return ns === null ? [] : [{ stage, layer, times, ns, totalNs: ns * times }];
     } catch (error) {
-      if (!(error instanceof LookupError) || error.details.layer === undefined) throw error;
+      if (!(error instanceof LookupError) || !maySkip(predictor, stage, error)) throw error;
       if (!skipped.includes(layer)) skipped.push(layer);
       return [];
     }
   }
 
-  const contributions = Object.entries(runs).flatMap(([stage, times]) =>
-    (model.architecture.sequence[stage] ?? [])
-      .filter((layer) => times > 0 && !(layer === "rotary_emb" && predictor.hardware.includes("TPU")))
-      .flatMap((layer) => contribution(stage, layer, times))
-  );
+  const contributions = steps
+    .filter(([, layer]) => !(layer === "rotary_emb" && predictor.hardware.includes("TPU")))
+    .flatMap(contribution);
   return {
     totalNs: contributions.reduce((sum, { totalNs }) => sum + totalNs, 0),
     tokens,
@@ -119,43 +172,78 @@ export function predictIteration(predictor: Predictor, query: IterationQuery): I
   };
 }
 
-/** How often each stage runs, in the order of the sequence. */
-function stageRuns(model: Model): Record<string, number> {
-  const kinds = layerKinds(model);
-  const withMlp = (mlp: LayerKind["mlp"]): number => kinds.filter((kind) => kind.mlp === mlp).length;
-  const { mlp_dense: dense = [], mlp_moe: experts = [] } = model.architecture.sequence;
-  if (withMlp("dense") > 0 && dense.length === 0 && experts.length > 0) {
-    const { id, config, architecture: { modelType } } = model;
-    throw new UsageError(
-      moeParameters(config) === null
-        ? `Cannot walk ${id}: its configuration names no number of experts`
-        : `Cannot walk ${id}: ${withMlp("dense")} of its layers have a dense MLP, and the architecture of ` +
-          `${modelType} describes none: add it under mlp_dense`,
-    );
-  }
-  const attention = kinds.filter(({ attn }) => attn !== "none").length;
-  return {
-    prologue: 1,
-    pre_attn: attention,
-    post_attn: attention,
-    mlp_dense: withMlp("dense"),
-    mlp_moe: withMlp("moe"),
-    head: 1,
-  };
+/** Both simulators skip a dense or per_sequence layer that has no rows, v1.2 only within a block. */
+function maySkip({ simulator }: Predictor, stage: string, { details }: LookupError): boolean {
+  if (details.layer === undefined || !["dense", "per_sequence"].includes(details.category)) return false;
+  return simulator === "august" || !["prologue", "head"].includes(stage);
 }
 
-function groupOf({ architecture }: Model, layer: string): LayerGroup {
-  const groups = Object.entries(architecture.catalog) as [LayerGroup, object][];
+function expertsNs(predictor: Predictor, query: IterationQuery, tokens: number): number {
+  const { model: { id, config }, tp, activatedExperts } = query;
+  const { simulator } = predictor;
+  const { routing = simulator === "v1.2" ? "simulator" : "uniform", ep = routing === "uniform" ? 1 : tp } =
+    query;
+  if (activatedExperts !== undefined) return predictor.moe({ tokens, activatedExperts, ep });
+  const moe = moeParameters(config);
+  if (moe === null) throw new UsageError(`Cannot walk ${id}: its configuration names no number of experts`);
+  if (routing === "uniform") {
+    const { numExperts, topK } = moe;
+    const expected = Math.round(numExperts * (1 - (1 - topK / numExperts) ** tokens));
+    return predictor.moe({ tokens, activatedExperts: expected, ep });
+  }
+  const load = expertLoad(simulator, moe, tokens, ep);
+  return load.tokens === 0 ? 0 : predictor.moe({ ...load, ep });
+}
+
+/** The stages of decoder layers in the order in which they are told. */
+const BLOCK_STAGES = ["pre_attn", "post_attn", "mlp_dense", "mlp_moe"] as const;
+
+/** The layers of decoder layers by stage, each with how many of the layers run it. */
+function kindSteps(model: Model, kinds: readonly LayerKind[]): Step[] {
+  refuseMissingMlp(model, kinds);
+  const counts = new Map(BLOCK_STAGES.map((stage) => [stage as string, new Map<string, number>()]));
+  const count = (stage: string, names: readonly string[]): void => {
+    const own = counts.get(stage);
+    for (const name of names) own?.set(name, (own.get(name) ?? 0) + 1);
+  };
+  for (const kind of kinds) {
+    const { pre_attn, post_attn, mlp } = decoderBlock(model.architecture, kind);
+    count("pre_attn", pre_attn);
+    count("post_attn", post_attn);
+    count(`mlp_${kind.mlp}`, mlp);
+  }
+  return [...counts].flatMap(([stage, own]) =>
+    Array.from(own, ([layer, times]): Step => [stage, layer, times])
+  );
+}
+
+function refuseMissingMlp({ id, config, architecture }: Model, kinds: readonly LayerKind[]): void {
+  const { modelType, sequence: { mlp_dense: dense = [], mlp_moe: experts = [] } } = architecture;
+  const withDense = kinds.filter(({ mlp }) => mlp === "dense").length;
+  if (withDense === 0 || dense.length > 0 || experts.length === 0) return;
+  throw new UsageError(
+    moeParameters(config) === null
+      ? `Cannot walk ${id}: its configuration names no number of experts`
+      : `Cannot walk ${id}: ${withDense} of its layers have a dense MLP, and the architecture of ` +
+        `${modelType} describes none: add it under mlp_dense`,
+  );
+}
+
+/** The MLP of a drafter whose file does not name it: that of the model's layers, where all have the same. */
+function onlyMlp(model: Model): LayerKind["mlp"] {
+  const [first, ...others] = new Set(layerKinds(model).map(({ mlp }) => mlp));
+  if (first !== undefined && others.length === 0) return first;
+  throw new UsageError(
+    `Cannot draft with ${model.id}: mtp.decoder_block.mlp of ${model.architecture.modelType} must be dense or moe, ` +
+      "as the model's layers have both",
+  );
+}
+
+function groupOf({ architecture }: Model, layer: string): LayerGroup | ExtraGroup {
+  const groups = Object.entries(architecture.catalog) as [LayerGroup | ExtraGroup, object][];
   const found = groups.find(([, layers]) => layer in layers);
   if (found === undefined) {
     throw new UsageError(`Cannot walk ${architecture.modelType}: the catalogue has no layer ${layer}`);
   }
   return found[0];
-}
-
-function expectedExperts({ id, config }: Model, tokens: number): number {
-  const moe = moeParameters(config);
-  if (moe === null) throw new UsageError(`Cannot walk ${id}: its configuration names no number of experts`);
-  const { numExperts, topK } = moe;
-  return Math.round(numExperts * (1 - (1 - topK / numExperts) ** tokens));
 }

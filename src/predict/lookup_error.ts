@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { Category } from "../shots/shot.ts";
+import type { KernelTable } from "../bundle/whole_table.ts";
 
 /** What a {@linkcode LookupError} is about. */
 export interface LookupErrorDetails {
   /** Tensor-parallel degree that was asked for. */
   readonly tp: number;
   /** The table that has no answer. */
-  readonly category: Category;
+  readonly category: KernelTable;
   /** The layer that was asked for, for the tables that hold several. */
   readonly layer?: string;
 }

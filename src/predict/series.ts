@@ -26,7 +26,13 @@ export function seriesByLayer(rows: readonly Row[]): Map<string, Series> {
   return new Map(Array.from(byLayer, ([layer, own]) => [layer, makeSeries(own)]));
 }
 
-function makeSeries(rows: readonly Row[]): Series {
+/**
+ * Arranges the rows of one layer.
+ *
+ * @param rows The rows, each key once.
+ * @returns The layer's times.
+ */
+export function makeSeries(rows: readonly Row[]): Series {
   const sorted = rows.toSorted((a, b) => a.key[0]! - b.key[0]!);
   return {
     axis: Float64Array.from(sorted, (row) => row.key[0]!),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { answer } from "../../src/cli/queries.ts";
 import { UsageError } from "../../src/errors.ts";
 import { predictor } from "../../src/predict/predictor.ts";
+import { newerSource } from "../predict/v1_2_vectors.ts";
 
 const source = predictor({
   tps: [1],
@@ -34,7 +35,18 @@ Deno.test("answer says how a batch came about", () => {
 Deno.test("answer refuses what is no query, naming field and value", () => {
   const cases: readonly (readonly [line: string, rule: string])[] = [
     ["{", "it must be JSON, got {"],
-    ['{"kind":"skew"}', 'kind must be dense, per_sequence, moe, attention or batch, got "skew"'],
+    [
+      '{"kind":"skew"}',
+      'kind must be dense, per_sequence, moe, attention, linear_attention, mtp, batch or iteration, got "skew"',
+    ],
+    [
+      '{"kind":"attention","tp":1,"prefill_chunk":0,"n_decode":2,"kv_decode":64}',
+      "kv_prefill must be given, or prefill_key in its place, got nothing",
+    ],
+    [
+      '{"kind":"iteration","tp":1,"model":"org/name","prefills":[],"decodes":[]}',
+      "model org/name is not known",
+    ],
     ['{"kind":"dense","tp":0,"layer":"a","tokens":1}', "tp must be a whole number above 0, got 0"],
     ['{"kind":"dense","tp":1,"layer":1,"tokens":1}', "layer must be a layer's name, got 1"],
     ['{"kind":"dense","tp":1,"layer":"a","tokens":1.5}', "tokens must be a whole number, got 1.5"],
@@ -45,4 +57,92 @@ Deno.test("answer refuses what is no query, naming field and value", () => {
   for (const [line, rule] of cases) {
     assert.throws(() => answer(source, line), new UsageError(`Cannot answer the query: ${rule}`));
   }
+});
+
+const NEWER = {
+  "dense": "layer,tokens,time_us\nembedding,1,1\nlayernorm,1,2\nqkv_proj,1,3\n",
+  "per_sequence": "layer,sequences,time_us\nlm_head,1,5\n",
+  "attention": "layer,prefill_chunk,prefill_key,n_decode,kv_decode,decode_q_len,time_us\n" +
+    "attention,0,0.0,2,64,1,10\nattention,16,24.0,0,0,1,20\nattention,16,40.0,0,0,1,30\nattention,0,0.0,2,64,4,40\n",
+  "linear_attention": "layer,prefill_tokens,n_decode,time_us\ngdn,16,0,6\n",
+  "mtp": "layer,sequences,time_us\nmtp_fc,1,7\n",
+  "moe": "ep,tokens,activated_experts,time_us\n1,4,8,8\n2,4,4,9\n",
+};
+
+Deno.test("answer asks v1.2 by prefill_key, kernel and several new tokens a decode", () => {
+  const files = Object.entries(NEWER).map(([table, text]) => [`tp1/${table}.csv`, text]);
+  const made = predictor(newerSource({ "meta.yaml": "hardware: X\n", ...Object.fromEntries(files) }), {
+    simulator: "v1.2",
+  });
+  const place = { kind: "attention", tp: 1, prefill_chunk: 16, n_decode: 0, kv_decode: 0 };
+  const queries: readonly (readonly [query: object, ns: number | null])[] = [
+    [{ ...place, prefill_key: 32 }, 25_000],
+    [{ ...place, kv_prefill: 24 }, 25_000],
+    [{ ...place, prefill_chunk: 0, prefill_key: 0, n_decode: 2, kv_decode: 64, decode_q_len: 4 }, 40_000],
+    [{ kind: "linear_attention", tp: 1, layer: "gdn", prefill_tokens: 16, n_decode: 0 }, 6_000],
+    [{ kind: "linear_attention", tp: 1, layer: "gdn", prefill_tokens: 0, n_decode: 4 }, null],
+    [{ kind: "mtp", tp: 1, layer: "mtp_fc", sequences: 4 }, 7_000],
+    [{ kind: "moe", tokens: 4, activated_experts: 4, ep: 2 }, 9_000],
+  ];
+  for (const [query, ns] of queries) assert.deepEqual(answer(made, JSON.stringify(query)), { ns });
+  const batch = { kind: "batch", tp: 1, prefills: [[8, 20], [8, 24]], decodes: [] };
+  assert.deepEqual(answer(made, JSON.stringify(batch)), {
+    ns: 21_000,
+    t_mean: 21_000,
+    t_max: null,
+    skew_rate: 0,
+    bucket: null,
+    alpha: null,
+    prefill_key: 26,
+    lev: null,
+  });
+});
+
+Deno.test("answer adds up an iteration and says how often each layer runs", () => {
+  const made = predictor(
+    newerSource({
+      "meta.yaml": "hardware: X\n",
+      "tp1/dense.csv": NEWER.dense,
+      "tp1/per_sequence.csv": NEWER.per_sequence,
+      "tp1/attention.csv": NEWER.attention,
+    }),
+    { simulator: "v1.2" },
+  );
+  const stages = {
+    prologue: ["embedding"],
+    pre_attn: ["layernorm", "qkv_proj", "attention"],
+    post_attn: ["layernorm"],
+  };
+  const entry = { vllm: ["X"] };
+  const model = {
+    id: "org/name",
+    config: { num_hidden_layers: 3 },
+    architecture: {
+      modelType: "tiny",
+      sequence: { ...stages, mlp_dense: ["gone"], mlp_moe: [], head: ["lm_head"] },
+      catalog: {
+        dense: { embedding: entry, layernorm: entry, qkv_proj: entry, gone: entry },
+        per_sequence: { lm_head: entry },
+        attention: { attention: entry },
+        moe: {},
+      },
+      sha256: "",
+    },
+  };
+  const query = { kind: "iteration", tp: 1, model: "org/name", prefills: [], decodes: [[64, 2]] };
+  assert.deepEqual(answer(made, JSON.stringify(query), model), {
+    ns: 1_000 + 3 * (2_000 + 3_000 + 10_000 + 2_000) + 5_000,
+    layers: {
+      embedding: { ns: 1_000, times: 1 },
+      layernorm: { ns: 2_000, times: 6 },
+      qkv_proj: { ns: 3_000, times: 3 },
+      attention: { ns: 10_000, times: 3 },
+      lm_head: { ns: 5_000, times: 1 },
+    },
+    skipped: ["gone"],
+  });
+  assert.throws(
+    () => answer(made, JSON.stringify({ ...query, decodes: [] }), model),
+    new UsageError("Cannot answer the query: an iteration has a request at least"),
+  );
 });

@@ -5,19 +5,28 @@
  */
 import { Argument, type Command } from "commander";
 import { openBundle } from "../../bundle/open.ts";
+import type { Simulator } from "../../bundle/simulator.ts";
 import { UsageError } from "../../errors.ts";
 import { readText } from "../../files/read_text.ts";
 import { loadArchitecture } from "../../model/architecture.ts";
 import { listFiles } from "../../model/list_files.ts";
-import type { Architecture } from "../../model/model.ts";
+import { loadModel } from "../../model/load_model.ts";
+import type { Architecture, Model } from "../../model/model.ts";
 import { LookupError } from "../../predict/lookup_error.ts";
 import { predictor } from "../../predict/predictor.ts";
-import { type Run, verboseFlag } from "../command.ts";
-import { answer } from "../queries.ts";
+import { type Run, simulatorFlag, verboseFlag } from "../command.ts";
+import { answer, parseQuery } from "../queries.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** The file of queries, and where the architecture files are. */
-type PredictFlags = { readonly queries: string; readonly configDir: string };
+/** The file of queries, where architectures and models are, and whose answers are wanted. */
+type PredictFlags = { readonly queries: string; readonly configDir: string; readonly simulator?: Simulator };
+
+const EXAMPLES = `
+Examples of queries:
+  {"kind":"batch","tp":1,"prefills":[[512,0]],"decodes":[[4096,32]]}
+  {"kind":"iteration","tp":1,"ep":1,"model":"org/name","prefills":[[512,0]],"decodes":[[4096,32]]}
+  {"kind":"attention","tp":1,"prefill_chunk":512,"prefill_key":768,"n_decode":4,"kv_decode":128}
+`;
 
 /**
  * Declares the command.
@@ -32,31 +41,47 @@ export function declare(command: Command, run: Run): void {
     .requiredOption("--queries <file>", "The queries, JSON Lines")
     .option(
       "--config-dir <folder>",
-      "Where architecture files are, for layers that no degree changes",
+      "Where architectures and models are, for layers that no degree changes and for iterations",
       "configs",
     )
+    .addOption(simulatorFlag("Whose answers; without it those of the simulator that the bundle is for"))
     .addOption(verboseFlag())
+    .addHelpText("after", EXAMPLES)
     .action((dir: string, flags: PredictFlags) => run((terminal) => answerAll(dir, flags, terminal)));
 }
 
 /** Answers the queries of a file, one line of JSON each. */
 async function answerAll(
   dir: string,
-  { queries, configDir }: PredictFlags,
-  terminal: Pick<Terminal, "out">,
+  { queries, configDir, simulator }: PredictFlags,
+  terminal: Pick<Terminal, "out" | "err">,
 ): Promise<number> {
   const bundle = await openBundle(dir);
   const architecture = await architectureOf(bundle.meta.architecture, configDir);
-  const source = predictor(bundle, { ...architecture && { architecture } });
+  const source = predictor(bundle, {
+    ...architecture && { architecture },
+    ...simulator && { simulator },
+    notice: (sentence) => terminal.err(`${sentence}\n`),
+  });
+  const models = new Map<string, Promise<Model>>();
   for (const line of (await readText(queries)).split("\n")) {
     if (line.trim() === "") continue;
-    terminal.out(`${JSON.stringify(answerOf(line))}\n`);
+    terminal.out(`${JSON.stringify(await answerOf(line))}\n`);
   }
   return 0;
 
-  function answerOf(line: string): Record<string, unknown> {
+  function modelOf(id: string): Promise<Model> {
+    let model = models.get(id);
+    if (model === undefined) models.set(id, model = loadModel(id, { configDir, download: false }));
+    return model;
+  }
+
+  async function answerOf(line: string): Promise<Record<string, unknown>> {
     try {
-      return answer(source, line);
+      const query = parseQuery(line);
+      return query.kind === "iteration"
+        ? answer(source, line, await modelOf(query.model))
+        : answer(source, line);
     } catch (error) {
       if (!(error instanceof LookupError || error instanceof UsageError)) throw error;
       return { error: error.message };

@@ -1,0 +1,63 @@
+/**
+ * What decoder layers of some kind consist of.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { isObject, textConfig } from "./config.ts";
+import type { LayerKind } from "./kinds.ts";
+import type { Architecture, AttentionBlock, ModelConfig } from "./model.ts";
+
+/** The layers of a decoder layer, by stage. */
+export interface DecoderBlock extends AttentionBlock {
+  /** The MLP, or the experts. */
+  readonly mlp: readonly string[];
+}
+
+/**
+ * The layers that a decoder layer of some kind consists of.
+ *
+ * @param architecture The architecture; one with a sequence describes one kind of attention, which stands for all.
+ * @param kind The kind.
+ * @returns The names by stage, in the order in which they run.
+ * @throws {UsageError} when the architecture has blocks, none of them for such an attention.
+ */
+export function decoderBlock({ blocks, sequence, modelType }: Architecture, kind: LayerKind): DecoderBlock {
+  const { attn, sparse, mlp } = kind;
+  if (blocks === undefined) {
+    const { pre_attn = [], post_attn = [], mlp_dense = [], mlp_moe = [] } = sequence;
+    return {
+      ...attn === "none" ? NO_ATTENTION : { pre_attn, post_attn },
+      mlp: { dense: mlp_dense, moe: mlp_moe, none: [] }[mlp],
+    };
+  }
+  const own = (sparse ? blocks.sparse_attn[attn] : undefined) ?? blocks.attn[attn] ??
+    (attn === "none" ? NO_ATTENTION : undefined);
+  if (own === undefined) {
+    throw new UsageError(
+      `Cannot walk ${modelType}: its file describes attention of type ${
+        Object.keys(blocks.attn).join(", ")
+      }, ` +
+        `the model has ${attn}`,
+    );
+  }
+  return { ...own, mlp: mlp === "none" ? [] : blocks.mlp[mlp] };
+}
+
+const NO_ATTENTION: AttentionBlock = { pre_attn: [], post_attn: [] };
+
+/**
+ * How much of a history an attention reads that selects from it.
+ *
+ * @param config The model's configuration.
+ * @returns Tokens, null when it reads all.
+ */
+export function keySaturation(config: ModelConfig): number | null {
+  const text = textConfig(config);
+  if (typeof text.index_topk === "number") return text.index_topk;
+  const sparse = text.sparse_attention_config;
+  if (!isObject(sparse) || sparse.use_sparse_attention !== true) return null;
+  const size = (name: string): number => Number(sparse[name] ?? 0);
+  return (size("sparse_topk_blocks") + size("sparse_init_block") + size("sparse_local_block")) *
+    size("sparse_block_size");
+}
