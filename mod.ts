@@ -80,6 +80,7 @@ export {
   weightsDtype,
 } from "./src/model/variant.ts";
 export { type DecoderBlock, decoderBlock, keySaturation } from "./src/model/blocks.ts";
+export type { MoeParameters } from "./src/model/config.ts";
 export { kindName, type LayerKind, layerKinds, type LayerRun, layerRuns } from "./src/model/kinds.ts";
 export type {
   Architecture,
@@ -201,7 +202,7 @@ export type { ShotId } from "./src/shots/shot_id.ts";
 export { relativeError, relativeSpread } from "./src/stats.ts";
 
 // Read and check bundles
-export { type Bundle, openBundle } from "./src/bundle/open.ts";
+export { type Bundle, openBundle, type WholeBundle } from "./src/bundle/open.ts";
 export { validate, type ValidateOptions } from "./src/check/validate.ts";
 export { type Issue, renderIssue } from "./src/bundle/issue.ts";
 export { bundlePath } from "./src/bundle/layout.ts";

@@ -36,6 +36,14 @@ export interface Bundle {
   skew(tp: number): readonly SkewRow[];
   /** The fitted alphas at a degree, sorted by bucket; none when there is no such file, or one of v1.2. */
   skewFit(tp: number): readonly SkewFitRow[];
+  /** The rows of the attention table at a degree that were predicted, sorted by key; none when all were measured. */
+  estimated(tp: number): readonly EstimatedRow[];
+  /** What is wrong with the rows of all tables. */
+  readonly issues: readonly Issue[];
+}
+
+/** A bundle with what v1.2 finds in it. */
+export interface WholeBundle extends Bundle {
   /** The fitted alphas of v1.2 at a degree, sorted; none when there is no such file, or one of August. */
   skewCells(tp: number): readonly SkewCell[];
   /** The simulator that the bundle is for: v1.2 where August finds less than the whole, else August. */
@@ -46,10 +54,6 @@ export interface Bundle {
    * n_decode and kv_decode; of a key that stands twice the last row counts.
    */
   kernels(tp: number, table: KernelTable): ReadonlyMap<string, ReadonlyMap<number, readonly Row[]>>;
-  /** The rows of the attention table at a degree that were predicted, sorted by key; none when all were measured. */
-  estimated(tp: number): readonly EstimatedRow[];
-  /** What is wrong with the rows of all tables. */
-  readonly issues: readonly Issue[];
 }
 
 /**
@@ -72,7 +76,7 @@ export interface Bundle {
  * await Deno.remove(dir, { recursive: true });
  * ```
  */
-export async function openBundle(dir: string): Promise<Bundle> {
+export async function openBundle(dir: string): Promise<WholeBundle> {
   const files = await readFiles(dir);
   const path = metaPath(dir);
   if (typeof files.meta !== "string") {

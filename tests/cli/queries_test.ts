@@ -87,8 +87,8 @@ Deno.test("answer asks v1.2 by prefill_key, kernel and several new tokens a deco
   for (const [query, ns] of queries) assert.deepEqual(answer(made, JSON.stringify(query)), { ns });
   const batch = { kind: "batch", tp: 1, prefills: [[8, 20], [8, 24]], decodes: [] };
   assert.deepEqual(answer(made, JSON.stringify(batch)), {
-    ns: 21_000,
-    t_mean: 21_000,
+    ns: 21_250,
+    t_mean: 21_250,
     t_max: null,
     skew_rate: 0,
     bucket: null,
