@@ -25,6 +25,10 @@ export interface Cells {
   float(index: number): number;
   /** A text without blanks around it, and without commas, quotes and line breaks, which nobody writes. */
   name(index: number): string;
+  /** The text of a cell as it stands. */
+  text(index: number): string;
+  /** Reports what is wrong with a cell. */
+  fault(index: number, finding: Finding): void;
   /** Whether the file has the column. */
   has(index: number): boolean;
   /** Whether there is nothing in the cell. */
@@ -95,6 +99,8 @@ export function cellReader(
       }
       return name;
     },
+    text,
+    fault,
     has: (index) => positions[index] !== -1,
     isBlank: (index) => positions[index] === -1 || text(index).trim() === "",
   };

@@ -10,6 +10,7 @@ import type { Issue } from "./issue.ts";
 import { type TableName, tablePath } from "./layout.ts";
 import { readSkew, type SkewRow } from "./skew.ts";
 import { hasSkewCells, readSkewCells, type SkewCell } from "./skew_cells.ts";
+import { listsRequests, readSkewShapes, type SkewShape } from "./skew_shapes.ts";
 import { readSkewFit, type SkewFitRow } from "./skew_fit.ts";
 import { type KernelTable, readWholeTable, type WholeTable } from "./whole_table.ts";
 
@@ -35,6 +36,8 @@ export interface LazyTables {
   header(tp: number, table: KernelTable): string | undefined;
   /** The skew cases at a degree. */
   skew(tp: number): Content<SkewRow>;
+  /** The batches of the skew cases at a degree, in whichever form the file lists them. */
+  skewShapes(tp: number): Content<SkewShape>;
   /** The fitted alphas at a degree. */
   skewFit(tp: number): Content<SkewFitRow>;
   /** The fitted alphas at a degree in the form of v1.2. */
@@ -95,7 +98,14 @@ export function lazyTables(files: BundleFiles): LazyTables {
         (issues) => ({ rows: [], others: [], repeated: [], issues }),
       ),
     header: (tp, table) => files.tables.get(tp)?.[table]?.split("\n", 1)[0],
-    skew: (tp) => content<Content<SkewRow>>(tp, "skew", readSkew, plain),
+    skew: (tp) =>
+      content<Content<SkewRow>>(
+        tp,
+        "skew",
+        (text, path) => listsRequests(text) ? plain([]) : readSkew(text, path),
+        plain,
+      ),
+    skewShapes: (tp) => content<Content<SkewShape>>(tp, "skew", readSkewShapes, () => plain([]), " shapes"),
     skewFit: (tp) => fitOf(tp, false, readSkewFit),
     skewCells: (tp) => fitOf(tp, true, readSkewCells),
     estimated: (tp) => content<Content<EstimatedRow>>(tp, "estimated", readEstimated, plain),
@@ -103,6 +113,7 @@ export function lazyTables(files: BundleFiles): LazyTables {
       files.tps.flatMap((tp) => [
         ...READ_TABLES.flatMap((table) => access.table(tp, table).issues),
         ...access.skew(tp).issues,
+        ...listsRequests(files.tables.get(tp)?.skew ?? "") ? access.skewShapes(tp).issues : [],
         ...access.skewFit(tp).issues,
         ...access.skewCells(tp).issues,
         ...access.estimated(tp).issues,

@@ -9,7 +9,14 @@ import type { Processor } from "../processor.ts";
 import type { AttentionGridSpec } from "../shots/axis_spec.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 import { renderIssue } from "./issue.ts";
-import type { AdaptiveProfile, EngineEffective, Noise, SkewFit, SkewProfile } from "./meta_blocks.ts";
+import type {
+  AdaptiveProfile,
+  EngineEffective,
+  EngineResolved,
+  Noise,
+  SkewFit,
+  SkewProfile,
+} from "./meta_blocks.ts";
 import { metaTypeIssues } from "./meta_types.ts";
 import { formatYaml, parseYaml } from "../files/yaml.ts";
 
@@ -44,6 +51,8 @@ export interface Meta {
   readonly tp_degrees?: readonly number[];
   /** What the engine was booted with. */
   readonly engine_effective?: EngineEffective;
+  /** What the engine made of it; v1.2 reads the block size. */
+  readonly engine_resolved?: EngineResolved;
   /** The grid of the attention sweep. */
   readonly attention_grid?: AttentionGridSpec;
   /** Timed forwards per shot. */
@@ -124,6 +133,13 @@ export const CONTRACT_KEYS = [
   "skew_fit",
 ] as const satisfies readonly (keyof Meta)[];
 
+/** Keys that v1.2 has beside them, and the key that each follows. */
+const NEWER_KEYS: Readonly<Record<string, string>> = {
+  category_provenance: "tp_degrees",
+  engine_resolved: "engine_effective",
+  moe_components: "skew_fit",
+};
+
 /** The keys of ours that follow, in their order. */
 const OUR_KEYS = [
   "harness",
@@ -153,6 +169,9 @@ const OUR_KEYS = [
   "mixed",
 ] as const satisfies readonly (keyof Meta)[];
 
+/** A fit that both simulators read has its alphas in the file: some thousands a degree. */
+export const MAX_META_CHARS = 2 ** 22;
+
 /** Keys under which a number is a float though it is whole. */
 const FLOATS: ReadonlySet<string> = new Set([
   "chunk_factor",
@@ -163,6 +182,11 @@ const FLOATS: ReadonlySet<string> = new Set([
   "skew_rep",
   "skew_rate_bins",
   "alpha_default",
+  "alpha_by_bucket",
+  "alpha_default_by_kernel",
+  "alpha_clip",
+  "lev_bins",
+  "n_factor",
   "rel_err_p50",
   "rel_err_p90",
   "rel_err_p99",
@@ -199,7 +223,7 @@ const FLOATS: ReadonlySet<string> = new Set([
  * ```
  */
 export function parseMeta(text: string, path: string): Meta {
-  const data = parseYaml(text, path);
+  const data = parseYaml(text, path, MAX_META_CHARS);
   const [issue] = metaTypeIssues(data, path);
   if (issue !== undefined) throw new UsageError(renderIssue(issue).replace(/^error: /, "Cannot read "));
   return data as Meta;
@@ -222,9 +246,13 @@ export function parseMeta(text: string, path: string): Meta {
  * ```
  */
 export function formatMeta(meta: Meta): string {
-  const known: readonly (keyof Meta)[] = [...CONTRACT_KEYS, ...OUR_KEYS];
+  const contract = CONTRACT_KEYS.flatMap((key) => [
+    key,
+    ...Object.keys(NEWER_KEYS).filter((newer) => NEWER_KEYS[newer] === key),
+  ]);
+  const values: Readonly<Record<string, unknown>> = { ...meta };
   const ordered = Object.fromEntries(
-    known.filter((key) => meta[key] !== undefined).map((key) => [key, meta[key]]),
+    [...contract, ...OUR_KEYS].filter((key) => values[key] !== undefined).map((key) => [key, values[key]]),
   );
   return formatYaml({ ...ordered, ...meta }, { floats: FLOATS });
 }

@@ -18,6 +18,22 @@ export interface EngineEffective {
   readonly [argument: string]: unknown;
 }
 
+/** What an engine made of what it was booted with, by tensor-parallel degree. */
+export interface EngineResolved {
+  /** By degree. */
+  readonly per_tp?: Readonly<Record<string, ResolvedLimits>>;
+}
+
+/** What an engine of one degree came to. */
+export interface ResolvedLimits {
+  /** Tokens of one KV block. */
+  readonly block_size?: number;
+  /** Tokens of the longest request. */
+  readonly max_model_len?: number;
+  /** Tokens that the KV pool holds. */
+  readonly num_cache_tokens?: number;
+}
+
 /** The skew sweep. */
 export interface SkewProfile {
   /** Whether it was run. */
@@ -136,6 +152,10 @@ export interface SkewFit {
   readonly alpha_default?: number;
   /** Entries by degree. */
   readonly per_tp?: Readonly<Record<string, SkewFitEntry>>;
+  /** Why it is not enabled though there are entries. */
+  readonly kept?: string;
+  /** The simulator whose lookups a calibrated fit is for. */
+  readonly calibrated_for?: string;
 }
 
 /** How far the rows of a table of which a part is predicted are from the truth, measured ones counted as exact. */

@@ -24,7 +24,32 @@ const bucketAxes = z.looseObject({
   kp_labels: z.array(text),
 });
 
+/** The parts of a fit in v1.2's form. */
+const calibration = {
+  schema: text,
+  identity: z.record(text, z.unknown()),
+  reference: z.looseObject({
+    attention_sha256: text,
+    lookup_sha256: text,
+    key_saturation: z.number().nullable(),
+    saturation_by_layer: z.record(text, z.boolean()),
+  }),
+  min_rows: z.number(),
+  axes: z.looseObject({
+    pc_bins: z.array(z.number()),
+    pc_labels: z.array(text),
+    lev_bins: z.array(z.number()),
+    lev_labels: z.array(text),
+  }),
+  alpha_clip: z.array(z.number()),
+  alpha_default_by_kernel: z.record(text, z.number()),
+  n_range_by_kernel: z.record(text, z.array(z.number())),
+  bucket_table_sha256: text,
+};
+
 const skewFitEntry = z.looseObject({
+  ...calibration,
+  alpha_by_bucket: z.record(text, z.number()),
   method: text,
   n_samples: count,
   n_estimated: count,
@@ -51,6 +76,12 @@ const META = z.looseObject({
     max_num_batched_tokens: positive,
     max_num_seqs: positive,
     hf_overrides: z.record(text, z.unknown()),
+  }).partial(),
+  engine_resolved: z.looseObject({
+    per_tp: z.record(
+      text,
+      z.looseObject({ block_size: positive, max_model_len: positive, num_cache_tokens: positive }).partial(),
+    ),
   }).partial(),
   attention_grid: z.looseObject({
     max_kv: count,

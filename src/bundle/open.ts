@@ -14,6 +14,7 @@ import { metaPath } from "./layout.ts";
 import { type Meta, parseMeta } from "./meta.ts";
 import { type Simulator, simulatorOf } from "./simulator.ts";
 import type { SkewRow } from "./skew.ts";
+import type { SkewShape } from "./skew_shapes.ts";
 import type { SkewCell } from "./skew_cells.ts";
 import type { SkewFitRow } from "./skew_fit.ts";
 import type { Row } from "./tables.ts";
@@ -44,6 +45,8 @@ export interface Bundle {
 
 /** A bundle with what v1.2 finds in it. */
 export interface WholeBundle extends Bundle {
+  /** The batches of the skew cases at a degree, whichever way the file lists them. */
+  skewShapes(tp: number): readonly SkewShape[];
   /** The fitted alphas of v1.2 at a degree, sorted; none when there is no such file, or one of August. */
   skewCells(tp: number): readonly SkewCell[];
   /** The simulator that the bundle is for: v1.2 where August finds less than the whole, else August. */
@@ -85,7 +88,7 @@ export async function openBundle(dir: string): Promise<WholeBundle> {
   }
   const tables = lazyTables(files);
   const meta = parseMeta(files.meta, path);
-  const bundle: Bundle = {
+  const bundle: WholeBundle = {
     dir,
     meta,
     tps: files.tps,
@@ -93,6 +96,7 @@ export async function openBundle(dir: string): Promise<WholeBundle> {
       return simulatorOf({ tps: files.tps, fit: meta.skew_fit, ...tables });
     },
     kernels: (tp, table) => kernelRows(table, tables.table(tp, table)),
+    skewShapes: (tp) => tables.skewShapes(tp).rows,
     skewCells: (tp) => tables.skewCells(tp).rows,
     table: (tp, category) => tables.table(tp, category).rows,
     skew: (tp) => tables.skew(tp).rows,

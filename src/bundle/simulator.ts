@@ -13,6 +13,14 @@ export type Simulator = "august" | "v1.2";
 /** Both, the older first. */
 export const SIMULATORS: readonly Simulator[] = ["august", "v1.2"];
 
+/**
+ * The fingerprint of v1.2's lookups that a calibrated fit names: SHA-256 of the source of its lookup functions. A
+ * simulator with other ones refuses the fit as stale.
+ */
+export const LOOKUPS_SHA256 = "7b09bef57ed90f62c01f969c88c3054132229fbe953a472a58a00a130b33cbf6";
+/** The version whose fingerprint that is. */
+export const LOOKUPS_VERSION = "LLMServingSim v1.2 (lookups of commit 0d3de681)";
+
 /** What tells for which simulator a bundle is. */
 export interface SimulatorFacts {
   /** Tensor-parallel degrees. */
@@ -38,7 +46,7 @@ export function simulatorOf({ tps, fit, header, table }: SimulatorFacts): Simula
     const entry = fit?.enabled ? fit.per_tp?.[tp] : undefined;
     if (entry?.["schema"] !== undefined && entry["alpha_by_bucket"] === undefined) return true;
     const columns = header(tp, "attention")?.trim().split(",");
-    if (columns?.includes("kv_prefill") === false) return true;
+    if (columns?.includes("prefill_key") && !columns.includes("kv_prefill")) return true;
     return columns?.includes("layer") && table(tp, "attention").others.length > 0 ||
       header(tp, "moe")?.includes("ep,") && table(tp, "moe").others.length > 0 ||
       table(tp, "linear_attention").rows.length + table(tp, "mtp").rows.length > 0;

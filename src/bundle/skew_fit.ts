@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Cells } from "./cells.ts";
 import { compareTexts } from "./compare.ts";
 import { formatDecimals } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
@@ -35,6 +36,30 @@ export interface SkewFitRow {
   readonly alpha: number;
   /** Cases that it was fitted on, null when the file does not say. */
   readonly n_samples: number | null;
+}
+
+/** What identifies a bucket. */
+export type BucketKey = Omit<SkewFitRow, "alpha" | "n_samples">;
+
+/**
+ * Reads a bucket's key as simulators write it.
+ *
+ * @param text Such as `pc=16|n<=4|sr<=40%|kvB<=1k|kp=0`.
+ * @returns The bucket, null when the text names none.
+ *
+ * @example
+ * ```ts
+ * import { parseBucketKey } from "./skew_fit.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(parseBucketKey("pc=16|n<=4|sr<=40%|kvB<=1k|kp=0")?.n_label, "n<=4");
+ * assert.equal(parseBucketKey("16"), null);
+ * ```
+ */
+export function parseBucketKey(text: string): BucketKey | null {
+  const parts = /^pc=(\d+)\|([^|]+)\|([^|]+)\|([^|]+)\|([^|]+)$/.exec(text);
+  if (parts === null) return null;
+  const [, pc, n_label = "", skew_rate_label = "", kv_big_label = "", kp_label = ""] = parts;
+  return { pc: Number(pc), n_label, skew_rate_label, kv_big_label, kp_label };
 }
 
 /**
@@ -70,7 +95,8 @@ export function formatSkewFit(rows: readonly SkewFitRow[]): string {
 }
 
 /**
- * Reads skew_fit.csv; rows with a fault are left out and reported, of duplicates the first is kept.
+ * Reads skew_fit.csv; rows with a fault are left out and reported, of duplicates the first is kept. A row with a
+ * `raw_key` is about the bucket of that key, whatever its other columns say.
  *
  * @param text The file's text.
  * @param path The file's path, for the issues.
@@ -78,19 +104,37 @@ export function formatSkewFit(rows: readonly SkewFitRow[]): string {
  */
 export function readSkewFit(text: string, path: string): { rows: SkewFitRow[]; issues: Issue[] } {
   return readRecords<SkewFitRow>(text, path, {
-    columns: SKEW_FIT_COLUMNS,
+    columns: [...SKEW_FIT_COLUMNS, "raw_key"],
+    needed: SKEW_FIT_COLUMNS,
     optional: ["n_samples"],
     compare: compareSkewFitRows,
     read: (cells) => ({
-      pc: cells.count(0),
-      n_label: cells.name(1),
-      skew_rate_label: cells.name(2),
-      kv_big_label: cells.name(3),
-      kp_label: cells.name(4),
+      ...cells.isBlank(7) ? bucketOf(cells) : rawBucket(cells),
       alpha: cells.float(5),
       n_samples: cells.isBlank(6) ? null : cells.count(6),
     }),
   });
+}
+
+function bucketOf(cells: Cells): BucketKey {
+  return {
+    pc: cells.count(0),
+    n_label: cells.name(1),
+    skew_rate_label: cells.name(2),
+    kv_big_label: cells.name(3),
+    kp_label: cells.name(4),
+  };
+}
+
+function rawBucket(cells: Cells): BucketKey {
+  const bucket = parseBucketKey(cells.text(7));
+  if (bucket !== null) return bucket;
+  cells.fault(7, {
+    code: "bucket-key",
+    message: "The key names no bucket",
+    expected: "pc=..|n..|sr..|kvB..|kp..",
+  });
+  return { pc: 0, n_label: "", skew_rate_label: "", kv_big_label: "", kp_label: "" };
 }
 
 function compareSkewFitRows(a: SkewFitRow, b: SkewFitRow): number {

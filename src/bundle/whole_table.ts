@@ -42,9 +42,9 @@ export interface WholeTable {
 }
 
 /** Name of the one attention kernel that August knows, and of files without the column. */
-export const ATTENTION = "attention";
+const ATTENTION = "attention";
 /** Name of the block of experts. */
-export const EXPERTS = "moe";
+const EXPERTS = "moe";
 
 /** The columns of attention.csv for both simulators. */
 const ATTENTION_COLUMNS = [
@@ -234,7 +234,12 @@ export function kernelRows(
 function placed(table: KernelTable, { layer, key, timeUs, prefillKey }: Row): KernelRow {
   if (table !== "attention") return { layer: layer ?? EXPERTS, split: 1, key, timeUs };
   const [chunk = 0, history = 0, n = 0, kv = 0] = key;
-  return { layer: ATTENTION, split: 1, key: [chunk, prefillKey ?? history + chunk / 2, n, kv], timeUs };
+  return {
+    layer: layer ?? ATTENTION,
+    split: 1,
+    key: [chunk, prefillKey ?? history + chunk / 2, n, kv],
+    timeUs,
+  };
 }
 
 function textOf({ layer, split, key }: KernelRow): string {

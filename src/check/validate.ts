@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { Architecture } from "../model/model.ts";
+import type { Architecture, Model } from "../model/model.ts";
+import { calibratedDegrees, checkCalibration, hashFiles } from "./checks/calibration.ts";
+import { checkForAugust } from "./checks/consumer.ts";
 import { checkCounts } from "./checks/counts.ts";
 import { checkEstimated } from "./checks/estimated.ts";
 import { checkFolders } from "./checks/folders.ts";
@@ -15,6 +17,7 @@ import { type BundleFiles, readFiles } from "../bundle/files.ts";
 import type { Issue } from "../bundle/issue.ts";
 import { type LazyTables, lazyTables } from "../bundle/lazy_tables.ts";
 import { metaPath } from "../bundle/layout.ts";
+import { type Simulator, simulatorOf } from "../bundle/simulator.ts";
 import { checkPhysics, type PhysicsSource } from "./physics.ts";
 
 /** Options of {@linkcode validate}. */
@@ -26,6 +29,10 @@ export interface ValidateOptions {
    * @default none
    */
   readonly architecture?: Architecture;
+  /** The bundle's model: how much of a history its attention reads, which a fit for v1.2 states. @default none */
+  readonly model?: Model;
+  /** Who is to read the bundle. @default {the simulator that it is for} */
+  readonly simulator?: Simulator;
 }
 
 /**
@@ -51,21 +58,33 @@ export async function validate(dir: string, options: ValidateOptions = {}): Prom
   const tables = lazyTables(files);
   const { meta, issues } = checkMeta(files.meta, metaPath(dir));
   const readable = issues.every(({ severity }) => severity !== "error");
+  const { simulator = simulatorOf({ tps: files.tps, fit: meta.skew_fit, ...tables }) } = options;
+  const newer = simulator === "v1.2";
+  const calibrated = newer || calibratedDegrees(meta).length > 0;
+  const hashes = await hashFiles(dir, meta);
   return [
     ...issues,
     ...checkFolders(files, meta.tp_degrees),
-    ...tables.issues(),
-    ...checkTables(files, tables, options.architecture),
+    ...tables.issues().map((issue) => newer ? forNewer(issue) : issue),
+    ...checkTables(files, tables, { ...options, simulator }),
+    ...newer ? [] : checkForAugust(files, tables),
     ...checkEstimated(files, tables, meta),
     ...(readable
       ? [
-        ...checkSkewFit(files, tables, meta.skew_fit),
-        ...checkGrid(files, tables, meta),
+        ...calibrated ? checkCalibration(files, tables, meta, hashes, options.model) : [],
+        ...newer ? [] : checkSkewFit(files, tables, meta.skew_fit),
+        ...newer ? [] : checkGrid(files, tables, meta),
         ...checkCounts(files, tables, meta),
       ]
       : []),
     ...(meta.quantity === "estimate" ? [] : checkPhysics(physicsSource(files, tables))),
   ];
+}
+
+/** v1.2 opens skew.csv when alphas are fitted, and not before. */
+function forNewer(issue: Issue): Issue {
+  if (!issue.path.endsWith("/skew.csv") || issue.severity === "warning") return issue;
+  return { ...issue, severity: "warning", message: `${issue.message}; refit-skew refuses the file for it` };
 }
 
 function physicsSource({ dir, tps }: BundleFiles, tables: LazyTables): PhysicsSource {

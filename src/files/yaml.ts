@@ -6,13 +6,22 @@
  *
  * @module
  */
-import { Document, isPair, isScalar, parseDocument, type ScalarTag, type Tags, visit } from "yaml";
+import {
+  Document,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  type ScalarTag,
+  type Tags,
+  visit,
+} from "yaml";
 import { UsageError } from "../errors.ts";
 import { pythonFloat } from "../number_format.ts";
 
 const PREFIX = "tag:yaml.org,2002:";
 
-/** The files here have some thousands; the parser compares every key of a mapping with all others. */
+/** The files here have some thousands. */
 const MAX_CHARS = 2 ** 17;
 const MAX_LEVELS = 64;
 
@@ -56,6 +65,7 @@ const PYTHON_FLOAT: ScalarTag = {
  *
  * @param text The text.
  * @param path The file's path, for the message.
+ * @param maxChars How long the text may be at most, in characters. @default {131072}
  * @returns Plain data; an empty text is null.
  * @throws {UsageError} when the text is no YAML, with the line, or too much of it.
  *
@@ -70,14 +80,16 @@ const PYTHON_FLOAT: ScalarTag = {
  * });
  * ```
  */
-export function parseYaml(text: string, path = "a YAML text"): unknown {
-  if (text.length > MAX_CHARS) {
-    throw unreadable(path, `it must have ${MAX_CHARS} characters at most, got ${text.length}`);
+export function parseYaml(text: string, path = "a YAML text", maxChars = MAX_CHARS): unknown {
+  if (text.length > maxChars) {
+    throw unreadable(path, `it must have ${maxChars} characters at most, got ${text.length}`);
   }
   try {
-    const document = parseDocument(text, OPTIONS);
+    const lines = new LineCounter();
+    const document = parseDocument(text, { ...OPTIONS, lineCounter: lines });
     const [fault] = [...document.errors, ...document.warnings];
     if (fault !== undefined) throw fault;
+    refuseRepeatedKeys(document, lines);
     const data: unknown = document.toJS();
     if (isDeeper(data, MAX_LEVELS)) throw new RangeError(TOO_DEEP);
     return data;
@@ -85,6 +97,23 @@ export function parseYaml(text: string, path = "a YAML text"): unknown {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw unreadable(path, reason.includes("call stack") ? TOO_DEEP : reason, cause);
   }
+}
+
+/** The parser's own check compares every key of a mapping with all others. */
+function refuseRepeatedKeys(document: Document.Parsed, lines: LineCounter): void {
+  visit(document, {
+    Map: (_key, { items }) => {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) {
+          const { line, col } = lines.linePos(key.range?.[0] ?? 0);
+          throw new Error(`Map keys must be unique at line ${line}, column ${col}`);
+        }
+        seen.add(key.value);
+      }
+    },
+  });
 }
 
 const TOO_DEEP = `it must nest ${MAX_LEVELS} levels deep at most`;
@@ -99,7 +128,13 @@ function isDeeper(data: unknown, levels: number): boolean {
 }
 
 /** A key that is no scalar would be written out as a text, of a length that grows with every level. */
-const OPTIONS = { version: "1.1", customTags: readingTags, prettyErrors: true, stringKeys: true } as const;
+const OPTIONS = {
+  version: "1.1",
+  customTags: readingTags,
+  prettyErrors: true,
+  stringKeys: true,
+  uniqueKeys: false,
+} as const;
 
 /** Options of {@linkcode formatYaml}. */
 export interface FormatYamlOptions {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { SkewFit } from "../bundle/meta_blocks.ts";
-import type { SkewFitRow } from "../bundle/skew_fit.ts";
+import { parseBucketKey, type SkewFitRow } from "../bundle/skew_fit.ts";
 import {
   bucketLabels,
   bucketNumber,
@@ -32,7 +32,7 @@ export interface AlphaTable {
 }
 
 /**
- * Arranges the fit of one tensor-parallel degree for lookups.
+ * Arranges the fit of one tensor-parallel degree for lookups. Buckets in the entry itself stand in place of the table.
  *
  * @param fit meta.yaml's skew_fit block; absent or not enabled, every alpha is 0.
  * @param tp The tensor-parallel degree.
@@ -55,22 +55,13 @@ export function makeAlphaTable(
     positions.set(row.pc, position);
     alphas.set(position * numbering.count + bucket, row.alpha);
   };
-  if (entry?.bucket_table !== undefined) rows.forEach(add);
-  for (const [key, alpha] of Object.entries(entry?.["alpha_by_bucket"] ?? {})) add(inlineRow(key, alpha));
+  const inline = Object.entries(entry?.["alpha_by_bucket"] ?? {});
+  if (inline.length === 0 && entry?.bucket_table !== undefined) rows.forEach(add);
+  for (const [key, alpha] of inline) {
+    const bucket = parseBucketKey(key);
+    if (bucket !== null) add({ ...bucket, alpha: Number(alpha) });
+  }
   return { numbering, positions, alphas, ...fallbackOf(fit, tp) };
-}
-
-/** Reads `pc=16|n<=4|sr<=40%|kvB<=1k|kp=0`, the form in which a block may carry its buckets itself. */
-function inlineRow(key: string, alpha: unknown): Omit<SkewFitRow, "n_samples"> {
-  const [pc = "", n_label = "", skew_rate_label = "", kv_big_label = "", kp_label = ""] = key.split("|");
-  return {
-    pc: Number(pc.slice("pc=".length)),
-    n_label,
-    skew_rate_label,
-    kv_big_label,
-    kp_label,
-    alpha: Number(alpha),
-  };
 }
 
 function fallbackOf(

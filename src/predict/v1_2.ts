@@ -291,5 +291,9 @@ function calibrationOf(
     );
     return new Map();
   }
+  if (!("axes" in entry && "alpha_default_by_kernel" in entry && "n_range_by_kernel" in entry)) {
+    tell("v1.2 refuses this bundle: its fit lacks axes, defaults or ranges. Alphas count as 0");
+    return new Map();
+  }
   return makeCalibration(entry as unknown as Calibration, source.skewCells?.(tp) ?? []);
 }

@@ -7,6 +7,7 @@ import { type Bundle, openBundle } from "../bundle/open.ts";
 import { bundlePath } from "../bundle/layout.ts";
 import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
+import type { Limits } from "../shots/limits.ts";
 import type { PlanHeader } from "../shots/plan_file.ts";
 import type { FailedShot } from "../events.ts";
 import { fitBundle } from "./fit_bundle.ts";
@@ -79,10 +80,17 @@ export async function ingest(paths: readonly string[], options: IngestOptions = 
   const notices = [...session.notices, ...files.flatMap((file) => file.notices)];
   const source = await sourceSha256();
   const tps = new Set<number>();
+  const limitsByTp = new Map<number, Limits>();
   let measured = 0;
   let known = 0;
   for (const { path, header, lines } of files) {
-    const reader = resultsReader(session, header, { hardware: label, allowMixed, driftShare, source });
+    const reader = resultsReader(session, header, {
+      hardware: label,
+      allowMixed,
+      driftShare,
+      source,
+      limitsByTp,
+    });
     for (const line of lines) reader.take(line);
     reader.end();
     notices.push(...reader.notices.map((notice) => `${path}: ${notice}`));

@@ -13,6 +13,7 @@ import { modelNotices } from "../model/notices.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
+import type { Limits } from "../shots/limits.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../shots/plan_sweeps.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 import type { RunEvent } from "../events.ts";
@@ -137,6 +138,7 @@ export async function* profileEvents(
   };
 
   let measured = 0;
+  const limitsByTp = new Map<number, Limits>();
   for (const [position, { tp, config }] of configs.entries()) {
     const short = wholeDegrees && position > 0 ? adaptive?.shortFor(degrees.slice(position)) ?? null : null;
     if (short !== null) {
@@ -156,7 +158,8 @@ export async function* profileEvents(
     };
     const booted = await lane.boot(request, { ...signal && { signal } });
     yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds: booting() };
-    session.describe((facts) => runMeta({ ...origin, booted, previous: session.meta }, facts));
+    limitsByTp.set(tp, booted.limits);
+    session.describe((facts) => runMeta({ ...origin, booted, limitsByTp, previous: session.meta }, facts));
     await session.save();
     const planned = planSweeps({ ...settings, architecture, limits: booted.limits, tp });
     const sweeps = chosenSweeps(planned, again);
@@ -187,11 +190,12 @@ export async function* profileEvents(
     session.count(tp, "skew") > 0 && session.skewProblem(tp, false) === null;
   if (changesSkew(settings, again) && degrees.some(isFit)) {
     const method = settings.parity ? "reference" : "shrinkage";
-    const { block, report } = await fitBundle(dir, {
+    const { report } = await fitBundle(dir, {
       method,
+      model,
       ...adaptive && { predictedByTp: adaptive.skewRows() },
     });
-    if (block.enabled) yield { type: "fitted", method, report };
+    if (report.size > 0) yield { type: "fitted", method, report };
   }
   yield { type: "finished", dir, measured, failed: session.failed, seconds: elapsed() };
 }

@@ -6,6 +6,7 @@
 import type { Booted, FireFact, ShotOutcome } from "../harness/harness.ts";
 import type { BootedAnswer, DoneAnswer } from "../harness/protocol.ts";
 import { fromPlanned } from "../settings/recorded.ts";
+import type { Limits } from "../shots/limits.ts";
 import type { Shot } from "../shots/shot.ts";
 import { identityOf } from "../journal/identity.ts";
 import { recordOutcome } from "../store/store_result.ts";
@@ -19,6 +20,8 @@ import { idOf, shotText } from "../shots/shot_id.ts";
 
 /** Options of {@linkcode resultsReader}. */
 export interface ResultsReaderOptions {
+  /** Takes what engines came to, by tensor-parallel degree; one serves all files of a bundle. */
+  readonly limitsByTp: Map<number, Limits>;
   /** Label of the hardware. */
   readonly hardware: string;
   /** Allows another identity than the bundle's. */
@@ -101,15 +104,16 @@ export function resultsReader(
       startedAt: new Date(header.started),
       sourceSha256: options.source,
     };
-    describe = (booted): void => {
+    describe = (tp, booted): void => {
+      options.limitsByTp.set(tp, booted.limits);
       session.describe((facts) => {
         const skipSkew = facts.skewTps.length === 0;
         const all = { ...origin, settings: { ...origin.settings, skipSkew } };
-        return runMeta({ ...all, booted, previous: session.meta }, facts);
+        return runMeta({ ...all, booted, limitsByTp: options.limitsByTp, previous: session.meta }, facts);
       });
     };
   }
-  let describe: (booted: Booted) => void = () => {};
+  let describe: (tp: number, booted: Booted) => void = () => {};
 
   function judgeHeld(): void {
     if (held === undefined) return;
@@ -176,7 +180,7 @@ export function resultsReader(
         case "hello":
           return hello(line);
         case "booted":
-          return describe(withoutType(line));
+          return describe(line.tp, withoutType(line));
         case "kernels":
           return session.note(line);
         case "state": {

@@ -8,6 +8,7 @@ import type { Meta, SkewProfile } from "../bundle/meta.ts";
 import type { Booted } from "../harness/harness.ts";
 import type { Model } from "../model/model.ts";
 import type { Settings } from "../settings.ts";
+import type { Limits } from "../shots/limits.ts";
 import type { AttentionGrid } from "../shots/attention_shots.ts";
 import { attentionGridSpec } from "../shots/axis_spec.ts";
 import { type SkewGrid, skewProfileSpec } from "../shots/skew_axes.ts";
@@ -39,6 +40,8 @@ export interface RunMetaOptions {
   readonly identity: Identity;
   /** The last engine that was booted. */
   readonly booted: Booted;
+  /** What the engines of this run came to, by tensor-parallel degree. @default none */
+  readonly limitsByTp?: ReadonlyMap<number, Limits>;
   /** What is predicted in place of being measured; null when all shots are fired. @default {null} */
   readonly adaptive?: Pick<AdaptiveRun, "profile"> | null;
   /** Degrees whose skew cases are all fired. @default none */
@@ -90,6 +93,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
       max_num_seqs: limits.max_num_seqs,
       hf_overrides: options.overrides(facts.tps.at(-1) ?? 1),
     },
+    ...engineResolved(options),
     attention_grid: attentionGridSpec(settings),
     measurement_iterations: settings.measurementIterations,
     skew_profile: skewProfile(options, facts),
@@ -120,6 +124,17 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     source_sha256: options.sourceSha256,
     ...(facts.mixed.length > 0 ? { mixed: facts.mixed } : {}),
   };
+}
+
+/** What engines came to, this run's in place of earlier ones. */
+function engineResolved({ limitsByTp, previous }: RunMetaOptions): Pick<Meta, "engine_resolved"> {
+  const fresh = Array.from(
+    limitsByTp ?? [],
+    ([tp, { block_size, max_model_len, num_cache_tokens }]) =>
+      [tp, { block_size, max_model_len, num_cache_tokens }] as const,
+  );
+  const per_tp = { ...previous?.engine_resolved?.per_tp, ...Object.fromEntries(fresh) };
+  return Object.keys(per_tp).length === 0 ? {} : { engine_resolved: { per_tp } };
 }
 
 /** A run that has no skew sweep leaves what was recorded of an earlier one. */

@@ -7,7 +7,8 @@ import { type EstimatedRow, readEstimated } from "../bundle/estimated.ts";
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
 import { readSkew } from "../bundle/skew.ts";
-import { readTable, type Row } from "../bundle/tables.ts";
+import type { Row } from "../bundle/tables.ts";
+import { type KernelRow, readWholeTable } from "../bundle/whole_table.ts";
 import { CATEGORIES, type Category, CATEGORY_ORDER, SKEW_KEY } from "../shots/shot.ts";
 import { type Estimate, type Estimates, setEstimates } from "./estimates.ts";
 import { readIfThere } from "../files/read_if_there.ts";
@@ -72,10 +73,15 @@ export function dropRows(
   return texts.length > 0;
 }
 
+/** Rows that no shot of ours measures and that files keep: by tensor-parallel degree and category. */
+export type KeptRows = ReadonlyMap<number, ReadonlyMap<Category, readonly KernelRow[]>>;
+
 /** What a bundle's files have. */
 export interface FileRows {
   /** The measured rows. */
   readonly rows: Rows;
+  /** Rows for several new tokens a decode and for experts on several devices. */
+  readonly kept: KeptRows;
   /** The skew cases. */
   readonly skew: SkewTimesByTp;
   /** The predicted rows. */
@@ -94,6 +100,7 @@ export interface FileRows {
  */
 export async function readRows(dir: string): Promise<FileRows> {
   const rows: Rows = new Map();
+  const kept = new Map<number, Map<Category, readonly KernelRow[]>>();
   const skew: SkewTimesByTp = new Map();
   const estimates: Estimates = new Map();
   const listed = new Map<number, readonly EstimatedRow[]>();
@@ -105,10 +112,13 @@ export async function readRows(dir: string): Promise<FileRows> {
       const path = tablePath(dir, tp, category);
       const bytes = await readIfThere(path);
       if (bytes === null) continue;
-      const read = readTable(category, new TextDecoder().decode(bytes), path);
+      const read = readWholeTable(category, new TextDecoder().decode(bytes), path);
       issues.push(...read.issues);
       const table = tableOf(rows, tp, category);
       for (const row of read.rows) setRow(table, row);
+      if (read.others.length > 0) {
+        kept.set(tp, (kept.get(tp) ?? new Map<Category, readonly KernelRow[]>()).set(category, read.others));
+      }
     }
     const listPath = tablePath(dir, tp, "estimated");
     const list = await readIfThere(listPath);
@@ -126,7 +136,7 @@ export async function readRows(dir: string): Promise<FileRows> {
     const cases = skewTimesOf(skew, tp).rows;
     for (const row of read.rows) cases.set(SKEW_KEY.map((column) => row[column]).join(), row);
   }
-  return { rows, skew, estimates, listed, issues };
+  return { rows, kept, skew, estimates, listed, issues };
 }
 
 function takeOut(table: Map<string, MeasuredRow>, listed: readonly EstimatedRow[]): Estimate[] {

@@ -61,7 +61,12 @@ export async function openSession(dir: string, options: SessionOptions): Promise
   const { meta, rows, estimates } = state;
   const shown = shownRows(state, skewMode);
   const lists = estimateLists(dir, estimates, state.listed, write);
-  const files = tableFiles(dir, { rows, estimates, lists, skewRows: shown.skew }, architecture, write);
+  const files = tableFiles(
+    dir,
+    { rows, kept: state.kept, estimates, lists, skewRows: shown.skew },
+    architecture,
+    write,
+  );
   touchStale(files, state, shown);
   const held = opening.move();
 

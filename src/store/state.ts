@@ -14,12 +14,14 @@ import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
 import { noOutcomes, type Outcomes, takeIn } from "./outcomes.ts";
 import { overlay, overlaySkew } from "./overlay.ts";
 import { readIfThere } from "../files/read_if_there.ts";
-import { dropRows, readRows, tableOf } from "./rows.ts";
+import { dropRows, type KeptRows, readRows, tableOf } from "./rows.ts";
 
 /** What a bundle holds. */
 export interface BundleState extends Outcomes {
   /** Content of its meta.yaml, null when there is none. */
   readonly meta: Meta | null;
+  /** Rows that no shot of ours measures and that files keep. */
+  readonly kept: KeptRows;
   /** Who measured, by session; empty without a journal. */
   readonly identities: Identity[];
   /** What the lists of predicted rows on the disk name, by degree. */
@@ -40,7 +42,7 @@ export interface BundleState extends Outcomes {
  * @throws {UsageError} when meta.yaml is not one of a bundle.
  */
 export async function readState(dir: string): Promise<BundleState> {
-  const { rows, skew, estimates, listed, issues } = await readRows(dir);
+  const { rows, kept, skew, estimates, listed, issues } = await readRows(dir);
   const journal = noOutcomes();
   const identities: Identity[] = [];
   const reading = await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
@@ -60,6 +62,7 @@ export async function readState(dir: string): Promise<BundleState> {
   return {
     ...journal,
     rows,
+    kept,
     skew,
     estimates,
     listed,

@@ -7,11 +7,12 @@ import { dirname } from "node:path";
 import { tablePath } from "../bundle/layout.ts";
 import { formatSkew, type SkewRow } from "../bundle/skew.ts";
 import { formatTable } from "../bundle/tables.ts";
+import { formatAttention, formatExperts } from "../bundle/whole_table.ts";
 import { writeError } from "../files/write.ts";
 import type { Architecture } from "../model/model.ts";
 import { CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
 import { type EstimateLists, type Estimates, estimatesOf } from "./estimates.ts";
-import { degreesOf, fileRows, type Rows } from "./rows.ts";
+import { degreesOf, fileRows, type KeptRows, type Rows } from "./rows.ts";
 import { stableLayers } from "./timed_layers.ts";
 
 /** The files of a bundle's tables. */
@@ -31,6 +32,8 @@ export interface TableFiles {
 export interface TableSource {
   /** The rows of the categories. */
   readonly rows: Rows;
+  /** Rows that no shot measures and that files keep. @default none */
+  readonly kept?: KeptRows;
   /** Attention rows that are predictions. */
   readonly estimates: Estimates;
   /** The lists of these. */
@@ -50,7 +53,7 @@ export interface TableSource {
  */
 export function tableFiles(
   dir: string,
-  { rows, estimates, lists, skewRows }: TableSource,
+  { rows, kept, estimates, lists, skewRows }: TableSource,
   architecture: Architecture,
   write: (path: string, text: string) => Promise<void>,
 ): TableFiles {
@@ -65,8 +68,11 @@ export function tableFiles(
       return cases.length === 0 ? null : formatSkew(cases);
     }
     const shown = fileRows(rows, tp, category, stable.get(category)!);
+    const others = kept?.get(tp)?.get(category) ?? [];
     if (category === "attention") shown.push(...estimatesOf(estimates, tp));
-    return shown.length === 0 ? null : formatTable(category, shown);
+    if (shown.length + others.length === 0) return null;
+    if (category === "attention") return formatAttention(shown, others);
+    return others.length > 0 ? formatExperts(shown, others) : formatTable(category, shown);
   };
   return {
     touch(tp, category): void {

@@ -60,7 +60,7 @@ Deno.test("profile writes meta.yaml with the contract's keys, then its own", () 
       skew_fit,
       ...fixed
     } = meta;
-    assert.equal(skew_fit?.enabled, true);
+    assert.equal(skew_fit?.enabled, false);
     assert.deepEqual(Object.keys(skew_fit?.per_tp ?? {}), ["1", "2"]);
     assert.match(profiled_at!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/);
     for (const hash of [architecture_sha256, source_sha256]) assert.match(hash!, /^[0-9a-f]{64}$/);
@@ -87,6 +87,12 @@ Deno.test("profile writes meta.yaml with the contract's keys, then its own", () 
           num_attention_heads: 8,
           num_key_value_heads: 4,
           vocab_size: 75_968,
+        },
+      },
+      engine_resolved: {
+        per_tp: {
+          1: { block_size: 16, max_model_len: 100_000, num_cache_tokens: 1_000_000 },
+          2: { block_size: 16, max_model_len: 100_000, num_cache_tokens: 1_000_000 },
         },
       },
       attention_grid: {
@@ -160,7 +166,11 @@ Deno.test("profile resumes a published bundle, without a journal, from its rows"
     const rows = await rowsOfBundle(bundle);
     await Deno.remove(`${bundle}/journal.jsonl`);
     const text = await textOfFile(bundle, "tp2/attention.csv");
-    await putFile(bundle, "tp2/attention.csv", text.replace("\n16,0,1,16,", "\n16,0,1,16,nan\n#"));
+    await putFile(
+      bundle,
+      "tp2/attention.csv",
+      text.replace("\nattention,16,0,8.0,1,16,1,", "\nattention,16,0,8.0,1,16,1,nan\n#"),
+    );
     const fired: string[] = [];
     await told(dir, {}, { fired });
     assert.deepEqual(fired, ["attention tp2 16,0,1,16"]);
@@ -207,7 +217,8 @@ Deno.test("profile of the skew sweep alone fires no other shot", () =>
     assert.deepEqual([meta.skew_profile, meta.skew_fit], [{ enabled: false }, { enabled: false }]);
     const events = await told(dir, { onlySkew: true });
     assert.deepEqual(only(events, "sweep-started").map(({ category }) => category), ["skew", "skew"]);
-    assert.equal((await openBundle(smallBundle(dir))).meta.skew_fit?.enabled, true);
+    const { skew_fit } = (await openBundle(smallBundle(dir))).meta;
+    assert.deepEqual([skew_fit?.enabled, Object.keys(skew_fit?.per_tp ?? {})], [false, ["1", "2"]]);
   }));
 
 for (const how of ["abort", "break"] as const) {

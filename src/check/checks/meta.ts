@@ -6,7 +6,7 @@
 import { UsageError } from "../../errors.ts";
 import { encodingIssue, type FileText } from "../../bundle/files.ts";
 import type { Issue } from "../../bundle/issue.ts";
-import { CONTRACT_KEYS, type Meta } from "../../bundle/meta.ts";
+import { CONTRACT_KEYS, MAX_META_CHARS, type Meta } from "../../bundle/meta.ts";
 import { metaTypeIssues } from "../../bundle/meta_types.ts";
 import { parseYaml } from "../../files/yaml.ts";
 
@@ -25,7 +25,7 @@ export function checkMeta(text: FileText, path: string): { meta: Meta; issues: I
   if (text === null) return { meta: {}, issues: [encodingIssue(path)] };
   let data: unknown;
   try {
-    data = parseYaml(text, path);
+    data = parseYaml(text, path, MAX_META_CHARS);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return {

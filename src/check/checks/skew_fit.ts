@@ -20,6 +20,7 @@ import type { SkewFit, SkewFitEntry } from "../../bundle/meta.ts";
  */
 export function checkSkewFit(files: BundleFiles, tables: LazyTables, fit: SkewFit | undefined): Issue[] {
   const withTable = files.tps.filter((tp) => files.tables.get(tp)?.skew_fit !== undefined);
+  if (fit?.kept !== undefined) return [];
   if (fit?.enabled !== true) {
     return withTable.map((tp) => ({
       code: "skew-fit-off",

@@ -4,13 +4,14 @@
  * @module
  */
 import type { Architecture } from "../../model/model.ts";
+import type { Simulator } from "../../bundle/simulator.ts";
 import type { Category } from "../../shots/shot.ts";
 import { type BundleFiles, populatedTps } from "../../bundle/files.ts";
 import type { Issue } from "../../bundle/issue.ts";
 import type { LazyTables } from "../../bundle/lazy_tables.ts";
 import { tablePath } from "../../bundle/layout.ts";
 
-/** What a simulator does without a table. */
+/** What August does without a table. */
 const WITHOUT: Readonly<Record<Category, Pick<Issue, "severity" | "message">>> = {
   dense: { severity: "warning", message: "A simulator leaves out the table's layers with a warning" },
   per_sequence: { severity: "warning", message: "A simulator leaves out the table's layers with a warning" },
@@ -18,27 +19,39 @@ const WITHOUT: Readonly<Record<Category, Pick<Issue, "severity" | "message">>> =
   moe: { severity: "error", message: "A simulator finds no experts' time" },
 };
 
+/** What is known of the reader. */
+interface Reader {
+  /** The layers that it asks for; without it they are taken from the tables. */
+  readonly architecture?: Architecture;
+  /** Who it is. */
+  readonly simulator: Simulator;
+}
+
+/** v1.2 skips layers of a block, but not those of prologue and head, which are in these tables. */
+const WITHOUT_NEWER = "v1.2 fails at the layers before and after the blocks";
+
 /**
  * Checks that the tables are there, have rows and name the same layers at every degree.
  *
  * @param files The bundle's files.
  * @param tables Their content.
- * @param architecture The layers that a simulator asks for; without it they are taken from the tables.
+ * @param reader Who reads them.
  * @returns What is missing.
  */
-export function checkTables(files: BundleFiles, tables: LazyTables, architecture?: Architecture): Issue[] {
+export function checkTables(files: BundleFiles, tables: LazyTables, reader: Reader): Issue[] {
+  const { architecture } = reader;
   const tps = populatedTps(files);
   const moeTps = hasExperts(files, architecture) ? tps.slice(0, 1) : [];
   return [
     ...tps.flatMap((tp) =>
       (["dense", "per_sequence", "attention"] as const).flatMap((category) =>
-        presence(files, tables, tp, category)
+        presence(files, tables, tp, category, reader)
       )
     ),
-    ...moeTps.flatMap((tp) => presence(files, tables, tp, "moe")),
+    ...moeTps.flatMap((tp) => presence(files, tables, tp, "moe", reader)),
     ...tps.slice(1).flatMap((tp) => unreadMoe(files, tp)),
     ...(["dense", "per_sequence"] as const).flatMap((category) =>
-      layerIssues(files, tables, tps, category, architecture)
+      layerIssues(files, tables, tps, category, reader)
     ),
   ];
 }
@@ -49,8 +62,16 @@ function hasExperts(files: BundleFiles, architecture: Architecture | undefined):
   return files.tps.some((tp) => files.tables.get(tp)?.moe !== undefined);
 }
 
-function presence(files: BundleFiles, tables: LazyTables, tp: number, category: Category): Issue[] {
-  if (tables.table(tp, category).rows.length > 0) return [];
+function presence(
+  files: BundleFiles,
+  tables: LazyTables,
+  tp: number,
+  category: Category,
+  { simulator }: Reader,
+): Issue[] {
+  const { rows, others } = tables.table(tp, category);
+  const newer = simulator === "v1.2";
+  if (rows.length > 0 || (newer && others.length > 0)) return [];
   const missing = files.tables.get(tp)?.[category] === undefined;
   return [{
     code: missing ? "table-missing" : "table-empty",
@@ -58,6 +79,7 @@ function presence(files: BundleFiles, tables: LazyTables, tp: number, category: 
     expected: "a table with rows",
     found: missing ? "no file" : "no row that can be used",
     ...WITHOUT[category],
+    ...newer && WITHOUT[category].severity === "warning" && { severity: "error", message: WITHOUT_NEWER },
   }];
 }
 
@@ -76,8 +98,10 @@ function layerIssues(
   tables: LazyTables,
   tps: readonly number[],
   category: "dense" | "per_sequence",
-  architecture: Architecture | undefined,
+  { architecture, simulator }: Reader,
 ): Issue[] {
+  const { prologue = [], head = [] } = architecture?.sequence ?? {};
+  const needed = simulator === "v1.2" ? [...prologue, ...head] : [];
   const found = new Map(
     tps.map((tp) => [tp, new Set(tables.table(tp, category).rows.map(({ layer }) => layer ?? ""))]),
   );
@@ -90,10 +114,10 @@ function layerIssues(
   return [...found].filter(([, layers]) => layers.size > 0).flatMap(([tp, layers]) =>
     [...wanted].filter((layer) => !layers.has(layer) && !readFromTp1(layer)).map((layer): Issue => ({
       code: "layer-missing",
-      severity: "warning",
+      severity: needed.includes(layer) ? "error" : "warning",
       path: tablePath(files.dir, tp, category),
       expected: `rows of ${layer}`,
-      message: "A simulator leaves out the layer with a warning",
+      message: needed.includes(layer) ? WITHOUT_NEWER : "A simulator leaves out the layer with a warning",
     }))
   );
 }

@@ -5,15 +5,30 @@
  */
 import { Argument, type Command, Option } from "commander";
 import { dirname } from "node:path";
+import type { SkewFit } from "../../bundle/meta_blocks.ts";
 import { openBundle } from "../../bundle/open.ts";
+import { SIMULATORS } from "../../bundle/simulator.ts";
 import { UsageError } from "../../errors.ts";
 import { refuseLinks } from "../../files/links.ts";
 import { lockBundle } from "../../files/lock.ts";
 import type { FitMethod } from "../../fit/fit_skew.ts";
 import { formatReports } from "../../fit/report.ts";
-import { fitBundle } from "../../run/fit_bundle.ts";
+import { loadModel } from "../../model/load_model.ts";
+import { fitBundle, type FitReader } from "../../run/fit_bundle.ts";
 import { type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
+
+/** How a bundle is fitted. */
+type FitFlags = {
+  readonly method: FitMethod;
+  readonly simulator?: FitReader;
+  readonly configDir: string;
+};
+
+const EXAMPLE = `
+Example:
+  shotlab fit perf/H100/meta-llama/Llama-3.1-8B/bf16 --simulator v1.2
+`;
 
 /**
  * Declares the command.
@@ -28,16 +43,23 @@ export function declare(command: Command, run: Run): void {
     .addOption(
       new Option("--method <name>", "How").choices(["reference", "shrinkage"]).default("shrinkage"),
     )
+    .addOption(
+      new Option(
+        "--simulator <name>",
+        "Which one corrects by the fit: v1.2 in a form that August reads too, none where both are to load the " +
+          "bundle and neither to correct; without it as the bundle's fit is",
+      ).choices([...SIMULATORS, "none"]),
+    )
+    .option("--config-dir <folder>", "Where architectures and models are, for v1.2", "configs")
     .addOption(verboseFlag())
-    .action((dir: string, { method }: { method: FitMethod }) =>
-      run((terminal) => fitAndReport(dir, method, terminal))
-    );
+    .addHelpText("after", EXAMPLE)
+    .action((dir: string, flags: FitFlags) => run((terminal) => fitAndReport(dir, flags, terminal)));
 }
 
 /** Fits the alphas of a bundle anew and prints their errors. */
 async function fitAndReport(
   dir: string,
-  method: FitMethod,
+  { method, simulator, configDir }: FitFlags,
   terminal: Pick<Terminal, "out">,
 ): Promise<number> {
   if (!await Deno.stat(dir).then(({ isDirectory }) => isDirectory, () => false)) {
@@ -45,13 +67,25 @@ async function fitAndReport(
   }
   await refuseLinks(dirname(dir), dir);
   using _lock = await lockBundle(dir);
-  const { block, report } = await fitBundle(dir, { method });
-  if (!block.enabled) {
+  const { meta: { model } } = await openBundle(dir);
+  const known = model === undefined
+    ? null
+    : await loadModel(model, { configDir, download: false }).catch(missing);
+  if (simulator === "v1.2" && known instanceof Error) throw known;
+  const { block, report } = await fitBundle(dir, {
+    method,
+    simulator,
+    ...known !== null && !(known instanceof Error) && { model: known },
+  });
+  if (report.size === 0 && !block.enabled) {
     terminal.out(`${dir}: there is no case with an alpha to fit; skew_fit is off\n`);
     return 0;
   }
   const lines = [...report].map(([tp, errors]) => [`tp ${tp}`, errors] as const);
-  terminal.out(`Relative errors in %, median / 90% / 99%:\n\n${formatReports(lines)}\n`);
+  if (lines.length > 0) {
+    terminal.out(`Relative errors in %, median / 90% / 99%:\n\n${formatReports(lines)}\n\n`);
+  }
+  terminal.out(`${readerSentence(block)}\n`);
   const { meta } = await openBundle(dir);
   if (Object.values(meta.adaptive?.per_tp ?? {}).some(({ skew }) => skew !== undefined)) {
     terminal.out(
@@ -60,4 +94,21 @@ async function fitAndReport(
     );
   }
   return 0;
+}
+
+function missing(error: unknown): UsageError {
+  if (error instanceof UsageError) return error;
+  throw error;
+}
+
+function readerSentence({ enabled, kept, calibrated_for: version, per_tp = {} }: SkewFit): string {
+  if (!enabled) return `The fit is kept and off: ${kept}`;
+  return version === undefined
+    ? "August corrects by the fit; v1.2 refuses the bundle with it"
+    : `${
+      Object.values(per_tp).every((entry) => "alpha_by_bucket" in entry)
+        ? "Both simulators correct by their fits"
+        : "v1.2 corrects by the fit, August refuses it"
+    }; ` +
+      `v1.2's is for ${version}, another version refuses it as stale`;
 }

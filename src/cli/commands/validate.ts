@@ -5,10 +5,21 @@
  */
 import { Argument, type Command } from "commander";
 import { type Issue, renderIssue } from "../../bundle/issue.ts";
-import { validate } from "../../check/validate.ts";
-import { type Run, verboseFlag } from "../command.ts";
+import { openBundle } from "../../bundle/open.ts";
+import type { Simulator } from "../../bundle/simulator.ts";
+import { validate, type ValidateOptions } from "../../check/validate.ts";
+import { UsageError } from "../../errors.ts";
+import { loadModel } from "../../model/load_model.ts";
+import { type Run, simulatorFlag, verboseFlag } from "../command.ts";
 import { FAILED } from "../report_error.ts";
 import type { Terminal } from "../terminal.ts";
+
+type ValidateFlags = { readonly json?: boolean; readonly simulator?: Simulator; readonly configDir: string };
+
+const EXAMPLE = `
+Example:
+  shotlab validate perf/H100/meta-llama/Llama-3.1-8B/bf16 --simulator v1.2
+`;
 
 /**
  * Declares the command.
@@ -21,9 +32,12 @@ export function declare(command: Command, run: Run): void {
     .description("Checks that simulators can read a bundle; exits with 1 when they cannot.")
     .addArgument(new Argument("<bundle>", "The bundle's folder"))
     .option("--json", "Print the findings as a JSON array")
+    .addOption(simulatorFlag("Who is to read it; without it the simulator that the bundle is for"))
+    .option("--config-dir <folder>", "Where architectures and models are, for v1.2", "configs")
     .addOption(verboseFlag())
-    .action((dir: string, { json = false }: { json?: boolean }) =>
-      run((terminal) => printIssues(dir, json, terminal))
+    .addHelpText("after", EXAMPLE)
+    .action((dir: string, { json = false, simulator, configDir }: ValidateFlags) =>
+      run((terminal) => printIssues(dir, json, terminal, { ...simulator && { simulator }, configDir }))
     );
 }
 
@@ -33,6 +47,7 @@ export function declare(command: Command, run: Run): void {
  * @param dir The bundle's folder.
  * @param json Whether programs read it.
  * @param terminal Where it is printed.
+ * @param options `simulator`: who is to read it; `configDir`: where the model is that v1.2 asks about.
  * @returns The exit status: 1 when there are errors, 0 with warnings alone.
  * @throws {UsageError} when there is no such folder.
  */
@@ -40,10 +55,31 @@ export async function printIssues(
   dir: string,
   json: boolean,
   terminal: Pick<Terminal, "out">,
+  { simulator, configDir }: { readonly simulator?: Simulator; readonly configDir?: string } = {},
 ): Promise<number> {
-  const issues = await validate(dir);
+  const issues = await validate(dir, {
+    ...simulator && { simulator },
+    ...configDir !== undefined && await modelOf(dir, configDir, simulator),
+  });
   terminal.out(json ? `${JSON.stringify(issues, null, 2)}\n` : render(dir, issues));
   return issues.some((issue) => issue.severity === "error") ? FAILED : 0;
+}
+
+/** The model of a bundle, where both are here; v1.2 is asked about all of its layers. */
+async function modelOf(
+  dir: string,
+  configDir: string,
+  simulator: Simulator | undefined,
+): Promise<Pick<ValidateOptions, "model" | "architecture">> {
+  try {
+    const { meta } = await openBundle(dir);
+    if (meta.model === undefined) return {};
+    const model = await loadModel(meta.model, { configDir, download: false });
+    return { model, ...simulator === "v1.2" && { architecture: model.architecture } };
+  } catch (error) {
+    if (error instanceof UsageError) return {};
+    throw error;
+  }
 }
 
 function render(dir: string, issues: readonly Issue[]): string {
