@@ -9,7 +9,7 @@ import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";
 
 /** The columns of the file. */
-export const SKEW_CELL_COLUMNS: readonly string[] = [
+const SKEW_CELL_COLUMNS: readonly string[] = [
   "layer",
   "decode_q_len",
   "pc_label",
