@@ -37,7 +37,7 @@ export {
   type ProfileAllInput,
 } from "./src/run/profile_all.ts";
 export { profileEvents, type ProfileEventsOptions, type SweepName } from "./src/run/profile_events.ts";
-export { fitBundle, type FitBundleOptions } from "./src/run/fit_bundle.ts";
+export { fitBundle, type FitBundleOptions, type FitReader } from "./src/run/fit_bundle.ts";
 export { refresh } from "./src/run/refresh.ts";
 export type {
   BootedEvent,
@@ -212,14 +212,17 @@ export type { SkewRow } from "./src/bundle/skew.ts";
 export type { SkewFitRow } from "./src/bundle/skew_fit.ts";
 export { type Simulator, SIMULATORS } from "./src/bundle/simulator.ts";
 export type { SkewCell } from "./src/bundle/skew_cells.ts";
+export type { SkewShape } from "./src/bundle/skew_shapes.ts";
 export type { KernelTable } from "./src/bundle/whole_table.ts";
 export type {
   AdaptiveEntry,
   AdaptiveProfile,
   BucketAxes,
   EngineEffective,
+  EngineResolved,
   Meta,
   Noise,
+  ResolvedLimits,
   SkewFit,
   SkewFitEntry,
   SkewProfile,
