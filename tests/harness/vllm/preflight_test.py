@@ -1,6 +1,6 @@
 import pytest
 from engine.memory import GIB
-from engine.preflight import needed_bytes, refuse_too_large, weights
+from engine.preflight import needed_bytes, refuse_too_large, steady_memory, weights
 from faults import Fault
 from models import boot
 from protocol import parse_boot
@@ -45,3 +45,15 @@ def test_what_fits_is_booted_and_what_does_not_is_refused_with_its_parts() -> No
         "1.00 GiB of the device's 80.00 GiB are free: free the device, raise tp, or lower"
         " max_num_batched_tokens or max_num_seqs"
     )
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "found", "pauses"),
+    [([140, 140], 140, 1), ([123, 130, 136, 136], 136, 3), ([1, 2] * 40, 1, 40)],
+    ids=["steady", "given back", "never steady"],
+)
+def test_a_boot_waits_until_memory_is_given_back(free_gib: list[int], found: int, pauses: int) -> None:
+    readings = iter(free_gib)
+    waited: list[float] = []
+    free, total = steady_memory(lambda: (next(readings) << 30, 141 << 30), waited.append)
+    assert (free >> 30, total >> 30, len(waited)) == (found, 141, pauses)
