@@ -269,6 +269,13 @@ export type { ClockTerm, StepWork } from "./src/serving/timeline.ts";
 export type { JudgedSteps } from "./src/serving/judge_steps.ts";
 export { type SimulatedRequest, simulateServer, type Simulation } from "./src/serving/simulate_server.ts";
 export type { LatencySummary, Spread } from "./src/serving/latencies.ts";
+export {
+  batchBlocks,
+  type CacheKind,
+  type Capacity,
+  type CapacityOptions,
+  fits,
+} from "./src/serving/capacity.ts";
 export { serverOf, type ServerSettings } from "./src/serving/server.ts";
 export {
   atRate,

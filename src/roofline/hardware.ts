@@ -78,10 +78,21 @@ export async function loadHardware(name: string, configDir: string): Promise<Har
  * @returns Their number by the sheet with the longest name that fits, null when none does.
  */
 export async function multiprocessorsOf(device: string, configDir: string): Promise<number | null> {
+  return (await sheetOf(device, configDir))?.multiprocessors ?? null;
+}
+
+/**
+ * The sheet of a device.
+ *
+ * @param device Its name, as its driver reports it; what follows a sheet's name in it does not count.
+ * @param configDir Folder of the configurations.
+ * @returns The sheet with the longest name that fits, null when none does.
+ */
+export async function sheetOf(device: string, configDir: string): Promise<HardwareSheet | null> {
   const names = await sheetNames(`${configDir}/hardware`);
   const sheets = await Promise.all(names.map((name) => loadHardware(name, configDir)));
   const fitting = sheets.filter((sheet) => device.startsWith(sheet.device));
-  return fitting.sort((a, b) => b.device.length - a.device.length)[0]?.multiprocessors ?? null;
+  return fitting.sort((a, b) => b.device.length - a.device.length)[0] ?? null;
 }
 
 async function sheetNames(folder: string): Promise<string[]> {

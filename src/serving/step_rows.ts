@@ -33,12 +33,19 @@ export function stepRows(predictor: Predictor, model: Model, tp: number): StepRo
   const bySequences = new Map<number, number>();
   const facts = emptyFacts();
   const { catalog } = model.architecture;
-  const isAttention = ({ layer }: LayerContribution): boolean => layer in catalog.attention;
   const isPerSequence = ({ layer }: LayerContribution): boolean => layer in catalog.per_sequence;
-  const one = predictIteration(predictor, { model, tp, prefills: [], decodes: [{ kv: 1, count: 1 }] });
-  const attention = one.contributions.filter(isAttention);
-  /** With one kind of attention its lookup is all that a step asks for. */
-  const runs = attention.length === 1 ? attention[0]!.times : null;
+  const isPerToken = ({ layer }: LayerContribution): boolean =>
+    layer in catalog.dense || layer in catalog.moe;
+  const isPerBatch = (layer: LayerContribution): boolean => !isPerSequence(layer) && !isPerToken(layer);
+  const probe = {
+    prefills: [{ chunk: 17, history: 300 }],
+    decodes: [{ kv: 500, count: 3 }, { kv: 90, count: 2 }],
+  };
+  const one = predictIteration(predictor, { model, tp, ...probe });
+  const attention = one.contributions.filter(isPerBatch);
+  /** With one kind of attention a plain lookup is all that a step asks for. */
+  const plain = attention.length === 1 && attention[0]!.ns === predictor.batch(tp, probe);
+  const runs = plain ? attention[0]!.times : null;
 
   function memo(known: Map<number, number>, size: number, of: () => number): number {
     let ns = known.get(size);
@@ -51,10 +58,7 @@ export function stepRows(predictor: Predictor, model: Model, tp: number): StepRo
       const batch = tokens === 1
         ? { prefills: [], decodes: [{ kv: 1, count: 1 }] }
         : { prefills: [{ chunk: tokens, history: 0 }], decodes: [] };
-      return sum(
-        predictIteration(predictor, { model, tp, ...batch }),
-        (layer) => !isAttention(layer) && !isPerSequence(layer),
-      );
+      return sum(predictIteration(predictor, { model, tp, ...batch }), isPerToken);
     });
   const sequencesNs = (count: number): number =>
     memo(bySequences, count, () => {
@@ -68,7 +72,7 @@ export function stepRows(predictor: Predictor, model: Model, tp: number): StepRo
     ns: (batch) => {
       gatherFacts(facts, batch);
       const attentionNs = runs === null
-        ? sum(predictIteration(predictor, { model, tp, ...batch }), isAttention)
+        ? sum(predictIteration(predictor, { model, tp, ...batch }), isPerBatch)
         : runs * predictor.batch(tp, batch);
       return tokensNs(facts.pc + facts.n) + sequencesNs(facts.prefills + facts.n) + attentionNs;
     },

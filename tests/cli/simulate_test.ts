@@ -43,6 +43,18 @@ Deno.test("simulate ends with 1 when requests can never fit", async () => {
   });
 });
 
+Deno.test("simulate takes KV blocks that are estimated by the device's sheet, and refuses what does not fit", async () => {
+  const args = ["--rate", "5", "--requests", "3"];
+  const { out } = await runMain(["simulate", BUNDLE, ...args]);
+  assert.match(out, /^generated: 3 requests in .*, 28,111 KV blocks\n/);
+  const large = await runMain(["simulate", "perf/H100/mistralai/Mixtral-8x7B-v0.1/bf16", ...args]);
+  assert.equal(large.status, 2);
+  assert.match(
+    large.err,
+    /mistralai\/Mixtral-8x7B-v0\.1 at tp 1 does not fit NVIDIA H100 80GB HBM3: 87\.0 GiB of weights, 71\.5 GiB usable/,
+  );
+});
+
 Deno.test("simulate refuses what it cannot do", async () => {
   const table: [args: string[], message: RegExp][] = [
     [[BUNDLE, "--num-blocks", "9"], /name a file with --load, or --rate or --concurrency to draw one/],

@@ -4,9 +4,13 @@
  * @module
  */
 import { Argument, type Command, InvalidArgumentError } from "commander";
-import { openBundle } from "../../bundle/open.ts";
+import { type Bundle, openBundle } from "../../bundle/open.ts";
 import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
+import type { Model } from "../../model/model.ts";
+import { sheetOf } from "../../roofline/hardware.ts";
+import { fits } from "../../serving/capacity.ts";
+import type { ServedSettings } from "../../serving/served.ts";
 import { readServedSteps } from "../../serving/served_files.ts";
 import { serverOf, type ServerSettings } from "../../serving/server.ts";
 import { simulateServer, type Simulation } from "../../serving/simulate_server.ts";
@@ -52,7 +56,11 @@ export function declare(command: Command, run: Run): void {
     .option("--max-num-seqs <n>", "Requests of a step", positive)
     .option("--max-model-len <n>", "Longest request, in tokens", positive)
     .option("--block-size <n>", "Tokens of a KV block", positive)
-    .option("--num-blocks <n>", "KV blocks, vLLM's num_gpu_blocks", positive)
+    .option(
+      "--num-blocks <n>",
+      "KV blocks, vLLM's num_gpu_blocks (else estimated by the device's sheet)",
+      positive,
+    )
     .option("--sync", "Schedule a step when the tokens of the one before have come, not when it starts")
     .option("--prefix-caching", "Share the blocks of common prefixes (prefix_name, prefix_toks of the load)")
     .optionsGroup("Steps:")
@@ -71,7 +79,7 @@ export function declare(command: Command, run: Run): void {
       "after",
       `
 Example:
-  shotlab simulate perf/H100/meta-llama/Llama-3.1-8B/bf16 --requests 1000 --rate 8 --num-blocks 26000`,
+  shotlab simulate perf/H100/meta-llama/Llama-3.1-8B/bf16 --requests 1000 --rate 8`,
     )
     .action((dir: string, flags: SimulateFlags) => run((terminal) => simulate(dir, flags, terminal)));
 }
@@ -89,11 +97,7 @@ async function simulate(
   const served = plain ? null : await readServedSteps(dir, tp);
   const load = await loadOf(flags);
   const steps = stepModel(bundle, { model, tp, served, clock });
-  const server = serverSettings(
-    flags,
-    served === null ? null : serverOf(served.head.settings),
-    meta.engine_effective,
-  );
+  const server = await serverSettings(flags, bundle, model, served?.head.settings ?? null);
   const result = simulateServer(load, steps, server);
   if (json) {
     terminal.out(`${JSON.stringify({ ...result, server }, null, 2)}\n`);
@@ -104,31 +108,58 @@ async function simulate(
   return result.refused.length === 0 ? 0 : 1;
 }
 
-/** What flags say, then the served engine, then what the bundle's engine had. */
-function serverSettings(
+/** What flags say, then the served engine, then what the bundle's engine had; KV blocks by the device's sheet. */
+async function serverSettings(
   flags: SimulateFlags,
-  served: ServerSettings | null,
-  engine: { readonly max_num_batched_tokens?: unknown; readonly max_num_seqs?: unknown } | undefined,
-): ServerSettings {
-  const own = (name: "max_num_batched_tokens" | "max_num_seqs"): number | undefined =>
-    typeof engine?.[name] === "number" ? engine[name] : undefined;
-  const numBlocks = flags.numBlocks ?? served?.numBlocks;
-  if (numBlocks === undefined) {
-    throw new UsageError(
-      "Cannot simulate the server: its KV blocks are not known; name them with --num-blocks (vLLM's num_gpu_blocks), " +
-        "or measure served steps with shotlab steps",
-    );
-  }
-  return {
-    numBlocks,
+  { meta, dir }: Pick<Bundle, "meta" | "dir">,
+  model: Model,
+  settings: ServedSettings | null,
+): Promise<ServerSettings> {
+  const served = settings === null ? null : serverOf(settings);
+  const engine: Readonly<Record<string, unknown>> = { ...meta.engine_effective };
+  const own = (name: string): number | undefined =>
+    typeof engine[name] === "number" ? engine[name] : undefined;
+  const limits = {
     maxNumBatchedTokens: flags.maxNumBatchedTokens ?? served?.maxNumBatchedTokens ??
       own("max_num_batched_tokens") ?? 2048,
     maxNumSeqs: flags.maxNumSeqs ?? served?.maxNumSeqs ?? own("max_num_seqs") ?? 256,
     blockSize: flags.blockSize ?? served?.blockSize ?? 16,
+  };
+  return {
+    ...limits,
+    numBlocks: flags.numBlocks ?? served?.numBlocks ?? await estimatedBlocks(flags, meta, dir, model, limits),
     maxModelLen: flags.maxModelLen ?? served?.maxModelLen ?? Infinity,
     asyncScheduling: flags.sync === true ? false : served?.asyncScheduling ?? true,
     prefixCaching: flags.prefixCaching ?? served?.prefixCaching ?? false,
   };
+}
+
+async function estimatedBlocks(
+  { tp, configDir }: SimulateFlags,
+  meta: Bundle["meta"],
+  dir: string,
+  model: Model,
+  limits: { readonly maxNumBatchedTokens: number; readonly maxNumSeqs: number; readonly blockSize: number },
+): Promise<number> {
+  const sheet = await sheetOf(meta.gpu ?? "", configDir);
+  if (sheet === null) {
+    throw new UsageError(
+      `Cannot simulate the server: its KV blocks are not known, and ${configDir}/hardware has no sheet of ` +
+        `${meta.gpu ?? "its device"} to estimate them by; name them with --num-blocks`,
+    );
+  }
+  const { blocks, bytes } = fits(model, sheet, { tp, ...limits });
+  if (blocks >= 2) return blocks;
+  throw new UsageError(
+    `Cannot simulate the server: ${model.id} at tp ${tp} does not fit ${sheet.device}: ${
+      gib(bytes.weights)
+    } of ` +
+      `weights, ${gib(bytes.usable)} usable; choose a larger degree (${dir} has its own) or another device`,
+  );
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 function simulationText(result: Simulation, steps: StepModel, server: ServerSettings): string {

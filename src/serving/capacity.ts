@@ -1,0 +1,300 @@
+/**
+ * Whether a model fits a device, and how many KV blocks are left for its requests.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { moeParameters, textConfig } from "../model/config.ts";
+import { layerKinds } from "../model/kinds.ts";
+import type { Model, ModelConfig } from "../model/model.ts";
+import { countParameters } from "../model/parameters.ts";
+import { replicatesKvHeads } from "../model/shard.ts";
+import { resolveDtype, resolveKvDtype, weightsDtype } from "../model/variant.ts";
+import type { Batch } from "../predict/batch.ts";
+import type { HardwareSheet } from "../roofline/hardware.ts";
+
+/** How an engine is set up. */
+export interface CapacityOptions {
+  /** Tensor-parallel degree: each device holds its share. @default {1} */
+  readonly tp?: number;
+  /** Type of the weights; null for the model's own. @default {null} */
+  readonly dtype?: string | null;
+  /** Type of the KV cache; null for the checkpoint's wish or the computation's type. @default {null} */
+  readonly kvDtype?: string | null;
+  /** Most new tokens of a step. @default {2048} */
+  readonly maxNumBatchedTokens?: number;
+  /** Most requests of a step. @default {256} */
+  readonly maxNumSeqs?: number;
+  /** Longest request in tokens; the model fits when one of them does. @default {"the model's longest"} */
+  readonly maxModelLen?: number;
+  /** Tokens of a KV block. @default {16} */
+  readonly blockSize?: number;
+  /** Share of the device's memory that the engine may use. @default {0.9} */
+  readonly memoryUtilization?: number;
+  /** Whether nothing is compiled and no graph captured. @default {false} */
+  readonly eager?: boolean;
+  /** The device's memory in bytes as its driver gives it to programs, in place of the sheet's. */
+  readonly memoryBytes?: number;
+}
+
+/** The KV cache of one kind of layer. */
+export interface CacheKind {
+  /** What mixes the tokens, such as `full_attention` or `sliding_attention`. */
+  readonly kind: string;
+  /** Layers of the kind. */
+  readonly layers: number;
+  /** Bytes of a token in all of them. */
+  readonly bytesPerToken: number;
+  /** Tokens that a request keeps at most, null for all. */
+  readonly windowTokens: number | null;
+}
+
+/** What a device's memory goes to. All of it is an estimate, but for the sizes that the configuration says. */
+export interface Capacity {
+  /** Whether the weights fit, and a request of `maxModelLen` with them. */
+  readonly fits: boolean;
+  /** KV blocks: vLLM's `num_gpu_blocks`; 0 when not even the weights fit. */
+  readonly blocks: number;
+  /** Tokens of a block. */
+  readonly blockSize: number;
+  /** Tokens that the blocks hold. */
+  readonly tokens: number;
+  /** Longest request in tokens. */
+  readonly maxModelLen: number;
+  /** Bytes of one device, by what they go to; `kv` is what is left. */
+  readonly bytes: {
+    readonly usable: number;
+    readonly weights: number;
+    readonly activations: number;
+    readonly graphs: number;
+    readonly runtime: number;
+    readonly kv: number;
+  };
+  /** The KV cache, by kind of layer. */
+  readonly caches: readonly CacheKind[];
+  /** What a user should know, in sentences. */
+  readonly notices: readonly string[];
+}
+
+/** Bytes of a number by type; half a byte has its scales beside it. */
+const BYTES: Readonly<Record<string, number>> = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  fp8: 1,
+  fp8_e4m3: 1,
+  fp8_e5m2: 1,
+  int8: 1,
+  int4: 0.5 + 2 / 128,
+  mxfp4: 0.5 + 1 / 32,
+  nvfp4: 0.5 + 1 / 16,
+};
+
+/** What a device keeps from programs: an H200 of 140.4 GiB gives 139.8 (`memory` of perf/evidence/serving-*.json). */
+const RESERVED_BYTES = 0.6 * 2 ** 30;
+/** Runtime and libraries beside torch's own memory: 250 MB on an H200 with vLLM 0.26, three models. */
+const RUNTIME_BYTES = 250e6;
+/** Graphs of 51 sizes: 386, 315 and 526 MB with 32, 28 and 48 layers, same place. */
+const GRAPH_BYTES_PER_LAYER = 11.4e6;
+/** The sampler's copies of its logits in float32: 538 MB with 257 requests of 128,256 words in an eager engine. */
+const LOGITS_COPIES = 4.1;
+/** Widest activations of a token that a compiled forward holds at once, of 1,084 MB with 2,048 tokens of 14,336. */
+const COMPILED_WIDTHS = 9;
+/** The same of an eager forward: gate, up, their product, and two of the residual stream's width. */
+const EAGER_WIDTHS = 3;
+
+/**
+ * Estimates whether a model fits a device, and its KV blocks. Weights and KV cache come from the configuration; what
+ * a forward and the engine need beside them was seen on an H200 with vLLM 0.26 (docs/serving.md has the errors).
+ *
+ * @param model The model.
+ * @param hardware The device's data sheet.
+ * @param options How the engine is set up.
+ * @returns The memory, by what it goes to.
+ * @throws {UsageError} when an option is out of its range, or a size is missing in the configuration.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "../model/load_model.ts";
+ * import { loadHardware } from "../roofline/hardware.ts";
+ * import { fits } from "./capacity.ts";
+ * import assert from "node:assert/strict";
+ * const model = await loadModel("meta-llama/Llama-3.1-70B");
+ * const hardware = await loadHardware("H100", "configs");
+ * assert.deepEqual([1, 4].map((tp) => fits(model, hardware, { tp, maxModelLen: 8192 }).fits), [false, true]);
+ * ```
+ */
+export function fits(
+  model: Model,
+  hardware: Pick<HardwareSheet, "memory_gib">,
+  options: CapacityOptions = {},
+): Capacity {
+  const { tp = 1, dtype = null, kvDtype = null, eager = false, memoryUtilization = 0.9 } = options;
+  const { maxNumBatchedTokens = 2048, maxNumSeqs = 256, blockSize = 16 } = options;
+  checkOptions({ tp, maxNumBatchedTokens, maxNumSeqs, blockSize, memoryUtilization });
+  const text = textConfig(model.config);
+  const rank = rankConfig(text, tp);
+  const size = (name: string): number => typeof rank[name] === "number" ? rank[name] : 0;
+  const computed = bytesOf(resolveDtype(model.config, dtype));
+  const kvType = resolveKvDtype(model.config, kvDtype);
+  const caches = cachesOf(model, rank, kvType === "auto" ? computed : bytesOf(kvType), size);
+  const layers = layerKinds(model).length;
+  const maxModelLen = options.maxModelLen ?? (size("max_position_embeddings") || 2048);
+
+  const usable = memoryUtilization * (options.memoryBytes ?? hardware.memory_gib * 2 ** 30 - RESERVED_BYTES);
+  const weights = weightBytes(model, rank, dtype, computed);
+  const width = widest(rank);
+  const logits = maxNumSeqs * size("vocab_size") * 4 * LOGITS_COPIES;
+  const held = (eager ? EAGER_WIDTHS : COMPILED_WIDTHS) * width + (eager ? 2 * size("hidden_size") : 0);
+  const activations = logits + maxNumBatchedTokens * held * computed;
+  const graphs = eager ? 0 : GRAPH_BYTES_PER_LAYER * layers;
+  const kv = Math.max(0, usable - weights - activations - graphs - RUNTIME_BYTES);
+  const perBlock = blockBytes(caches) * blockSize;
+  const blocks = perBlock === 0 ? 0 : Math.floor(kv / perBlock);
+  const windowed = caches.some(({ windowTokens }) => windowTokens !== null);
+  return {
+    fits: kv > 0 && (perBlock === 0 || blocks > Math.ceil(maxModelLen / blockSize)),
+    blocks,
+    blockSize,
+    tokens: blocks * blockSize,
+    maxModelLen,
+    bytes: { usable, weights, activations, graphs, runtime: RUNTIME_BYTES, kv },
+    caches,
+    notices: windowed
+      ? ["Layers of several kinds share the blocks: a request needs fewer of them than its tokens say"]
+      : [],
+  };
+}
+
+/**
+ * The blocks that a batch holds when it has been computed.
+ *
+ * @param batch The batch.
+ * @param capacity The engine's memory.
+ * @returns The blocks, and whether there are as many.
+ *
+ * @example
+ * ```ts
+ * import { batchBlocks } from "./capacity.ts";
+ * import assert from "node:assert/strict";
+ * const batch = { prefills: [], decodes: [{ kv: 4096, count: 128 }] };
+ * assert.deepEqual(batchBlocks(batch, { blocks: 28_000, blockSize: 16 }), { blocks: 32_896, fits: false });
+ * ```
+ */
+export function batchBlocks(
+  { prefills, decodes }: Batch,
+  capacity: Pick<Capacity, "blocks" | "blockSize">,
+): { blocks: number; fits: boolean } {
+  const of = (tokens: number): number => Math.ceil(tokens / capacity.blockSize);
+  const blocks = prefills.reduce((sum, { chunk, history }) => sum + of(chunk + history), 0) +
+    decodes.reduce((sum, { kv, count }) => sum + of(kv + 1) * count, 0);
+  // One block of vLLM's pool holds nothing.
+  return { blocks, fits: blocks <= capacity.blocks - 1 };
+}
+
+/** One rank's share: heads, MLPs, experts and words are divided, KV heads at most to one. */
+function rankConfig(text: ModelConfig, tp: number): ModelConfig {
+  const shared = (name: string): [string, number][] => {
+    const size = text[name];
+    if (typeof size !== "number") return [];
+    if (name === "num_key_value_heads" && replicatesKvHeads(text, tp)) return [[name, 1]];
+    if (size % tp === 0 || name === "vocab_size") return [[name, Math.ceil(size / tp)]];
+    throw new UsageError(`Cannot shard the model to tp ${tp}: ${name} must be divisible by it, got ${size}`);
+  };
+  const { num_attention_heads: heads, hidden_size: hidden, head_dim: headDim } = text;
+  return {
+    ...text,
+    ...typeof heads === "number" && typeof hidden === "number" && typeof headDim !== "number" &&
+      { head_dim: Math.floor(hidden / heads) },
+    ...Object.fromEntries(
+      [
+        "num_attention_heads",
+        "num_key_value_heads",
+        "intermediate_size",
+        "moe_intermediate_size",
+        "shared_expert_intermediate_size",
+        "vocab_size",
+      ].flatMap(shared),
+    ),
+  };
+}
+
+/** Vocabularies, norms and routers keep the computation's type when the rest is quantised. */
+function weightBytes(model: Model, rank: ModelConfig, dtype: string | null, computed: number): number {
+  const { total } = countParameters({ id: model.id, config: rank });
+  const size = (name: string): number => typeof rank[name] === "number" ? rank[name] : 0;
+  const words = size("vocab_size") * size("hidden_size") * (rank.tie_word_embeddings === true ? 1 : 2);
+  const rotary = size("max_position_embeddings") * (size("head_dim") || 128) * 2;
+  return (total - words) * bytesOf(weightsDtype(model.config, dtype)) + words * computed + rotary;
+}
+
+function cachesOf(
+  model: Model,
+  rank: ModelConfig,
+  kvBytes: number,
+  size: (name: string) => number,
+): CacheKind[] {
+  const latent = size("kv_lora_rank");
+  const perToken = latent > 0
+    ? (latent + size("qk_rope_head_dim")) * kvBytes
+    : 2 * (size("num_key_value_heads") || size("num_attention_heads")) * size("head_dim") * kvBytes;
+  const kinds = Map.groupBy(
+    layerKinds(model).filter(({ attn }) => attn !== "none" && attn !== "linear_attention"),
+    ({ attn }) => attn,
+  );
+  return [...kinds].map(([kind, layers]) => ({
+    kind,
+    layers: layers.length,
+    bytesPerToken: layers.length * perToken,
+    windowTokens: kind === "sliding_attention"
+      ? number(rank.sliding_window)
+      : kind === "chunked_attention"
+      ? number(rank.attention_chunk_size)
+      : null,
+  }));
+}
+
+/**
+ * Bytes of a token in the pool: vLLM lays layers of several kinds over each other in groups of equally many layers, as
+ * many as the rarest kind has.
+ */
+function blockBytes(caches: readonly CacheKind[]): number {
+  const least = Math.min(...caches.map(({ layers }) => layers));
+  const { bytesPerToken = 0, layers = 1 } = caches[0] ?? {};
+  return caches.length === 0 ? 0 : caches.length === 1 ? bytesPerToken : least * bytesPerToken / layers;
+}
+
+/** The widest activation of a token. */
+function widest(rank: ModelConfig): number {
+  const size = (name: string): number => typeof rank[name] === "number" ? rank[name] : 0;
+  const experts = moeParameters(rank);
+  return experts === null
+    ? size("intermediate_size")
+    : experts.topK * (size("moe_intermediate_size") || size("intermediate_size"));
+}
+
+function bytesOf(dtype: string): number {
+  const bytes = BYTES[dtype];
+  if (bytes !== undefined) return bytes;
+  throw new UsageError(
+    `Cannot say whether the model fits: the size of the type ${dtype} is not known; known are ${
+      Object.keys(BYTES).join(", ")
+    }`,
+  );
+}
+
+function number(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
+
+function checkOptions(options: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    const share = name === "memoryUtilization";
+    if (share ? value > 0 && value <= 1 : Number.isInteger(value) && value >= 1) continue;
+    throw new UsageError(
+      `Cannot say whether the model fits: ${name} must be ${
+        share ? "above 0 and at most 1" : "a whole number from 1"
+      }, got ${value}`,
+    );
+  }
+}
