@@ -68,7 +68,11 @@ export {
 } from "./src/settings.ts";
 
 // Models and their layers
-export { loadModel, type LoadModelOptions } from "./src/model/load_model.ts";
+export { loadConfig, type LoadedConfig, loadModel, type LoadModelOptions } from "./src/model/load_model.ts";
+export { type CatalogueEntry, type CatalogueOptions, listModels } from "./src/model/catalogue.ts";
+export { countParameters, type ParameterCount } from "./src/model/parameters.ts";
+export { fewestLayers, type FewLayers } from "./src/model/fewest_layers.ts";
+export { type EngineArchitecture, engineArchitecture } from "./src/model/decoder_layers.ts";
 export { hfOverrides, shardConfig, type ShardOptions } from "./src/model/shard.ts";
 export { modelNotices, type NoticeOptions } from "./src/model/notices.ts";
 export { type Layer, layersOf, loadArchitecture } from "./src/model/architecture.ts";
@@ -94,7 +98,14 @@ export type {
   Mtp,
 } from "./src/model/model.ts";
 
-// What an engine consists of
+// Find out what a model consists of
+export {
+  architectureCoverage,
+  type Inspection,
+  inspectModel,
+  type InspectOptions,
+} from "./src/inspect/inspect_model.ts";
+export type { Uncovered, WalkCoverage } from "./src/inspect/coverage.ts";
 export type { CacheGroup, Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
 
 // Plan what to fire

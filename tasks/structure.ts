@@ -25,7 +25,7 @@ export const ROOMS: readonly string[] = [
   ],
   ...["files", "model", "settings", "shots", "roofline", "bundle", "predict", "fit", "check", "adaptive"],
   ...["harness", "events", "journal", "workers", "store", "conformance"],
-  ...["progress", "serving", "run", "view", "cli"],
+  ...["progress", "serving", "run", "view", "inspect", "cli"],
 ];
 
 /** A module of the project. */

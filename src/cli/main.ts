@@ -84,6 +84,16 @@ export const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/serve_load.ts"),
   },
   {
+    name: "models",
+    summary: "list the models that have a configuration, and where they were measured",
+    load: () => import("./commands/models.ts"),
+  },
+  {
+    name: "inspect",
+    summary: "draft the architecture file of a model, or say what one covers",
+    load: () => import("./commands/inspect.ts"),
+  },
+  {
     name: "conformance",
     summary: "check whether a harness meets the protocol",
     load: () => import("./commands/conformance.ts"),

@@ -6,7 +6,8 @@
  * @module
  */
 import type { Precision, Quantity } from "../quantity.ts";
-import type { Architecture, ModelConfig } from "../model/model.ts";
+import type { EngineArchitecture } from "../model/decoder_layers.ts";
+import type { ModelConfig } from "../model/model.ts";
 import type { CacheGroup, Walk, WalkedRequests } from "./walk.ts";
 import type { Limits } from "../shots/limits.ts";
 import type { Shot } from "../shots/shot.ts";
@@ -42,8 +43,8 @@ export interface HarnessInfo {
 export interface BootRequest {
   /** The configuration after sharding: one layer, sizes divided, head_dim pinned. */
   readonly config: ModelConfig;
-  /** The layers to find; `layers` are those of each decoder layer of the configuration, when they are not alike. */
-  readonly architecture: Architecture & { readonly layers?: readonly (readonly string[])[] };
+  /** The layers to find. */
+  readonly architecture: EngineArchitecture;
   /** Tensor-parallel degree that `config` was sharded for. */
   readonly tp: number;
   /** Weight type, `auto` for the configuration's own. */

@@ -213,7 +213,7 @@ export async function loadArchitecture(modelType: string, configDir: string): Pr
   if (name === undefined) {
     throw new UsageError(
       `Cannot use model_type '${modelType}': ${folder} describes ${known.join(", ") || "none"}; ` +
-        `add ${modelType}.yaml there, or choose another model`,
+        `add ${modelType}.yaml there (the command inspect drafts it), or choose another model`,
     );
   }
   const path = join(folder, `${name}.yaml`);

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { UsageError } from "../errors.ts";
 import { textConfig } from "./config.ts";
-import { firstOfEach, kindName, type LayerKind, layerKinds, leadingLayers } from "./kinds.ts";
+import { kindName, type LayerKind, layerKinds } from "./kinds.ts";
 import type { Model, ModelConfig } from "./model.ts";
 
 /** A model cut down to a few layers. */
@@ -17,14 +18,15 @@ export interface FewLayers {
 
 /** Lists whose length has nothing to do with the layers. */
 const NO_LAYERS = /token|^architectures$/;
-/** Rules that say from which layer on, or how often, there are experts; a list of kinds takes the place of others. */
-const EXPERTS_FROM = "first_k_dense_replace";
+/** Lists of the numbers of layers. */
+const INDICES = ["mlp_only_layers", "moe_layers", "attn_layer_indices"];
 
 /**
- * Cuts a model down to one layer of each kind; where its rules cannot say that, to the shortest row of first layers
- * that shows every kind.
+ * Cuts a model down to one layer of each kind, or to a few; where its rules cannot say that, to the shortest row of
+ * first layers that shows as many.
  *
  * @param model The model's name, for messages, and its configuration.
+ * @param each Layers of each kind, or as many as there are. @default {1}
  * @returns What changes, and which kinds the layers are then.
  * @throws {UsageError} when the configuration does not say how many layers the model has.
  *
@@ -39,19 +41,57 @@ const EXPERTS_FROM = "first_k_dense_replace";
  * );
  * ```
  */
-export function fewestLayers(model: Pick<Model, "id" | "config">): FewLayers {
+export function fewestLayers(model: Pick<Model, "id" | "config">, each = 1): FewLayers {
   const kinds = layerKinds(model);
-  const picked = firstOfEach(kinds);
-  const wanted = picked.map((i) => kindName(kinds[i]!));
-  const [own, prefix] = [picked, Array.from({ length: leadingLayers(kinds) }, (_, i) => i)]
-    .map((layers) => {
-      const overrides = cut(textConfig(model.config), layers, kinds);
-      return {
-        overrides,
-        kinds: layerKinds({ ...model, config: { ...textConfig(model.config), ...overrides } }),
-      };
+  const names = kinds.map(kindName);
+  const picked = names.flatMap((name, i) =>
+    names.slice(0, i).filter((other) => other === name).length < each ? [i] : []
+  );
+  const text = textConfig(model.config);
+  refuseUnlike(text, names);
+  const [own, leading] = [picked, Array.from({ length: picked.at(-1)! + 1 }, (_, i) => i)].map((layers) => {
+    const overrides = cut(text, layers, kinds);
+    return { overrides, kinds: layerKinds({ ...model, config: { ...text, ...overrides } }) };
+  });
+  return own!.kinds.map(kindName).join() === picked.map((i) => names[i]).join() ? own! : leading!;
+}
+
+/**
+ * Whether a configuration says how many layers the model has.
+ *
+ * @param config The configuration.
+ * @returns Whether it names a number or has a pattern with a character a layer.
+ */
+export function namesLayers(config: ModelConfig): boolean {
+  const { num_hidden_layers: layers, hybrid_override_pattern: pattern } = textConfig(config);
+  return (layers ?? pattern ?? null) !== null;
+}
+
+/** Refuses lists by which layers of one kind differ, such as sizes of their own. */
+function refuseUnlike(text: ModelConfig, names: readonly string[]): void {
+  for (const [name, values] of listsByLayer(text, names.length)) {
+    const seen = new Map<string, string>();
+    values.forEach((value, i) => {
+      const [here, there] = [JSON.stringify(value), seen.get(names[i]!)];
+      seen.set(names[i]!, here);
+      if (there === undefined || there === here) return;
+      throw new UsageError(
+        `Cannot measure one layer of each kind of this model's: layers of a kind must be alike, and ${name} has ` +
+          `${there}, ${here} for ${
+            names[i]
+          }; choose another model, or save a config with such layers alone under ` +
+          "another name",
+      );
     });
-  return own!.kinds.map(kindName).join() === wanted.join() ? own! : prefix!;
+  }
+}
+
+/** Lists that have an entry for each layer. */
+function listsByLayer(text: ModelConfig, layers: number): [name: string, values: unknown[]][] {
+  return Object.entries(text).filter(([name, value]) =>
+    layers > 1 && Array.isArray(value) && value.length === layers && !NO_LAYERS.test(name) &&
+    !INDICES.includes(name)
+  ) as [string, unknown[]][];
 }
 
 /** The fields that leave only some layers of a model. */
@@ -60,41 +100,28 @@ function cut(
   layers: readonly number[],
   kinds: readonly LayerKind[],
 ): Record<string, unknown> {
-  const all = kinds.length;
   const changed: Record<string, unknown> = { num_hidden_layers: layers.length };
-  for (const [name, value] of Object.entries(text)) {
-    const perLayer = all > 1 && !NO_LAYERS.test(name);
-    if (perLayer && Array.isArray(value) && value.length === all) changed[name] = layers.map((i) => value[i]);
+  for (const [name, values] of listsByLayer(text, kinds.length)) changed[name] = layers.map((i) => values[i]);
+  for (const name of INDICES) {
+    const indices = text[name];
+    if (!Array.isArray(indices) || indices.length === 0) continue;
+    changed[name] = layers.flatMap((i, at) => indices.includes(i) ? [at] : []);
   }
-  const {
-    hybrid_override_pattern: pattern,
-    mlp_only_layers: dense,
-    [EXPERTS_FROM]: leading,
-    moe_layers: sparse,
-  } = text;
+  const { hybrid_override_pattern: pattern, first_k_dense_replace: leading } = text;
   if (typeof pattern === "string") {
     changed.hybrid_override_pattern = layers.map((i) => pattern[i % pattern.length]).join("");
   }
   if (typeof leading === "number" && leading > 0) {
-    changed[EXPERTS_FROM] = layers.filter((i) => i < leading).length;
+    changed.first_k_dense_replace = layers.filter((i) => i < leading).length;
   }
-  if (Array.isArray(dense) && dense.length > 0) {
-    changed.mlp_only_layers = layers.flatMap((i, at) => dense.includes(i) ? [at] : []);
-  }
-  if (Array.isArray(sparse)) {
-    changed.moe_layers = layers.flatMap((i, at) => kinds[i]!.mlp === "moe" ? [at] : []);
-  }
-  if (differ(kinds) && !Array.isArray(changed.layer_types) && namesTypes(text)) {
+  const unlike = new Set(kinds.map(({ attn }) => attn)).size > 1;
+  if (unlike && !Array.isArray(changed.layer_types) && namesTypes(text)) {
     changed.layer_types = layers.map((i) => kinds[i]!.attn);
   }
-  if (text.attention_chunk_size && differ(kinds)) {
+  if (unlike && (text.attention_chunk_size ?? null) !== null) {
     changed.no_rope_layers = layers.map((i) => kinds[i]!.attn === "full_attention" ? 0 : 1);
   }
   return changed;
-}
-
-function differ(kinds: readonly LayerKind[]): boolean {
-  return new Set(kinds.map(({ attn }) => attn)).size > 1;
 }
 
 /** Whether the engine reads `layer_types` where a configuration has an interval or the family's default instead. */

@@ -11,7 +11,6 @@ import { UsageError } from "../errors.ts";
 import { loadArchitecture } from "./architecture.ts";
 import { isObject, textConfig } from "./config.ts";
 import { downloadConfig, hubOf } from "./hub.ts";
-import { listFiles } from "./list_files.ts";
 import type { Model, ModelConfig } from "./model.ts";
 import { readOrigin, writeOrigin } from "./origin.ts";
 
@@ -55,6 +54,26 @@ export interface LoadModelOptions {
  * ```
  */
 export async function loadModel(id: string, options: LoadModelOptions = {}): Promise<Model> {
+  const { modelType, ...model } = await loadConfig(id, options);
+  const architecture = await loadArchitecture(modelType, options.configDir ?? CONFIG_DIR);
+  return { ...model, architecture };
+}
+
+/** A model's configuration, without the architecture that it is measured by. */
+export interface LoadedConfig extends Omit<Model, "architecture"> {
+  /** Its `model_type`. */
+  readonly modelType: string;
+}
+
+/**
+ * Loads a model's configuration as {@linkcode loadModel} does, whether there is an architecture for it or not.
+ *
+ * @param id `<org>/<name>`.
+ * @param options Where the files are, and how they are downloaded.
+ * @returns The configuration and its type.
+ * @throws {UsageError} when there is no such model here or on the hub, or its file breaks a rule.
+ */
+export async function loadConfig(id: string, options: LoadModelOptions = {}): Promise<LoadedConfig> {
   const { configDir = CONFIG_DIR } = options;
   const revision = options.revision ?? "main";
   const [org, name] = modelFolders(id);
@@ -63,9 +82,9 @@ export async function loadModel(id: string, options: LoadModelOptions = {}): Pro
   const path = join(folder, org, `${name}${suffix}.json`);
   const text = await readIfThere(path) ?? await download({ id, revision, folder, path }, options);
   const config = parseConfig(text, path);
-  const architecture = await loadArchitecture(modelType(config, path), configDir);
+  const type = modelType(config, path);
   const origin = await readOrigin(path, text);
-  return { id, config, architecture, ...origin !== null && { revision: origin } };
+  return { id, config, modelType: type, ...origin !== null && { revision: origin } };
 }
 
 /** What is downloaded, and to where. */
@@ -80,10 +99,9 @@ async function download({ id, revision, folder, path }: Target, options: LoadMod
   const { download: allowed = true, env = Deno.env.toObject(), signal, onDownload } = options;
   const { offline, ...hub } = hubOf(env);
   if (offline || !allowed) {
-    const known = await listFiles(folder, ".json");
     const remedy = allowed ? "unset HF_HUB_OFFLINE to download it, or save its" : "save its";
     throw new UsageError(
-      `Cannot load model '${id}': ${folder} has ${known.join(", ") || "none"}; ` +
+      `Cannot load model '${id}': ${folder} does not have it (the command models lists what it has); ` +
         `${remedy} config.json from the hub as ${path}`,
     );
   }

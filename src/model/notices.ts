@@ -5,7 +5,6 @@
  */
 import { textConfig } from "./config.ts";
 import type { ModelConfig } from "./model.ts";
-import { denseLayerFields } from "./one_layer.ts";
 import { replicatesKvHeads } from "./shard.ts";
 
 /** What the notices depend on. */
@@ -28,15 +27,6 @@ export function modelNotices(config: ModelConfig, { tpDegrees }: NoticeOptions):
     notices.push(
       `The model has ${textConfig(config).num_key_value_heads} KV heads: at tp ${replicated.join(", ")} ` +
         "each rank has a copy of one, as vLLM replicates them",
-    );
-  }
-  const dense = denseLayerFields(config);
-  if (dense.length > 0) {
-    notices.push(
-      `Some layers of the model have a dense MLP (${
-        dense.join(", ")
-      }): the layer that is measured has experts, ` +
-        "and no time is that of a dense MLP",
     );
   }
   if (config.auto_map) {

@@ -58,7 +58,13 @@ export function quantizedKvType(config: ModelConfig): string | null {
   return name === "fp8" || name === "nvfp4" ? name : null;
 }
 
-function schemeOf(config: ModelConfig): Fields | null {
+/**
+ * How a checkpoint says that it is quantized.
+ *
+ * @param config The configuration.
+ * @returns Its `quantization_config` or `compression_config`, beside `text_config` or in it; null for none.
+ */
+export function schemeOf(config: ModelConfig): Fields | null {
   const places = [config, textConfig(config)];
   const schemes = places.flatMap((place) => [place.quantization_config, place.compression_config]);
   return schemes.find((scheme) => isObject(scheme) && Object.keys(scheme).length > 0) as Fields ?? null;

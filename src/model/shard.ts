@@ -1,15 +1,28 @@
 /**
- * Tensor parallelism on one device: the sizes of one rank, in a model of one layer.
+ * Tensor parallelism on one device: the sizes of one rank, in a model of a layer of each kind.
  *
  * @module
  */
 import { UsageError } from "../errors.ts";
 import { textConfig } from "./config.ts";
 import type { ModelConfig } from "./model.ts";
-import { oneLayer } from "./one_layer.ts";
+import { brokenBlock } from "./quantized_blocks.ts";
+import { fewestLayers, namesLayers } from "./fewest_layers.ts";
 
-/** What a rank has a share of; experts are not sharded. */
-const SHARDED = ["intermediate_size", "num_attention_heads", "num_key_value_heads", "vocab_size"];
+/** What a rank has a share of, where it is there; experts are not sharded. */
+const SHARDED = [
+  "intermediate_size",
+  "intermediate_size_mlp",
+  "shared_intermediate_size",
+  "num_attention_heads",
+  "num_key_value_heads",
+  "linear_num_key_heads",
+  "linear_num_value_heads",
+  "mamba_num_heads",
+  "mamba_n_heads",
+  "mamba_d_ssm",
+  "vocab_size",
+];
 /** What a nested configuration may leave out, as it says only what differs from the engine's defaults. */
 const NEEDED = ["num_attention_heads", "vocab_size"];
 
@@ -20,15 +33,15 @@ export interface ShardOptions {
 }
 
 /**
- * The configuration of one rank: one layer that stands for all, sizes divided by the degree, head_dim as it was.
+ * The configuration of one rank: one layer of each kind, sizes divided by the degree, head_dim as it was.
  * With more ranks than KV heads each has one, as vLLM replicates them.
  *
  * @param config The model's configuration; the language model's fields may be in `text_config`.
  * @param tp Tensor-parallel degree.
  * @param options How it is sharded.
  * @returns The configuration to boot.
- * @throws {UsageError} when a size is missing, no integer or does not divide, naming the first such field, or no
- * one layer stands for all.
+ * @throws {UsageError} when a size is missing, no integer or does not divide, naming the first such field, or
+ * layers of one kind differ.
  *
  * @example
  * ```ts
@@ -58,9 +71,9 @@ export function shardConfig(config: ModelConfig, tp: number, options: ShardOptio
  * @param tp Tensor-parallel degree.
  * @param options How it is sharded.
  * @returns The fields that are there to be divided, after num_hidden_layers; then head_dim, when it was missing, and
- * what makes one layer stand for all.
- * @throws {UsageError} when a size is missing, no integer or does not divide, naming the first such field, or no
- * one layer stands for all.
+ * what leaves one layer of each kind.
+ * @throws {UsageError} when a size is missing, no integer or does not divide, naming the first such field, or
+ * layers of one kind differ.
  */
 export function hfOverrides(
   config: ModelConfig,
@@ -72,7 +85,8 @@ export function hfOverrides(
   if (missing !== undefined && tp > 1) {
     throw cannotShard(tp, `${missing} must be in its text_config, got none`);
   }
-  const overrides: Record<string, unknown> = { num_hidden_layers: 1 };
+  const few = layersOf(config);
+  const overrides: Record<string, unknown> = { num_hidden_layers: few.num_hidden_layers };
   for (const field of SHARDED) {
     const size = text[field] ?? null;
     if (size === null) continue;
@@ -80,7 +94,13 @@ export function hfOverrides(
     overrides[field] = replicated ? 1 : share(field, size, tp);
   }
   const headDim = derivedHeadDim(text);
-  return { ...overrides, ...(headDim === null ? {} : { head_dim: headDim }), ...oneLayer(config) };
+  const broken = brokenBlock(config, {
+    head_dim: headDim ?? text.head_dim,
+    v_head_dim: text.v_head_dim,
+    ...overrides,
+  });
+  if (broken !== null) throw cannotShard(tp, `${broken}; leave this degree out`);
+  return { ...overrides, ...(headDim === null ? {} : { head_dim: headDim }), ...few };
 }
 
 /**
@@ -93,6 +113,11 @@ export function hfOverrides(
 export function replicatesKvHeads(config: ModelConfig, tp: number): boolean {
   const heads = textConfig(config).num_key_value_heads;
   return typeof heads === "number" && heads > 0 && heads < tp && tp % heads === 0;
+}
+
+/** What leaves one layer of each kind; a configuration that names no number of layers is taken to have one. */
+function layersOf(config: ModelConfig): Readonly<Record<string, unknown>> {
+  return namesLayers(config) ? fewestLayers({ id: "the model", config }).overrides : { num_hidden_layers: 1 };
 }
 
 function share(field: string, size: unknown, tp: number): number {

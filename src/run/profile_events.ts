@@ -10,6 +10,7 @@ import type { Harness } from "../harness/harness.ts";
 import { emulationNotices } from "../processor.ts";
 import { loadModel } from "../model/load_model.ts";
 import { modelNotices } from "../model/notices.ts";
+import { engineArchitecture } from "../model/decoder_layers.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
@@ -149,7 +150,7 @@ export async function* profileEvents(
     const booting = stopwatch();
     const request = {
       config,
-      architecture,
+      architecture: engineArchitecture(model),
       tp,
       ...types,
       block_size: null,

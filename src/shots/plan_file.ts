@@ -6,7 +6,8 @@
 import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { architectureSchema } from "../model/architecture.ts";
-import type { Architecture, Model, ModelConfig } from "../model/model.ts";
+import type { Model, ModelConfig } from "../model/model.ts";
+import { type EngineArchitecture, engineArchitecture } from "../model/decoder_layers.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, variantName } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
@@ -48,7 +49,7 @@ export interface PlanHeader {
   /** What sharding set in them, as meta.yaml records it, by tensor-parallel degree. */
   readonly overrides: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** The layers to measure. */
-  readonly architecture: Architecture;
+  readonly architecture: EngineArchitecture;
 }
 
 /** A plan. */
@@ -75,7 +76,11 @@ export const planHeaderSchema = z.strictObject({
   }),
   configs: z.record(z.string(), z.record(z.string(), z.unknown())),
   overrides: z.record(z.string(), z.record(z.string(), z.unknown())),
-  architecture: architectureSchema.extend({ modelType: text, sha256: text }),
+  architecture: architectureSchema.extend({
+    modelType: text,
+    sha256: text,
+    layers: z.array(z.array(text)).optional(),
+  }),
 });
 
 /**
@@ -87,7 +92,7 @@ export const planHeaderSchema = z.strictObject({
  * @throws {UsageError} when the model cannot be sharded to one of the degrees.
  */
 export function planHeader(settings: Settings, model: Model): PlanHeader {
-  const { config, architecture, revision } = model;
+  const { config, revision } = model;
   return {
     format: "shotlab-plan",
     version: PLAN_VERSION,
@@ -102,7 +107,7 @@ export function planHeader(settings: Settings, model: Model): PlanHeader {
     },
     configs: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, shardConfig(config, tp, settings)])),
     overrides: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, hfOverrides(config, tp, settings)])),
-    architecture,
+    architecture: engineArchitecture(model),
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
 import { layersOf, loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
+import { listFiles } from "../../src/model/list_files.ts";
 import type { LayerGroup } from "../../src/model/model.ts";
 import vectors from "../data/tp-overrides.json" with { type: "json" };
 
@@ -186,12 +187,16 @@ Deno.test("parseArchitecture names the file when it is no YAML", () => {
 });
 
 Deno.test("loadArchitecture lists what is there when a model_type is unknown", async () => {
+  const known = await listFiles("configs/architecture", ".yaml");
+  assert.ok(known.includes("llama"));
   for (const modelType of ["gpt2", "../model/x", ""]) {
     await assert.rejects(
       loadArchitecture(modelType, "configs"),
       new UsageError(
         `Cannot use model_type '${modelType}': configs/architecture describes ` +
-          `llama, mixtral, phimoe, qwen3, qwen3_moe; add ${modelType}.yaml there, or choose another model`,
+          `${
+            known.join(", ")
+          }; add ${modelType}.yaml there (the command inspect drafts it), or choose another model`,
       ),
     );
   }

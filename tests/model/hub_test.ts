@@ -104,14 +104,14 @@ Deno.test("loadModel does not ask the hub when it must not, nor for ids that are
   await assert.rejects(
     loadModel(ID, options),
     new UsageError(
-      `Cannot load model '${ID}': ${folder.path}/model has none; unset HF_HUB_OFFLINE to download it, ` +
+      `Cannot load model '${ID}': ${folder.path}/model does not have it (the command models lists what it has); unset HF_HUB_OFFLINE to download it, ` +
         `or save its config.json from the hub as ${path}`,
     ),
   );
   await assert.rejects(
     loadModel(ID, { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint }, download: false }),
     new UsageError(
-      `Cannot load model '${ID}': ${folder.path}/model has none; save its config.json from the hub as ${path}`,
+      `Cannot load model '${ID}': ${folder.path}/model does not have it (the command models lists what it has); save its config.json from the hub as ${path}`,
     ),
   );
   for (const id of ["gpt2", "a/b/c", "../x", "org/..", "org/.ssh", "org/nul", "org/a\0b", "/etc/x"]) {

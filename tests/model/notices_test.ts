@@ -12,10 +12,6 @@ Deno.test("modelNotices tell what differs from the plain case", () => {
       "The model has 2 KV heads: at tp 4, 8 each rank has a copy of one, as vLLM replicates them",
     ]],
     [{ num_key_value_heads: 3 }, []],
-    [{ n_routed_experts: 64, num_experts_per_tok: 6, first_k_dense_replace: 1 }, [
-      "Some layers of the model have a dense MLP (first_k_dense_replace): the layer that is measured has experts, " +
-      "and no time is that of a dense MLP",
-    ]],
     [{ auto_map: { AutoConfig: "configuration_x.XConfig" } }, [
       "The model's config names code of its own (auto_map): it is not run, the engine measures its own modules " +
       "for the model_type",

@@ -13,8 +13,9 @@ from engine.caches import FULL, cache_groups, whole_requests
 from engine.engine import Engine, shut_down
 from engine.layers import decoder_paths, find_decoder, find_layers, inner_modules
 from engine.memory import choose_pool
+from engine.methods import quantized_methods
 from engine.middle import as_middle_layer
-from engine.preflight import refuse_too_large, steady_memory
+from engine.preflight import refuse_too_large
 from engine.routing import ROUTING, find_routers
 from engine.values import fill_cache, fill_weights
 from engine.versions import scheduler_fields
@@ -81,7 +82,7 @@ def engine_arguments(boot: Boot, on_cpu: bool) -> dict[str, Any]:
     else:
         import torch
 
-        free, total = steady_memory(torch.accelerator.get_memory_info)
+        free, total = torch.accelerator.get_memory_info()
         refuse_too_large(boot, block_size, free, total)
         arguments["gpu_memory_utilization"] = min(0.9, round(0.95 * free / total, 3))
     return arguments
@@ -109,12 +110,14 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
     if has_values:
         fill_weights(runner.get_model().named_parameters())
         fill_cache(runner.kv_caches)
+    methods = quantized_methods(layers)
     conditions = {
         "cache_bytes": filler.cache_bytes,
         "filler_bytes": filler.filler_bytes,
         "values": "normal" if has_values else "dummy",
         "residual": first is not None and as_middle_layer(dict(tree)[first]),
         **({"routing": ROUTING} if routers else {}),
+        **({"methods": methods} if methods else {}),
     }
     block_size = next((group.block_size for group in groups if group.kind == FULL), groups[0].block_size)
     num_blocks = runner.kv_cache_config.num_blocks

@@ -1,38 +1,14 @@
 """What an engine needs of its device's memory, told before vLLM tries."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from engine.memory import BYTES, gib, needed_tokens, token_bytes
 from faults import Fault
 from messages import Boot
 
-STEADY_BYTES = 64 << 20
-"""By how much free memory may differ between two readings when nobody gives any back."""
-
-PAUSE_S = 0.5
-MOST_READINGS = 40
-
 CONTEXT_BYTES = 1 << 30
 """What runtime, libraries and workspaces take: seen on an H100, about 0.9 GiB."""
-
-
-def steady_memory(
-    read: Callable[[], tuple[int, int]], pause: Callable[[float], None] = time.sleep
-) -> tuple[int, int]:
-    """Return free and total bytes once two readings agree; after many that do not the last ones.
-
-    A process that has just ended gives memory back for a while longer, and vLLM refuses to boot meanwhile.
-    """
-    before = read()
-    for _ in range(MOST_READINGS):
-        pause(PAUSE_S)
-        now = read()
-        if abs(now[0] - before[0]) <= STEADY_BYTES:
-            return now
-        before = now
-    return before
 
 
 def needed_bytes(boot: Boot, block_size: int) -> dict[str, int]:
@@ -43,11 +19,26 @@ def needed_bytes(boot: Boot, block_size: int) -> dict[str, int]:
     wide, vocabulary = intermediate(config), int(config.get("vocab_size") or 0)
     tokens, size = boot.max_num_batched_tokens + boot.max_num_seqs, BYTES.get(dtype, 2)
     return {
-        "weights": weights(config) * size,
+        "weights": int(weights(config) * weight_bytes(boot.config, size)),
         "KV pool": least * token_bytes(config, boot.dtype, boot.kv_cache_dtype),
         "activations": 4 * tokens * wide * size + (boot.max_num_seqs + 1) * vocabulary * 8,
         "runtime": CONTEXT_BYTES,
     }
+
+
+def weight_bytes(config: Mapping[str, Any], size: int) -> float:
+    """Return the least bytes of one weight: of a quantized checkpoint those of its smallest type.
+
+    What a checkpoint leaves as it was, such as embeddings, is larger: a refusal needs to be sure.
+    """
+    inner = config.get("text_config") or {}
+    scheme = config.get("quantization_config") or inner.get("quantization_config") or {}
+    method = str(scheme.get("quant_method") or "").lower()
+    if not method:
+        return size
+    if "4" in method or method in ("awq", "gptq") or scheme.get("bits") == 4:
+        return 0.5
+    return 0.5 if "compressed" in method or "modelopt" in method else 1
 
 
 def weights(config: Mapping[str, Any]) -> int:
@@ -55,14 +46,15 @@ def weights(config: Mapping[str, Any]) -> int:
     hidden, heads = int(config.get("hidden_size") or 0), int(config.get("num_attention_heads") or 1)
     kv_heads = int(config.get("num_key_value_heads") or heads)
     head_dim = int(config.get("head_dim") or hidden // heads)
-    experts = int(config.get("num_experts") or config.get("num_local_experts") or 1)
+    names = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+    experts = next((int(config[name]) for name in names if config.get(name)), 1)
+    dense = min(int(config.get("first_k_dense_replace") or 0), int(config.get("num_hidden_layers") or 1))
     width = int((experts > 1 and config.get("moe_intermediate_size")) or config.get("intermediate_size") or 0)
     attention = 2 * hidden * head_dim * (heads + kv_heads)
     vocabularies = 1 if config.get("tie_word_embeddings") else 2
     layers = int(config.get("num_hidden_layers") or 1)
-    return layers * (attention + 3 * hidden * width * experts) + vocabularies * hidden * int(
-        config.get("vocab_size") or 0
-    )
+    mlps = 3 * hidden * width * (experts * (layers - dense) + dense)
+    return layers * attention + mlps + vocabularies * hidden * int(config.get("vocab_size") or 0)
 
 
 def intermediate(config: Mapping[str, Any]) -> int:

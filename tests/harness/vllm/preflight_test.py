@@ -1,6 +1,6 @@
 import pytest
 from engine.memory import GIB
-from engine.preflight import needed_bytes, refuse_too_large, steady_memory, weights
+from engine.preflight import needed_bytes, refuse_too_large, weight_bytes, weights
 from faults import Fault
 from models import boot
 from protocol import parse_boot
@@ -25,8 +25,12 @@ MIXTRAL = {**LLAMA, "num_local_experts": 8, "num_experts_per_tok": 2, "vocab_siz
         ({**LLAMA, "tie_word_embeddings": True}, 218_103_808 + 128256 * 4096),
         (MIXTRAL, 41_943_040 + 8 * 3 * 4096 * 14336 + 2 * 32000 * 4096),
         ({**MIXTRAL, "moe_intermediate_size": 1024}, 41_943_040 + 8 * 3 * 4096 * 1024 + 2 * 32000 * 4096),
+        (
+            {**LLAMA, "n_routed_experts": 8, "num_hidden_layers": 3, "first_k_dense_replace": 2},
+            3 * 41_943_040 + 10 * 3 * 4096 * 14336 + 2 * 128256 * 4096,
+        ),
     ],
-    ids=["llama", "tied", "experts", "small experts"],
+    ids=["llama", "tied", "experts", "small experts", "dense layers before experts"],
 )
 def test_weights_of_one_layer_embedding_and_head(config: dict[str, object], count: int) -> None:
     assert weights(config) == count
@@ -48,12 +52,19 @@ def test_what_fits_is_booted_and_what_does_not_is_refused_with_its_parts() -> No
 
 
 @pytest.mark.parametrize(
-    ("free_gib", "found", "pauses"),
-    [([140, 140], 140, 1), ([123, 130, 136, 136], 136, 3), ([1, 2] * 40, 1, 40)],
-    ids=["steady", "given back", "never steady"],
+    ("scheme", "size"),
+    [
+        (None, 2),
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, 1),
+        ({"quant_method": "experts_int8"}, 1),
+        ({"quant_method": "awq", "bits": 4}, 0.5),
+        ({"quant_method": "gptq", "bits": 8}, 0.5),
+        ({"quant_method": "mxfp4"}, 0.5),
+        ({"quant_method": "compressed-tensors"}, 0.5),
+    ],
 )
-def test_a_boot_waits_until_memory_is_given_back(free_gib: list[int], found: int, pauses: int) -> None:
-    readings = iter(free_gib)
-    waited: list[float] = []
-    free, total = steady_memory(lambda: (next(readings) << 30, 141 << 30), waited.append)
-    assert (free >> 30, total >> 30, len(waited)) == (found, 141, pauses)
+def test_quantized_weights_are_counted_by_the_least_that_they_can_take(
+    scheme: dict[str, object] | None, size: float
+) -> None:
+    assert weight_bytes({"quantization_config": scheme}, 2) == size
+    assert weight_bytes({"text_config": {"quantization_config": scheme}}, 2) == size

@@ -1,0 +1,239 @@
+/**
+ * An architecture drafted from walks of an engine that has a layer of every kind.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import type { Walk, WalkedRequests, WalkNode } from "../harness/walk.ts";
+import { kindName, type LayerKind } from "../model/kinds.ts";
+import type { AttentionBlock, CatalogEntry } from "../model/model.ts";
+import { callTree, namesOf, type Unit, type UnitCategory, unitsOf } from "./units.ts";
+
+/** Groups of a catalogue, in the order in which files have them. */
+export const GROUPS: readonly UnitCategory[] = [
+  "dense",
+  "per_sequence",
+  "attention",
+  "linear_attention",
+  "moe",
+];
+
+/** The layers of a model, as an architecture file has them. */
+export interface ArchitectureDraft {
+  /** Decoder layers by type of attention, and their MLPs. */
+  readonly blocks: {
+    readonly attn: Readonly<Record<string, AttentionBlock>>;
+    readonly sparse_attn: Readonly<Record<string, AttentionBlock>>;
+    readonly mlp: { readonly dense: readonly string[]; readonly moe: readonly string[] };
+  };
+  /** What is there once. */
+  readonly shared: { readonly prologue: readonly string[]; readonly head: readonly string[] };
+  /** How layers are found, by group. */
+  readonly catalog: Readonly<Record<UnitCategory, Readonly<Record<string, CatalogEntry>>>>;
+}
+
+/** What a draft is made of. */
+export interface DraftOptions {
+  /** Kinds of the engine's decoder layers. */
+  readonly kinds: readonly LayerKind[];
+  /** A walk at tensor-parallel degree 1. */
+  readonly walk: Walk;
+  /** The same at a higher degree; null when none can be had, and no layer is then taken to be independent of it. */
+  readonly sharded: Walk | null;
+  /** The batches that were walked; the first decides the order where they differ. */
+  readonly batches: Readonly<Record<string, WalkedRequests>>;
+}
+
+/**
+ * Drafts an architecture.
+ *
+ * @param options Walks, and the kinds of the decoder layers.
+ * @returns The draft.
+ * @throws {UsageError} when layers of one kind of attention, or MLPs of one kind, consist of unlike layers.
+ */
+export function draftArchitecture({ kinds, walk, sharded, batches }: DraftOptions): ArchitectureDraft {
+  const units = unitsOfAll(walk, kinds, batches);
+  const blocks = { attn: {}, sparse_attn: {}, mlp: { dense: [], moe: [] } } as {
+    attn: Record<string, AttentionBlock>;
+    sparse_attn: Record<string, AttentionBlock>;
+    mlp: { dense: readonly string[]; moe: readonly string[] };
+  };
+  kinds.forEach((kind, decoder) => {
+    const stages = stagesOf(units.filter((unit) => unit.decoder === decoder), kind);
+    if (kind.attn !== "none") {
+      const group = kind.sparse ? blocks.sparse_attn : blocks.attn;
+      group[kind.attn] = agreed(
+        group[kind.attn],
+        { pre_attn: stages.pre_attn, post_attn: stages.post_attn },
+        kind,
+      );
+    }
+    if (kind.mlp !== "none") {
+      const known = blocks.mlp[kind.mlp];
+      blocks.mlp[kind.mlp] = agreed(known.length > 0 ? known : undefined, stages.mlp, kind);
+    }
+  });
+  const outside = (place: Unit["place"]): string[] =>
+    namesOf(units.filter((unit) => unit.decoder === null && unit.place === place));
+  return {
+    blocks,
+    shared: { prologue: outside("prologue"), head: outside("head") },
+    catalog: catalogOf(units, walk, sharded),
+  };
+}
+
+/** The layers of all batches: those of the first in their order, and behind what they follow those that others add. */
+function unitsOfAll(walk: Walk, kinds: readonly LayerKind[], batches: DraftOptions["batches"]): Unit[] {
+  const all: Unit[] = [];
+  for (const [batch, requests] of Object.entries(batches)) {
+    const { caches } = walk;
+    const found = unitsOf(callTree(walk, batch), { kinds, caches, sequences: requests.length });
+    let behind = -1;
+    for (const unit of merged(found)) {
+      const at = all.findIndex((known) => sameCall(known, unit));
+      if (at >= 0) behind = Math.max(behind, at);
+      else all.splice(++behind, 0, unit);
+    }
+  }
+  return told(all, kinds);
+}
+
+function sameCall(one: Unit, other: Unit): boolean {
+  return one.decoder === other.decoder && one.node.path === other.node.path && one.name === other.name;
+}
+
+/** Layers that the engine's classes cannot tell apart are one: the first one's name stands for them. */
+function merged(units: readonly Unit[]): Unit[] {
+  const names = new Map<string, string>();
+  return units.map((unit) => {
+    const place = [unit.decoder === null ? "" : "decoder", unit.node.class, parentPath(unit.node.path)].join(
+      " ",
+    );
+    const name = names.get(place) ?? unit.name;
+    names.set(place, name);
+    return name === unit.name || unit.name === "layernorm" ? unit : { ...unit, name };
+  });
+}
+
+/** Layers of one name and unlike sizes in unlike kinds of decoder layers are told by the kind. */
+function told(units: readonly Unit[], kinds: readonly LayerKind[]): Unit[] {
+  const sizes = new Map<string, Map<string, string>>();
+  const sizeOf = (name: string, decoder: number): string =>
+    units.filter((unit) => unit.name === name && unit.decoder === decoder).map(({ node }) => node.weights)
+      .join();
+  for (const { name, decoder } of units) {
+    if (decoder === null) continue;
+    const known = sizes.get(name) ?? new Map<string, string>();
+    const size = sizeOf(name, decoder);
+    if (!known.has(size)) known.set(size, known.size === 0 ? name : `${prefixOf(kinds[decoder]!)}_${name}`);
+    sizes.set(name, known);
+  }
+  return units.map((unit) =>
+    unit.decoder === null
+      ? unit
+      : { ...unit, name: sizes.get(unit.name)!.get(sizeOf(unit.name, unit.decoder))! }
+  );
+}
+
+function prefixOf({ attn, mlp }: LayerKind): string {
+  return attn === "full_attention" ? mlp : attn.replace(/_attention$/, "");
+}
+
+/** The stages of a decoder layer: up to its mixer, from there to its MLP, and the rest. */
+function stagesOf(
+  units: readonly Unit[],
+  kind: LayerKind,
+): { pre_attn: string[]; post_attn: string[]; mlp: string[] } {
+  if (kind.attn === "none") return { pre_attn: [], post_attn: [], mlp: namesOf(units) };
+  const mixer = units.findLastIndex(({ category }) =>
+    category === "attention" || category === "linear_attention"
+  );
+  const behind = units.findIndex(({ place }, at) => at > mixer && place === "mlp");
+  const mlp = behind < 0 || kind.mlp === "none" ? units.length : behind;
+  return {
+    pre_attn: namesOf(units.slice(0, mixer + 1)),
+    post_attn: rest(namesOf(units.slice(mixer + 1, mlp)), namesOf(units.slice(0, mixer + 1))),
+    mlp: rest(namesOf(units.slice(mlp)), namesOf(units.slice(0, mlp))),
+  };
+}
+
+/** What a later stage adds: a layer that an earlier one has is counted there, but for norms. */
+function rest(names: readonly string[], before: readonly string[]): string[] {
+  return names.filter((name) => name === "layernorm" || !before.includes(name));
+}
+
+function agreed<T>(known: T | undefined, found: T, kind: LayerKind): T {
+  if (known === undefined || JSON.stringify(known) === JSON.stringify(found)) return found;
+  throw new UsageError(
+    `Cannot draft an architecture: layers of the kind ${
+      kindName(kind)
+    } must consist of what others of its attention ` +
+      `or MLP do, got ${JSON.stringify(found)} beside ${JSON.stringify(known)}; write the file by hand`,
+  );
+}
+
+function catalogOf(units: readonly Unit[], walk: Walk, sharded: Walk | null): ArchitectureDraft["catalog"] {
+  const catalog = Object.fromEntries(GROUPS.map((group) => [group, {}])) as Record<
+    UnitCategory,
+    Record<string, CatalogEntry>
+  >;
+  const classes = classesByPath(walk);
+  const namesByClass = new Map<string, Set<string | null>>();
+  const nameOf = new Map(units.map(({ node, name }) => [node.path, name]));
+  for (const [path, name] of classes) {
+    const names = namesByClass.get(name) ?? new Set();
+    namesByClass.set(name, names.add(nameOf.get(path) ?? null));
+  }
+  for (const name of new Set(units.map((unit) => unit.name))) {
+    const own = units.filter((unit) => unit.name === name);
+    const vllm = unique(own.map(({ node }) => node.class));
+    const ambiguous = vllm.some((each) => namesByClass.get(each)!.size > 1);
+    const within = unique(own.flatMap(({ node }) => ownerClass(node.path, classes) ?? []));
+    catalog[own[0]!.category][name] = {
+      vllm,
+      ...ambiguous && within.length > 0 && { within },
+      ...isStable(name, own, sharded) && { tp_stable: true },
+    };
+  }
+  return catalog;
+}
+
+/** Whether a layer does the same at another degree: as many weights over as many numbers. */
+function isStable(name: string, units: readonly Unit[], sharded: Walk | null): boolean {
+  if (sharded === null) return false;
+  // Every rank samples from the logits of all.
+  if (name === "sampler") return true;
+  const calls = Object.values(sharded.batches).flatMap(({ nodes }) => nodes);
+  const size = ({ weights, elements }: WalkNode): string => `${weights} ${elements}`;
+  return units.every(({ node }) => {
+    const others = calls.filter(({ path }) => path === node.path);
+    return others.some((other) => size(other) === size(node));
+  });
+}
+
+function classesByPath(walk: Walk): Map<string, string> {
+  return new Map(
+    Object.values(walk.batches).flatMap(({ nodes }) =>
+      nodes.slice(1).map(({ path, class: name }): [string, string] => [path, name])
+    ),
+  );
+}
+
+/** The class of the nearest module above a path that was called. */
+function ownerClass(path: string, classes: ReadonlyMap<string, string>): string | undefined {
+  for (let above = parentPath(path); above !== null; above = parentPath(above)) {
+    const found = classes.get(above);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function parentPath(path: string): string | null {
+  if (path === "") return null;
+  const end = path.lastIndexOf(".");
+  return end < 0 ? "" : path.slice(0, end);
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}

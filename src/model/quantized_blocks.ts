@@ -1,0 +1,75 @@
+/**
+ * Blocks and groups of quantized weights: a rank's share of a weight must consist of whole ones.
+ *
+ * @module
+ */
+import { isObject } from "./config.ts";
+import { schemeOf } from "./quantization.ts";
+import type { ModelConfig } from "./model.ts";
+
+/** Sizes of what is quantized together, along a weight's outputs and its inputs. */
+interface BlockShape {
+  readonly outputs: number;
+  readonly inputs: number;
+  /** The field that says so. */
+  readonly field: string;
+}
+
+/**
+ * Why the weights of a rank cannot be quantized as the checkpoint's are: a block or group would lie on two ranks.
+ *
+ * @param config The model's configuration.
+ * @param shares Sizes of a rank by field, as sharding gives them.
+ * @returns The first size that does not consist of whole blocks, with the rule; null when all do.
+ *
+ * @example
+ * ```ts
+ * import { brokenBlock } from "./quantized_blocks.ts";
+ * import assert from "node:assert/strict";
+ * const config = { quantization_config: { quant_method: "fp8", weight_block_size: [128, 128] } };
+ * assert.equal(brokenBlock(config, { intermediate_size: 2304 }), null);
+ * assert.equal(
+ *   brokenBlock(config, { intermediate_size: 320 }),
+ *   "intermediate_size of a rank must consist of whole blocks of 128 (weight_block_size), got 320",
+ * );
+ * ```
+ */
+export function brokenBlock(config: ModelConfig, shares: Readonly<Record<string, unknown>>): string | null {
+  const shape = blockShape(config);
+  if (shape === null) return null;
+  const { intermediate_size: wide, num_attention_heads: heads, num_key_value_heads: kvHeads } = shares;
+  const { head_dim: headDim, v_head_dim: valueDim } = shares;
+  const dim = Number(valueDim ?? headDim);
+  const sizes: [name: string, size: number, block: number][] = [
+    ["intermediate_size", Number(wide), Math.max(shape.outputs, shape.inputs)],
+    ["num_attention_heads × head_dim", Number(heads) * dim, Math.max(shape.outputs, shape.inputs)],
+    ...valueDim === undefined
+      ? [["num_key_value_heads × head_dim", Number(kvHeads) * dim, shape.outputs] as [string, number, number]]
+      : [],
+  ];
+  const broken = sizes.find(([, size, block]) => size > 0 && size % block !== 0);
+  if (broken === undefined) return null;
+  const [name, size, block] = broken;
+  return `${name} of a rank must consist of whole blocks of ${block} (${shape.field}), got ${size}`;
+}
+
+function blockShape(config: ModelConfig): BlockShape | null {
+  const scheme = schemeOf(config);
+  if (scheme === null) return null;
+  const block = scheme.weight_block_size;
+  if (Array.isArray(block) && block.length === 2) {
+    return { outputs: Number(block[0]), inputs: Number(block[1]), field: "weight_block_size" };
+  }
+  const group = scheme.group_size ?? scheme.q_group_size ?? groupSize(scheme.config_groups);
+  return typeof group === "number" && group > 0 ? { outputs: 1, inputs: group, field: "group_size" } : null;
+}
+
+/** The largest group of the groups that compressed-tensors lists. */
+function groupSize(groups: unknown): number | undefined {
+  if (!isObject(groups)) return undefined;
+  const sizes = Object.values(groups).flatMap((group) => {
+    const weights = isObject(group) && isObject(group.weights) ? group.weights : {};
+    return weights.strategy === "group" && typeof weights.group_size === "number" ? [weights.group_size] : [];
+  });
+  return sizes.length === 0 ? undefined : Math.max(...sizes);
+}

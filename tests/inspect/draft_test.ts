@@ -1,0 +1,319 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../../src/errors.ts";
+import { type ArchitectureDraft, draftArchitecture } from "../../src/inspect/draft.ts";
+import { formatArchitecture } from "../../src/inspect/format.ts";
+import { parseArchitecture } from "../../src/model/architecture.ts";
+import type { LayerKind } from "../../src/model/kinds.ts";
+import type { Walk } from "../../src/harness/walk.ts";
+import { madeUpWalk } from "./made_up_walk.ts";
+
+const BATCHES = { prefill: [[16, 0], [24, 0]] } as const;
+const FULL = { kind: "full", block_size: 16, span: null } as const;
+const SLIDING = { kind: "sliding", block_size: 16, span: 64 } as const;
+const STATE = { kind: "state", block_size: 512, span: null } as const;
+
+const kind = (attn: string, mlp: LayerKind["mlp"] = "dense"): LayerKind => ({ attn, mlp, sparse: false });
+
+function draft(
+  text: string,
+  kinds: readonly LayerKind[],
+  caches: Walk["caches"] = [FULL],
+): ArchitectureDraft {
+  return draftArchitecture({
+    kinds,
+    walk: madeUpWalk(text, { caches }),
+    sharded: madeUpWalk(text, { caches, tp: 2 }),
+    batches: BATCHES,
+  });
+}
+
+const LLAMA = `
+model LlamaModel
+  embed_tokens VocabParallelEmbedding sharded
+  layers.0 LlamaDecoderLayer
+    input_layernorm RMSNorm
+    self_attn LlamaAttention
+      qkv_proj QKVParallelLinear sharded
+      rotary_emb RotaryEmbedding sharded
+      attn Attention sharded cache=0
+      o_proj RowParallelLinear sharded
+    post_attention_layernorm RMSNorm
+    mlp LlamaMLP
+      gate_up_proj MergedColumnParallelLinear sharded
+      act_fn SiluAndMul sharded
+      down_proj RowParallelLinear sharded
+  norm RMSNorm
+logits_processor LogitsProcessor rows=2 sharded
+sampler Sampler rows=2
+  topk TopKTopPSampler rows=2`;
+
+Deno.test("a dense model comes out as the file that was written by hand for it", async () => {
+  const found = draft(LLAMA, [kind("full_attention")]);
+  const text = formatArchitecture(found, { comment: ["a comment"] });
+  const { sequence, catalog } = parseArchitecture(text, "llama.yaml");
+  const written = parseArchitecture(await Deno.readTextFile("configs/architecture/llama.yaml"), "llama.yaml");
+  assert.deepEqual(sequence, written.sequence);
+  for (const group of ["dense", "per_sequence", "attention", "moe"] as const) {
+    const stable = (of: typeof catalog): [string, boolean][] =>
+      Object.entries(of[group]).map(([name, entry]) => [name, entry.tp_stable ?? false]);
+    assert.deepEqual(stable(catalog), stable(written.catalog));
+  }
+  assert.ok(text.startsWith("# a comment\nsequence:\n  prologue: [embedding]\n"));
+});
+
+Deno.test("classes that carry several layers are told by the module around them", () => {
+  const { catalog } = draft(LLAMA, [kind("full_attention")]);
+  assert.deepEqual(catalog.dense.layernorm, {
+    vllm: ["RMSNorm"],
+    within: ["LlamaDecoderLayer"],
+    tp_stable: true,
+  });
+  assert.deepEqual(catalog.dense.final_layernorm, {
+    vllm: ["RMSNorm"],
+    within: ["LlamaModel"],
+    tp_stable: true,
+  });
+  assert.deepEqual(catalog.dense.o_proj, { vllm: ["RowParallelLinear"], within: ["LlamaAttention"] });
+  assert.deepEqual(catalog.dense.down_proj, { vllm: ["RowParallelLinear"], within: ["LlamaMLP"] });
+  assert.deepEqual(catalog.dense.qkv_proj, { vllm: ["QKVParallelLinear"] });
+  assert.deepEqual(catalog.per_sequence.sampler, { vllm: ["Sampler"], tp_stable: true });
+});
+
+Deno.test("no layer is taken to be independent of a degree that could not be booted", () => {
+  const walk = madeUpWalk(LLAMA);
+  const { catalog } = draftArchitecture({
+    kinds: [kind("full_attention")],
+    walk,
+    sharded: null,
+    batches: BATCHES,
+  });
+  assert.ok(Object.values(catalog).every((group) => Object.values(group).every((entry) => !entry.tp_stable)));
+});
+
+Deno.test("kinds of attention have names of their own, norms of queries and keys are one layer", () => {
+  const layer = (n: number): string => `
+  layers.${n} Gemma3DecoderLayer
+    input_layernorm GemmaRMSNorm
+    self_attn Gemma3Attention
+      qkv_proj QKVParallelLinear
+      q_norm GemmaRMSNorm
+      k_norm GemmaRMSNorm
+      rotary_emb RotaryEmbedding
+      attn Attention cache=${n}
+      o_proj RowParallelLinear
+    post_attention_layernorm GemmaRMSNorm
+    pre_feedforward_layernorm GemmaRMSNorm
+    mlp Gemma3MLP
+      gate_up_proj MergedColumnParallelLinear
+      act_fn GeluAndMul
+      down_proj RowParallelLinear
+    post_feedforward_layernorm GemmaRMSNorm`;
+  const text = `
+model Gemma3Model +0.5 after=1
+  embed_tokens VocabParallelEmbedding${layer(0)}${layer(1)}
+  norm GemmaRMSNorm`;
+  const { blocks, shared, catalog } = draft(text, [kind("sliding_attention"), kind("full_attention")], [
+    SLIDING,
+    FULL,
+  ]);
+  const post_attn = ["o_proj", "layernorm", "layernorm"];
+  assert.deepEqual(blocks, {
+    attn: {
+      sliding_attention: {
+        pre_attn: ["layernorm", "qkv_proj", "qk_norm", "rotary_emb", "sliding_attention"],
+        post_attn,
+      },
+      full_attention: {
+        pre_attn: ["layernorm", "qkv_proj", "qk_norm", "rotary_emb", "attention"],
+        post_attn,
+      },
+    },
+    sparse_attn: {},
+    mlp: { dense: ["gate_up_proj", "act_fn", "down_proj", "layernorm"], moe: [] },
+  });
+  assert.deepEqual(shared, { prologue: ["embedding", "model_glue"], head: ["final_layernorm"] });
+  assert.deepEqual(Object.keys(catalog.attention), ["sliding_attention", "attention"]);
+  assert.deepEqual(catalog.dense.model_glue, { vllm: ["Gemma3Model"], tp_stable: true });
+});
+
+Deno.test("latent attention, experts with shared ones in them, and the dense first layer", () => {
+  const layer = (n: number, mlp: string): string => `
+  layers.${n} DeepseekV2DecoderLayer
+    input_layernorm RMSNorm
+    self_attn DeepseekV2MLAAttention
+      mla_attn MultiHeadLatentAttentionWrapper
+        fused_qkv_a_proj DeepSeekV2FusedQkvAProjLinear
+        q_a_layernorm RMSNorm
+        q_b_proj ColumnParallelLinear
+        kv_a_layernorm RMSNorm
+        rotary_emb RotaryEmbedding
+        mla_attn MLAAttention cache=0
+        o_proj RowParallelLinear
+    post_attention_layernorm RMSNorm${mlp}`;
+  const dense = `
+    mlp DeepseekV2MLP
+      gate_up_proj MergedColumnParallelLinear
+      act_fn SiluAndMul
+      down_proj RowParallelLinear`;
+  const moe = `
+    mlp DeepseekV2MoE
+      experts MoERunner experts
+        gate GateLinear
+        shared_experts DeepseekV2MLP
+          gate_up_proj MergedColumnParallelLinear`;
+  const { blocks, catalog } = draft(`model DeepseekV2Model${layer(0, dense)}${layer(1, moe)}`, [
+    kind("full_attention"),
+    kind("full_attention", "moe"),
+  ]);
+  assert.deepEqual(blocks.attn.full_attention, {
+    pre_attn: [
+      "layernorm",
+      "mla_qkv_a_proj",
+      "mla_a_layernorm",
+      "mla_b_proj",
+      "rotary_emb",
+      "attention",
+    ],
+    post_attn: ["o_proj", "layernorm"],
+  });
+  assert.deepEqual(blocks.mlp, { dense: ["gate_up_proj", "act_fn", "down_proj"], moe: ["moe"] });
+  assert.deepEqual(catalog.moe, { moe: { vllm: ["DeepseekV2MoE"], tp_stable: true } });
+  assert.deepEqual(Object.keys(catalog.attention), ["attention"]);
+});
+
+Deno.test("a mixer that launches kernels beside its projections is a layer where its longest kernel runs", () => {
+  const text = `
+model FalconH1Model
+  layers.0 FalconH1ParallelHybrid +0.3 after=2
+    input_layernorm RMSNorm
+    self_attn FalconH1AttentionDecoderLayer
+      qkv_proj QKVParallelLinear
+      attn Attention cache=0
+      o_proj RowParallelLinear
+    mamba FalconH1SSMDecoderLayer
+      mamba MambaMixer2 cache=1 +9 after=1
+        in_proj MergedColumnParallelLinear
+        norm Mixer2RMSNormGated
+        out_proj RowParallelLinear
+    pre_ff_layernorm RMSNorm
+    feed_forward FalconH1MLP
+      gate_up_proj MergedColumnParallelLinear`;
+  const { blocks, catalog } = draft(text, [kind("hybrid_attention")], [FULL, STATE]);
+  assert.deepEqual(blocks.attn.hybrid_attention, {
+    pre_attn: ["layernorm", "qkv_proj", "attention", "o_proj", "layer_glue", "ssm_in_proj", "ssm"],
+    post_attn: ["ssm_norm", "ssm_out_proj", "layernorm"],
+  });
+  assert.deepEqual(catalog.linear_attention, { ssm: { vllm: ["MambaMixer2"], tp_stable: true } });
+  assert.deepEqual(catalog.dense.o_proj!.within, ["FalconH1AttentionDecoderLayer"]);
+  assert.deepEqual(catalog.dense.ssm_out_proj!.within, ["MambaMixer2"]);
+});
+
+Deno.test("attention that no module of its own carries is what its block launches", () => {
+  const text = `
+model TransformersModel
+  layers.0 Olmo2DecoderLayer
+    self_attn Olmo2Attention +7 after=3
+      qkv_proj QKVParallelLinear
+      q_norm TPAwareRMSNorm
+      k_norm TPAwareRMSNorm
+      o_proj RowParallelLinear
+    post_attention_layernorm TPAwareRMSNorm`;
+  const { blocks, catalog } = draft(text, [kind("full_attention")]);
+  assert.deepEqual(blocks.attn.full_attention, {
+    pre_attn: ["qkv_proj", "qk_norm", "attention"],
+    post_attn: ["o_proj", "layernorm"],
+  });
+  assert.deepEqual(catalog.attention.attention!.vllm, ["Olmo2Attention"]);
+});
+
+Deno.test("an MLP beside the experts has names of its own, a mixer alone has no MLP", () => {
+  const text = `
+model GraniteModel
+  layers.0 MambaDecoderLayer
+    mixer MambaMixer2 cache=0 +3
+  layers.1 GraniteDecoderLayer
+    block_sparse_moe GraniteMoeMoE
+      experts MoERunner experts
+    shared_mlp GraniteMoeSharedMLP
+      input_linear MergedColumnParallelLinear
+      act_fn SiluAndMul
+      output_linear RowParallelLinear`;
+  const { blocks } = draft(text, [kind("linear_attention", "none"), kind("none", "moe")], [STATE]);
+  assert.deepEqual(blocks, {
+    attn: { linear_attention: { pre_attn: ["ssm"], post_attn: [] } },
+    sparse_attn: {},
+    mlp: { dense: [], moe: ["moe", "shared_gate_up_proj", "shared_act_fn", "shared_down_proj"] },
+  });
+});
+
+Deno.test("layers of one name and unlike sizes are told by the kind of their decoder layer", () => {
+  const layer = (n: number, weights: number): string => `
+  layers.${n} DecoderLayer
+    self_attn GemmaAttention
+      qkv_proj QKVParallelLinear weights=${weights}
+      attn Attention cache=${n}`;
+  const { blocks } = draft(`model Model${layer(0, 8)}${layer(1, 16)}`, [
+    kind("full_attention", "none"),
+    kind("sliding_attention", "none"),
+  ], [FULL, SLIDING]);
+  assert.deepEqual(blocks.attn, {
+    full_attention: { pre_attn: ["qkv_proj", "attention"], post_attn: [] },
+    sliding_attention: { pre_attn: ["sliding_qkv_proj", "sliding_attention"], post_attn: [] },
+  });
+});
+
+Deno.test("modules that nothing tells apart are one layer", () => {
+  const text = `
+model Model
+  layers.0 DecoderLayer
+    self_attn Attention2
+      kv_down ReplicatedLinear
+      q_down ReplicatedLinear
+      attn Attention cache=0`;
+  const { blocks, catalog } = draft(text, [kind("full_attention", "none")]);
+  assert.deepEqual(blocks.attn.full_attention!.pre_attn, ["kv_down", "attention"]);
+  assert.deepEqual(catalog.dense.kv_down!.vllm, ["ReplicatedLinear"]);
+});
+
+Deno.test("layers of one kind that are not alike are refused", () => {
+  const layer = (n: number, norm: string): string => `
+  layers.${n} DecoderLayer
+    self_attn GemmaAttention
+      qkv_proj QKVParallelLinear
+      attn Attention cache=0${norm}`;
+  const norm = "\n    post_norm RMSNorm";
+  assert.throws(
+    () => draft(`model Model${layer(0, norm)}${layer(1, "")}`, Array(2).fill(kind("full_attention", "none"))),
+    (error: Error) =>
+      error instanceof UsageError &&
+      error.message.startsWith(
+        "Cannot draft an architecture: layers of the kind full_attention/none/plain must",
+      ),
+  );
+});
+
+Deno.test("a draft with several kinds is read as it was written", () => {
+  const found = draft(
+    `
+model Model
+  embed_tokens VocabParallelEmbedding
+  layers.0 DecoderLayer
+    linear_attn QwenGatedDeltaNetAttention cache=0 +5 after=1
+      in_proj_qkvz MergedColumnParallelLinear
+      out_proj RowParallelLinear
+  layers.1 DecoderLayer
+    self_attn Qwen3NextAttention
+      attn Attention cache=1`,
+    [kind("linear_attention", "none"), kind("full_attention", "none")],
+    [STATE, FULL],
+  );
+  const text = formatArchitecture(found, { comment: [], modelTypes: ["other"] });
+  const { blocks, catalog, sequence } = parseArchitecture(text, "made_up.yaml");
+  assert.deepEqual(blocks!.attn, found.blocks.attn);
+  assert.deepEqual(found.blocks.attn.linear_attention, {
+    pre_attn: ["gdn_in_proj_qkvz", "gdn"],
+    post_attn: ["gdn_out_proj"],
+  });
+  assert.deepEqual(catalog.linear_attention, found.catalog.linear_attention);
+  assert.deepEqual(sequence["prologue"], ["embedding"]);
+});
