@@ -1,8 +1,25 @@
 /**
- * Statistics of samples and errors, and shares in words.
+ * Statistics of numbers: different values, median, quantile and spread, and shares in words.
  *
  * @module
  */
+
+/**
+ * The different values in order.
+ *
+ * @param values Numbers.
+ * @returns Each of them once, ascending.
+ *
+ * @example
+ * ```ts
+ * import { distinct } from "./stats.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(distinct([16, 2, 16, 1]), [1, 2, 16]);
+ * ```
+ */
+export function distinct(values: Iterable<number>): number[] {
+  return [...new Set(values)].sort((a, b) => a - b);
+}
 
 /**
  * The median.
@@ -23,6 +40,24 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
+}
+
+/**
+ * The upper median, which is one of the values: what the most typical of them is where a mean of two would be none of
+ * them, as of ratios near 1 and near 3.
+ *
+ * @param values One number or more.
+ * @returns The middle one in order, the larger of the two middle ones for an even count.
+ *
+ * @example
+ * ```ts
+ * import { upperMedian } from "./stats.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(upperMedian([3, 1, 1, 3]), 3);
+ * ```
+ */
+export function upperMedian(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
 /**

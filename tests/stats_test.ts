@@ -1,6 +1,6 @@
+import { gaussian } from "../src/random.ts";
 import assert from "node:assert/strict";
 import { relativeError, relativeSpread } from "../src/stats.ts";
-import { gaussian } from "../src/random.ts";
 
 Deno.test("relativeSpread is the standard deviation over the median, from 2 samples on", () => {
   const cases: [samples: number[], spread: number | null][] = [

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { draw, normal, type Random } from "./random.ts";
+import { draw, normal, type Random } from "../random.ts";
 
 /** The next shots. */
 export interface Chosen {
@@ -30,7 +30,7 @@ const STIR = 0.8;
  * @example
  * ```ts
  * import { chooseShots } from "./acquisition.ts";
- * import { randomFrom } from "./random.ts";
+ * import { randomFrom } from "../random.ts";
  * import assert from "node:assert/strict";
  * const left = Int32Array.of(0, 1, 2);
  * assert.deepEqual([...chooseShots(2, left, Float64Array.of(0.01, 9, 0.01), randomFrom(2)).doubtful], [1]);

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { draw, randomFrom } from "../random.ts";
 import type { Binned } from "./bins.ts";
-import { draw, randomFrom } from "./random.ts";
 import { addTree, growTree, type TreeOptions } from "./tree.ts";
 
 /** How trees are boosted. */

@@ -3,12 +3,12 @@
  *
  * @module
  */
+import { randomFrom } from "../random.ts";
 import { UsageError } from "../errors.ts";
 import { quantile } from "../stats.ts";
 import { chooseShots } from "./acquisition.ts";
 import type { Features } from "./features.ts";
 import { type TableErrors, tableErrors } from "./held_out.ts";
-import { randomFrom } from "./random.ts";
 import { learn, type Learned, prepare, type Prepared, QUICK, THOROUGH } from "./time_model.ts";
 
 /** When a design ends, and what chance is made from. */

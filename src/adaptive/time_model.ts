@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { draw, randomFrom } from "../random.ts";
 import { binColumns, type Binned } from "./bins.ts";
 import { boost as boostTrees, type BoostOptions } from "./boost.ts";
 import type { Features } from "./features.ts";
-import { draw, randomFrom } from "./random.ts";
 import { ridge } from "./ridge.ts";
 
 /** Features, ready to learn from. */

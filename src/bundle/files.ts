@@ -6,9 +6,9 @@
 import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import type { Issue } from "./issue.ts";
-import { metaPath, TABLE_NAMES, type TableName, tablePath } from "./layout.ts";
+import { metaPath, TABLE_NAMES, type TableName, tablePath, tpOfFolder } from "./layout.ts";
 
-/** A file's text: undefined when there is no file, null when its bytes are no UTF-8. */
+/** A file's text: undefined when there is no file, null when its bytes are no UTF-8 and have to be. */
 export type FileText = string | null | undefined;
 
 /** The files of a bundle. */
@@ -29,16 +29,21 @@ export interface BundleFiles {
  * Reads all files of a bundle side by side.
  *
  * @param dir The bundle's folder.
+ * @param options `strict`: whether a text must be UTF-8; without it bytes that are none are replaced, so that a row
+ * that has some does not take those of its file with it.
  * @returns Their texts.
  * @throws {UsageError} when the folder is not there or a file cannot be read.
  */
-export async function readFiles(dir: string): Promise<BundleFiles> {
+export async function readFiles(
+  dir: string,
+  { strict }: { readonly strict: boolean } = { strict: true },
+): Promise<BundleFiles> {
   const folders = await folderNames(dir);
-  const tps = folders.flatMap((name) => /^tp[1-9]\d*$/.test(name) ? [Number(name.slice(2))] : []);
+  const tps = folders.flatMap((name) => tpOfFolder(name) ?? []);
   tps.sort((a, b) => a - b);
   const [meta, ...tables] = await Promise.all([
-    readText(metaPath(dir)),
-    ...tps.map((tp) => readTables(dir, tp)),
+    readText(metaPath(dir), strict),
+    ...tps.map((tp) => readTables(dir, tp, strict)),
   ]);
   return {
     dir,
@@ -89,25 +94,29 @@ async function folderNames(dir: string): Promise<string[]> {
   return names.sort();
 }
 
-async function readTables(dir: string, tp: number): Promise<Record<TableName, FileText>> {
+async function readTables(
+  dir: string,
+  tp: number,
+  strict: boolean,
+): Promise<Record<TableName, FileText>> {
   const texts = await Promise.all(
-    TABLE_NAMES.map(async (table) => [table, await readText(tablePath(dir, tp, table))]),
+    TABLE_NAMES.map(async (table) => [table, await readText(tablePath(dir, tp, table), strict)]),
   );
   return Object.fromEntries(texts);
 }
 
-async function readText(path: string): Promise<FileText> {
+async function readText(path: string, strict: boolean): Promise<FileText> {
   try {
-    return decode(await Deno.readFile(path));
+    return decode(await Deno.readFile(path), strict);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw readError(path, error);
   }
 }
 
-function decode(bytes: Uint8Array): string | null {
+function decode(bytes: Uint8Array, strict: boolean): string | null {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: strict }).decode(bytes);
   } catch {
     return null;
   }

@@ -68,6 +68,23 @@ export const TABLE_NAMES: readonly TableName[] = [
 ];
 
 /**
+ * The tensor-parallel degree that a folder of a bundle is for.
+ *
+ * @param name The folder's name.
+ * @returns The degree; null when the folder is for none.
+ *
+ * @example
+ * ```ts
+ * import { tpOfFolder } from "./layout.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(["tp8", "tp08", "archive"].map(tpOfFolder), [8, null, null]);
+ * ```
+ */
+export function tpOfFolder(name: string): number | null {
+  return /^tp[1-9]\d*$/.test(name) ? Number(name.slice(2)) : null;
+}
+
+/**
  * The path of one of a bundle's tables.
  *
  * @param dir The bundle's folder.

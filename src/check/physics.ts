@@ -8,6 +8,7 @@ import { CATEGORIES, type Category, CATEGORY_ORDER } from "../shots/shot.ts";
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
 import type { Row } from "../bundle/tables.ts";
+import { upperMedian } from "../stats.ts";
 
 /** What the checks read of a bundle. */
 export interface PhysicsSource {
@@ -115,12 +116,12 @@ function slowerDegrees({ dir, table }: PhysicsSource, below: number, tp: number)
       const ratios = rows.flatMap(({ key, timeUs }) => {
         const other = times.get(key.join());
         return other === undefined ? [] : [timeUs / other];
-      }).sort((a, b) => a - b);
-      const median = ratios[ratios.length >> 1] ?? 1;
-      if (median <= SLOWER) return [];
+      });
+      const middle = upperMedian(ratios);
+      if (!(middle > SLOWER)) return [];
       return [warning("tp-slower", tablePath(dir, tp, category), layer, "time_us", {
         message: `A device's share at tp ${tp} takes longer than at tp ${below}`,
-        found: `${median.toFixed(2)} times at the median`,
+        found: `${middle.toFixed(2)} times at the median`,
         expected: `at most ${SLOWER} times`,
       })];
     });

@@ -6,6 +6,7 @@
 import { attentionNs, makeAttentionTable } from "../predict/attention.ts";
 import type { Row } from "../bundle/tables.ts";
 import type { SkewRow } from "../bundle/skew.ts";
+import { upperMedian } from "../stats.ts";
 
 /** Cases that are looked at. */
 const PROBES = 500;
@@ -36,9 +37,8 @@ export function skewScale(skew: readonly SkewRow[], attention: readonly Row[]): 
   if (table === null || skew.length === 0) return 1;
   const step = Math.ceil(skew.length / PROBES);
   const ratios = skew.filter((_, i) => i % step === 0)
-    .map(({ pc, kp, n, kv_big: kv, t_max_us: timeUs }) => timeUs * 1000 / attentionNs(table, pc, kp, n, kv))
-    .sort((a, b) => a - b);
-  const ratio = ratios[ratios.length >> 1]!;
+    .map(({ pc, kp, n, kv_big: kv, t_max_us: timeUs }) => timeUs * 1000 / attentionNs(table, pc, kp, n, kv));
+  const ratio = upperMedian(ratios);
   const whole = Math.round(ratio);
   return whole >= 2 && Math.abs(ratio / whole - 1) < TOLERANCE ? whole : 1;
 }

@@ -6,6 +6,7 @@
 import type { Bundle } from "../bundle/open.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
+import { distinct } from "../stats.ts";
 
 /** One line of a table: times in microseconds by size. */
 interface Line {
@@ -90,7 +91,7 @@ function formatLines(size: string, lines: readonly Line[]): string {
 
 /** The measured powers of four, which every axis by default passes through, and the largest size. */
 function pick(lines: readonly Line[]): number[] {
-  const sizes = [...new Set(lines.flatMap(({ times }) => [...times.keys()]))].sort((a, b) => a - b);
+  const sizes = distinct(lines.flatMap(({ times }) => [...times.keys()]));
   return sizes.filter((size) => Number.isInteger(Math.log2(size) / 2) || size === sizes.at(-1));
 }
 

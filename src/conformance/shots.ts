@@ -5,7 +5,7 @@
  */
 import type { Booted } from "../harness/harness.ts";
 import type { Model } from "../model/model.ts";
-import { layersOf } from "../model/architecture.ts";
+import { layersOf } from "../model/layers.ts";
 import type { Shot, SweepCategory } from "../shots/shot.ts";
 import { skewCaseOf } from "../shots/skew_cases.ts";
 

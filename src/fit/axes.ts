@@ -6,6 +6,7 @@
 import type { BucketAxes } from "../bundle/meta_blocks.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import { PC_REMARK, SKEW_RATE_AXIS } from "../predict/bucket.ts";
+import { distinct } from "../stats.ts";
 
 const LAST_N = 1_000_000;
 const LAST_TOKENS = 1_000_000_000;
@@ -22,9 +23,9 @@ const KP_EDGE = 2048;
  * @returns The axes, as meta.yaml holds them.
  */
 export function bucketAxes(cases: readonly Pick<SkewRow, "n" | "kv_big" | "kp">[]): BucketAxes {
-  const n = ascending(cases.map((row) => row.n));
+  const n = distinct(cases.map((row) => row.n));
   const kv = kvEdges(cases.reduce((longest, { kv_big }) => Math.max(longest, kv_big), 0));
-  const histories = ascending(cases.map(({ kp }) => kp)).filter((kp) => kp > 0);
+  const histories = distinct(cases.map(({ kp }) => kp)).filter((kp) => kp > 0);
   const kp = histories.length > 0 ? histories : [KP_EDGE];
   return {
     pc: PC_REMARK,
@@ -57,8 +58,4 @@ function kvEdges(longest: number): number[] {
 function labels(name: string, edges: readonly number[]): string[] {
   const texts = edges.map((edge) => edge % 1024 === 0 ? `${edge / 1024}k` : `${edge}`);
   return [...texts.map((text) => `${name}<=${text}`), `${name}>${texts.at(-1)}`];
-}
-
-function ascending(values: readonly number[]): number[] {
-  return [...new Set(values)].sort((a, b) => a - b);
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { randomFrom } from "../random.ts";
 
 /**
- * Draws a part for each case: mulberry32, a small public-domain generator of 32-bit numbers by Tommy Ettinger.
+ * Draws a part for each case.
  *
  * @param count Cases.
  * @param folds Parts.
@@ -13,11 +14,6 @@
  * @returns The part of each case, from 0.
  */
 export function randomFolds(count: number, folds: number, seed: number): Int32Array {
-  let state = seed >>> 0;
-  return Int32Array.from({ length: count }, () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.trunc(((t ^ (t >>> 14)) >>> 0) / 2 ** 32 * folds);
-  });
+  const random = randomFrom(seed);
+  return Int32Array.from({ length: count }, () => Math.trunc(random() * folds));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { PlacedCases } from "./cases.ts";
+import { distinct } from "../stats.ts";
 
 /** Prefills of up to this many tokens share a group: one 64-row block of the attention kernel holds them. */
 const SMALL_CHUNK = 64;
@@ -38,8 +39,8 @@ export interface NodeSums {
 export function growTree(cases: PlacedCases): BucketTree {
   const { kp_labels: { length: kpLabels }, kv_big_labels: { length: kvLabels } } = cases.numbering.axes;
   const { count } = cases.numbering;
-  const pcs = [...new Set(cases.pc)].sort((a, b) => a - b);
-  const buckets = [...new Set(cases.bucket)].sort((a, b) => a - b);
+  const pcs = distinct(cases.pc);
+  const buckets = distinct(cases.bucket);
   const leaves = pcs.flatMap((pc) => buckets.map((bucket) => ({ pc, bucket })));
   const withoutKv = (bucket: number): number => Math.trunc(bucket / kpLabels / kvLabels);
   const group = (pc: number): number => pc === 0 || pc > SMALL_CHUNK ? pc : 1;

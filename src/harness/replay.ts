@@ -3,13 +3,13 @@
  *
  * @module
  */
+import { gaussian, uniform } from "../random.ts";
 import { type Bundle, openBundle } from "../bundle/open.ts";
 import { HarnessError, UsageError } from "../errors.ts";
 import { CATEGORY_ORDER, type Shot, shotKey } from "../shots/shot.ts";
 import { VERSION } from "../version.ts";
 import type { BootRequest, Harness, HarnessInfo } from "./harness.ts";
 import { type InProcessEngine, inProcessHarness, type ShotAnswer } from "./in_process.ts";
-import { gaussian, uniform } from "../random.ts";
 import { recordedBlocks, recordedLimits, recordedSkew, recordedTimes } from "./recorded.ts";
 
 /** How a replay differs from its bundle. */

@@ -12,14 +12,6 @@ import { isObject } from "./config.ts";
 import { listFiles } from "./list_files.ts";
 import type { Architecture, LayerGroup } from "./model.ts";
 
-/** A layer of a category. */
-export interface Layer {
-  /** Name, as in the CSV files. */
-  readonly name: string;
-  /** Whether its time does not depend on the tensor-parallel degree. */
-  readonly tpStable: boolean;
-}
-
 /** A class name, or alternatives. */
 const className = z.string().min(1);
 const classes = z.custom<string | string[]>(
@@ -197,7 +189,8 @@ function walkedStages(
  *
  * @example
  * ```ts
- * import { layersOf, loadArchitecture } from "./architecture.ts";
+ * import { loadArchitecture } from "./architecture.ts";
+ * import { layersOf } from "./layers.ts";
  * import assert from "node:assert/strict";
  * const qwen3 = await loadArchitecture("qwen3", "configs");
  * assert.deepEqual(layersOf(qwen3, "per_sequence"), [
@@ -241,18 +234,6 @@ async function claimant(
       claims.join(" and ")
     } of ${folder} both list it; leave it in one`,
   );
-}
-
-/**
- * The layers of a category.
- *
- * @param architecture The architecture.
- * @param category A group of its catalogue.
- * @returns The layers, in the order of the catalogue.
- */
-export function layersOf(architecture: Architecture, category: LayerGroup): Layer[] {
-  return Object.entries(architecture.catalog[category])
-    .map(([name, layer]) => ({ name, tpStable: layer.tp_stable ?? false }));
 }
 
 function checkNames(

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { stableLayers } from "../model/layers.ts";
 import { type AlphaTable, makeAlphaTable } from "./alpha.ts";
 import { attentionNs, type AttentionTable, makeAttentionTable } from "./attention.ts";
 import { batchNs, emptyFacts, gatherFacts } from "./batch.ts";
@@ -10,13 +11,7 @@ import { traceAttention, traceBatch } from "./explain.ts";
 import { LookupError } from "./lookup_error.ts";
 import { makeMoeTable, moeNs, type MoeTable } from "./moe.ts";
 import { type Series, seriesByLayer, seriesNs } from "./series.ts";
-import {
-  perDegree,
-  type Predictor,
-  type PredictorOptions,
-  type PredictorSource,
-  stableLayers,
-} from "./source.ts";
+import { perDegree, type Predictor, type PredictorOptions, type PredictorSource } from "./source.ts";
 import type { Row } from "../bundle/tables.ts";
 import type { KernelTable } from "../bundle/whole_table.ts";
 import type { Category } from "../shots/shot.ts";

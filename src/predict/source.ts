@@ -139,18 +139,3 @@ export function perDegree<T>(make: (tp: number) => T): (tp: number) => T {
     return value;
   };
 }
-
-/**
- * The layers that do not depend on the tensor-parallel degree.
- *
- * @param architecture The architecture; without it there are none.
- * @returns Their names.
- */
-export function stableLayers(architecture: PredictorOptions["architecture"]): ReadonlySet<string> {
-  const groups = Object.values(architecture?.catalog ?? {});
-  return new Set(
-    groups.flatMap((group) => Object.entries(group)).filter(([, entry]) => entry.tp_stable).map(([name]) =>
-      name
-    ),
-  );
-}

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { stableLayers } from "../model/layers.ts";
 import type { Calibration, SkewFit } from "../bundle/meta_blocks.ts";
 import type { Row } from "../bundle/tables.ts";
 import { kernelRows, type KernelTable } from "../bundle/whole_table.ts";
@@ -30,7 +31,6 @@ import {
   type Predictor,
   type PredictorOptions,
   type PredictorSource,
-  stableLayers,
 } from "./source.ts";
 
 const PLAIN: Required<BatchKernel> = {

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { normal, type Random, randomFrom } from "../random.ts";
 import { UsageError } from "../errors.ts";
-import { normal, type Random, randomFrom } from "../adaptive/random.ts";
 import type { Load, LoadRequest } from "./load.ts";
 
 /** Lengths of a lognormal distribution. */

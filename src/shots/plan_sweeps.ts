@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { layersOf } from "../model/architecture.ts";
+import { layersOf } from "../model/layers.ts";
 import type { Architecture } from "../model/model.ts";
 import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_shots.ts";
 import type { Limits } from "./limits.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { type EstimatedRow, readEstimated } from "../bundle/estimated.ts";
+import { readFiles } from "../bundle/files.ts";
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
 import { readSkew } from "../bundle/skew.ts";
@@ -11,7 +12,6 @@ import type { Row } from "../bundle/tables.ts";
 import { type KernelRow, readWholeTable } from "../bundle/whole_table.ts";
 import { CATEGORIES, type Category, CATEGORY_ORDER, SKEW_KEY } from "../shots/shot.ts";
 import { type Estimate, type Estimates, setEstimates } from "./estimates.ts";
-import { readIfThere } from "../files/read_if_there.ts";
 import { rowText, type ShotId } from "../shots/shot_id.ts";
 import { type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
 
@@ -105,14 +105,12 @@ export async function readRows(dir: string): Promise<FileRows> {
   const estimates: Estimates = new Map();
   const listed = new Map<number, readonly EstimatedRow[]>();
   const issues: Issue[] = [];
-  for await (const entry of Deno.readDir(dir)) {
-    const tp = Number(/^tp([1-9]\d*)$/.exec(entry.name)?.[1]);
-    if (!entry.isDirectory || Number.isNaN(tp)) continue;
+  const { tables } = await readFiles(dir, { strict: false });
+  for (const [tp, texts] of tables) {
     for (const category of CATEGORY_ORDER) {
-      const path = tablePath(dir, tp, category);
-      const bytes = await readIfThere(path);
-      if (bytes === null) continue;
-      const read = readWholeTable(category, new TextDecoder().decode(bytes), path);
+      const text = texts[category];
+      if (typeof text !== "string") continue;
+      const read = readWholeTable(category, text, tablePath(dir, tp, category));
       issues.push(...read.issues);
       const table = tableOf(rows, tp, category);
       for (const row of read.rows) setRow(table, row);
@@ -120,21 +118,18 @@ export async function readRows(dir: string): Promise<FileRows> {
         kept.set(tp, (kept.get(tp) ?? new Map<Category, readonly KernelRow[]>()).set(category, read.others));
       }
     }
-    const listPath = tablePath(dir, tp, "estimated");
-    const list = await readIfThere(listPath);
-    if (list !== null) {
-      const read = readEstimated(new TextDecoder().decode(list), listPath);
+    if (typeof texts.estimated === "string") {
+      const read = readEstimated(texts.estimated, tablePath(dir, tp, "estimated"));
       issues.push(...read.issues);
       listed.set(tp, read.rows);
       setEstimates(estimates, tp, takeOut(tableOf(rows, tp, "attention"), read.rows));
     }
-    const path = tablePath(dir, tp, "skew");
-    const bytes = await readIfThere(path);
-    if (bytes === null) continue;
-    const read = readSkew(new TextDecoder().decode(bytes), path);
-    issues.push(...read.issues);
-    const cases = skewTimesOf(skew, tp).rows;
-    for (const row of read.rows) cases.set(SKEW_KEY.map((column) => row[column]).join(), row);
+    if (typeof texts.skew === "string") {
+      const read = readSkew(texts.skew, tablePath(dir, tp, "skew"));
+      issues.push(...read.issues);
+      const cases = skewTimesOf(skew, tp).rows;
+      for (const row of read.rows) cases.set(SKEW_KEY.map((column) => row[column]).join(), row);
+    }
   }
   return { rows, kept, skew, estimates, listed, issues };
 }

@@ -9,11 +9,11 @@ import { formatSkew, type SkewRow } from "../bundle/skew.ts";
 import { formatTable } from "../bundle/tables.ts";
 import { formatAttention, formatExperts } from "../bundle/whole_table.ts";
 import { writeError } from "../files/write.ts";
+import { stableLayers } from "../model/layers.ts";
 import type { Architecture } from "../model/model.ts";
 import { CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
 import { type EstimateLists, type Estimates, estimatesOf } from "./estimates.ts";
 import { degreesOf, fileRows, type KeptRows, type Rows } from "./rows.ts";
-import { stableLayers } from "./timed_layers.ts";
 
 /** The files of a bundle's tables. */
 export interface TableFiles {
@@ -58,7 +58,9 @@ export function tableFiles(
   write: (path: string, text: string) => Promise<void>,
 ): TableFiles {
   const touched = new Map<string, readonly [number, SweepCategory]>();
-  const stable = new Map(CATEGORY_ORDER.map((category) => [category, stableLayers(architecture, category)]));
+  const stable = new Map(
+    CATEGORY_ORDER.map((category) => [category, stableLayers(architecture, [category])]),
+  );
   const copied = CATEGORY_ORDER.filter((category) => stable.get(category)!.size > 0);
   const touchOne = (tp: number, category: SweepCategory): void =>
     void touched.set(`${tp} ${category}`, [tp, category]);

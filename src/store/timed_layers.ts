@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { layersOf } from "../model/architecture.ts";
+import { layersOf } from "../model/layers.ts";
 import type { Architecture } from "../model/model.ts";
 import { CATEGORIES, type Category } from "../shots/shot.ts";
 
@@ -27,17 +27,4 @@ export function timedLayers(architecture: Architecture, category: Category, tp: 
   return layersOf(architecture, category)
     .filter(({ tpStable }) => tp === 1 || !tpStable)
     .map(({ name }) => ({ name, layer: CATEGORIES[category].layered ? name : null }));
-}
-
-/**
- * The layers of a category whose times do not depend on the tensor-parallel degree.
- *
- * @param architecture The architecture.
- * @param category The category.
- * @returns Their names.
- */
-export function stableLayers(architecture: Architecture, category: Category): Set<string> {
-  return new Set(
-    layersOf(architecture, category).filter(({ tpStable }) => tpStable).map(({ name }) => name),
-  );
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { metaPath, TABLE_NAMES, tablePath } from "../bundle/layout.ts";
+import { metaPath, TABLE_NAMES, tablePath, tpOfFolder } from "../bundle/layout.ts";
 import { UsageError } from "../errors.ts";
 import { JOURNAL_FILE } from "../journal/file.ts";
 import { packedPath } from "../journal/packed.ts";
@@ -31,8 +31,8 @@ async function bundleFiles(dir: string): Promise<string[]> {
   const journal = `${dir}/${JOURNAL_FILE}`;
   const candidates = [journal, packedPath(journal), metaPath(dir)];
   for await (const { name } of Deno.readDir(dir)) {
-    const tp = Number(/^tp([1-9]\d*)$/.exec(name)?.[1]);
-    if (!Number.isNaN(tp)) candidates.push(...TABLE_NAMES.map((table) => tablePath(dir, tp, table)));
+    const tp = tpOfFolder(name);
+    if (tp !== null) candidates.push(...TABLE_NAMES.map((table) => tablePath(dir, tp, table)));
   }
   const there = await Promise.all(candidates.map((path) => Deno.stat(path).then(() => true, () => false)));
   return candidates.filter((_, index) => there[index]);

@@ -8,6 +8,7 @@ import type { GridData } from "./figure_csv.ts";
 import { type Figure, shownFigure, type Trace } from "./figure.ts";
 import { formatUs, significant } from "./text.ts";
 import { colorAt, type ColorScale, DIVERGING, GAP, inkOn, layoutOf, SEQUENTIAL } from "./theme.ts";
+import { distinct } from "../stats.ts";
 
 /** A value at a place of a grid. */
 export interface Cell {
@@ -68,8 +69,8 @@ export function isWithinNoise(ratio: number): boolean {
  * @returns The figure.
  */
 export function heatMap({ cells, missing, title, subtitle, x, y, scale, legend }: HeatMap): Figure {
-  const xs = ascending(cells.map((cell) => cell.x));
-  const ys = ascending(cells.map((cell) => cell.y));
+  const xs = distinct(cells.map((cell) => cell.x));
+  const ys = distinct(cells.map((cell) => cell.y));
   const grid = ys.map(() => xs.map((): number | null => null));
   const columnOf = new Map(xs.map((value, index) => [value, index]));
   const rowOf = new Map(ys.map((value, index) => [value, index]));
@@ -189,10 +190,6 @@ function colorBar(text: string, ticks: readonly number[], labels: readonly strin
 function shortText(value: number, scale: HeatMap["scale"]): string {
   if (scale === "ratio") return value.toFixed(2);
   return value < 9995 ? significant(value) : `${significant(value / 1000)}k`;
-}
-
-function ascending(values: readonly number[]): number[] {
-  return [...new Set(values)].sort((a, b) => a - b);
 }
 
 /**

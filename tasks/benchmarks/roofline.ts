@@ -9,7 +9,7 @@ import type { Bundle } from "../../src/bundle/open.ts";
 import { CONFIG_DIR } from "../../src/config_dir.ts";
 import { quantile } from "../../src/stats.ts";
 import { rooflineHarness } from "../../src/harness/estimate/roofline.ts";
-import { layersOf } from "../../src/model/architecture.ts";
+import { layersOf } from "../../src/model/layers.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";
 import { CATEGORIES, type Category, CATEGORY_ORDER, type Shot } from "../../src/shots/shot.ts";

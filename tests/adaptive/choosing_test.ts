@@ -1,6 +1,6 @@
+import { draw, normal, randomFrom } from "../../src/random.ts";
 import assert from "node:assert/strict";
 import { chooseShots } from "../../src/adaptive/acquisition.ts";
-import { draw, normal, randomFrom } from "../../src/adaptive/random.ts";
 
 const LEFT = Int32Array.from({ length: 100 }, (_, i) => 2 * i);
 

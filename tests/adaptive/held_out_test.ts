@@ -1,6 +1,6 @@
+import { normal, randomFrom } from "../../src/random.ts";
 import assert from "node:assert/strict";
 import { tableErrors } from "../../src/adaptive/held_out.ts";
-import { normal, randomFrom } from "../../src/adaptive/random.ts";
 import { quantile } from "../../src/stats.ts";
 
 Deno.test("tableErrors: a table that is measured in full has no errors", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
-import { layersOf, loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
+import { loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
+import { layersOf } from "../../src/model/layers.ts";
 import { listFiles } from "../../src/model/list_files.ts";
 import type { LayerGroup } from "../../src/model/model.ts";
 import vectors from "../data/tp-overrides.json" with { type: "json" };

@@ -1,9 +1,9 @@
+import { randomFrom } from "../../src/random.ts";
 import assert from "node:assert/strict";
 import type { Model } from "../../src/model/model.ts";
 import type { Batch } from "../../src/predict/batch.ts";
 import { predictIteration } from "../../src/predict/iteration.ts";
 import { predictor, type PredictorSource } from "../../src/predict/predictor.ts";
-import { randomFrom } from "../../src/adaptive/random.ts";
 import type { ServedHead, ServedStep, StepGroup } from "../../src/serving/served.ts";
 import { parseServed } from "../../src/serving/served.ts";
 import { formatServedSteps, parseServedSteps } from "../../src/serving/served_files.ts";

@@ -1,7 +1,7 @@
 /** A profile whose workers and whose own process are killed at random until it is through. */
+import { uniform } from "../../src/random.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openBundle } from "../../src/bundle/open.ts";
-import { uniform } from "../../src/random.ts";
 import { JOURNAL_FILE } from "../../src/journal/file.ts";
 import type { MemorySample } from "./memory.ts";
 import { kill, type Parent, residentBytes, startParent, workerCommand, workersOf } from "./processes.ts";

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { type BundleFiles, populatedTps } from "../../bundle/files.ts";
 import type { Issue } from "../../bundle/issue.ts";
+import { tpOfFolder } from "../../bundle/layout.ts";
 
 /**
  * Checks the folders of the tensor-parallel degrees, against meta.yaml too.
@@ -40,7 +41,7 @@ export function checkFolders(files: BundleFiles, tpDegrees: readonly number[] | 
 }
 
 function nameIssues(path: string, name: string): Issue[] {
-  if (!name.startsWith("tp") || /^tp[1-9]\d*$/.test(name)) return [];
+  if (!name.startsWith("tp") || tpOfFolder(name) !== null) return [];
   return /^tp\d+$/.test(name)
     ? [{
       code: "tp-name",

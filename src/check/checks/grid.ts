@@ -10,6 +10,7 @@ import { tablePath } from "../../bundle/layout.ts";
 import type { LazyTables } from "../../bundle/lazy_tables.ts";
 import type { Meta } from "../../bundle/meta.ts";
 import type { Row } from "../../bundle/tables.ts";
+import { distinct } from "../../stats.ts";
 
 /** Values that an issue names at most. */
 const MAX_NAMED = 8;
@@ -50,7 +51,7 @@ function offGrid(rows: readonly Row[], path: string, meta: Meta): Issue[] {
     kv,
   ]] as const;
   return axes.flatMap(([column, axis], position) => {
-    const values = ascending(rows.map(({ key }) => key[position]!));
+    const values = distinct(rows.map(({ key }) => key[position]!));
     const off = values.slice(0, -1).filter((value) => !axis.includes(value));
     if (off.length === 0) return [];
     return [{
@@ -72,7 +73,7 @@ function offGrid(rows: readonly Row[], path: string, meta: Meta): Issue[] {
 function ragged(rows: readonly Row[], path: string): Issue[] {
   return ([["kv_prefill", 1], ["kv_decode", 3]] as const).flatMap(([column, axis]) => {
     const used = rows.filter(({ key }) => key[axis === 1 ? 0 : 2]! > 0);
-    const union = ascending(used.map(({ key }) => key[axis]!));
+    const union = distinct(used.map(({ key }) => key[axis]!));
     const lines = Map.groupBy(used, ({ key }) => key.filter((_, i) => i !== axis).join());
     const holed = [...lines.values()].filter((line) => {
       const own = new Set(line.map(({ key }) => key[axis]!));
@@ -110,10 +111,6 @@ function corner(rows: readonly Row[], path: string, { engine_effective: engine }
     found: `${reached} decodes beside a prefill at most`,
     expected: `${most}, or ${most - 1} at least`,
   }];
-}
-
-function ascending(values: readonly number[]): number[] {
-  return [...new Set(values)].sort((a, b) => a - b);
 }
 
 function named(values: readonly number[]): string {

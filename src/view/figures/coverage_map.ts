@@ -10,6 +10,7 @@ import type { GridData } from "../figure_csv.ts";
 import { type Figure, shownFigure, type Subject, subjectText } from "../figure.ts";
 import { formatCount, formatShare } from "../text.ts";
 import { layoutOf } from "../theme.ts";
+import { distinct } from "../../stats.ts";
 
 /** What the figure shows. */
 export interface CoverageMap {
@@ -37,8 +38,8 @@ const LOOKS: Readonly<Record<Place, { color: string; letter: string; words: stri
  * @returns The figure; batches that the run cannot have are white.
  */
 export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
-  const chunks = ascending(attention.cells.map(({ chunk }) => chunk));
-  const decodes = ascending(attention.cells.map(({ nDecode }) => nDecode));
+  const chunks = distinct(attention.cells.map(({ chunk }) => chunk));
+  const decodes = distinct(attention.cells.map(({ nDecode }) => nDecode));
   const cells = new Map(attention.cells.map((cell) => [`${cell.chunk} ${cell.nDecode}`, cell]));
   const grid = decodes.map((n) => chunks.map((chunk) => cells.get(`${chunk} ${n}`)));
   const steps = PLACES.length;
@@ -107,8 +108,4 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
       height: 520,
     }),
   });
-}
-
-function ascending(values: readonly number[]): number[] {
-  return [...new Set(values)].sort((a, b) => a - b);
 }

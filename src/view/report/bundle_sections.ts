@@ -36,6 +36,7 @@ import { bundleFacts } from "./facts.ts";
 import { issueTable } from "./issue_table.ts";
 import { menuChunks } from "./menu_chunks.ts";
 import type { Section } from "./section.ts";
+import { distinct } from "../../stats.ts";
 
 /** KV length of the decodes whose iterations are taken apart, where the bundle reaches as far. */
 const USUAL_KV = 2048;
@@ -125,7 +126,7 @@ function attentionFigures(bundle: Bundle, tp: number): Figure[] {
   const estimated = bundle.estimated(tp);
   const subject = subjectOf(bundle, tp);
   const mixed = rows.filter(({ key }) => key[1] === 0 && key[2]! > 0);
-  const chunks = menuChunks([...new Set(mixed.map(({ key }) => key[0]!))].sort((a, b) => a - b));
+  const chunks = menuChunks(distinct(mixed.map(({ key }) => key[0]!)));
   const name = (chunk: number): string =>
     chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)}`;
   const choices = (draw: typeof attentionMap): Choice[] =>
@@ -158,7 +159,7 @@ function iterationFigures(bundle: Bundle, model: Model): Figure[] {
     if (decodes.length === 0) return [];
     const longest = decodes.reduce((most, { key }) => Math.max(most, key[3]!), 0);
     const kv = Math.min(USUAL_KV, longest);
-    const sizes = [...new Set(decodes.map(({ key }) => key[2]!))].sort((a, b) => a - b);
+    const sizes = distinct(decodes.map(({ key }) => key[2]!));
     const points = sizes.map((n) =>
       [n, predictIteration(predict, { model, tp, prefills: [], decodes: [{ kv, count: n }] })] as const
     );

@@ -6,8 +6,8 @@
  *
  * @module
  */
+import { draw, randomFrom } from "../../../src/random.ts";
 import { parseArgs } from "node:util";
-import { draw, randomFrom } from "../../../src/adaptive/random.ts";
 import { formatPlan, parsePlan } from "../../../src/shots/plan_file.ts";
 import type { Sweep } from "../../../src/shots/plan_sweeps.ts";
 

@@ -1,7 +1,7 @@
+import { uniform } from "../../../src/random.ts";
 import assert from "node:assert/strict";
 import { setupEnvironment, tornDistributions } from "../../../tasks/setup/environment.ts";
 import { UsageError } from "../../../src/errors.ts";
-import { uniform } from "../../../src/random.ts";
 import { withFolder } from "../../run/tiny_run.ts";
 import { assertWhole, makeSmall, SMALL } from "./small.ts";
 
