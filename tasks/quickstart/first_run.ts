@@ -19,9 +19,6 @@ import { openLanes } from "../../src/workers/open_lanes.ts";
 import { chooseDtype } from "./dtype.ts";
 import { type Request, wholeCommand } from "./request.ts";
 
-/** The first figure, in the bundle's folder. */
-export const FIGURE = "layer_times.png";
-
 /**
  * Measures, and shows what came of it: a table, a figure, whether the bundle is valid, and what was left out.
  *
@@ -38,15 +35,8 @@ export async function firstRun({ settings: asked, flags }: Request, terminal: Te
     terminal,
     async (bundle) => {
       const out = settings.verbosity === "silent" ? () => {} : terminal.out;
-      const path = `${bundle.dir}/${FIGURE}`;
-      const tp = bundle.tps[0]!;
-      const figure = {
-        subject: subjectOf(bundle, tp),
-        size: "tokens",
-        rows: bundle.table(tp, "dense"),
-      } as const;
-      await saveFigure(layerTimes(figure), path);
-      out(`The first figure is ${path}\n`);
+      const figure = await firstFigure(bundle);
+      if (figure !== null) out(`The first figure is ${figure}\n`);
       const status = await printIssues(bundle.dir, false, { out });
       const left = leftOut(settings, bundle);
       if (left !== null) out(`${left}\nAll of it:  ${wholeCommand({ settings, flags })}\n`);
@@ -71,6 +61,16 @@ async function withDtype(settings: Settings, terminal: Terminal): Promise<Settin
 async function hello(settings: Settings, signal: AbortSignal): Promise<HarnessInfo> {
   await using lane = await openLanes(settings, { signal });
   return lane.info;
+}
+
+/** Draws the times of the layers into the bundle's folder; null when none has a time. */
+async function firstFigure(bundle: Bundle): Promise<string | null> {
+  const [tp] = bundle.tps;
+  const rows = tp === undefined ? [] : bundle.table(tp, "dense");
+  if (tp === undefined || rows.length === 0) return null;
+  const path = `${bundle.dir}/layer_times.png`;
+  await saveFigure(layerTimes({ subject: subjectOf(bundle, tp), size: "tokens", rows }), path);
+  return path;
 }
 
 /** What the budget has left out, in a sentence; null when it was enough. */
