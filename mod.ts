@@ -247,7 +247,7 @@ export { type DegreeReport, formatReports } from "./src/fit/report.ts";
 export type { OutOfSample, SplitOptions } from "./src/fit/cross_validation.ts";
 export type { RegimeErrors } from "./src/fit/regime_errors.ts";
 export type { ErrorFigures } from "./src/fit/errors.ts";
-export type { PcValues } from "./src/fit/pc_values.ts";
+export type { PrefillGrid } from "./src/fit/prefill_grid.ts";
 
 // Predict times from a bundle
 export {

@@ -12,10 +12,10 @@ import assert from "node:assert/strict";
 import { type Bundle, openBundle } from "../src/bundle/open.ts";
 import { formatSkewFit } from "../src/bundle/skew_fit.ts";
 import { chunkGroups, unseenErrors } from "../src/fit/cross_validation.ts";
-import { interpolatedEnds } from "../src/fit/ends.ts";
+import { interpolatedTimes } from "../src/fit/uniform_times.ts";
 import { type ErrorFigures, errorFigures } from "../src/fit/errors.ts";
 import { fitSkew } from "../src/fit/fit_skew.ts";
-import type { PcValues } from "../src/fit/pc_values.ts";
+import type { PrefillGrid } from "../src/fit/prefill_grid.ts";
 import { type FitProblem, referenceProblem, shrinkageProblem } from "../src/fit/problem.ts";
 import { randomFolds } from "../src/fit/random_folds.ts";
 import { formatReports, percentages } from "../src/fit/report.ts";
@@ -134,15 +134,15 @@ function pooled(errorsOf: (bundle: Bundle, tp: number) => Float64Array): ErrorFi
   return errorFigures(errors.filter((error) => !Number.isNaN(error))) ?? undefined;
 }
 
-function endsOf(bundle: Bundle, tp: number): ReturnType<typeof interpolatedEnds> {
-  return interpolatedEnds(bundle.skew(tp), makeAttentionTable(bundle.table(tp, "attention"))!);
+function endsOf(bundle: Bundle, tp: number): ReturnType<typeof interpolatedTimes> {
+  return interpolatedTimes(bundle.skew(tp), makeAttentionTable(bundle.table(tp, "attention"))!);
 }
 
 function printTableSizes(): void {
   console.log("| table | pc values | rows | pc with rows | bytes |\n| --- | --- | --- | --- | --- |");
   const [bundle] = bundles;
   const tp = bundle!.tps[0]!;
-  for (const pcValues of ["profiled", "common", "all"] satisfies PcValues[]) {
+  for (const pcValues of ["profiled", "common", "all"] satisfies PrefillGrid[]) {
     const table = fitSkew({ method: "shrinkage", ...inputOf(bundle!, tp), pcValues }).tables.get(tp)!;
     const chunks = new Set(table.map(({ pc }) => pc)).size;
     const bytes = formatSkewFit(table).length;

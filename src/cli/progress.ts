@@ -6,7 +6,7 @@
 import type { Settings } from "../settings.ts";
 import { barProgress } from "./progress_bars.ts";
 import { plainProgress } from "./progress_lines.ts";
-import { warningOf } from "../progress/tell.ts";
+import { warningOf } from "../progress/event_text.ts";
 import type { View } from "./progress_view.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -6,8 +6,8 @@
 import type { RunEvent } from "../events.ts";
 import { formatDuration } from "../progress/duration.ts";
 import type { View } from "./progress_view.ts";
-import { newsOf } from "../progress/tell.ts";
-import { describe, follow, newTracks, type Track } from "../progress/track.ts";
+import { newsOf } from "../progress/event_text.ts";
+import { describe, follow, newTracks, type Track } from "../progress/sweep_progress.ts";
 
 /**
  * Shows a run as lines.

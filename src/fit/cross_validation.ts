@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Ends } from "./ends.ts";
+import type { UniformTimes } from "./uniform_times.ts";
 import { relativeErrors, type Selection } from "./model.ts";
 import type { FitProblem } from "./problem.ts";
 import { randomFolds } from "./random_folds.ts";
@@ -46,7 +46,7 @@ export interface SplitOptions {
  */
 export function crossValidate(
   problem: FitProblem,
-  ends: Ends,
+  ends: UniformTimes,
   { folds = 5, seed = 1 }: SplitOptions = {},
   judged: Selection = () => true,
 ): OutOfSample {
@@ -71,7 +71,7 @@ export function crossValidate(
  * @param group The group of each case; below 0, the case is always fitted on and never predicted.
  * @returns The signed relative error of each case, NaN where there is none.
  */
-export function unseenErrors(problem: FitProblem, ends: Ends, group: Int32Array): Float64Array {
+export function unseenErrors(problem: FitProblem, ends: UniformTimes, group: Int32Array): Float64Array {
   const errors = new Float64Array(group.length).fill(NaN);
   for (const left of new Set(group)) {
     if (left < 0) continue;

@@ -7,9 +7,9 @@ import type { BucketAxes, SkewFitEntry } from "../bundle/meta_blocks.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import type { SkewFitRow } from "../bundle/skew_fit.ts";
 import { crossValidate, type SplitOptions } from "./cross_validation.ts";
-import type { InterpolatedEnds } from "./ends.ts";
+import type { InterpolatedTimes } from "./uniform_times.ts";
 import { relativeErrors, type Selection } from "./model.ts";
-import { pcEntries, type PcValues } from "./pc_values.ts";
+import { pcEntries, type PrefillGrid } from "./prefill_grid.ts";
 import { type FitProblem, referenceProblem, shrinkageProblem } from "./problem.ts";
 import { regimeErrors } from "./regime_errors.ts";
 import type { DegreeReport } from "./report.ts";
@@ -22,7 +22,7 @@ export interface FitOptions extends SplitOptions {
    * Which pc have rows in the tables of `shrinkage`.
    * @default {"common"}
    */
-  readonly pcValues?: PcValues;
+  readonly pcValues?: PrefillGrid;
 }
 
 /** How a fit by shrinkage is made and measured. */
@@ -55,7 +55,7 @@ export interface DegreeFit {
 export function fitByReference(
   tp: number,
   rows: readonly SkewRow[],
-  ends: InterpolatedEnds | null,
+  ends: InterpolatedTimes | null,
   options: FitOptions,
 ): DegreeFit | null {
   const problem = referenceProblem(rows);
@@ -77,7 +77,7 @@ export function fitByReference(
 export function fitByShrinkage(
   tp: number,
   rows: readonly SkewRow[],
-  ends: InterpolatedEnds,
+  ends: InterpolatedTimes,
   options: ShrinkageOptions,
 ): DegreeFit | null {
   const problem = shrinkageProblem(rows, ends);
@@ -107,7 +107,7 @@ function makeFit(
   tp: number,
   method: string,
   { axes, cases, ends, usable, usableCount, fitter }: FitProblem,
-  pcValues: PcValues,
+  pcValues: PrefillGrid,
   judged: Selection,
 ): DegreeFit {
   const model = roundedModel(fitter(usable));

@@ -9,7 +9,7 @@ import type { SkewFitRow } from "../bundle/skew_fit.ts";
 import type { Row } from "../bundle/tables.ts";
 import { UsageError } from "../errors.ts";
 import { makeAttentionTable } from "../predict/attention.ts";
-import { type InterpolatedEnds, interpolatedEnds } from "./ends.ts";
+import { type InterpolatedTimes, interpolatedTimes } from "./uniform_times.ts";
 import { type DegreeFit, fitByReference, fitByShrinkage, type FitOptions } from "./fit_degree.ts";
 import type { DegreeReport } from "./report.ts";
 
@@ -77,8 +77,8 @@ export function fitSkew(input: FitInput): Fit {
 
 function fitDegree(input: FitInput, tp: number, rows: readonly SkewRow[]): DegreeFit | null {
   const attention = makeAttentionTable(input.attentionByTp?.get(tp) ?? []);
-  const endsOf = (cases: readonly SkewRow[]): InterpolatedEnds | null =>
-    attention === null ? null : interpolatedEnds(cases, attention);
+  const endsOf = (cases: readonly SkewRow[]): InterpolatedTimes | null =>
+    attention === null ? null : interpolatedTimes(cases, attention);
   if (input.method === "reference") return fitByReference(tp, rows, endsOf(rows), input);
   const cases = [...rows, ...input.predictedByTp?.get(tp) ?? []];
   const ends = endsOf(cases);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { PlacedCases } from "./cases.ts";
-import type { Ends } from "./ends.ts";
+import type { UniformTimes } from "./uniform_times.ts";
 
 /** Whether a case takes part, by its index. */
 export type Selection = (index: number) => boolean;
@@ -33,7 +33,7 @@ export type Fitter = (selected: Selection) => AlphaModel;
 export function relativeErrors(
   model: AlphaModel,
   cases: PlacedCases,
-  ends: Ends,
+  ends: UniformTimes,
   selected: Selection,
 ): Float64Array {
   const errors = new Float64Array(cases.pc.length).fill(NaN);

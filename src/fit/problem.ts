@@ -8,7 +8,7 @@ import type { SkewRow } from "../bundle/skew.ts";
 import { numberBuckets } from "../predict/bucket.ts";
 import { bucketAxes } from "./axes.ts";
 import { placeCases, type PlacedCases } from "./cases.ts";
-import { type Ends, measuredEnds } from "./ends.ts";
+import { measuredTimes, type UniformTimes } from "./uniform_times.ts";
 import type { Fitter, Selection } from "./model.ts";
 import { referenceFitter } from "./reference.ts";
 import { isUsable, shrinkageFitter } from "./shrinkage.ts";
@@ -20,7 +20,7 @@ export interface FitProblem {
   /** The cases, usable or not, in their buckets. */
   readonly cases: PlacedCases;
   /** The times that are fitted, in microseconds. */
-  readonly ends: Ends;
+  readonly ends: UniformTimes;
   /** The cases that may be fitted on. */
   readonly usable: Selection;
   /** How many they are. */
@@ -36,7 +36,7 @@ export interface FitProblem {
  * @returns The problem, null without a usable case.
  */
 export function referenceProblem(rows: readonly SkewRow[]): FitProblem | null {
-  return makeProblem(rows, measuredEnds(rows), (i) => rows[i]!.alpha !== null, referenceFitter);
+  return makeProblem(rows, measuredTimes(rows), (i) => rows[i]!.alpha !== null, referenceFitter);
 }
 
 /**
@@ -46,15 +46,15 @@ export function referenceProblem(rows: readonly SkewRow[]): FitProblem | null {
  * @param ends The ends.
  * @returns The problem, null without a usable case.
  */
-export function shrinkageProblem(rows: readonly SkewRow[], ends: Ends): FitProblem | null {
+export function shrinkageProblem(rows: readonly SkewRow[], ends: UniformTimes): FitProblem | null {
   return makeProblem(rows, ends, (i) => isUsable(ends, i), shrinkageFitter);
 }
 
 function makeProblem(
   rows: readonly SkewRow[],
-  ends: Ends,
+  ends: UniformTimes,
   usable: Selection,
-  fitterOf: (cases: PlacedCases, ends: Ends) => Fitter,
+  fitterOf: (cases: PlacedCases, ends: UniformTimes) => Fitter,
 ): FitProblem | null {
   const counted = rows.filter((_, i) => usable(i));
   if (counted.length === 0) return null;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { PlacedCases } from "./cases.ts";
-import type { Ends } from "./ends.ts";
+import type { UniformTimes } from "./uniform_times.ts";
 import type { Fitter } from "./model.ts";
 
 /**
@@ -15,7 +15,7 @@ import type { Fitter } from "./model.ts";
  * @param ends Their times in microseconds.
  * @returns The fitter.
  */
-export function referenceFitter(cases: PlacedCases, ends: Ends): Fitter {
+export function referenceFitter(cases: PlacedCases, ends: UniformTimes): Fitter {
   const { pc, bucket, numbering: { count } } = cases;
   return (selected) => {
     const sums = new Map<number, { num: number; den: number }>();

@@ -4,8 +4,8 @@
  * @module
  */
 import type { PlacedCases } from "./cases.ts";
-import type { Ends } from "./ends.ts";
-import { leafModel } from "./leaf_model.ts";
+import type { UniformTimes } from "./uniform_times.ts";
+import { bucketModel } from "./bucket_model.ts";
 import type { Fitter, Selection } from "./model.ts";
 import { type BucketTree, growTree, leavesOf, type NodeSums } from "./tree.ts";
 
@@ -20,12 +20,12 @@ export const SHRINKAGE = 0.05;
  * @param ends Their times in microseconds; cases whose t_max is not above t_mean tell nothing.
  * @returns The fitter.
  */
-export function shrinkageFitter(cases: PlacedCases, ends: Ends): Fitter {
+export function shrinkageFitter(cases: PlacedCases, ends: UniformTimes): Fitter {
   const tree = growTree(cases);
   const leaves = leavesOf(tree, cases);
   return (selected) => {
     const sums = leafSums(tree, leaves, ends, selected);
-    return leafModel(tree, sums, shrink(tree, sums));
+    return bucketModel(tree, sums, shrink(tree, sums));
   };
 }
 
@@ -36,11 +36,11 @@ export function shrinkageFitter(cases: PlacedCases, ends: Ends): Fitter {
  * @param i The case's index.
  * @returns Whether t_skew is above 0 and t_max above t_mean.
  */
-export function isUsable(ends: Ends, i: number): boolean {
+export function isUsable(ends: UniformTimes, i: number): boolean {
   return ends.skew[i]! > 0 && ends.max[i]! > ends.mean[i]!;
 }
 
-function leafSums(tree: BucketTree, leaves: Int32Array, ends: Ends, selected: Selection): NodeSums {
+function leafSums(tree: BucketTree, leaves: Int32Array, ends: UniformTimes, selected: Selection): NodeSums {
   const num = new Float64Array(tree.pcs.length * tree.buckets.length);
   const den = new Float64Array(num.length);
   for (let i = 0; i < leaves.length; i++) {

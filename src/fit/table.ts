@@ -8,7 +8,7 @@ import type { SkewFitRow } from "../bundle/skew_fit.ts";
 import { bucketLabels, type BucketNumbering } from "../predict/bucket.ts";
 import type { PlacedCases } from "./cases.ts";
 import type { AlphaModel, Selection } from "./model.ts";
-import type { PcEntry } from "./pc_values.ts";
+import type { PcEntry } from "./prefill_grid.ts";
 import { roundAlpha } from "./round_alpha.ts";
 
 /**

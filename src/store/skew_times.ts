@@ -6,7 +6,7 @@
 import { formatTimeUs } from "../number_format.ts";
 import { alphaOf, type SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
-import { interpolatedEnds } from "../fit/ends.ts";
+import { interpolatedTimes } from "../fit/uniform_times.ts";
 import { attentionNs, makeAttentionTable } from "../predict/attention.ts";
 import { skewCaseOf } from "../shots/skew_cases.ts";
 import { type SkewMode, type SkewPart, type UniformBatch, uniformBatch } from "../shots/skew_parts.ts";
@@ -105,7 +105,7 @@ export function skewProblem(
   const table = makeAttentionTable([...attention.values()]);
   if (table === null) return "attention.csv has no rows for its alphas to lie between";
   const foreign = [...times.rows].filter(([text]) => !times.skewed.has(text)).map(([, row]) => row);
-  const { timeScale } = interpolatedEnds(foreign, table);
+  const { timeScale } = interpolatedTimes(foreign, table);
   if (again || timeScale === 1) return null;
   return `the times of skew.csv are ${timeScale} times those of attention.csv, as sums of samples are, and new ones ` +
     `would not be; refresh with category skew measures all of them again`;

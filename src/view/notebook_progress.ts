@@ -4,8 +4,8 @@
  * @module
  */
 import { formatDuration } from "../progress/duration.ts";
-import { newsOf, warningOf } from "../progress/tell.ts";
-import { describe, follow, newTracks, type Track, type Tracks } from "../progress/track.ts";
+import { newsOf, warningOf } from "../progress/event_text.ts";
+import { describe, follow, newTracks, type Track, type Tracks } from "../progress/sweep_progress.ts";
 import type { RunEvent } from "../events.ts";
 import { send } from "./notebook/kernel.ts";
 import { escapeHtml } from "./table.ts";

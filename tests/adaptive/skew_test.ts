@@ -5,7 +5,7 @@ import { skewFeatures } from "../../src/adaptive/skew_features.ts";
 import type { SkewRow } from "../../src/bundle/skew.ts";
 import { UsageError } from "../../src/errors.ts";
 import { quantile } from "../../src/stats.ts";
-import { interpolatedEnds } from "../../src/fit/ends.ts";
+import { interpolatedTimes } from "../../src/fit/uniform_times.ts";
 import { relativeErrors } from "../../src/fit/model.ts";
 import { shrinkageProblem } from "../../src/fit/problem.ts";
 import { makeAttentionTable } from "../../src/predict/attention.ts";
@@ -55,7 +55,7 @@ Deno.test("adaptSkew: alphas fitted to all its rows predict other batches better
     const rows = [...known, ...others];
     const { fitter, usable, cases, ends } = shrinkageProblem(
       rows,
-      interpolatedEnds(rows, makeAttentionTable(attention)!),
+      interpolatedTimes(rows, makeAttentionTable(attention)!),
     )!;
     const model = fitter((i) => i < known.length && usable(i));
     const errors = relativeErrors(model, cases, ends, (i) => i >= known.length);

@@ -44,7 +44,7 @@ class Chunk:
             fault = next((outcome for outcome in own if isinstance(outcome, Fault)), None)
             if not own:
                 return
-            yield self.answer(index, fault or together(own))
+            yield self.answer(index, fault or merge_parts(own))
             if fault and fault.kind == "engine_dead":
                 return
 
@@ -85,7 +85,7 @@ def read_jobs(engine: Engine, fields: Mapping[str, Any]) -> list[Job] | Fault:
         return fault
 
 
-def together(outcomes: Iterable[Timed | Fault]) -> Timed:
+def merge_parts(outcomes: Iterable[Timed | Fault]) -> Timed:
     """Return the samples of all of a shot's jobs."""
     all_timed = [outcome for outcome in outcomes if isinstance(outcome, Timed)]
     return Timed(

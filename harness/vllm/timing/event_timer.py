@@ -40,7 +40,7 @@ class EventTimer:
         fired: list[tuple[Job, EventMarks, Fault | None]] = []
         for job in jobs:
             marks = EventMarks(self)
-            (fault,) = fire_jobs(engine, [job], iterations, marks, in_layer=True)
+            (fault,) = fire_jobs(engine, [job], iterations, marks, layer_only=True)
             fired.append((job, marks, fault))
             if fault and fault.kind == "engine_dead":
                 break

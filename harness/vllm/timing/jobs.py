@@ -22,9 +22,9 @@ class Job:
     requests: Requests
     sites: Sites
     """Modules by the name of their samples."""
-    to_the_end: bool = False
+    with_logits: bool = False
     """Whether the forward goes on to the logits and the sampler."""
-    in_layer: bool = False
+    layer_only: bool = False
     """Whether the decoder layer up to the one timed module may be repeated in place of whole forwards."""
     activated_experts: int | None = None
     inner: tuple[Any, ...] = ()
@@ -67,8 +67,8 @@ def job_of(engine: Engine, shot: Shot) -> Job:
     return Job(
         requests=shot.requests,
         sites=sites,
-        to_the_end=shot.category == "per_sequence",
-        in_layer=shot.category == "attention" and sum(map(len, sites.values())) == 1,
+        with_logits=shot.category == "per_sequence",
+        layer_only=shot.category == "attention" and sum(map(len, sites.values())) == 1,
         activated_experts=shot.activated_experts,
         inner=tuple(
             {

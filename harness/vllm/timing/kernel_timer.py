@@ -71,7 +71,7 @@ class KernelTimer:
         An error of the device that comes late has no job to blame: the first one is said to have it.
         """
         self.session.start()
-        faults = fire_jobs(engine, marks.each(jobs), iterations, marks, in_layer=True)
+        faults = fire_jobs(engine, marks.each(jobs), iterations, marks, layer_only=True)
         try:
             self.synchronize()
             return faults, *sum_kernels(self.session.stop(), PREFIX)

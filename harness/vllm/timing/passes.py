@@ -37,7 +37,7 @@ class EndOfPass(Exception):
     """Ends a pass whose remainder is not timed."""
 
 
-def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, in_layer: bool) -> None:
+def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, layer_only: bool) -> None:
     """Run a warm-up and `iterations` passes of a job; in the layer where the job and the timer allow it."""
     with ExitStack() as stack:
         if job.activated_experts is not None:
@@ -45,9 +45,9 @@ def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, in_layer
             stack.enter_context(
                 forced(engine.routers, tokens, job.activated_experts, 1 + iterations, engine.device)
             )
-        if not job.to_the_end:
+        if not job.with_logits:
             stack.enter_context(engine.without_logits())
-        if in_layer and job.in_layer and engine.decoder is not None:
+        if layer_only and job.layer_only and engine.decoder is not None:
             stack.enter_context(repeated(engine, job, iterations, marks))
             engine.forward(job.requests)
         else:

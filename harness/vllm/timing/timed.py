@@ -54,13 +54,13 @@ class Timer(Protocol):
 
 
 def fire_jobs(
-    engine: Engine, jobs: Iterable[Job], iterations: int, marks: Marks, in_layer: bool
+    engine: Engine, jobs: Iterable[Job], iterations: int, marks: Marks, layer_only: bool
 ) -> list[Fault | None]:
     """Fire jobs in their order; returns for each why it failed. A fault that kills the engine is the last."""
     faults: list[Fault | None] = []
     for job in jobs:
         try:
-            run_passes(engine, job, iterations, marks, in_layer)
+            run_passes(engine, job, iterations, marks, layer_only)
             faults.append(None)
         except Exception as error:
             fault = shot_fault(error)
@@ -106,7 +106,7 @@ class WallTimer:
         outcomes: list[Timed | Fault] = []
         for job in jobs:
             marks = WallMarks(self.synchronize)
-            (fault,) = fire_jobs(engine, [job], iterations, marks, in_layer=False)
+            (fault,) = fire_jobs(engine, [job], iterations, marks, layer_only=False)
             outcomes.append(fault or timed(marks.spans, job, iterations))
             if fault and fault.kind == "engine_dead":
                 break

@@ -7,7 +7,7 @@ import { adaptAttention } from "../../../src/adaptive/attention.ts";
 import { adaptSkew } from "../../../src/adaptive/skew.ts";
 import type { SkewRow } from "../../../src/bundle/skew.ts";
 import type { Row } from "../../../src/bundle/tables.ts";
-import { interpolatedEnds } from "../../../src/fit/ends.ts";
+import { interpolatedTimes } from "../../../src/fit/uniform_times.ts";
 import { quantile } from "../../../src/stats.ts";
 import { relativeErrors } from "../../../src/fit/model.ts";
 import { shrinkageProblem } from "../../../src/fit/problem.ts";
@@ -115,7 +115,7 @@ async function trySkew({ attention, kernel, skew }: Truth, { shots, seed }: Tria
   const table = makeAttentionTable(attention)!;
   const errorsWith = (known: readonly SkewRow[]): Quantiles => {
     const rows = [...known, ...unseen];
-    const { fitter, usable, cases, ends } = shrinkageProblem(rows, interpolatedEnds(rows, table))!;
+    const { fitter, usable, cases, ends } = shrinkageProblem(rows, interpolatedTimes(rows, table))!;
     const model = fitter((i) => i < known.length && usable(i));
     return quantilesOf(relativeErrors(model, cases, ends, (i) => i >= known.length));
   };

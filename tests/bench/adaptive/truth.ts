@@ -9,7 +9,7 @@ import type { SkewRow } from "../../../src/bundle/skew.ts";
 import type { Row } from "../../../src/bundle/tables.ts";
 import { CONFIG_DIR } from "../../../src/config_dir.ts";
 import { UsageError } from "../../../src/errors.ts";
-import { interpolatedEnds } from "../../../src/fit/ends.ts";
+import { interpolatedTimes } from "../../../src/fit/uniform_times.ts";
 import { loadHardware } from "../../../src/roofline/hardware.ts";
 import { sizesOf } from "../../../src/roofline/sizes.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
@@ -62,6 +62,6 @@ async function truthsOf(dir: string): Promise<Truth[]> {
 }
 
 function onScaleOf(table: AttentionTable, rows: readonly SkewRow[]): SkewRow[] {
-  const { mean, max, skew } = interpolatedEnds(rows, table);
+  const { mean, max, skew } = interpolatedTimes(rows, table);
   return rows.map((row, i) => ({ ...row, t_mean_us: mean[i]!, t_max_us: max[i]!, t_skew_us: skew[i]! }));
 }

@@ -125,7 +125,7 @@ def test_the_decoder_layer_is_repeated_up_to_the_attention(engine: Engine) -> No
     hooks = [module.register_forward_hook(lambda m, *_: ran.append(type(m).__name__)) for module in modules]
     marks = Log()
     shot = Shot("attention", ((16, 8), (1, 40)))
-    run_passes(engine, job_of(engine, shot), 2, marks, in_layer=True)
+    run_passes(engine, job_of(engine, shot), 2, marks, layer_only=True)
     for hook in hooks:
         hook.remove()
     before, *passes = "".join(f"{name} " for name in ran).split("RMSNorm QKVParallelLinear ")

@@ -38,18 +38,18 @@ def test_whole_forwards_have_marks_around_modules_but_not_in_the_warm_up() -> No
     log = Log()
     module = Module(lambda: log.append("run"))
     engine: Any = Engine(module)
-    run_passes(engine, Job(((1, 0),), {"norm": [module]}), 1, log, in_layer=True)
+    run_passes(engine, Job(((1, 0),), {"norm": [module]}), 1, log, layer_only=True)
     assert log == ["begin None", "run", "end", "begin 0", "enter norm", "run", "leave", "end"]
     assert engine.evicted == 1
 
 
-@pytest.mark.parametrize("to_the_end", [True, False])
-def test_every_timed_forward_finds_an_empty_cache(to_the_end: bool) -> None:
+@pytest.mark.parametrize("with_logits", [True, False])
+def test_every_timed_forward_finds_an_empty_cache(with_logits: bool) -> None:
     log = Log()
     engine: Any = Engine(Module(lambda: log.append("run")))
     engine.evict = lambda: log.append("evict")
-    job = Job(((1, 0),), {"norm": list(engine.modules)}, to_the_end)
-    run_passes(engine, job, 2, log, in_layer=False)
+    job = Job(((1, 0),), {"norm": list(engine.modules)}, with_logits)
+    run_passes(engine, job, 2, log, layer_only=False)
     one = ["enter norm", "run", "leave", "end"]
     assert log == ["begin None", "run", "end", "evict", "begin 0", *one, "evict", "begin 1", *one]
 
@@ -58,8 +58,8 @@ def test_the_layer_is_repeated_up_to_the_timed_module_with_an_empty_cache() -> N
     log = Log()
     attention = Module(lambda: log.append("attention"))
     engine, decoder = decoder_of(log, attention)
-    job = Job(((1, 0),), {"attention": [attention]}, in_layer=True)
-    run_passes(engine, job, 1, log, in_layer=True)
+    job = Job(((1, 0),), {"attention": [attention]}, layer_only=True)
+    run_passes(engine, job, 1, log, layer_only=True)
     one = ["norm", "enter attention", "attention", "leave", "end"]
     assert log == ["embedding", "begin None", *one, "begin 0", *one]
     assert engine.evicted == 2
@@ -71,7 +71,7 @@ def test_whole_forwards_are_run_where_the_timer_or_the_job_wants_them(timer: boo
     log = Log()
     attention = Module()
     engine, _ = decoder_of(log, attention)
-    run_passes(engine, Job(((1, 0),), {"attention": [attention]}, in_layer=job), 1, log, in_layer=timer)
+    run_passes(engine, Job(((1, 0),), {"attention": [attention]}, layer_only=job), 1, log, layer_only=timer)
     assert log.count("mlp") == 2
 
 
@@ -83,6 +83,6 @@ def test_a_pass_that_fails_is_ended_and_leaves_no_hooks() -> None:
     attention = Module(fail)
     engine, decoder = decoder_of(log, attention)
     with pytest.raises(RuntimeError, match="no"):
-        run_passes(engine, Job(((1, 0),), {"a": [attention]}, in_layer=True), 3, log, in_layer=True)
+        run_passes(engine, Job(((1, 0),), {"a": [attention]}, layer_only=True), 3, log, layer_only=True)
     assert log == ["embedding", "begin None", "norm", "enter a", "end"]
     assert [*attention.before, *attention.after, *decoder.before] == []

@@ -18,7 +18,7 @@ import type { BucketTree, NodeSums } from "./tree.ts";
  * @param alphas The alpha of each leaf.
  * @returns The model.
  */
-export function leafModel(tree: BucketTree, sums: NodeSums, alphas: Float64Array): AlphaModel {
+export function bucketModel(tree: BucketTree, sums: NodeSums, alphas: Float64Array): AlphaModel {
   const { pcs, buckets, bucketAt } = tree;
   const support = { pure: new Float64Array(buckets.length), mixed: new Float64Array(buckets.length) };
   const supportAt = (pc: number): Float64Array => pc === 0 ? support.pure : support.mixed;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { newsOf } from "../../src/progress/tell.ts";
+import { newsOf } from "../../src/progress/event_text.ts";
 import type { RunEvent } from "../../src/events.ts";
 
 Deno.test("newsOf says when the device has moved and what is measured again", () => {

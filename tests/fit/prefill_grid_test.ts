@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { bucketAxes } from "../../src/fit/axes.ts";
-import { pcEntries } from "../../src/fit/pc_values.ts";
+import { pcEntries } from "../../src/fit/prefill_grid.ts";
 
 const AXES = bucketAxes([2, 4, 8].map((n) => ({ n, kv_big: 512, kp: 0 })));
 

@@ -8,7 +8,7 @@ import { attentionNs, type AttentionTable } from "../predict/attention.ts";
 import { quantile } from "../stats.ts";
 
 /** The three times of each case, in microseconds. */
-export interface Ends {
+export interface UniformTimes {
   /** Every history at the mean. */
   readonly mean: Float64Array;
   /** Every history at the longest. */
@@ -23,7 +23,7 @@ export interface Ends {
  * @param rows The cases.
  * @returns The times in microseconds.
  */
-export function measuredEnds(rows: readonly SkewRow[]): Ends {
+export function measuredTimes(rows: readonly SkewRow[]): UniformTimes {
   return {
     mean: Float64Array.from(rows, (row) => row.t_mean_us),
     max: Float64Array.from(rows, (row) => row.t_max_us),
@@ -31,8 +31,8 @@ export function measuredEnds(rows: readonly SkewRow[]): Ends {
   };
 }
 
-/** Ends on the scale of attention.csv. */
-export interface InterpolatedEnds extends Ends {
+/** Times on the scale of attention.csv. */
+export interface InterpolatedTimes extends UniformTimes {
   /** How many times larger the times of skew.csv are; `skew` is divided by it. */
   readonly timeScale: number;
 }
@@ -48,7 +48,7 @@ export interface InterpolatedEnds extends Ends {
  * @param attention The attention table.
  * @returns The times in microseconds.
  */
-export function interpolatedEnds(rows: readonly SkewRow[], attention: AttentionTable): InterpolatedEnds {
+export function interpolatedTimes(rows: readonly SkewRow[], attention: AttentionTable): InterpolatedTimes {
   const mean = new Float64Array(rows.length);
   const max = new Float64Array(rows.length);
   for (let i = 0; i < rows.length; i++) {

@@ -13,7 +13,7 @@ import { binOf } from "../predict/bucket.ts";
  * Which pc get rows: `profiled` ones only; `common` ones, which are multiples of 128 and, for each number of
  * decodes, the chunk that fills the token budget; or `all` up to the budget.
  */
-export type PcValues = "profiled" | "common" | "all";
+export type PrefillGrid = "profiled" | "common" | "all";
 
 /** Prompts in simulations tend to be powers of two long: their sums are multiples of this. */
 const STEP = 128;
@@ -34,7 +34,7 @@ export interface PcEntry {
  * @param axes The axes; the largest n is taken for the most decodes of a batch.
  * @returns The pc, ascending.
  */
-export function pcEntries(values: PcValues, profiled: readonly number[], axes: BucketAxes): PcEntry[] {
+export function pcEntries(values: PrefillGrid, profiled: readonly number[], axes: BucketAxes): PcEntry[] {
   const budget = Math.max(...profiled);
   const bins = new Map<number, Set<number> | null>();
   if (values === "all") {

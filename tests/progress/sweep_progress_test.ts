@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, follow, newTracks, type Track } from "../../src/progress/track.ts";
+import { describe, follow, newTracks, type Track } from "../../src/progress/sweep_progress.ts";
 import { EVENTS } from "../cli/events.ts";
 
 const TRACK: Track = {
