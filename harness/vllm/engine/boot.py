@@ -11,12 +11,13 @@ from engine.batch import Batches
 from engine.cache import CacheFiller
 from engine.caches import FULL, cache_groups, whole_requests
 from engine.engine import Engine, shut_down
+from engine.floats import with_floats
 from engine.layers import decoder_paths, find_decoder, find_layers, inner_modules
 from engine.memory import choose_pool
 from engine.methods import quantized_methods
 from engine.middle import as_middle_layer
 from engine.preflight import refuse_too_large
-from engine.routing import ROUTING, find_routers
+from engine.routing import ROUTING, find_expert_modules, find_routers
 from engine.values import fill_cache, fill_weights
 from engine.versions import scheduler_fields
 from faults import Fault
@@ -46,7 +47,7 @@ def boot_engine(boot: Boot, changes: Mapping[str, Any] | None = None) -> Engine:
     arguments = {**engine_arguments(boot, on_cpu), **(changes or {})}
     try:
         with tempfile.TemporaryDirectory(prefix="shotlab-") as folder:
-            Path(folder, "config.json").write_text(json.dumps(boot.config), encoding="utf-8")
+            Path(folder, "config.json").write_text(json.dumps(with_floats(boot.config)), encoding="utf-8")
             llm = vllm.LLM(model=folder, **arguments)
     except Exception:
         clean_up()
@@ -148,6 +149,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         batches=Batches(
             groups, num_blocks, vocab_size, limits.max_model_len, scheduler_fields(vllm.__version__)
         ),
+        experts=find_expert_modules(modules),
         inner=inner_modules(tree, layers),
         filler=filler,
         conditions=conditions,

@@ -42,6 +42,8 @@ class Engine:
     """Under which conditions shots are timed."""
     occurrences: Mapping[str, int]
     """How often a forward's walk names a layer; of one that it does not name calls are averaged."""
+    experts: Sequence[Any] = ()
+    """Modules that have a router."""
     inner: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     """Modules of layers within another layer's module, by that module's id: their time is not its own."""
     decoder: Any = None

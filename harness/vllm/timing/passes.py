@@ -43,7 +43,14 @@ def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, layer_on
         if job.activated_experts is not None:
             tokens = sum(new for new, _ in job.requests)
             stack.enter_context(
-                forced(engine.routers, tokens, job.activated_experts, 1 + iterations, engine.device)
+                forced(
+                    engine.routers,
+                    tokens,
+                    job.activated_experts,
+                    1 + iterations,
+                    engine.device,
+                    engine.experts,
+                )
             )
         if not job.with_logits:
             stack.enter_context(engine.without_logits())

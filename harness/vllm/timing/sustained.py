@@ -51,7 +51,9 @@ def sustain_module(
     with ExitStack() as stack:
         if job.activated_experts is not None:
             tokens = sum(new for new, _ in job.requests)
-            stack.enter_context(forced(engine.routers, tokens, job.activated_experts, None, engine.device))
+            stack.enter_context(
+                forced(engine.routers, tokens, job.activated_experts, None, engine.device, engine.experts)
+            )
         hook = module.register_forward_pre_hook(again, with_kwargs=True)
         stack.callback(hook.remove)
         engine.forward(job.requests)

@@ -3,9 +3,9 @@
     python tests/bench/families/families.py --cases tests/bench/families/cases.json --out FOLDER
 
 Each case of `cases.json`, which `cases.ts` writes, is a model cut down to two layers of each kind, with the
-names of the layers of each. One process a case, with a time limit; a case that fails leaves its reason and
-the next begins. `FOLDER/<name>.json` has the walk, the samples of every shot and the forwards. About 40 s a
-case on an H200.
+names of the layers of each. One process a case, with a time limit; a case that fails leaves its reason. They
+boot side by side and measure one at a time. `FOLDER/<name>.json` has the walk, the samples of every shot and
+the forwards. Eight cases take about three minutes on an H200.
 """
 
 import argparse
@@ -36,52 +36,77 @@ FORWARDS: dict[str, list[list[int]]] = {
     "64 decodes at 1024": [[1, 1024]] * 64,
     "prefill 512 beside 32 decodes at 2048": [[512, 0]] + [[1, 2048]] * 32,
 }
+POOL_BYTES = 3 << 30
+"""Of the KV cache: several engines stand on one device."""
 LEAST_GLUE = 0.0005
 """Share of a forward from which what a block launches itself is a layer of its own."""
 
 
 def main() -> int:
-    """Run the cases, each in a process of its own; returns 1 when one failed."""
+    """Boot the cases side by side, then measure one at a time; returns 1 when one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="names of cases, with commas between them")
     parser.add_argument("--case", help="run this one here")
-    parser.add_argument("--timeout", type=int, default=150, help="seconds of a case")
+    parser.add_argument("--boot-s", type=int, default=150, help="longest wait for all to boot, in seconds")
+    parser.add_argument("--measure-s", type=int, default=45, help="longest time of a case after it, seconds")
     arguments = parser.parse_args()
     cases = json.loads(arguments.cases.read_text(encoding="utf-8"))
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.case:
         return run_case(cases[arguments.case], arguments.out / f"{arguments.case}.json")
+    names = [name for name in arguments.only.split(",") if name] or list(cases)
+    began = time.time()
+    processes = {name: start(name, cases[name], arguments) for name in names}
+    while time.time() - began < arguments.boot_s and any(
+        process.poll() is None and not marker(arguments.out, name, "booted").exists()
+        for name, process in processes.items()
+    ):
+        time.sleep(0.2)
     failed = 0
-    for name in [name for name in arguments.only.split(",") if name] or list(cases):
-        began = time.time()
-        command = [sys.executable, __file__, "--cases", str(arguments.cases), "--out", str(arguments.out)]
-        log = arguments.out / f"{name}.log"
-        with log.open("w", encoding="utf-8") as words:
-            environment = {**os.environ, **cases[name].get("environment", {})}
-            process = subprocess.Popen(
-                [*command, "--case", name], stdout=words, stderr=words, env=environment
-            )
-            try:
-                status = process.wait(arguments.timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                status = -1
+    for name, process in processes.items():
+        marker(arguments.out, name, "go").touch()
+        waited = time.time()
+        try:
+            status = process.wait(arguments.measure_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            status = -1
         failed += status != 0
-        print(
-            f"{name}: {'ok' if status == 0 else f'failed ({status})'} in {time.time() - began:.0f} s",
-            flush=True,
-        )
+        words = "ok" if status == 0 else f"failed ({status})"
+        print(f"{name}: {words}, {time.time() - waited:.0f} s, {time.time() - began:.0f} in all", flush=True)
+    for left in arguments.out.glob("*.mark"):
+        left.unlink()
     return int(failed > 0)
+
+
+def start(name: str, case: Mapping[str, Any], arguments: argparse.Namespace) -> "subprocess.Popen[bytes]":
+    """Start the process of a case."""
+    command = [sys.executable, __file__, "--cases", str(arguments.cases), "--out", str(arguments.out)]
+    environment = {**os.environ, **case.get("environment", {})}
+    with (arguments.out / f"{name}.log").open("wb") as log:
+        return subprocess.Popen([*command, "--case", name], stdout=log, stderr=log, env=environment)
+
+
+def marker(folder: Path, name: str, what: str) -> Path:
+    """Return the file by which a case says that it has booted, or is told to go on."""
+    return folder / f"{name}.{what}.mark"
+
+
+def wait_for_turn(path: Path) -> None:
+    """Say that the case has booted, and wait until nobody else measures."""
+    marker(path.parent, path.stem, "booted").touch()
+    while not marker(path.parent, path.stem, "go").exists():
+        time.sleep(0.05)
 
 
 def run_case(case: Mapping[str, Any], path: Path) -> int:
     """Measure one case; whatever happens, what is known by then is written."""
     found: dict[str, Any] = {"config": case["config"], "kinds": case["kinds"], "began_s": time.time()}
     try:
-        measure(case, found)
+        measure(case, found, path)
     except BaseException as error:
         found["error"] = f"{type(error).__name__}: {error}"[:2000]
         found["trace"] = traceback.format_exc()[-3000:]
@@ -90,21 +115,33 @@ def run_case(case: Mapping[str, Any], path: Path) -> int:
     return int("error" in found)
 
 
-def measure(case: Mapping[str, Any], found: dict[str, Any]) -> None:
+def measure(case: Mapping[str, Any], found: dict[str, Any], path: Path) -> None:
     """Boot, walk, and fire what the forwards consist of."""
     import engine.boot as booting
+    import loop
     from engine.layers import find_layers, inner_modules
-    from loop import Worker
     from messages import Walk
     from protocol import fields_of, parse, parse_architecture
 
-    arguments_of = booting.engine_arguments
+    arguments_of, check = booting.engine_arguments, loop.check
 
     def with_extras(boot: Any, on_cpu: bool) -> dict[str, Any]:
-        return {**arguments_of(boot, on_cpu), **case.get("arguments", {})}
+        beside_others = (
+            {} if on_cpu else {"gpu_memory_utilization": 0.05, "kv_cache_memory_bytes": POOL_BYTES}
+        )
+        return {**arguments_of(boot, on_cpu), **beside_others, **case.get("arguments", {})}
+
+    def noted(engine: Any, timer: Any) -> None:
+        wait_for_turn(path)
+        found["turn_s"] = round(time.time() - found["began_s"], 1)
+        try:
+            check(engine, timer)
+        except Exception as error:
+            found["check"] = f"{type(error).__name__}: {error}"
 
     booting.engine_arguments = with_extras
-    worker = Worker()
+    loop.check = noted
+    worker = loop.Worker()
     architecture = case["architecture"]
     limits = case.get("limits", {"max_num_batched_tokens": 2048, "max_num_seqs": 128})
     boot = {
@@ -149,6 +186,7 @@ def measure(case: Mapping[str, Any], found: dict[str, Any]) -> None:
 def fire(worker: Any, engine: Any, requests: Sequence[tuple[int, int]]) -> dict[str, Any]:
     """Return the rows of a batch by layer, and the kernels of the whole forward by layer."""
     from engine.routing import forced
+    from faults import Fault
     from messages import Walk
     from protocol import fields_of
     from timing.walk import PASSES, WARM_UP
@@ -163,11 +201,17 @@ def fire(worker: Any, engine: Any, requests: Sequence[tuple[int, int]]) -> dict[
     routing = (
         nullcontext()
         if activated is None
-        else forced(engine.routers, tokens, activated, WARM_UP + PASSES, engine.device)
+        else forced(engine.routers, tokens, activated, WARM_UP + PASSES, engine.device, engine.experts)
     )
-    with routing:
-        walked = fields_of(worker.walk(Walk({"forward": tuple(requests)})))
-    return {"activated_experts": activated, "rows": rows, "forward": walked["batches"]["forward"]["nodes"]}
+    walked: dict[str, Any] = {}
+    fault = None
+    try:
+        with routing:
+            walked = fields_of(worker.walk(Walk({"forward": tuple(requests)})))
+    except Fault as error:
+        fault = error.message
+    nodes = walked["batches"]["forward"]["nodes"] if walked else []
+    return {"activated_experts": activated, "rows": rows, "forward": nodes, "fault": fault}
 
 
 def rows_of(

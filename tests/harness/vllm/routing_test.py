@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from engine.routing import Route, find_routers, forced
+from engine.routing import Route, find_expert_modules, find_routers, forced
 from faults import Fault
 
 
@@ -76,3 +76,45 @@ def test_another_number_of_tokens_is_an_error() -> None:
         forced([router], tokens=4, activated=2, forwards=1, device="cpu"),
     ):
         router._compute_routing(Tokens(5), None)
+
+
+class Experts:
+    """A module whose kernel chooses the experts itself, from the logits that it is given."""
+
+    def __init__(self, router: Router) -> None:
+        self.router = router
+        self.hooks: list[Any] = []
+        self.chosen: list[Any] = []
+
+    def register_forward_pre_hook(self, hook: Any, with_kwargs: bool) -> Any:
+        assert with_kwargs
+        self.hooks.append(hook)
+        return type("Handle", (), {"remove": lambda _: self.hooks.remove(hook)})()
+
+    def __call__(self, hidden: Any, router_logits: Any) -> None:
+        args, kwargs = (hidden,), {"router_logits": router_logits}
+        for hook in self.hooks:
+            args, kwargs = hook(self, args, kwargs) or (args, kwargs)
+        self.chosen.append(kwargs["router_logits"].topk(2).indices.sort().values.tolist())
+
+
+def test_experts_that_a_kernel_chooses_itself_are_forced_by_its_logits() -> None:
+    import torch
+
+    router = Router()
+    router.global_num_experts = 4  # type: ignore[attr-defined]
+    module = Experts(router)
+    assert find_expert_modules([module, object()]) == [module]
+    logits = torch.zeros(3, 4, dtype=torch.bfloat16)
+    logits[:, 3] = 9
+    with forced([router], tokens=3, activated=3, forwards=2, device="cpu", modules=[module]):
+        module(torch.zeros(3, 64), logits)
+        module(torch.zeros(3, 64), logits)
+    module(torch.zeros(3, 64), logits)
+    assert module.chosen[:2] == [[[0, 1], [0, 2], [1, 2]]] * 2
+    assert all(3 in experts for experts in module.chosen[2])
+    with (
+        pytest.raises(Fault, match=r"must be asked once per forward \(2\): asked \[1\]"),
+        forced([router], tokens=3, activated=3, forwards=2, device="cpu", modules=[module]),
+    ):
+        module(torch.zeros(3, 64), logits)
