@@ -288,6 +288,15 @@ export {
   type CapacityOptions,
   fits,
 } from "./src/serving/capacity.ts";
+export {
+  type CandidateBundle,
+  type Deployment,
+  type DeploymentPoint,
+  type LatencyTargets,
+  planDeployment,
+  type PlanDeploymentInput,
+} from "./src/serving/plan_deployment.ts";
+export type { Link } from "./src/serving/link.ts";
 export { serverOf, type ServerSettings } from "./src/serving/server.ts";
 export {
   atRate,

@@ -46,6 +46,7 @@ export { type Achieved, type AchievedOptions, type AchievedRows, achievedRows } 
 export { type AttentionMap, attentionMap, prefillMap } from "./src/view/figures/attention_map.ts";
 export { attentionSlices } from "./src/view/figures/attention_slices.ts";
 export { type CoverageMap, coverageMap } from "./src/view/figures/coverage_map.ts";
+export { type DeploymentFigure, deploymentFigure } from "./src/view/figures/deployment.ts";
 export { type DiffMap, diffMap, type DiffSummary, diffSummary } from "./src/view/figures/diff_map.ts";
 export { type ErrorCurve, type ErrorOverShots, errorOverShots } from "./src/view/figures/error_over_shots.ts";
 export {

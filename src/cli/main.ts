@@ -74,6 +74,12 @@ export const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/simulate.ts"),
   },
   {
+    name: "recommend",
+    usage: "<bundles...>",
+    summary: "say how many devices a load needs, and of which kind",
+    load: () => import("./commands/recommend.ts"),
+  },
+  {
     name: "steps",
     summary: "measure the steps of a whole engine into a bundle",
     load: () => import("./commands/steps.ts"),

@@ -21,6 +21,8 @@ export interface HardwareSheet {
   readonly l2_mib: number;
   /** What one kernel takes at least, in microseconds. */
   readonly launch_us: number;
+  /** Bandwidth of one direction of the link between devices of a host, in 10⁹ bytes a second; absent where there is none. */
+  readonly link_gb_s?: number | undefined;
   /** Dense matrix products in 10¹² operations a second, by weight type. */
   readonly peak_tflops: Readonly<Record<string, number>>;
 }
@@ -33,6 +35,7 @@ const sheetSchema = z.strictObject({
   multiprocessors: z.number().int().positive(),
   l2_mib: positive,
   launch_us: positive,
+  link_gb_s: positive.optional(),
   peak_tflops: z.record(z.string(), positive),
 });
 

@@ -216,6 +216,32 @@ export function atRate(load: Load, factor: number): Load {
   };
 }
 
+/**
+ * The same requests again and again, until they arrive for long enough.
+ *
+ * @param load Requests that arrive by the clock, over a time.
+ * @param seconds How long they are to arrive, in seconds.
+ * @returns The load.
+ */
+export function lasting(load: Load, seconds: number): Load {
+  const { requests } = load;
+  const ownS = requests.findLast(({ after }) => after === undefined)?.arrivalS ?? 0;
+  const periodS = ownS * (1 + 1 / requests.length);
+  const times = ownS > 0 ? Math.ceil(seconds / periodS) : 1;
+  return {
+    ...load,
+    requests: Array.from(
+      { length: times },
+      (_, round) =>
+        requests.map((one) =>
+          one.after === undefined
+            ? { ...one, arrivalS: one.arrivalS + round * periodS }
+            : { ...one, after: one.after + round * requests.length }
+        ),
+    ).flat(),
+  };
+}
+
 /** By arrival; those that wait for another come behind it and keep pointing at it. */
 function inOrder(requests: readonly LoadRequest[]): LoadRequest[] {
   const arrival = (at: number): number => {

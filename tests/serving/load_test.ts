@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
 import { generateLoad } from "../../src/serving/generate_load.ts";
-import { atRate, formatLoad, parseLoad } from "../../src/serving/load.ts";
+import { atRate, formatLoad, lasting, parseLoad } from "../../src/serving/load.ts";
 
 Deno.test("parseLoad reads what the simulator and vLLM's benchmark write", () => {
   const table: [name: string, text: string, expected: unknown][] = [
@@ -104,6 +104,28 @@ Deno.test("atRate presses arrivals together and leaves tools alone", () => {
   const request = { arrivalS: 3, inputTokens: 1, outputTokens: 1 };
   const load = { name: "l", requests: [request, { ...request, after: 0 }], concurrency: null };
   assert.deepEqual(atRate(load, 2).requests.map(({ arrivalS }) => arrivalS), [1.5, 3]);
+});
+
+Deno.test("lasting repeats a load until it arrives for long enough", () => {
+  const load = {
+    name: "l",
+    requests: [{ arrivalS: 1, inputTokens: 1, outputTokens: 1 }, {
+      arrivalS: 0.5,
+      inputTokens: 2,
+      outputTokens: 1,
+      after: 0,
+    }],
+    concurrency: null,
+  };
+  const { requests } = lasting(load, 4);
+  assert.deepEqual(requests.map(({ arrivalS, after }) => [arrivalS, after]), [
+    [1, undefined],
+    [0.5, 0],
+    [2.5, undefined],
+    [0.5, 2],
+    [4, undefined],
+    [0.5, 4],
+  ]);
 });
 
 Deno.test("generateLoad draws the lengths and arrivals that it was asked for", () => {

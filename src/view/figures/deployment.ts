@@ -1,0 +1,60 @@
+/**
+ * Figure: what candidates of a deployment give a user and a device.
+ *
+ * @module
+ */
+import type { Deployment } from "../../serving/plan_deployment.ts";
+import { type Figure, shownFigure } from "../figure.ts";
+import { plural, significant } from "../text.ts";
+import { axis, layoutOf, lineOf, lookOf } from "../theme.ts";
+
+/** What the figure shows. */
+export interface DeploymentFigure {
+  /** `<org>/<name>`. */
+  readonly model: string;
+  /** The targets and the load, in words. */
+  readonly targets: string;
+  /** The candidates. */
+  readonly deployments: readonly Deployment[];
+}
+
+/**
+ * Draws tokens a second and device over tokens a second that a user sees, at rising rates up to the largest that keeps
+ * the targets. Candidates that rest on estimates are dashed.
+ *
+ * @param input What it shows; at least one candidate serves.
+ * @returns The figure.
+ */
+export function deploymentFigure({ model, targets, deployments }: DeploymentFigure): Figure {
+  const serving = deployments.filter(({ problem }) => problem === null);
+  const best = serving[0]!;
+  const most = best.points.at(-1)!;
+  return shownFigure({
+    data: serving.map((one, index) => {
+      const look = lineOf(lookOf(index));
+      const estimated = one.estimates.length > 0;
+      return {
+        type: "scatter",
+        mode: "lines+markers",
+        name: estimated ? `${one.name} (estimate)` : one.name,
+        x: one.points.map(({ tokensPerSPerUser }) => tokensPerSPerUser),
+        y: one.points.map(({ tokensPerSPerGpu }) => tokensPerSPerGpu),
+        customdata: one.points.map(({ ratePerS, latencies }) =>
+          `${significant(ratePerS)} requests/s, TTFT p99 ${significant(latencies.ttftMs.p99)} ms`
+        ),
+        hovertemplate: "%{x:.3~g} tokens/s a user, %{y:.4~g} a GPU: %{customdata}",
+        ...look,
+        line: { ...look.line as object, ...estimated && { dash: "dash" } },
+      };
+    }),
+    layout: layoutOf({
+      title: `${best.name}: ${significant(most.ratePerS)} requests/s within the targets, ` +
+        (best.gpusNeeded === null
+          ? `${significant(most.tokensPerSPerGpu)} tokens/s a GPU`
+          : `${plural(best.gpusNeeded, "GPU")} for the load`),
+      subtitle: `${model.split("/").at(-1)}, ${targets}; simulated, dashed lines rest on estimates`,
+      xaxis: axis("tokens/s that a user sees", { rangemode: "tozero" }),
+      yaxis: axis("tokens/s a GPU", { rangemode: "tozero" }),
+    }),
+  });
+}

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import type { Model } from "../../src/model/model.ts";
+import type { PredictorSource } from "../../src/predict/predictor.ts";
+import { generateLoad } from "../../src/serving/generate_load.ts";
+import { type CandidateBundle, planDeployment } from "../../src/serving/plan_deployment.ts";
+import { deploymentFigure } from "../../src/view/figures/deployment.ts";
+
+const MODEL: Model = {
+  id: "org/small",
+  config: {
+    num_hidden_layers: 2,
+    hidden_size: 1024,
+    num_attention_heads: 8,
+    num_key_value_heads: 8,
+    head_dim: 128,
+    intermediate_size: 4096,
+    vocab_size: 32_000,
+    max_position_embeddings: 8192,
+    torch_dtype: "bfloat16",
+  },
+  architecture: {
+    modelType: "made_up",
+    sequence: {
+      prologue: [],
+      pre_attn: ["qkv_proj", "attention"],
+      post_attn: [],
+      mlp_dense: [],
+      mlp_moe: [],
+      head: [],
+    },
+    catalog: {
+      dense: { qkv_proj: { vllm: [] } },
+      per_sequence: {},
+      attention: { attention: { vllm: [] } },
+      moe: {},
+    },
+    sha256: "",
+  },
+};
+
+/** A device whose step takes 2 · `us`, more for prompts; half of it at degree 2. */
+const bundle = (us: number, tps: readonly number[] = [1]): PredictorSource => ({
+  tps,
+  meta: {},
+  skewFit: () => [],
+  table: (tp, category) =>
+    category === "dense"
+      ? [1, 256, 2048].map((tokens) => ({
+        layer: "qkv_proj",
+        key: [tokens],
+        timeUs: Math.max(us, tokens * us / 256) / tp,
+      }))
+      : category === "attention"
+      ? [[0, 0, 1, 0], [0, 0, 256, 0], [2048, 0, 0, 0]].map((key) => ({ layer: null, key, timeUs: 1 }))
+      : [],
+});
+
+const candidate = (name: string, us: number, more: Partial<CandidateBundle> = {}): CandidateBundle => ({
+  name,
+  bundle: bundle(us),
+  hardware: { memory_gib: 80 },
+  ...more,
+});
+const LENGTHS = { median: 64, sigma: 0.3, max: 256 };
+const LOAD = generateLoad({ requests: 400, ratePerS: 1, input: LENGTHS, output: LENGTHS, seed: 2 });
+const TARGETS = { ttftMs: 200, tpotMs: 30 };
+
+Deno.test("planDeployment finds the largest rate that keeps the targets, and ranks by price", () => {
+  const [first, second] = planDeployment({
+    model: MODEL,
+    candidates: [
+      candidate("slow", 12_000, { pricePerHour: 1 }),
+      candidate("fast", 4000, { pricePerHour: 2 }),
+    ],
+    load: LOAD,
+    targets: TARGETS,
+    ratePerS: 1000,
+  });
+  assert.deepEqual([first!.name, second!.name], ["fast, tp 1", "slow, tp 1"]);
+  for (const one of [first!, second!]) {
+    assert.equal(one.problem, null);
+    const most = one.points.at(-1)!;
+    assert.ok(most.latencies.ttftMs.p99 <= 200 && most.latencies.tpotMs.p99 <= 30, one.name);
+    assert.ok(one.points.every((point, at) => at === 0 || point.ratePerS > one.points[at - 1]!.ratePerS));
+    assert.equal(one.gpusNeeded, Math.ceil(1000 / one.maxRatePerS));
+    assert.equal(one.pricePerHour, one.gpusNeeded! * (one === first ? 2 : 1));
+    const perHour = most.tokensPerSPerGpu * 3600;
+    assert.ok(Math.abs(one.pricePerMillionTokens! - (one === first ? 2 : 1) / perHour * 1e6) < 1e-9);
+    assert.deepEqual(one.estimates, ["steps without host and gaps"]);
+  }
+  assert.ok(first!.maxRatePerS > 2 * second!.maxRatePerS);
+  assert.deepEqual([first!.onFront, second!.onFront], [true, false]);
+});
+
+Deno.test("planDeployment adds communication by the link's data sheet, and says so", () => {
+  const two = { bundle: bundle(4000, [1, 2]), tps: [2] };
+  const [linked, unlinked] = [{ bandwidthGbS: 450, latencyUs: 500 }, null].map((link) =>
+    planDeployment({
+      model: MODEL,
+      candidates: [candidate("pair", 4000, { ...two, link })],
+      load: LOAD,
+      targets: TARGETS,
+    })[0]!
+  );
+  assert.deepEqual(linked!.estimates, ["steps without host and gaps", "communication by a data sheet"]);
+  assert.deepEqual(unlinked!.estimates, ["steps without host and gaps", "no communication"]);
+  // Five all-reduces of 0.5 ms in steps of 4 ms.
+  const tpot = (one: typeof linked): number => one!.points[0]!.latencies.tpotMs.p50;
+  assert.ok(Math.abs(tpot(linked) / tpot(unlinked) - 6.5 / 4) < 0.05, `${tpot(linked)} ${tpot(unlinked)}`);
+  assert.equal(linked!.gpus, 2);
+});
+
+Deno.test("planDeployment lists what does not fit or keeps the targets at no rate last, with the reason", () => {
+  const [good, ...others] = planDeployment({
+    model: MODEL,
+    candidates: [
+      candidate("tiny", 2000, { hardware: { memory_gib: 1 } }),
+      candidate("hopeless", 60_000),
+      candidate("estimated", 8000, { estimated: true }),
+    ],
+    load: LOAD,
+    targets: TARGETS,
+  });
+  assert.deepEqual([good!.name, good!.estimates[0], good!.gpusNeeded], ["estimated, tp 1", "rows", null]);
+  assert.deepEqual(others.map(({ problem }) => problem).sort(), [
+    "does not fit: 0.2 GiB of weights, 0.4 usable, requests of 248 tokens",
+    "keeps the targets at no rate",
+  ]);
+});
+
+Deno.test("planDeployment refuses targets and loads that it cannot plan with", () => {
+  const plan = (targets: typeof TARGETS, load = LOAD): unknown =>
+    planDeployment({ model: MODEL, candidates: [candidate("one", 2000)], load, targets });
+  const table: [run: () => unknown, message: string][] = [
+    [() => plan({ ttftMs: 0, tpotMs: 1 }), "Cannot plan: the target ttftMs must be above 0, got 0"],
+    [
+      () => plan(TARGETS, { ...LOAD, concurrency: 4 }),
+      "Cannot plan: the load must arrive by the clock, got one of constant concurrency",
+    ],
+    [
+      () => plan(TARGETS, { ...LOAD, requests: [{ arrivalS: 0, inputTokens: 1, outputTokens: 1 }] }),
+      "Cannot plan: the requests of the load generated must arrive over a time, got all at once",
+    ],
+  ];
+  for (const [run, message] of table) assert.throws(run, { name: "UsageError", message });
+});
+
+Deno.test("deploymentFigure dashes what rests on estimates and says how many devices", () => {
+  const deployments = planDeployment({
+    model: MODEL,
+    candidates: [candidate("fast", 4000), candidate("slow", 12_000)],
+    load: LOAD,
+    targets: TARGETS,
+    ratePerS: 1000,
+  });
+  const { data, layout } = deploymentFigure({ model: "org/small", targets: "TTFT 200 ms", deployments });
+  assert.deepEqual(data.map(({ name, line }) => [name, (line as { dash?: string }).dash]), [
+    ["fast, tp 1 (estimate)", "dash"],
+    ["slow, tp 1 (estimate)", "dash"],
+  ]);
+  const text = JSON.stringify(layout);
+  assert.match(text, /fast, tp 1: [\d.,]+ requests\/s within the targets, \d+ GPUs? for the load/);
+});
