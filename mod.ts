@@ -178,9 +178,17 @@ export type { Processor } from "./src/processor.ts";
 
 // Fire a plan into a bundle
 export { execute, type ExecuteOptions } from "./src/run/execute.ts";
-export type { Evidence, FactOrigin, Recorder, Samples, SentinelReading } from "./src/store/sink.ts";
+export type {
+  Evidence,
+  FactOrigin,
+  FailedOrigin,
+  Recorder,
+  Samples,
+  SentinelReading,
+} from "./src/store/recorder.ts";
 export type { SentinelOptions } from "./src/workers/sentinel_watch.ts";
-export { sentinelShot, usualDriftShare } from "./src/workers/sentinel.ts";
+export { sentinelShot } from "./src/shots/sentinel_shot.ts";
+export { type Doubts, usualDriftShare, type Verdict } from "./src/journal/judge.ts";
 export { type Lane, type LaneFire, type LaneSource, type LaneStep, openLane } from "./src/workers/lane.ts";
 export { openPool, type PoolMember, type PoolOptions } from "./src/workers/pool.ts";
 export {
@@ -190,6 +198,8 @@ export {
   type SessionOptions,
   type StartOptions,
 } from "./src/store/session.ts";
+export type { Watch } from "./src/journal/line.ts";
+export type { Clocks } from "./src/journal/clock_range.ts";
 export type { JournalFile } from "./src/journal/file.ts";
 export { type Identity, identityOf } from "./src/journal/identity.ts";
 

@@ -31,9 +31,16 @@ export { type Frames, frames } from "./src/view/frames/frames.ts";
 export { longFrame, type LongTable } from "./src/view/frames/long_frame.ts";
 export { predictedFrame, predictedSkewFrame } from "./src/view/frames/predicted_frame.ts";
 export { samplesFrame } from "./src/view/frames/samples_frame.ts";
-export { type LayerSamples, readSamples } from "./src/view/samples.ts";
-export { type Drift, readDrifts } from "./src/view/drifts.ts";
-export { type ClockReading, readClocks } from "./src/view/clocks.ts";
+export {
+  type ClockReading,
+  type Drift,
+  type LayerSamples,
+  readClocks,
+  readDrifts,
+  readSamples,
+  readTimeline,
+  type Timeline,
+} from "./src/view/timeline.ts";
 export { predictRow, predictSkew } from "./src/view/predictions.ts";
 export { type EstimatedTable, type EstimateOptions, estimateRows } from "./src/view/estimate.ts";
 

@@ -131,10 +131,12 @@ export interface SentinelEvent {
   readonly tp: number;
   /** By which share the sentinel's time differs from that of the one it is held against, negative when it was faster. */
   readonly drift: number;
-  /** Clock of the multiprocessors in MHz, null when the device does not tell. */
+  /** Clock of the multiprocessors in MHz, the one farthest from usual; null when the device does not tell. */
   readonly clockMhz: number | null;
-  /** Whether time or clock have moved too far: what was measured since the sentinel before is in doubt. */
+  /** Whether time or clock have moved too far: what was measured since the sentinel before, and until one that has not, is in doubt. */
   readonly moved: boolean;
+  /** Which lane of a pool fired it; left out by a lane that is alone. */
+  readonly lane?: string;
 }
 
 /** Shots of a sweep that were in doubt are about to be fired again. */
@@ -195,6 +197,8 @@ export interface FinishedEvent {
   readonly measured: number;
   /** Shots that have failed, now or before, and were not measured since. */
   readonly failed: readonly FailedShot[];
+  /** Shots whose times are in doubt: the device had moved when they were measured, or nothing says that it had not. */
+  readonly inDoubt: number;
   /** How long the run took, in seconds. */
   readonly seconds: number;
 }

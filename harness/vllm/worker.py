@@ -1,7 +1,7 @@
 """vLLM behind the harness protocol.
 
 `python harness/vllm/worker.py` reads requests on stdin and answers on stdout;
-`python harness/vllm/worker.py --plan plan.jsonl --out results.jsonl` fires a plan alone.
+`python harness/vllm/worker.py --plan plan.jsonl --out journal.jsonl` fires a plan alone.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import TextIO
 from engine.gpus import use_bus_order
 from loop import Worker
 from messages import Answer
-from offline.alone import run_alone
+from offline.run import run_alone
 from protocol import encode
 
 
@@ -49,9 +49,10 @@ def read_arguments() -> Namespace:
         description="Without arguments: speaks the harness protocol. With a plan: fires it."
     )
     parser.add_argument("--plan", help="shots to fire, as `shotlab plan` writes them")
-    parser.add_argument("--out", help="file that results are added to; shots that it has are not fired again")
+    parser.add_argument("--out", help="journal that shots are added to; those it has are not fired again")
     parser.add_argument("--quantity", choices=["kernel", "event", "wall"], help="what is timed")
     parser.add_argument("--drift-share", type=float, help="share by which the repeated shot may move")
+    parser.add_argument("--accept-speed", action="store_true", help="hold times against the present speed")
     parser.add_argument("--retry-failed", action="store_true", help="fire again what failed before")
     arguments = parser.parse_args()
     if (arguments.plan is None) != (arguments.out is None):

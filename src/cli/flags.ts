@@ -66,7 +66,8 @@ ${presetsInWords()}
 
 Flags win over environment variables, these over the preset; a variable that is empty is not set.
 Every switch has a --no- form, such as --no-skip-skew.
-Exit status: 0 done, 1 the data says no (invalid bundle, failed shots), 2 wrong use, 130 cancelled.`;
+Exit status: 0 done, 1 the data says no (invalid bundle, shots that failed or are in doubt), 2 wrong use,
+130 cancelled.`;
 
 function flagsFor(option: keyof Settings): Option[] {
   const setting: Setting<unknown> = SETTINGS[option];

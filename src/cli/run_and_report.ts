@@ -19,8 +19,8 @@ import type { Terminal } from "./terminal.ts";
  * @param measure The measurement.
  * @param verbosity How much is told.
  * @param terminal Where it is told.
- * @param closing What follows the table; its exit status counts when no shot failed.
- * @returns The exit status: 1 when failed shots are left.
+ * @param closing What follows the table; its exit status counts when no shot failed or is in doubt.
+ * @returns The exit status: 1 when failed shots are left, or shots in doubt.
  */
 export async function runAndReport(
   measure: (options: ProfileOptions) => Promise<Bundle>,
@@ -30,6 +30,7 @@ export async function runAndReport(
 ): Promise<number> {
   const view = showProgress(terminal, verbosity);
   let failed = 0;
+  let inDoubt = 0;
   let measured = "";
   let bundle: Bundle;
   try {
@@ -39,6 +40,7 @@ export async function runAndReport(
         view.event(event);
         if (event.type !== "finished") return;
         failed = event.failed.length;
+        inDoubt = event.inDoubt;
         measured = `${event.measured} shots measured in ${formatDuration(event.seconds)}`;
       },
       ...(verbosity === "verbose" ? { onLog: view.line } : {}),
@@ -52,9 +54,22 @@ export async function runAndReport(
     terminal.out(`\nThe bundle is in ${bundle.dir}; ${measured}\n\n${summarize(bundle)}\n`);
   }
   const status = await closing(bundle);
-  if (failed === 0) return status;
-  terminal.err(`${failed} shots failed and have no row; --retry-failed fires them again\n`);
-  return FAILED;
+  if (failed > 0) {
+    terminal.err(`${failed} shots failed and have no row; --retry-failed fires them again\n`);
+  }
+  if (inDoubt > 0) terminal.err(doubtText(inDoubt));
+  return failed + inDoubt === 0 ? status : FAILED;
+}
+
+/**
+ * Says what can be done about shots in doubt.
+ *
+ * @param shots How many there are.
+ * @returns The sentence, with its line's end.
+ */
+export function doubtText(shots: number): string {
+  return `${shots} shots are in doubt: the device had moved, or nothing says that it had not; the same command measures ` +
+    `them again when it is back, --accept-speed takes its present speed for the right one\n`;
 }
 
 function nextStep({ dir }: Bundle, verbosity: Settings["verbosity"], terminal: Terminal): Promise<number> {

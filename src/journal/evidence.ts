@@ -5,8 +5,8 @@
  * @module
  */
 import type { Stop } from "../harness/harness.ts";
-import { newDoubts } from "./suspects.ts";
 import { JOURNAL_FILE, readJournal } from "./file.ts";
+import { newJudge } from "./judge.ts";
 import type { JournalLine } from "./line.ts";
 import { type ShotId, shotText } from "../shots/shot_id.ts";
 import { median, relativeSpread } from "../stats.ts";
@@ -35,7 +35,7 @@ export interface ShotEvidence extends ShotId {
   readonly rows: Readonly<Record<string, RowEvidence>>;
   /** How often it was measured; the rows are from the last time. */
   readonly measured: number;
-  /** Whether a sentinel puts its times in doubt. */
+  /** Whether its times are in doubt: the device had moved, or no sentinel came after them. */
   readonly inDoubt: boolean;
 }
 
@@ -65,7 +65,8 @@ export function evidenceOf(lines: Iterable<JournalLine>): ShotEvidence[] {
  * Gathers the evidence of a bundle.
  *
  * @param dir The bundle's folder.
- * @returns The shots that were measured; none of a bundle without a journal, as published ones.
+ * @returns The shots that were measured; none of a bundle without a journal.
+ * @throws {UsageError} when the journal cannot be read, or is of a newer format.
  */
 export async function readEvidence(dir: string): Promise<ShotEvidence[]> {
   const gathering = gather();
@@ -76,22 +77,20 @@ export async function readEvidence(dir: string): Promise<ShotEvidence[]> {
 function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
   const shots = new Map<string, ShotEvidence>();
   const names = new Map<string, string>();
-  const doubts = newDoubts();
+  const judge = newJudge();
   const clocks = new Map<string, number | null>();
   return {
     take(line): void {
+      judge.take(line);
       switch (line.type) {
         case "session":
-          clocks.clear();
-          return doubts.begin();
+          return clocks.clear();
         case "state":
           clocks.set(line.lane ?? "", line.sm_clock_mhz);
           return;
         case "kernels":
           for (const [hash, name] of Object.entries(line.names)) names.set(hash, name);
           return;
-        case "sentinel":
-          return doubts.sentinel(line.moved, line.lane);
         case "shot": {
           const {
             category,
@@ -121,10 +120,12 @@ function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
             measured: (before?.measured ?? 0) + 1,
             inDoubt: false,
           });
-          doubts.measured(text, samples, lane);
         }
       }
     },
-    found: () => [...shots].map(([text, shot]) => ({ ...shot, inDoubt: doubts.has(text) })),
+    found(): ShotEvidence[] {
+      judge.end();
+      return [...shots].map(([text, shot]) => ({ ...shot, inDoubt: judge.has(text) }));
+    },
   };
 }

@@ -1,21 +1,24 @@
 /**
- * The journal of a bundle: the append-only record of samples that its rows are made from, one JSON object a line.
+ * A journal: the append-only record of samples that the rows of a bundle are made from, one JSON object a line.
  *
  * A line is handed to the operating system before anybody hears of the shot, so that a killed process loses none;
  * it is on the disk at most a second later.
  *
  * @module
  */
+import { UsageError } from "../errors.ts";
 import { writeError } from "../files/write.ts";
-import { type JournalLine, parseJournalLine } from "./line.ts";
+import { JOURNAL_FORMAT, type JournalLine, parseJournalLine } from "./line.ts";
 import { readPlainOrPacked } from "./packed.ts";
-import { readIfThere } from "../files/read_if_there.ts";
 
 /** Name of the journal in a bundle's folder. */
 export const JOURNAL_FILE = "journal.jsonl";
 
 /** Longest time between two fsyncs while lines come, in milliseconds. */
 const SYNC_MS = 1000;
+
+/** Bytes that are decoded at once, at least. */
+const DECODED_BYTES = 2 ** 20;
 
 /** What reading a journal gave, beside its lines. */
 export interface JournalReading {
@@ -31,44 +34,58 @@ export interface JournalReading {
  * @param path The plain file, which need not exist.
  * @param visit Called with every line.
  * @returns Where to append, and what was wrong.
- * @throws {UsageError} when a packed one is broken.
+ * @throws {UsageError} when a packed one is broken, or a line begins a format that is newer than ours.
  */
-export function readJournal(path: string, visit: (line: JournalLine) => void): Promise<JournalReading> {
-  return readLines(path, "a journal", parseJournalLine, visit, readPlainOrPacked);
+export async function readJournal(path: string, visit: (line: JournalLine) => void): Promise<JournalReading> {
+  return readLines(path, await readPlainOrPacked(path), visit);
 }
 
 /**
- * Reads a file of lines as a journal is read.
+ * Reads the lines of a journal, as {@linkcode readJournal} does.
  *
- * @param path The file, which need not exist.
- * @param what What it is, for the notices.
- * @param parse Reads a line; null when it is none.
+ * @param path The file's path, for messages.
+ * @param bytes What it holds; null when it is not there.
  * @param visit Called with every line.
- * @param read Reads the file's bytes; null when it is not there.
+ * @param parse Reads a line.
  * @returns Where to append, and what was wrong.
+ * @throws {UsageError} when a line begins a format that is newer than ours.
  */
-export async function readLines<Line>(
+export function readLines<Line extends object>(
   path: string,
-  what: string,
-  parse: (text: string) => Line | null,
+  bytes: Uint8Array | null,
   visit: (line: Line) => void,
-  read: (path: string) => Promise<Uint8Array | null> = readIfThere,
-): Promise<JournalReading> {
-  const bytes = await read(path) ?? new Uint8Array();
-  const whole = bytes.lastIndexOf(10) + 1;
+  parse: (text: string) => Line | number | null = parseJournalLine as (text: string) => Line | number | null,
+): JournalReading {
+  const held = bytes ?? new Uint8Array();
+  const whole = held.lastIndexOf(10) + 1;
   const notices: string[] = [];
-  if (whole < bytes.length) notices.push(`${path}: the last line was cut, its shot counts as not fired`);
-  const decoder = new TextDecoder();
+  if (whole < held.length) notices.push(`${path}: the last line was cut, its shot counts as not fired`);
   let row = 0;
-  for (let start = 0; start < whole;) {
-    const end = bytes.indexOf(10, start);
+  for (const text of linesOf(held.subarray(0, whole))) {
     row++;
-    const line = parse(decoder.decode(bytes.subarray(start, end)));
-    if (line === null) notices.push(`${path}: line ${row} is no line of ${what}, it is left out`);
+    const line = parse(text);
+    if (typeof line === "number") throw newerFormat(path, row, line);
+    if (line === null) notices.push(`${path}: line ${row} is no line of a journal, it is left out`);
     else visit(line);
-    start = end + 1;
   }
   return { bytes: whole, notices };
+}
+
+/** The lines of a text that ends with one, decoded many at a time: one by one takes as long as reading them. */
+function* linesOf(bytes: Uint8Array): Generator<string> {
+  const decoder = new TextDecoder();
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(10, Math.min(start + DECODED_BYTES, bytes.length - 1)) + 1;
+    yield* decoder.decode(bytes.subarray(start, end - 1)).split("\n");
+    start = end;
+  }
+}
+
+function newerFormat(path: string, row: number, format: number): UsageError {
+  return new UsageError(
+    `Cannot read ${path}: line ${row} begins format ${format}, and this version reads formats 1 to ` +
+      `${JOURNAL_FORMAT}; use the version of shotlab that wrote it, or a later one`,
+  );
 }
 
 /** The file below a journal; replaced in tests to make a disk fail. */
@@ -82,13 +99,13 @@ export interface JournalFile extends Disposable {
 }
 
 /** A journal that lines are appended to. */
-export interface Journal<Line = JournalLine> extends AsyncDisposable {
+export interface Journal extends AsyncDisposable {
   /**
    * Appends a line.
    *
    * @throws {UsageError} when the disk refuses; no part of the line stays.
    */
-  append(line: Line): void;
+  append(line: JournalLine): void;
   /** Waits until everything is on the disk. */
   sync(): Promise<void>;
 }
@@ -102,11 +119,11 @@ export interface Journal<Line = JournalLine> extends AsyncDisposable {
  * @returns The journal.
  * @throws {UsageError} when the disk refuses.
  */
-export function openJournal<Line = JournalLine>(
+export function openJournal(
   path: string,
   bytes: number,
   open: (path: string) => JournalFile = openFile,
-): Journal<Line> {
+): Journal {
   const file = guard(path, () => open(path));
   guard(path, () => file.truncate(bytes));
   const encoder = new TextEncoder();

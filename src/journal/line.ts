@@ -1,18 +1,34 @@
 /**
- * The lines of a bundle's journal.
+ * The lines of a journal: of a bundle, and of a plan that is fired away from one (`harness/PROTOCOL.md`, Journal).
  *
  * @module
  */
 import { z } from "zod";
 import { processorSchema } from "../harness/schemas.ts";
+import type { FoundLayer } from "../harness/harness.ts";
+import type { Quantity } from "../quantity.ts";
+import type { Limits } from "../shots/limits.ts";
+import { type PlanHeader, planHeaderSchema } from "../shots/plan_file.ts";
+import type { ShotId } from "../shots/shot_id.ts";
 import type { Identity } from "./identity.ts";
 
+/** The format that is written; format 1 is read too. */
+export const JOURNAL_FORMAT = 2;
+
+const CATEGORY_NAMES = ["dense", "per_sequence", "attention", "moe", "skew"] as const;
+const STOPS = ["iterations", "precision", "max"] as const;
+
 const shotFields = {
-  category: z.enum(["dense", "per_sequence", "attention", "moe", "skew"]),
+  category: z.enum(CATEGORY_NAMES),
   tp: z.int().positive(),
   key: z.array(z.int().nonnegative()).readonly(),
 };
+const lane = z.string().optional();
 const samples = z.record(z.string(), z.array(z.number().positive()).min(1).readonly()).readonly();
+const quantity = z.enum(["kernel", "event", "wall", "estimate"], {
+  error: "must be kernel, event, wall or estimate",
+});
+const reading = z.number().nullable();
 const identityFields: Record<keyof Identity, z.ZodType> = {
   harness: z.string(),
   harness_version: z.string(),
@@ -24,36 +40,57 @@ const identityFields: Record<keyof Identity, z.ZodType> = {
   processor: processorSchema.optional(),
   dtype: z.string(),
   kv_cache_dtype: z.string(),
-  quantity: z.enum(["kernel", "event", "wall", "estimate"]),
+  quantity,
   model_revision: z.string().optional(),
 };
+
+/** The first line of a journal that was fired away from its bundle: what was fired. */
+export const planLineSchema = z.object({
+  type: z.literal("plan", { error: "must be plan" }),
+  format: z.literal(JOURNAL_FORMAT, { error: `must be ${JOURNAL_FORMAT}` }),
+  id: z.string({ error: "must be a text" }),
+  started: z.iso.datetime({ offset: true, error: "must be a time such as 2026-03-01T09:30:00Z" }),
+  quantity,
+  plan: planHeaderSchema,
+});
+/** How a device is watched. */
+export interface Watch {
+  /** Seconds between two sentinels; 0 for one before each chunk. */
+  readonly every_s: number;
+  /** Share by which they may move. */
+  readonly share: number;
+}
+
 const sessionLine = z.object({
   type: z.literal("session"),
-  format: z.literal(1),
+  format: z.literal([1, JOURNAL_FORMAT]),
   started: z.string(),
   identity: z.object(identityFields) as unknown as z.ZodType<Identity>,
   settings: z.record(z.string(), z.unknown()),
+  watch: z.object({ every_s: z.number().nonnegative(), share: z.number().positive() }).nullable().optional(),
+  accept_speed: z.boolean().optional(),
+  origin: z.string().optional(),
 });
-const shotLine = z.object({
-  type: z.literal("shot"),
-  ...shotFields,
-  samples,
-  stop: z.enum(["iterations", "precision", "max"]).optional(),
-  kernels: z.record(z.string(), z.array(z.string()).readonly()).readonly().optional(),
-  kernel_sums: samples.optional(),
-  recordings: z.int().positive().optional(),
-  lane: z.string().optional(),
+const engineLine = z.object({
+  type: z.literal("engine"),
+  tp: z.int().positive(),
+  limits: z.looseObject({}) as unknown as z.ZodType<Limits>,
+  num_gpu_blocks: z.number().nonnegative(),
+  layers: z.record(z.string(), z.object({ class: z.string(), modules: z.number() })),
+  engine_args: z.record(z.string(), z.unknown()),
+  lane,
 });
 const sentinelLine = z.object({
   type: z.literal("sentinel"),
   ...shotFields,
   samples,
-  clock_mhz: z.number().nullable(),
-  drift: z.number(),
-  moved: z.boolean(),
-  lane: z.string().optional(),
+  clock_mhz: reading,
+  clocks_mhz: z.tuple([z.number(), z.number()]).readonly().optional(),
+  at_s: z.number().optional(),
+  drift: z.number().optional(),
+  moved: z.boolean().optional(),
+  lane,
 });
-const reading = z.number().nullable();
 const stateLine = z.object({
   type: z.literal("state"),
   at_s: z.number().optional(),
@@ -63,7 +100,7 @@ const stateLine = z.object({
   power_w: reading,
   throttle: z.array(z.string()).readonly(),
   energy_j: z.number().nonnegative().optional(),
-  lane: z.string().optional(),
+  lane,
 });
 const kernelsLine = z.object({
   type: z.literal("kernels"),
@@ -74,33 +111,104 @@ const failedLine = z.object({
   ...shotFields,
   kind: z.enum(["infeasible", "out_of_memory", "unsupported", "engine_dead", "bad_request", "timeout"]),
   message: z.string(),
+  sentinel: z.boolean().optional(),
+  lane,
 });
+const costLine = z.object({
+  type: z.literal("cost"),
+  wall_us: z.number().nonnegative(),
+  device_busy_us: z.number().nonnegative().nullable().optional(),
+  lane,
+});
+const sustainedLine = z.object({
+  type: z.literal("sustained"),
+  ...shotFields,
+  layers: z.record(z.string(), z.looseObject({})),
+  lane,
+});
+const chunkLine = z.object({ type: z.literal("chunk") });
 const archivedLine = z.object({ type: z.literal("archived"), ...shotFields });
-const journalLine = z.discriminatedUnion("type", [
+const otherLine = z.discriminatedUnion("type", [
+  planLineSchema,
   sessionLine,
-  shotLine,
+  engineLine,
   failedLine,
   sentinelLine,
   stateLine,
   kernelsLine,
+  costLine,
+  sustainedLine,
+  chunkLine,
   archivedLine,
 ]);
 
-/** Opens a writer's turn: who measures from here on, and with which settings. */
+/** Says what was fired, where that was away from the bundle. */
+export interface PlanLine {
+  /** What the line is. */
+  readonly type: "plan";
+  /** Format of the journal. */
+  readonly format: typeof JOURNAL_FORMAT;
+  /** A name that no other journal has. */
+  readonly id: string;
+  /** When it was begun, ISO 8601. */
+  readonly started: string;
+  /** What is timed. */
+  readonly quantity: Quantity;
+  /** The header of the plan. */
+  readonly plan: PlanHeader;
+}
+/**
+ * Opens a writer's turn: who measures from here on, with which settings, and how the device is watched: seconds between
+ * two sentinels and the share by which they may move, null when nothing watches. `accept_speed` makes the device's speed
+ * what it is held against; `origin` is the journal that the lines were taken from.
+ */
 export type SessionLine = z.infer<typeof sessionLine>;
+/** An engine was booted on a lane: what it allows, and the layers that it has. */
+export interface EngineLine {
+  /** What the line is. */
+  readonly type: "engine";
+  /** Tensor-parallel degree that it emulates. */
+  readonly tp: number;
+  /** What it allows. */
+  readonly limits: Limits;
+  /** Blocks of its KV cache. */
+  readonly num_gpu_blocks: number;
+  /** The layers that are timed, by name. */
+  readonly layers: Readonly<Record<string, FoundLayer>>;
+  /** What it was booted with. */
+  readonly engine_args: Readonly<Record<string, unknown>>;
+  /** Which lane of a pool. */
+  readonly lane?: string | undefined;
+}
 /**
  * The samples of one shot in microseconds, by layer (of a skew case by part): those whose rows they make. Where the
  * harness tells, why there are no more of them, the hashes of the kernels of one forward by layer, the samples with each
  * kernel counted in full of layers whose kernels overlap, and how often the shot was recorded when more than once; in a
  * pool, which lane fired it.
  */
-export type ShotLine = z.infer<typeof shotLine>;
-/** Why a shot has no samples. */
+export interface ShotLine extends ShotId {
+  /** What the line is. */
+  readonly type: "shot";
+  /** Microseconds of each timed forward, by layer or part. */
+  readonly samples: Readonly<Record<string, readonly number[]>>;
+  /** Why there are no more samples. */
+  readonly stop?: typeof STOPS[number];
+  /** Hashes of the kernels of one forward, by layer. */
+  readonly kernels?: Readonly<Record<string, readonly string[]>>;
+  /** The samples with each kernel counted in full, of layers whose kernels overlap. */
+  readonly kernel_sums?: Readonly<Record<string, readonly number[]>>;
+  /** How often the shot was recorded, when more than once. */
+  readonly recordings?: number;
+  /** Which lane of a pool. */
+  readonly lane?: string;
+}
+/** Why a shot, or the sentinel, has no samples. */
 export type FailedLine = z.infer<typeof failedLine>;
 /**
- * A sentinel: its samples in microseconds, the clock of the multiprocessors, by which share its time differs from the
- * writer's first, and whether time or clock have moved too far. When they have, what was measured since the sentinel
- * before is in doubt; the next samples of such a shot take the place of these.
+ * A sentinel: its samples in microseconds, the clock of the multiprocessors after it in MHz, the lowest and the highest
+ * one after any chunk since the sentinel before, and when it was fired, in seconds since 1970. What follows from it is
+ * for {@linkcode import("./judge.ts").newJudge} to say; in format 1 it was written down here (`drift`, `moved`), and
+ * the clock was the farthest one.
  */
 export type SentinelLine = z.infer<typeof sentinelLine>;
 /**
@@ -110,23 +218,34 @@ export type SentinelLine = z.infer<typeof sentinelLine>;
 export type StateLine = z.infer<typeof stateLine>;
 /** Names of device kernels by the hashes that shots call them; a hash is named once. */
 export type KernelsLine = z.infer<typeof kernelsLine>;
+/** What the shots since the cost before took on a lane, in microseconds, and for how much of it the device worked. */
+export type CostLine = z.infer<typeof costLine>;
+/** A shot was repeated without a pause: what that took, by layer, as the `sustained` answer of the protocol says it. */
+export type SustainedLine = z.infer<typeof sustainedLine>;
+/** A chunk was begun: of use to the worker alone, which finds by it the shots that it died of. */
+export type ChunkLine = z.infer<typeof chunkLine>;
 /** A shot whose rows were moved into the archive, because the plan did not have it any more. */
 export type ArchivedLine = z.infer<typeof archivedLine>;
 /** One line of a journal. */
 export type JournalLine =
+  | PlanLine
   | SessionLine
+  | EngineLine
   | ShotLine
   | FailedLine
   | SentinelLine
   | StateLine
   | KernelsLine
+  | CostLine
+  | SustainedLine
+  | ChunkLine
   | ArchivedLine;
 
 /**
  * Reads a line of a journal.
  *
  * @param text The line, without its end.
- * @returns The line, null when it is none of a journal.
+ * @returns The line, null when it is none of a journal; a number when it begins a format that is newer than ours.
  *
  * @example
  * ```ts
@@ -135,12 +254,53 @@ export type JournalLine =
  * const text = '{"type":"shot","category":"moe","tp":1,"key":[64,8],"samples":{"moe":[50.5,50.25]}}';
  * assert.deepEqual(parseJournalLine(text), JSON.parse(text));
  * assert.equal(parseJournalLine(text.slice(0, 40)), null);
+ * assert.equal(parseJournalLine('{"type":"session","format":99}'), 99);
  * ```
  */
-export function parseJournalLine(text: string): JournalLine | null {
+export function parseJournalLine(text: string): JournalLine | number | null {
+  let value: Record<string, unknown>;
   try {
-    return journalLine.parse(JSON.parse(text));
+    value = JSON.parse(text);
   } catch {
     return null;
   }
+  if (typeof value !== "object" || value === null) return null;
+  const { type, format } = value;
+  // Nearly all lines are shots, which a schema would take three times as long to read.
+  if (type === "shot") return isShotLine(value) ? value : null;
+  const line = otherLine.safeParse(value).data;
+  if (line !== undefined) return line as JournalLine;
+  return typeof format === "number" && format > JOURNAL_FORMAT ? format : null;
+}
+
+function isShotLine(value: object): value is ShotLine {
+  const { category, tp, key, samples, stop, kernels, kernel_sums, recordings, lane } = value as Record<
+    string,
+    unknown
+  >;
+  return (CATEGORY_NAMES as readonly unknown[]).includes(category) &&
+    isWhole(tp, 1) && Array.isArray(key) && key.every((part) => isWhole(part, 0)) &&
+    isRecord(samples) && Object.values(samples).every(areTimes) &&
+    (stop === undefined || (STOPS as readonly unknown[]).includes(stop)) &&
+    (kernels === undefined || (isRecord(kernels) && Object.values(kernels).every(areTexts))) &&
+    (kernel_sums === undefined || (isRecord(kernel_sums) && Object.values(kernel_sums).every(areTimes))) &&
+    (recordings === undefined || isWhole(recordings, 1)) &&
+    (lane === undefined || typeof lane === "string");
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isWhole(value: unknown, least: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least;
+}
+
+function areTimes(values: unknown): boolean {
+  return Array.isArray(values) && values.length > 0 &&
+    values.every((value) => typeof value === "number" && value > 0 && value < Infinity);
+}
+
+function areTexts(values: unknown): boolean {
+  return Array.isArray(values) && values.every((value) => typeof value === "string");
 }

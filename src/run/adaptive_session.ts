@@ -16,7 +16,7 @@ import { formatDuration } from "../progress/duration.ts";
 import type { Settings } from "../settings.ts";
 import type { AdaptiveOptions, Found } from "./round_sweep.ts";
 import { openBudget } from "./budget.ts";
-import type { Session, SessionFacts } from "../store/session_types.ts";
+import type { Session, SessionFacts } from "../store/session.ts";
 
 /** Multiprocessors of a device that nobody has described: those of an A100. */
 const ASSUMED = 108;

@@ -10,9 +10,9 @@ import { fitSkew } from "../fit/fit_skew.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { type AdaptiveOptions, type AdaptiveWork, designOf, type Found, roundsWork } from "./round_sweep.ts";
 import { moreWouldBuy } from "./budget.ts";
+import { dueSkew, isDue } from "./due.ts";
 import type { ExecuteOptions } from "./execute.ts";
-import { dueSkew } from "./skew_due.ts";
-import { isDue, wholeWork, type Work } from "./sweep_task.ts";
+import { wholeWork, type Work } from "./sweep_task.ts";
 
 /** Errors of predicted times that are this share of the fit's are not what limits it. */
 const LIMITING = 0.5;
@@ -59,7 +59,7 @@ function attentionWork(sweep: Sweep, options: ExecuteOptions, adaptive: Adaptive
       attentionRounds(shots, kernel, {
         ...designOf(adaptive, shots.length),
         ...prior && { prior },
-        known: session.timeUs,
+        known: (shot) => session.timeUs(shot),
       }),
     due: (asked) => asked.filter((shot) => isDue(shot, options)),
     found({ rows, estimated, errors, prior }): Found {
@@ -84,7 +84,7 @@ function skewWork(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptio
     rounds: () =>
       skewRounds(cases, session.attention(tp), kernel, {
         ...designOf(adaptive, cases.length),
-        known: session.timeUs,
+        known: (shot) => session.timeUs(shot),
       }),
     due: (asked) =>
       dueSkew(asked, { session: options.session, mode, again: false, retryFailed, promised: () => false }),

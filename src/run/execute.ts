@@ -8,10 +8,9 @@ import type { Sweep } from "../shots/plan_sweeps.ts";
 import { adaptiveWorks } from "./adaptive_sweeps.ts";
 import type { AdaptiveOptions } from "./round_sweep.ts";
 import type { RunEvent } from "../events.ts";
-import { extent, fireWorks, type Watch } from "./run_sweeps.ts";
+import { checkDoubts, extent, fireDoubtful, fireWorks } from "./run_sweeps.ts";
 import type { Lane } from "../workers/lane.ts";
-import type { Recorder } from "../store/sink.ts";
-import { sentinelJudge } from "../workers/sentinel.ts";
+import type { Recorder } from "../store/recorder.ts";
 import type { SentinelOptions } from "../workers/sentinel_watch.ts";
 import { wholeWork } from "./sweep_task.ts";
 
@@ -27,7 +26,7 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
   readonly seed?: number | null;
   /**
    * A shot that is repeated every so often. When its time or the device's clock has moved too far, what was measured
-   * since it had not is measured again, once the sweep is through. Without it nothing watches.
+   * around it is measured again, once the sweep is through. Without it nothing watches.
    */
   readonly sentinel?: SentinelOptions;
   /** Fires a part of attention and skew, and predicts the rest; without it, all is fired. */
@@ -89,19 +88,22 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
  * ```
  */
 export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent> {
-  const { session, sweeps, sentinel, adaptive } = options;
-  const watch: Watch = { sentinel, judge: sentinelJudge(sentinel?.share ?? 0) };
+  const { session, sweeps, adaptive } = options;
   const { works, conclusion } = adaptive === undefined
     ? { works: sweeps.map((sweep) => [wholeWork(sweep, options)]), conclusion: () => null }
     : adaptiveWorks(options, adaptive);
   try {
+    yield* checkDoubts(sweeps, options);
     if (sweeps[0] !== undefined) {
       yield { type: "planned", tp: sweeps[0].tp, sweeps: works.flat().map((work) => extent(work, sweeps)) };
     }
-    for (const together of works) yield* fireWorks(together, options, watch);
+    for (const together of works) yield* fireWorks(together, options);
+    // Predicted rows would not follow.
+    if (adaptive === undefined) yield* fireDoubtful(sweeps, options);
     const message = conclusion();
     if (message !== null) yield { type: "notice", message };
   } finally {
+    session.judge.end();
     await session.save();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Firing a plan into a results file, on any harness, away from the bundle that it is for.
+ * Firing a plan into a journal, on any harness, away from the bundle that it is for.
  *
  * @module
  */
@@ -8,19 +8,18 @@ import type { Plan } from "../shots/plan_file.ts";
 import type { RunEvent } from "../events.ts";
 import { emulationNotices } from "../processor.ts";
 import { execute } from "./execute.ts";
-import { howToFire } from "./firing_options.ts";
+import { isDue } from "./due.ts";
+import { firingOptions, watchOf } from "./firing_options.ts";
 import { lockFile } from "../files/lock.ts";
 import { openLanes, type OpenLanesOptions } from "../workers/open_lanes.ts";
 import { chosenQuantity } from "./quantity.ts";
-import { openResults } from "./results_file.ts";
-import { usualDriftShare } from "../workers/sentinel.ts";
-import { isDue } from "./sweep_task.ts";
+import { openFired } from "../store/fired.ts";
 
 /**
- * Fires what a results file lacks of a plan. However it ends, what was measured is in the file.
+ * Fires what a journal lacks of a plan. However it ends, what was measured is in the file.
  *
  * @param plan The plan; its header says how often, what is timed and in which order.
- * @param path The results file, made or gone on with.
+ * @param path The journal, made or gone on with.
  * @param settings What fires it, how it is watched, and whether what failed is fired again.
  * @param options How it is cancelled, and what takes the harness's place.
  * @returns The events, `finished` at last.
@@ -41,14 +40,13 @@ export async function* firePlan(
   yield { type: "connected", info: lane.info };
   const quantity = chosenQuantity(settings.quantity ?? asked.quantity, lane.info);
   const how = { ...settings, precision: asked.precision, seed: asked.seed, parity: asked.parity };
-  const driftShare = settings.driftShare ?? usualDriftShare(quantity);
-  await using results = await openResults(path, { plan: header, quantity, driftShare });
+  await using results = await openFired(path, { plan: header, quantity });
   const emulated = emulationNotices(lane.info.processor, asked.dtype);
   for (const message of [...results.notices, ...emulated]) yield { type: "notice", message };
   const left = sweeps.filter(({ shots }) =>
     shots.some((shot) => isDue(shot, { ...settings, session: results }))
   );
-  if (left.length > 0) results.hello(lane.info);
+  if (left.length > 0) results.start(lane.info, watchOf(settings, quantity), settings.acceptSpeed);
   let measured = 0;
   for (const tp of new Set(left.map((sweep) => sweep.tp))) {
     yield { type: "booting", tp };
@@ -65,13 +63,17 @@ export async function* firePlan(
     }, { ...signal && { signal } });
     const seconds = (performance.now() - booting) / 1000;
     yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds };
-    results.booted(tp, booted);
     const chosen = sweeps.filter((sweep) => sweep.tp === tp);
     const events = execute({
       lane,
       session: results,
       sweeps: chosen,
-      ...howToFire({ ...how, measurementIterations: asked.measurement_iterations }, quantity, chosen),
+      ...firingOptions(
+        { ...how, measurementIterations: asked.measurement_iterations },
+        quantity,
+        chosen,
+        header.sentinels?.[tp],
+      ),
       retryFailed: settings.retryFailed,
       ...signal && { signal },
     });
@@ -81,5 +83,12 @@ export async function* firePlan(
     }
   }
   const seconds = (performance.now() - begun) / 1000;
-  yield { type: "finished", dir: path, measured, failed: results.failed, seconds };
+  yield {
+    type: "finished",
+    dir: path,
+    measured,
+    failed: results.failed,
+    inDoubt: results.judge.standing,
+    seconds,
+  };
 }

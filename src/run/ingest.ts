@@ -1,5 +1,5 @@
 /**
- * Making a bundle of results files, as the run that fires the same shots would.
+ * Making a bundle of journals of fired plans, as the run that fires the same shots would.
  *
  * @module
  */
@@ -11,15 +11,10 @@ import type { Limits } from "../shots/limits.ts";
 import type { PlanHeader } from "../shots/plan_file.ts";
 import type { FailedShot } from "../events.ts";
 import { fitBundle } from "./fit_bundle.ts";
-import { readLines } from "../journal/file.ts";
-import {
-  parseResultsHeader,
-  parseResultsLine,
-  type ResultsHeader,
-  type ResultsLine,
-} from "./results_line.ts";
-import { resultsReader } from "./results_reader.ts";
-import { openSession } from "../store/session.ts";
+import { type FiredFile, readFired } from "../journal/fired.ts";
+import type { PlanLine } from "../journal/line.ts";
+import { openBundleSession } from "../store/session.ts";
+import { recordedLines, replay } from "./replay.ts";
 import { sourceSha256 } from "./source_hash.ts";
 
 /** Options of {@linkcode ingest}. */
@@ -32,6 +27,8 @@ export interface IngestOptions {
   readonly allowMixed?: boolean;
   /** Share by which sentinels may move; null for what is usual for the quantity. @default {null} */
   readonly driftShare?: number | null;
+  /** Makes the speed of the device that fired these files what times are held against. @default {false} */
+  readonly acceptSpeed?: boolean;
 }
 
 /** What ingesting came to. */
@@ -44,20 +41,14 @@ export interface Ingested {
   readonly known: number;
   /** Shots that have failed, now or before, and were not measured since. */
   readonly failed: readonly FailedShot[];
+  /** Shots whose times are in doubt: the device had moved when they were measured, or nothing says that it had not. */
+  readonly inDoubt: number;
   /** What a user should know, in sentences. */
   readonly notices: readonly string[];
 }
 
-/** A file that was read. */
-interface ResultsFile {
-  readonly path: string;
-  readonly header: ResultsHeader;
-  readonly lines: readonly ResultsLine[];
-  readonly notices: readonly string[];
-}
-
 /**
- * Makes or extends the bundle that results files are for. Of a shot that several files have, the first one begun
+ * Makes or extends the bundle that journals of fired plans are for. Of a shot that several files have, the first one begun
  * counts, so that the order in which they are named does not; what the bundle has already stands.
  *
  * @param paths The files, one or more; cut ones too.
@@ -67,7 +58,7 @@ interface ResultsFile {
  * extended.
  */
 export async function ingest(paths: readonly string[], options: IngestOptions = {}): Promise<Ingested> {
-  const { perfDir = "perf", hardware, allowMixed = false, driftShare = null } = options;
+  const { perfDir = "perf", hardware, allowMixed = false, driftShare = null, acceptSpeed = false } = options;
   const files = (await Promise.all(paths.map(readFile)))
     .sort((a, b) =>
       Date.parse(a.header.started) - Date.parse(b.header.started) || (a.path < b.path ? -1 : 1)
@@ -76,64 +67,50 @@ export async function ingest(paths: readonly string[], options: IngestOptions = 
   const label = hardware ?? settings.hardware;
   const dir = bundlePath(perfDir, label, settings.model, settings.variant);
   await refuseLinks(perfDir, dir);
-  await using session = await openSession(dir, { architecture, skewMode: settings.skew_mode });
+  await using session = await openBundleSession(dir, { architecture, skewMode: settings.skew_mode });
   const notices = [...session.notices, ...files.flatMap((file) => file.notices)];
   const source = await sourceSha256();
   const tps = new Set<number>();
   const limitsByTp = new Map<number, Limits>();
   let measured = 0;
   let known = 0;
+  const recorded = await recordedLines(dir);
   for (const { path, header, lines } of files) {
-    const reader = resultsReader(session, header, {
-      hardware: label,
-      allowMixed,
-      driftShare,
-      source,
-      limitsByTp,
-    });
-    for (const line of lines) reader.take(line);
-    reader.end();
-    notices.push(...reader.notices.map((notice) => `${path}: ${notice}`));
-    measured += reader.measured;
-    known += reader.known;
-    for (const tp of reader.skewTps) tps.add(tp);
+    const options = { hardware: label, allowMixed, driftShare, acceptSpeed, source, recorded, limitsByTp };
+    const taken = replay(session, header, lines, options);
+    notices.push(...taken.notices.map((notice) => `${path}: ${notice}`));
+    measured += taken.measured;
+    known += taken.known;
+    for (const tp of taken.skewTps) tps.add(tp);
     await session.save();
   }
   if ([...tps].some((tp) => session.count(tp, "skew") > 0 && session.skewProblem(tp, false) === null)) {
     await fitBundle(dir, { method: settings.parity ? "reference" : "shrinkage" });
   }
-  return { bundle: await openBundle(dir), measured, known, failed: session.failed, notices };
+  const { failed, judge: { standing: inDoubt } } = session;
+  return { bundle: await openBundle(dir), measured, known, failed, inDoubt, notices };
 }
 
-async function readFile(path: string): Promise<ResultsFile> {
-  const fail = (rule: string): UsageError => new UsageError(`Cannot read ${path}, line 1: ${rule}`);
-  await Deno.stat(path).catch((cause) => {
+async function readFile(path: string): Promise<FiredFile & { readonly path: string }> {
+  const bytes = await Deno.readFile(path).catch((cause) => {
     throw new UsageError(`Cannot read ${path}: ${cause.message}`, { cause });
   });
-  let header: ResultsHeader | undefined;
-  const lines: ResultsLine[] = [];
-  const parse = (text: string): ResultsHeader | ResultsLine | null =>
-    header === undefined ? header = parseResultsHeader(text, fail) : parseResultsLine(text);
-  const { notices } = await readLines(path, "results", parse, (line) => {
-    if (line.type !== "results") lines.push(line);
-  });
-  if (header === undefined) throw fail("it must be a whole header of a results file, got nothing");
-  return { path, header, lines, notices };
+  return { path, ...readFired(path, bytes) };
 }
 
 /**
- * Reads the first line of a results file.
+ * Reads the first line of a journal of a fired plan.
  *
  * @param path The file.
  * @returns What was fired.
- * @throws {UsageError} when it cannot be read or is no results file.
+ * @throws {UsageError} when it cannot be read or names no plan.
  */
-export async function resultsHeader(path: string): Promise<ResultsHeader> {
+export async function firedPlan(path: string): Promise<PlanLine> {
   return (await readFile(path)).header;
 }
 
 /** The plan of the first file, when all are for the same bundle. */
-function sameBundle(files: readonly ResultsFile[]): PlanHeader {
+function sameBundle(files: readonly (FiredFile & { readonly path: string })[]): PlanHeader {
   const [first, ...others] = files;
   if (first === undefined) throw new UsageError("Cannot ingest: name one results file or more");
   const { plan } = first.header;

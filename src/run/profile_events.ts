@@ -20,7 +20,7 @@ import type { SweepCategory } from "../shots/shot.ts";
 import type { RunEvent } from "../events.ts";
 import { adaptiveRun } from "./adaptive_session.ts";
 import { execute } from "./execute.ts";
-import { howToFire } from "./firing_options.ts";
+import { firingOptions, journalSentinel, watchOf } from "./firing_options.ts";
 import { fitBundle } from "./fit_bundle.ts";
 import { identityOf } from "../journal/identity.ts";
 import { openLanes } from "../workers/open_lanes.ts";
@@ -124,7 +124,13 @@ export async function* profileEvents(
     ...revision !== undefined && { model_revision: revision },
   });
   yield* notices(
-    session.start({ identity, settings: journalSettings(settings), allowMixed: settings.allowMixed }),
+    session.start({
+      identity,
+      settings: journalSettings(settings),
+      allowMixed: settings.allowMixed,
+      acceptSpeed: settings.acceptSpeed,
+      watch: watchOf(settings, quantity),
+    }),
   );
   const origin = {
     settings,
@@ -175,7 +181,7 @@ export async function* profileEvents(
       lane,
       session,
       sweeps,
-      ...howToFire(settings, quantity, planned),
+      ...firingOptions(settings, quantity, planned, journalSentinel(session.judge, tp, booted.limits)),
       retryFailed: settings.retryFailed,
       again: again !== undefined,
       ...adaptive && { adaptive: adaptive.begin(tp, config, wholeDegrees ? 1 : configs.length - position) },
@@ -198,7 +204,8 @@ export async function* profileEvents(
     });
     if (report.size > 0) yield { type: "fitted", method, report };
   }
-  yield { type: "finished", dir, measured, failed: session.failed, seconds: elapsed() };
+  const { standing: inDoubt } = session.judge;
+  yield { type: "finished", dir, measured, failed: session.failed, inDoubt, seconds: elapsed() };
 }
 
 function chosenSweeps(sweeps: readonly Sweep[], again: SweepName | undefined): readonly Sweep[] {

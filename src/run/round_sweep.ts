@@ -15,7 +15,7 @@ import { type Budget, type CutSweep, notEnough } from "./budget.ts";
 import type { EstimatedEvent } from "../events.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { shuffled } from "./firing_order.ts";
-import type { Session } from "../store/session_types.ts";
+import type { Session } from "../store/session.ts";
 import { type Extent, skewProblem, type Step, type Work } from "./sweep_task.ts";
 
 /** How a part of the shots is chosen. */

@@ -8,22 +8,15 @@ import type { Shot, SweepCategory } from "../shots/shot.ts";
 import type { NoticeEvent, RunEvent, SentinelEvent } from "../events.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import type { LaneStep } from "../workers/lane.ts";
+import type { Recorder } from "../store/recorder.ts";
 import { recordOutcome } from "../store/store_result.ts";
-import { type SentinelJudge, sentinelTimeUs } from "../workers/sentinel.ts";
-import type { SentinelOptions } from "../workers/sentinel_watch.ts";
+import type { Verdict } from "../journal/judge.ts";
+import { percent } from "../stats.ts";
 import { idOf, shotText } from "../shots/shot_id.ts";
 import type { Extent, Step, Work } from "./sweep_task.ts";
 
 /** Rounds in which what is in doubt is measured again. */
 const ROUNDS_AGAIN = 2;
-
-/** The sentinel of an engine and what it said; shared by its sweeps. */
-export interface Watch {
-  /** What is repeated; undefined when nothing is. */
-  readonly sentinel: SentinelOptions | undefined;
-  /** Judges it. */
-  readonly judge: SentinelJudge;
-}
 
 /** A sweep that is being fired. */
 interface Firing {
@@ -39,7 +32,6 @@ interface Tally {
   measured: number;
   failed: number;
   deviceBusyS: number | null;
-  moved: boolean;
 }
 
 /**
@@ -58,30 +50,27 @@ export function extent(work: Work, before: readonly Sweep[] = []): Extent & { ca
  *
  * @param works The sweeps, one or more.
  * @param options On what, and where it is recorded.
- * @param watch The engine's sentinel.
  * @returns Events, each told after it is recorded.
  */
 export async function* fireWorks(
   works: readonly Work[],
   options: ExecuteOptions,
-  watch: Watch,
 ): AsyncGenerator<RunEvent> {
   let open = works.map((work): Firing => ({
     work,
     seconds: 0,
-    tally: { measured: 0, failed: 0, deviceBusyS: null, moved: false },
+    tally: { measured: 0, failed: 0, deviceBusyS: null },
   }));
   while (open.length > 0) {
     const next = open.reduce((best, other) => other.work.gain > best.work.gain ? other : best);
-    if (yield* isOver(next, options, watch)) open = open.filter((firing) => firing !== next);
+    if (yield* advance(next, options)) open = open.filter((firing) => firing !== next);
   }
 }
 
-/** Goes on with a sweep until it pauses or is over. */
-async function* isOver(
+/** Goes on with a sweep until it pauses or is over; returns whether it is. */
+async function* advance(
   firing: Firing,
   options: ExecuteOptions,
-  watch: Watch,
 ): AsyncGenerator<RunEvent, boolean> {
   const { session } = options;
   const { work, tally } = firing;
@@ -100,7 +89,7 @@ async function* isOver(
   try {
     for (let step = firing.steps.next(); !step.done; step = firing.steps.next()) {
       if (step.value.type === "pause") return false;
-      if (step.value.type === "fire") yield* fireRound(step.value.shots, firing, options, watch);
+      if (step.value.type === "fire") yield* fireRound(step.value.shots, firing, options);
       else yield step.value;
     }
   } finally {
@@ -120,32 +109,45 @@ async function* fireRound(
   shots: readonly Shot[],
   { work: { sweep }, tally }: Firing,
   options: ExecuteOptions,
-  watch: Watch,
 ): AsyncGenerator<RunEvent> {
-  const { session, adaptive } = options;
-  const { category, tp } = sweep;
   const begun = performance.now();
-  yield* fireShots(shots, options, watch, tally);
+  yield* fireShots(shots, options, tally);
   const shotS = (performance.now() - begun) / 1000 / shots.length;
+  yield* settleDoubts(sweep, shots, options, tally, shotS);
+}
+
+/** Measures again what is in doubt, on the lanes whose device has not moved. */
+async function* settleDoubts(
+  sweep: Sweep,
+  shots: readonly Shot[],
+  options: ExecuteOptions,
+  tally: Tally,
+  shotS = 0,
+): AsyncGenerator<RunEvent> {
+  const { category, tp } = sweep;
+  const { session, adaptive } = options;
+  const { judge } = session;
   for (let round = 0; round < ROUNDS_AGAIN; round++) {
     const doubtful = shots.filter((shot) => session.inDoubt(shot));
-    if (doubtful.length === 0) break;
-    if (tally.moved) yield* check(options, watch, tally);
-    if (tally.moved) {
-      yield inDoubt(doubtful.length, sweep, "has moved since the first sentinel and has not come back");
-      break;
+    if (doubtful.length === 0) return;
+    if (judge.movedLanes.length > 0) yield* fireSentinelNow(options, tally);
+    const left = doubtful.filter((shot) => session.inDoubt(shot));
+    if (left.length === 0) return;
+    if (judge.allMoved) {
+      yield leftInDoubt(left.length, sweep, "has moved since the first sentinel and has not come back");
+      return;
     }
-    if (doubtful.length * shotS > (adaptive?.budget?.leftS() ?? Infinity)) {
-      yield inDoubt(doubtful.length, sweep, "had moved, and the budget is not enough to measure them again");
-      break;
+    if (left.length * shotS > (adaptive?.budget?.leftS() ?? Infinity)) {
+      yield leftInDoubt(left.length, sweep, "had moved, and the budget is not enough to measure them again");
+      return;
     }
-    yield { type: "measuring-again", category, tp, shots: doubtful.length };
-    yield* fireShots(doubtful, options, watch, tally);
+    yield { type: "measuring-again", category, tp, shots: left.length };
+    yield* fireShots(left, { ...options, resting: judge.movedLanes }, tally);
   }
 }
 
 /** Measuring again is of no use before the device is back, and not done when a budget has no time for it. */
-function inDoubt(shots: number, { category, tp }: Sweep, why: string): NoticeEvent {
+function leftInDoubt(shots: number, { category, tp }: Sweep, why: string): NoticeEvent {
   return {
     type: "notice",
     message:
@@ -154,39 +156,81 @@ function inDoubt(shots: number, { category, tp }: Sweep, why: string): NoticeEve
   };
 }
 
+/**
+ * Measures again what sweeps that are over have in doubt, because a later sentinel says so.
+ *
+ * @param sweeps The sweeps of an engine.
+ * @param options On what, and where it is recorded.
+ * @returns Events, each told after it is recorded.
+ */
+export async function* fireDoubtful(
+  sweeps: readonly Sweep[],
+  options: ExecuteOptions,
+): AsyncGenerator<RunEvent> {
+  const { session } = options;
+  if (session.judge.allMoved) return;
+  for (const sweep of sweeps) {
+    const begun = performance.now();
+    const tally: Tally = { measured: 0, failed: 0, deviceBusyS: null };
+    yield* settleDoubts(sweep, sweep.shots, options, tally);
+    if (tally.measured === 0) continue;
+    session.spend(sweep.tp, sweep.category, (performance.now() - begun) / 1000, tally.deviceBusyS);
+  }
+}
+
+/**
+ * Fires the sentinel before anything else when an earlier run has left shots in doubt: it says whether they stand, and
+ * whether it is of use to measure them again.
+ *
+ * @param sweeps The sweeps of an engine.
+ * @param options On what, and where it is recorded.
+ * @returns Events, each told after it is recorded.
+ */
+export async function* checkDoubts(
+  sweeps: readonly Sweep[],
+  options: ExecuteOptions,
+): AsyncGenerator<RunEvent> {
+  const { session } = options;
+  if (!sweeps.some(({ shots }) => shots.some((shot) => session.inDoubt(shot)))) return;
+  yield* fireSentinelNow(options, { measured: 0, failed: 0, deviceBusyS: null });
+}
+
 /** Fires shots, and the sentinel after the last. */
 async function* fireShots(
   shots: readonly Shot[],
-  options: ExecuteOptions,
-  watch: Watch,
+  options: FiringOptions,
   tally: Tally,
 ): AsyncGenerator<RunEvent> {
   if (shots.length === 0) return;
-  yield* take(options.lane.fire(shots, how(options, watch.sentinel)), options, watch, tally);
-  yield* check(options, watch, tally);
+  yield* recordSteps(options.lane.fire(shots, options), options, tally);
+  yield* fireSentinelNow(options, tally);
 }
 
-/** Fires the sentinel at once. */
-async function* check(options: ExecuteOptions, watch: Watch, tally: Tally): AsyncGenerator<RunEvent> {
-  if (watch.sentinel === undefined) return;
-  const now = { ...watch.sentinel, everyS: 0 };
-  yield* take(options.lane.fire([], how(options, now)), options, watch, tally);
+/** How shots are fired, and which lanes of a pool are left out. */
+type FiringOptions = ExecuteOptions & { readonly resting?: readonly string[] };
+
+/** Fires the sentinel at once, on every lane. */
+async function* fireSentinelNow(
+  { resting: _, ...options }: FiringOptions,
+  tally: Tally,
+): AsyncGenerator<RunEvent> {
+  const { sentinel } = options;
+  if (sentinel === undefined) return;
+  const now = { ...options, sentinel: { ...sentinel, everyS: 0 } };
+  yield* recordSteps(options.lane.fire([], now), options, tally);
 }
 
-function how(options: ExecuteOptions, sentinel: SentinelOptions | undefined): ExecuteOptions {
-  const { sentinel: _, ...others } = options;
-  return sentinel === undefined ? others : { ...others, sentinel };
-}
-
-async function* take(
+async function* recordSteps(
   steps: AsyncIterable<LaneStep>,
   options: ExecuteOptions,
-  watch: Watch,
   tally: Tally,
 ): AsyncGenerator<RunEvent> {
   const { session, again = false } = options;
   for await (const step of steps) {
     switch (step.type) {
+      case "engine":
+        session.engine(step.tp, step.booted, step.lane);
+        break;
       case "outcome": {
         const event = recordOutcome(session, step.shot, step.outcome, { again, lane: step.lane });
         if (event.type === "shot") tally.measured++;
@@ -195,12 +239,9 @@ async function* take(
         await session.saveIfDue();
         break;
       }
-      case "sentinel": {
-        const event = recordSentinel(step, options, watch);
-        if (event.type === "sentinel") tally.moved = event.moved;
-        yield event;
+      case "sentinel":
+        yield* recordSentinel(step, session);
         break;
-      }
       case "fact":
         session.note(step.fact, { lane: step.lane });
         if (step.fact.type === "cost" && step.fact.device_busy_us !== null) {
@@ -213,19 +254,49 @@ async function* take(
   }
 }
 
-function recordSentinel(
-  { shot, outcome, clockMhz, lane }: Extract<LaneStep, { type: "sentinel" }>,
-  { session }: ExecuteOptions,
-  watch: Watch,
-): SentinelEvent | NoticeEvent {
+function* recordSentinel(
+  { shot, outcome, clocks, lane }: Extract<LaneStep, { type: "sentinel" }>,
+  session: Recorder,
+): Generator<SentinelEvent | NoticeEvent> {
   if (outcome.status === "failed") {
-    const message =
-      `The sentinel ${shotText(idOf(shot))} failed, the device is not watched at tp ${shot.tp} from here ` +
-      `on: ${outcome.message}`;
-    return { type: "notice", message };
+    session.fail(shot, outcome.kind, outcome.message, { lane, sentinel: true });
+    yield {
+      type: "notice",
+      message:
+        `The sentinel ${shotText(idOf(shot))} failed, the device is not watched at tp ${shot.tp} from ` +
+        `here on: ${outcome.message}`,
+    };
+    return;
   }
-  const { samples } = outcome;
-  const verdict = watch.judge(`${lane ?? ""} ${shotText(idOf(shot))}`, sentinelTimeUs(samples), clockMhz);
-  session.sentinel(shot, { samples, clock_mhz: clockMhz, ...verdict, ...lane !== undefined && { lane } });
-  return { type: "sentinel", tp: shot.tp, clockMhz, ...verdict };
+  const verdict = session.sentinel(shot, { samples: outcome.samples, clocks, lane });
+  const { drift, moved, clockMhz } = verdict;
+  yield { type: "sentinel", tp: shot.tp, drift, moved, clockMhz, ...lane !== undefined && { lane } };
+  const message = newsOf(verdict, shot.tp, lane);
+  if (message !== null) yield { type: "notice", message };
+}
+
+/**
+ * What a user should know of a sentinel.
+ *
+ * @param verdict What it says.
+ * @param tp Its tensor-parallel degree.
+ * @param lane Which lane of a pool fired it.
+ * @returns The sentence; null when there is nothing to say.
+ */
+export function newsOf({ news, drift }: Verdict, tp: number, lane: string | undefined): string | null {
+  if (news === undefined) return null;
+  const who = lane === undefined ? "The device" : lane;
+  const than = `than what was measured before at tp ${tp}`;
+  const times = `the sentinel takes ${percent(Math.abs(drift))} ${drift < 0 ? "less" : "more"} time`;
+  switch (news) {
+    case "accepted":
+      return `${who} has another speed ${than}, which is accepted: what was measured before is in doubt`;
+    case "unlike":
+      return `The sentinel at tp ${tp} is another shot than before: whether the device is as fast as then cannot be said`;
+    case "faster":
+      return `${who} is faster ${than} (${times}): when the next sentinel says so too, what was measured before is in doubt`;
+    case "slower":
+      return `${who} is slower ${than} (${times}): what it measures is in doubt until it is back; if this is its ` +
+        `speed from now on, acceptSpeed (--accept-speed) measures again what was measured before`;
+  }
 }

@@ -6,9 +6,9 @@
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { type Shot, shotKey } from "../shots/shot.ts";
 import type { RunEvent } from "../events.ts";
+import { dueSkew, isDue } from "./due.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { shuffled } from "./firing_order.ts";
-import { dueSkew } from "./skew_due.ts";
 
 /** A step of a sweep: shots to fire in this order, a pause in which another sweep may go on, or something to tell. */
 export type Step =
@@ -96,19 +96,4 @@ function dueInPlan(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep
     retryFailed,
     promised,
   });
-}
-
-/**
- * Whether a shot is to be fired.
- *
- * @param shot The shot.
- * @param options What is known of it, and what is fired again.
- * @returns Whether it is.
- */
-export function isDue(
-  shot: Shot,
-  { session, again = false, retryFailed = false }: Pick<ExecuteOptions, "session" | "again" | "retryFailed">,
-): boolean {
-  if (again || session.inDoubt(shot)) return true;
-  return session.missing(shot).length > 0 && (retryFailed || !session.hasFailed(shot));
 }

@@ -330,6 +330,15 @@ const TABLE = {
     otherwise: "0.03 of device times, 0.25 of wall times",
     doc: "Share by which the sentinel may move before shots are measured again",
   },
+  /** Take the device's present speed as the one to hold times against; measure again what was measured at another. */
+  acceptSpeed: {
+    env: "SHOTLAB_ACCEPT_SPEED",
+    group: "Measurement",
+    kind: kind.toggle,
+    fallback: false,
+    doc:
+      "Take the device's present speed as the one to hold times against; measure again what was measured at another",
+  },
   /** What fires the shots: vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<argv>. */
   harness: {
     env: "SHOTLAB_HARNESS",

@@ -14,8 +14,9 @@ import type { Settings } from "../settings.ts";
 import { PLANNED_SHAPE, type PlannedSettings, toPlanned } from "../settings/recorded.ts";
 import type { Sweep } from "./plan_sweeps.ts";
 import { readJson } from "./read_json.ts";
-import { shotSchema } from "./schemas.ts";
-import type { Shot } from "./shot.ts";
+import { attentionShotSchema, shotSchema } from "./schemas.ts";
+import { sentinelsOf } from "./sentinel_shot.ts";
+import type { AttentionShot, Shot } from "./shot.ts";
 
 /** The version of the format. */
 export const PLAN_VERSION = 1;
@@ -50,6 +51,11 @@ export interface PlanHeader {
   readonly overrides: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** The layers to measure. */
   readonly architecture: EngineArchitecture;
+  /**
+   * The sentinel of each tensor-parallel degree, for all pieces of the plan; without it, plans of before chose it from
+   * the shots.
+   */
+  readonly sentinels?: Readonly<Record<string, AttentionShot>>;
 }
 
 /** A plan. */
@@ -81,6 +87,7 @@ export const planHeaderSchema = z.strictObject({
     sha256: text,
     layers: z.array(z.array(text)).optional(),
   }),
+  sentinels: z.record(z.string(), attentionShotSchema).optional(),
 });
 
 /**
@@ -88,10 +95,11 @@ export const planHeaderSchema = z.strictObject({
  *
  * @param settings The settings.
  * @param model The model that they name.
+ * @param sweeps All that is planned, from which the sentinels are chosen.
  * @returns The header, with the model sharded to each degree.
  * @throws {UsageError} when the model cannot be sharded to one of the degrees.
  */
-export function planHeader(settings: Settings, model: Model): PlanHeader {
+export function planHeader(settings: Settings, model: Model, sweeps: readonly Sweep[]): PlanHeader {
   const { config, revision } = model;
   return {
     format: "shotlab-plan",
@@ -108,6 +116,7 @@ export function planHeader(settings: Settings, model: Model): PlanHeader {
     configs: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, shardConfig(config, tp, settings)])),
     overrides: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, hfOverrides(config, tp, settings)])),
     architecture: engineArchitecture(model),
+    sentinels: sentinelsOf(sweeps),
   };
 }
 
@@ -140,8 +149,8 @@ export function* formatPlan(header: PlanHeader, sweeps: Iterable<Sweep>): Genera
  * import { resolveSettings } from "../settings.ts";
  * import assert from "node:assert/strict";
  * const settings = resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", tpDegrees: [1] });
- * const header = planHeader(settings, await loadModel(settings.model));
  * const sweeps = [{ category: "dense", tp: 1, shots: [{ category: "dense", tp: 1, tokens: 16 }] }] as const;
+ * const header = planHeader(settings, await loadModel(settings.model), sweeps);
  * const lines = [...formatPlan(header, sweeps)];
  * assert.equal(lines[1], '{"category":"dense","tp":1,"tokens":16}');
  * assert.deepEqual(parsePlan(lines), { header, sweeps });

@@ -13,18 +13,21 @@ const positive = z.int(above).min(1, above);
 const size = z.number({ error: "must be a number above 0" }).gt(0, "must be a number above 0");
 const experts = z.int(above).min(1, above).nullable().default(null);
 
+/** A shot of attention. */
+export const attentionShotSchema = z.strictObject({
+  category: z.literal("attention"),
+  tp: positive,
+  prefill_chunk: count,
+  kv_prefill: count,
+  n_decode: count,
+  kv_decode: count,
+});
+
 /** A shot: one of the five, named by its category. */
 export const shotSchema = z.discriminatedUnion("category", [
   z.strictObject({ category: z.literal("dense"), tp: positive, tokens: positive }),
   z.strictObject({ category: z.literal("per_sequence"), tp: positive, sequences: positive }),
-  z.strictObject({
-    category: z.literal("attention"),
-    tp: positive,
-    prefill_chunk: count,
-    kv_prefill: count,
-    n_decode: count,
-    kv_decode: count,
-  }),
+  attentionShotSchema,
   z.strictObject({ category: z.literal("moe"), tp: positive, tokens: positive, activated_experts: positive }),
   z.strictObject({
     category: z.literal("skew"),

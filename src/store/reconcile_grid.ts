@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { dirname, join } from "node:path";
 import { formatSkew, readSkew, type SkewRow } from "../bundle/skew.ts";
 import { formatTable, readTable, type Row } from "../bundle/tables.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
-import { type Category, SKEW_KEY } from "../shots/shot.ts";
-import { addToArchive, archivePath } from "./archive.ts";
+import { type Category, SKEW_KEY, type SweepCategory } from "../shots/shot.ts";
+import { readIfThere } from "../files/read_if_there.ts";
+import { writeError } from "../files/write.ts";
 import type { ArchivedLine } from "../journal/line.ts";
 import { findStrays, type Strays, straysNotice } from "./extra_keys.ts";
 import { tableOf } from "./rows.ts";
@@ -80,4 +82,36 @@ function rowsAt({ state }: Settling, tp: number, category: Category): Row[] {
 
 function unique<T>(rows: readonly T[], textOf: (row: T) => string): T[] {
   return [...new Map(rows.map((row) => [textOf(row), row])).values()];
+}
+
+/**
+ * The path of an archived table.
+ *
+ * @param dir The bundle's folder.
+ * @param tp Tensor-parallel degree.
+ * @param category The category.
+ * @returns The path, in a folder that simulators do not look into.
+ */
+function archivePath(dir: string, tp: number, category: SweepCategory): string {
+  return join(dir, "archive", `tp${tp}`, `${category}.csv`);
+}
+
+/**
+ * Rewrites an archived table.
+ *
+ * @param path The table.
+ * @param merged Its new text, made from the one before; that is null when there is no table.
+ * @param write Writes a whole file.
+ * @throws {UsageError} when the disk refuses; the table there is whole nevertheless.
+ */
+async function addToArchive(
+  path: string,
+  merged: (before: string | null) => string,
+  write: (path: string, text: string) => Promise<void>,
+): Promise<void> {
+  const bytes = await readIfThere(path);
+  await Deno.mkdir(dirname(path), { recursive: true }).catch((cause) => {
+    throw writeError(path, cause);
+  });
+  await write(path, merged(bytes === null ? null : new TextDecoder().decode(bytes)));
 }

@@ -3,28 +3,280 @@
  *
  * @module
  */
-import { writeAtomic } from "../files/write.ts";
+import { metaPath } from "../bundle/layout.ts";
+import { formatMeta, type Meta } from "../bundle/meta.ts";
+import type { Row } from "../bundle/tables.ts";
 import { UsageError } from "../errors.ts";
-import { estimateLists, estimatesOf, setEstimates } from "./estimates.ts";
 import type { FailedShot } from "../events.ts";
-import { identityConflict } from "./identity_conflict.ts";
 import { describeOwner, type Lock, lockBundle } from "../files/lock.ts";
+import { writeAtomic } from "../files/write.ts";
+import { JOURNAL_FILE, type JournalFile } from "../journal/file.ts";
+import type { Identity } from "../journal/identity.ts";
+import { JOURNAL_FORMAT, type JournalLine, type Watch } from "../journal/line.ts";
+import type { Architecture } from "../model/model.ts";
+import type { Sweep } from "../shots/plan_sweeps.ts";
+import type { AttentionShot, SkewShot, SweepCategory } from "../shots/shot.ts";
+import { idOf, rowText, shotText } from "../shots/shot_id.ts";
+import type { SkewMode } from "../shots/skew_parts.ts";
+import { type ShownRows, shownRows, touchStale } from "./csv_rows.ts";
+import { type Estimate, estimateLists, estimatesOf, setEstimates } from "./estimates.ts";
+import { addSeconds, type Durations, type SessionFacts, sessionFacts } from "./facts.ts";
+import { identityConflict } from "./identity_conflict.ts";
+import { JournalStore } from "./journal_store.ts";
+import type { Recorder } from "./recorder.ts";
+import { settle } from "./reconcile_grid.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { tableOf } from "./rows.ts";
-import { addSeconds, type Durations, sessionFacts } from "./session_facts.ts";
-import { sessionJournal } from "./session_journal.ts";
-import { sessionLookUps } from "./session_look_ups.ts";
-import { sessionRecords } from "./session_records.ts";
-import { sessionSaving } from "./session_saving.ts";
-import type { Session, SessionOptions } from "./session_types.ts";
-import { settle } from "./reconcile_grid.ts";
-import { idOf, rowText, shotText } from "../shots/shot_id.ts";
-import { shownRows, touchStale } from "./csv_rows.ts";
-import { readState } from "./state.ts";
-import { tableFiles } from "./table_files.ts";
+import { skewedTime, skewProblem, skewTimesOf } from "./skew_times.ts";
+import { type BundleState, readState } from "./state.ts";
+import { type TableFiles, tableFiles } from "./table_files.ts";
 import { wipeBundle } from "./wipe.ts";
 
-export type * from "./session_types.ts";
+export type { SessionFacts } from "./facts.ts";
+
+/** Shortest time between two rewrites of the files during a sweep, in milliseconds. */
+const SAVE_MS = 5000;
+/** Largest share of the time that rewriting may take. */
+const SAVE_SHARE = 0.02;
+
+/** Options of {@linkcode openSession}. */
+export interface SessionOptions {
+  /** The layers to measure. */
+  readonly architecture: Architecture;
+  /**
+   * Where the times of uniform batches of skew cases come from.
+   * @default {"interpolated"}
+   */
+  readonly skewMode?: SkewMode;
+  /** Deletes what is there, if `yes` confirms it. @default {false} */
+  readonly force?: boolean;
+  /** Confirms the deletion. @default {false} */
+  readonly yes?: boolean;
+  /** Writes a whole file. @default {writeAtomic} */
+  readonly write?: (path: string, text: string) => Promise<void>;
+  /** Opens the journal's file. */
+  readonly openFile?: (path: string) => JournalFile;
+  /** The time in seconds since 1970. @default now */
+  readonly nowS?: () => number;
+}
+
+/** How a session starts to write. */
+export interface StartOptions {
+  /** Who measures, and what. */
+  readonly identity: Identity;
+  /** The settings to record in the journal. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Allows another identity than the bundle's. @default {false} */
+  readonly allowMixed?: boolean;
+  /** Makes the device's speed what its times are held against from here on. @default {false} */
+  readonly acceptSpeed?: boolean;
+  /** When measuring was begun. @default {new Date()} */
+  readonly started?: Date;
+  /** How the device is watched; null when nothing watches. @default {null} */
+  readonly watch?: Watch | null;
+  /** The journal that the lines are taken from, where they were fired elsewhere. */
+  readonly origin?: string;
+}
+
+/** A bundle that is open for writing; disposing closes the journal and releases the lock. */
+export interface Session extends Recorder, AsyncDisposable {
+  /** The bundle's folder. */
+  readonly dir: string;
+  /** What was found on opening that a user should know, in sentences. */
+  readonly notices: readonly string[];
+  /** Shots that failed and were not measured since. */
+  readonly failed: readonly FailedShot[];
+  /** What meta.yaml said on opening, null when there was none. */
+  readonly meta: Meta | null;
+  /** Where the times of uniform batches of skew cases come from. */
+  readonly skewMode: SkewMode;
+  /**
+   * Says who measures; it is recorded with the first shot.
+   *
+   * @param options Who, with which settings, and how the device is watched.
+   * @returns Notices of what is mixed.
+   * @throws {UsageError} when the bundle is bound to another identity and `allowMixed` is off.
+   */
+  start(options: StartOptions): string[];
+  /** Says how meta.yaml is made; until then none is written. */
+  describe(make: (facts: SessionFacts) => Meta): void;
+  /** The measured time of an attention shot or a skewed batch in microseconds, null when there is none. */
+  timeUs(shot: AttentionShot | SkewShot): number | null;
+  /** The rows of a degree's attention.csv, measured and predicted. */
+  attention(tp: number): readonly Row[];
+  /** Sets the rows of a degree's attention.csv that are predictions; what was measured or failed is not among them. */
+  estimate(tp: number, predicted: readonly Estimate[]): void;
+  /**
+   * Settles what a table has beside the plan: the rows are kept, or moved into the archive.
+   *
+   * @param sweep The planned shots.
+   * @param exact Whether the table is to have the plan's rows alone.
+   * @returns What a user should know, in sentences.
+   * @throws {UsageError} when the disk refuses.
+   */
+  settle(sweep: Sweep, exact: boolean): Promise<string[]>;
+}
+
+/** What a session works on. */
+interface Opened {
+  readonly dir: string;
+  readonly options: SessionOptions;
+  readonly state: BundleState;
+  readonly lock: Lock;
+}
+
+/** A session on the files of a bundle. */
+export class BundleSession extends JournalStore implements Session {
+  readonly dir: string;
+  readonly notices: readonly string[];
+  readonly meta: Meta | null;
+  readonly skewMode: SkewMode;
+  readonly #state: BundleState;
+  readonly #shown: ShownRows;
+  readonly #files: TableFiles;
+  readonly #lock: Lock;
+  readonly #write: (path: string, text: string) => Promise<void>;
+  readonly #durationS: Durations;
+  readonly #deviceBusyS: Durations;
+  #mixed: readonly string[];
+  #makeMeta: ((facts: SessionFacts) => Meta) | undefined;
+  #lastSave = performance.now();
+  #pauseMs = SAVE_MS;
+
+  constructor({ dir, options, state, lock }: Opened) {
+    const { architecture, skewMode = "interpolated", write = writeAtomic, openFile, nowS } = options;
+    super({ path: `${dir}/${JOURNAL_FILE}`, bytes: state.journalBytes, state, architecture, openFile, nowS });
+    const { meta, rows, kept, estimates, listed } = state;
+    this.dir = dir;
+    this.meta = meta;
+    this.skewMode = skewMode;
+    this.notices = [...takeOver(lock), ...state.notices, ...removedLayers(dir, rows, architecture)];
+    this.#state = state;
+    this.#lock = lock;
+    this.#write = write;
+    this.#shown = shownRows(state, skewMode);
+    const lists = estimateLists(dir, estimates, listed, write);
+    this.#files = tableFiles(
+      dir,
+      { rows, kept, estimates, lists, skewRows: this.#shown.skew },
+      architecture,
+      write,
+    );
+    touchStale(this.#files, state, this.#shown);
+    this.#durationS = structuredClone(meta?.duration_s ?? {});
+    this.#deviceBusyS = structuredClone(meta?.device_busy_s ?? {});
+    this.#mixed = meta?.mixed ?? [];
+  }
+
+  start(options: StartOptions): string[] {
+    const { identity, settings, watch = null, origin, acceptSpeed = false, allowMixed = false } = options;
+    const { started = new Date() } = options;
+    const differences = identityConflict(this.#state.identities, this.meta, identity);
+    if (differences.length > 0 && !allowMixed) {
+      throw new UsageError(
+        `Cannot extend ${this.dir}: it was measured under other conditions (${differences.join("; ")}); ` +
+          `choose another hardware or variant name, or pass allowMixed (--allow-mixed), which is recorded`,
+      );
+    }
+    this.#mixed = [...new Set([...this.#mixed, ...differences])];
+    this.open({
+      ...{
+        type: "session",
+        format: JOURNAL_FORMAT,
+        started: started.toISOString(),
+        identity,
+        settings,
+        watch,
+      },
+      ...acceptSpeed && { accept_speed: true },
+      ...origin !== undefined && { origin },
+    });
+    this.#state.identities.push(identity);
+    return differences.map((difference) => `The bundle is mixed from here on: ${difference}`);
+  }
+
+  describe(make: (facts: SessionFacts) => Meta): void {
+    this.#makeMeta = make;
+  }
+
+  skewProblem(tp: number, again: boolean): string | null {
+    return skewProblem(skewTimesOf(this.#state.skew, tp), this.#shown.attention(tp), again);
+  }
+
+  timeUs(shot: AttentionShot | SkewShot): number | null {
+    const { rows, skew } = this.#state;
+    const { category, tp, key } = idOf(shot);
+    if (category === "skew") return skewedTime(skewTimesOf(skew, tp), key);
+    return tableOf(rows, tp, category).get(rowText(null, key))?.timeUs ?? null;
+  }
+
+  attention(tp: number): readonly Row[] {
+    return [...this.#shown.attention(tp).values()];
+  }
+
+  estimate(tp: number, predicted: readonly Estimate[]): void {
+    const measured = tableOf(this.#state.rows, tp, "attention");
+    const open = predicted.filter(({ key }) =>
+      !measured.has(rowText(null, key)) &&
+      !this.#state.failed.has(shotText({ category: "attention", tp, key }))
+    );
+    setEstimates(this.#state.estimates, tp, open);
+    this.#files.touch(tp, "attention");
+  }
+
+  settle(sweep: Sweep, exact: boolean): Promise<string[]> {
+    const { category, tp, shots } = sweep;
+    if (exact && category === "attention") {
+      const planned = new Set(shots.map((shot) => shotText(idOf(shot))));
+      const kept = estimatesOf(this.#state.estimates, tp).filter(({ key }) =>
+        planned.has(shotText({ category, tp, key }))
+      );
+      this.estimate(tp, kept);
+    }
+    return settle(sweep, exact, {
+      dir: this.dir,
+      state: this.#state,
+      skewRows: this.#shown.skew,
+      write: this.#write,
+      record: (line) => this.record(line),
+    });
+  }
+
+  spend(tp: number, category: SweepCategory, seconds: number, busyS: number | null = null): void {
+    addSeconds(this.#durationS, tp, category, seconds);
+    if (busyS !== null) addSeconds(this.#deviceBusyS, tp, category, busyS);
+  }
+
+  async saveIfDue(): Promise<void> {
+    if (performance.now() - this.#lastSave >= this.#pauseMs) await this.save();
+  }
+
+  /** Saves the journal first, then the tables whose rows have changed, then meta.yaml. */
+  async save(): Promise<void> {
+    const begun = performance.now();
+    await this.sync();
+    const changed = await this.#files.write() || this.isOpen || this.meta === null;
+    if (this.#makeMeta !== undefined && changed) {
+      await this.#write(metaPath(this.dir), formatMeta(this.#makeMeta(this.#facts())));
+    }
+    this.#lastSave = performance.now();
+    this.#pauseMs = Math.max(SAVE_MS, (this.#lastSave - begun) / SAVE_SHARE);
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    using _lock = this.#lock;
+    await super[Symbol.asyncDispose]();
+  }
+
+  protected override recorded(line: JournalLine): void {
+    if (line.type === "shot" || line.type === "archived") this.#files.touch(line.tp, line.category);
+  }
+
+  #facts(): SessionFacts {
+    const others = { durationS: this.#durationS, deviceBusyS: this.#deviceBusyS, mixed: this.#mixed };
+    return sessionFacts(this.#state, others);
+  }
+}
 
 /**
  * Opens a bundle for writing; what it has is read and stands.
@@ -33,7 +285,7 @@ export type * from "./session_types.ts";
  * @param options The layers to measure, and whether to start anew.
  * @returns The session.
  * @throws {UsageError} when another writer has the bundle, the folder cannot be written, its meta.yaml is broken,
- * or `force` lacks its confirmation.
+ * its journal is of a newer format, or `force` lacks its confirmation.
  *
  * @example
  * ```ts
@@ -51,97 +303,18 @@ export type * from "./session_types.ts";
  * await Deno.remove(dir, { recursive: true });
  * ```
  */
-export async function openSession(dir: string, options: SessionOptions): Promise<Session> {
-  const { architecture, skewMode = "interpolated", force = false, yes = false } = options;
-  const { write = writeAtomic, openFile } = options;
+export function openSession(dir: string, options: SessionOptions): Promise<Session> {
+  return openBundleSession(dir, options);
+}
+
+/** As {@linkcode openSession}, for who takes lines in that another journal has. */
+export async function openBundleSession(dir: string, options: SessionOptions): Promise<BundleSession> {
+  const { force = false, yes = false } = options;
   using opening = new DisposableStack();
   const lock = opening.use(await lockBundle(dir));
   if (force) await wipeBundle(dir, yes);
-  const state = await readState(dir);
-  const { meta, rows, estimates } = state;
-  const shown = shownRows(state, skewMode);
-  const lists = estimateLists(dir, estimates, state.listed, write);
-  const files = tableFiles(
-    dir,
-    { rows, kept: state.kept, estimates, lists, skewRows: shown.skew },
-    architecture,
-    write,
-  );
-  touchStale(files, state, shown);
-  const held = opening.move();
-
-  const journal = sessionJournal(dir, state, openFile);
-  const durationS: Durations = structuredClone(meta?.duration_s ?? {});
-  const deviceBusyS: Durations = structuredClone(meta?.device_busy_s ?? {});
-  let mixed: readonly string[] = meta?.mixed ?? [];
-  const session: Session = {
-    dir,
-    notices: [...takeOver(lock), ...state.notices, ...removedLayers(dir, rows, architecture)],
-    meta,
-    skewMode,
-    get failed(): readonly FailedShot[] {
-      return [...state.failed.values()];
-    },
-    start({ identity, settings, allowMixed = false, started = new Date() }): string[] {
-      const differences = identityConflict(state.identities, meta, identity);
-      if (differences.length > 0 && !allowMixed) {
-        throw new UsageError(
-          `Cannot extend ${dir}: it was measured under other conditions (${differences.join("; ")}); ` +
-            `choose another hardware or variant name, or pass allowMixed (--allow-mixed), which is recorded`,
-        );
-      }
-      mixed = [...new Set([...mixed, ...differences])];
-      journal.start({ type: "session", format: 1, started: started.toISOString(), identity, settings });
-      state.identities.push(identity);
-      return differences.map((difference) => `The bundle is mixed from here on: ${difference}`);
-    },
-    ...sessionLookUps(state, shown, architecture),
-    ...sessionRecords(journal, files, state),
-    estimate(tp, predicted): void {
-      const measured = tableOf(rows, tp, "attention");
-      const open = predicted.filter(({ key }) =>
-        !measured.has(rowText(null, key)) && !state.failed.has(shotText({ category: "attention", tp, key }))
-      );
-      setEstimates(estimates, tp, open);
-      files.touch(tp, "attention");
-    },
-    settle(sweep, exact): Promise<string[]> {
-      const { category, tp, shots } = sweep;
-      if (exact && category === "attention") {
-        const planned = new Set(shots.map((shot) => shotText(idOf(shot))));
-        const kept = estimatesOf(estimates, tp).filter(({ key }) =>
-          planned.has(shotText({ category, tp, key }))
-        );
-        session.estimate(tp, kept);
-      }
-      return settle(sweep, exact, {
-        dir,
-        state,
-        skewRows: shown.skew,
-        write,
-        record(line): void {
-          journal.record(line);
-          files.touch(line.tp, line.category);
-        },
-      });
-    },
-    spend(tp, category, seconds, busyS = null): void {
-      addSeconds(durationS, tp, category, seconds);
-      if (busyS !== null) addSeconds(deviceBusyS, tp, category, busyS);
-    },
-    ...sessionSaving({
-      dir,
-      journal,
-      files,
-      hasMeta: meta !== null,
-      facts: () => sessionFacts(state, { durationS, deviceBusyS, mixed }),
-      write,
-    }),
-    async [Symbol.asyncDispose](): Promise<void> {
-      using _lock = held;
-      await journal[Symbol.asyncDispose]();
-    },
-  };
+  const session = new BundleSession({ dir, options, state: await readState(dir), lock });
+  opening.move();
   return session;
 }
 

@@ -11,13 +11,13 @@ import type { SweepCategory } from "../shots/shot.ts";
 import { dropEstimate } from "./estimates.ts";
 import type { Identity } from "../journal/identity.ts";
 import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
-import { noOutcomes, type Outcomes, takeIn } from "./outcomes.ts";
+import { applyLine, emptyState, type JournalState } from "./journal_state.ts";
 import { overlay, overlaySkew } from "./overlay.ts";
 import { readIfThere } from "../files/read_if_there.ts";
 import { dropRows, type KeptRows, readRows, tableOf } from "./rows.ts";
 
 /** What a bundle holds. */
-export interface BundleState extends Outcomes {
+export interface BundleState extends JournalState {
   /** Content of its meta.yaml, null when there is none. */
   readonly meta: Meta | null;
   /** Rows that no shot of ours measures and that files keep. */
@@ -43,12 +43,13 @@ export interface BundleState extends Outcomes {
  */
 export async function readState(dir: string): Promise<BundleState> {
   const { rows, kept, skew, estimates, listed, issues } = await readRows(dir);
-  const journal = noOutcomes();
+  const journal = emptyState();
   const identities: Identity[] = [];
   const reading = await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
     if (line.type === "session") identities.push(line.identity);
-    takeIn(journal, line);
+    applyLine(journal, line);
   });
+  journal.judge.end();
   const faulty = faultyFiles(issues);
   const overlaid = overlay(dir, rows, journal.rows);
   const metaText = await readIfThere(metaPath(dir));

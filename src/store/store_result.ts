@@ -7,7 +7,7 @@ import type { ShotOutcome } from "../harness/harness.ts";
 import { type Shot, shotKey } from "../shots/shot.ts";
 import type { FailedShotEvent, ShotEvent } from "../events.ts";
 import { median } from "../stats.ts";
-import type { Recorder } from "./sink.ts";
+import type { Recorder } from "./recorder.ts";
 
 /** How an outcome is recorded. */
 export interface RecordOptions {
@@ -34,14 +34,16 @@ export function recordOutcome(
   { again, lane }: RecordOptions,
 ): ShotEvent | FailedShotEvent {
   if (outcome.status === "failed") {
-    return { type: "failed-shot", ...session.fail(shot, outcome.kind, outcome.message) };
+    return { type: "failed-shot", ...session.fail(shot, outcome.kind, outcome.message, { lane }) };
   }
-  const layers = again || session.inDoubt(shot) ? session.timed(shot) : session.missing(shot);
+  const missing = session.missing(shot);
+  // What has all its rows was fired because they are in doubt.
+  const layers = again || missing.length === 0 || session.inDoubt(shot) ? session.timed(shot) : missing;
   const unusable = layers.find((layer) => !(median(outcome.samples[layer] ?? []) > 0));
   if (unusable !== undefined) {
     const got = JSON.stringify(outcome.samples[unusable] ?? []);
     const message = `The times of layer '${unusable}' must have a median above 0 us, got ${got}`;
-    return { type: "failed-shot", ...session.fail(shot, "unsupported", message) };
+    return { type: "failed-shot", ...session.fail(shot, "unsupported", message, { lane }) };
   }
   const samples = Object.fromEntries(layers.map((layer) => [layer, outcome.samples[layer]!]));
   const { stop, kernels, kernel_sums, recordings } = outcome;

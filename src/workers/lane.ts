@@ -14,15 +14,15 @@ import type {
   HarnessInfo,
   ShotOutcome,
 } from "../harness/harness.ts";
+import type { Clocks } from "../journal/clock_range.ts";
 import type { Shot } from "../shots/shot.ts";
 import { engineDead, failure, gaveUp, refuseOther } from "./broken_harness.ts";
+import { newRestarts } from "./restarts.ts";
 import { againWhenKilled, pause } from "./retry.ts";
 import { fireSentinel, SENTINEL_SAMPLES, type SentinelOptions, sentinelWatch } from "./sentinel_watch.ts";
 
 /** Shots that are handed to a harness at once. */
 export const CHUNK = 64;
-/** Replacements without a measured shot between them, after which a lane gives up. */
-const MAX_RESTARTS = 5;
 /** Pause after the first replacement that could not be opened or booted; it doubles with each that follows. */
 const PAUSE_MS = 1000;
 
@@ -42,10 +42,22 @@ export interface LaneFire extends Omit<FireRequest, "shots">, CallOptions {
   readonly chunk?: number;
   /** A shot that each lane repeats after a boot, then every so often between chunks; without it none is. */
   readonly sentinel?: SentinelOptions;
+  /** Lanes of a pool that are to fire nothing, because their device has moved. @default none */
+  readonly resting?: readonly string[];
 }
 
 /** What a lane tells while it fires. */
 export type LaneStep =
+  | {
+    /** An engine was booted since the last step, the first one or in place of one that broke. */
+    readonly type: "engine";
+    /** Its tensor-parallel degree. */
+    readonly tp: number;
+    /** What its boot told. */
+    readonly booted: Booted;
+    /** Which lane of a pool booted it; left out by a lane that is alone. */
+    readonly lane?: string;
+  }
   | {
     /** What became of a shot. */
     readonly type: "outcome";
@@ -63,8 +75,8 @@ export type LaneStep =
     readonly shot: Shot;
     /** Its samples or its failure. */
     readonly outcome: ShotOutcome;
-    /** The clock in MHz that is to be judged with it, null when the device does not tell. */
-    readonly clockMhz: number | null;
+    /** The clocks since the sentinel before. */
+    readonly clocks: Clocks;
     /** Which lane of a pool fired it; left out by a lane that is alone. */
     readonly lane?: string;
   }
@@ -119,7 +131,8 @@ export async function openLane(source: LaneSource): Promise<Lane> {
   let harness = replaceable ? await againWhenKilled(source.open, again) : source.harness;
   let broken = false;
   let booted: BootRequest | undefined;
-  let restarts = 0;
+  let fresh: Booted | undefined;
+  const restarts = newRestarts();
   const watch = sentinelWatch();
 
   async function boot(request: BootRequest, options: CallOptions): Promise<Booted> {
@@ -131,10 +144,18 @@ export async function openLane(source: LaneSource): Promise<Lane> {
     }
     booted = request;
     broken = true;
-    const answer = await harness.boot(request, options);
+    fresh = await harness.boot(request, options);
     broken = false;
     watch.restart();
-    return answer;
+    return fresh;
+  }
+
+  /** Tells of the engine that was booted last, once. */
+  function* tellEngine(): Generator<LaneStep> {
+    if (fresh === undefined) return;
+    const engine = { type: "engine", tp: booted!.tp, booted: fresh } as const;
+    fresh = undefined;
+    yield engine;
   }
 
   /** Fires a chunk; what comes after its end is a harness that broke or was left. */
@@ -155,7 +176,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
     for await (const outcome of outcomes) {
       for (const fact of facts.splice(0)) yield { type: "fact", fact };
       if (outcome.status === "failed" && outcome.kind === "engine_dead") throw engineDead(outcome.message);
-      if (outcome.status === "measured") restarts = 0;
+      if (outcome.status === "measured") restarts.measured();
       yield { type: "outcome", shot: chunk[answered++]!, outcome };
     }
     for (const fact of facts) yield { type: "fact", fact };
@@ -168,19 +189,18 @@ export async function openLane(source: LaneSource): Promise<Lane> {
   async function* fire(shots: readonly Shot[], how: LaneFire): AsyncGenerator<LaneStep> {
     const { chunk = CHUNK, signal, sentinel } = how;
     for (const message of kills.splice(0)) yield { type: "broken", message };
-    const due = (): boolean => !checked && sentinel !== undefined && watch.isDue(sentinel.everyS);
+    restarts.begin();
     let next = 0;
     // Whether a sentinel was fired since the last chunk.
     let checked = false;
-    // Where the shots end that were in a chunk whose harness broke, and the one that was in flight.
-    let suspects = 0;
-    let blamed = -1;
+    const due = (): boolean => !checked && sentinel !== undefined && watch.isDue(sentinel.everyS);
     while (next < shots.length || due()) {
       signal?.throwIfAborted();
-      const end = Math.min(next + (next < suspects ? 1 : chunk), shots.length);
+      const end = Math.min(next + restarts.size(next, chunk), shots.length);
       let firing = false;
       try {
         if (broken && booted !== undefined) await boot(booted, how);
+        yield* tellEngine();
         if (sentinel !== undefined && due()) {
           const { precision: _, ...fixed } = { ...how, iterations: SENTINEL_SAMPLES };
           yield* fireSentinel(watch, sentinel, () => fireChunk([sentinel.shot], fixed));
@@ -196,13 +216,11 @@ export async function openLane(source: LaneSource): Promise<Lane> {
       } catch (error) {
         signal?.throwIfAborted();
         if (!(error instanceof HarnessError) || !replaceable) throw error;
-        if (++restarts > MAX_RESTARTS) throw gaveUp(error, restarts);
+        const fate = restarts.broke(firing ? { next, end } : null);
+        if (fate === "give up") throw gaveUp(error, restarts.breaks);
         yield { type: "broken", message: `The harness broke and is replaced: ${error.message}` };
-        if (!firing) await pause(pauseMs * 2 ** (restarts - 1), signal);
-        if (!firing || next >= end) continue;
-        suspects = Math.max(suspects, end);
-        if (blamed === next) yield { type: "outcome", shot: shots[next++]!, outcome: failure(error) };
-        else blamed = next;
+        if (!firing) await pause(pauseMs * 2 ** (restarts.breaks - 1), signal);
+        if (fate === "failed") yield { type: "outcome", shot: shots[next++]!, outcome: failure(error) };
       }
     }
   }

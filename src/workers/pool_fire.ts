@@ -67,8 +67,10 @@ export async function* firePool(
     return Math.min(how.chunk ?? CHUNK, share);
   };
   do {
-    const working = members.filter(({ out }) => !out);
-    if (working.length === 0) throw work.failure;
+    const able = members.filter(({ out }) => !out);
+    if (able.length === 0) throw work.failure;
+    const rested = able.filter(({ name }) => !how.resting?.includes(name));
+    const working = rested.length > 0 ? rested : able;
     const streams = working.map((member) => toil(member, work, chunk, { ...how, signal }));
     yield* merge(streams, () => stop.abort());
   } while (work.queue.length > 0);

@@ -4,9 +4,10 @@
  * @module
  */
 import type { FireFact, ShotOutcome } from "../harness/harness.ts";
+import { clockRange, type Clocks } from "../journal/clock_range.ts";
+import { clockMoved, sentinelTimeUs } from "../journal/judge.ts";
 import type { Shot } from "../shots/shot.ts";
 import type { LaneStep } from "./lane.ts";
-import { clockMoved, sentinelTimeUs } from "./sentinel.ts";
 
 /** Samples of a sentinel: more than a shot gets, so that its median is steadier than what it judges. */
 export const SENTINEL_SAMPLES = 9;
@@ -38,10 +39,10 @@ export interface SentinelWatch {
   /**
    * A sentinel was fired.
    *
-   * @returns The clock of the multiprocessors in MHz, of those seen since the sentinel before the one farthest from
-   * that of the first; null when the device does not tell.
+   * @param counts Whether it counts; if not, it is fired once more at once.
+   * @returns The clocks since the one before.
    */
-  fired(): number | null;
+  fired(counts: boolean): Clocks;
 }
 
 /**
@@ -54,9 +55,7 @@ export function sentinelWatch(now: () => number = () => performance.now()): Sent
   let lastMs: number | null = null;
   let off = false;
   let firstClock: number | null = null;
-  let latest: number | null = null;
-  let farthest: number | null = null;
-  const distance = (clock: number): number => Math.abs(clock - (firstClock ?? clock));
+  const clocks = clockRange();
   return {
     get isFirst(): boolean {
       return lastMs === null;
@@ -69,18 +68,16 @@ export function sentinelWatch(now: () => number = () => performance.now()): Sent
       off = true;
     },
     isDue: (everyS) =>
-      !off && (lastMs === null || now() - lastMs >= everyS * 1000 || clockMoved(firstClock, latest)),
+      !off && (lastMs === null || now() - lastMs >= everyS * 1000 || clockMoved(firstClock, clocks.latest)),
     see(fact): void {
-      if (fact.type !== "state" || fact.sm_clock_mhz === null) return;
-      latest = fact.sm_clock_mhz;
-      if (farthest === null || distance(latest) > distance(farthest)) farthest = latest;
+      if (fact.type === "state") clocks.see(fact.sm_clock_mhz);
     },
-    fired(): number | null {
-      const clock = firstClock === null ? latest : farthest;
-      firstClock ??= latest;
-      farthest = null;
-      lastMs = now();
-      return clock;
+    fired(counts): Clocks {
+      if (counts) {
+        firstClock ??= clocks.latest;
+        lastMs = now();
+      }
+      return clocks.take();
     },
   };
 }
@@ -108,11 +105,12 @@ export async function* fireSentinel(
     if (outcome?.status === "failed") watch.giveUp();
     const timeUs = outcome?.status === "measured" ? sentinelTimeUs(outcome.samples) : null;
     const agrees = timeUs === null || (before !== null && Math.abs(timeUs / before - 1) <= share);
-    if (left > 1 && !agrees) {
-      before = timeUs;
-      continue;
+    const counts = left === 1 || agrees;
+    const clocks = watch.fired(counts);
+    if (counts) {
+      yield { type: "sentinel", shot, outcome: outcome!, clocks };
+      return;
     }
-    yield { type: "sentinel", shot, outcome: outcome!, clockMhz: watch.fired() };
-    return;
+    before = timeUs;
   }
 }

@@ -50,7 +50,8 @@ async function published(dir: string): Promise<Published> {
   const lines: JournalLine[] = [];
   // Read without a check of every number: they are published, and there are many.
   const parse = (text: string): JournalLine => JSON.parse(text);
-  await readLines(join(dir, JOURNAL_FILE), "a journal", parse, (line) => lines.push(line), readPlainOrPacked);
+  const path = join(dir, JOURNAL_FILE);
+  readLines(path, await readPlainOrPacked(path), (line) => void lines.push(line), parse);
   return {
     bundle,
     hardware,

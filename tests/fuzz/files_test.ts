@@ -114,7 +114,7 @@ Deno.test("any limits and any plan are read, or refused", async () => {
   );
   const settings = resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", tpDegrees: [1] });
   const shots = [{ category: "dense", tp: 1, tokens: 16 }, { category: "dense", tp: 1, tokens: 32 }] as const;
-  const header = planHeader(settings, await loadModel(settings.model));
+  const header = planHeader(settings, await loadModel(settings.model), []);
   const plan = [...formatPlan(header, [{ category: "dense", tp: 1, shots }])].join("\n");
   bothWays(
     await fuzz("plan", 1500, (draw) => mutated(draw, [plan]), (text) =>

@@ -3,7 +3,7 @@ import { evidenceOf, readEvidence } from "../../src/journal/evidence.ts";
 import { readJournal } from "../../src/journal/file.ts";
 import type { JournalLine } from "../../src/journal/line.ts";
 import { profile } from "../../src/run/profile.ts";
-import { readClocks } from "../../src/view/clocks.ts";
+import { readClocks } from "../../src/view/timeline.ts";
 import { fakeHarness } from "../run/fakes.ts";
 import { SMALL, smallBundle } from "../run/small_model.ts";
 import { withFolder } from "../run/tiny_run.ts";

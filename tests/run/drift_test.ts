@@ -73,9 +73,10 @@ Deno.test("shots that were fired while the device had moved are measured again w
     await tinyRun(`${dir}/quiet`, [SWEEP]);
     const fake = device((tokens, time) => time === 1 && (tokens === 3 || tokens === 4));
     const events = await run(`${dir}/moved`, fake);
-    assert.deepEqual(denseOf(fake.fired), [1, 2, 3, 4, 5, 3, 4]);
+    // The fifth began while the device had moved, for all that the sentinel before it says.
+    assert.deepEqual(denseOf(fake.fired), [1, 2, 3, 4, 5, 3, 4, 5]);
     assert.deepEqual(only(events, "measuring-again"), [
-      { type: "measuring-again", category: "dense", tp: 1, shots: 2 },
+      { type: "measuring-again", category: "dense", tp: 1, shots: 3 },
     ]);
     assert.deepEqual(
       only(events, "sentinel").filter(({ moved }) => moved).map(({ drift }) => drift.toFixed(2)),
@@ -92,7 +93,7 @@ Deno.test("shots that were fired while the device had moved are measured again w
       [2, 1, false],
       [3, 2, false],
       [4, 2, false],
-      [5, 1, false],
+      [5, 2, false],
     ]);
   }));
 
@@ -128,9 +129,9 @@ Deno.test("a shot is measured again twice at most", () =>
       factor: fake.factor!,
     };
     await run(dir, restless);
-    assert.deepEqual(denseOf(fake.fired), [1, 2, 3, 4, 5, 3, 3]);
+    assert.deepEqual(denseOf(fake.fired), [1, 2, 3, 4, 5, 3, 4, 3, 4]);
     await run(dir, { fired: fake.fired });
-    assert.equal(denseOf(fake.fired).length, 7, "nor by a later run");
+    assert.deepEqual(denseOf(fake.fired).filter((tokens) => tokens === 3).length, 3, "nor by a later run");
   }));
 
 Deno.test("the first sentinel is fired until two in a row agree, so that a cold device does not set the measure", () =>
@@ -162,7 +163,7 @@ Deno.test("a clock that moves by more than a tenth puts shots in doubt though th
     assert.deepEqual(only(events, "sentinel").filter(({ moved }) => moved).map(({ clockMhz }) => clockMhz), [
       1400,
     ]);
-    assert.deepEqual(denseOf(fired), [1, 2, 3, 4, 5, 3]);
+    assert.deepEqual(denseOf(fired), [1, 2, 3, 4, 5, 3, 4]);
     assert.ok(only(events, "sweep-finished")[0]!.deviceBusyS! > 0.002);
     const [first] = await readEvidence(dir);
     assert.equal(first!.rows["proj"]!.clockMhz, 1980);

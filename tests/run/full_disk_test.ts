@@ -13,8 +13,8 @@ Deno.test("a disk that is full at the journal ends the run; what was journaled i
       const file = Deno.openSync(path, { write: true, create: true });
       return {
         write(bytes): void {
-          file.writeSync(++lines > 3 ? bytes.subarray(0, 9) : bytes);
-          if (lines > 3) throw fullDisk();
+          file.writeSync(++lines > 4 ? bytes.subarray(0, 9) : bytes);
+          if (lines > 4) throw fullDisk();
         },
         truncate(bytes): void {
           file.truncateSync(bytes);

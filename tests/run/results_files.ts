@@ -31,7 +31,7 @@ export async function planLines(input: Partial<SettingsInput> = {}): Promise<str
   };
   const { architecture } = model;
   const sweeps = settings.tpDegrees.flatMap((tp) => planSweeps({ ...settings, architecture, limits, tp }));
-  return [...formatPlan(planHeader(settings, model), sweeps)];
+  return [...formatPlan(planHeader(settings, model, sweeps), sweeps)];
 }
 
 export async function fire(

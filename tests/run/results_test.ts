@@ -141,7 +141,7 @@ Deno.test("what a sentinel in the file puts in doubt gives way to the results th
     const input = { sentinelS: 30, skipSkew: true };
     await fire(await planLines(input), path, fake, input);
     const text = await Deno.readTextFile(path);
-    assert.ok(text.includes('"sentinel":true'));
+    assert.ok(text.includes('"type":"sentinel"'));
     const { bundle } = await ingest([path], { perfDir: `${dir}/perf` });
     assert.deepEqual([bundle.meta.noise!.in_doubt, bundle.meta.noise!.measured_again! > 0], [0, true]);
     const live = await liveFiles(`${dir}/live`, { skipSkew: true });
@@ -154,10 +154,10 @@ Deno.test("a session begins when the file says, and a chunk's cost is shared by 
     const input = { skipSkew: true, tpDegrees: [1] };
     await fire(await planLines(input), path, {}, input);
     const lines = (await Deno.readTextFile(path)).trimEnd().split("\n").map((line) => JSON.parse(line));
-    const kept = lines.filter(({ type }) => type !== "done")
-      .map((line) => line.type === "hello" ? { ...line, at_s: 1772357360.5 } : line);
-    const shots = kept.filter(({ type }) => type === "result").length;
-    kept.push({ type: "done", wall_us: 1000 * shots });
+    const kept = lines.filter(({ type }) => type !== "cost")
+      .map((line) => line.type === "session" ? { ...line, started: "2026-03-01T09:29:20.500Z" } : line);
+    const shots = kept.filter(({ type }) => type === "shot").length;
+    kept.push({ type: "cost", wall_us: 1000 * shots });
     await Deno.writeTextFile(path, kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
     const { bundle } = await ingest([path], { perfDir: `${dir}/perf` });
     const { samples, measurement_iterations, duration_s } = bundle.meta;
@@ -191,7 +191,7 @@ Deno.test("files of different bundles, other plans and what is no results file a
     });
     await Deno.writeTextFile(c, lines.join("\n"));
     await assert.rejects(ingest([c]), {
-      message: `Cannot read ${c}, line 1: type must be results, got nothing`,
+      message: `Cannot read ${c}, line 1: type must be plan, got nothing`,
     });
     await assert.rejects(ingest([`${dir}/none`]), /^UsageError: Cannot read .*none: No such file/);
     await assert.rejects(ingest([]), { message: "Cannot ingest: name one results file or more" });

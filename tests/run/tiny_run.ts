@@ -42,7 +42,7 @@ export function attentionSweep(decodes: readonly number[], tp = 1): Sweep {
 export interface TinyRun
   extends
     Partial<Pick<SessionOptions, "architecture" | "skewMode" | "force" | "yes" | "write" | "openFile">>,
-    Partial<Pick<StartOptions, "allowMixed">>,
+    Partial<Pick<StartOptions, "allowMixed" | "acceptSpeed">>,
     Partial<
       Pick<ExecuteOptions, "retryFailed" | "again" | "chunk" | "signal" | "precision" | "seed" | "sentinel">
     > {
@@ -61,7 +61,8 @@ export async function tinyRun(dir: string, sweeps: readonly Sweep[], run: TinyRu
   await using lane = await openLane(source);
   const types = { dtype: "bfloat16", kv_cache_dtype: "auto", quantity: "wall" } as const;
   const identity = identityOf(lane.info as HarnessInfo, types);
-  const messages = [...session.notices, ...session.start({ ...run, identity, settings: {} })];
+  const watch = run.sentinel ? { every_s: run.sentinel.everyS, share: run.sentinel.share } : null;
+  const messages = [...session.notices, ...session.start({ ...run, identity, settings: {}, watch })];
   events.push(...messages.map((message) => ({ type: "notice", message }) as const));
   for (const tp of new Set(sweeps.map((sweep) => sweep.tp))) {
     await lane.boot({

@@ -103,6 +103,7 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["yes", "ok", TOGGLE],
   ["exactGrid", "grid", TOGGLE],
   ["retryFailed", "-1", TOGGLE],
+  ["acceptSpeed", "slow", TOGGLE],
   ["allowMixed", "nope", TOGGLE],
   ["verbosity", "--quiet", "expected silent, info or verbose"],
 ];

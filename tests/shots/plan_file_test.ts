@@ -4,6 +4,7 @@ import { loadModel } from "../../src/model/load_model.ts";
 import { resolveSettings } from "../../src/settings.ts";
 import { formatPlan, parsePlan, planHeader } from "../../src/shots/plan_file.ts";
 import { planSweeps, type Sweep } from "../../src/shots/plan_sweeps.ts";
+import { sentinelShot } from "../../src/shots/sentinel_shot.ts";
 
 const model = await loadModel("mistralai/Mixtral-8x7B-v0.1");
 const settings = resolveSettings({
@@ -16,7 +17,6 @@ const settings = resolveSettings({
   attentionKvFactor: 8,
   kvCacheDtype: "fp8",
 });
-const header = planHeader(settings, model);
 const sweeps: Sweep[] = settings.tpDegrees.flatMap((tp) =>
   planSweeps({
     ...settings,
@@ -33,9 +33,14 @@ const sweeps: Sweep[] = settings.tpDegrees.flatMap((tp) =>
     tp,
   })
 );
+const header = planHeader(settings, model, sweeps);
 
 Deno.test("planHeader says what was asked for and how the model is sharded", () => {
-  const { settings, configs, overrides, ...rest } = header;
+  const { settings, configs, overrides, sentinels, ...rest } = header;
+  assert.deepEqual(Object.keys(sentinels!), ["1", "2"]);
+  for (const [tp, sentinel] of Object.entries(sentinels!)) {
+    assert.deepEqual(sentinel, sentinelShot(sweeps.filter((sweep) => sweep.tp === Number(tp))));
+  }
   assert.deepEqual(rest, { format: "shotlab-plan", version: 1, architecture: model.architecture });
   assert.deepEqual(settings, {
     model: "mistralai/Mixtral-8x7B-v0.1",
@@ -73,7 +78,7 @@ Deno.test("planHeader says what was asked for and how the model is sharded", () 
 });
 
 Deno.test("planHeader says the revision that the model's config was downloaded of, which a plan keeps", () => {
-  const header = planHeader(settings, { ...model, revision: "0123abc" });
+  const header = planHeader(settings, { ...model, revision: "0123abc" }, sweeps);
   assert.equal(header.settings.model_revision, "0123abc");
   assert.deepEqual(parsePlan(formatPlan(header, sweeps)).header, header);
 });
@@ -86,7 +91,7 @@ Deno.test("formatPlan writes the shots in firing order, named as in the CSV file
   const lines = [...formatPlan(header, sweeps)];
   assert.equal(lines.length, 1 + sweeps.reduce((sum, sweep) => sum + sweep.shots.length, 0));
   const first = (category: string): string | undefined =>
-    lines.find((line) => line.includes(`"${category}","tp"`));
+    lines.slice(1).find((line) => line.includes(`"${category}","tp"`));
   assert.equal(lines[1], '{"category":"dense","tp":1,"tokens":1}');
   assert.equal(first("per_sequence"), '{"category":"per_sequence","tp":1,"sequences":1}');
   assert.equal(

@@ -112,7 +112,7 @@ function profileArgs({ grid, recorded, perfDir, delayMs }: ChaosOptions): string
     ...["--attention-max-kv", `${grid.attentionMaxKv}`],
     ...["--attention-kv-factor", `${grid.attentionKvFactor}`],
     ...["--harness", `cmd:${workerCommand(recorded, delayMs)}`, "--devices", "0,1"],
-    ...["--sentinel-s", "5", "--retry-failed", "--silent", "--perf-dir", perfDir],
+    ...["--sentinel-s", "30", "--retry-failed", "--silent", "--perf-dir", perfDir],
   ];
 }
 

@@ -121,7 +121,9 @@ Deno.test("stable layers are measured at tp 1 only and copied to the other degre
     const lines = (await textOfFile(dir, "journal.jsonl")).trimEnd().split("\n").map((line) =>
       JSON.parse(line)
     );
-    const layers = lines.filter(({ tp }) => tp === 2).map(({ samples }) => Object.keys(samples));
+    const layers = lines.filter(({ type, tp }) => type === "shot" && tp === 2).map(({ samples }) =>
+      Object.keys(samples)
+    );
     assert.deepEqual(layers, [["proj"], ["attn"]]);
   }));
 

@@ -4,9 +4,7 @@ import { frames } from "../../src/view/frames/frames.ts";
 import { interruptible } from "../../src/view/notebook/profile_shown.ts";
 import { mimeBundle } from "../../src/view/notebook/show.ts";
 import { notebookProgress } from "../../src/view/notebook_progress.ts";
-import { readClocks } from "../../src/view/clocks.ts";
-import { readDrifts } from "../../src/view/drifts.ts";
-import { readSamples } from "../../src/view/samples.ts";
+import { readClocks, readDrifts, readSamples } from "../../src/view/timeline.ts";
 import { withBundle } from "../bundle/with_bundle.ts";
 import { SMALL, SUBJECT } from "./small_bundle.ts";
 
@@ -54,7 +52,7 @@ Deno.test("notebookProgress shows the boot, warnings and the end, with marks esc
   const progress = notebookProgress({ now: () => 0, draw: (drawn) => void (html = drawn) });
   progress.event({ type: "booting", tp: 2 });
   progress.event({ type: "notice", message: "<b>odd</b>" });
-  progress.event({ type: "finished", dir: "perf/x", measured: 7, failed: [], seconds: 2 });
+  progress.event({ type: "finished", dir: "perf/x", measured: 7, failed: [], inDoubt: 0, seconds: 2 });
   await progress.close();
   assert.match(html, /tp 2.*booting, 0\.0 s/);
   assert.match(html, /Note: &lt;b&gt;odd&lt;\/b&gt;/);

@@ -17,6 +17,7 @@ async function told(tokens: readonly number[], options: FakeOptions, chunk = 64)
 async function tell(lane: Lane, tokens: readonly number[], chunk = 64): Promise<string[]> {
   const steps: string[] = [];
   for await (const step of lane.fire(denseSweep(tokens).shots, { iterations: 1, quantity: "wall", chunk })) {
+    if (step.type === "engine") continue;
     if (step.type !== "outcome") steps.push(step.type);
     else if (step.outcome.status === "measured") steps.push(textOf(step.shot).slice(10));
     else steps.push(`${textOf(step.shot).slice(10)} ${step.outcome.kind}`);

@@ -17,6 +17,7 @@ export function member(name: string, options: FakeOptions = {}): PoolMember {
 export async function tell(pool: Lane, tokens: readonly number[], chunk = 4): Promise<string[]> {
   const steps: string[] = [];
   for await (const step of pool.fire(denseSweep(tokens).shots, { iterations: 1, quantity: "wall", chunk })) {
+    if (step.type === "engine") continue;
     if (step.type === "outcome") {
       const kind = step.outcome.status === "failed" ? ` ${step.outcome.kind}` : "";
       steps.push(`${tokensOf(step.shot)}${kind}`);

@@ -31,6 +31,16 @@ class Plan:
         """Return the tensor-parallel degrees in the order in which they are met."""
         return list(dict.fromkeys(int(shot["tp"]) for shot in self.shots))
 
+    def sentinel(self, tp: int) -> Fields | None:
+        """Return the shot that is repeated at a degree to see drift; None when the header names none."""
+        sentinels = self.header.get("sentinels")
+        named = sentinels.get(str(tp)) if isinstance(sentinels, dict) else None
+        return named if isinstance(named, dict) else None
+
+    def sentinels(self) -> list[Fields]:
+        """Return the sentinels of all degrees."""
+        return [shot for shot in map(self.sentinel, self.degrees()) if shot is not None]
+
     def boot(self, tp: int) -> Boot:
         """Return the request that boots the engine of a degree."""
         configs = field(self.header, "configs", dict, "an object", "header")

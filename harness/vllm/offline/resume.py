@@ -1,4 +1,4 @@
-"""What a results file has already: answers, doubts about them, and shots that a worker died of."""
+"""What a journal has already: answers, doubts about them, and shots that a worker died of."""
 
 import json
 from collections import Counter
@@ -6,98 +6,84 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from offline.doubts import Doubts
-from offline.results import shot_hash, shot_key
+from offline.journal import ShotId, shot_id
+from offline.judge import Judge
 
 SENTINEL = "sentinel "
 """What the hash of a shot is prefixed with where it was fired as the sentinel."""
 
 
-class Before:
+class ResumeState:
     """What became of shots so far, taken in line by line."""
 
-    def __init__(self, retry_failed: bool, drift_share: float | None) -> None:
+    def __init__(self, retry_failed: bool = False) -> None:
         self.retry_failed = retry_failed
-        self.answered: set[str] = set()
-        """Keys of the shots that need no firing, unless they are in doubt."""
-        self.sustained: set[str] = set()
-        """Keys of the shots that were repeated without a pause."""
-        self.doubts = Doubts(drift_share)
+        self.answered: set[ShotId] = set()
+        """The shots that need no firing, unless they are in doubt."""
+        self.failed: set[ShotId] = set()
+        """The shots of these that have failed and are not to be fired again."""
+        self.sustained: set[ShotId] = set()
+        """The shots that were repeated without a pause."""
+        self.judge = Judge()
         self.deaths: Counter[str] = Counter()
         """How often a process ended in a chunk, by the hashes of its unanswered shots."""
-        self.quantity = ""
         self.begun: list[str] = []
-        self.clock: int | None = None
-        self.held: Mapping[str, Any] | None = None
+        self.names: dict[ShotId, str] = {}
+        """The hashes of the shots of the plan."""
+
+    def is_due(self, shot: ShotId) -> bool:
+        """Return whether a shot is in doubt and to be measured again."""
+        return shot not in self.failed and self.judge.is_due(shot)
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Take in a line."""
-        kind = line.get("type")
-        if kind not in ("done", "state"):
-            self.judge_held()
-        match kind:
-            case "results":
-                self.quantity = str(line.get("quantity"))
-            case "hello":
+        self.judge.take(line)
+        match line.get("type"):
+            case "session":
                 self.end()
-                self.doubts.begin(self.quantity)
             case "chunk":
                 prefix = SENTINEL if line.get("sentinel") else ""
                 self.begun = [prefix + shot for shot in line["shots"]]
-            case "state":
-                self.clock = line.get("sm_clock_mhz")
-            case "done":
+            case "cost":
                 self.begun = []
-                self.doubts.see(self.clock)
-                self.clock = None
-                self.judge_held()
+            case "sentinel":
+                self.deaths.pop(SENTINEL + self.names.get(shot_id(line), ""), None)
             case "sustained":
-                self.sustained.add(shot_key(line["shot"]))
-            case "result" | "failed":
-                self.take_outcome(line, line["shot"])
+                self.sustained.add(shot_id(line))
+            case "shot" | "failed" if not line.get("sentinel"):
+                self.take_outcome(shot_id(line), line["type"] == "shot")
 
-    def take_outcome(self, line: Mapping[str, Any], shot: Mapping[str, Any]) -> None:
-        """Take in what became of a shot or a sentinel."""
-        key = shot_key(shot)
-        measured = line["type"] == "result"
-        if line.get("sentinel"):
-            self.held = line if measured else None
-            return
-        self.deaths.pop(shot_hash(shot), None)
+    def take_outcome(self, shot: ShotId, measured: bool) -> None:
+        """Take in what became of a shot."""
+        self.deaths.pop(self.names.get(shot, ""), None)
         if measured:
-            self.answered.add(key)
-            self.doubts.measured(key)
+            self.answered.add(shot)
+            self.failed.discard(shot)
         elif self.retry_failed:
-            self.answered.discard(key)
+            self.answered.discard(shot)
         else:
-            self.answered.add(key)
-            self.doubts.give_up(key)
-
-    def judge_held(self) -> None:
-        """Judge the sentinel that waits for the clock after it."""
-        if self.held is not None:
-            self.doubts.sentinel(shot_key(self.held["shot"]), self.held["samples"])
-        self.held = None
+            self.answered.add(shot)
+            self.failed.add(shot)
 
     def end(self) -> None:
-        """Take in that the process that wrote has ended, in the chunk that is not done."""
-        self.judge_held()
+        """Take in that the process that wrote has ended, in the chunk that has no cost."""
         self.deaths.update(self.begun)
         self.begun = []
 
 
-def read_before(path: Path, retry_failed: bool = False, drift_share: float | None = None) -> Before:
-    """Read a results file, which need not exist.
+def read_state(path: Path, names: Mapping[ShotId, str], retry_failed: bool = False) -> ResumeState:
+    """Read a journal, which need not exist; shots that have failed are fired again on request.
 
-    Shots that have failed are fired again on request; `drift_share` is by how much sentinels may move, None
-    for what is usual.
+    `names` has the hashes of the plan's shots.
     """
-    before = Before(retry_failed, drift_share)
+    state = ResumeState(retry_failed)
+    state.names.update(names)
     for line in whole_lines(path):
-        before.take(line)
-    before.end()
-    before.retry_failed = False
-    return before
+        state.take(line)
+    state.end()
+    state.judge.break_off()
+    state.retry_failed = False
+    return state
 
 
 def whole_lines(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -26,6 +26,7 @@ export function checkCounts(files: BundleFiles, tables: LazyTables, meta: Meta):
       ...skewIssues(files, tables, meta, tp),
     ]),
     ...unsampled(files, tables, meta),
+    ...doubtful(files, meta),
   ];
 }
 
@@ -113,4 +114,21 @@ function unsampled(files: BundleFiles, tables: LazyTables, { samples = {} }: Met
       expected: "0",
     }];
   });
+}
+
+/** Shots in doubt have rows, which may be those of another speed of the device. */
+function doubtful({ dir }: BundleFiles, { noise = {} }: Meta): Issue[] {
+  const { in_doubt: shots = 0 } = noise;
+  if (shots === 0) return [];
+  return [{
+    code: "in-doubt",
+    severity: "warning",
+    path: metaPath(dir),
+    column: "noise.in_doubt",
+    message:
+      "Shots are in doubt: the device had moved when they were measured, or no sentinel says that it had not; " +
+      "the run that measured them measures them again, readEvidence() names them",
+    found: String(shots),
+    expected: "0",
+  }];
 }

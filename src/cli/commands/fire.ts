@@ -14,6 +14,7 @@ import type { Run } from "../command.ts";
 import { addFlags, type Flags, SETTINGS_HELP, settingsAmong } from "../flags.ts";
 import { showProgress } from "../progress.ts";
 import { FAILED } from "../report_error.ts";
+import { doubtText } from "../run_and_report.ts";
 import type { Terminal } from "../terminal.ts";
 
 /**
@@ -24,10 +25,10 @@ import type { Terminal } from "../terminal.ts";
  */
 export function declare(command: Command, run: Run): void {
   command
-    .description("Fires what a results file lacks of a plan, on any harness; ingest makes a bundle of it.")
+    .description("Fires what a journal lacks of a plan, on any harness; ingest makes a bundle of it.")
     .addArgument(new Argument("<plan>", "The plan, as the command plan writes it"))
     .optionsGroup("Files to read and write:")
-    .requiredOption("--out <file>", "The results, JSON Lines; gone on with when it is there");
+    .requiredOption("--out <file>", "The journal, JSON Lines; gone on with when it is there");
   addFlags(command, ["Measurement", "Engine", "Run"], [
     "measurementIterations",
     "precision",
@@ -40,7 +41,7 @@ export function declare(command: Command, run: Run): void {
     .action((path: string, flags: Flags & { out: string }) => run((terminal) => fire(path, flags, terminal)));
 }
 
-/** Fires a plan into a results file, or what such a file lacks of it. */
+/** Fires a plan into a journal, or what such a file lacks of it; exits with 1 when shots failed or are in doubt. */
 async function fire(
   path: string,
   { out, ...flags }: Flags & { readonly out: string },
@@ -67,7 +68,8 @@ async function fire(
       `The results are in ${out}; ${last.measured} shots measured in ${formatDuration(last.seconds)}\n`,
     );
   }
-  if (last.failed.length === 0) return 0;
-  terminal.err(`${last.failed.length} shots failed; --retry-failed fires them again\n`);
-  return FAILED;
+  const { failed, inDoubt } = last;
+  if (failed.length > 0) terminal.err(`${failed.length} shots failed; --retry-failed fires them again\n`);
+  if (inDoubt > 0) terminal.err(doubtText(inDoubt));
+  return failed.length + inDoubt === 0 ? 0 : FAILED;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { Argument, type Command } from "commander";
-import { ingest, resultsHeader } from "../../run/ingest.ts";
+import { firedPlan, ingest } from "../../run/ingest.ts";
 import { resolveFlags } from "../../settings.ts";
 import { SETTINGS } from "../../settings/table.ts";
 import type { Run } from "../command.ts";
@@ -13,8 +13,8 @@ import { FAILED } from "../report_error.ts";
 import { summarize } from "../summary.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** Settings that the results files say, and those of runs. */
-const OF_THE_RESULTS = [
+/** Settings that the journals say, and those of runs. */
+const OF_THE_JOURNALS = [
   ...["model", "tpDegrees", "dtype", "kvCacheDtype", "variant"] as const,
   ...["measurementIterations", "quantity", "precision", "seed", "sentinelS"] as const,
   ...["force", "yes", "exactGrid", "retryFailed", "configDir"] as const,
@@ -29,23 +29,24 @@ const OF_THE_RESULTS = [
 export function declare(command: Command, run: Run): void {
   command
     .description(
-      "Makes or extends the bundle that results files are for; exits with 1 when shots of it failed.",
+      "Makes or extends the bundle that journals of fired plans are for; exits with 1 when shots of it failed or are " +
+        "in doubt.",
     )
-    .addArgument(new Argument("<results...>", "The files, in any order"));
-  addFlags(command, ["What to measure", "Measurement", "Run", "Files"], OF_THE_RESULTS)
+    .addArgument(new Argument("<results...>", "The journals of fired plans, or results files, in any order"));
+  addFlags(command, ["What to measure", "Measurement", "Run", "Files"], OF_THE_JOURNALS)
     .action((files: string[], flags: Flags) => run((terminal) => ingestFiles(files, flags, terminal)));
 }
 
-/** Makes or extends a bundle of results files and says what came of it. */
+/** Makes or extends a bundle of journals of fired plans and says what came of it. */
 async function ingestFiles(
   files: readonly string[],
   flags: Flags,
   terminal: Pick<Terminal, "out" | "err" | "env">,
 ): Promise<number> {
-  const { model, hardware } = (await resultsHeader(files[0]!)).plan.settings;
+  const { model, hardware } = (await firedPlan(files[0]!)).plan.settings;
   const named = flags.hardware ?? (terminal.env[SETTINGS.hardware.env] || hardware);
   const settings = resolveFlags({ ...settingsAmong(flags), model, hardware: named }, terminal.env);
-  const { bundle, measured, known, failed, notices } = await ingest(files, settings);
+  const { bundle, measured, known, failed, inDoubt, notices } = await ingest(files, settings);
   for (const notice of notices) terminal.err(`Note: ${notice}\n`);
   if (settings.verbosity !== "silent") {
     const passed = known === 0 ? "" : `, ${known} results were known already`;
@@ -53,7 +54,12 @@ async function ingestFiles(
       `The bundle is in ${bundle.dir}; ${measured} shots taken in${passed}\n\n${summarize(bundle)}\n`,
     );
   }
-  if (failed.length === 0) return 0;
-  terminal.err(`${failed.length} shots failed and have no row\n`);
-  return FAILED;
+  if (failed.length > 0) terminal.err(`${failed.length} shots failed and have no row\n`);
+  if (inDoubt > 0) {
+    terminal.err(
+      `${inDoubt} shots are in doubt: a device had moved, or nothing says that it had not; fire the plan on and ingest ` +
+        `again, or with --accept-speed if the speed of these files is the right one\n`,
+    );
+  }
+  return failed.length + inDoubt === 0 ? 0 : FAILED;
 }

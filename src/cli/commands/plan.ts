@@ -44,6 +44,7 @@ export function declare(command: Command, run: Run): void {
   addFlags(command, ["What to measure", "Sweep", "Skew", "Measurement", "Files"], [
     "sentinelS",
     "driftShare",
+    "acceptSpeed",
     "perfDir",
   ])
     .addOption(verboseFlag())
@@ -67,10 +68,10 @@ async function writePlan(
     ...settings,
     onDownload: (message) => notices.push(message),
   });
-  const header = planHeader(settings, model);
   const sweeps = settings.tpDegrees.flatMap((tp) =>
     planSweeps({ ...settings, architecture: model.architecture, limits, tp })
   );
+  const header = planHeader(settings, model, sweeps);
   const pieces = files.split === undefined
     ? [{ path: files.out, sweeps }]
     : splitPlan(sweeps, files.split).map((piece, index) => ({

@@ -5,12 +5,11 @@
  */
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { extent } from "../axes.ts";
-import type { ClockReading } from "../clocks.ts";
-import type { Drift } from "../drifts.ts";
-import type { LayerSamples } from "../samples.ts";
 import { shownText, thin } from "../thin.ts";
 import { formatCount, formatShare } from "../text.ts";
 import { axis, cloudOf, INK, layoutOf, lookOf } from "../theme.ts";
+import type { ClockReading, Drift, LayerSamples } from "../timeline.ts";
+import { median as middle } from "../../stats.ts";
 
 /** What the figure shows. */
 export interface Noise {
@@ -38,8 +37,8 @@ const MAX_POINTS = 1500;
  * @returns The figure.
  */
 export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Figure {
-  const spreads = samples.map(({ spread }) => spread).sort((a, b) => a - b);
-  const median = spreads[spreads.length >> 1]!;
+  const spreads = samples.flatMap(({ spread }) => spread ?? []);
+  const median = middle(spreads);
   const wild = spreads.filter((spread) => spread > 0.1).length / spreads.length;
   const groups = [...Map.groupBy(samples, ({ category }) => category)];
   const withClock = clocks.length > 0;
@@ -53,7 +52,7 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
           mode: "markers",
           name: category,
           x: shown.map(({ order }) => order),
-          y: shown.map(({ spread }) => Math.max(spread * 100, LEAST)),
+          y: shown.map(({ spread }) => Math.max((spread ?? 0) * 100, LEAST)),
           text: shown.map(({ layer, key }) => `${layer} (${key.join(", ")})`),
           hovertemplate: "shot %{x}: %{y:.2~f}%<br>%{text}",
           marker: cloudOf(lookOf(index), 0.6),
@@ -88,7 +87,9 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
       } by more than 10%`,
       subtitle: subjectText(
         subject,
-        `${formatCount(samples.length)} layers of shots as they were fired; spread: (max - min) / median${
+        `${
+          formatCount(samples.length)
+        } layers of shots as they were fired; spread: standard deviation / median${
           shownText(samples.length, MAX_POINTS)
         }`,
         [...new Set(samples.map(({ tp }) => tp))],

@@ -4,7 +4,7 @@
  * @module
  */
 import pl from "nodejs-polars";
-import type { LayerSamples } from "../samples.ts";
+import type { LayerSamples } from "../timeline.ts";
 import { counts, floats, texts } from "./series.ts";
 
 /**

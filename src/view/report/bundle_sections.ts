@@ -12,8 +12,6 @@ import { UsageError } from "../../errors.ts";
 import type { Model } from "../../model/model.ts";
 import { predictIteration } from "../../predict/iteration.ts";
 import { predictor } from "../../predict/predictor.ts";
-import { readClocks } from "../clocks.ts";
-import { readDrifts } from "../drifts.ts";
 import { estimateRows } from "../estimate.ts";
 import { achievedRows } from "../achieved.ts";
 import { type Figure, subjectOf } from "../figure.ts";
@@ -30,8 +28,8 @@ import { skewAlpha } from "../figures/skew_alpha.ts";
 import { predictedOverMeasured, residuals } from "../figures/skew_predicted.ts";
 import { tpScaling } from "../figures/tp_scaling.ts";
 import { predictSkew } from "../predictions.ts";
-import { readSamples } from "../samples.ts";
 import { formatCount } from "../text.ts";
+import { readTimeline } from "../timeline.ts";
 import { bundleFacts } from "./facts.ts";
 import { issueTable } from "./issue_table.ts";
 import { menuChunks } from "./menu_chunks.ts";
@@ -59,11 +57,9 @@ export interface BundleReportOptions {
 export async function bundleSections(bundle: Bundle, options: BundleReportOptions = {}): Promise<Section[]> {
   const { model } = options;
   const need = options.need ?? ownNeed(bundle);
-  const [issues, samples, clocks, drifts] = await Promise.all([
+  const [issues, { samples, clocks, drifts }] = await Promise.all([
     validate(bundle.dir, model && { architecture: model.architecture }),
-    readSamples(bundle.dir),
-    readClocks(bundle.dir),
-    readDrifts(bundle.dir),
+    readTimeline(bundle.dir),
   ]);
   const sections: Section[] = [
     { heading: "Summary", tables: [bundleFacts(bundle)] },

@@ -11,13 +11,14 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { parseResultsHeader, parseResultsLine, type ResultsHeader } from "../../../src/run/results_line.ts";
+import { readFired } from "../../../src/journal/fired.ts";
+import type { PlanLine } from "../../../src/journal/line.ts";
 import { writeEvidence } from "../apart.ts";
 
 /** How fast shots were fired. */
 export interface Pace {
   /** The file's header. */
-  readonly header: ResultsHeader;
+  readonly header: PlanLine;
   /** Name of the device. */
   readonly device: string;
   /** Shots of the whole file, sentinels left out. */
@@ -34,16 +35,14 @@ export interface Pace {
  * @returns The pace.
  */
 export function paceOf(text: string, path: string): Pace {
-  const [first = "", ...rest] = text.split("\n");
-  const header = parseResultsHeader(first, (rule) => new Error(`Cannot read ${path}, line 1: ${rule}`));
+  const { header, lines } = readFired(path, new TextEncoder().encode(text));
   const times: { shots: number; atS: number }[] = [];
   let device = "";
   let shots = 0;
-  for (const text of rest) {
-    const line = parseResultsLine(text);
-    if (line?.type === "hello") device = line.device;
-    if (line?.type === "outcome" && !line.sentinel) shots++;
-    if (line?.type === "state" && line.atS !== null) times.push({ shots, atS: line.atS });
+  for (const line of lines) {
+    if (line.type === "session") device = line.identity.device;
+    if (line.type === "shot" || (line.type === "failed" && !line.sentinel)) shots++;
+    if (line.type === "state" && line.at_s !== undefined) times.push({ shots, atS: line.at_s });
   }
   const [begin, end] = [times[0], times.at(-1)];
   if (begin === undefined || end === undefined || begin.shots === end.shots) {

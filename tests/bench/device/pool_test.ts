@@ -11,7 +11,7 @@ Deno.test("paceOf counts the shots between the first and the last reading for al
     const lines = (await Deno.readTextFile(path)).split("\n").filter((line) =>
       !line.startsWith('{"type":"state"')
     );
-    const results = lines.flatMap((line, at) => line.startsWith('{"type":"result"') ? [at] : []);
+    const results = lines.flatMap((line, at) => line.startsWith('{"type":"shot"') ? [at] : []);
     const state = (atS: number): string =>
       JSON.stringify({
         type: "state",

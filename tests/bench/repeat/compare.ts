@@ -12,15 +12,16 @@ import { parseArgs } from "node:util";
 import { type Bundle, openBundle } from "../../../src/bundle/open.ts";
 import type { Architecture } from "../../../src/model/model.ts";
 import { median } from "../../../src/stats.ts";
-import { parseResultsHeader, parseResultsLine, type ResultsHeader } from "../../../src/run/results_line.ts";
-import { rowText } from "../../../src/shots/shot_id.ts";
-import { CATEGORIES, type Shot, shotKey, SKEW_KEY, type SweepCategory } from "../../../src/shots/shot.ts";
+import { readFired } from "../../../src/journal/fired.ts";
+import type { PlanLine } from "../../../src/journal/line.ts";
+import { rowText, type ShotId, shotText } from "../../../src/shots/shot_id.ts";
+import { CATEGORIES, SKEW_KEY, type SweepCategory } from "../../../src/shots/shot.ts";
 import { apart, apartText, writeEvidence } from "../apart.ts";
 
 /** A shot that was measured again. */
 export interface Again {
   /** The shot. */
-  readonly shot: Shot;
+  readonly shot: ShotId;
   /** Medians by layer, or by part of a skew case, in microseconds. */
   readonly timesUs: Readonly<Record<string, number>>;
 }
@@ -44,17 +45,15 @@ export interface SweepDifferences {
  * @param path The file, for messages.
  * @returns Its header and the shots.
  */
-export function parseAgain(text: string, path: string): { header: ResultsHeader; again: Again[] } {
-  const [first = "", ...rest] = text.split("\n");
-  const header = parseResultsHeader(first, (rule) => new Error(`Cannot read ${path}, line 1: ${rule}`));
+export function parseAgain(text: string, path: string): { header: PlanLine; again: Again[] } {
+  const { header, lines } = readFired(path, new TextEncoder().encode(text + "\n"));
   const again = new Map<string, Again>();
-  for (const line of rest) {
-    const read = parseResultsLine(line);
-    if (read?.type !== "outcome" || read.sentinel || read.outcome.status !== "measured") continue;
+  for (const line of lines) {
+    if (line.type !== "shot") continue;
     const timesUs = Object.fromEntries(
-      Object.entries(read.outcome.samples).map(([layer, samples]) => [layer, median(samples)]),
+      Object.entries(line.samples).map(([layer, samples]) => [layer, median(samples)]),
     );
-    again.set(JSON.stringify(read.shot), { shot: read.shot, timesUs });
+    again.set(shotText(line), { shot: line, timesUs });
   }
   return { header, again: [...again.values()] };
 }
@@ -81,7 +80,7 @@ export function compareAgain(
       category === "skew" ? layer === "t_skew" : tp === 1 || !catalog[category][layer]?.tp_stable;
     const found = members.map(({ shot, timesUs }) =>
       Object.entries(timesUs).flatMap(([layer, us]) => {
-        const before = first.get(rowText(isLayered(category) ? layer : null, shotKey(shot)));
+        const before = first.get(rowText(isLayered(category) ? layer : null, shot.key));
         return before !== undefined && isOwn(layer) ? [us / before - 1] : [];
       })
     );

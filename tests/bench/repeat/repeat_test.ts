@@ -28,7 +28,7 @@ Deno.test("a tenth of every sweep is drawn, the same again for a seed", () => {
 
 Deno.test("second measurements are compared with the rows of their shots", async () => {
   const settings = resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", tpDegrees: [1, 2] });
-  const plan = planHeader(settings, await loadModel(settings.model));
+  const plan = planHeader(settings, await loadModel(settings.model), []);
   const dense = (tokens: number): object => ({ category: "dense", tp: 2, tokens });
   const lines: object[] = [
     { type: "results", version: 1, started: "2026-03-01T09:30:00Z", quantity: "kernel", plan },

@@ -6,9 +6,9 @@ import pytest
 from client import dense
 from json_lines import read
 from loop import EngineDead
-from offline.results import shot_key
-from offline.resume import read_before
-from runs_alone import HEADER, SENTINEL, FakeWorker, Killed, run
+from offline.journal import id_of
+from offline.resume import read_state
+from runs_alone import SENTINEL, FakeWorker, Killed, run
 
 
 def test_a_chunk_has_shots_of_one_category(tmp_path: Path) -> None:
@@ -20,9 +20,9 @@ def test_a_chunk_has_shots_of_one_category(tmp_path: Path) -> None:
 def outcomes(path: Path) -> list[tuple[str, str]]:
     """Return what the file tells of shots that are no sentinels."""
     return [
-        (line["type"], str(line["shot"].get("tokens", "a")))
+        (line["type"], str(line["key"][0]) if line["category"] == "dense" else "a")
         for line in read(path)
-        if "shot" in line and "sentinel" not in line
+        if line["type"] in ("shot", "failed") and "sentinel" not in line
     ]
 
 
@@ -33,7 +33,7 @@ def test_a_shot_that_kills_twice_has_failed_and_the_others_are_measured(
     path, statuses, fired = tmp_path / "out", [], []
     for _ in range(4):
         worker = FakeWorker()
-        worker.deadly[shot_key(dense(5))] = death
+        worker.deadly[id_of(dense(5))] = death
         statuses.append(run(path, worker))
         fired.append(worker.fired_shots())
         if statuses[-1] == 0:
@@ -44,7 +44,7 @@ def test_a_shot_that_kills_twice_has_failed_and_the_others_are_measured(
     assert statuses[:2] == [dead, dead]
     assert sorted(outcomes(path)) == [
         ("failed", "5"),
-        *(("result", name) for name in ("1", "2", "3", "4", "6", "a")),
+        *(("shot", name) for name in ("1", "2", "3", "4", "6", "a")),
     ]
 
 
@@ -52,7 +52,7 @@ def test_a_failed_shot_that_is_asked_for_again_begins_without_deaths(tmp_path: P
     path = tmp_path / "out"
     for _ in range(3):
         worker = FakeWorker()
-        worker.deadly[shot_key(dense(5))] = EngineDead
+        worker.deadly[id_of(dense(5))] = EngineDead
         run(path, worker)
     worker = FakeWorker()
     assert run(path, worker, retry_failed=True) == 0
@@ -61,22 +61,22 @@ def test_a_failed_shot_that_is_asked_for_again_begins_without_deaths(tmp_path: P
 
 def test_an_interrupted_chunk_is_no_death(tmp_path: Path) -> None:
     path, worker = tmp_path / "out", FakeWorker()
-    worker.deadly[shot_key(dense(5))] = KeyboardInterrupt
+    worker.deadly[id_of(dense(5))] = KeyboardInterrupt
     assert run(path, worker) is None
-    assert not +read_before(path).deaths
+    assert not +read_state(path, {}).deaths
     worker = FakeWorker()
-    worker.deadly[shot_key(SENTINEL)] = KeyboardInterrupt
+    worker.deadly[id_of(SENTINEL)] = KeyboardInterrupt
     assert run(path, worker) is None
-    assert not +read_before(path).deaths
+    assert not +read_state(path, {}).deaths
     worker = FakeWorker()
     assert run(path, worker) == 0
     assert worker.fired_shots() == [["4", "5", "6"], ["a"]]
 
 
 def test_a_sentinel_that_kills_twice_is_fired_no_more(tmp_path: Path) -> None:
-    path, header = tmp_path / "out", {**HEADER, "sentinel": SENTINEL}
+    path = tmp_path / "out"
     for status in (1, 1, 0):
         worker = FakeWorker()
-        worker.deadly[shot_key(SENTINEL)] = EngineDead
-        assert run(path, worker, [dense(1)], header=header) == status
-    assert outcomes(path) == [("result", "1")]
+        worker.deadly[id_of(SENTINEL)] = EngineDead
+        assert run(path, worker, [dense(1)]) == status
+    assert outcomes(path) == [("shot", "1")]

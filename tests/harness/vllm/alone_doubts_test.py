@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from client import Message, dense
 from json_lines import read
-from offline import alone
+from offline import run as offline_run
 from offline.firing import Firing
-from offline.resume import read_before
+from offline.resume import read_state
 from runs_alone import SENTINEL, FakeWorker, run
 
 
@@ -26,26 +26,29 @@ def test_the_first_sentinel_is_fired_until_two_agree_and_the_last_is_kept(tmp_pa
     assert [chunk == [SENTINEL] for chunk in worker.fired[:5]] == [True] * 4 + [False]
     assert worker.iterations[:5] == [9, 9, 9, 9, 3]
     lines = read(tmp_path / "out")
-    sentinels = [line for line in lines if line["type"] == "result" and line.get("sentinel")]
+    sentinels = [line for line in lines if line["type"] == "sentinel"]
     assert [line["samples"]["layer"][0] for line in sentinels] == [10.1, 10.0]
 
 
 def test_what_is_in_doubt_is_measured_again_after_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alone, "SENTINEL_S", 0.0)
+    monkeypatch.setattr(offline_run, "SENTINEL_S", 0.0)
     worker = FakeWorker(slow_from(5, 6))  # two sentinels, three shots, and then a slow sentinel
     path = tmp_path / "out"
     assert run(path, worker) == 0
-    assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"], ["1", "2", "3"]]
-    assert read_before(path).doubts.standing == set()
+    # The fourth to the sixth began while the device had moved, for all that the sentinel before them says.
+    again = [["1", "2", "3"], ["4", "5", "6"]]
+    assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"], *again]
+    judge = read_state(path, {}).judge
+    assert not any(map(judge.in_doubt, judge.measured))
 
 
 def test_a_device_that_does_not_come_back_stands_and_the_next_run_measures_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, worker = tmp_path / "out", FakeWorker(slow_from(2))
-    assert run(path, worker) == 0
+    assert run(path, worker) == 1
     assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"]]
     assert "the device has moved: 7 shots at tp 1 are in doubt" in capsys.readouterr().err
     worker = FakeWorker()
@@ -60,9 +63,8 @@ def test_measuring_again_ends_when_the_device_keeps_moving(
 ) -> None:
     monkeypatch.setattr(Firing, "sentinel", moving(Firing.sentinel))
     path, worker = tmp_path / "out", FakeWorker()
-    assert run(path, worker, [dense(1), SENTINEL]) == 0
-    for _ in range(3):
-        assert run(path, worker, [dense(1), SENTINEL]) == 0
+    for _ in range(4):
+        assert run(path, worker, [dense(1), SENTINEL]) == 1
     assert len([chunk for chunk in worker.fired_shots() if chunk == ["1"]]) == 3
 
 
@@ -70,7 +72,10 @@ def moving(sentinel: Any) -> Any:
     """Return a sentinel that has moved whenever shots were fired before it, and is back when asked again."""
 
     def fire(self: Any, shot: Message, first: bool) -> bool:
-        unjudged = bool(self.before.doubts.unjudged)
+        judge = self.state.judge
+        unjudged = judge.stretch is not None and any(
+            judge.stretch in each for each in judge.measured.values()
+        )
         time_us = self.worker.time_us
         self.worker.time_us = (lambda _: 11.0) if unjudged else time_us
         try:

@@ -11,8 +11,8 @@ from client import ENTRY, Message, attention, dense, per_sequence, skew
 from faults import Fault
 from json_lines import read, write
 from models import architecture, config
-from offline.alone import sentinel_of
-from offline.plan import read_plan
+from offline.journal import id_fields
+from offline.plan import Plan, read_plan
 
 SETTINGS = {
     "model": "tiny/llama",
@@ -33,6 +33,7 @@ HEADER: Message = {
     "settings": SETTINGS,
     "configs": {str(tp): config("llama", tp) for tp in (1, 2)},
     "architecture": architecture("llama"),
+    "sentinels": {str(tp): {**attention(64, 400, 0, 0), "tp": tp} for tp in (1, 2)},
 }
 UNFIT = attention(0, 0, 1, 511)
 SHOTS = [
@@ -52,32 +53,41 @@ def worker(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_plan_is_fired_and_a_second_run_fires_what_is_left(tmp_path: Path) -> None:
-    plan, out = write(tmp_path / "plan.jsonl", HEADER, *SHOTS[:6]), tmp_path / "results.jsonl"
+    plan, out = write(tmp_path / "plan.jsonl", HEADER, *SHOTS[:6]), tmp_path / "journal.jsonl"
     ran = worker("--plan", plan, "--out", out, "--drift-share", 10**9)
     assert ran.returncode == 1, ran.stderr[-3000:]
     lines = read(out)
     kinds = [line["type"] for line in lines]
-    assert kinds[:3] == ["results", "hello", "booted"]
-    assert (lines[0]["version"], lines[0]["quantity"], lines[0]["plan"]) == (1, "wall", HEADER)
-    sentinels = [line for line in lines if line.get("sentinel") and line["type"] == "result"]
+    assert kinds[:3] == ["plan", "session", "engine"]
+    assert (lines[0]["format"], lines[0]["quantity"], lines[0]["plan"]) == (2, "wall", HEADER)
+    assert lines[1]["watch"] == {"every_s": 10.0, "share": 10.0**9}
+    assert (lines[1]["identity"]["harness"], lines[1]["identity"]["quantity"]) == ("vllm", "wall")
+    sentinels = [line for line in lines if line["type"] == "sentinel"]
     assert len(sentinels) >= 2
-    assert all(line["shot"] == SHOTS[4] for line in sentinels)
-    answers = [line for line in lines if "index" in line and "sentinel" not in line]
-    assert [line["shot"] for line in answers] == SHOTS[:6]
-    assert [line["type"] for line in answers] == ["result"] * 3 + ["failed"] + ["result"] * 2
+    assert all(key_of(line) == id_fields(SHOTS[4]) for line in sentinels)
+    answers = [line for line in lines if line["type"] in ("shot", "failed")]
+    assert list(map(key_of, answers)) == list(map(id_fields, SHOTS[:6]))
+    assert [line["type"] for line in answers] == ["shot"] * 3 + ["failed"] + ["shot"] * 2
     assert set(answers[5]["samples"]) == {"t_mean", "t_skew"}
     assert {line["stop"] for line in answers if "samples" in line} <= {"precision", "max"}
     assert "6 of 6 shots are left" in ran.stderr
     assert "6 of 6 shots, 1 failed" in ran.stderr
 
     write(plan, HEADER, *SHOTS)
-    out.write_text(out.read_text() + '{"type":"resu')
+    out.write_text(out.read_text() + '{"type":"sho')
     ran = worker("--plan", plan, "--out", out, "--retry-failed", "--drift-share", 10**9)
     assert "2 of 7 shots are left" in ran.stderr
     again = [json.loads(line) for line in out.read_text().splitlines()[len(lines) + 1 :]]
-    assert [line["tp"] for line in again if line["type"] == "booted"] == [1, 2]
-    answers = [line for line in again if "index" in line and "sentinel" not in line]
-    assert [(line["type"], line["shot"]) for line in answers] == [("failed", UNFIT), ("result", SHOTS[6])]
+    assert [line["tp"] for line in again if line["type"] == "engine"] == [1, 2]
+    answers = [line for line in again if line["type"] in ("shot", "failed")]
+    assert [(line["type"], key_of(line)) for line in answers] == [
+        ("failed", id_fields(UNFIT)),
+        ("shot", id_fields(SHOTS[6])),
+    ]
+
+
+def key_of(line: Message) -> Message:
+    return {name: line[name] for name in ("category", "tp", "key")}
 
 
 @pytest.mark.parametrize(
@@ -106,20 +116,9 @@ def test_wrong_use_ends_with_two(tmp_path: Path, arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "shots", "sentinel"),
-    [
-        (
-            {},
-            [attention(16, 0, 0, 0), attention(0, 0, 8, 99), attention(64, 0, 1, 1)],
-            attention(64, 0, 1, 1),
-        ),
-        ({"sentinel": attention(1, 2, 3, 4)}, [dense(1)], attention(1, 2, 3, 4)),
-        ({}, [dense(1)], None),
-        ({}, [{**attention(16, 0, 0, 0), "tp": 2}], None),
-    ],
-    ids=["middle", "named", "none", "other degree"],
+    ("header", "sentinel"),
+    [({}, None), (HEADER, {**attention(64, 400, 0, 0), "tp": 2}), ({"sentinels": {"1": {}}}, None)],
+    ids=["none", "named", "other degree"],
 )
-def test_the_sentinel_is_the_headers_or_the_middle_attention_shot(
-    header: dict[str, Any], shots: list[Message], sentinel: Message | None
-) -> None:
-    assert sentinel_of(header, shots, 1) == sentinel
+def test_the_sentinel_is_the_one_that_the_header_names(header: dict[str, Any], sentinel: object) -> None:
+    assert Plan(header, list(SHOTS)).sentinel(2) == sentinel

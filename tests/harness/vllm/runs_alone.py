@@ -8,11 +8,11 @@ from unittest.mock import patch
 from client import Message, attention, dense
 from loop import EngineDead
 from messages import Answer, Boot, Booted, Done, Failed, Fire, Hello, HelloAnswer, Limits, Result
-from offline import alone
-from offline.alone import Alone
+from offline import run as offline_run
+from offline.journal import Journal, id_of, shot_hash
 from offline.plan import Plan
-from offline.results import Results, shot_key
-from offline.resume import read_before
+from offline.resume import read_state
+from offline.run import OfflineRun
 
 HEADER: Message = {
     "format": "shotlab-plan",
@@ -26,6 +26,7 @@ HEADER: Message = {
     },
     "configs": {"1": {}, "2": {}},
     "architecture": {"sequence": {}, "catalog": {}},
+    "sentinels": {"1": attention(16, 0, 2, 128)},
 }
 SENTINEL = attention(16, 0, 2, 128)
 SHOTS = [*(dense(tokens) for tokens in range(1, 7)), SENTINEL]
@@ -43,7 +44,7 @@ class FakeWorker:
         self.time_us = time_us
         self.fired: list[list[Message]] = []
         self.iterations: list[int] = []
-        self.deadly: dict[str, type[BaseException]] = {}
+        self.deadly: dict[object, type[BaseException]] = {}
 
     def hello(self, _: Hello) -> HelloAnswer:
         return HelloAnswer(1, "fake", "1", "fake", "1", "Abacus", "none", "wood", ["kernel"], 1)
@@ -56,7 +57,7 @@ class FakeWorker:
         self.fired.append(shots)
         self.iterations.append(request.iterations)
         for shot in shots:
-            kind = self.deadly.get(shot_key(shot))
+            kind = self.deadly.get(id_of(shot))
             if kind is EngineDead:
                 yield Failed(request.seq, 0, "engine_dead", "illegal access")
                 raise EngineDead("illegal access")
@@ -83,11 +84,12 @@ def run(
     header: Message = HEADER,
 ) -> int | None:
     """Run a plan on a file in chunks of three; returns its exit status, None when the worker was killed."""
-    before, results = read_before(path, retry_failed), Results(path)
+    journal = Journal(path)
+    state = read_state(path, {id_of(shot): shot_hash(shot) for shot in [*shots, SENTINEL]}, retry_failed)
     try:
-        with patch.dict(alone.CHUNKS, kernel=3):
-            return Alone(Plan(header, list(shots)), results, before, worker).run(None)
+        with patch.dict(offline_run.CHUNKS, kernel=3):
+            return OfflineRun(Plan(header, list(shots)), journal, state, worker).run(None)
     except (Killed, KeyboardInterrupt):
         return None
     finally:
-        results.close()
+        journal.close()

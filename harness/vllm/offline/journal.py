@@ -1,10 +1,11 @@
-"""Results in files: answers of the protocol, each with the shot that it is about, written line by line."""
+"""The journal of a plan that is fired alone (`harness/PROTOCOL.md`, Journal), written line by line."""
 
 import fcntl
 import hashlib
 import json
 import os
 import time
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,20 +13,43 @@ from typing import Any
 
 from faults import Fault
 
-VERSION = 1
+FORMAT = 2
 
 SYNC_S = 1.0
 """How much of the work an outage may cost."""
 
+KEYS = {
+    "dense": ("tokens",),
+    "per_sequence": ("sequences",),
+    "attention": ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode"),
+    "moe": ("tokens", "activated_experts"),
+    "skew": ("n", "nb", "pc", "kp", "kvs", "kv_big"),
+}
+"""The fields of a shot that are its key, by category, in their order."""
 
-def shot_key(shot: Mapping[str, Any]) -> str:
-    """Return what identifies a shot."""
-    return json.dumps(shot, sort_keys=True)
+ShotId = tuple[Any, ...]
+"""What identifies a shot: category, tensor-parallel degree and key."""
+
+
+def id_fields(shot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what lines call a shot of the plan."""
+    category = shot["category"]
+    return {"category": category, "tp": shot["tp"], "key": [shot[name] for name in KEYS[category]]}
+
+
+def shot_id(line: Mapping[str, Any]) -> ShotId:
+    """Return which shot a line is about."""
+    return (line["category"], line["tp"], *line["key"])
+
+
+def id_of(shot: Mapping[str, Any]) -> ShotId:
+    """Return what identifies a shot of the plan."""
+    return shot_id(id_fields(shot))
 
 
 def shot_hash(shot: Mapping[str, Any]) -> str:
-    """Return what lines call a shot that it is not worth writing whole."""
-    return hashlib.sha256(shot_key(shot).encode()).hexdigest()[:8]
+    """Return what a chunk calls a shot of the plan."""
+    return hashlib.sha256(json.dumps(shot, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def header_of(path: Path) -> Mapping[str, Any] | None:
@@ -39,12 +63,25 @@ def header_of(path: Path) -> Mapping[str, Any] | None:
     return header if isinstance(header, dict) else None
 
 
-class Results:
+def now() -> str:
+    """Return the time, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Journal:
     """A file that lines are added to; at most a second's worth of them is not on the disk yet."""
 
     def __init__(self, path: Path) -> None:
-        """Open a file for one writer; raises Fault when another process writes it."""
+        """Open a file for one writer; raises Fault when another writes it, or it is of another format."""
         self.path = path
+        header = header_of(path)
+        if header is not None and (header.get("type"), header.get("format")) != ("plan", FORMAT):
+            raise Fault(
+                "bad_request",
+                f"cannot go on in {path}: it is no journal of format {FORMAT}, found"
+                f" {header.get('type')!r} of format {header.get('format', header.get('version'))!r};"
+                " name another file with --out",
+            )
         self.file = path.open("ab")
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,8 +99,7 @@ class Results:
     def begin(self, plan: Mapping[str, Any], quantity: str) -> None:
         """Write the first line; raises Fault when the file is there and of another plan or quantity."""
         if self.path.stat().st_size == 0:
-            started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            header = {"type": "results", "version": VERSION, "started": started}
+            header = {"type": "plan", "format": FORMAT, "id": uuid.uuid4().hex[:8], "started": now()}
             self.write({**header, "quantity": quantity, "plan": plan})
             return
         header = dict(header_of(self.path) or {})

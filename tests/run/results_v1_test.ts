@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { loadModel } from "../../src/model/load_model.ts";
 import { ingest } from "../../src/run/ingest.ts";
-import { parseResultsHeader, parseResultsLine } from "../../src/run/results_line.ts";
+import { readFired } from "../../src/journal/fired.ts";
+import { parseJournalLine } from "../../src/journal/line.ts";
 import { fakeHarness } from "./fakes.ts";
 import { planLines } from "./results_files.ts";
 import { SMALL } from "./small_model.ts";
@@ -18,18 +19,40 @@ const SENTINEL = {
   ...{ n_decode: 4, kv_decode: 64 },
 };
 
-Deno.test("the examples of the protocol's section on results files are read", async () => {
+Deno.test("the examples of the protocol's section on journals are read, as a journal and line by line", async () => {
   const text = await Deno.readTextFile(new URL("../../harness/PROTOCOL.md", import.meta.url));
-  const [header, ...lines] = /## Results file.*?```json\n(.*?)\n```/s.exec(text)![1]!.split("\n");
-  const { plan, quantity } = parseResultsHeader(header!, (rule) => new Error(rule));
-  assert.deepEqual([plan.settings.model, quantity], ["Qwen/Qwen3-0.6B", "kernel"]);
-  assert.deepEqual(
-    lines.map(parseResultsLine).map((line) => line?.type === "outcome" ? line.outcome.status : line?.type),
-    [
-      ...["hello", "booted", "kernels", "measured", "state", "measured", "state", "done"],
-      ...["chunk", "failed", "done"],
-    ],
-  );
+  const block = /## Journal.*?```json\n(.*?)```/s.exec(text)![1]!;
+  const { header, lines, notices } = readFired("journal.jsonl", new TextEncoder().encode(block));
+  assert.deepEqual([header.plan.settings.model, header.quantity, notices], ["Qwen/Qwen3-0.6B", "kernel", []]);
+  const kinds = ["session", "engine", "kernels", "state", "sentinel", "chunk", "shot", "failed", "cost"];
+  assert.deepEqual(lines.map(({ type }) => type), kinds);
+  const read = block.trimEnd().split("\n").map(parseJournalLine);
+  assert.ok(read.every((line) => typeof line === "object" && line !== null));
+});
+
+Deno.test("a results file is read as the journal that it would be today", async () => {
+  const bytes = await Deno.readFile(new URL("../data/results-v1.jsonl", import.meta.url));
+  const { header, lines, notices } = readFired("results.jsonl", bytes);
+  assert.deepEqual([header.id, header.quantity, notices], ["2026-03-01T09:30:00Z", "kernel", []]);
+  assert.deepEqual(lines.map(({ type }) => type), [
+    ...["session", "engine", "kernels", "state", "sentinel", "shot", "state", "cost"],
+    ...["chunk", "failed", "cost"],
+  ]);
+  const [session, , , , sentinel, shot, , , , failed] = lines;
+  assert.ok(session?.type === "session" && session.identity.device === "NVIDIA H100 80GB HBM3");
+  assert.equal(session.started, "2026-03-01T09:29:20.500Z");
+  assert.deepEqual(sentinel, {
+    ...{ type: "sentinel", category: "attention", tp: 1, key: [16, 0, 2, 64], clock_mhz: null },
+    ...{ samples: { attention: [12.1, 12, 12.3] }, at_s: 1772357401.25 },
+  });
+  assert.deepEqual(shot, {
+    ...{ type: "shot", category: "dense", tp: 1, key: [16], samples: { embedding: [3.1, 3, 3.2] } },
+    ...{ stop: "iterations", kernels: { embedding: ["5a"] } },
+  });
+  assert.deepEqual(failed, {
+    ...{ type: "failed", category: "attention", tp: 1, key: [0, 0, 4, 128], kind: "out_of_memory" },
+    message: "no room for 4 requests of 129 tokens",
+  });
 });
 
 Deno.test("what a worker writes beside the format is passed over: numbers of requests, marks on a sentinel's chunk", () =>
@@ -70,14 +93,15 @@ Deno.test("what a worker writes beside the format is passed over: numbers of req
       { ...header, plan: JSON.parse(plan!) },
       { type: "hello", protocol: 1, ...info, quantities: ["kernel"] },
       { type: "booted", tp: 1, ...booted, layers: {} },
-      ...[sentinel(100, 1), dense(2, 50), sentinel(105, 3), dense(4, 45), sentinel(100, 5)].flat(),
+      ...[sentinel(100, 1), dense(2, 50), sentinel(105, 3), sentinel(100, 4), dense(5, 45)].flat(),
+      ...sentinel(100, 6),
     ];
     await Deno.writeTextFile(path, lines.map((line) => JSON.stringify(line) + "\n").join(""));
     const { bundle, notices, measured } = await ingest([path], { perfDir: dir });
     assert.deepEqual([notices, measured], [[], 2]);
     assert.deepEqual(new Set(bundle.table(1, "dense").map(({ timeUs }) => timeUs)), new Set([45]));
     assert.deepEqual(bundle.meta.noise, {
-      ...{ spread_p50: 0, spread_p90: 0, sentinels: 3, sentinel_drift_p50: 0, sentinel_drift_max: 0.05 },
+      ...{ spread_p50: 0, spread_p90: 0, sentinels: 4, sentinel_drift_p50: 0, sentinel_drift_max: 0.05 },
       ...{ measured_again: 1, in_doubt: 0 },
     });
     assert.deepEqual(bundle.meta.device_busy_s, { tp1: { dense: 0.001 } });

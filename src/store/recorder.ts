@@ -1,9 +1,11 @@
 /**
- * Where the outcomes of shots go: a bundle's session, or a results file.
+ * Where the outcomes of shots go: a bundle, or a journal away from one.
  *
  * @module
  */
-import type { FailureKind, FireFact, Stop } from "../harness/harness.ts";
+import type { Booted, FailureKind, FireFact, Stop } from "../harness/harness.ts";
+import type { Clocks } from "../journal/clock_range.ts";
+import type { Doubts, Verdict } from "../journal/judge.ts";
 import type { Shot, SweepCategory } from "../shots/shot.ts";
 import type { SkewMode } from "../shots/skew_parts.ts";
 import type { FailedShot } from "../events.ts";
@@ -25,18 +27,22 @@ export interface Evidence {
   readonly lane?: string;
 }
 
-/** What a sentinel said. */
+/** A sentinel that was fired. */
 export interface SentinelReading {
   /** Its samples. */
   readonly samples: Samples;
-  /** Clock of the multiprocessors in MHz, null when the device does not tell. */
-  readonly clock_mhz: number | null;
-  /** By which share its time differs from that of the one it is held against. */
-  readonly drift: number;
-  /** Whether time or clock have moved too far. */
-  readonly moved: boolean;
+  /** The clocks since the sentinel before. */
+  readonly clocks: Clocks;
   /** Which lane of a pool fired it. */
-  readonly lane?: string;
+  readonly lane?: string | undefined;
+}
+
+/** What is known of a failed shot beside its failure. */
+export interface FailedOrigin {
+  /** Which lane of a pool fired it. */
+  readonly lane?: string | undefined;
+  /** Whether it was fired as the sentinel. @default {false} */
+  readonly sentinel?: boolean;
 }
 
 /** Where a fact comes from. */
@@ -61,8 +67,16 @@ export interface Recorder {
   skewProblem(tp: number, again: boolean): string | null;
   /** Whether a shot failed and was not measured since. */
   hasFailed(shot: Shot): boolean;
-  /** Whether a sentinel puts a shot's times in doubt and it may be measured again. */
+  /** Says which times can be relied on. */
+  readonly judge: Doubts;
+  /** Whether a shot's times are in doubt and it may be measured again. */
   inDoubt(shot: Shot): boolean;
+  /**
+   * Records that an engine was booted.
+   *
+   * @throws {UsageError} when the disk refuses.
+   */
+  engine(tp: number, booted: Booted, lane?: string): void;
   /**
    * Records the samples of a shot.
    *
@@ -77,10 +91,11 @@ export interface Recorder {
    * Records a sentinel.
    *
    * @param shot The shot that was repeated.
-   * @param sentinel Its samples, the clock and the verdict.
+   * @param sentinel Its samples and the clocks.
+   * @returns What it says.
    * @throws {UsageError} when the disk refuses.
    */
-  sentinel(shot: Shot, sentinel: SentinelReading): void;
+  sentinel(shot: Shot, sentinel: SentinelReading): Verdict;
   /**
    * Records what a harness tells beside its outcomes: the device's state, and names of kernels that have none yet.
    *
@@ -92,9 +107,14 @@ export interface Recorder {
   /**
    * Records that a shot failed.
    *
+   * @param shot The shot.
+   * @param kind What kind of failure.
+   * @param message What happened, in a sentence.
+   * @param more Which lane of a pool fired it, and whether it was fired as the sentinel.
+   * @returns The failure.
    * @throws {UsageError} when the disk refuses.
    */
-  fail(shot: Shot, kind: FailureKind, message: string): FailedShot;
+  fail(shot: Shot, kind: FailureKind, message: string, more?: FailedOrigin): FailedShot;
   /** Adds to the time that was spent on a sweep and, where it is known, that in which the device worked, in seconds. */
   spend(tp: number, category: SweepCategory, seconds: number, deviceBusyS?: number | null): void;
   /** Writes the files when the last time is long enough ago. */

@@ -1,16 +1,52 @@
 /**
- * Which skew cases are to be fired, and which batches of them.
+ * Which shots are to be fired, and which batches of skew cases.
  *
  * @module
  */
-import type { SkewShot } from "../shots/shot.ts";
+import type { Shot, SkewShot } from "../shots/shot.ts";
 import { sharing, type SkewMode, type UniformBatch } from "../shots/skew_parts.ts";
-import type { Recorder } from "../store/sink.ts";
+import type { Recorder } from "../store/recorder.ts";
+
+/** What decides whether a shot is fired. */
+export interface DueOptions {
+  /** Knows what was measured. */
+  readonly session: Pick<Recorder, "missing" | "hasFailed" | "inDoubt" | "judge">;
+  /** Fires all shots again. @default {false} */
+  readonly again?: boolean;
+  /** Fires the shots again that failed before. @default {false} */
+  readonly retryFailed?: boolean;
+}
+
+/**
+ * Whether a shot is to be fired.
+ *
+ * @param shot The shot.
+ * @param options What is known of it, and what is fired again.
+ * @returns Whether it is.
+ */
+export function isDue(
+  shot: Shot,
+  { session, again = false, retryFailed = false }: DueOptions,
+): boolean {
+  if (again || isWorthAgain(session, shot)) return true;
+  return session.missing(shot).length > 0 && (retryFailed || !session.hasFailed(shot));
+}
+
+/**
+ * Whether a shot is in doubt and measuring it again may settle it.
+ *
+ * @param session What is known of it, and of the device.
+ * @param shot The shot.
+ * @returns Whether it is; not as long as every device has moved.
+ */
+function isWorthAgain(session: Pick<Recorder, "judge" | "inDoubt">, shot: Shot): boolean {
+  return session.inDoubt(shot) && !session.judge.allMoved;
+}
 
 /** What decides whether a case is fired. */
 export interface SkewDueOptions {
   /** Knows what was measured. */
-  readonly session: Pick<Recorder, "timed" | "missing" | "hasFailed" | "inDoubt">;
+  readonly session: Pick<Recorder, "timed" | "missing" | "hasFailed" | "inDoubt" | "judge">;
   /** Where the times of uniform batches come from. */
   readonly mode: SkewMode;
   /** Fires all cases again; uniform batches that attention.csv has stand. */
@@ -36,7 +72,7 @@ export function dueSkew(shots: readonly SkewShot[], options: SkewDueOptions): Sk
   for (const shot of shots) {
     if (!again && !retryFailed && session.hasFailed(shot)) continue;
     const open = { ...shot, parts: parts.open(shot) };
-    const missing = again || session.inDoubt(shot) ? session.timed(open) : session.missing(open);
+    const missing = again || isWorthAgain(session, shot) ? session.timed(open) : session.missing(open);
     const fired = open.parts.filter((part) => missing.includes(part));
     if (fired.length === 0) continue;
     parts.give(shot, fired);

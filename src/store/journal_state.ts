@@ -5,7 +5,7 @@
  */
 import { CATEGORIES, type SweepCategory } from "../shots/shot.ts";
 import type { SkewPart } from "../shots/skew_parts.ts";
-import { type Doubts, newDoubts } from "../journal/suspects.ts";
+import { type Judge, newJudge } from "../journal/judge.ts";
 import { dropEstimate, type Estimates } from "./estimates.ts";
 import type { FailedShot } from "../events.ts";
 import type { JournalLine, ShotLine } from "../journal/line.ts";
@@ -15,7 +15,7 @@ import { setPart, type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
 import { median, relativeSpread } from "../stats.ts";
 
 /** What shots gave: rows, failures, and how many samples went into them. */
-export interface Outcomes {
+export interface JournalState {
   /** Rows of the shots that were measured. */
   readonly rows: Rows;
   /** Times of the skew cases. */
@@ -29,9 +29,7 @@ export interface Outcomes {
   /** How often shots were measured. */
   measured: number;
   /** Which shots are in doubt. */
-  readonly doubts: Doubts;
-  /** The drift of each sentinel, as a share of the time of the first. */
-  readonly sentinels: number[];
+  readonly judge: Judge;
   /** Hashes of the kernels that have a name. */
   readonly kernels: Set<string>;
   /** Shots that were archived and not measured since, by their texts. */
@@ -39,11 +37,11 @@ export interface Outcomes {
 }
 
 /**
- * Outcomes before the first shot.
+ * The state before the first line.
  *
- * @returns The outcomes.
+ * @returns The state.
  */
-export function noOutcomes(): Outcomes {
+export function emptyState(): JournalState {
   return {
     rows: new Map(),
     skew: new Map(),
@@ -51,8 +49,7 @@ export function noOutcomes(): Outcomes {
     failed: new Map(),
     samples: {},
     measured: 0,
-    doubts: newDoubts(),
-    sentinels: [],
+    judge: newJudge(),
     kernels: new Set(),
     archived: new Map(),
   };
@@ -61,53 +58,49 @@ export function noOutcomes(): Outcomes {
 /**
  * Takes in a line of the journal.
  *
- * @param outcomes What is known so far; it is changed.
+ * @param state What is known so far; it is changed.
  * @param line The line.
  */
-export function takeIn(outcomes: Outcomes, line: JournalLine): void {
+export function applyLine(state: JournalState, line: JournalLine): void {
+  state.judge.take(line);
   switch (line.type) {
-    case "session":
-      return outcomes.doubts.begin();
     case "failed": {
+      if (line.sentinel) return;
       const { category, tp, key, kind, message } = line;
-      outcomes.failed.set(shotText(line), { category, tp, key, kind, message });
-      return dropEstimate(outcomes.estimates, line);
+      state.failed.set(shotText(line), { category, tp, key, kind, message });
+      return dropEstimate(state.estimates, line);
     }
-    case "sentinel":
-      outcomes.sentinels.push(line.drift);
-      return outcomes.doubts.sentinel(line.moved, line.lane);
     case "kernels":
-      for (const hash of Object.keys(line.names)) outcomes.kernels.add(hash);
+      for (const hash of Object.keys(line.names)) state.kernels.add(hash);
       return;
     case "archived":
-      outcomes.archived.set(shotText(line), line);
-      dropRows(outcomes, line);
-      return dropEstimate(outcomes.estimates, line);
+      state.archived.set(shotText(line), line);
+      dropRows(state, line);
+      return dropEstimate(state.estimates, line);
     case "shot":
-      return takeInShot(outcomes, line);
+      return applyShot(state, line);
   }
 }
 
-function takeInShot(outcomes: Outcomes, line: ShotLine): void {
+function applyShot(state: JournalState, line: ShotLine): void {
   const { category, tp, key } = line;
   const text = shotText(line);
-  outcomes.failed.delete(text);
-  outcomes.archived.delete(text);
-  dropEstimate(outcomes.estimates, line);
-  outcomes.doubts.measured(text, line.samples, line.lane);
-  outcomes.measured++;
+  state.failed.delete(text);
+  state.archived.delete(text);
+  dropEstimate(state.estimates, line);
+  state.measured++;
   const samples = Object.entries(line.samples);
-  const taken = outcomes.samples[category] ?? 0;
+  const taken = state.samples[category] ?? 0;
   if (category === "skew") {
-    const times = skewTimesOf(outcomes.skew, tp);
+    const times = skewTimesOf(state.skew, tp);
     for (const [part, values] of samples) setPart(times, key, part as SkewPart, median(values));
-    outcomes.samples[category] = samples.reduce((sum, [, values]) => sum + values.length, taken);
+    state.samples[category] = samples.reduce((sum, [, values]) => sum + values.length, taken);
     return;
   }
-  const table = tableOf(outcomes.rows, tp, category);
+  const table = tableOf(state.rows, tp, category);
   for (const [name, values] of samples) {
     const layer = CATEGORIES[category].layered ? name : null;
     setRow(table, { layer, key, timeUs: median(values), spread: relativeSpread(values) });
   }
-  outcomes.samples[category] = taken + (samples[0]?.[1].length ?? 0);
+  state.samples[category] = taken + (samples[0]?.[1].length ?? 0);
 }

@@ -1,4 +1,4 @@
-"""The worker without a caller: fires the shots of a plan and writes what became of them to a file."""
+"""The worker without a caller: fires the shots of a plan and writes what became of them to a journal."""
 
 import signal
 import sys
@@ -10,11 +10,12 @@ from typing import Any
 
 from faults import Fault
 from loop import EngineDead, Worker
-from messages import Hello
+from messages import Hello, HelloAnswer
 from offline.firing import Firing
+from offline.journal import FORMAT, Journal, id_of, now, shot_hash
+from offline.judge import usual_share
 from offline.plan import Fields, Plan, read_plan
-from offline.results import Results, shot_key
-from offline.resume import Before, read_before
+from offline.resume import ResumeState, read_state
 from protocol import PROTOCOL, fields_of
 
 CHUNKS = {"kernel": 128, "event": 64}
@@ -27,15 +28,22 @@ ROUNDS_AGAIN = 2
 """Rounds in which what is in doubt is measured again."""
 
 
-class Alone:
+IDENTITY = (
+    *("harness", "harness_version", "engine", "engine_version", "device", "driver", "runtime", "processor"),
+    *("dtype", "kv_cache_dtype", "quantity", "model_revision"),
+)
+"""The fields of a session's identity, of those that the harness and the plan's settings have."""
+
+
+class OfflineRun:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, results: Results, before: Before, worker: Worker) -> None:
+    def __init__(self, plan: Plan, journal: Journal, state: ResumeState, worker: Worker) -> None:
         self.plan = plan
-        self.results = results
-        self.before = before
+        self.journal = journal
+        self.state = state
         self.worker = worker
-        self.firing = Firing(worker, plan, results, before)
+        self.firing = Firing(worker, plan, journal, state)
         self.total = self.fired = self.failed = 0
         self.firing_s = 0.0
         self.told = time.monotonic()
@@ -47,23 +55,24 @@ class Alone:
 
     def is_new(self, shot: Fields) -> bool:
         """Return whether a shot has no answer."""
-        return shot_key(shot) not in self.before.answered
+        return id_of(shot) not in self.state.answered
 
     def is_doubtful(self, shot: Fields) -> bool:
         """Return whether a shot is in doubt and to be measured again."""
-        return self.before.doubts.is_due(shot_key(shot))
+        return self.state.is_due(id_of(shot))
 
-    def run(self, asked: str | None) -> int:
-        """Fire what is left, in the asked quantity; returns 1 when shots failed or are still left, else 0."""
+    def run(self, requested: str | None, drift_share: float | None = None, accept_speed: bool = False) -> int:
+        """Fire what is left, in the quantity; returns 1 when shots failed or are in doubt, else 0."""
         left = [shot for shot in self.plan.shots if self.is_new(shot) or self.is_doubtful(shot)]
         print(f"{len(left)} of {len(self.plan.shots)} shots are left", file=sys.stderr)
         if not left:
-            return 0
+            return self.status()
         hello = self.worker.hello(Hello(PROTOCOL))
-        quantity = str(asked or self.plan.settings.get("quantity") or hello.quantities[0])
-        self.results.begin(self.plan.header, quantity)
-        self.before.quantity = quantity
-        self.firing.write({**fields_of(hello), "at_s": round(time.time(), 3)})
+        quantity = str(requested or self.plan.settings.get("quantity") or hello.quantities[0])
+        self.journal.begin(self.plan.header, quantity)
+        self.firing.quantity = quantity
+        share = usual_share(quantity) if drift_share is None else drift_share
+        self.firing.write(session_line(hello, self.plan, quantity, share, accept_speed))
         hopeless = [shot for shot in left if self.firing.give_up(shot)]
         self.total = sum(map(self.is_new, left)) + len(hopeless)
         self.count([False for _ in hopeless])
@@ -77,24 +86,42 @@ class Alone:
             print(f"the engine died ({error}): run the same command again to go on", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            self.firing.write({"type": "done"})  # nobody is to think that the worker died
+            self.firing.write({"type": "cost", "wall_us": 0})  # nobody is to think that the worker died
             raise
         self.progress()
-        return 1 if self.failed else 0
+        return self.status()
+
+    def status(self) -> int:
+        """Return the exit status: 1 when shots failed in this run or some are in doubt."""
+        doubtful = sum(self.state.judge.in_doubt(id_of(shot)) for shot in self.plan.shots)
+        if doubtful:
+            print(
+                f"{doubtful} shots are in doubt: the device had moved, or nothing says that it had not; the"
+                " same command measures them again when it is back, --accept-speed takes its present speed"
+                " for the right one",
+                file=sys.stderr,
+            )
+        return 1 if self.failed or doubtful else 0
 
     def sweep(self, tp: int, new: Sequence[Fields]) -> None:
         """Boot the engine of a degree, fire what is new and then again what is in doubt."""
-        self.firing.write(fields_of(self.worker.boot(self.plan.boot(tp))))
-        self.watched = sentinel_of(self.plan.header, self.plan.shots, tp)
+        booted = fields_of(self.worker.boot(self.plan.boot(tp)))
+        self.firing.write({**booted, "type": "engine"})
+        self.watched = self.plan.sentinel(tp)
         self.first = True
-        self.fire(new)
+        if self.watched is None and any(shot["category"] == "attention" for shot in self.shots_of(tp)):
+            print(f"the plan names no sentinel at tp {tp}: nothing watches the device", file=sys.stderr)
+        if any(self.is_doubtful(shot) for shot in self.shots_of(tp)):
+            self.watch()
+        if new:
+            self.fire(new)
         for _ in range(ROUNDS_AGAIN):
-            doubtful = [shot for shot in self.plan.shots if shot["tp"] == tp and self.is_doubtful(shot)]
+            if self.state.judge.moved:
+                self.watch()
+            doubtful = [shot for shot in self.shots_of(tp) if self.is_doubtful(shot)]
             if not doubtful:
                 return
-            if self.before.doubts.moved:
-                self.watch()
-            if self.before.doubts.moved:
+            if self.state.judge.moved:
                 print(f"the device has moved: {len(doubtful)} shots at tp {tp} are in doubt", file=sys.stderr)
                 return
             print(f"{len(doubtful)} shots at tp {tp} are measured again", file=sys.stderr)
@@ -104,17 +131,21 @@ class Alone:
     def lasting(self, tp: int) -> list[Fields]:
         """Return the plan's shots of a degree that are still to be repeated without a pause."""
         shots = self.plan.header.get("sustained") or []
-        return [shot for shot in shots if shot["tp"] == tp and shot_key(shot) not in self.before.sustained]
+        return [shot for shot in shots if shot["tp"] == tp and id_of(shot) not in self.state.sustained]
 
     def sustain(self, shots: Sequence[Fields]) -> None:
         """Repeat shots without a pause, where the device tells what that takes."""
         if shots and self.worker.read_state is not None:
             self.firing.sustain(shots)
 
+    def shots_of(self, tp: int) -> list[Fields]:
+        """Return the shots of a degree."""
+        return [shot for shot in self.plan.shots if shot["tp"] == tp]
+
     def fire(self, shots: Sequence[Fields]) -> None:
         """Fire shots, the sentinel before, every few seconds and when the clock has moved, and after them."""
         for chunk in self.chunks(shots):
-            if self.first or time.monotonic() >= self.due or self.before.doubts.clock_moved:
+            if self.first or time.monotonic() >= self.due or self.firing.clock_has_moved:
                 self.watch()
             started = time.monotonic()
             self.count(self.firing.fire(chunk))
@@ -128,7 +159,7 @@ class Alone:
         suspects = [shot for shot in shots if self.firing.deaths(shot)]
         others = [shot for shot in shots if not self.firing.deaths(shot)]
         yield from ([shot] for shot in suspects)
-        size = CHUNKS.get(self.before.quantity, 16)
+        size = CHUNKS.get(self.firing.quantity, 16)
         for _, group in groupby(others, lambda shot: shot["category"]):
             sweep = list(group)
             yield from (sweep[start : start + size] for start in range(0, len(sweep), size))
@@ -156,32 +187,36 @@ class Alone:
         )
 
 
-def sentinel_of(header: Fields, shots: Sequence[Fields], tp: int) -> Fields | None:
-    """Return the shot that is repeated to see drift: the header's, or the middle one of attention."""
-    named = header.get("sentinel")
-    if isinstance(named, dict):
-        return {**named, "tp": tp}
-    attention = [shot for shot in shots if shot.get("category") == "attention" and shot["tp"] == tp]
-    return sorted(attention, key=size)[len(attention) // 2] if attention else None
-
-
-def size(shot: Fields) -> int:
-    """Return how many tokens an attention shot looks at."""
-    return int(shot["prefill_chunk"] + shot["kv_prefill"] + shot["n_decode"] * (1 + shot["kv_decode"]))
+def session_line(
+    hello: HelloAnswer, plan: Plan, quantity: str, share: float, accept_speed: bool
+) -> dict[str, Any]:
+    """Return the line that says who writes from here on, and how the device is watched."""
+    known = {**plan.settings, **fields_of(hello), "quantity": quantity}
+    return {
+        "type": "session",
+        "format": FORMAT,
+        "started": now(),
+        "identity": {name: known[name] for name in IDENTITY if known.get(name) is not None},
+        "settings": plan.settings,
+        "watch": {"every_s": SENTINEL_S, "share": share},
+        **({"accept_speed": True} if accept_speed else {}),
+    }
 
 
 def run_alone(arguments: Any) -> int:
     """Run the worker on the files that its command line names; returns the exit status."""
     try:
         plan = read_plan(Path(arguments.plan))
-        before = read_before(Path(arguments.out), arguments.retry_failed, arguments.drift_share)
-        results = Results(Path(arguments.out))
+        names = {id_of(shot): shot_hash(shot) for shot in [*plan.shots, *plan.sentinels()]}
+        journal = Journal(Path(arguments.out))
     except (Fault, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return Alone(plan, results, before, Worker()).run(arguments.quantity)
+        state = read_state(Path(arguments.out), names, arguments.retry_failed)
+        run = OfflineRun(plan, journal, state, Worker())
+        return run.run(arguments.quantity, arguments.drift_share, arguments.accept_speed)
     except Fault as fault:
         print(fault.message if fault.detail is None else f"{fault.message} ({fault.detail})", file=sys.stderr)
         return 2 if fault.kind == "bad_request" else 1
@@ -189,4 +224,4 @@ def run_alone(arguments: Any) -> int:
         print("interrupted: run the same command again to go on", file=sys.stderr)
         return 130
     finally:
-        results.close()
+        journal.close()

@@ -1,0 +1,211 @@
+"""Which shots of a plan that is fired alone have to be measured again.
+
+The rules are those of `src/journal/judge.ts`, which judges the journal when it is ingested, for one lane;
+the cases of `tests/data/judge-cases.json` hold both to them.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from offline.journal import ShotId, shot_id
+
+MOST_AGAIN = 2
+"""How often a shot is measured again at most because the device had moved."""
+
+WALL_SHARE = 0.25
+DEVICE_SHARE = 0.03
+"""By which share a sentinel's time may move, of the quantity wall and of device times."""
+
+CLOCK_SHARE = 0.1
+"""By which share the clock of the multiprocessors may move."""
+
+BREAK_INTERVALS = 2
+"""After a break, a sentinel vouches for what lies before it when it comes within so many intervals."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A sentinel that was fired: microseconds, clocks in MHz, and when it was, in seconds since 1970."""
+
+    time_us: float
+    clock: float | None = None
+    range: Sequence[float] = ()
+    at_s: float | None = None
+
+
+@dataclass
+class Stretch:
+    """What was measured between two sentinels of the same shot."""
+
+    sentinel: ShotId
+    before: Reading | None
+    epoch: int
+    after: Reading | None = None
+    is_open: bool = True
+
+
+@dataclass
+class Judge:
+    """Follows the lines of a journal."""
+
+    moved: bool = False
+    """Whether the writer's last sentinel had moved."""
+    share: float = DEVICE_SHARE
+    every_s: float = 0.0
+    accepts: bool = False
+    watched: bool = False
+    epoch: int = 0
+    stretch: Stretch | None = None
+    tails: list[Stretch] = field(default_factory=list)
+    faster: Reading | None = None
+    fired: set[ShotId] = field(default_factory=set)
+    references: dict[ShotId, Reading] = field(default_factory=dict)
+    measured: dict[ShotId, list[Stretch | None]] = field(default_factory=dict)
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Take in the next line."""
+        match line.get("type"):
+            case "session":
+                self.begin(line)
+            case "engine":
+                self.break_off()
+            case "failed" if line.get("sentinel"):
+                self.break_off()
+            case "sentinel":
+                self.sentinel(shot_id(line), reading_of(line))
+            case "shot":
+                stretch = self.stretch or (
+                    self.blind() if self.watched and self.has_reference(line) else None
+                )
+                self.measured.setdefault(shot_id(line), []).append(stretch)
+
+    def begin(self, line: Mapping[str, Any]) -> None:
+        """A process begins to write."""
+        self.break_off()
+        self.moved, self.faster = False, None
+        self.fired.clear()
+        self.accepts = bool(line.get("accept_speed"))
+        watch = line.get("watch")
+        self.watched = bool(watch)
+        if watch:
+            self.share, self.every_s = float(watch["share"]), float(watch["every_s"])
+
+    def has_reference(self, line: Mapping[str, Any]) -> bool:
+        """Return whether the degree of a line has a reference."""
+        return any(shot[1] == line["tp"] for shot in self.references)
+
+    def blind(self) -> Stretch:
+        """Return where a shot lies that was measured without a sentinel though there had been some."""
+        return Stretch((), None, self.epoch, is_open=False)
+
+    def break_off(self) -> None:
+        """What no sentinel came after is in doubt, until one does soon."""
+        if self.stretch is not None:
+            self.stretch.is_open = False
+            self.tails.append(self.stretch)
+        self.stretch = None
+
+    def sentinel(self, shot: ShotId, reading: Reading) -> None:
+        """Take in a sentinel."""
+        self.refer(shot, reading)
+        if self.stretch is not None and self.stretch.sentinel == shot:
+            self.stretch.after, self.stretch.is_open = reading, False
+        else:
+            self.break_off()
+        for tail in self.tails:
+            if tail.sentinel == shot and self.is_soon(tail.before, reading):
+                tail.after = reading
+        self.tails.clear()
+        self.stretch = Stretch(shot, reading, self.epoch)
+        self.moved = not self.fits(shot, reading, [reading.clock, *reading.range])
+
+    def refer(self, shot: ShotId, reading: Reading) -> None:
+        """Find what a sentinel is held against: the first one, a faster one or an accepted one."""
+        is_first = shot not in self.fired
+        self.fired.add(shot)
+        reference = self.references.get(shot)
+        if reference is None:
+            clocks = [known.clock for known in self.references.values() if known.clock is not None]
+            clock = clocks[0] if clocks else reading.clock
+            self.references[shot] = Reading(reading.time_us, clock)
+        elif self.fits(shot, reading, [reading.clock, *reading.range]):
+            self.faster = None
+        elif self.accepts and is_first:
+            self.epoch += 1
+            self.rebase(shot, reading)
+        elif reading.time_us / reference.time_us - 1 < -self.share:
+            before, self.faster = self.faster, reading
+            if before is not None and abs(reading.time_us / before.time_us - 1) <= self.share:
+                self.faster = None
+                self.rebase(shot, before)
+        else:
+            self.faster = None
+
+    def rebase(self, shot: ShotId, reading: Reading) -> None:
+        """Hold what comes and what was measured against another sentinel."""
+        self.references = {shot: reading}
+
+    def fits(self, shot: ShotId, reading: Reading, clocks: Sequence[float | None]) -> bool:
+        """Return whether a sentinel agrees with its reference, in its time and in some clocks."""
+        reference = self.references.get(shot)
+        return (
+            reference is not None
+            and abs(reading.time_us / reference.time_us - 1) <= self.share
+            and not any(clock_moved(reference.clock, clock) for clock in clocks)
+        )
+
+    def is_soon(self, before: Reading | None, after: Reading) -> bool:
+        """Return whether a sentinel after a break came so soon that it vouches for what lies before it."""
+        if before is None or before.at_s is None or after.at_s is None:
+            return False
+        return 0 <= after.at_s - before.at_s <= BREAK_INTERVALS * self.every_s
+
+    def has_moved(self, stretch: Stretch) -> bool:
+        """Return whether the device had moved on a side of a stretch."""
+        before, after = stretch.before, stretch.after
+        if before is None:
+            return False
+        if not self.fits(stretch.sentinel, before, [before.clock]):
+            return True
+        return after is not None and not self.fits(stretch.sentinel, after, [after.clock, *after.range])
+
+    def in_doubt(self, shot: ShotId) -> bool:
+        """Return whether a shot's last times are in doubt."""
+        stretch = self.measured.get(shot, [None])[-1]
+        if stretch is None:
+            return False
+        return (stretch.after is None and not stretch.is_open) or self.has_moved(stretch)
+
+    def is_due(self, shot: ShotId) -> bool:
+        """Return whether a shot is in doubt and may be measured again."""
+        if not self.in_doubt(shot):
+            return False
+        marks = [
+            stretch
+            for stretch in self.measured[shot]
+            if stretch is not None and stretch.epoch == self.epoch and self.has_moved(stretch)
+        ]
+        return len(marks) <= MOST_AGAIN
+
+
+def reading_of(line: Mapping[str, Any]) -> Reading:
+    """Return what a sentinel's line says."""
+    clocks = line.get("clocks_mhz", ())
+    return Reading(time_of(line["samples"]), line.get("clock_mhz"), clocks, line.get("at_s"))
+
+
+def usual_share(quantity: str) -> float:
+    """Return the share by which a sentinel may move unless it is said."""
+    return WALL_SHARE if quantity == "wall" else DEVICE_SHARE
+
+
+def time_of(samples: Mapping[str, Sequence[float]]) -> float:
+    """Return the time of a sentinel: the sum of its layers' medians, in microseconds."""
+    return sum(statistics.median(values) for values in samples.values())
+
+
+def clock_moved(first: float | None, now: float | None) -> bool:
+    """Return whether a clock has moved too far; an unknown one has not."""
+    return first is not None and now is not None and abs(now / first - 1) > CLOCK_SHARE
