@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Browser, Page } from "playwright-core";
 import { profile } from "../../src/run/profile.ts";
 import { bundleReport } from "../../src/view/report/report.ts";
-import { findChromium, launch, screenshot } from "./chromium.ts";
+import { findChromium, launch, openPage, PATIENCE_MS, screenshot } from "./chromium.ts";
 import { labInstalled, startLab } from "./lab.ts";
 
 const CHROMIUM = findChromium();
@@ -42,7 +42,7 @@ Deno.test({
     const path = `${perfDir}/report.html`;
     await Deno.writeTextFile(path, await bundleReport(bundle));
     await withBrowser(async (browser) => {
-      const page = await browser.newPage({ viewport: { width: 900, height: 1200 } });
+      const page = await openPage(browser, 900, 1200);
       const requests: string[] = [];
       const errors: string[] = [];
       page.on("request", (request) => requests.push(request.url()));
@@ -88,8 +88,7 @@ Deno.test({
     await Deno.writeTextFile(`${DIR}/test.ipynb`, JSON.stringify(notebookOf(CELLS)));
     await using lab = await startLab();
     await withBrowser(async (browser) => {
-      const page = await browser.newPage({ viewport: { width: 1200, height: 1400 } });
-      page.setDefaultTimeout(60_000);
+      const page = await openPage(browser, 1200, 1400);
       await page.goto(lab.url(`${DIR}/test.ipynb`), { waitUntil: "domcontentloaded" });
       await page.locator(".jp-CodeCell").nth(2).waitFor();
 
@@ -137,7 +136,7 @@ async function interrupt(page: Page): Promise<void> {
 
 async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !await condition(); tries++) {
-    if (tries > 600) throw new Error("Nothing happened within a minute");
+    if (tries > PATIENCE_MS / 100) throw new Error("Nothing happened within ten minutes");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

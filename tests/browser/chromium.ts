@@ -1,5 +1,8 @@
 /** A real browser, where there is one. */
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
+
+/** What a browser may take for one thing, in milliseconds: no busy host is that slow, yet a hang is told. */
+export const PATIENCE_MS = 600_000;
 
 const PROGRAMS = [
   "/usr/bin/chromium",
@@ -33,7 +36,21 @@ export function findChromium(): string | null {
  * @returns The browser.
  */
 export async function launch(program: string): Promise<Browser> {
-  return await chromium.launch({ executablePath: program, args: QUIET });
+  return await chromium.launch({ executablePath: program, args: QUIET, timeout: PATIENCE_MS });
+}
+
+/**
+ * Opens a page.
+ *
+ * @param browser The browser.
+ * @param width Its width in pixels.
+ * @param height Its height in pixels.
+ * @returns The page.
+ */
+export async function openPage(browser: Browser, width: number, height: number): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width, height } });
+  page.setDefaultTimeout(PATIENCE_MS);
+  return page;
 }
 
 /**

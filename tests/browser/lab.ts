@@ -1,5 +1,6 @@
 /** JupyterLab on a free port, for tests. */
 import { writeKernel } from "../../tasks/kernel.ts";
+import { PATIENCE_MS } from "./chromium.ts";
 
 const PYTHON = ".venv/bin/python";
 const TOKEN = "test";
@@ -39,7 +40,7 @@ export async function startLab(): Promise<Lab> {
   ];
   const child = new Deno.Command(PYTHON, { args, stdout: "null", stderr: "null" }).spawn();
   for (let tries = 0; !await answers(`http://127.0.0.1:${port}/api?token=${TOKEN}`); tries++) {
-    if (tries > 150) throw new Error("JupyterLab does not answer within 30 s");
+    if (tries > PATIENCE_MS / 200) throw new Error("JupyterLab does not answer within ten minutes");
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   return {

@@ -1,8 +1,9 @@
 /** Process harnesses whose worker has a fault, and what is asked of them. */
+import { fileURLToPath } from "node:url";
 import type { BootRequest, FireRequest, Harness, ShotOutcome } from "../../src/harness/harness.ts";
 import { type ProcessOptions, startProcessHarness } from "../../src/harness/process.ts";
 
-const worker = new URL("fakes/worker.ts", import.meta.url).pathname;
+const worker = fileURLToPath(new URL("fakes/worker.ts", import.meta.url));
 export const argv = (fault: string): string[] => [Deno.execPath(), "run", "--no-check", "-A", worker, fault];
 export const start = (fault: string, options: ProcessOptions = {}): Promise<Harness> =>
   startProcessHarness(argv(fault), { name: "fake", ...options });

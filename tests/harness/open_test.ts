@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { harnessCommand, openHarness, type OpenHarnessOptions } from "../../src/harness/open.ts";
 import { vllmArgv } from "../../src/harness/vllm.ts";
 import { bootRequest, fireAll, withFolder } from "./toy.ts";
 
-const worker = new URL("fakes/worker.ts", import.meta.url).pathname;
+const worker = fileURLToPath(new URL("fakes/worker.ts", import.meta.url));
 const known = "expected vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<command>";
 
 const refused: [string, OpenHarnessOptions, string][] = [
@@ -92,7 +93,7 @@ Deno.test("vllmArgv takes SHOTLAB_PYTHON, and says how to get a Python that is n
   const before = Deno.env.get("SHOTLAB_PYTHON");
   try {
     Deno.env.set("SHOTLAB_PYTHON", Deno.execPath());
-    const worker = new URL("../../harness/vllm/worker.py", import.meta.url).pathname;
+    const worker = fileURLToPath(new URL("../../harness/vllm/worker.py", import.meta.url));
     assert.deepEqual(await vllmArgv(false), [Deno.execPath(), worker]);
     Deno.env.set("SHOTLAB_PYTHON", "/nowhere/python");
     await assert.rejects(vllmArgv(false), {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { startProcessHarness } from "../../src/harness/process.ts";
 import { argv, bootRequest, fireRequest, run, start, test } from "./fake_worker.ts";
 
@@ -86,7 +87,7 @@ test("a worker that ignores its standard input ends when we exit", async () => {
 });
 
 test("a worker ends when we are killed", async () => {
-  const script = new URL("fakes/parent.ts", import.meta.url).pathname;
+  const script = fileURLToPath(new URL("fakes/parent.ts", import.meta.url));
   const parent = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-check", "-A", script, "sh", "-c", 'echo $$ >&2; exec "$@"', "sh", ...argv("ok")],
     stdout: "piped",

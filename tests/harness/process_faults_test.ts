@@ -38,9 +38,9 @@ const faults: [string, number, string, Partial<HarnessErrorDetails>, ProcessOpti
   [
     "hang-at-boot",
     0,
-    "gave no answer within 0.5 s while booting tp 1 and was killed; raise bootTimeoutS if it needs longer",
+    "gave no answer within 2 s while booting tp 1 and was killed; raise bootTimeoutS if it needs longer",
     { stage: "boot", kind: "timeout", signal: "SIGKILL" },
-    { bootTimeoutS: 0.5 },
+    { bootTimeoutS: 2 },
   ],
   [
     "exit-mid-chunk",
@@ -58,16 +58,16 @@ const faults: [string, number, string, Partial<HarnessErrorDetails>, ProcessOpti
   [
     "hang-mid-chunk",
     1,
-    "gave no answer within 0.5 s while firing shot 2 of 3 and was killed; raise shotTimeoutS if it needs longer",
+    "gave no answer within 2 s while firing shot 2 of 3 and was killed; raise shotTimeoutS if it needs longer",
     { stage: "fire", kind: "timeout", signal: "SIGKILL" },
-    { shotTimeoutS: 0.5 },
+    { shotTimeoutS: 2 },
   ],
   [
     "stubborn",
     0,
-    "gave no answer within 0.5 s while firing shot 1 of 3 and was killed; raise shotTimeoutS if it needs longer",
+    "gave no answer within 2 s while firing shot 1 of 3 and was killed; raise shotTimeoutS if it needs longer",
     { stage: "fire", kind: "timeout", signal: "SIGKILL" },
-    { shotTimeoutS: 0.5 },
+    { shotTimeoutS: 2 },
   ],
   [
     "endless-line",

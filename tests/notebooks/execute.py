@@ -1,4 +1,7 @@
-"""Runs a notebook from top to bottom without a browser: `execute.py NOTEBOOK OUT`."""
+"""Runs a notebook from top to bottom without a browser: `execute.py NOTEBOOK OUT`.
+
+A third argument is the folder that it runs in; without it, that is the notebook's own. However long it takes.
+"""
 
 import sys
 import time
@@ -8,20 +11,18 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-SECONDS = 90
-"""What a notebook may take."""
 
-
-def main(source: Path, out: Path) -> int:
-    """Run `source` in its own folder and save it with its outputs, an error's included, as `out`."""
+def main(source: Path, out: Path, folder: Path) -> int:
+    """Run `source` in `folder` and save it with its outputs, an error's included, as `out`."""
     notebook = nbformat.read(source, as_version=4)
     begun = time.monotonic()
     client = NotebookClient(
         notebook,
-        timeout=SECONDS,
+        timeout=None,
+        startup_timeout=600,
         kernel_name="deno",
         record_timing=False,
-        resources={"metadata": {"path": str(source.resolve().parent)}},
+        resources={"metadata": {"path": str(folder)}},
     )
     failed = False
     try:
@@ -30,10 +31,10 @@ def main(source: Path, out: Path) -> int:
         print(error, file=sys.stderr)
         failed = True
     nbformat.write(notebook, out)
-    seconds = time.monotonic() - begun
-    print(f"{source.name}: {seconds:.1f} s")
-    return 1 if failed or seconds > SECONDS else 0
+    print(f"{source.name}: {time.monotonic() - begun:.1f} s")
+    return int(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    given, made, *folders = map(Path, sys.argv[1:])
+    sys.exit(main(given, made, *folders or [given.resolve().parent]))

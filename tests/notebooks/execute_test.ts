@@ -1,27 +1,25 @@
 /** Runs every notebook in Deno's kernel, as Jupyter does; it needs JupyterLab in `.venv` (`deno task notebook`). */
 import assert from "node:assert/strict";
 import { writeKernel } from "../../tasks/kernel.ts";
+import { withFolder } from "../run/tiny_run.ts";
 import { notebookNames, NOTEBOOKS, readCells } from "./cells.ts";
+import { writeSmall } from "./small.ts";
 
 const PYTHON = ".venv/bin/python";
 
 for (const name of notebookNames()) {
   Deno.test({
-    name: `${name} runs from top to bottom in 90 s, without an error, and shows its figures`,
+    name: `${name} runs from top to bottom with a small model, without an error, and shows its figures`,
     ignore: !await jupyterInstalled(),
-    async fn(): Promise<void> {
-      await writeKernel(".venv");
-      const dir = await Deno.makeTempDir();
-      try {
-        const out = `${dir}/${name}`;
-        const args = ["tests/notebooks/execute.py", `${NOTEBOOKS}/${name}`, out];
+    fn: () =>
+      withFolder(async (dir) => {
+        await writeKernel(".venv");
+        await writeSmall(NOTEBOOKS, name, dir);
+        const args = ["tests/notebooks/execute.py", `${dir}/${name}`, `${dir}/ran.ipynb`, NOTEBOOKS];
         const { success, stdout, stderr } = await new Deno.Command(PYTHON, { args }).output();
         assert.ok(success, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
-        assert.equal(figures(out), figures(`${NOTEBOOKS}/${name}`));
-      } finally {
-        await Deno.remove(dir, { recursive: true });
-      }
-    },
+        assert.equal(figures(`${dir}/ran.ipynb`), figures(`${NOTEBOOKS}/${name}`));
+      }),
   });
 }
 

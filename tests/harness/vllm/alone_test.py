@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client import ENTRY, Message, attention, dense, per_sequence, skew
+from client import ENTRY, PATIENCE_S, Message, attention, dense, per_sequence, skew
 from faults import Fault
 from json_lines import read, write
 from models import architecture, config
@@ -49,7 +49,7 @@ SHOTS = [
 
 def worker(*arguments: object) -> "subprocess.CompletedProcess[str]":
     argv = [sys.executable, str(ENTRY), *map(str, arguments)]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_a_plan_is_fired_and_a_second_run_fires_what_is_left(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 ENTRY = ROOT / "harness/vllm/worker.py"
 
+PATIENCE_S = 600
+"""What a worker may take for what it does at once: no busy machine is that slow, yet a hang is told."""
+
 Message = dict[str, Any]
 
 
@@ -63,11 +66,11 @@ class Client:
         assert done["wall_us"] > 0
         return answers
 
-    def end(self, within_s: float = 5) -> int:
+    def end(self) -> int:
         """Close the worker's standard input; returns its exit status."""
         assert self.process.stdin
         self.process.stdin.close()
-        return self.process.wait(within_s)
+        return self.process.wait(PATIENCE_S)
 
 
 def dense(tokens: int) -> Message:

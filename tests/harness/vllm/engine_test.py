@@ -5,7 +5,7 @@ import math
 
 import pytest
 from client import Client, Message, attention, dense, moe, per_sequence, skew
-from models import COMMON, CONFIGS, EXPERTS, SLIDING, architecture, boot
+from models import COMMON, CONFIGS, EXPERTS, NO_FP8_CACHE, SLIDING, architecture, boot
 
 CASES = [pytest.param(model, tp, id=f"{model}-tp{tp}") for model in CONFIGS for tp in (1, 2)]
 
@@ -166,8 +166,24 @@ def test_after_failed_boots_the_same_process_boots_and_fires(worker: Client) -> 
         assert answer["type"] == "result", answer
 
 
-@pytest.mark.parametrize("fields", [{"dtype": "float32"}, {"kv_cache_dtype": "fp8"}, {"block_size": 64}])
+@pytest.mark.parametrize("fields", [{"dtype": "float32"}, {"block_size": 64}])
 def test_dtypes_and_block_size_are_the_requests(worker: Client, fields: Message) -> None:
+    assert_booted_as_asked(worker, fields)
+
+
+def test_an_fp8_cache_is_kept_or_refused_as_the_processor_can(worker: Client) -> None:
+    import torch
+
+    fields = {"kv_cache_dtype": "fp8"}
+    if torch.cpu._is_avx512_supported() or torch.cpu._is_amx_tile_supported():
+        assert_booted_as_asked(worker, fields)
+    else:
+        answer = worker.boot(boot("llama", **fields))
+        assert (answer["type"], answer["kind"]) == ("error", "unsupported")
+        assert answer["message"] == f"cannot boot tp 1: {NO_FP8_CACHE}"
+
+
+def assert_booted_as_asked(worker: Client, fields: Message) -> None:
     booted = worker.boot(boot("llama", **fields))
     assert booted["type"] == "booted", booted
     assert booted["engine_args"].items() >= fields.items()

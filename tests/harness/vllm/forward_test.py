@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from engine.boot import boot_engine, guard_inputs
+from engine.boot_faults import boot_fault
 from engine.engine import Engine
 from engine.shots import Shot
 from faults import Fault
-from models import boot
+from models import NO_FP8_CACHE, boot
 from protocol import parse_boot
 from timing.jobs import job_of
 from timing.passes import run_passes
@@ -22,6 +23,19 @@ TIMER = WallTimer(lambda: None)
 def fire(engine: Engine, shot: Shot, iterations: int) -> Timed | Fault:
     (outcome,) = TIMER.measure(engine, [job_of(engine, shot)], iterations).outcomes
     return outcome
+
+
+def test_a_processor_without_avx512_and_amx_is_refused_an_fp8_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    for name in ("_is_avx512_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    with pytest.raises(NotImplementedError) as refused:
+        boot_engine(parse_boot(boot("llama", kv_cache_dtype="fp8")))
+    assert (boot_fault(refused.value).kind, boot_fault(refused.value).message) == (
+        "unsupported",
+        NO_FP8_CACHE,
+    )
 
 
 @pytest.fixture(scope="module")

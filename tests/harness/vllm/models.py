@@ -45,6 +45,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
 }
 
+NO_FP8_CACHE = "vLLM refused: FP8 KV cache on CPU requires x86 with AVX-512 or AMX"
+"""What a processor without either answers."""
+
 EXPERTS = ("qwen3_moe", "mixtral", "phimoe")
 
 SLIDING = {

@@ -3,11 +3,10 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from client import ENTRY, Client, Message, dense
+from client import ENTRY, PATIENCE_S, Client, Message, dense
 from models import boot
 
 
@@ -18,9 +17,8 @@ def fresh(tmp_path: Path) -> Client:
 
 
 def test_hello_says_who_answers_before_the_engine_is_imported(fresh: Client) -> None:
-    started = time.monotonic()
     answer = fresh.ask({"type": "hello", "protocol": 1})
-    assert time.monotonic() - started < 3
+    assert "libtorch" not in Path(f"/proc/{fresh.process.pid}/maps").read_text()
     assert (answer["type"], answer["protocol"], answer["harness"]) == ("hello", 1, "vllm")
     assert answer["quantities"] == ["wall"]
     assert answer["lanes"] == 1
@@ -43,17 +41,19 @@ def test_requests_that_cannot_be_served_are_answered_by_error_and_change_nothing
     fresh.send("not json")
     assert fresh.read()["kind"] == "bad_request"
     assert fresh.ask({"type": "shutdown"}) == {"type": "bye"}
-    assert fresh.process.wait(5) == 0
+    assert fresh.process.wait(PATIENCE_S) == 0
 
 
 def test_end_of_input_ends_an_idle_worker(fresh: Client) -> None:
     fresh.ask({"type": "hello", "protocol": 1})
-    assert fresh.end(within_s=2) == 0
+    assert fresh.end() == 0
 
 
 def test_requests_before_the_end_of_input_are_answered() -> None:
     requests = b'{"type":"frie"}\n{"type":"hello","protocol":1}\n'
-    ran = subprocess.run([sys.executable, ENTRY], input=requests, capture_output=True, timeout=20, check=True)
+    ran = subprocess.run(
+        [sys.executable, ENTRY], input=requests, capture_output=True, timeout=PATIENCE_S, check=True
+    )
     assert [json.loads(line)["type"] for line in ran.stdout.splitlines()] == ["error", "hello"]
 
 
