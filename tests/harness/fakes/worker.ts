@@ -194,7 +194,7 @@ const faults: Readonly<Record<string, Partial<Handlers>>> = {
   slow: {
     fire: async (request) => {
       for (let index = 0; index < request.shots.length; index++) {
-        await sleep(300);
+        await sleep(700);
         result(request, index);
       }
       send({ type: "done", seq: request.seq });
