@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { access, constants, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { UsageError } from "../../src/errors.ts";
 import { keepAlone, runFill } from "./fill.ts";
 import { installRequirements, SCRATCH } from "./install.ts";
@@ -54,7 +54,6 @@ export async function setupEnvironment(
   if ((await run([python, "-c", ""]))?.success && (await missingOf(venv, wanted, root)).length === 0) {
     return python;
   }
-  await refuseReadOnly(root);
   using _alone = await keepAlone(venv, () => say(`Another set-up is at work in ${venv}: waiting for it`));
   const usable = await isUsable(venv);
   const missing = usable ? await missingOf(venv, wanted, root) : wanted;
@@ -140,18 +139,6 @@ async function stamp(venv: string, file: string, hash: string): Promise<void> {
 
 async function hashOf(path: string): Promise<string> {
   return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
-}
-
-/** Refuses a folder of somebody else's. */
-async function refuseReadOnly(root: string): Promise<void> {
-  try {
-    await access(root, constants.W_OK);
-  } catch {
-    throw new UsageError(
-      `Cannot set up in ${root}: this user may not write there; let its owner run deno task setup, ` +
-        `or take a copy of the project that is yours`,
-    );
-  }
 }
 
 async function checkDisk(

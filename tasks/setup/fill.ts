@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { UsageError } from "../../src/errors.ts";
 import { linesOf } from "./lines.ts";
 
 const FILLED = fileURLToPath(new URL("filled.py", import.meta.url));
@@ -55,6 +57,7 @@ export async function runFill(fill: Fill): Promise<string | null> {
  * @param venv Folder of the environment.
  * @param onWaiting Called when that takes a while.
  * @returns What ends it; so does the end of this process.
+ * @throws {UsageError} when this user may not write there.
  */
 export async function keepAlone(venv: string, onWaiting: () => void): Promise<Disposable> {
   const waiting = setTimeout(onWaiting, 1000);
@@ -72,7 +75,18 @@ function workLock(venv: string): string {
 }
 
 async function locked(path: string): Promise<Disposable> {
-  const file = await Deno.open(path, { write: true, create: true });
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(path, { write: true, create: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new UsageError(
+      `Cannot set up in ${
+        dirname(path)
+      }: this user may not write there; let its owner run deno task setup, ` +
+        `or take a copy of the project that is yours`,
+    );
+  }
   await file.lock(true);
   return file;
 }

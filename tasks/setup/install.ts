@@ -96,7 +96,8 @@ async function findUv({ venv, say }: Install, pip: Installer): Promise<Installer
 async function installWith(installer: Installer, install: Install): Promise<string | null> {
   const failure = await attempt(installer, install, []);
   if (failure === null || !missesTorch(failure)) return failure;
-  return await attempt(installer, install, ["--extra-index-url", TORCH_CPU_INDEX]);
+  const again = await attempt(installer, install, ["--extra-index-url", TORCH_CPU_INDEX]);
+  return again !== null && UNREACHABLE.test(again) ? failure : again;
 }
 
 /** What the installer wrote to standard error, null when it installed all. */

@@ -66,3 +66,17 @@ Deno.test("what an attempt that was cut short has fetched counts as free disk", 
         `Cannot set up in ${dir}/: it needs 0.1 GB of disk, 0.0 GB are free; free some and run this again`,
     });
   }));
+
+Deno.test("a folder that this user may not write into is refused", {
+  // Root may write everywhere.
+  ignore: Deno.uid() === 0,
+}, () =>
+  withFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/r.txt`, "x==1\n");
+    await Deno.chmod(dir, 0o555);
+    await assert.rejects(setupEnvironment(".venv", [SMALL], { root: `${dir}/`, say: () => {} }), {
+      message: `Cannot set up in ${dir}: this user may not write there; let its owner run deno task setup, ` +
+        "or take a copy of the project that is yours",
+    });
+    await Deno.chmod(dir, 0o755);
+  }));
