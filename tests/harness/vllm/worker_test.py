@@ -33,7 +33,10 @@ def test_requests_that_cannot_be_served_are_answered_by_error_and_change_nothing
     fire = {"type": "fire", "seq": 1, "shots": [dense(1)], "iterations": 1, "quantity": "wall"}
     refused: list[tuple[Message, str]] = [
         ({"type": "hello", "protocol": 9}, "this harness speaks protocol 1: found 9"),
-        ({"type": "frie"}, "unknown message type 'frie': expected hello, boot, fire, sustain or shutdown"),
+        (
+            {"type": "frie"},
+            "unknown message type 'frie': expected hello, boot, fire, sustain, walk or shutdown",
+        ),
         (fire, "no engine is booted: send boot before fire"),
     ]
     for request, message in refused:
