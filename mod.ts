@@ -38,6 +38,7 @@ export {
 } from "./src/run/profile_all.ts";
 export { profileEvents, type ProfileEventsOptions, type SweepName } from "./src/run/profile_events.ts";
 export { fitBundle, type FitBundleOptions, type FitReader } from "./src/run/fit_bundle.ts";
+export { exportBundle, type Exported, type ExportOptions } from "./src/run/export_bundle.ts";
 export { refresh } from "./src/run/refresh.ts";
 export type {
   BootedEvent,

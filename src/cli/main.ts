@@ -62,6 +62,12 @@ export const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/fit.ts"),
   },
   {
+    name: "export",
+    usage: "<bundle>",
+    summary: "write what a simulator needs of a bundle and beside it",
+    load: () => import("./commands/export.ts"),
+  },
+  {
     name: "predict",
     usage: "<bundle>",
     summary: "answer queries from a bundle, as a simulator would",

@@ -6,12 +6,27 @@
 import { UsageError } from "../errors.ts";
 import { isObject, textConfig } from "./config.ts";
 import type { LayerKind } from "./kinds.ts";
-import type { Architecture, AttentionBlock, ModelConfig } from "./model.ts";
+import type { Architecture, AttentionBlock, Blocks, ModelConfig } from "./model.ts";
 
 /** The layers of a decoder layer, by stage. */
 export interface DecoderBlock extends AttentionBlock {
   /** The MLP, or the experts. */
   readonly mlp: readonly string[];
+}
+
+/**
+ * The blocks of an architecture; one that has a sequence has one kind of attention.
+ *
+ * @param architecture The architecture.
+ * @returns The blocks.
+ */
+export function blocksOf({ blocks, sequence }: Pick<Architecture, "blocks" | "sequence">): Blocks {
+  const { pre_attn = [], post_attn = [], mlp_dense = [], mlp_moe = [] } = sequence;
+  return blocks ?? {
+    attn: { full_attention: { pre_attn, post_attn } },
+    sparse_attn: {},
+    mlp: { dense: mlp_dense, moe: mlp_moe },
+  };
 }
 
 /**
@@ -22,23 +37,19 @@ export interface DecoderBlock extends AttentionBlock {
  * @returns The names by stage, in the order in which they run.
  * @throws {UsageError} when the architecture has blocks, none of them for such an attention.
  */
-export function decoderBlock({ blocks, sequence, modelType }: Architecture, kind: LayerKind): DecoderBlock {
-  const { attn, sparse, mlp } = kind;
-  if (blocks === undefined) {
-    const { pre_attn = [], post_attn = [], mlp_dense = [], mlp_moe = [] } = sequence;
-    return {
-      ...attn === "none" ? NO_ATTENTION : { pre_attn, post_attn },
-      mlp: { dense: mlp_dense, moe: mlp_moe, none: [] }[mlp],
-    };
-  }
-  const own = (sparse ? blocks.sparse_attn[attn] : undefined) ?? blocks.attn[attn] ??
-    (attn === "none" ? NO_ATTENTION : undefined);
+export function decoderBlock(architecture: Architecture, { attn, sparse, mlp }: LayerKind): DecoderBlock {
+  const blocks = blocksOf(architecture);
+  const described = (sparse ? blocks.sparse_attn[attn] : undefined) ?? blocks.attn[attn];
+  const own = attn === "none"
+    ? described ?? NO_ATTENTION
+    : architecture.blocks === undefined
+    ? Object.values(blocks.attn)[0]
+    : described;
   if (own === undefined) {
     throw new UsageError(
-      `Cannot walk ${modelType}: its file describes attention of type ${
+      `Cannot walk ${architecture.modelType}: its file describes attention of type ${
         Object.keys(blocks.attn).join(", ")
-      }, ` +
-        `the model has ${attn}`,
+      }, the model has ${attn}`,
     );
   }
   return { ...own, mlp: mlp === "none" ? [] : blocks.mlp[mlp] };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { textConfig } from "./config.ts";
+import { isObject, textConfig } from "./config.ts";
 import type { ModelConfig } from "./model.ts";
 import { quantizedKvType, quantizedType } from "./quantization.ts";
 
@@ -133,6 +133,31 @@ export function variantName(options: VariantOptions): string {
  */
 export function simulatorReaches(variant: string): boolean {
   return SIMULATED.includes(weightType(variant.replace(/-kvfp8$/, "")));
+}
+
+/**
+ * The folder that v1.2 of the simulator looks for: it has no options for types and reads the checkpoint alone.
+ *
+ * @param config The model's configuration.
+ * @returns The variant's name, `default` when the configuration names no type.
+ *
+ * @example
+ * ```ts
+ * import { newerVariant } from "./variant.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(newerVariant({ torch_dtype: "bfloat16" }), "bf16");
+ * assert.equal(newerVariant({ dtype: "bfloat16", quantization_config: { quant_method: "fp8" } }), "fp8");
+ * ```
+ */
+export function newerVariant(config: ModelConfig): string {
+  const flat: ModelConfig = { ...config, ...textConfig(config) };
+  const quantization = isObject(flat.quantization_config) ? flat.quantization_config : {};
+  const type = [quantization.quant_method, flat.torch_dtype, flat.dtype].find((name) =>
+    typeof name === "string"
+  );
+  const kvFp8 = isObject(quantization.kv_cache_scheme) ||
+    typeof quantization.kv_cache_quant_algo === "string";
+  return `${typeof type === "string" ? short(type) : "default"}${kvFp8 ? "-kvfp8" : ""}`;
 }
 
 /**

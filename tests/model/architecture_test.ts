@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
 import { loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
+import { formatBlocks, formatSequence } from "../../src/model/format_architecture.ts";
 import { layersOf } from "../../src/model/layers.ts";
 import { listFiles } from "../../src/model/list_files.ts";
-import type { LayerGroup } from "../../src/model/model.ts";
+import type { Architecture, LayerGroup } from "../../src/model/model.ts";
 import vectors from "../data/tp-overrides.json" with { type: "json" };
 
 const SMALL = `
@@ -201,4 +202,45 @@ Deno.test("loadArchitecture lists what is there when a model_type is unknown", a
       ),
     );
   }
+});
+
+Deno.test("formatSequence and formatBlocks write files that are read back, and August's form only where it has one", async () => {
+  for (const modelType of ["llama", "mixtral", "phimoe", "qwen3", "qwen3_moe"]) {
+    const ours = await loadArchitecture(modelType, "configs");
+    for (const write of [formatSequence, formatBlocks]) {
+      const { sequence, catalog } = parseArchitecture(write(ours), `${modelType}.yaml`);
+      assert.deepEqual({ sequence, catalog }, { sequence: ours.sequence, catalog: ours.catalog });
+    }
+  }
+  const folder = new URL("../data", import.meta.url).pathname;
+  for (const modelType of ["deepseek_v32", "qwen3_5", "minimax_m3_vl"]) {
+    const { sha256: _, ...kinds } = await loadArchitecture(modelType, folder);
+    const { sha256: __, ...again } = parseArchitecture(
+      formatBlocks(kinds as Architecture),
+      `${modelType}.yaml`,
+    );
+    assert.deepEqual(again, kinds);
+    assert.throws(() => formatSequence(kinds as Architecture), {
+      name: "UsageError",
+      message:
+        `Cannot write architecture ${modelType} for August: it knows one kind of decoder layer, one attention ` +
+        "kernel and the groups dense, per_sequence, attention and moe; export it for v1.2",
+    });
+  }
+});
+
+Deno.test("loadArchitecture finds a file that lists the model_type, and refuses two that do", async () => {
+  const folder = new URL("../data", import.meta.url).pathname;
+  assert.equal((await loadArchitecture("glm_moe_dsa", folder)).modelType, "deepseek_v32");
+  const dir = await Deno.makeTempDir();
+  await Deno.mkdir(`${dir}/architecture`);
+  const text = formatBlocks(await loadArchitecture("llama", "configs"), ["cousin"]);
+  for (const name of ["a", "b"]) await Deno.writeTextFile(`${dir}/architecture/${name}.yaml`, text);
+  await assert.rejects(
+    loadArchitecture("cousin", dir),
+    new UsageError(
+      `Cannot use model_type 'cousin': a and b of ${dir}/architecture both list it; leave it in one`,
+    ),
+  );
+  await Deno.remove(dir, { recursive: true });
 });

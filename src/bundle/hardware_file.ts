@@ -1,0 +1,83 @@
+/**
+ * hardware.yaml: what v1.2 takes of a card where a cluster file does not say it.
+ *
+ * @module
+ */
+import { formatYaml } from "../files/yaml.ts";
+
+/** A figure and where it comes from. */
+export interface Sourced {
+  /** The figure. */
+  readonly value: number;
+  /** Whether it was measured, is a data sheet's, or an assumption. */
+  readonly source: "measured" | "spec" | "assumed";
+  /** Its unit. */
+  readonly unit: string;
+  /** By what, in words. */
+  readonly from?: string;
+}
+
+/** What a card's file says. */
+export interface HardwareFile {
+  /** Name of the hardware: the folder. */
+  readonly hardware: string;
+  /** Device name as its driver reports it. */
+  readonly gpuName: string;
+  /** Memory in GiB. */
+  readonly memoryGib: number;
+  /** Memory bandwidth in GB/s. */
+  readonly bandwidthGbS: number;
+  /** Multiprocessors. */
+  readonly multiprocessors: number;
+  /** Last cache before the memory, in MiB. */
+  readonly l2Mib: number;
+  /** Where these come from. */
+  readonly from: string;
+  /** What was measured between cards; null where nobody has measured. */
+  readonly link: { readonly bandwidthGibS: Sourced; readonly latencyNs: Sourced } | null;
+}
+
+const NO_LINK =
+  "nobody measured the link between two of these cards; a cluster file has to carry link_bw and link_latency";
+
+/**
+ * Writes the file.
+ *
+ * @param file What it says.
+ * @returns The file's text.
+ *
+ * @example
+ * ```ts
+ * import { formatHardware } from "./hardware_file.ts";
+ * import assert from "node:assert/strict";
+ * const text = formatHardware({
+ *   hardware: "H100", gpuName: "NVIDIA H100 80GB HBM3", memoryGib: 80, bandwidthGbS: 3350, multiprocessors: 132,
+ *   l2Mib: 50, from: "the data sheet", link: null,
+ * });
+ * assert.match(text, /mem_bw:\n {6}value: 3350\n {6}source: spec\n {6}unit: GB\/s/);
+ * ```
+ */
+export function formatHardware(file: HardwareFile): string {
+  const { hardware, gpuName, memoryGib, bandwidthGbS, multiprocessors, l2Mib, from, link } = file;
+  const spec = (value: number, unit: string): Sourced => ({ value, source: "spec", unit, from });
+  return formatYaml({
+    hardware,
+    written_by: "shotlab",
+    spec: {
+      gpu_name: gpuName,
+      sm_count: multiprocessors,
+      memory_total_gib: memoryGib,
+      memory_bw_gbps: bandwidthGbS,
+      l2_cache_mib: l2Mib,
+    },
+    measured: { interconnect: null, ...link === null && { interconnect_unavailable: NO_LINK } },
+    defaults: {
+      ...link && { link_bw: link.bandwidthGibS, link_latency: link.latencyNs },
+      npu_mem: {
+        mem_size: spec(memoryGib, "GiB"),
+        mem_bw: spec(bandwidthGbS, "GB/s"),
+        mem_latency: { value: 0, source: "assumed", unit: "ns" },
+      },
+    },
+  });
+}

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import { openBundle } from "../../src/bundle/open.ts";
+import { validate } from "../../src/check/validate.ts";
+import { UsageError } from "../../src/errors.ts";
+import { parseYaml } from "../../src/files/yaml.ts";
+import { loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
+import { predictor } from "../../src/predict/predictor.ts";
+import { exportBundle } from "../../src/run/export_bundle.ts";
+
+const META = `hardware: H100
+model: Qwen/Qwen3-0.6B
+variant: bf16
+tp_degrees: [1, 2]
+engine_effective:
+  max_num_batched_tokens: 64
+  max_num_seqs: 8
+engine_resolved:
+  per_tp:
+    1:
+      block_size: 16
+`;
+const FIT = `skew_fit:
+  enabled: false
+  kept: v1.2 refuses it
+  per_tp:
+    1:
+      alpha_default: 0.5
+      alpha_by_bucket:
+        pc=0|n<=2|sr<=70%|kvB<=1k|kp=0: 0.25
+`;
+const HEADER = "layer,prefill_chunk,kv_prefill,prefill_key,n_decode,kv_decode,decode_q_len,time_us";
+
+async function withBundle(
+  files: Readonly<Record<string, string>>,
+  run: (dir: string, to: string) => Promise<void>,
+): Promise<void> {
+  const perf = await Deno.makeTempDir();
+  const dir = `${perf}/H100/Qwen/Qwen3-0.6B/bf16`;
+  await Deno.mkdir(`${dir}/tp1`, { recursive: true });
+  const usual = {
+    "meta.yaml": META + FIT,
+    "tp1/dense.csv": "layer,tokens,time_us\nembedding,16,5\n",
+    "tp1/per_sequence.csv": "layer,sequences,time_us\nlm_head,1,5\n",
+    "tp1/attention.csv": `${HEADER}\nattention,0,0,0.0,2,64,1,10\nattention,0,0,0.0,2,128,1,20\n`,
+    "tp1/skew.csv": "n,nb,pc,kp,kvs,kv_big,t_skew_us\n2,1,0,0,64,128,14\n",
+  };
+  try {
+    for (const [path, text] of Object.entries({ ...usual, ...files })) {
+      await Deno.mkdir(dirname(`${dir}/${path}`), { recursive: true });
+      await Deno.writeTextFile(`${dir}/${path}`, text);
+    }
+    await run(dir, `${perf}/out`);
+  } finally {
+    await Deno.remove(perf, { recursive: true });
+  }
+}
+
+Deno.test("exportBundle writes for August what it takes as it is, and turns a fit on that was kept", () =>
+  withBundle({}, async (dir, to) => {
+    const { files, notes, command, bundleDir } = await exportBundle(dir, { simulator: "august", to });
+    assert.deepEqual(files, [
+      "README.md",
+      "configs/cluster/H100_Qwen_Qwen3-0.6B_tp1.json",
+      "configs/model/Qwen/Qwen3-0.6B.json",
+      "profiler/models/qwen3.yaml",
+      "profiler/perf/H100/Qwen/Qwen3-0.6B/bf16/meta.yaml",
+      "profiler/perf/H100/Qwen/Qwen3-0.6B/bf16/tp1/attention.csv",
+      "profiler/perf/H100/Qwen/Qwen3-0.6B/bf16/tp1/dense.csv",
+      "profiler/perf/H100/Qwen/Qwen3-0.6B/bf16/tp1/per_sequence.csv",
+      "workloads/shotlab_example.jsonl",
+    ]);
+    assert.deepEqual(notes, [
+      "tp1: skew.csv left out, which the simulator does not open",
+      "cpu_mem of the cluster files is an assumption; it counts when KV blocks are moved to the host alone",
+    ]);
+    assert.equal(
+      command.replaceAll(" \\\n  ", " "),
+      "python -m serving --cluster-config configs/cluster/H100_Qwen_Qwen3-0.6B_tp1.json " +
+        "--dataset workloads/shotlab_example.jsonl --num-reqs 10 --no-enable-prefix-caching " +
+        "--max-num-batched-tokens 64 --max-num-seqs 8 --block-size 16",
+    );
+    const bundle = await openBundle(bundleDir);
+    const batch = { prefills: [], decodes: [{ kv: 64, count: 1 }, { kv: 128, count: 1 }] };
+    assert.equal(predictor(bundle).explainBatch(1, batch).alpha, 0.25);
+    const architecture = parseYaml(await Deno.readTextFile(`${to}/profiler/models/qwen3.yaml`)) as object;
+    assert.deepEqual(Object.keys(architecture), ["sequence", "catalog"]);
+    const cluster = JSON.parse(await Deno.readTextFile(`${to}/${files[1]}`));
+    assert.deepEqual(cluster.nodes[0].instances[0].npu_mem, { mem_size: 80, mem_bw: 3350, mem_latency: 0 });
+    const readme = await Deno.readTextFile(`${to}/README.md`);
+    for (const text of [command, ...notes]) assert.ok(readme.includes(text), text);
+  }));
+
+Deno.test("exportBundle writes for v1.2 blocks, hardware.yaml, and a fit that it does not refuse", () =>
+  withBundle(
+    { "meta.yaml": META + FIT.replace("enabled: false\n  kept: v1.2 refuses it", "enabled: true") },
+    async (dir, to) => {
+      const { files, notes, bundleDir } = await exportBundle(dir, { simulator: "v1.2", to });
+      assert.ok(files.includes("profiler/perf/H100/Qwen/Qwen3-0.6B/bf16/tp1/skew.csv"));
+      assert.ok(notes.some((note) => note.startsWith("The alphas are August's: skew_fit is off")));
+      const errors = (await validate(bundleDir, { simulator: "v1.2" })).filter(({ severity }) =>
+        severity === "error"
+      );
+      assert.deepEqual(errors.map(({ code }) => code), ["tp-missing"]);
+      const text = await Deno.readTextFile(`${to}/profiler/models/qwen3.yaml`);
+      const { blocks, catalog } = parseArchitecture(text, "qwen3.yaml");
+      const own = await loadArchitecture("qwen3", "configs");
+      assert.deepEqual(blocks?.mlp.dense, own.sequence["mlp_dense"]);
+      assert.deepEqual(catalog, own.catalog);
+      const hardware = parseYaml(await Deno.readTextFile(`${to}/profiler/perf/H100/hardware.yaml`)) as {
+        defaults: { npu_mem: object; link_bw?: object };
+      };
+      assert.deepEqual(hardware.defaults, {
+        npu_mem: {
+          mem_size: {
+            value: 80,
+            source: "spec",
+            unit: "GiB",
+            from: "data sheet, configs/hardware/H100.yaml",
+          },
+          mem_bw: {
+            value: 3350,
+            source: "spec",
+            unit: "GB/s",
+            from: "data sheet, configs/hardware/H100.yaml",
+          },
+          mem_latency: { value: 0, source: "assumed", unit: "ns" },
+        },
+      });
+      const bytes = (path: string): Promise<string> => Deno.readTextFile(`${path}/tp1/attention.csv`);
+      assert.equal(await bytes(bundleDir), await bytes(dir));
+    },
+  ));
+
+Deno.test("exportBundle leaves out for August what it would take for something else", () =>
+  withBundle({
+    "tp1/attention.csv": "layer,prefill_chunk,prefill_key,n_decode,kv_decode,decode_q_len,time_us\n" +
+      "attention,16,24.0,2,64,1,10\nattention,16,24.0,2,64,4,20\nindexer,16,24.0,2,64,1,3\n",
+    "tp1/moe.csv": "ep,tokens,activated_experts,time_us\n1,16,8,50\n2,16,4,30\n",
+    "tp1/mtp.csv": "layer,sequences,time_us\nm,1,5\n",
+  }, async (dir, to) => {
+    const { notes, bundleDir } = await exportBundle(dir, { simulator: "august", to });
+    assert.deepEqual(notes.slice(0, 3), [
+      "tp1/attention.csv: 2 rows left out that August has no place for (other kernels, several new tokens a decode)",
+      "tp1/moe.csv: 1 rows left out that August has no place for (experts on several devices)",
+      "tp1: mtp.csv, skew.csv left out, which the simulator does not open",
+    ]);
+    assert.equal(
+      await Deno.readTextFile(`${bundleDir}/tp1/attention.csv`),
+      `${HEADER}\nattention,16,16,24.0,2,64,1,10\n`,
+    );
+    assert.equal(
+      await Deno.readTextFile(`${bundleDir}/tp1/moe.csv`),
+      "tokens,activated_experts,time_us\n16,8,50\n",
+    );
+  }));
+
+Deno.test("exportBundle says what it cannot know, and refuses a folder in use", () =>
+  withBundle({
+    "meta.yaml": META.replace("hardware: H100", "hardware: NEW"),
+    "tp2/attention.csv": `${HEADER}\nattention,0,0,0.0,2,64,1,10\n`,
+  }, async (dir, to) => {
+    const { notes, files } = await exportBundle(dir, { simulator: "v1.2", to });
+    assert.ok(notes.includes(
+      "No sheet configs/hardware/NEW.yaml: cluster files and hardware.yaml are left out, as nobody says how much " +
+        "memory the device has",
+    ));
+    assert.ok(files.every((path) => !path.startsWith("configs/cluster") && !path.endsWith("hardware.yaml")));
+    await assert.rejects(
+      exportBundle(dir, { simulator: "v1.2", to }),
+      (error) =>
+        error instanceof UsageError &&
+        /^Cannot export to .*: the folder must be empty, but has /.test(error.message),
+    );
+    await Deno.writeTextFile(`${dir}/meta.yaml`, "hardware: H100\n");
+    await assert.rejects(
+      exportBundle(dir, { simulator: "v1.2", to: `${to}2` }),
+      new UsageError(`Cannot export ${dir}: its meta.yaml must name hardware, model and variant`),
+    );
+  }));
+
+Deno.test("exportBundle writes clusters of several devices with the link that it is told, and without it says so", () =>
+  withBundle({ "tp2/attention.csv": `${HEADER}\nattention,0,0,0.0,2,64,1,10\n` }, async (dir, to) => {
+    const without = await exportBundle(dir, { simulator: "august", to });
+    assert.ok(
+      without.notes.some((note) => note.startsWith("Cluster files for tp 2 are left out: nobody measured")),
+    );
+    const link = { bandwidthGbS: 450, latencyNs: 5000 };
+    await exportBundle(dir, { simulator: "august", to: `${to}2`, link });
+    const cluster = JSON.parse(
+      await Deno.readTextFile(`${to}2/configs/cluster/H100_Qwen_Qwen3-0.6B_tp2.json`),
+    );
+    assert.deepEqual([cluster.link_bw, cluster.link_latency, cluster.nodes[0].instances[0].tp_size], [
+      450,
+      5000,
+      2,
+    ]);
+  }));
