@@ -19,6 +19,7 @@ import { type LazyTables, lazyTables } from "../bundle/lazy_tables.ts";
 import { metaPath } from "../bundle/layout.ts";
 import { type Simulator, simulatorOf } from "../bundle/simulator.ts";
 import { checkPhysics, type PhysicsSource } from "./physics.ts";
+import { checkWeightReads, readFrom } from "./weight_reads.ts";
 
 /** Options of {@linkcode validate}. */
 export interface ValidateOptions {
@@ -33,6 +34,13 @@ export interface ValidateOptions {
   readonly model?: Model;
   /** Who is to read the bundle. @default {the simulator that it is for} */
   readonly simulator?: Simulator;
+  /**
+   * Folder of `model/` and `hardware/`, for what rows are held against; where it has neither the bundle's model nor its
+   * hardware, that check is left out.
+   *
+   * @default {"the project's own"}
+   */
+  readonly configDir?: string;
 }
 
 /**
@@ -62,6 +70,8 @@ export async function validate(dir: string, options: ValidateOptions = {}): Prom
   const newer = simulator === "v1.2";
   const calibrated = newer || calibratedDegrees(meta).length > 0;
   const hashes = await hashFiles(dir, meta);
+  const physics = meta.quantity === "estimate" ? null : physicsSource(files, tables);
+  const from = physics && await readFrom(meta, options.configDir);
   return [
     ...issues,
     ...checkFolders(files, meta.tp_degrees),
@@ -77,7 +87,8 @@ export async function validate(dir: string, options: ValidateOptions = {}): Prom
         ...checkCounts(files, tables, meta),
       ]
       : []),
-    ...(meta.quantity === "estimate" ? [] : checkPhysics(physicsSource(files, tables))),
+    ...(physics ? checkPhysics(physics) : []),
+    ...(physics && from ? checkWeightReads(physics, from) : []),
   ];
 }
 

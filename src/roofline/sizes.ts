@@ -69,3 +69,26 @@ export function sizesOf(config: ModelConfig, weightBytes: number, kvBytes: numbe
     kvBytes,
   };
 }
+
+/** Bytes of a number by type. */
+const TYPE_BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, bfloat16: 2, fp8: 1, int8: 1 };
+
+/** Types whose size is known. */
+export const KNOWN_TYPES: readonly string[] = Object.keys(TYPE_BYTES);
+
+/**
+ * The bytes of a number.
+ *
+ * @param type Its type, such as `bfloat16` or `fp8_e5m2`.
+ * @returns The bytes, null of a type that is not known.
+ *
+ * @example
+ * ```ts
+ * import { typeBytes } from "./sizes.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(typeBytes("fp8_e4m3"), 1);
+ * ```
+ */
+export function typeBytes(type: string): number | null {
+  return TYPE_BYTES[type.startsWith("fp8") ? "fp8" : type] ?? null;
+}

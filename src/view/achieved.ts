@@ -7,13 +7,10 @@ import type { Bundle } from "../bundle/open.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { type HardwareSheet, loadHardware } from "../roofline/hardware.ts";
 import { KNOWN_LAYERS, layerWork } from "../roofline/layer_work.ts";
-import { type Sizes, sizesOf } from "../roofline/sizes.ts";
+import { type Sizes, sizesOf, typeBytes } from "../roofline/sizes.ts";
 import { ACTIVATION, type Work } from "../roofline/work.ts";
 import { loadModel } from "../model/load_model.ts";
 import { shardConfig } from "../model/shard.ts";
-
-/** Bytes of a number by type; types that are not here have their rows left out. */
-const BYTES: Readonly<Record<string, number>> = { float32: 4, bfloat16: 2, float16: 2, fp8: 1 };
 
 /** Tables whose rows are taken. */
 const TABLES = ["dense", "per_sequence", "attention", "moe"] as const;
@@ -72,8 +69,9 @@ export async function achievedRows(
   const { config } = await loadModel(bundle.meta.model ?? "", { configDir, download: false });
   const dtype = bundle.meta.dtype ?? "bfloat16";
   const kvType = bundle.meta.kv_cache_dtype ?? "auto";
-  const weightBytes = BYTES[dtype] ?? NaN;
-  const kvBytes = kvType === "auto" ? weightBytes : BYTES[kvType.startsWith("fp8") ? "fp8" : kvType] ?? NaN;
+  // The rows of types whose size is not known are left out.
+  const weightBytes = typeBytes(dtype) ?? NaN;
+  const kvBytes = kvType === "auto" ? weightBytes : typeBytes(kvType) ?? NaN;
   const sizes = sizesOf(shardConfig(config, tp), weightBytes, kvBytes);
   const rows = TABLES.flatMap((table) =>
     bundle.table(tp, table).flatMap(({ layer, key, timeUs }): Achieved[] => {

@@ -16,7 +16,7 @@ from engine.layers import decoder_paths, find_decoder, find_layers, inner_module
 from engine.memory import choose_pool
 from engine.methods import quantized_methods
 from engine.middle import as_middle_layer
-from engine.preflight import refuse_too_large
+from engine.preflight import refuse_too_large, steady_memory
 from engine.routing import ROUTING, find_expert_modules, find_routers
 from engine.values import fill_cache, fill_weights
 from engine.versions import scheduler_fields
@@ -83,7 +83,7 @@ def engine_arguments(boot: Boot, on_cpu: bool) -> dict[str, Any]:
     else:
         import torch
 
-        free, total = torch.accelerator.get_memory_info()
+        free, total = steady_memory(torch.accelerator.get_memory_info)
         refuse_too_large(boot, block_size, free, total)
         arguments["gpu_memory_utilization"] = min(0.9, round(0.95 * free / total, 3))
     return arguments

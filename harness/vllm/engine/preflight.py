@@ -1,14 +1,38 @@
 """What an engine needs of its device's memory, told before vLLM tries."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.memory import BYTES, gib, needed_tokens, token_bytes
 from faults import Fault
 from messages import Boot
 
+STEADY_BYTES = 64 << 20
+"""By how much free memory may differ between two readings when nobody gives any back."""
+
+PAUSE_S = 0.5
+MOST_READINGS = 40
+
 CONTEXT_BYTES = 1 << 30
 """What runtime, libraries and workspaces take: seen on an H100, about 0.9 GiB."""
+
+
+def steady_memory(
+    read: Callable[[], tuple[int, int]], pause: Callable[[float], None] = time.sleep
+) -> tuple[int, int]:
+    """Return free and total bytes once two readings agree; after many that do not the last ones.
+
+    A process that has just ended gives memory back for a while longer, and vLLM refuses to boot meanwhile.
+    """
+    before = read()
+    for _ in range(MOST_READINGS):
+        pause(PAUSE_S)
+        now = read()
+        if abs(now[0] - before[0]) <= STEADY_BYTES:
+            return now
+        before = now
+    return before
 
 
 def needed_bytes(boot: Boot, block_size: int) -> dict[str, int]:

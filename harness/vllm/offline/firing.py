@@ -18,7 +18,7 @@ MOST_DEATHS = 2
 
 SENTINEL_SAMPLES = 9
 
-SUSTAIN_S = 0.6
+SUSTAIN_S = 0.5
 """For how long a module is repeated: power limits act within milliseconds, energy counters step by tens."""
 
 MOST_FIRSTS = 5

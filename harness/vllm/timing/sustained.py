@@ -21,8 +21,11 @@ WINDOW_S = 0.01
 SETTLE_SHARE = 0.4
 """Share of the time that passes before anything is read: power limits act within it."""
 
-LEAST_US = 30.0
-"""A call that is shorter is launched more slowly than it runs, so that the device would rest in between."""
+HOST_SHARE = 0.9
+"""A call of which the host takes more of its time to launch it is left out: the device would rest."""
+
+TRIAL = 10
+"""Calls by which that is judged."""
 
 Reading = tuple[float, State]
 """Seconds on the host's clock, and the state of the device then."""
@@ -78,10 +81,13 @@ def repeat(call: Callable[[], Any], read: Read, seconds: float) -> SustainedTime
         return mark()
 
     window(3)
-    before, after = mark(), window(10)
+    torch.cuda.synchronize()
+    before, began = mark(), time.perf_counter()
+    after = window(TRIAL)
+    host_us = (time.perf_counter() - began) * 1e6 / TRIAL
     after.synchronize()
-    call_us = before.elapsed_time(after) * 1000 / 10
-    if call_us < LEAST_US:
+    call_us = before.elapsed_time(after) * 1000 / TRIAL
+    if host_us > HOST_SHARE * call_us:
         return None
     count = max(1, round(WINDOW_S * 1e6 / call_us))
     marks, readings = deque([mark()]), list[Reading]()

@@ -22,7 +22,7 @@ import { type HardwareSheet, loadHardware } from "../../roofline/hardware.ts";
 import { infeasible } from "./infeasible.ts";
 import { type InProcessEngine, inProcessHarness, type ShotAnswer } from "../in_process.ts";
 import { KNOWN_LAYERS, layerWork } from "../../roofline/layer_work.ts";
-import { type Sizes, sizesOf } from "../../roofline/sizes.ts";
+import { KNOWN_TYPES, type Sizes, sizesOf, typeBytes } from "../../roofline/sizes.ts";
 import type { Work } from "../../roofline/work.ts";
 
 /** Shares of the data sheet's figures that kernels reach; fitted by eye to the bundles named in docs/roofline.md. */
@@ -34,7 +34,6 @@ const CACHE_SHARE = 0.5;
 /** The share of the memory that the engine takes (vLLM's `gpu_memory_utilization`). */
 const MEMORY_SHARE = 0.9;
 const USUAL_BLOCK = 16;
-const TYPE_BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, bfloat16: 2, fp8: 1, int8: 1 };
 
 /** Options of {@linkcode rooflineHarness}. */
 export interface RooflineOptions {
@@ -163,9 +162,9 @@ function cannotBoot(request: BootRequest, reason: string, kind = "unsupported"):
 }
 
 function bytesOf(request: BootRequest, type: string): number {
-  const bytes = TYPE_BYTES[type.startsWith("fp8") ? "fp8" : type];
-  if (bytes !== undefined) return bytes;
-  throw cannotBoot(request, `the type must be one of ${Object.keys(TYPE_BYTES).join(", ")}, got ${type}`);
+  const bytes = typeBytes(type);
+  if (bytes !== null) return bytes;
+  throw cannotBoot(request, `the type must be one of ${KNOWN_TYPES.join(", ")}, got ${type}`);
 }
 
 /** Microseconds of some work. */

@@ -19,13 +19,11 @@ REST_S = 0.7
 
 DECODES = ((1, 2000),) * 16
 SCENARIOS: tuple[tuple[str, tuple[Requests, ...], int, float], ...] = (
-    ("isolated", (((2000, 0),),), 8, 0.2),
-    ("fresh", (((2048, 0),),), 48, 0.0),
+    ("isolated", (((2000, 0),),), 6, 0.2),
+    ("fresh", (((2048, 0),),), 40, 0.0),
     ("history", tuple(((2048, before),) for before in (0, 2048, 4096, 6144)), 32, 0.0),
     ("beside decodes", (((2032, 0), *DECODES),), 32, 0.0),
     ("history beside decodes", tuple(((2032, before), *DECODES) for before in (0, 2032, 4064)), 30, 0.0),
-    ("half a chunk", (((1024, 0),),), 64, 0.0),
-    ("many decodes", (((1, 1500),) * 200,), 40, 0.0),
 )
 """Name, batches in turn, steps, and seconds between them."""
 

@@ -2,8 +2,8 @@
 
     python3 tests/bench/depth/parts.py parts.json --until 560 --out "$OUT" [--only NAME...]
 
-`parts.json` is a list of `{"name", "seconds", "limit", "argv", "file"}`: `argv` is a script and arguments,
-`file` what it writes, `seconds` what it is expected to take once the device is free. While a part has the
+`parts.json` is a list of `{"name", "seconds", "limit", "argv", "files"}`: `argv` is a script and arguments,
+`files` what it writes, `seconds` what it is expected to take once the device is free. While a part has the
 device, the next one does its imports. A part that would not end in time is left out. Each file is packed into
 the folder when its part has ended, however it did; `log.jsonl` there says how.
 """
@@ -61,10 +61,10 @@ class Part:
 
     def pack(self, out: Path) -> None:
         """Pack what the part has written into the folder."""
-        path = Path(self.spec["file"])
-        if path.exists():
-            with path.open("rb") as source, gzip.open(out / f"{path.name}.gz", "wb", 6) as packed:
-                shutil.copyfileobj(source, packed)
+        for path in map(Path, self.spec["files"]):
+            if path.exists():
+                with path.open("rb") as source, gzip.open(out / f"{path.name}.gz", "wb", 6) as packed:
+                    shutil.copyfileobj(source, packed)
 
 
 def main() -> None:

@@ -24,9 +24,11 @@ class Parallel(torch.nn.Module):  # type: ignore[misc]
 def test_a_first_layer_is_given_a_residual_of_its_own() -> None:
     layer, hidden = Layer(), torch.ones(2, 3)
     assert as_middle_layer(layer)
-    for found in (layer(None, hidden), layer(None, hidden, None), layer(None, hidden_states=hidden)):
-        assert torch.equal(found[1], hidden)
-        assert found[1].data_ptr() != hidden.data_ptr()
+    found = [layer(None, hidden)[1], layer(None, hidden, None)[1], layer(None, hidden_states=hidden)[1]]
+    assert [residual.shape for residual in found] == [hidden.shape] * 3
+    assert len({residual.data_ptr() for residual in found}) == 1
+    assert layer(None, torch.ones(5, 3))[1].shape == (5, 3)
+    assert layer(None, torch.ones(1, 3))[1].shape == (1, 3)
 
 
 def test_a_residual_that_is_there_stays() -> None:

@@ -1,6 +1,6 @@
 import pytest
 from engine.memory import GIB
-from engine.preflight import needed_bytes, refuse_too_large, weight_bytes, weights
+from engine.preflight import needed_bytes, refuse_too_large, steady_memory, weight_bytes, weights
 from faults import Fault
 from models import boot
 from protocol import parse_boot
@@ -68,3 +68,15 @@ def test_quantized_weights_are_counted_by_the_least_that_they_can_take(
 ) -> None:
     assert weight_bytes({"quantization_config": scheme}, 2) == size
     assert weight_bytes({"text_config": {"quantization_config": scheme}}, 2) == size
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "found", "pauses"),
+    [([140, 140], 140, 1), ([123, 130, 136, 136], 136, 3), ([1, 2] * 40, 1, 40)],
+    ids=["steady", "given back", "never steady"],
+)
+def test_a_boot_waits_until_memory_is_given_back(free_gib: list[int], found: int, pauses: int) -> None:
+    readings = iter(free_gib)
+    waited: list[float] = []
+    free, total = steady_memory(lambda: (next(readings) << 30, 141 << 30), waited.append)
+    assert (free >> 30, total >> 30, len(waited)) == (found, 141, pauses)
