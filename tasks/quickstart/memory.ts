@@ -27,21 +27,34 @@ const THIS_MACHINE: MemoryReader = {
   },
 };
 
-/** Limits of a container, by the two versions of control groups. */
-const LIMIT_FILES = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+/** The files with the limits of this process's control groups, those of containers and batch jobs. */
+function limitFiles(groups: string): string[] {
+  return groups.split("\n").flatMap((line) => {
+    const [, controllers, path = "/"] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    const [root, file] = controllers === ""
+      ? ["/sys/fs/cgroup", "memory.max"]
+      : controllers?.split(",").includes("memory")
+      ? ["/sys/fs/cgroup/memory", "memory.limit_in_bytes"]
+      : [];
+    if (root === undefined) return [];
+    const parts = path.split("/").filter((part) => part !== "");
+    return [...parts.keys(), parts.length].map((end) => [root, ...parts.slice(0, end), file].join("/"));
+  });
+}
 
 /**
- * Refuses machines and containers whose memory is too small for the quickstart.
+ * Refuses machines, containers and jobs whose memory is too small for the quickstart.
  *
  * @param reader Where the size of the memory is read.
  * @throws {UsageError} when it is too small.
  */
 export function refuseLittleMemory(reader: MemoryReader = THIS_MACHINE): void {
-  const limits = LIMIT_FILES.map((path) => Number.parseInt(reader.text(path) ?? "", 10));
+  const limits = limitFiles(reader.text("/proc/self/cgroup") ?? "")
+    .map((path) => Number.parseInt(reader.text(path) ?? "", 10));
   const bytes = Math.min(reader.total(), ...limits.filter((limit) => limit > 0));
   if (bytes >= LEAST_GIB * 2 ** 30) return;
   throw new UsageError(
-    `Cannot run vLLM here: it needs a machine or container with 8 GiB of memory, this one has ` +
+    `Cannot run vLLM here: it needs a machine, container or job with 8 GiB of memory, this one has ` +
       `${(bytes / 2 ** 30).toFixed(1)} GiB; use a larger one, or estimate: ` +
       `deno task quickstart --harness roofline:H100`,
   );

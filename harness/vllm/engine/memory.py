@@ -4,6 +4,7 @@ import os
 import sys
 from typing import Any
 
+from engine.control_groups import free_bytes
 from engine.shots import blocks
 from faults import Fault
 from messages import Boot
@@ -41,7 +42,7 @@ def pool_bytes(least: int, most: int, free: int, asked: int | None = None) -> in
     if asked is not None and asked > free:
         raise Fault(
             "out_of_memory",
-            f"VLLM_CPU_KVCACHE_SPACE asks for {gib(asked)} of KV pool, the NUMA node has {gib(free)} free:"
+            f"VLLM_CPU_KVCACHE_SPACE asks for {gib(asked)} of KV pool, {gib(free)} are free here:"
             " lower it, or unset it to have it chosen",
         )
     chosen = min(most, free // 2) if asked is None else asked
@@ -49,7 +50,7 @@ def pool_bytes(least: int, most: int, free: int, asked: int | None = None) -> in
         raise Fault(
             "out_of_memory",
             f"the KV pool must hold one batch of new tokens ({gib(least)}), {gib(chosen)} can be had"
-            f" ({gib(free)} free on the NUMA node): lower max_num_batched_tokens or max_num_seqs",
+            f" ({gib(free)} are free here): lower max_num_batched_tokens or max_num_seqs",
         )
     return chosen
 
@@ -70,12 +71,16 @@ def choose_pool(boot: Boot, block_size: int) -> int:
     config = dict(boot.config.get("text_config") or boot.config)
     node = get_allowed_cpu_list()[0].numa_node
     free = get_memory_node_info(node).available_memory
+    group_free = free_bytes()
+    if group_free is not None:
+        free = min(free, group_free)
     asked = asked_bytes(os.environ.get("VLLM_CPU_KVCACHE_SPACE", ""))
     least, most = needed_tokens(boot, int(config.get("max_position_embeddings") or 2048), block_size)
     size = token_bytes(config, boot.dtype, boot.kv_cache_dtype)
     chosen = pool_bytes(least * size, most * size, free, asked)
     print(
-        f"KV pool: {gib(chosen)}; any batch fits {gib(most * size)}, NUMA node {node} has {gib(free)} free",
+        f"KV pool: {gib(chosen)}; any batch fits {gib(most * size)}, {gib(free)} are free on NUMA node {node}"
+        " within the limits of this process",
         file=sys.stderr,
     )
     return chosen

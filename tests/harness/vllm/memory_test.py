@@ -52,11 +52,11 @@ def test_the_pool_has_what_is_needed_up_to_half_of_what_is_free(
         (
             None,
             "the KV pool must hold one batch of new tokens (2.00 GiB), 1.50 GiB can be had"
-            " (3.00 GiB free on the NUMA node): lower max_num_batched_tokens or max_num_seqs",
+            " (3.00 GiB are free here): lower max_num_batched_tokens or max_num_seqs",
         ),
         (
             4 * GIB,
-            "VLLM_CPU_KVCACHE_SPACE asks for 4.00 GiB of KV pool, the NUMA node has 3.00 GiB free:"
+            "VLLM_CPU_KVCACHE_SPACE asks for 4.00 GiB of KV pool, 3.00 GiB are free here:"
             " lower it, or unset it to have it chosen",
         ),
     ],
