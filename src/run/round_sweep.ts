@@ -73,6 +73,9 @@ function shareOf({ shots }: { readonly shots: number }, count: number): number {
 /** Shots that are fired before it is asked for how many a budget is enough. */
 const FIRST = 10;
 
+/** Seconds after which a budget is asked again within a round: shots may have become slower. */
+const PIECE_S = 10;
+
 /** The share of the first round that is fired whatever the budget says: others cannot be predicted from fewer. */
 const LEAST_OF_FIRST = 0.6;
 
@@ -118,6 +121,10 @@ export function roundsWork<S extends AttentionShot | SkewShot, F>(
     budget?.spend(category, seconds, due.length);
     firingS += seconds;
   }
+  const inOnePiece = (): number => {
+    const pace = budget?.pace(category) ?? null;
+    return pace === null ? Infinity : Math.ceil(PIECE_S / pace);
+  };
   return {
     sweep,
     extent(): Extent {
@@ -147,12 +154,17 @@ export function roundsWork<S extends AttentionShot | SkewShot, F>(
           const message = notEnough(budget, sweep, kind.due(shots).length);
           if (message !== null) yield { type: "notice", message };
         }
-        const open = kind.due(asked);
-        const least = found === null ? open.length - Math.floor((1 - LEAST_OF_FIRST) * asked.length) : 0;
-        const due = open.slice(0, Math.max(least, budget?.affords(category) ?? Infinity));
-        const taken = upTo(asked, open[due.length]);
+        let open = kind.due(asked);
+        const spared = found === null ? Math.floor((1 - LEAST_OF_FIRST) * asked.length) : open.length;
+        while (open.length > 0) {
+          const affordable = Math.max(open.length - spared, budget?.affords(category) ?? Infinity);
+          const due = open.slice(0, Math.min(affordable, inOnePiece()));
+          if (due.length === 0) break;
+          yield* fire(due);
+          open = open.slice(due.length);
+        }
+        const taken = upTo(asked, open[0]);
         isCut ||= taken.length < asked.length;
-        yield* fire(due);
         fired += taken.length;
         step = rounds.next(taken.map((shot) => session.timeUs(shot)));
       }

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import type { Answers } from "../../src/adaptive/answers.ts";
+import type { Round } from "../../src/adaptive/design.ts";
+import type { Budget } from "../../src/run/budget.ts";
+import type { ExecuteOptions } from "../../src/run/execute.ts";
+import { type AdaptiveOptions, type Found, roundsWork } from "../../src/run/round_sweep.ts";
+import type { AttentionShot } from "../../src/shots/shot.ts";
+
+const SHOTS = Array.from({ length: 50 }, (_, index): AttentionShot => ({
+  category: "attention",
+  tp: 1,
+  prefill_chunk: index + 1,
+  kv_prefill: 0,
+  n_decode: 0,
+  kv_decode: 0,
+}));
+const EXACT = { estimate: 0, upper: 0 };
+const FOUND: Found = {
+  category: "attention",
+  tp: 1,
+  measured: 0,
+  estimated: 0,
+  errors: { shots: 0, p50: EXACT, p90: EXACT, p99: EXACT },
+  prior: null,
+  skew: [],
+};
+
+/** Fires one round of 50 shots, a second each; says how many went in each piece, and how many were answered. */
+function firedIn(affords: (fired: number) => number): { pieces: number[]; answered: number } {
+  const fired = new Set<AttentionShot>();
+  const pieces: number[] = [];
+  let answered = 0;
+  const budget: Budget = {
+    seconds: 100,
+    leftS: () => affords(fired.size),
+    affords: () => fired.size === 0 ? Infinity : affords(fired.size),
+    pace: () => fired.size === 0 ? null : 1,
+    spend: () => {},
+  };
+  function* rounds(): Generator<Round<readonly AttentionShot[], null>, null, Answers> {
+    answered = (yield { shots: SHOTS, found: null }).length;
+    return null;
+  }
+  const adaptive = { target: null, session: { timeUs: () => 1 }, budget, onFound: () => {} };
+  const sweep = { category: "attention", tp: 1, shots: SHOTS } as const;
+  const work = roundsWork(sweep, SHOTS, {} as ExecuteOptions, adaptive as unknown as AdaptiveOptions, {
+    rounds,
+    due: (asked) => asked.filter((shot) => !fired.has(shot)),
+    found: () => FOUND,
+  });
+  const steps = work.steps();
+  for (let step = steps.next(); !step.done; step = steps.next()) {
+    if (step.value.type !== "fire") continue;
+    pieces.push(step.value.shots.length);
+    for (const shot of step.value.shots) fired.add(shot as AttentionShot);
+  }
+  return { pieces, answered };
+}
+
+const CASES: Record<string, [affords: (fired: number) => number, pieces: number[], answered: number]> = {
+  "is enough: the first shots, then ten seconds at a time": [() => 1000, [10, 10, 10, 10, 10], 50],
+  "is spent by the first shots: six tenths of the round": [() => 0, [10, 10, 10], 30],
+  "is spent on the way, because shots became slower": [
+    (fired) => fired < 40 ? 1000 : 0,
+    [10, 10, 10, 10],
+    40,
+  ],
+  "is enough for a part of a piece": [(fired) => 35 - fired, [10, 10, 10, 5], 35],
+};
+for (const [what, [affords, pieces, answered]] of Object.entries(CASES)) {
+  Deno.test(`a round is fired in pieces while its budget lasts; it ${what}`, () => {
+    assert.deepEqual(firedIn(affords), { pieces, answered });
+  });
+}
