@@ -37,6 +37,8 @@ export interface CoverageCell {
 export interface AttentionCoverage {
   /** Tensor-parallel degree. */
   readonly tp: number;
+  /** The kernel where it is not the one that August knows, with the new tokens of a decode where they are several. */
+  readonly kernel?: string;
   /** Combinations of chunk and decodes that a batch may have. */
   readonly cells: readonly CoverageCell[];
   /** Share of all lookups by place; they sum to 1. */

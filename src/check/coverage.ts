@@ -7,7 +7,7 @@ import { makeAttentionTable } from "../predict/attention.ts";
 import type { Category } from "../shots/shot.ts";
 import { type AttentionCoverage, attentionCoverage } from "./attention_coverage.ts";
 import type { CoverageNeed } from "./coverage_need.ts";
-import type { Bundle } from "../bundle/open.ts";
+import type { Bundle, WholeBundle } from "../bundle/open.ts";
 
 /** How a layer's table meets the need. */
 export interface LayerCoverage {
@@ -65,9 +65,29 @@ export function coverage(bundle: Bundle, need: CoverageNeed): Coverage {
     layers: bundle.tps.flatMap((tp) => layerCoverages(bundle, tp, need)),
     attention: bundle.tps.flatMap((tp) => {
       const table = makeAttentionTable(bundle.table(tp, "attention"));
-      return table === null ? [] : [attentionCoverage(tp, table, need, bundle.estimated(tp))];
+      const own = table === null ? [] : [attentionCoverage(tp, table, need, bundle.estimated(tp))];
+      return [...own, ...otherKernels(bundle, tp, need)];
     }),
   };
+}
+
+/** Kernels that August does not know, and decodes of several new tokens; prefills are placed as one of each would be. */
+function otherKernels(
+  bundle: Bundle & Partial<Pick<WholeBundle, "kernels">>,
+  tp: number,
+  need: CoverageNeed,
+): AttentionCoverage[] {
+  return [...bundle.kernels?.(tp, "attention") ?? []].flatMap(([layer, splits]) =>
+    [...splits].filter(([split]) => layer !== "attention" || split !== 1).map(([split, rows]) => {
+      const placed = rows.map(({ layer, key: [chunk = 0, place = 0, n = 0, kv = 0], timeUs }) => ({
+        layer,
+        key: [chunk, place - chunk / 2, n, kv],
+        timeUs,
+      }));
+      const kernel = split === 1 ? layer : `${layer} q=${split}`;
+      return { ...attentionCoverage(tp, makeAttentionTable(placed)!, need, []), kernel };
+    })
+  );
 }
 
 function layerCoverages(bundle: Bundle, tp: number, need: CoverageNeed): LayerCoverage[] {

@@ -4,11 +4,12 @@
  * @module
  */
 import { quantile } from "../stats.ts";
-import { type Category, CATEGORY_ORDER } from "../shots/shot.ts";
+import { CATEGORY_ORDER } from "../shots/shot.ts";
 import type { Meta } from "../bundle/meta.ts";
-import type { Bundle } from "../bundle/open.ts";
+import type { Bundle, WholeBundle } from "../bundle/open.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
+import type { KernelTable } from "../bundle/whole_table.ts";
 
 /** A shot that both bundles have. */
 export interface RatioRow {
@@ -29,8 +30,11 @@ export interface TableDiff {
   /** Tensor-parallel degree. */
   readonly tp: number;
   /** The table. */
-  readonly table: Category | "skew";
-  /** Layer's name, null in tables of one layer. */
+  readonly table: KernelTable | "skew";
+  /**
+   * Layer's name, null in tables of one layer; of rows that August has no place for also the new tokens of a decode
+   * (`attention q=4`) or the devices that share the experts (`moe ep=2`).
+   */
   readonly layer: string | null;
   /** Shots that both have. */
   readonly common: number;
@@ -78,6 +82,9 @@ export interface BundleDiff {
   /** The tables of the common degrees. */
   readonly tables: readonly TableDiff[];
 }
+
+/** Tables that v1.2 reads more of than August. */
+const NEWER_TABLES: readonly KernelTable[] = ["attention", "moe", "linear_attention", "mtp"];
 
 /** Facts that say what was measured, with what. */
 const FACTS = [
@@ -131,6 +138,9 @@ export function diffBundles(a: Bundle, b: Bundle): BundleDiff {
     }),
     tables: tps.flatMap((tp) => [
       ...CATEGORY_ORDER.flatMap((table) => tableDiffs(tp, table, a.table(tp, table), b.table(tp, table))),
+      ...NEWER_TABLES.flatMap((table) =>
+        tableDiffs(tp, table, newerRows(a, tp, table), newerRows(b, tp, table))
+      ),
       ...tableDiffs(tp, "skew", skewRows(a.skew(tp)), skewRows(b.skew(tp))),
     ]),
   };
@@ -178,6 +188,22 @@ function tableDiffs(
       },
     };
   });
+}
+
+/** The rows that August has no place for, their layers told apart; keys are as v1.2 places them. */
+function newerRows(
+  bundle: Bundle & Partial<Pick<WholeBundle, "kernels">>,
+  tp: number,
+  table: KernelTable,
+): Row[] {
+  const unit = { attention: "q", moe: "ep" }[table as string];
+  return [...bundle.kernels?.(tp, table) ?? []].flatMap(([layer, splits]) =>
+    [...splits].flatMap(([split, rows]) => {
+      const inAugust = split === 1 && (table === "moe" || (table === "attention" && layer === "attention"));
+      const name = split === 1 ? layer : `${layer} ${unit}=${split}`;
+      return inAugust ? [] : rows.map(({ key, timeUs }) => ({ layer: name, key, timeUs }));
+    })
+  );
 }
 
 /** Skew cases as rows of one time: that of the mixed histories. */

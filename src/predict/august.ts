@@ -11,7 +11,13 @@ import { traceAttention, traceBatch } from "./explain.ts";
 import { LookupError } from "./lookup_error.ts";
 import { makeMoeTable, moeNs, type MoeTable } from "./moe.ts";
 import { type Series, seriesByLayer, seriesNs } from "./series.ts";
-import { perDegree, type Predictor, type PredictorOptions, type PredictorSource } from "./source.ts";
+import {
+  type BatchKernel,
+  perDegree,
+  type Predictor,
+  type PredictorOptions,
+  type PredictorSource,
+} from "./source.ts";
 import type { Row } from "../bundle/tables.ts";
 import type { KernelTable } from "../bundle/whole_table.ts";
 import type { Category } from "../shots/shot.ts";
@@ -68,14 +74,23 @@ export function augustPredictor(source: PredictorSource, options: PredictorOptio
     moe: ({ tokens, activatedExperts }) => moeNs(moes(tps[0] ?? 1), tokens, activatedExperts),
     attention: (tp, { chunk, kvPrefill, nDecode, kvDecode }) =>
       attentionNs(attentions(tp), chunk, kvPrefill, nDecode, kvDecode),
-    batch: (tp, batch) => {
+    batch: (tp, batch, kernel) => {
+      refuseKernel(tp, kernel);
       gatherFacts(facts, batch);
       return batchNs(attentions(tp), alphas(tp), facts);
     },
     explainAttention: (tp, { chunk, kvPrefill, nDecode, kvDecode }) =>
       traceAttention(attentions(tp), chunk, kvPrefill, nDecode, kvDecode),
-    explainBatch: (tp, batch) => traceBatch(attentions(tp), alphas(tp), batch),
+    explainBatch: (tp, batch, kernel) => {
+      refuseKernel(tp, kernel);
+      return traceBatch(attentions(tp), alphas(tp), batch);
+    },
   };
+}
+
+/** August has one attention kernel, which files without a layer are of. */
+function refuseKernel(tp: number, { layer = "attention" }: BatchKernel = {}): void {
+  if (layer !== "attention") unknownToAugust(tp, "attention", layer);
 }
 
 function unknownToAugust(tp: number, category: KernelTable, layer: string): never {

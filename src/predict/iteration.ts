@@ -138,7 +138,9 @@ function estimate(predictor: Predictor, query: IterationQuery, steps: readonly S
         return predictor.linearAttention(tp, layer, { prefillTokens: facts.pc, nDecode: facts.n });
       case "attention":
         return predictor.batch(tp, query, {
-          layer,
+          ...Object.keys(model.architecture.catalog.attention).length > 1 || predictor.simulator === "v1.2"
+            ? { layer }
+            : {},
           decodeQLen,
           saturates: model.architecture.catalog.attention[layer]?.key_saturates ?? false,
           boundTokens: keySaturation(model.config),

@@ -82,3 +82,21 @@ Deno.test("coverage says how much of the answers rests on predicted rows", () =>
   assert.ok(one! > 0.3 && one! < 0.7);
   assert.equal(two, 0);
 });
+
+Deno.test("coverage tells the kernels apart that August does not know", () => {
+  const rows = [64, 128].map((kv) => ({ layer: "x", key: [0, 0, 1, kv], timeUs: kv }));
+  const bundle = {
+    dir: "",
+    meta: {},
+    tps: [1],
+    issues: [],
+    skew: () => [],
+    skewFit: () => [],
+    estimated: () => [],
+    table: () => [],
+    kernels: (): ReadonlyMap<string, ReadonlyMap<number, typeof rows>> =>
+      new Map([["attention", new Map([[1, rows], [4, rows]])], ["indexer", new Map([[1, rows]])]]),
+  };
+  const { attention } = coverage(bundle, { maxNumBatchedTokens: 16, maxNumSeqs: 1, maxKv: 128 });
+  assert.deepEqual(attention.map(({ kernel }) => kernel), ["attention q=4", "indexer"]);
+});

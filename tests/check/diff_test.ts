@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { diffBundles, ratioRows } from "../../src/check/diff.ts";
-import type { Bundle } from "../../src/bundle/open.ts";
+import type { Bundle, WholeBundle } from "../../src/bundle/open.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 
 function row(layer: string | null, key: number[], timeUs: number): Row {
@@ -62,5 +62,39 @@ Deno.test("diffBundles names what only one has", () => {
   assert.deepEqual(diff.meta, [{ key: "quantity", a: '"kernel"', b: null }]);
   assert.deepEqual(diff.tables, [
     { tp: 1, table: "moe", layer: null, common: 0, onlyA: 0, onlyB: 1, ratio: null },
+  ]);
+});
+
+Deno.test("diffBundles compares rows that August has no place for, each kernel, number of tokens and devices by itself", () => {
+  const of = (timeUs: number): WholeBundle["kernels"] => (_, table) => {
+    const rows = [{ layer: "x", key: [16, 8], timeUs }];
+    switch (table) {
+      case "attention":
+        return new Map([["attention", new Map([[1, rows], [4, rows]])], ["indexer", new Map([[1, rows]])]]);
+      case "moe":
+        return new Map([["moe", new Map([[1, rows], [2, rows]])]]);
+      case "mtp":
+        return new Map([["mtp_fc", new Map([[1, rows]])]]);
+      default:
+        return new Map();
+    }
+  };
+  const bundle = (timeUs: number): Bundle & Pick<WholeBundle, "kernels"> => ({
+    dir: "",
+    meta: {},
+    tps: [1],
+    issues: [],
+    skew: () => [],
+    skewFit: () => [],
+    estimated: () => [],
+    table: () => [],
+    kernels: of(timeUs),
+  });
+  const { tables } = diffBundles(bundle(10), bundle(5));
+  assert.deepEqual(tables.map(({ table, layer, common, ratio }) => [table, layer, common, ratio?.p50]), [
+    ["attention", "attention q=4", 1, 0.5],
+    ["attention", "indexer", 1, 0.5],
+    ["moe", "moe ep=2", 1, 0.5],
+    ["mtp", "mtp_fc", 1, 0.5],
   ]);
 });

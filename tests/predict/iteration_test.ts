@@ -171,3 +171,15 @@ Deno.test("predictIteration refuses what it cannot walk", () => {
     message: "Cannot walk tiny: the catalogue has no layer gate",
   });
 });
+
+Deno.test("predictIteration under August refuses a kernel beside the one that it knows", () => {
+  const own = model({ num_hidden_layers: 1 }, { mlp_dense: ["down_proj"], mlp_moe: [] });
+  const { architecture } = own;
+  const catalog = { ...architecture.catalog, attention: { attn: { vllm: ["A"] }, sliding: { vllm: ["S"] } } };
+  const sequence = { ...architecture.sequence, pre_attn: ["sliding"] };
+  const two = { ...own, architecture: { ...architecture, catalog, sequence } };
+  assert.throws(() => predictIteration(made("H100"), { model: two, tp: 1, ...BATCH }), {
+    name: "LookupError",
+    message: "Cannot look up sliding by prefill_key: only v1.2 does",
+  });
+});

@@ -60,8 +60,9 @@ async function printCoverage(
     `tp ${one.tp} ${one.category}${one.layer === null ? "" : ` ${one.layer}`}: extrapolated beyond ` +
     `${formatCount(one.highest)} ${one.axis}`
   );
-  const shares = found.attention.map(({ tp, shares, estimated }) => ({
+  const shares = found.attention.map(({ tp, kernel, shares, estimated }) => ({
     tp,
+    ...kernel !== undefined && { kernel },
     ...Object.fromEntries(PLACES.map((place) => [place, formatShare(shares[place])])),
     ...estimated > 0 && { "on predicted rows": formatShare(estimated) },
   }));

@@ -4,9 +4,11 @@
  * @module
  */
 import type pl from "nodejs-polars";
-import type { Bundle } from "../../bundle/open.ts";
+import type { Bundle, WholeBundle } from "../../bundle/open.ts";
+import type { KernelTable } from "../../bundle/whole_table.ts";
 import type { Category } from "../../shots/shot.ts";
 import { longFrame, type LongTable } from "./long_frame.ts";
+import { kernelFrame, skewCellsFrame } from "./kernel_frame.ts";
 import { skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
 
 /** The tables of a bundle as data frames; times in microseconds, tokens, sequences and experts as counts. */
@@ -19,6 +21,13 @@ export interface Frames {
   attention(tp: number): pl.DataFrame;
   /** Times of the experts: tokens, activated_experts, time_us. */
   moe(tp: number): pl.DataFrame;
+  /**
+   * Times of a table as v1.2 reads it: layer, the key's columns (of attention prefill_chunk, prefill_key, n_decode,
+   * kv_decode), decode_q_len or ep, time_us.
+   */
+  kernels(tp: number, table: KernelTable): pl.DataFrame;
+  /** The alphas of v1.2, with the columns of its skew_fit.csv. */
+  skewCells(tp: number): pl.DataFrame;
   /** Skew cases, with the columns of skew.csv. */
   skew(tp: number): pl.DataFrame;
   /** Fitted alphas, with the columns of skew_fit.csv. */
@@ -44,7 +53,7 @@ export interface Frames {
  * assert.deepEqual(frames(bundle).moe(1).columns, ["tokens", "activated_experts", "time_us"]);
  * ```
  */
-export function frames(bundle: Bundle): Frames {
+export function frames(bundle: Bundle & Partial<Pick<WholeBundle, "kernels" | "skewCells">>): Frames {
   const table = (category: Category) => (tp: number): pl.DataFrame =>
     tableFrame(category, bundle.table(tp, category));
   return {
@@ -52,6 +61,8 @@ export function frames(bundle: Bundle): Frames {
     perSequence: table("per_sequence"),
     attention: (tp) => tableFrame("attention", bundle.table(tp, "attention"), bundle.estimated(tp)),
     moe: table("moe"),
+    kernels: (tp, name) => kernelFrame(name, bundle.kernels?.(tp, name) ?? new Map()),
+    skewCells: (tp) => skewCellsFrame(bundle.skewCells?.(tp) ?? []),
     skew: (tp) => skewFrame(bundle.skew(tp)),
     skewFit: (tp) => skewFitFrame(bundle.skewFit(tp)),
     long: (name) => longFrame([bundle], name),

@@ -176,7 +176,9 @@ function scalingFigures(bundle: Bundle): Figure[] {
 function coverageFigures(bundle: Bundle, need: CoverageNeed): Figure[] {
   // Degrees that were measured on the same grid look the same.
   const seen = new Map(
-    coverage(bundle, need).attention.map((one) => [JSON.stringify(one.cells), one] as const).reverse(),
+    coverage(bundle, need).attention.filter(({ kernel }) => kernel === undefined).map((one) =>
+      [JSON.stringify(one.cells), one] as const
+    ).reverse(),
   );
   return [...seen.values()].reverse().map((attention) =>
     coverageMap({ subject: subjectOf(bundle, attention.tp), need, attention })
