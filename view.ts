@@ -63,6 +63,7 @@ export {
   iterationTimes,
   type NamedIteration,
 } from "./src/view/figures/iteration.ts";
+export { type LatencyOverRate, latencyOverRate } from "./src/view/figures/latency_over_rate.ts";
 export { type LayerTimes, layerTimes } from "./src/view/figures/layer_times.ts";
 export { moeMap } from "./src/view/figures/moe_map.ts";
 export { type Noise, noise } from "./src/view/figures/noise.ts";

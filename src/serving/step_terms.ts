@@ -231,14 +231,14 @@ function clockTerm(parts: readonly (readonly Seen[])[], hostUs: number): ClockTe
   const onsets: number[] = [];
   for (const part of parts) {
     let atWorkUs = 0;
-    let run: { ratio: number; atWorkUs: number }[] = [];
+    let run: { ratio: number; rowsUs: number; atWorkUs: number }[] = [];
     const end = (): void => {
       if (run.length >= FEW) {
         const late = run.slice(run.length >> 1).map(({ ratio }) => ratio);
         const slowdown = median(late) - 1;
         if (slowdown >= CLOCK_FALLS) {
           ratios.push(...late);
-          onsets.push(run.find(({ ratio }) => ratio > 1 + slowdown / 2)?.atWorkUs ?? 0);
+          onsets.push(onsetOf(run, slowdown));
         } else {
           ratios.push(...late);
         }
@@ -251,7 +251,7 @@ function clockTerm(parts: readonly (readonly Seen[])[], hostUs: number): ClockTe
         end();
         continue;
       }
-      if (deviceUs !== null) run.push({ ratio: deviceUs / rowsUs, atWorkUs });
+      if (deviceUs !== null) run.push({ ratio: deviceUs / rowsUs, rowsUs, atWorkUs });
       atWorkUs += deviceUs ?? rowsUs;
     }
     end();
@@ -259,6 +259,17 @@ function clockTerm(parts: readonly (readonly Seen[])[], hostUs: number): ClockTe
   if (ratios.length < FEW) return null;
   const slowdown = median(ratios) - 1;
   return slowdown < CLOCK_FALLS ? null : { slowdown, onsetUs: onsets.length === 0 ? 0 : median(onsets) };
+}
+
+/** Within the first step that shows the fall; the less of it, the later. */
+function onsetOf(
+  run: readonly { readonly ratio: number; readonly rowsUs: number; readonly atWorkUs: number }[],
+  slowdown: number,
+): number {
+  const first = run.find(({ ratio }) => ratio > 1 + slowdown / 4);
+  if (first === undefined) return 0;
+  const cool = Math.max(0, 1 - (first.ratio - 1) / slowdown);
+  return first.atWorkUs + cool * first.rowsUs;
 }
 
 function middle<T>(all: readonly T[], of: (one: T) => number | null): number | null {

@@ -3,13 +3,14 @@ import { type Cell, moduleOf, notebookNames, NOTEBOOKS, readCells } from "./cell
 
 const NAMES = notebookNames();
 
-Deno.test("the notebooks are the five of the tour", () => {
+Deno.test("the notebooks are the six of the tour", () => {
   assert.deepEqual(NAMES, [
     "01-quickstart.ipynb",
     "02-new-hardware.ipynb",
     "03-analyse-a-bundle.ipynb",
     "04-skew-and-alpha.ipynb",
     "05-compare.ipynb",
+    "06-capacity.ipynb",
   ]);
 });
 

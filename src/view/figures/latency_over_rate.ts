@@ -1,0 +1,61 @@
+/**
+ * Figure: what requests wait for over the rate at which they come.
+ *
+ * @module
+ */
+import type { DeploymentPoint } from "../../serving/plan_deployment.ts";
+import { decadeTicks, extent } from "../axes.ts";
+import { type Figure, shownFigure } from "../figure.ts";
+import { significant } from "../text.ts";
+import { axis, layoutOf, lineOf, lookOf } from "../theme.ts";
+
+/** What the figure shows. */
+export interface LatencyOverRate {
+  /** The server in words, such as `Llama-3.1-8B on H100, tp 1`. */
+  readonly server: string;
+  /** What the latencies rest on, in words. */
+  readonly basis: string;
+  /** Rates, ascending, and the latencies at them; at least one. */
+  readonly points: readonly Pick<DeploymentPoint, "ratePerS" | "latencies">[];
+}
+
+/**
+ * Draws the times to the first token and between tokens, at the median and the 99th percentile, over the rate.
+ *
+ * @param input What it shows.
+ * @returns The figure.
+ */
+export function latencyOverRate({ server, basis, points }: LatencyOverRate): Figure {
+  const curves = ([["TTFT", "ttftMs"], ["TPOT", "tpotMs"]] as const).flatMap(([name, key]) =>
+    (["p50", "p99"] as const).map((of) => ({
+      name: `${name} ${of}`,
+      ms: points.map(({ latencies }) => latencies[key][of]),
+    }))
+  );
+  const all = curves.flatMap(({ ms }) => ms);
+  const [low, high] = extent(all);
+  const last = points.at(-1)!;
+  return shownFigure({
+    data: curves.map(({ name, ms }, index) => ({
+      type: "scatter",
+      mode: "lines+markers",
+      name,
+      x: points.map(({ ratePerS }) => ratePerS),
+      y: ms,
+      hovertemplate: "%{x:.3~g} requests/s: %{y:.3~g} ms",
+      ...lineOf(lookOf(index)),
+    })),
+    layout: layoutOf({
+      title: `At ${significant(last.ratePerS)} requests/s a first token takes ${
+        significant(last.latencies.ttftMs.p99)
+      } ms, the next ${significant(last.latencies.tpotMs.p99)} ms (p99)`,
+      subtitle: `${server}; simulated, ${basis}`,
+      xaxis: axis("requests/s", { rangemode: "tozero" }),
+      yaxis: axis("time (ms)", {
+        type: "log",
+        range: [Math.log10(low / 1.25), Math.log10(high * 1.25)],
+        ...decadeTicks(all),
+      }),
+    }),
+  });
+}
