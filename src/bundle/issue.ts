@@ -50,7 +50,19 @@ export interface Issue {
  * ```
  */
 export function renderIssue(issue: Issue): string {
-  const place = [issue.path];
+  const finding = renderFinding(issue);
+  const joint = issue.row === undefined && issue.column === undefined ? ": " : ", ";
+  return `${issue.severity}: ${issue.path}${joint}${finding}`;
+}
+
+/**
+ * Writes what an issue says of its file: place in it, finding.
+ *
+ * @param issue The issue.
+ * @returns The line, without severity and path.
+ */
+export function renderFinding(issue: Issue): string {
+  const place: string[] = [];
   if (issue.row !== undefined) place.push(`row ${issue.row}`);
   if (issue.column !== undefined) place.push(`${issue.row === undefined ? "key" : "column"} ${issue.column}`);
   const facts = [];
@@ -59,5 +71,5 @@ export function renderIssue(issue: Issue): string {
     facts.push(`found ${issue.row === undefined ? issue.found : JSON.stringify(issue.found)}`);
   }
   const detail = facts.length > 0 ? `; ${facts.join(", ")}` : "";
-  return `${issue.severity}: ${place.join(", ")}: ${issue.message}${detail}`;
+  return `${place.length > 0 ? `${place.join(", ")}: ` : ""}${issue.message}${detail}`;
 }

@@ -50,13 +50,13 @@ export function settingsAmong({ silent, verbose, ...flags }: Flags): Flags {
   );
 }
 
-/** What the presets stand for, a line for each. */
+/** What the presets stand for, a flag a line. */
 function presetsInWords(): string {
   return Object.entries(PRESETS).map(([name, settings]) => {
     const flags = Object.entries(settings).map(([option, value]) =>
       value === true ? flagOf(option) : `${flagOf(option)} ${value}`
     );
-    return `--preset ${name} is ${flags.join(" ")}`;
+    return [`--preset ${name} stands for`, ...flags.map((flag) => `  ${flag}`)].join("\n");
   }).join("\n");
 }
 
@@ -64,10 +64,10 @@ function presetsInWords(): string {
 export const SETTINGS_HELP = `
 ${presetsInWords()}
 
-Flags win over environment variables, these over the preset; a variable that is empty is not set.
-Every switch has a --no- form, such as --no-skip-skew.
-Exit status: 0 done, 1 the data says no (invalid bundle, shots that failed or are in doubt), 2 wrong use,
-130 cancelled.`;
+Flags win over environment variables, these over the preset; an empty variable
+is not set. Every switch has a --no- form, such as --no-skip-skew.
+Exit status: 0 done, 1 data error (invalid bundle, shots that failed or are in
+doubt), 2 wrong use, 130 cancelled.`;
 
 function flagsFor(option: keyof Settings): Option[] {
   const setting: Setting<unknown> = SETTINGS[option];

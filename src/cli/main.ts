@@ -7,7 +7,7 @@ import { Command, Help } from "commander";
 import { VERSION } from "../version.ts";
 import type { Run } from "./command.ts";
 import { reportError } from "./report_error.ts";
-import type { Terminal } from "./terminal.ts";
+import { colored, type Terminal } from "./terminal.ts";
 
 /** A command as the overview lists it; its file is loaded when it is called or its help is wanted. */
 interface Listed {
@@ -160,21 +160,34 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
   } catch (error) {
     const verbose = args.includes("--verbose") || /verbose/.test(terminal.env["VERBOSITY"] ?? "");
     const report = reportError(error, { cancelled: terminal.signal.aborted, verbose });
-    terminal.err(report.text);
+    terminal.err(marked(report.text, terminal.colors?.err));
     return report.status;
   }
 }
 
+/** An error's text, its first word in red where that is seen. */
+function marked(text: string, seen?: boolean): string {
+  return text.replace(/^error:/, (word) => colored("red", word, seen));
+}
+
 /** The program, with the commands among its first two words (`help` may be the first) ready to run. */
-async function declared(args: readonly string[], { out, err }: Terminal, run: Run): Promise<Command> {
+async function declared(args: readonly string[], terminal: Terminal, run: Run): Promise<Command> {
+  const { out, err, columns = 80, colors } = terminal;
   const program = new Command("shotlab")
     .description(
       "Measures how long each layer of a model takes on a piece of hardware, for serving simulators.",
     )
     .version(VERSION)
     .exitOverride()
-    .configureOutput({ writeOut: out, writeErr: err });
+    .configureOutput({
+      writeOut: out,
+      writeErr: err,
+      getOutHelpWidth: () => columns,
+      getErrHelpWidth: () => columns,
+      outputError: (text, write) => write(marked(text, colors?.err)),
+    });
   program.configureHelp({
+    minWidthToWrap: 20,
     subcommandTerm: (command) => {
       const listed = COMMANDS.find(({ name }) => name === command.name());
       if (listed === undefined) return new Help().subcommandTerm(command);

@@ -26,7 +26,7 @@ export function barProgress(stream: TerminalStream, now: () => number): View {
   let bars: MultiBar | null = null;
   const line = (text: string): void => {
     if (bars === null) stream.write(`${text}\n`);
-    else for (const part of wrap(text, stream.columns ?? 80)) bars.log(`${part}${CLEAR_TO_END}\n`);
+    else for (const part of wrapped(text, (stream.columns ?? 80) - 1)) bars.log(`${part}${CLEAR_TO_END}\n`);
   };
   const close = (): void => {
     bars?.update();
@@ -42,11 +42,14 @@ export function barProgress(stream: TerminalStream, now: () => number): View {
       follow(tracks, event, now());
       if (["connected", "fitted", "measuring-again"].includes(event.type)) line(newsOf(event)!);
       if (event.type === "booting" && bars === null) {
-        bars = new MultiBar({ stream, forceRedraw: true, hideCursor: true, fps: 10, barsize: 24 });
-        row(bars, (bar) => heading(tracks, now(), bar));
+        const barsize = (stream.columns ?? 80) < 100 ? 12 : 24;
+        bars = new MultiBar({ stream, forceRedraw: true, hideCursor: true, fps: 10, barsize });
+        row(bars, (bar) => fitted(heading(tracks, now(), bar), (stream.columns ?? 80) - 1));
       }
       if (event.type === "planned" && bars !== null) {
-        for (const track of tracks.sweeps.values()) row(bars, (bar) => `  ${text(track, now(), bar)}`);
+        for (const track of tracks.sweeps.values()) {
+          row(bars, (bar) => fitted(`  ${text(track, now(), bar)}`, (stream.columns ?? 80) - 1));
+        }
       }
     },
     line,
@@ -72,9 +75,18 @@ function text(track: Track, nowMs: number, bar: (done: number) => string): strin
   return `${track.label.padEnd(width)} [${bar(share)}] ${describe(track, nowMs)}`;
 }
 
-/** The library turns the terminal's own wrapping off while bars are drawn. */
-function wrap(text: string, width: number): string[] {
-  return text.match(new RegExp(`.{1,${width}}`, "gu")) ?? [""];
+/**
+ * Lines of a text, broken between words; the library turns the terminal's own wrapping off while bars are drawn, and
+ * clearing to the end at the last column would take its character.
+ */
+function wrapped(text: string, width: number): string[] {
+  return text.match(new RegExp(`.{1,${width}}(?= |$)|\\S{${width}}`, "gu"))?.map((line) => line.trim()) ??
+    [""];
+}
+
+/** A row that ends before the edge of the terminal, with a mark where something is left out. */
+function fitted(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 /** A row whose text is made at every redraw; the library draws the bar and keeps the cursor. */

@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { styleText } from "node:util";
 
 /** A stream that may be a terminal. */
 export type TerminalStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
@@ -16,6 +17,10 @@ export interface Terminal {
   readonly err: (text: string) => void;
   /** Standard error as a stream for what draws in place, null when nothing may. */
   readonly errStream: TerminalStream | null;
+  /** Characters of a line; 80 where there is no terminal. @default {80} */
+  readonly columns?: number;
+  /** Whether colours are seen, on standard output and on standard error. @default neither */
+  readonly colors?: { readonly out: boolean; readonly err: boolean };
   /** Environment variables. */
   readonly env: Readonly<Record<string, string>>;
   /** Aborts when the user wants to stop. */
@@ -30,13 +35,44 @@ export interface Terminal {
  */
 export function processTerminal(signal: AbortSignal): Terminal {
   const encoder = new TextEncoder();
+  const env = Deno.env.toObject();
   return {
     out: (text) => writeAll(Deno.stdout, encoder.encode(text)),
     err: (text) => writeAll(Deno.stderr, encoder.encode(text)),
     errStream: process.stderr,
-    env: Deno.env.toObject(),
+    columns: (Number(env["COLUMNS"]) || process.stdout.columns) ?? 80,
+    colors: {
+      out: seesColors(env, Deno.stdout.isTerminal()),
+      err: seesColors(env, Deno.stderr.isTerminal()),
+    },
+    env,
     signal,
   };
+}
+
+/**
+ * Whether a stream shows colours.
+ *
+ * @param env Environment variables: FORCE_COLOR (not `0`) wants them everywhere, NO_COLOR nowhere, TERM=dumb has none.
+ * @param isTerminal Whether the stream is a terminal.
+ * @returns Whether it does.
+ */
+function seesColors(env: Readonly<Record<string, string>>, isTerminal: boolean): boolean {
+  const { FORCE_COLOR: force = "", NO_COLOR: none = "", TERM: kind } = env;
+  if (force !== "") return force !== "0";
+  return none === "" && kind !== "dumb" && isTerminal;
+}
+
+/**
+ * Colours a text.
+ *
+ * @param format A name of a colour or style.
+ * @param text The text.
+ * @param seen Whether colours are seen.
+ * @returns The text, as it was where they are not.
+ */
+export function colored(format: "red" | "yellow" | "green" | "bold", text: string, seen = false): string {
+  return seen ? styleText(format, text, { validateStream: false }) : text;
 }
 
 /** Writes all of it; a reader that has left, such as `head`, wants no more. */

@@ -28,19 +28,47 @@ const REGIMES = ["all", "pure", "mixed"] as const;
  * @returns The table as Markdown.
  */
 export function formatReports(reports: Iterable<readonly [name: string, DegreeReport]>): string {
-  const lines = Array.from(reports).flatMap(([name, report]) =>
-    REGIMES.filter((regime) => report.in_sample[regime] !== undefined).map((regime) => [
-      regime === "all" ? name : "",
-      regime === "all" ? report.method : "",
-      regime === "all" ? `${report.cases}` : "",
-      regime,
-      percentages(report.in_sample[regime]),
-      percentages(report.out_of_sample?.k_fold[regime]),
-      percentages(report.out_of_sample?.leave_one_pc_out[regime]),
-    ])
-  );
+  const lines = reportLines(reports).map(Object.values);
   const header = ["fit", "method", "cases", "regime", "in sample", "k-fold", "one pc left out"];
   return [header, header.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** A line of a table of reports: relative errors in percent, median / 90% / 99%. */
+export interface ReportLine {
+  /** The degree; empty below its first line. */
+  readonly fit: string;
+  /** The method; empty below the first line. */
+  readonly method: string;
+  /** Cases that it was fitted on; empty below the first line. */
+  readonly cases: string;
+  /** The kind of batch. */
+  readonly regime: string;
+  /** Errors on the cases that it was fitted on. */
+  readonly inSample: string;
+  /** Errors on folds that were left out. */
+  readonly kFold: string;
+  /** Errors on one prefill chunk that was left out. */
+  readonly onePcLeftOut: string;
+}
+
+/**
+ * Reports as lines of a table.
+ *
+ * @param reports The reports by the names of their lines.
+ * @returns A line for each kind of batch.
+ */
+export function reportLines(reports: Iterable<readonly [name: string, DegreeReport]>): ReportLine[] {
+  return Array.from(reports).flatMap(([name, report]) =>
+    REGIMES.filter((regime) => report.in_sample[regime] !== undefined).map((regime) => ({
+      fit: regime === "all" ? name : "",
+      method: regime === "all" ? report.method : "",
+      cases: regime === "all" ? `${report.cases}` : "",
+      regime,
+      inSample: percentages(report.in_sample[regime]),
+      kFold: percentages(report.out_of_sample?.k_fold[regime]),
+      onePcLeftOut: percentages(report.out_of_sample?.leave_one_pc_out[regime]),
+    }))
+  );
 }
 
 /**

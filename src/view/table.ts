@@ -59,18 +59,20 @@ export function tableHtml(table: Tabular, options: TableOptions = {}): string {
  *
  * @param table The table.
  * @param options How much of it.
- * @returns Lines with aligned columns.
+ * @returns Lines with aligned columns: numbers to the right, words to the left.
  */
 export function tableText(table: Tabular, options: TableOptions = {}): string {
   const { columns, rows } = contentOf(table);
   if (columns.length === 0) return "no rows";
   const { shown, left } = partOf(rows, options.rows ?? 20);
   const cells = [columns, ...shown.map((row) => row?.map(cellText) ?? null)];
+  const words = columns.map((_, i) => alignOf(rows.map((row) => row[i])) === "left");
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => row?.[i]?.length ?? 0)));
   return cells.map((row) =>
     row === null
       ? `… ${formatCount(left)} more …`
-      : row.map((cell, i) => cell.padStart(widths[i]!)).join("  ")
+      : row.map((cell, i) => words[i] ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")
+        .trimEnd()
   ).join("\n");
 }
 

@@ -27,8 +27,8 @@ Deno.test("shotlab profile --adaptive: says what is predicted and how well; vali
   assert.match(profiled.out, /shots measured in [^,]+, \d+ rows of attention are predicted$/m);
   const validated = await runMain(["validate", dir]);
   assert.equal(validated.status, 0);
-  assert.match(validated.out, /^warning: .*attention.csv: \d+ of \d+ rows are predictions/m);
-  assert.match(validated.out, /^warning: .*skew.csv: \d+ of \d+ cases were measured/m);
+  assert.match(validated.out, /^tp1\/attention.csv:\n {2}warning: \d+ of \d+ rows are predictions/m);
+  assert.match(validated.out, /^tp1\/skew.csv:\n {2}warning: \d+ of \d+ cases were measured/m);
   assert.match((await runMain(["coverage", dir])).out, /on predicted rows/);
   assert.match((await runMain(["fit", dir])).out, /this one has the measured cases alone/);
   assert.doesNotMatch((await runMain(["validate", dir])).out, /n_samples/);

@@ -98,10 +98,10 @@ Deno.test("shotlab profile --help: has every setting with its environment variab
   for (
     const line of [
       /^Sweep:$/m,
-      /^ {2}--tp-degrees <list> +Tensor-parallel degrees, 1 among them \(TP_DEGREES, default 1,2,4\)$/m,
-      /^ {2}--variant <name> +Name of the bundle's last folder \(VARIANT, default from the two types\)$/m,
+      /^ {2}--tp-degrees <list> +Tensor-parallel degrees, 1 among them\n +\(TP_DEGREES, default 1,2,4\)$/m,
+      /^ {2}--variant <name> +Name of the bundle's last folder\n +\(VARIANT, default from the two types\)$/m,
       /^ {2}--skip-skew +Leave the skew sweep out \(SKIP_SKEW\)$/m,
-      /^--preset quick is --tp-degrees 1,2 .* --skip-skew$/m,
+      /^--preset quick stands for\n {2}--tp-degrees 1,2\n(.*\n)* {2}--skip-skew$/m,
     ]
   ) assert.match(out, line);
   assert.doesNotMatch(out, /--no-skip-skew +/);
@@ -164,7 +164,7 @@ Deno.test("shotlab profile: makes a bundle, shows it, and says what to do next",
   await Deno.writeTextFile(`${dir}/tp1/dense.csv`, "layer,tokens,time_us\nqkv_proj,1,nan\n");
   const broken = await runMain(["validate", dir]);
   assert.equal(broken.status, 1);
-  assert.match(broken.out, /^error: .*tp1\/dense\.csv, row 2, column time_us: /m);
+  assert.match(broken.out, /^tp1\/dense\.csv:\n {2}error: row 2, column time_us: /m);
   assert.match(broken.out, /: [1-9]\d* errors?, \d+ warnings?\n$/);
   await Deno.remove(perfDir, { recursive: true });
 });
@@ -192,4 +192,32 @@ Deno.test("shotlab profile: cancelled before it starts, it exits with 130", asyn
     err: "Cancelled; the same command goes on from what was measured\n",
   });
   await Deno.remove(perfDir, { recursive: true });
+});
+
+Deno.test("errors stand out where colours are seen, and nowhere else", async () => {
+  const { main } = await import("../../src/cli/main.ts");
+  const told = async (err: boolean): Promise<string> => {
+    let text = "";
+    const write = (more: string): void => void (text += more);
+    const signal = new AbortController().signal;
+    await main(["validate", "no such folder"], {
+      out: write,
+      err: write,
+      errStream: null,
+      env: {},
+      signal,
+      colors: { out: err, err },
+    });
+    return text;
+  };
+  assert.match(await told(true), /^.\[31merror:.\[39m Cannot read no such folder/);
+  assert.match(await told(false), /^error: Cannot read no such folder/);
+});
+
+Deno.test("the help of every command holds 80 columns, examples left out", async () => {
+  for (const { name } of COMMANDS) {
+    const { out } = await runMain([name, "--help"]);
+    const long = out.split("\n").filter((line) => line.length > 80 && !/^ {2}(\{|shotlab |deno )/.test(line));
+    assert.deepEqual(long, [], name);
+  }
 });

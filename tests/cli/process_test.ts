@@ -50,3 +50,14 @@ console.error("ready");
   );
   await Deno.remove(script);
 });
+
+Deno.test("FORCE_COLOR and NO_COLOR are heard, also where there is no terminal", async () => {
+  const errors = await Promise.all([{ FORCE_COLOR: "1" }, { NO_COLOR: "1" }, {}].map(async (env) => {
+    const { stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", "src/cli.ts", "validate", "no such folder"],
+      env: { FORCE_COLOR: "", ...env },
+    }).output();
+    return new TextDecoder().decode(stderr).startsWith("\x1b[31merror:");
+  }));
+  assert.deepEqual(errors, [true, false, false]);
+});

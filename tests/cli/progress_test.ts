@@ -84,6 +84,7 @@ function drawn(env: Record<string, string>): { terminal: string; plain: string }
   const err = (more: string): void => void (plain += more);
   const view = showProgress({ err, errStream, env }, "info", tickingClock());
   for (const event of EVENTS) view.event(event);
+  view.line(`${"a word ".repeat(9)}two words that are broken between them`);
   view.line("x".repeat(100));
   view.close();
   return { terminal, plain };
@@ -94,10 +95,11 @@ Deno.test("showProgress: on a terminal, a bar per sweep under one for the degree
   for (
     const part of [
       "vllm 0.32.0 on AMD EPYC 9R14\n",
-      `tp 1            [${"=".repeat(24)}] 5/5, 0.`,
-      `  dense         [${"=".repeat(24)}] 2/2, 0.`,
-      `  attention     [${"=".repeat(24)}] 3/3, 0.6 shots/s, took 5.0 s, 1 failed`,
-      `${"x".repeat(80)}\x1b[K\n${"x".repeat(20)}\x1b[K\n`,
+      `tp 1            [${"=".repeat(12)}] 5/5, 0.`,
+      `  dense         [${"=".repeat(12)}] 2/2, 0.`,
+      `  attention     [${"=".repeat(12)}] 3/3, 0.6 shots/s, took 5.0 s, 1 failed`,
+      `two words that\x1b[K\n`,
+      `${"x".repeat(79)}\x1b[K\n${"x".repeat(21)}\x1b[K\n`,
     ]
   ) assert(terminal.includes(part), part);
 });

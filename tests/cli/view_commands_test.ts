@@ -22,9 +22,9 @@ Deno.test("shotlab diff: prints the ratios of each table", async () => {
       `hardware: "H100" | "H200"
 
 tp 1, time of the second / time of the first
-    table   layer  common shots  only first  only second  smallest    10%  median    90%  largest
-    dense  o_proj             2           0            0     0.800  0.800   0.800  0.800    0.800
-attention                     2           0            0     0.800  0.800   0.800  0.800    0.800
+table      layer   shots    min    10%    50%    90%    max
+dense      o_proj      2  0.800  0.800  0.800  0.800  0.800
+attention              2  0.800  0.800  0.800  0.800  0.800
 `,
     );
     const json = JSON.parse((await runMain(["diff", `${dir}/a`, `${dir}/b`, "--json"])).out);

@@ -32,7 +32,7 @@ Deno.test("tableText aligns columns and shortens long tables in the middle", () 
 });
 
 Deno.test("tables of records take the columns of all of them; empty ones say so", () => {
-  assert.equal(tableText([{ a: 1 }, { b: 2n }]), "a  b\n1   \n   2");
+  assert.equal(tableText([{ a: 1 }, { b: 2n }]), "a  b\n1\n   2");
   assert.equal(tableText([]), "no rows");
   assert.equal(tableHtml([]), "<em>no rows</em>");
 });

@@ -12,7 +12,8 @@ import { UsageError } from "../../errors.ts";
 import { refuseLinks } from "../../files/links.ts";
 import { lockBundle } from "../../files/lock.ts";
 import type { FitMethod } from "../../fit/fit_skew.ts";
-import { formatReports } from "../../fit/report.ts";
+import { reportLines } from "../../fit/report.ts";
+import { tableText } from "../../view/table.ts";
 import { loadModel } from "../../model/load_model.ts";
 import { fitBundle, type FitReader } from "../../run/fit_bundle.ts";
 import { type Run, verboseFlag } from "../command.ts";
@@ -83,7 +84,17 @@ async function fitAndReport(
   }
   const lines = [...report].map(([tp, errors]) => [`tp ${tp}`, errors] as const);
   if (lines.length > 0) {
-    terminal.out(`Relative errors in %, median / 90% / 99%:\n\n${formatReports(lines)}\n\n`);
+    const table = reportLines(lines).map(({ method: _, inSample, kFold, onePcLeftOut, ...line }) => ({
+      ...line,
+      "in sample": short(inSample),
+      "k-fold": short(kFold),
+      "one pc left out": short(onePcLeftOut),
+    }));
+    terminal.out(
+      `Relative errors of ${lines[0]?.[1].method} in %, median/90%/99%:\n\n${
+        tableText(table, { rows: Infinity })
+      }\n\n`,
+    );
   }
   terminal.out(`${readerSentence(block)}\n`);
   const { meta } = await openBundle(dir);
@@ -94,6 +105,10 @@ async function fitAndReport(
     );
   }
   return 0;
+}
+
+function short(figures: string): string {
+  return figures.replaceAll(" / ", "/");
 }
 
 function missing(error: unknown): UsageError {

@@ -46,7 +46,7 @@ export function declare(command: Command, run: Run): void {
     .addHelpText(
       "after",
       "\nExample:\n  shotlab inspect --model google/gemma-3-27b-it --out configs/architecture/gemma3_text.yaml\n" +
-        "\nExit status: 0 done, 1 the engine cannot boot the model or layers cover too little of it, 2 wrong use.",
+        "\nExit status: 0 done, 1 the engine cannot boot the model or layers cover too\nlittle of it, 2 wrong use.",
     )
     .action((flags: InspectFlags) => run((terminal) => inspect(flags, terminal)));
 }

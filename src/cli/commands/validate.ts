@@ -4,7 +4,8 @@
  * @module
  */
 import { Argument, type Command } from "commander";
-import { type Issue, renderIssue } from "../../bundle/issue.ts";
+import { relative } from "node:path";
+import { type Issue, renderFinding } from "../../bundle/issue.ts";
 import { openBundle } from "../../bundle/open.ts";
 import type { Simulator } from "../../bundle/simulator.ts";
 import { validate, type ValidateOptions } from "../../check/validate.ts";
@@ -12,7 +13,7 @@ import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
 import { type Run, simulatorFlag, verboseFlag } from "../command.ts";
 import { FAILED } from "../report_error.ts";
-import type { Terminal } from "../terminal.ts";
+import { colored, type Terminal } from "../terminal.ts";
 
 type ValidateFlags = { readonly json?: boolean; readonly simulator?: Simulator; readonly configDir: string };
 
@@ -54,14 +55,14 @@ export function declare(command: Command, run: Run): void {
 export async function printIssues(
   dir: string,
   json: boolean,
-  terminal: Pick<Terminal, "out">,
+  terminal: Pick<Terminal, "out" | "colors">,
   { simulator, configDir }: { readonly simulator?: Simulator; readonly configDir?: string } = {},
 ): Promise<number> {
   const issues = await validate(dir, {
     ...simulator && { simulator },
     ...configDir !== undefined && await modelOf(dir, configDir, simulator),
   });
-  terminal.out(json ? `${JSON.stringify(issues, null, 2)}\n` : render(dir, issues));
+  terminal.out(json ? `${JSON.stringify(issues, null, 2)}\n` : render(dir, issues, terminal.colors?.out));
   return issues.some((issue) => issue.severity === "error") ? FAILED : 0;
 }
 
@@ -82,10 +83,20 @@ async function modelOf(
   }
 }
 
-function render(dir: string, issues: readonly Issue[]): string {
+/** The findings by file, the bundle's folder said once, and last the counts. */
+function render(dir: string, issues: readonly Issue[], colors?: boolean): string {
   const count = (severity: Issue["severity"]): string => {
     const number = issues.filter((issue) => issue.severity === severity).length;
     return `${number} ${severity}${number === 1 ? "" : "s"}`;
   };
-  return [...issues.map(renderIssue), `${dir}: ${count("error")}, ${count("warning")}`, ""].join("\n");
+  const files = Map.groupBy(issues, ({ path }) => relative(dir, path) || ".");
+  const lines = [...files].flatMap(([file, found]) => [
+    `${file}:`,
+    ...found.map((issue) =>
+      `  ${colored(issue.severity === "error" ? "red" : "yellow", issue.severity, colors)}: ${
+        renderFinding(issue)
+      }`
+    ),
+  ]);
+  return [...lines, `${dir}: ${count("error")}, ${count("warning")}`, ""].join("\n");
 }

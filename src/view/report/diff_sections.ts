@@ -109,17 +109,17 @@ function reachOf(bundle: Bundle, tp: number): { kv: number; decodes: number } {
  */
 export function diffTable(tables: readonly TableDiff[]): Record<string, string | number>[] {
   const text = (ratio: number | undefined): string => ratio === undefined ? "-" : ratio.toFixed(3);
+  const apart = tables.some(({ onlyA, onlyB }) => onlyA > 0 || onlyB > 0);
   return tables.map(({ table, layer, common, onlyA, onlyB, ratio }) => ({
     table,
     layer: layer ?? "",
-    "common shots": formatCount(common),
-    "only first": formatCount(onlyA),
-    "only second": formatCount(onlyB),
-    smallest: text(ratio?.min),
+    shots: formatCount(common),
+    ...apart && { "only 1st": formatCount(onlyA), "only 2nd": formatCount(onlyB) },
+    min: text(ratio?.min),
     "10%": text(ratio?.p10),
-    median: text(ratio?.p50),
+    "50%": text(ratio?.p50),
     "90%": text(ratio?.p90),
-    largest: text(ratio?.max),
+    max: text(ratio?.max),
   }));
 }
 
