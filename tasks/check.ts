@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { execa } from "execa";
 import { setup } from "./setup.ts";
 
 const python = await setup({ dev: true, say: console.log });
@@ -20,6 +21,6 @@ const CHECKS: readonly (readonly string[])[] = [
 ];
 for (const [program, ...args] of CHECKS) {
   console.log(`> ${program!.split("/").at(-1)} ${args.join(" ")}`);
-  const { success, code } = await new Deno.Command(program!, { args }).spawn().status;
-  if (!success) Deno.exit(code);
+  const { failed, exitCode } = await execa(program!, args, { stdio: "inherit", reject: false });
+  if (failed) Deno.exit(exitCode ?? 1);
 }

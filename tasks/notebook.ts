@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { execa } from "execa";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../src/errors.ts";
 import { writeKernel } from "./kernel.ts";
@@ -18,8 +19,9 @@ try {
   const args = ["-m", "jupyterlab", ...asRoot, ...Deno.args, "notebooks/01-quickstart.ipynb"];
   // Jupyter asks twice on Ctrl-C; this process waits for its answer.
   Deno.addSignalListener("SIGINT", () => {});
-  const { code } = await new Deno.Command(python, { args, cwd: root }).spawn().status;
-  Deno.exit(code);
+  const options = { cwd: root, stdio: "inherit", cleanup: false, reject: false } as const;
+  const { exitCode } = await execa(python, args, options);
+  Deno.exit(exitCode ?? 1);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(error.message);

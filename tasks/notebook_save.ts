@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { execa } from "execa";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../src/errors.ts";
 import { writeKernel } from "./kernel.ts";
@@ -30,6 +31,6 @@ try {
 }
 
 async function run(program: string, ...args: string[]): Promise<void> {
-  const { success } = await new Deno.Command(program, { args, cwd: root }).spawn().status;
-  if (!success) throw new UsageError(`Cannot save the notebooks: ${args.join(" ")} failed`);
+  const { failed } = await execa(program, args, { cwd: root, stdio: "inherit", reject: false });
+  if (failed) throw new UsageError(`Cannot save the notebooks: ${args.join(" ")} failed`);
 }

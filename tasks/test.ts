@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { execa } from "execa";
 import { UsageError } from "../src/errors.ts";
 import { setup } from "./setup.ts";
 import { addCounts, type Counts, countsOf, countsText } from "./test/counts.ts";
@@ -14,10 +15,10 @@ const REPORTS = ".shotlab/reports";
 async function runPart({ name, program, args }: Part, python: string): Promise<Counts> {
   const report = `${REPORTS}/${name}.xml`;
   await Deno.remove(report).catch(() => {});
-  const status = await new Deno.Command(program === "deno" ? Deno.execPath() : python, {
-    args: args.map((arg) => arg.replace("REPORT", report)),
-  }).spawn().status;
-  return countsOf(await Deno.readTextFile(report).catch(() => ""), status.success);
+  const filled = args.map((arg) => arg.replace("REPORT", report));
+  const options = { stdio: "inherit", reject: false } as const;
+  const { failed } = await execa(program === "deno" ? Deno.execPath() : python, filled, options);
+  return countsOf(await Deno.readTextFile(report).catch(() => ""), !failed);
 }
 
 try {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { execa } from "execa";
 
 /**
  * A table.
@@ -32,16 +33,7 @@ export function percents(...shares: readonly (number | undefined)[]): string {
  * @returns The page, laid out.
  */
 export async function laidOut(text: string): Promise<string> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--ext", "md", "-"],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(text));
-  await writer.close();
-  const { success, stdout, stderr } = await child.output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  const args = ["fmt", "--ext", "md", "-"];
+  const { stdout } = await execa(Deno.execPath(), args, { input: text, stripFinalNewline: false });
+  return stdout;
 }

@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { execa } from "execa";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../src/errors.ts";
-import { linesOf } from "./lines.ts";
 
 const FILLED = fileURLToPath(new URL("filled.py", import.meta.url));
 
@@ -32,22 +32,21 @@ export interface Fill {
  */
 export async function runFill(fill: Fill): Promise<string | null> {
   const { python, venv, argv, env = {}, onProgress = (): void => {} } = fill;
-  const child = new Deno.Command(python, {
-    args: [FILLED, workLock(venv), venv, ...argv],
-    env: { ...env },
-    // It is never written to: its end tells the child that this process has ended.
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const errors = new Response(child.stderr).text();
-  for await (const line of linesOf(child.stdout)) {
+  const child = execa(python, [FILLED, workLock(venv), venv, ...argv], {
+    env,
+    // It is never written to: its end tells the child that this process has ended, however it has.
+    stdin: "pipe",
+    cleanup: false,
+    reject: false,
+    stripFinalNewline: false,
+  });
+  for await (const line of child) {
     const [bytes = 0, files = 0] = line.split(" ").map(Number);
     onProgress(bytes, files);
   }
-  const { success } = await child.status;
-  await child.stdin.close().catch(() => {});
-  return success ? null : await errors;
+  const { failed, cause, stderr } = await child;
+  if (child.pid === undefined) throw cause;
+  return failed ? stderr : null;
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { execa } from "execa";
 import { UsageError } from "../../src/errors.ts";
 
 /** Versions for which the engine's wheels exist. */
@@ -28,18 +29,14 @@ export async function run(
   env: Readonly<Record<string, string>> = {},
 ): ReturnType<Run> {
   const [program, ...args] = argv;
-  try {
-    const output = await new Deno.Command(program!, { args, env: { ...env }, stdin: "null" }).output();
-    const text = new TextDecoder();
-    return {
-      success: output.success,
-      stdout: text.decode(output.stdout),
-      stderr: text.decode(output.stderr),
-    };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return null;
-    throw error;
+  const options = { env, stdin: "ignore", reject: false, stripFinalNewline: false } as const;
+  const process = execa(program!, args, options);
+  const { failed, stdout, stderr, cause } = await process;
+  if (process.pid === undefined) {
+    if (["ENOENT", "EACCES"].includes((cause as { code?: string }).code ?? "")) return null;
+    throw cause;
   }
+  return { success: !failed, stdout, stderr };
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { execa } from "execa";
 import { fileURLToPath } from "node:url";
 
 /**
@@ -14,10 +15,6 @@ export async function engineInstalled(): Promise<boolean> {
   const python = Deno.env.get("SHOTLAB_PYTHON") ||
     fileURLToPath(new URL("../../../.venv/bin/python", import.meta.url));
   const program = "import sys, importlib.util as u; sys.exit(u.find_spec('vllm') is None)";
-  try {
-    return (await new Deno.Command(python, { args: ["-c", program] }).output()).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  const { failed } = await execa(python, ["-c", program], { cleanup: false, reject: false });
+  return !failed;
 }
