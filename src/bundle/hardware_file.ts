@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { formatYaml } from "../files/yaml.ts";
+import { z } from "zod";
+import { UsageError } from "../errors.ts";
+import { formatYaml, parseYaml } from "../files/yaml.ts";
+import { MAX_META_CHARS } from "./meta.ts";
 
 /** A figure and where it comes from. */
 export interface Sourced {
@@ -80,4 +83,56 @@ export function formatHardware(file: HardwareFile): string {
       },
     },
   });
+}
+
+/** What a card's file gives a cluster that does not say it itself; what is absent there is absent here. */
+export interface HardwareDefaults {
+  /** Bandwidth between two cards in GiB/s. */
+  readonly linkGibS?: number;
+  /** Latency between them in nanoseconds. */
+  readonly linkNs?: number;
+  /** Memory in GiB. */
+  readonly memoryGib?: number;
+  /** Memory bandwidth in GB/s. */
+  readonly bandwidthGbS?: number;
+}
+
+const figure = z.looseObject({ value: z.number({ error: "must be a number" }) }).optional();
+const fileSchema = z.looseObject({
+  defaults: z.looseObject({
+    link_bw: figure,
+    link_latency: figure,
+    npu_mem: z.looseObject({ mem_size: figure, mem_bw: figure }).optional(),
+  }).optional(),
+});
+
+/**
+ * Reads a card's file.
+ *
+ * @param text The file's YAML.
+ * @param path Its path, for the message.
+ * @returns Its defaults, which are all that v1.2 reads of it.
+ * @throws {UsageError} when the text is no YAML, or a default is no figure.
+ *
+ * @example
+ * ```ts
+ * import { parseHardware } from "./hardware_file.ts";
+ * import assert from "node:assert/strict";
+ * const text = "defaults:\n  link_bw: { value: 28.7, source: measured, unit: GiB/s }\n";
+ * assert.deepEqual(parseHardware(text, "hardware.yaml"), { linkGibS: 28.7 });
+ * ```
+ */
+export function parseHardware(text: string, path: string): HardwareDefaults {
+  const parsed = fileSchema.safeParse(parseYaml(text, path, MAX_META_CHARS) ?? {});
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new UsageError(`Cannot read ${path}: ${issue!.path.join(".") || "the file"} ${issue!.message}`);
+  }
+  const { link_bw: link, link_latency: latency, npu_mem: memory } = parsed.data.defaults ?? {};
+  return {
+    ...link && { linkGibS: link.value },
+    ...latency && { linkNs: latency.value },
+    ...memory?.mem_size && { memoryGib: memory.mem_size.value },
+    ...memory?.mem_bw && { bandwidthGbS: memory.mem_bw.value },
+  };
 }

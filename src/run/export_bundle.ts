@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { formatHardware } from "../bundle/hardware_file.ts";
+import { formatHardware, parseHardware } from "../bundle/hardware_file.ts";
 import { bundlePath } from "../bundle/layout.ts";
 import { formatMeta, type Meta } from "../bundle/meta.ts";
 import { openBundle, type WholeBundle } from "../bundle/open.ts";
@@ -29,8 +29,11 @@ export interface ExportOptions {
   readonly to: string;
   /** Folder of models, architectures and hardware sheets. @default {"the project's own"} */
   readonly configDir?: string;
-  /** Bandwidth and latency between two devices; without it cluster files for several devices are left out. */
-  readonly link?: { readonly bandwidthGbS: number; readonly latencyNs: number } | undefined;
+  /**
+   * Bandwidth and latency between two devices; the network model of either simulator counts 2^30 bytes a GB.
+   * @default {those of `hardware.yaml` in the hardware's folder; without one, no cluster of several devices is written}
+   */
+  readonly link?: { readonly bandwidthGibS: number; readonly latencyNs: number };
 }
 
 /** What was written. */
@@ -73,6 +76,7 @@ export async function exportBundle(dir: string, options: ExportOptions): Promise
     if (error instanceof UsageError) return null;
     throw error;
   });
+  const card = await cardOf(dir, sheet);
   const notes: string[] = [];
   const place = bundlePath(PERF, hardware, id, variant);
   const files = new Map<string, string | Uint8Array>([
@@ -86,15 +90,15 @@ export async function exportBundle(dir: string, options: ExportOptions): Promise
     }
   }
   variantNotes(model, variant, simulator, notes);
-  const clusters = sheet === null ? [] : clusterFiles(bundle, model, sheet, options, notes);
-  if (sheet === null) {
+  const clusters = card === null ? [] : clusterFiles(bundle, model, card, options, notes);
+  if (card === null) {
     notes.push(
       `No sheet configs/hardware/${hardware}.yaml: cluster files${
         simulator === "v1.2" ? " and hardware.yaml" : ""
       } are left out, as nobody says how much memory the device has`,
     );
   } else if (simulator === "v1.2") {
-    files.set(`${PERF}/${hardware}/hardware.yaml`, hardwareText(hardware, sheet, options));
+    files.set(`${PERF}/${hardware}/hardware.yaml`, card.text ?? hardwareText(hardware, sheet!, options));
   }
   for (const { path, text } of clusters) files.set(path, text);
   files.set(EXAMPLE, exampleRequests());
@@ -208,16 +212,43 @@ function variantNotes(model: Model, variant: string, simulator: Simulator, notes
   }
 }
 
-/** A cluster of one instance for each degree. */
+/** A device: its memory, and what lies between two of them. */
+interface Card {
+  /** Its hardware.yaml, where there is one. */
+  readonly text: string | null;
+  /** Memory in GiB. */
+  readonly memoryGib: number;
+  /** Memory bandwidth in GB/s. */
+  readonly bandwidthGbS: number;
+  /** What lies between two; null where nobody measured it. */
+  readonly link: Required<ExportOptions>["link"] | null;
+}
+
+/** What hardware.yaml beside the model's folders says, and the data sheet where it does not; null without either. */
+async function cardOf(dir: string, sheet: HardwareSheet | null): Promise<Card | null> {
+  const path = join(dir, "..", "..", "..", "hardware.yaml");
+  const bytes = await readIfThere(path);
+  const text = bytes === null ? null : new TextDecoder().decode(bytes);
+  const { linkGibS, linkNs, memoryGib = sheet?.memory_gib, bandwidthGbS = sheet?.bandwidth_gb_s } =
+    text === null ? {} : parseHardware(text, path);
+  if (memoryGib === undefined || bandwidthGbS === undefined) return null;
+  const link = linkGibS === undefined || linkNs === undefined
+    ? null
+    : { bandwidthGibS: linkGibS, latencyNs: linkNs };
+  return { text, memoryGib, bandwidthGbS, link };
+}
+
+/** A cluster of one instance for each degree; v1.2 finds in hardware.yaml what it does not say. */
 function clusterFiles(
   { meta, tps }: WholeBundle,
   { id }: Model,
-  sheet: HardwareSheet,
+  card: Card,
   { simulator, link }: ExportOptions,
   notes: string[],
 ): { path: string; text: string }[] {
   const { hardware = "" } = meta;
-  const linked = tps.filter((tp) => tp === 1 || link !== undefined);
+  const newer = simulator === "v1.2";
+  const linked = tps.filter((tp) => tp === 1 || (link ?? card.link) !== null);
   const left = tps.filter((tp) => !linked.includes(tp));
   if (left.length > 0) {
     notes.push(
@@ -228,36 +259,38 @@ function clusterFiles(
   notes.push(
     "cpu_mem of the cluster files is an assumption; it counts when KV blocks are moved to the host alone",
   );
-  return linked.map((tp) => ({
-    path: `configs/cluster/${hardware}_${id.replace("/", "_")}_tp${tp}.json`,
-    text: `${
-      JSON.stringify(
-        {
-          num_nodes: 1,
-          // One device has no link; the fields must be there.
-          link_bw: link?.bandwidthGbS ?? 1,
-          link_latency: link?.latencyNs ?? 0,
-          nodes: [{
-            num_instances: 1,
-            cpu_mem: { mem_size: 512, mem_bw: 256, mem_latency: 0 },
-            instances: [{
-              model_name: id,
-              hardware,
-              npu_mem: simulator === "v1.2"
-                ? {}
-                : { mem_size: sheet.memory_gib, mem_bw: sheet.bandwidth_gb_s, mem_latency: 0 },
-              num_npus: tp,
-              tp_size: tp,
-              pd_type: null,
+  return linked.map((tp) => {
+    const own = link ?? (newer && card.link !== null ? null : card.link ?? NO_LINK);
+    return {
+      path: `configs/cluster/${hardware}_${id.replace("/", "_")}_tp${tp}.json`,
+      text: `${
+        JSON.stringify(
+          {
+            num_nodes: 1,
+            ...own && { link_bw: own.bandwidthGibS, link_latency: own.latencyNs },
+            nodes: [{
+              num_instances: 1,
+              cpu_mem: { mem_size: 512, mem_bw: 256, mem_latency: 0 },
+              instances: [{
+                model_name: id,
+                hardware,
+                npu_mem: newer ? {} : { mem_size: card.memoryGib, mem_bw: card.bandwidthGbS, mem_latency: 0 },
+                num_npus: tp,
+                tp_size: tp,
+                pd_type: null,
+              }],
             }],
-          }],
-        },
-        null,
-        2,
-      )
-    }\n`,
-  }));
+          },
+          null,
+          2,
+        )
+      }\n`,
+    };
+  });
 }
+
+/** One device has no link, but the fields must be there. */
+const NO_LINK = { bandwidthGibS: 1, latencyNs: 0 };
 
 function hardwareText(
   hardware: string,

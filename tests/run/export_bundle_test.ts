@@ -185,7 +185,7 @@ Deno.test("exportBundle writes clusters of several devices with the link that it
     assert.ok(
       without.notes.some((note) => note.startsWith("Cluster files for tp 2 are left out: nobody measured")),
     );
-    const link = { bandwidthGbS: 450, latencyNs: 5000 };
+    const link = { bandwidthGibS: 450, latencyNs: 5000 };
     await exportBundle(dir, { simulator: "august", to: `${to}2`, link });
     const cluster = JSON.parse(
       await Deno.readTextFile(`${to}2/configs/cluster/H100_Qwen_Qwen3-0.6B_tp2.json`),
@@ -195,4 +195,31 @@ Deno.test("exportBundle writes clusters of several devices with the link that it
       5000,
       2,
     ]);
+  }));
+
+Deno.test("exportBundle takes what hardware.yaml of the card measured", () =>
+  withBundle({
+    "../../../hardware.yaml": "defaults:\n" +
+      "  link_bw: { value: 100, source: measured, unit: GiB/s }\n" +
+      "  link_latency: { value: 6600, source: measured, unit: ns }\n" +
+      "  npu_mem:\n    mem_size: { value: 79, source: measured }\n",
+    "tp2/attention.csv": `${HEADER}\nattention,0,0,0.0,2,64,1,10\n`,
+  }, async (dir, to) => {
+    const cluster = async (folder: string): Promise<Record<string, unknown>> =>
+      JSON.parse(await Deno.readTextFile(`${folder}/configs/cluster/H100_Qwen_Qwen3-0.6B_tp2.json`));
+    await exportBundle(dir, { simulator: "august", to });
+    const august = await cluster(to);
+    assert.deepEqual([august.link_bw, august.link_latency], [100, 6600]);
+    assert.ok(JSON.stringify(august).includes('"npu_mem":{"mem_size":79,"mem_bw":3350,"mem_latency":0}'));
+    await exportBundle(dir, { simulator: "v1.2", to: `${to}2` });
+    const newer = await cluster(`${to}2`);
+    assert.deepEqual(["link_bw" in newer, "link_latency" in newer], [false, false]);
+    const written = await Deno.readTextFile(`${to}2/profiler/perf/H100/hardware.yaml`);
+    assert.equal(written, await Deno.readTextFile(`${dir}/../../../hardware.yaml`));
+    await Deno.writeTextFile(`${dir}/../../../hardware.yaml`, "defaults:\n  link_bw: { value: fast }\n");
+    await assert.rejects(
+      exportBundle(dir, { simulator: "v1.2", to: `${to}3` }),
+      (error) =>
+        error instanceof UsageError && error.message.endsWith("defaults.link_bw.value must be a number"),
+    );
   }));

@@ -46,7 +46,7 @@ export function declare(command: Command, run: Run): void {
     .requiredOption("--to <folder>", "The folder, empty or not there")
     .option("--config-dir <folder>", "Where models, architectures and hardware sheets are", "configs")
     .option(
-      "--link-bandwidth <GB/s>",
+      "--link-bandwidth <GiB/s>",
       "Bandwidth between two devices, for cluster files of several",
       above(0),
     )
@@ -67,7 +67,7 @@ async function exportAndTell(
   }
   const { bundleDir, files, notes, command } = await exportBundle(dir, {
     ...flags,
-    ...linkBandwidth !== undefined && { link: { bandwidthGbS: linkBandwidth, latencyNs: linkLatency! } },
+    ...linkBandwidth !== undefined && { link: { bandwidthGibS: linkBandwidth, latencyNs: linkLatency! } },
   });
   out(`${flags.to}: ${files.length} files\n`);
   for (const note of notes) out(`- ${note}\n`);
