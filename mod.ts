@@ -281,6 +281,7 @@ export {
   type LayerContribution,
   predictDraftPass,
   predictIteration,
+  type StepTimes,
 } from "./src/predict/iteration.ts";
 export { prefillKey } from "./src/predict/prefill_key.ts";
 export { type ExpertLoad, expertLoad } from "./src/predict/routing.ts";
@@ -292,13 +293,9 @@ export type { ClockTerm, StepWork } from "./src/serving/timeline.ts";
 export type { JudgedSteps } from "./src/serving/judge_steps.ts";
 export { type SimulatedRequest, simulateServer, type Simulation } from "./src/serving/simulate_server.ts";
 export type { LatencySummary, Spread } from "./src/serving/latencies.ts";
-export {
-  batchBlocks,
-  type CacheKind,
-  type Capacity,
-  type CapacityOptions,
-  fits,
-} from "./src/serving/capacity.ts";
+export { type CacheKind, type Capacity, type CapacityOptions, fits } from "./src/serving/capacity.ts";
+export { batchBlocks, type BlockPool } from "./src/predict/batch_blocks.ts";
+export { type ErrorSource, type IterationError, iterationError } from "./src/serving/iteration_error.ts";
 export {
   type CandidateBundle,
   type Deployment,

@@ -9,6 +9,7 @@ import { moeParameters } from "../model/config.ts";
 import { type LayerKind, layerKinds } from "../model/kinds.ts";
 import type { ExtraGroup, LayerGroup, Model } from "../model/model.ts";
 import { type Batch, emptyFacts, gatherFacts } from "./batch.ts";
+import { batchBlocks, type BlockPool } from "./batch_blocks.ts";
 import { LookupError } from "./lookup_error.ts";
 import type { Predictor } from "./predictor.ts";
 import { expertLoad } from "./routing.ts";
@@ -34,6 +35,16 @@ export interface IterationQuery extends Batch {
    * @default {"simulator" for v1.2, "uniform" for August}
    */
   readonly routing?: "uniform" | "simulator";
+  /** KV blocks that the batch may hold, such as `fits` gives: the estimate then says whether there are as many. */
+  readonly pool?: BlockPool;
+  /** What a server's step takes beside its layers, as `stepModel` makes it: the estimate then has `stepNs`. */
+  readonly steps?: StepTimes;
+}
+
+/** Times of a server's steps. */
+export interface StepTimes {
+  /** The time of a step among others of its kind, in microseconds. */
+  stepUs(batch: Batch): number;
 }
 
 /** What one layer of the model adds. */
@@ -64,6 +75,10 @@ export interface IterationEstimate {
   readonly skipped: readonly string[];
   /** What the total leaves out: communication between devices, and all that is not a layer. */
   readonly excludes: readonly ["communication", "scheduling"];
+  /** KV blocks that the batch holds, and whether they fit; absent without `pool`. */
+  readonly kv?: { readonly blocks: number; readonly fits: boolean };
+  /** Time of a step of a server with this batch in nanoseconds, host and gaps included; absent without `steps`. */
+  readonly stepNs?: number;
 }
 
 /**
@@ -171,6 +186,8 @@ function estimate(predictor: Predictor, query: IterationQuery, steps: readonly S
     contributions,
     skipped,
     excludes: ["communication", "scheduling"],
+    ...query.pool !== undefined && { kv: batchBlocks(query, query.pool) },
+    ...query.steps !== undefined && { stepNs: Math.round(1000 * query.steps.stepUs(query)) },
   };
 }
 

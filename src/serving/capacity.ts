@@ -10,7 +10,6 @@ import type { Model, ModelConfig } from "../model/model.ts";
 import { countParameters } from "../model/parameters.ts";
 import { replicatesKvHeads } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, weightsDtype } from "../model/variant.ts";
-import type { Batch } from "../predict/batch.ts";
 import type { HardwareSheet } from "../roofline/hardware.ts";
 
 /** How an engine is set up. */
@@ -164,32 +163,6 @@ export function fits(
       ? ["Layers of several kinds share the blocks: a request needs fewer of them than its tokens say"]
       : [],
   };
-}
-
-/**
- * The blocks that a batch holds when it has been computed.
- *
- * @param batch The batch.
- * @param capacity The engine's memory.
- * @returns The blocks, and whether there are as many.
- *
- * @example
- * ```ts
- * import { batchBlocks } from "./capacity.ts";
- * import assert from "node:assert/strict";
- * const batch = { prefills: [], decodes: [{ kv: 4096, count: 128 }] };
- * assert.deepEqual(batchBlocks(batch, { blocks: 28_000, blockSize: 16 }), { blocks: 32_896, fits: false });
- * ```
- */
-export function batchBlocks(
-  { prefills, decodes }: Batch,
-  capacity: Pick<Capacity, "blocks" | "blockSize">,
-): { blocks: number; fits: boolean } {
-  const of = (tokens: number): number => Math.ceil(tokens / capacity.blockSize);
-  const blocks = prefills.reduce((sum, { chunk, history }) => sum + of(chunk + history), 0) +
-    decodes.reduce((sum, { kv, count }) => sum + of(kv + 1) * count, 0);
-  // One block of vLLM's pool holds nothing.
-  return { blocks, fits: blocks <= capacity.blocks - 1 };
 }
 
 /** One rank's share: heads, MLPs, experts and words are divided, KV heads at most to one. */

@@ -213,6 +213,7 @@ function withLink(steps: StepModel, link: Link | null): StepModel {
   const communicationUs = allReducesUs(steps.model, steps.tp, link);
   return {
     ...steps,
+    // `stepUs` stays the steps' own: nothing here asks for it.
     work: (batch) => {
       const tokens = batch.prefills.reduce((sum, { chunk }) => sum + chunk, 0) +
         batch.decodes.reduce((sum, { count }) => sum + count, 0);

@@ -58,6 +58,8 @@ export interface StepModel {
   readonly tp: number;
   /** What a step asks of host and device. */
   work(batch: Batch): StepWork;
+  /** The time of a step among others of its kind in microseconds: the device's, or the host's where that is longer. */
+  stepUs(batch: Batch): number;
 }
 
 /**
@@ -127,6 +129,10 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
     model,
     tp,
     work,
+    stepUs: (batch) => {
+      const { rowsUs, gapUs, hostUs } = work(batch);
+      return Math.max(rowsUs + gapUs, hostUs);
+    },
   };
 }
 

@@ -183,3 +183,14 @@ Deno.test("predictIteration under August refuses a kernel beside the one that it
     message: "Cannot look up sliding by prefill_key: only v1.2 does",
   });
 });
+
+Deno.test("predictIteration says whether a batch fits the pool, and what a step of a server takes", () => {
+  const estimate = (
+    query: Partial<Parameters<typeof predictIteration>[1]>,
+  ): ReturnType<typeof predictIteration> =>
+    predictIteration(made("H100"), { model: DENSE, tp: 1, ...BATCH, ...query });
+  assert.deepEqual(estimate({ pool: { blocks: 6, blockSize: 16 } }).kv, { blocks: 5, fits: true });
+  assert.deepEqual(estimate({ pool: { blocks: 5, blockSize: 16 } }).kv, { blocks: 5, fits: false });
+  assert.equal(estimate({ steps: { stepUs: ({ decodes }) => decodes.length * 1.5 } }).stepNs, 1500);
+  assert.ok(!("kv" in estimate({})) && !("stepNs" in estimate({})));
+});

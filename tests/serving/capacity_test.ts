@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { loadModel } from "../../src/model/load_model.ts";
 import type { Model } from "../../src/model/model.ts";
 import { loadHardware } from "../../src/roofline/hardware.ts";
-import { batchBlocks, type Capacity, type CapacityOptions, fits } from "../../src/serving/capacity.ts";
+import { batchBlocks } from "../../src/predict/batch_blocks.ts";
+import { type Capacity, type CapacityOptions, fits } from "../../src/serving/capacity.ts";
 
 const LLAMA = "meta-llama/Llama-3.1-8B";
 

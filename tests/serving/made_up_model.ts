@@ -30,6 +30,7 @@ export function madeUpModel(terms: Partial<StepTerms> = {}): StepModel {
     engine: null,
     model: null as never,
     tp: 1,
+    stepUs: () => NaN,
     work: ({ prefills, decodes }) => ({
       rowsUs: 10 * prefills.reduce((sum, { chunk }) => sum + chunk, 0) + (decodes.length > 0 ? 1000 : 0),
       gapUs: all.gapUs,

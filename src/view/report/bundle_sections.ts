@@ -8,10 +8,14 @@ import { type CoverageNeed, ownNeed } from "../../check/coverage_need.ts";
 import type { Bundle } from "../../bundle/open.ts";
 import { skewScale } from "../../check/skew_scale.ts";
 import { validate } from "../../check/validate.ts";
+import { CONFIG_DIR } from "../../config_dir.ts";
 import { UsageError } from "../../errors.ts";
 import type { Model } from "../../model/model.ts";
+import type { BlockPool } from "../../predict/batch_blocks.ts";
 import { predictIteration } from "../../predict/iteration.ts";
 import { predictor } from "../../predict/predictor.ts";
+import { type HardwareSheet, sheetOf } from "../../roofline/hardware.ts";
+import { fits } from "../../serving/capacity.ts";
 import { estimateRows } from "../estimate.ts";
 import { achievedRows } from "../achieved.ts";
 import { type Figure, subjectOf } from "../figure.ts";
@@ -81,7 +85,7 @@ export async function bundleSections(bundle: Bundle, options: BundleReportOption
     });
   }
   if (model !== undefined) {
-    sections.push({ heading: "A whole iteration", figures: iterationFigures(bundle, model) });
+    sections.push({ heading: "A whole iteration", figures: await iterationFigures(bundle, model) });
   }
   sections.push({ heading: "Tensor parallelism", figures: scalingFigures(bundle) });
   sections.push({ heading: "Coverage", figures: coverageFigures(bundle, need) });
@@ -148,7 +152,9 @@ async function rateFigures(bundle: Bundle): Promise<Figure[]> {
   return choices.length === 0 ? [] : [figureMenu(choices)];
 }
 
-function iterationFigures(bundle: Bundle, model: Model): Figure[] {
+/** Batches that the device holds, where there is a sheet of it. */
+async function iterationFigures(bundle: Bundle, model: Model): Promise<Figure[]> {
+  const sheet = await sheetOf(bundle.meta.gpu ?? "", CONFIG_DIR);
   const predict = predictor(bundle, { architecture: model.architecture });
   const choices = bundle.tps.flatMap((tp): Choice[] => {
     const decodes = bundle.table(tp, "attention").filter(({ key }) => key[0] === 0);
@@ -156,13 +162,29 @@ function iterationFigures(bundle: Bundle, model: Model): Figure[] {
     const longest = decodes.reduce((most, { key }) => Math.max(most, key[3]!), 0);
     const kv = Math.min(USUAL_KV, longest);
     const sizes = distinct(decodes.map(({ key }) => key[2]!));
-    const points = sizes.map((n) =>
-      [n, predictIteration(predict, { model, tp, prefills: [], decodes: [{ kv, count: n }] })] as const
-    );
-    const batch = `every request decodes at KV length ${formatCount(kv)}`;
+    const pool = sheet === null ? null : poolOf(model, sheet, tp);
+    const all = sizes.map((n) => {
+      const query = { model, tp, prefills: [], decodes: [{ kv, count: n }], ...pool !== null && { pool } };
+      return [n, predictIteration(predict, query)] as const;
+    });
+    const points = all.filter(([, { kv: held }]) => held?.fits !== false);
+    if (points.length === 0) return [];
+    const left = all.find(([, { kv: held }]) => held?.fits === false);
+    const batch = `every request decodes at KV length ${formatCount(kv)}` +
+      (left === undefined ? "" : `; ${formatCount(left[0])} do not fit the device`);
     return [{ name: `tp ${tp}`, figure: iterationTimes({ subject: subjectOf(bundle, tp), batch, points }) }];
   });
   return choices.length === 0 ? [] : [figureMenu(choices)];
+}
+
+/** The KV blocks beside the model's weights, null where its sizes or types are not known. */
+function poolOf(model: Model, sheet: HardwareSheet, tp: number): BlockPool | null {
+  try {
+    return fits(model, sheet, { tp });
+  } catch (error) {
+    if (error instanceof UsageError) return null;
+    throw error;
+  }
 }
 
 function scalingFigures(bundle: Bundle): Figure[] {
