@@ -140,6 +140,14 @@ const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]
     [{ ...META, samples: { moe: 12 } }, attention()],
     ["meta.yaml, key samples.moe: Samples were taken, but no table has rows of them; expected 0, found 12"],
   ],
+  "shots in doubt": [
+    [{ ...META, noise: { sentinels: 3, in_doubt: 66 } }, attention()],
+    [
+      "meta.yaml, key noise.in_doubt: Shots are in doubt: the device had moved when they were measured, or no sentinel " +
+      "says that it had not; the run that measured them measures them again, readEvidence() names them; expected 0, " +
+      "found 66",
+    ],
+  ],
 };
 
 for (const [name, [args, lines]] of Object.entries(CASES)) {

@@ -4,7 +4,7 @@ import type { FireFact } from "../../src/harness/harness.ts";
 import type { Quantity } from "../../src/quantity.ts";
 import { readEvidence } from "../../src/journal/evidence.ts";
 import { profile } from "../../src/run/profile.ts";
-import { fakeHarness, type FakeOptions } from "./fakes.ts";
+import { fakeHarness, type FakeOptions, fakeTimeUs } from "./fakes.ts";
 import { SMALL, smallBundle } from "./small_model.ts";
 import {
   attentionSweep,
@@ -254,4 +254,93 @@ Deno.test("profile writes what is known of the noise into meta.yaml", () =>
       measured_again: 0,
       in_doubt: 0,
     });
+  }));
+
+/** Times of the rows of dense.csv over those of a device at its usual speed. */
+async function factorsOf(dir: string): Promise<string[]> {
+  const rows = (await textOfFile(dir, "tp1/dense.csv")).trimEnd().split("\n").slice(1);
+  return [
+    ...new Set(rows.map((row) => {
+      const [layer, tokens, timeUs] = row.split(",");
+      const shot = { category: "dense", tp: 1, tokens: Number(tokens) } as const;
+      return (Number(timeUs) / fakeTimeUs(shot, layer!)).toFixed(2);
+    })),
+  ].sort();
+}
+
+/** A device that needs so many times the time, from the first shot on. */
+function slowed(factor: number): FakeOptions & { fired: string[] } {
+  return { fired: [], factor: () => factor };
+}
+
+Deno.test("a run that is gone on with is held against the first one's speed, not its own", () =>
+  withFolder(async (dir) => {
+    await run(dir, slowed(1), { onEvent: (event) => event.type === "shot" && event.key[0] === 2 });
+    const slow = slowed(1.19);
+    const events = await run(dir, slow);
+    // The second shot came after the last sentinel of the run that was killed.
+    assert.deepEqual(denseOf(slow.fired), [3, 4, 5]);
+    assert.deepEqual(only(events, "notice").map(({ message }) => message), [
+      "The device is slower than what was measured before at tp 1 (the sentinel takes 19.0% more time): what it " +
+      "measures is in doubt until it is back; if this is its speed from now on, acceptSpeed (--accept-speed) measures " +
+      "again what was measured before",
+      "3 shots of dense at tp 1 are in doubt: the device has moved since the first sentinel and has not come back; " +
+      "their times stand, and the same run measures them again",
+    ]);
+    const still = slowed(1.19);
+    await run(dir, still);
+    assert.deepEqual(denseOf(still.fired), [], "measuring again would only repeat the same speed");
+    const inDoubt = (await readEvidence(dir)).filter((shot) => shot.inDoubt).map(({ key }) => key[0]);
+    assert.deepEqual(inDoubt, [2, 3, 4, 5]);
+    const back = slowed(1);
+    await run(dir, back);
+    assert.deepEqual(denseOf(back.fired), [2, 3, 4, 5]);
+    assert.deepEqual(await factorsOf(dir), ["1.00"]);
+  }));
+
+Deno.test("an accepted speed is that of all rows: what was measured at another is measured again", () =>
+  withFolder(async (dir) => {
+    await run(dir, device((tokens) => tokens >= 4));
+    const slow = slowed(1.1);
+    const events = await run(dir, slow, { acceptSpeed: true });
+    assert.deepEqual(
+      denseOf(slow.fired),
+      [1, 2, 3, 4],
+      "the fifth was measured between two sentinels of this speed",
+    );
+    assert.deepEqual(only(events, "notice").map(({ message }) => message), [
+      "The device has another speed than what was measured before at tp 1, which is accepted: what was measured " +
+      "before is in doubt",
+    ]);
+    assert.deepEqual(await factorsOf(dir), ["1.10"]);
+    const later = slowed(1.1);
+    await run(dir, later);
+    assert.deepEqual(later.fired, [], "the next run needs no flag");
+  }));
+
+Deno.test("the sentinel of a bundle stays the same shot, though another plan would choose another", () =>
+  withFolder(async (perfDir) => {
+    const options = { ...SMALL, perfDir, skipSkew: true, sentinelS: 30, tpDegrees: [1] };
+    const open = (): Promise<ReturnType<typeof fakeHarness>> => Promise.resolve(fakeHarness());
+    await profile({ ...options, attentionMaxKv: 64 }, { open });
+    await profile(options, { open });
+    const journal = await textOfFile(smallBundle(perfDir), "journal.jsonl");
+    const sentinels = journal.split("\n").filter((line) => line.includes('"type":"sentinel"'));
+    assert.ok(sentinels.length > 3);
+    assert.equal(new Set(sentinels.map((line) => JSON.parse(line).key.join())).size, 1);
+    assert.equal(journal.split('"type":"session"').length - 1, 2);
+  }));
+
+Deno.test("a journal of a newer format is refused, and nothing is appended", () =>
+  withFolder(async (dir) => {
+    await run(dir, slowed(1));
+    const path = `${dir}/journal.jsonl`;
+    const newer = (await textOfFile(dir, "journal.jsonl")).replace('"format":2', '"format":99');
+    await Deno.writeTextFile(path, newer);
+    const message =
+      `Cannot read ${path}: line 1 begins format 99, and this version reads formats 1 to 2; use the ` +
+      "version of shotlab that wrote it, or a later one";
+    await assert.rejects(run(dir, slowed(1)), { name: "UsageError", message });
+    await assert.rejects(readEvidence(dir), { name: "UsageError", message });
+    assert.equal(await textOfFile(dir, "journal.jsonl"), newer);
   }));

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { ingest } from "../../src/run/ingest.ts";
-import type { SettingsInput } from "../../src/settings.ts";
-import type { FakeOptions } from "./fakes.ts";
+import { firePlan } from "../../src/run/fire_plan.ts";
+import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
+import { parsePlan } from "../../src/shots/plan_file.ts";
+import { fakeHarness, type FakeOptions } from "./fakes.ts";
 import { filesOf, fire, liveFiles, planLines } from "./results_files.ts";
-import { smallBundle } from "./small_model.ts";
+import { SMALL, smallBundle } from "./small_model.ts";
 import { only, textOfFile, withFolder } from "./tiny_run.ts";
 
 Deno.test("a plan that is fired and ingested makes the bundle that a live run makes", () =>
@@ -203,4 +205,41 @@ Deno.test("files of different bundles, other plans and what is no results file a
       ingest([other], { perfDir }),
       /measured under other conditions \(device Abacus there, Slide rule now\)/,
     );
+  }));
+
+Deno.test("two devices of which one is steadily slower have a reference each, fired and taken in too", () =>
+  withFolder(async (dir) => {
+    const path = `${dir}/journal.jsonl`;
+    const input = { sentinelS: 30, driftShare: 0.05, skipSkew: true, devices: [0, 1] };
+    const settings = resolveSettings({ ...SMALL, ...input });
+    const plan = parsePlan(await planLines(input));
+    const events = await Array.fromAsync(firePlan(plan, path, settings, {
+      open: ([device]) => Promise.resolve(fakeHarness({ factor: () => device === 1 ? 1.1 : 1 })),
+    }));
+    const fired = only(events, "sentinel");
+    assert.ok(fired.length > 8);
+    assert.deepEqual(fired.filter(({ moved }) => moved), []);
+    assert.deepEqual(new Set(fired.map(({ lane }) => lane)), new Set(["device 0", "device 1"]));
+    const { bundle, inDoubt, notices } = await ingest([path], { perfDir: `${dir}/perf`, driftShare: 0.05 });
+    assert.deepEqual([inDoubt, notices, bundle.meta.noise!.sentinel_drift_max], [0, [], 0]);
+  }));
+
+Deno.test("a file of a slower machine is in doubt beside the others, until its speed is accepted", () =>
+  withFolder(async (dir) => {
+    const input = { sentinelS: 30, skipSkew: true, tpDegrees: [1] };
+    const [header, ...shots] = await planLines(input);
+    const [a, b] = [`${dir}/a.jsonl`, `${dir}/b.jsonl`] as const;
+    await fire([header!, ...shots.filter((_, i) => i % 2 === 0)], a, {}, input);
+    await fire([header!, ...shots.filter((_, i) => i % 2 === 1)], b, { factor: () => 1.5 }, input);
+    const perfDir = `${dir}/perf`;
+    const { inDoubt, notices, measured } = await ingest([a, b], { perfDir });
+    assert.equal(measured, shots.length);
+    assert.equal(inDoubt, Math.floor(shots.length / 2));
+    assert.match(
+      notices[0]!,
+      /b.jsonl: The device is slower than what was measured before at tp 1 \(the sentinel takes 50/,
+    );
+    const { bundle, ...accepted } = await ingest([a, b], { perfDir: `${dir}/accepted`, acceptSpeed: true });
+    assert.equal(accepted.inDoubt, Math.ceil(shots.length / 2));
+    assert.equal(bundle.meta.noise!.in_doubt, accepted.inDoubt);
   }));
