@@ -75,7 +75,7 @@ export { countParameters, type ParameterCount } from "./src/model/parameters.ts"
 export { fewestLayers, type FewLayers } from "./src/model/fewest_layers.ts";
 export { type EngineArchitecture, engineArchitecture } from "./src/model/decoder_layers.ts";
 export { hfOverrides, shardConfig, type ShardOptions } from "./src/model/shard.ts";
-export { modelNotices, type NoticeOptions } from "./src/model/notices.ts";
+export { modelNotices, type NoticeOptions, unmeasuredNotices } from "./src/model/notices.ts";
 export { loadArchitecture } from "./src/model/architecture.ts";
 export { type Layer, layersOf } from "./src/model/layers.ts";
 export {

@@ -32,6 +32,9 @@ export interface ArchitectureDraft {
   readonly catalog: Readonly<Record<UnitCategory, Readonly<Record<string, CatalogEntry>>>>;
 }
 
+/** The largest share of a forward that a draft leaves without a layer. */
+const MOST_DUST = 0.005;
+
 /** What a draft is made of. */
 export interface DraftOptions {
   /** Kinds of the engine's decoder layers. */
@@ -95,7 +98,30 @@ function unitsOfAll(walk: Walk, kinds: readonly LayerKind[], batches: DraftOptio
       else all.splice(++behind, 0, unit);
     }
   }
-  return told(all, kinds);
+  return told(withoutDust(all, walk), kinds);
+}
+
+/** Leaves out what blocks launch beside their modules as long as it is less than half of what may be uncovered. */
+function withoutDust(units: readonly Unit[], walk: Walk): Unit[] {
+  const shares = new Map<string, number>();
+  for (const { nodes } of Object.values(walk.batches)) {
+    const usOf = (of: readonly WalkNode[]): number =>
+      of.flatMap(({ kernels }) => kernels).reduce((sum, [, us]) => sum + us, 0);
+    const total = usOf(nodes.slice(1));
+    for (const name of new Set(units.map((unit) => unit.name))) {
+      if (!name.endsWith("_glue")) continue;
+      const paths = new Set(units.filter((unit) => unit.name === name).map(({ node }) => node.path));
+      const share = usOf(nodes.slice(1).filter(({ path }) => paths.has(path))) / total;
+      shares.set(name, Math.max(share, shares.get(name) ?? 0));
+    }
+  }
+  let left = MOST_DUST;
+  const dust = new Set(
+    [...shares].sort(([, a], [, b]) => a - b).filter(([, share]) => (left -= share) >= 0).map(([name]) =>
+      name
+    ),
+  );
+  return units.filter(({ name }) => !dust.has(name));
 }
 
 function sameCall(one: Unit, other: Unit): boolean {
@@ -200,7 +226,8 @@ function catalogOf(units: readonly Unit[], walk: Walk, sharded: Walk | null): Ar
 
 /** Whether a layer does the same at another degree: as many weights over as many numbers. */
 function isStable(name: string, units: readonly Unit[], sharded: Walk | null): boolean {
-  if (sharded === null) return false;
+  // Experts are measured unsharded, whatever the degree.
+  if (sharded === null || units[0]!.category === "moe") return false;
   // Every rank samples from the logits of all.
   if (name === "sampler") return true;
   const calls = Object.values(sharded.batches).flatMap(({ nodes }) => nodes);

@@ -103,6 +103,7 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
     const place = placeOf(at, inside);
     const below = children[at]!.filter((child) => launches[child]);
     const isBlock = own !== null && experts[at]! && !isDecoder(at) && place === "mlp";
+    if (isPartOfMixer(at)) return;
     if (isBlock || below.length === 0 || isWhole(node)) {
       push(at, place, isBlock ? "moe" : null, false);
       return;
@@ -154,6 +155,13 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
     const perSequence = place === "head" && naming.sequences === node.rows;
     const category = whole ?? mixer ?? (perSequence ? "per_sequence" : "dense");
     units.push({ name, category, place, decoder: own, node });
+  }
+
+  /** Whether a call is a part of a recurrent mixer's own work: all but its projections and norms is. */
+  function isPartOfMixer(at: number): boolean {
+    const isState = ({ cache }: WalkNode): boolean =>
+      cache !== null && naming.caches[cache]?.kind === "state";
+    return parentsOf(at).some(isState) && !/Linear|Norm/.test(nodes[at]!.class);
   }
 
   function parentsOf(at: number): WalkNode[] {
@@ -250,7 +258,7 @@ function layerName(named: Named): string {
 
 function attentionName({ node, parents, caches }: Named, own: string): string {
   const mixer = parents.find(({ cache }) => cache !== null && caches[cache]?.kind === "state");
-  if (mixer !== undefined) return `${statePrefix(mixer)}_${own}`;
+  if (mixer !== undefined) return `${statePrefix(mixer)}_${own.replace(/^in_proj.*/, "in_proj")}`;
   if (parents.some((parent) => /Indexer/.test(parent.class))) {
     return `indexer_${own.replace(/^indexer_?/, "")}`;
   }

@@ -9,7 +9,7 @@ import { UsageError } from "../errors.ts";
 import type { Harness } from "../harness/harness.ts";
 import { emulationNotices } from "../processor.ts";
 import { loadModel } from "../model/load_model.ts";
-import { modelNotices } from "../model/notices.ts";
+import { modelNotices, unmeasuredNotices } from "../model/notices.ts";
 import { engineArchitecture } from "../model/decoder_layers.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
@@ -103,6 +103,7 @@ export async function* profileEvents(
     ...downloads,
     ...variantNotices(naming),
     ...modelNotices(model.config, { tpDegrees: degrees }),
+    ...unmeasuredNotices(model.architecture),
     ...session.notices,
   ]);
   const adaptive = again === undefined ? await adaptiveRun(settings, session) : null;

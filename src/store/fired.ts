@@ -12,6 +12,7 @@ import { identityOf } from "../journal/identity.ts";
 import { JOURNAL_FORMAT, type JournalLine, type PlanLine, type Watch } from "../journal/line.ts";
 import { type PlanHeader, planHeaderSchema } from "../shots/plan_file.ts";
 import type { Quantity } from "../quantity.ts";
+import { namedKernels } from "./timed_layers.ts";
 import { applyLine, emptyState, type JournalState } from "./journal_state.ts";
 import { JournalStore } from "./journal_store.ts";
 import type { FactOrigin } from "./recorder.ts";
@@ -90,7 +91,7 @@ class FiredJournal extends JournalStore {
 export async function openFired(path: string, options: FiredOptions): Promise<FiredJournal> {
   const { plan, quantity } = options;
   const held = await readIfThere(path);
-  const state = emptyState();
+  const state = emptyState(namedKernels(plan.architecture));
   let first: JournalLine | undefined;
   refuseForeign(path, held);
   const { bytes, notices } = readLines<JournalLine>(path, held, (line) => {

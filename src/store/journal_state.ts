@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { CATEGORIES, type SweepCategory } from "../shots/shot.ts";
+import type { SweepCategory } from "../shots/shot.ts";
 import type { SkewPart } from "../shots/skew_parts.ts";
 import { type Judge, newJudge } from "../journal/judge.ts";
 import { dropEstimate, type Estimates } from "./estimates.ts";
 import type { FailedShot } from "../events.ts";
 import type { JournalLine, ShotLine } from "../journal/line.ts";
+import { rowLayer } from "./timed_layers.ts";
 import { dropRows, type Rows, setRow, tableOf } from "./rows.ts";
 import { type ShotId, shotText } from "../shots/shot_id.ts";
 import { setPart, type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
@@ -16,6 +17,8 @@ import { median, relativeSpread } from "../stats.ts";
 
 /** What shots gave: rows, failures, and how many samples went into them. */
 export interface JournalState {
+  /** Attention kernels whose rows name them. */
+  readonly named: ReadonlySet<string>;
   /** Rows of the shots that were measured. */
   readonly rows: Rows;
   /** Times of the skew cases. */
@@ -39,10 +42,12 @@ export interface JournalState {
 /**
  * The state before the first line.
  *
+ * @param named The attention kernels whose rows name them.
  * @returns The state.
  */
-export function emptyState(): JournalState {
+export function emptyState(named: ReadonlySet<string>): JournalState {
   return {
+    named,
     rows: new Map(),
     skew: new Map(),
     estimates: new Map(),
@@ -99,8 +104,12 @@ function applyShot(state: JournalState, line: ShotLine): void {
   }
   const table = tableOf(state.rows, tp, category);
   for (const [name, values] of samples) {
-    const layer = CATEGORIES[category].layered ? name : null;
-    setRow(table, { layer, key, timeUs: median(values), spread: relativeSpread(values) });
+    setRow(table, {
+      layer: rowLayer(category, name, state.named),
+      key,
+      timeUs: median(values),
+      spread: relativeSpread(values),
+    });
   }
   state.samples[category] = taken + (samples[0]?.[1].length ?? 0);
 }

@@ -10,7 +10,7 @@ import { tablePath } from "../bundle/layout.ts";
 import { readSkew } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 import { type KernelRow, readWholeTable } from "../bundle/whole_table.ts";
-import { CATEGORIES, type Category, CATEGORY_ORDER, SKEW_KEY } from "../shots/shot.ts";
+import { type Category, CATEGORY_ORDER, SKEW_KEY } from "../shots/shot.ts";
 import { type Estimate, type Estimates, setEstimates } from "./estimates.ts";
 import { rowText, type ShotId } from "../shots/shot_id.ts";
 import { type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
@@ -67,7 +67,7 @@ export function dropRows(
     return cases.delete(key.join()) || fired;
   }
   const table = tableOf(rows, tp, category);
-  if (!CATEGORIES[category].layered) return table.delete(rowText(null, key));
+  if (category === "moe") return table.delete(rowText(null, key));
   const texts = [...table].filter(([, row]) => row.key.join() === key.join()).map(([text]) => text);
   for (const text of texts) table.delete(text);
   return texts.length > 0;
@@ -114,8 +114,13 @@ export async function readRows(dir: string): Promise<FileRows> {
       issues.push(...read.issues);
       const table = tableOf(rows, tp, category);
       for (const row of read.rows) setRow(table, row);
-      if (read.others.length > 0) {
-        kept.set(tp, (kept.get(tp) ?? new Map<Category, readonly KernelRow[]>()).set(category, read.others));
+      const others = read.others.filter((row) => {
+        const measured = kernelRowOf(category, row);
+        if (measured !== null) setRow(table, measured);
+        return measured === null;
+      });
+      if (others.length > 0) {
+        kept.set(tp, (kept.get(tp) ?? new Map<Category, readonly KernelRow[]>()).set(category, others));
       }
     }
     if (typeof texts.estimated === "string") {
@@ -132,6 +137,15 @@ export async function readRows(dir: string): Promise<FileRows> {
     }
   }
   return { rows, kept, skew, estimates, listed, issues };
+}
+
+/** A row of an attention kernel beside the one that files without a layer have, as our shots measure it. */
+function kernelRowOf(category: Category, { layer, split, key, timeUs }: KernelRow): MeasuredRow | null {
+  const [chunk = 0, prefillKey = 0, n = 0, kv = 0] = key;
+  const history = prefillKey - chunk / 2;
+  const isOurs = category === "attention" && layer !== "attention" && split === 1 &&
+    Number.isInteger(history);
+  return isOurs && history >= 0 ? { layer, key: [chunk, history, n, kv], timeUs } : null;
 }
 
 function takeOut(table: Map<string, MeasuredRow>, listed: readonly EstimatedRow[]): Estimate[] {

@@ -29,6 +29,7 @@ import { removedLayers } from "./removed_layers.ts";
 import { tableOf } from "./rows.ts";
 import { skewedTime, skewProblem, skewTimesOf } from "./skew_times.ts";
 import { type BundleState, readState } from "./state.ts";
+import { namedKernels } from "./timed_layers.ts";
 import { type TableFiles, tableFiles } from "./table_files.ts";
 import { wipeBundle } from "./wipe.ts";
 
@@ -211,7 +212,7 @@ export class BundleSession extends JournalStore implements Session {
   }
 
   attention(tp: number): readonly Row[] {
-    return [...this.#shown.attention(tp).values()];
+    return [...this.#shown.attention(tp).values()].filter(({ layer }) => layer === null);
   }
 
   estimate(tp: number, predicted: readonly Estimate[]): void {
@@ -313,7 +314,12 @@ export async function openBundleSession(dir: string, options: SessionOptions): P
   using opening = new DisposableStack();
   const lock = opening.use(await lockBundle(dir));
   if (force) await wipeBundle(dir, yes);
-  const session = new BundleSession({ dir, options, state: await readState(dir), lock });
+  const session = new BundleSession({
+    dir,
+    options,
+    state: await readState(dir, namedKernels(options.architecture)),
+    lock,
+  });
   opening.move();
   return session;
 }

@@ -38,12 +38,13 @@ export interface BundleState extends JournalState {
  * Reads what a bundle holds.
  *
  * @param dir The bundle's folder.
+ * @param named The attention kernels whose rows name them.
  * @returns Its state; where file and journal differ, the journal's row stands and a notice says so.
  * @throws {UsageError} when meta.yaml is not one of a bundle.
  */
-export async function readState(dir: string): Promise<BundleState> {
+export async function readState(dir: string, named: ReadonlySet<string>): Promise<BundleState> {
   const { rows, kept, skew, estimates, listed, issues } = await readRows(dir);
-  const journal = emptyState();
+  const journal = emptyState(named);
   const identities: Identity[] = [];
   const reading = await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
     if (line.type === "session") identities.push(line.identity);

@@ -177,7 +177,7 @@ Deno.test("latent attention, experts with shared ones in them, and the dense fir
     post_attn: ["o_proj", "layernorm"],
   });
   assert.deepEqual(blocks.mlp, { dense: ["gate_up_proj", "act_fn", "down_proj"], moe: ["moe"] });
-  assert.deepEqual(catalog.moe, { moe: { vllm: ["DeepseekV2MoE"], tp_stable: true } });
+  assert.deepEqual(catalog.moe, { moe: { vllm: ["DeepseekV2MoE"] } });
   assert.deepEqual(Object.keys(catalog.attention), ["attention"]);
 });
 
@@ -224,6 +224,19 @@ model TransformersModel
     post_attn: ["o_proj", "layernorm"],
   });
   assert.deepEqual(catalog.attention.attention!.vllm, ["Olmo2Attention"]);
+});
+
+Deno.test("what a block launches beside its modules is left out when it is next to nothing", () => {
+  const text = (us: number): string => `
+model Model
+  layers.0 DecoderLayer +${us}
+    self_attn LlamaAttention
+      qkv_proj QKVParallelLinear +50
+      attn Attention cache=0 +50`;
+  const names = (us: number): string[] =>
+    Object.keys(draft(text(us), [kind("full_attention", "none")]).catalog.dense);
+  assert.deepEqual(names(0.4), ["qkv_proj"]);
+  assert.deepEqual(names(0.6), ["layer_glue", "qkv_proj"]);
 });
 
 Deno.test("an MLP beside the experts has names of its own, a mixer alone has no MLP", () => {
@@ -298,8 +311,10 @@ Deno.test("a draft with several kinds is read as it was written", () => {
 model Model
   embed_tokens VocabParallelEmbedding
   layers.0 DecoderLayer
-    linear_attn QwenGatedDeltaNetAttention cache=0 +5 after=1
+    linear_attn QwenGatedDeltaNetAttention cache=0 +5 after=2
       in_proj_qkvz MergedColumnParallelLinear
+      in_proj_ba MergedColumnParallelLinear
+      chunk_gated_delta_rule ChunkGatedDeltaRule
       out_proj RowParallelLinear
   layers.1 DecoderLayer
     self_attn Qwen3NextAttention
@@ -311,7 +326,7 @@ model Model
   const { blocks, catalog, sequence } = parseArchitecture(text, "made_up.yaml");
   assert.deepEqual(blocks!.attn, found.blocks.attn);
   assert.deepEqual(found.blocks.attn.linear_attention, {
-    pre_attn: ["gdn_in_proj_qkvz", "gdn"],
+    pre_attn: ["gdn_in_proj", "gdn"],
     post_attn: ["gdn_out_proj"],
   });
   assert.deepEqual(catalog.linear_attention, found.catalog.linear_attention);

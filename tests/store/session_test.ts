@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { LaneSource } from "../../src/workers/lane.ts";
 import { firedBy, row, WHOLE } from "../run/dense_run.ts";
-import { fakeHarness, type FakeOptions, tinyArchitecture } from "../run/fakes.ts";
+import { openBundle } from "../../src/bundle/open.ts";
+import { formatTimeUs } from "../../src/number_format.ts";
+import { fakeHarness, type FakeOptions, fakeTimeUs, tinyArchitecture } from "../run/fakes.ts";
 import {
   attentionSweep,
   denseSweep,
@@ -226,4 +228,38 @@ Deno.test("force asks for a confirmation, then deletes the tables and the journa
 Deno.test("force needs no confirmation where nothing is", () =>
   withFolder(async (dir) => {
     assert.deepEqual(await firedBy(dir, [denseSweep([1])], { force: true }), ["dense tp1 1"]);
+  }));
+
+Deno.test("kernels of several kinds of attention have rows of their own, which a run goes on from", () =>
+  withFolder(async (dir) => {
+    const architecture = tinyArchitecture();
+    const entry = { vllm: ["Attention"] };
+    const several = {
+      ...architecture,
+      catalog: { ...architecture.catalog, attention: { sliding_attention: entry, attention: entry } },
+    };
+    const run = { architecture: several };
+    assert.deepEqual(await firedBy(dir, [attentionSweep([1, 2])], run), [
+      "attention tp1 0,0,1,16",
+      "attention tp1 0,0,2,16",
+    ]);
+    const table = await textOfFile(dir, "tp1/attention.csv");
+    const times = (layer: string, decodes: number): string => {
+      const [shot] = attentionSweep([decodes]).shots;
+      return `${layer},0,0,0.0,${decodes},16,1,${formatTimeUs(fakeTimeUs(shot!, layer))}\n`;
+    };
+    assert.equal(
+      table,
+      "layer,prefill_chunk,kv_prefill,prefill_key,n_decode,kv_decode,decode_q_len,time_us\n" +
+        times("attention", 1) + times("attention", 2) + times("sliding_attention", 1) +
+        times("sliding_attention", 2),
+    );
+    assert.deepEqual(await firedBy(dir, [attentionSweep([1, 2])], run), []);
+    await Deno.remove(`${dir}/journal.jsonl`);
+    await putFile(dir, "tp1/attention.csv", table.replace(times("sliding_attention", 2), ""));
+    assert.deepEqual(await firedBy(dir, [attentionSweep([1, 2])], run), ["attention tp1 0,0,2,16"]);
+    assert.equal(await textOfFile(dir, "tp1/attention.csv"), table);
+    await putFile(dir, "meta.yaml", "hardware: BOX\nmodel: org/tiny\n");
+    const bundle = await openBundle(dir);
+    assert.equal(bundle.table(1, "attention").length, 2);
   }));

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 FLOATS = re.compile(
-    r"(_eps|_epsilon|_theta|_base_freq|_softcapping|_multipliers?|_scaling|_scale|_factor|_dropout|_limit)$"
+    r"(_eps|_epsilon|_theta|_base_freq|_softcapping|_multipliers?|_scaling|(attn|logit)_scale|_factor|_dropout|_limit)$"
 )
 """Fields that are floats wherever they stand."""
 

@@ -82,12 +82,22 @@ def decoder_paths(paths: Iterable[str]) -> list[str]:
     return [] if largest is None else [f"{largest}.{number}" for number in sorted(lists[largest])]
 
 
-def inner_modules(tree: Iterable[tuple[str, Any]], layers: Mapping[str, Sites]) -> dict[int, list[Any]]:
-    """Return the modules of layers that lie within the module of another, by that module's id."""
+def inner_modules(tree: Sequence[tuple[str, Any]], layers: Mapping[str, Sites]) -> dict[int, list[Any]]:
+    """Return the modules of layers that lie within the module of another, by that module's id.
+
+    Of a module around the decoder layers these are within it too: a residual that the first of them is given
+    is not the model's.
+    """
     bound = {id(module) for sites in layers.values() for found in sites.values() for module in found}
+    decoders = set(decoder_paths(path for path, _ in tree))
     places = [(path, module) for path, module in tree if id(module) in bound]
+    below = [(path, module) for path, module in tree if id(module) in bound or path in decoders]
     inner = {
-        id(outer): [module for below, module in places if below.startswith(f"{path}.")]
+        id(outer): [
+            module
+            for inside, module in below
+            if module is not outer and (path == "" or inside.startswith(f"{path}."))
+        ]
         for path, outer in places
     }
     return {outer: modules for outer, modules in inner.items() if modules}

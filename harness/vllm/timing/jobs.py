@@ -28,7 +28,7 @@ class Job:
     """Whether the decoder layer up to the one timed module may be repeated in place of whole forwards."""
     activated_experts: int | None = None
     inner: tuple[Any, ...] = ()
-    """Modules of other layers within those that are timed: their time is taken out."""
+    """Modules within those that are timed whose time is not theirs."""
     occurrences: Mapping[str, int] = field(default_factory=dict)
     """How often a forward's walk names a layer: its calls are shared out to so many."""
 
@@ -51,6 +51,15 @@ def skew_job(part: str, job: Job) -> Job:
     return replace(job, sites={part: job.sites[layer]}, occurrences=occurrences)
 
 
+def inner_of(engine: Engine, sites: Sites) -> tuple[Any, ...]:
+    """Return the modules within timed ones whose time is not theirs; those timed themselves are none."""
+    own = {id(module) for modules in sites.values() for module in modules}
+    within = {
+        id(below): below for module in own for below in engine.inner.get(module, ()) if id(below) not in own
+    }
+    return tuple(within.values())
+
+
 def job_of(engine: Engine, shot: Shot) -> Job:
     """Return the job of a shot; raises Fault when it cannot be fired."""
     sites = engine.layers.get(shot.category)
@@ -70,13 +79,6 @@ def job_of(engine: Engine, shot: Shot) -> Job:
         with_logits=shot.category == "per_sequence",
         layer_only=shot.category == "attention" and sum(map(len, sites.values())) == 1,
         activated_experts=shot.activated_experts,
-        inner=tuple(
-            {
-                id(below): below
-                for modules in sites.values()
-                for module in modules
-                for below in engine.inner.get(id(module), ())
-            }.values()
-        ),
+        inner=inner_of(engine, sites),
         occurrences=engine.occurrences,
     )

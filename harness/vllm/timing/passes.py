@@ -131,7 +131,7 @@ def marked(job: Job, marks: Marks) -> Iterator[None]:
         for layer, modules in [*job.sites.items(), (OTHER, job.inner)]
         for module in modules
         for hook in (
-            module.register_forward_pre_hook(before(layer)),
+            module.register_forward_pre_hook(before(layer), **({"prepend": True} if layer == OTHER else {})),
             module.register_forward_hook(after),
         )
     ]

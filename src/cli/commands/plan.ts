@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { readText } from "../../files/read_text.ts";
 import { writeAtomic } from "../../files/write.ts";
 import { loadModel } from "../../model/load_model.ts";
-import { modelNotices } from "../../model/notices.ts";
+import { modelNotices, unmeasuredNotices } from "../../model/notices.ts";
 import { variantNotices } from "../../model/variant.ts";
 import type { Settings } from "../../settings.ts";
 import { parseLimits } from "../../shots/limits_file.ts";
@@ -85,6 +85,7 @@ async function writePlan(
   notices.push(
     ...variantNotices({ ...settings, config: model.config }),
     ...modelNotices(model.config, settings),
+    ...unmeasuredNotices(model.architecture),
     ...sweeps.flatMap((sweep) => leftOutNotice(sweep, limits)),
   );
   const where = pieces.length === 1

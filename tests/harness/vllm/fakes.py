@@ -15,14 +15,15 @@ class Module:
         self.before: list[Any] = []
         self.after: list[Any] = []
 
-    def register_forward_pre_hook(self, hook: Any, with_kwargs: bool = False) -> Any:
-        return self.register(self.before, (lambda *_: hook(self, (), {})) if with_kwargs else hook)
+    def register_forward_pre_hook(self, hook: Any, with_kwargs: bool = False, prepend: bool = False) -> Any:
+        called = (lambda *_: hook(self, (), {})) if with_kwargs else hook
+        return self.register(self.before, called, 0 if prepend else None)
 
     def register_forward_hook(self, hook: Any) -> Any:
         return self.register(self.after, hook)
 
-    def register(self, hooks: list[Any], hook: Any) -> Any:
-        hooks.append(hook)
+    def register(self, hooks: list[Any], hook: Any, at: int | None = None) -> Any:
+        hooks.insert(len(hooks) if at is None else at, hook)
         return type("Handle", (), {"remove": lambda _: hooks.remove(hook)})()
 
     def forward(self) -> None:

@@ -10,6 +10,7 @@ def test_numbers_that_stand_for_floats_are_floats_again() -> None:
         "embedding_multiplier": 12,
         "mlp_multipliers": [1, 2],
         "tie_word_embeddings": True,
+        "floor_scale": 8192,
         "layer_types": ["full_attention"],
         "quantization_config": {"bits": 4, "group_size": 128},
         "rope_scaling": {
@@ -33,5 +34,12 @@ def test_numbers_that_stand_for_floats_are_floats_again() -> None:
         " 'full_attention': {'rope_theta': 1000000.0, 'factor': 8.0}}"
     )
     assert repr(found["text_config"]) == "{'rope_parameters': {'factor': 2.0}, 'num_hidden_layers': 2}"
-    unchanged = ("hidden_size", "rms_norm_eps", "tie_word_embeddings", "layer_types", "quantization_config")
+    unchanged = (
+        "hidden_size",
+        "floor_scale",
+        "rms_norm_eps",
+        "tie_word_embeddings",
+        "layer_types",
+        "quantization_config",
+    )
     assert repr([found[name] for name in unchanged]) == repr([config[name] for name in unchanged])

@@ -128,6 +128,12 @@ def test_layers_within_a_module_of_a_layer_are_known() -> None:
     assert inner_modules(KINDS, layers) == {id(modules["layers.1.mlp"]): [modules["layers.1.mlp.norm"]]}
 
 
+def test_decoder_layers_are_within_a_layer_that_is_around_them() -> None:
+    modules = dict(KINDS)
+    inner = inner_modules(KINDS, {"dense": {"model_glue": [modules[""]], "final": [modules["norm"]]}})
+    assert inner == {id(modules[""]): [modules["norm"], modules["layers.0"], modules["layers.1"]]}
+
+
 def test_alternative_ancestors_are_equal() -> None:
     entries = {"down_proj": Entry(("RowParallelLinear",), ("Qwen2MLP", "LlamaMLP"))}
     assert found(DECODER, entries) == {"down_proj": ["model.layer.mlp.down"]}
