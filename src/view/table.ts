@@ -10,7 +10,7 @@ import { formatCount, significant } from "./text.ts";
 export type Tabular = pl.DataFrame | readonly object[];
 
 /** A cell that leads somewhere; in a text it is its words. */
-export interface LinkCell {
+interface LinkCell {
   /** The words. */
   readonly text: string;
   /** Where it leads. */
