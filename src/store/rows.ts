@@ -8,6 +8,7 @@ import { readFiles } from "../bundle/files.ts";
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
 import { readSkew } from "../bundle/skew.ts";
+import { listsRequests } from "../bundle/skew_shapes.ts";
 import type { Row } from "../bundle/tables.ts";
 import { type KernelRow, readWholeTable } from "../bundle/whole_table.ts";
 import { type Category, CATEGORY_ORDER, SKEW_KEY } from "../shots/shot.ts";
@@ -129,7 +130,9 @@ export async function readRows(dir: string): Promise<FileRows> {
       listed.set(tp, read.rows);
       setEstimates(estimates, tp, takeOut(tableOf(rows, tp, "attention"), read.rows));
     }
-    if (typeof texts.skew === "string") {
+    if (typeof texts.skew === "string" && listsRequests(texts.skew)) {
+      skewTimesOf(skew, tp).listsRequests = true;
+    } else if (typeof texts.skew === "string") {
       const read = readSkew(texts.skew, tablePath(dir, tp, "skew"));
       issues.push(...read.issues);
       const cases = skewTimesOf(skew, tp).rows;

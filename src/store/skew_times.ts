@@ -20,6 +20,8 @@ export interface SkewTimes {
   readonly skewed: Map<string, number>;
   /** Microseconds of the uniform batches that were fired for a case, by the texts of their own keys. */
   readonly uniform: Map<string, number>;
+  /** Whether skew.csv lists the requests of its cases, as v1.2 writes it: such a file is left as it is. */
+  listsRequests?: boolean;
 }
 
 /** The skew cases of all degrees. */
@@ -102,6 +104,9 @@ export function skewProblem(
   attention: ReadonlyMap<string, Row>,
   again: boolean,
 ): string | null {
+  if (times.listsRequests) {
+    return "skew.csv lists the requests of its cases, as v1.2 writes it, and stays as it is";
+  }
   const table = makeAttentionTable([...attention.values()]);
   if (table === null) return "attention.csv has no rows for its alphas to lie between";
   const foreign = [...times.rows].filter(([text]) => !times.skewed.has(text)).map(([, row]) => row);

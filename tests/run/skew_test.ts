@@ -227,3 +227,37 @@ Deno.test("cases are not added to those of sums, which the reference profiler wr
     await run(dir, [skewSweep(ONE, TWO)], { again: true });
     assert.deepEqual((await cases(dir)).map(times), [[224, 512, skewedUs(ONE)], [320, 512, skewedUs(TWO)]]);
   }));
+
+Deno.test("a skew.csv that lists requests stays as it is, and no case is added to it", () =>
+  withFolder(async (dir) => {
+    const text = 'requests_json,t_skew_us\n"[[1, 64], [1, 128]]",12.5\n';
+    await putFile(dir, "tp1/skew.csv", text);
+    for (const again of [false, true]) {
+      const { fired, events } = await run(dir, [attentionSweep(16, 1016), skewSweep(ONE)], { again });
+      assert.ok(fired.every((shot) => !shot.includes(": t_")));
+      assert.deepEqual(only(events, "notice").map(({ message }) => message), [
+        "The skew sweep at tp 1 is left out: skew.csv lists the requests of its cases, as v1.2 writes it, and stays " +
+        "as it is",
+      ]);
+      assert.equal(await textOfFile(dir, "tp1/skew.csv"), text);
+    }
+  }));
+
+Deno.test("rows that only v1.2 reads are kept when attention is measured, and so are its other tables", () =>
+  withFolder(async (dir) => {
+    const header = "layer,prefill_chunk,kv_prefill,prefill_key,n_decode,kv_decode,decode_q_len,time_us\n";
+    const others = ["attention,16,0,8.0,4,64,4,9\n", "indexer,16,0,8.0,4,64,1,2\n"];
+    await putFile(
+      dir,
+      "tp1/attention.csv",
+      `${header}attention,64,-23,9.142857142857142,0,0,1,7\n${others.join("")}`,
+    );
+    await putFile(dir, "tp1/mtp.csv", "layer,sequences,time_us\nmtp_fc,1,5\n");
+    await run(dir, [attentionSweep(16, 1016)]);
+    const text = await textOfFile(dir, "tp1/attention.csv");
+    for (const row of ["attention,64,-23,9.142857142857142,0,0,1,7\n", ...others]) {
+      assert.ok(text.includes(row), row);
+    }
+    assert.ok(text.split("\n").length > 5);
+    assert.equal(await textOfFile(dir, "tp1/mtp.csv"), "layer,sequences,time_us\nmtp_fc,1,5\n");
+  }));
