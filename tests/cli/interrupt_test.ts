@@ -26,7 +26,7 @@ Deno.test({
   fn: () =>
     withFolder(async (dir) => {
       const mark = `mark-${crypto.randomUUID()}`;
-      const worker = `cmd:python3 ${EXAMPLE} ${mark}`;
+      const worker = `cmd:python3 "${EXAMPLE}" ${mark}`;
       const big = ["--max-num-batched-tokens", "2048", "--max-num-seqs", "64", "--perf-dir", dir];
       const command = ["profile", ...TINY, ...big, "--harness", worker];
       const cut = await run(["src/cli.ts", ...command], [["shots planned", "SIGINT"], [

@@ -144,7 +144,7 @@ for (const [name, [program, detail]] of Object.entries(NO_END)) {
 }
 
 Deno.test("shotlab conformance prints what a harness meets, and exits with 1 when it does not meet all", async () => {
-  const met = await runMain(["conformance", "--harness", `cmd:python3 ${EXAMPLE}`]);
+  const met = await runMain(["conformance", "--harness", `cmd:python3 "${EXAMPLE}"`]);
   assert.equal(met.err, "");
   assert.match(met.out, /^ok +hello +The harness answers hello with who it is\n/);
   assert.match(met.out, /: 26 passed, 0 failed\n$/);

@@ -43,7 +43,7 @@ for (const [spec, options, message] of refused) {
 Deno.test("openHarness starts a command through a transport, with the devices that it may see", async () => {
   const logs: string[] = [];
   const spec =
-    `cmd:sh -c 'echo "$CUDA_VISIBLE_DEVICES $WHERE" >&2; exec "$@"' sh '${Deno.execPath()}' run --no-check -A ${worker}`;
+    `cmd:sh -c 'echo "$CUDA_VISIBLE_DEVICES $WHERE" >&2; exec "$@"' sh '${Deno.execPath()}' run --no-check -A "${worker}"`;
   await using harness = await openHarness(spec, {
     transport: ["env", "WHERE=there"],
     devices: [0, 2],

@@ -78,7 +78,7 @@ test("close also ends what the worker has started", async () => {
 });
 
 test("a worker that ignores its standard input ends when we exit", async () => {
-  const script = new URL("fakes/parent_exits.ts", import.meta.url).pathname;
+  const script = fileURLToPath(new URL("fakes/parent_exits.ts", import.meta.url));
   const args = ["run", "--no-check", "-A", script, "sh", "-c", "echo $$ >&2; sleep 1000"];
   const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
   const pid = new TextDecoder().decode(stdout).trim();

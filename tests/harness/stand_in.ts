@@ -12,7 +12,7 @@ export interface StandIns {
 const CARRY: Readonly<Record<string, string>> = {
   // As ssh does: options, a host, then words that the other machine's shell reads as one line, in a home folder.
   ssh:
-    `while [ "\${1#-}" != "$1" ]; do case $1 in -p|-i|-o|-l) shift;; esac; shift; done; shift; cd "$(dirname "$0")"; sh -c "$*"`,
+    `while [ "\${1#-}" != "$1" ]; do case $1 in -p|-i|-o|-l) shift;; esac; shift; done; shift; cd "$(dirname "$0")"; exec sh -c "$*"`,
   docker: `while [ "$1" != worker:1 ]; do shift; done; shift; exec "$@"`,
   srun: `while [ "\${1#-}" != "$1" ]; do shift; done; exec "$@"`,
   kubectl: `while [ "$1" != -- ]; do shift; done; shift; exec "$@"`,

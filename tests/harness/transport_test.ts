@@ -12,6 +12,8 @@ import { architecture, bootRequest, fireAll } from "./toy.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const EXAMPLE = `${ROOT}examples/harness.py`;
+/** Quoted for the shell on the other side as well. */
+const FOR_SSH = `'${EXAMPLE}'`;
 const DOCUMENT = await Deno.readTextFile(`${ROOT}docs/remote.md`);
 const SSHD = findSshd();
 
@@ -42,11 +44,12 @@ for (const [name, { transport, program }] of Object.entries(TRANSPORTS)) {
     withStandIns(async (programs) => {
       assert.ok(DOCUMENT.includes(`--transport "${transport}"`), `docs/remote.md must have ${transport}`);
       const words = splitArgv(transport)!;
-      await using harness = await openHarness(`cmd:python3 ${EXAMPLE}`, { transport: words, devices: [1] });
+      const file = program === "ssh" ? FOR_SSH : EXAMPLE;
+      await using harness = await openHarness(`cmd:python3 "${file}"`, { transport: words, devices: [1] });
       await harness.boot(TOY);
       const [outcome] = await fireAll(harness, [{ category: "dense", tp: 1, tokens: 4 }]);
       assert.equal(outcome!.status, "measured");
-      const own = ["env", "CUDA_VISIBLE_DEVICES=1", "python3", EXAMPLE];
+      const own = ["env", "CUDA_VISIBLE_DEVICES=1", "python3", file];
       assert.deepEqual(programs.calledWith(program), [...words.slice(1), ...own]);
     }));
 }
@@ -82,7 +85,7 @@ async function holdWhole(dir: string, events: readonly RunEvent[]): Promise<void
 Deno.test("a connection that breaks is a worker that died: it is made anew and every shot is measured once", () =>
   withStandIns((programs) =>
     withFolder(async (dir) => {
-      const events = await broken(dir, ["ssh", "gpu1"], `cmd:python3 ${EXAMPLE}`, () =>
+      const events = await broken(dir, ["ssh", "gpu1"], `cmd:python3 "${FOR_SSH}"`, () =>
         Deno.kill(programs.pids("ssh").at(-1)!, "SIGKILL"));
       await holdWhole(dir, events);
       assert.ok(programs.pids("ssh").length >= 2);
@@ -98,7 +101,7 @@ Deno.test({
     withFolder(async (dir) => {
       await using server = await startSshd(SSHD!);
       const mark = `mark-${crypto.randomUUID()}`;
-      const events = await broken(dir, server.transport, `cmd:python3 ${EXAMPLE} ${mark}`, () => {
+      const events = await broken(dir, server.transport, `cmd:python3 "${FOR_SSH}" ${mark}`, () => {
         for (const { pid, argv } of processes()) {
           if (argv[0]!.endsWith("ssh") && argv.includes(mark)) Deno.kill(pid, "SIGKILL");
         }
@@ -131,6 +134,6 @@ Deno.test("the Slurm job array fires the piece of its number with the worker alo
       args: [`${ROOT}examples/slurm/fire.sbatch`],
       env: { PYTHON: python, SLURM_ARRAY_TASK_ID: "3" },
     }).output();
-    const words = ["harness/vllm/worker.py", "--plan", "plan-3.jsonl", "--out", "results-3.jsonl"];
+    const words = ["harness/vllm/worker.py", "--plan", "plan-3.jsonl", "--out", "journal-3.jsonl"];
     assert.deepEqual(new TextDecoder().decode(stdout).trimEnd().split("\n"), words);
   }));

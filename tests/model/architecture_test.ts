@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { UsageError } from "../../src/errors.ts";
 import { loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
 import { formatBlocks, formatSequence } from "../../src/model/format_architecture.ts";
@@ -212,7 +213,7 @@ Deno.test("formatSequence and formatBlocks write files that are read back, and A
       assert.deepEqual({ sequence, catalog }, { sequence: ours.sequence, catalog: ours.catalog });
     }
   }
-  const folder = new URL("../data", import.meta.url).pathname;
+  const folder = fileURLToPath(new URL("../data", import.meta.url));
   for (const modelType of ["deepseek_v32", "qwen3_5", "minimax_m3_vl"]) {
     const { sha256: _, ...kinds } = await loadArchitecture(modelType, folder);
     const { sha256: __, ...again } = parseArchitecture(
@@ -230,7 +231,7 @@ Deno.test("formatSequence and formatBlocks write files that are read back, and A
 });
 
 Deno.test("loadArchitecture finds a file that lists the model_type, and refuses two that do", async () => {
-  const folder = new URL("../data", import.meta.url).pathname;
+  const folder = fileURLToPath(new URL("../data", import.meta.url));
   assert.equal((await loadArchitecture("glm_moe_dsa", folder)).modelType, "deepseek_v32");
   const dir = await Deno.makeTempDir();
   await Deno.mkdir(`${dir}/architecture`);

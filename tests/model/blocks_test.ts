@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { UsageError } from "../../src/errors.ts";
 import { loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
 import { decoderBlock, keySaturation } from "../../src/model/blocks.ts";
 import { kindName, layerKinds, layerRuns, leadingLayers } from "../../src/model/kinds.ts";
 import vectors from "../data/layer-kinds.json" with { type: "json" };
 
-const TESTS_DATA = new URL("../data", import.meta.url).pathname;
+const TESTS_DATA = fileURLToPath(new URL("../data", import.meta.url));
 const BLOCKS = `
 blocks: { attn: { full_attention: { pre_attn: [attention] } }, mlp: { dense: [down] } }
 shared: {}

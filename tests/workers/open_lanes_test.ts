@@ -44,7 +44,7 @@ Deno.test({
         events.push(event);
         if (event.type === "shot" && [20, 60, 100].includes(only(events, "shot").length)) killOne(mark);
       };
-      const harness = `cmd:python3 ${example} ${mark}`;
+      const harness = `cmd:python3 "${example}" ${mark}`;
       const input = { ...SMALL, perfDir: dir, tpDegrees: [1], skipSkew: true, devices: [0, 1], harness };
       await profile(input, { onEvent });
       const counts = await journaledShots(smallBundle(dir));

@@ -14,7 +14,9 @@ const MISSING = isRayInstalled() ? "" : " (skipped: there is no Ray here; run: d
 /** The example harness on a cluster, as the settings name it. */
 async function example({ address }: Cluster): Promise<string> {
   const { argv } = await harnessCommand(`ray:${address}`);
-  return `cmd:${[...argv, "--files", EXAMPLES, "--", "python3", "harness.py"].join(" ")}`;
+  return `cmd:${
+    [...argv, "--files", EXAMPLES, "--", "python3", "harness.py"].map((word) => `"${word}"`).join(" ")
+  }`;
 }
 
 const actors = (cluster: Cluster): number[] =>
