@@ -151,7 +151,9 @@ function layerCount({ id, config }: Pick<Model, "id" | "config">): number {
   const layers = size(text, "num_hidden_layers") ?? patternLength(text);
   if (layers !== undefined) return layers;
   throw new UsageError(
-    `Cannot walk ${id}: num_hidden_layers must be a whole number from 1: ${text.num_hidden_layers}`,
+    `Cannot walk ${id}: num_hidden_layers must be a whole number from 1: ${
+      JSON.stringify(text.num_hidden_layers)
+    }`,
   );
 }
 

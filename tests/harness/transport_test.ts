@@ -109,7 +109,7 @@ Deno.test({
       await holdWhole(dir, events);
       const begun = performance.now();
       while (processes().some(({ argv }) => argv.includes(mark))) {
-        assert.ok(performance.now() - begun < 10_000, "the workers end with their connections");
+        assert.ok(performance.now() - begun < 600_000, "the workers end with their connections");
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }),
