@@ -173,6 +173,9 @@ export type {
   HarnessInfo,
   ShotOutcome,
   Stop,
+  SustainedFact,
+  SustainedTimes,
+  SustainRequest,
 } from "./src/harness/harness.ts";
 export type { Precision, Quantity } from "./src/quantity.ts";
 export type { Processor } from "./src/processor.ts";
@@ -249,6 +252,7 @@ export type {
   SkewFit,
   SkewFitEntry,
   SkewProfile,
+  Sustained,
 } from "./src/bundle/meta.ts";
 
 // Fit skew corrections

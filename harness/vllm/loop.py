@@ -126,6 +126,7 @@ class Worker:
             engine.arguments,
             engine.conditions,
             caches,
+            True if self.read_state is not None else None,
         )
 
     def fire(self, request: Fire) -> Iterator[Answer]:

@@ -145,6 +145,8 @@ class Booted:
     conditions: dict[str, Any] | None = None
     caches: list[dict[str, Any]] | None = None
     """Kind, block size and span of each group of the KV cache; None when one group keeps all tokens."""
+    sustains: bool | None = None
+    """True where shots can be sustained: the device tells its power and clock."""
 
 
 @dataclass(frozen=True)

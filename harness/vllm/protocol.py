@@ -36,6 +36,7 @@ OPTIONAL = {
     "processor",
     "recordings",
     "stop",
+    "sustains",
     "wall_us",
 }
 """Fields of answers that are left out when they are None; others are written as null."""

@@ -16,6 +16,7 @@ import type {
   Noise,
   SkewFit,
   SkewProfile,
+  Sustained,
 } from "./meta_blocks.ts";
 import { metaTypeIssues } from "./meta_types.ts";
 import { formatYaml, parseYaml } from "../files/yaml.ts";
@@ -103,6 +104,8 @@ export interface Meta {
   readonly precision?: Precision;
   /** How noisy the measurements are. */
   readonly noise?: Noise;
+  /** What layers take under a lasting load, where that was measured. */
+  readonly sustained?: readonly Sustained[];
   /** What is predicted, not measured. */
   readonly adaptive?: AdaptiveProfile;
   /** Shots that failed and have no row. */
@@ -163,6 +166,7 @@ const OUR_KEYS = [
   "device_busy_s",
   "precision",
   "noise",
+  "sustained",
   "adaptive",
   "failed_shots",
   "source_sha256",

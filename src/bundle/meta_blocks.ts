@@ -4,6 +4,7 @@
  * @module
  */
 import type { AxisSpec } from "../shots/axis_spec.ts";
+import type { Category } from "../shots/shot.ts";
 import type { SkewMode } from "../shots/skew_parts.ts";
 
 /** What the engine was booted with. */
@@ -196,6 +197,24 @@ export interface AdaptiveProfile {
   readonly per_tp: Readonly<
     Record<string, { readonly attention?: AdaptiveEntry; readonly skew?: AdaptiveEntry }>
   >;
+}
+
+/** A layer of a shot that was repeated without a pause, as a lasting load would. */
+export interface Sustained {
+  /** The shot's category. */
+  readonly category: Category;
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** The shot's key. */
+  readonly key: readonly number[];
+  /** The layer. */
+  readonly layer: string;
+  /** Time of a call once the device has settled, in microseconds. */
+  readonly time_us: number;
+  /** Power meanwhile, in watts; null where the device does not tell. */
+  readonly power_w: number | null;
+  /** Clock of the multiprocessors meanwhile, in MHz; null where the device does not tell. */
+  readonly sm_clock_mhz: number | null;
 }
 
 /** How noisy the measurements are. Shares are of the time itself: 0.01 is one percent. */

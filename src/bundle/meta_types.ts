@@ -132,6 +132,16 @@ const META = z.looseObject({
     measured_again: z.number(),
     in_doubt: count,
   }).partial(),
+  conditions: z.record(text, z.unknown()),
+  sustained: z.array(z.looseObject({
+    category: z.enum(["dense", "per_sequence", "attention", "moe"]),
+    tp: positive,
+    key: z.array(count),
+    layer: text,
+    time_us: z.number().positive(),
+    power_w: z.number().nullable(),
+    sm_clock_mhz: z.number().nullable(),
+  })),
   adaptive: z.looseObject({
     target: z.record(text, z.number()).optional(),
     budget_s: z.number().optional(),

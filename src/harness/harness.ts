@@ -81,6 +81,8 @@ export interface Booted {
   readonly conditions?: Readonly<Record<string, unknown>>;
   /** Groups of its KV cache; absent when one group keeps all tokens. */
   readonly caches?: readonly CacheGroup[];
+  /** Whether shots can be sustained: the device tells its power and clock. */
+  readonly sustains?: boolean;
 }
 
 /** A chunk of shots and how to time them. */
@@ -132,6 +134,16 @@ export interface DeviceState {
   readonly energy_j?: number;
 }
 
+/** What the layers of a shot take under a lasting load. */
+export interface SustainedFact {
+  /** What the fact is. */
+  readonly type: "sustained";
+  /** The shot. */
+  readonly shot: Shot;
+  /** What its layers took. */
+  readonly layers: Readonly<Record<string, SustainedTimes>>;
+}
+
 /** What a harness tells beside the outcomes of a chunk. */
 export type FireFact =
   | { readonly type: "state" } & DeviceState
@@ -140,6 +152,7 @@ export type FireFact =
     /** Names of device kernels, by the short hash that outcomes call them. */
     readonly names: Readonly<Record<string, string>>;
   }
+  | SustainedFact
   | {
     readonly type: "cost";
     /** Microseconds in which the device worked for the chunk, null when unknown. */
@@ -212,6 +225,13 @@ export interface Harness extends AsyncDisposable {
    * @throws {HarnessError} when the harness breaks or dies; the outcomes before it stand.
    */
   fire(request: FireRequest, options?: FireOptions): AsyncIterable<ShotOutcome>;
+  /**
+   * Repeats the layers of shots without a pause; absent in harnesses that cannot.
+   *
+   * @returns What each shot's layers took; shots that cannot be repeated are left out.
+   * @throws {HarnessError} when the harness breaks or dies, or its device does not tell power and clock.
+   */
+  sustain?(request: SustainRequest, options?: CallOptions): AsyncIterable<SustainedFact>;
   /**
    * Walks batches through every module of the booted engine; absent where the harness cannot.
    *

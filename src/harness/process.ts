@@ -15,8 +15,11 @@ import type {
   Harness,
   HarnessInfo,
   ShotOutcome,
+  SustainedFact,
+  SustainRequest,
 } from "./harness.ts";
 import { fireOn } from "./fire_on.ts";
+import { sustainOn } from "./sustain_on.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
 import type { Walk, WalkedRequests } from "./walk.ts";
 
@@ -91,6 +94,10 @@ export async function startProcessHarness(
       });
       exchange.done();
       return walked;
+    },
+    async *sustain(request: SustainRequest, options: CallOptions = {}): AsyncGenerator<SustainedFact> {
+      if (booted?.sustains !== true) return;
+      yield* sustainOn(talk, { ...request, seq: ++seq }, shotTimeoutS, options);
     },
     close,
     [Symbol.asyncDispose]: close,

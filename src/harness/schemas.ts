@@ -193,6 +193,7 @@ export const answerSchema = z.discriminatedUnion("type", [
     engine_args: object,
     conditions: object.optional(),
     caches: z.array(cacheGroup).optional(),
+    sustains: z.boolean().optional(),
   }),
   z.object({
     type: z.literal("error"),

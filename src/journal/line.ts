@@ -78,6 +78,7 @@ const engineLine = z.object({
   num_gpu_blocks: z.number().nonnegative(),
   layers: z.record(z.string(), z.object({ class: z.string(), modules: z.number() })),
   engine_args: z.record(z.string(), z.unknown()),
+  conditions: z.record(z.string(), z.unknown()).optional(),
   lane,
 });
 const sentinelLine = z.object({
@@ -123,7 +124,10 @@ const costLine = z.object({
 const sustainedLine = z.object({
   type: z.literal("sustained"),
   ...shotFields,
-  layers: z.record(z.string(), z.looseObject({})),
+  layers: z.record(
+    z.string(),
+    z.object({ time_us: z.number().positive(), power_w: reading, sm_clock_mhz: reading }),
+  ),
   lane,
 });
 const chunkLine = z.object({ type: z.literal("chunk") });

@@ -133,6 +133,9 @@ export function resultsReader({ started, quantity, plan }: PlanLine): ResultsRea
             { type: "cost", wall_us, ...device_busy_us !== undefined && { device_busy_us } },
           ];
         }
+        case "sustained":
+          if (more.shot === undefined) return null;
+          return [...before, { type: "sustained", ...idOf(more.shot as Shot), layers: answer.layers }];
         case "result":
         case "failed":
           if (more.shot === undefined) return null;

@@ -5,6 +5,7 @@
  */
 import { augustPredictor } from "./august.ts";
 import type { Predictor, PredictorOptions, PredictorSource } from "./source.ts";
+import { sustainedSource } from "./sustained.ts";
 import { newerPredictor } from "./v1_2.ts";
 
 export type {
@@ -23,6 +24,7 @@ export type {
  * @param source The bundle.
  * @param options What else is known.
  * @returns The predictor; its functions throw a {@linkcode LookupError} for what the bundle does not hold.
+ * @throws {UsageError} when the sustained state is asked for and the bundle tells nothing of it.
  *
  * @example
  * ```ts
@@ -34,6 +36,7 @@ export type {
  * ```
  */
 export function predictor(source: PredictorSource, options: PredictorOptions = {}): Predictor {
-  const { simulator = source.simulator ?? "august" } = options;
-  return simulator === "august" ? augustPredictor(source, options) : newerPredictor(source, options);
+  const { simulator = source.simulator ?? "august", state = "cool" } = options;
+  const from = state === "cool" ? source : sustainedSource(source);
+  return simulator === "august" ? augustPredictor(from, options) : newerPredictor(from, options);
 }

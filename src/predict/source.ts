@@ -19,7 +19,7 @@ export interface PredictorSource {
   /** Tensor-parallel degrees, ascending. */
   readonly tps: readonly number[];
   /** The bundle's meta.yaml; its skew_fit block says how alphas are looked up. */
-  readonly meta: Pick<Meta, "skew_fit" | "hardware">;
+  readonly meta: Pick<Meta, "skew_fit" | "hardware" | "sustained">;
   /** The rows of a category's table, none where there is no file. */
   table(tp: number, category: Category): readonly Row[];
   /** The rows of August's skew_fit.csv, none where there is no file. */
@@ -42,6 +42,13 @@ export interface PredictorOptions {
   readonly architecture?: Pick<Architecture, "catalog">;
   /** Whose answers are wanted. @default {the simulator that the bundle is for} */
   readonly simulator?: Simulator;
+  /**
+   * Whether the device has been at rest, as when its rows were measured, or is at work all the time, so that its power
+   * limit takes the clock down: then the times are estimates from what the bundle tells of a lasting load.
+   *
+   * @default {"cool"}
+   */
+  readonly state?: "cool" | "sustained";
   /** Told once in a sentence of what answers in place of something that the bundle lacks. @default {nobody} */
   readonly notice?: (sentence: string) => void;
 }

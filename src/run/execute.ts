@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CallOptions, FireRequest } from "../harness/harness.ts";
+import type { CallOptions, FireRequest, SustainRequest } from "../harness/harness.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { adaptiveWorks } from "./adaptive_sweeps.ts";
 import type { AdaptiveOptions } from "./round_sweep.ts";
@@ -31,6 +31,8 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
   readonly sentinel?: SentinelOptions;
   /** Fires a part of attention and skew, and predicts the rest; without it, all is fired. */
   readonly adaptive?: AdaptiveOptions;
+  /** Shots that are repeated without a pause after all sweeps, where the harness can. */
+  readonly sustain?: SustainRequest;
   /** Fires the shots again that failed before. @default {false} */
   readonly retryFailed?: boolean;
   /** Fires all shots again, those that have rows too; a row stands until it is measured. @default {false} */
@@ -102,8 +104,22 @@ export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent
     if (adaptive === undefined) yield* fireDoubtful(sweeps, options);
     const message = conclusion();
     if (message !== null) yield { type: "notice", message };
+    if (options.sustain !== undefined) yield* sustain(options, options.sustain);
   } finally {
     session.judge.end();
     await session.save();
+  }
+}
+
+/** Records what a lasting load makes of shots, those of which it is not known. */
+async function* sustain(
+  { lane, session, signal }: ExecuteOptions,
+  { shots, seconds }: SustainRequest,
+): AsyncGenerator<RunEvent> {
+  const open = shots.filter((shot) => !session.hasSustained(shot));
+  if (open.length === 0) return;
+  for await (const step of lane.sustain({ shots: open, seconds }, { ...signal && { signal } })) {
+    if (step.type === "fact") session.note(step.fact);
+    else if (step.type === "broken") yield { type: "notice", message: step.message };
   }
 }

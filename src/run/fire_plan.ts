@@ -72,7 +72,10 @@ export async function* firePlan(
         { ...how, measurementIterations: asked.measurement_iterations },
         quantity,
         chosen,
-        header.sentinels?.[tp],
+        {
+          named: header.sentinels?.[tp],
+          lasting: header.sustained?.filter((shot) => shot.tp === tp),
+        },
       ),
       retryFailed: settings.retryFailed,
       ...signal && { signal },

@@ -12,13 +12,21 @@ import { type Judge, usualDriftShare } from "../journal/judge.ts";
 import type { Limits } from "../shots/limits.ts";
 import type { Watch } from "../journal/line.ts";
 import { sentinelShot } from "../shots/sentinel_shot.ts";
-import type { AttentionShot } from "../shots/shot.ts";
+import type { AttentionShot, Shot } from "../shots/shot.ts";
 
 /** The settings that say it. */
 export type FiringSettings = Pick<
   Settings,
-  "measurementIterations" | "precision" | "seed" | "parity" | "sentinelS" | "driftShare"
+  "measurementIterations" | "precision" | "seed" | "parity" | "sentinelS" | "sustainS" | "driftShare"
 >;
+
+/** Shots that were chosen before. */
+export interface ChosenShots {
+  /** The sentinel: the plan's, or the one that the journal has. @default {the sweeps' own} */
+  readonly named?: AttentionShot | null | undefined;
+  /** Shots to repeat without a pause. @default {none} */
+  readonly lasting?: readonly Shot[] | undefined;
+}
 
 /**
  * How the device is watched, as the session's line in the journal says it.
@@ -43,16 +51,16 @@ export function watchOf(
  * @param settings The settings.
  * @param quantity What is timed.
  * @param planned All that is planned for the engine, from which the sentinel is chosen.
- * @param named The sentinel that was chosen before: the plan's, or the one that the journal has.
+ * @param chosen Shots that were chosen before.
  * @returns The options of `execute()` that follow from them.
  */
 export function firingOptions(
   settings: FiringSettings,
   quantity: Quantity,
   planned: readonly Sweep[],
-  named: AttentionShot | null = null,
-): Pick<ExecuteOptions, "iterations" | "precision" | "quantity" | "seed" | "sentinel"> {
-  const { precision } = settings;
+  { named = null, lasting = [] }: ChosenShots = {},
+): Pick<ExecuteOptions, "iterations" | "precision" | "quantity" | "seed" | "sentinel" | "sustain"> {
+  const { precision, sustainS } = settings;
   const watch = watchOf(settings, quantity);
   const shot = watch === null ? null : named ?? sentinelShot(planned);
   return {
@@ -60,6 +68,7 @@ export function firingOptions(
     quantity,
     seed: settings.parity ? null : settings.seed,
     ...precision && { precision },
+    ...sustainS > 0 && lasting.length > 0 && { sustain: { shots: lasting, seconds: sustainS } },
     ...watch && shot && { sentinel: { shot, everyS: watch.every_s, share: watch.share } },
   };
 }

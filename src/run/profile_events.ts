@@ -28,6 +28,7 @@ import { chosenQuantity } from "./quantity.ts";
 import { journalSettings } from "../settings/recorded.ts";
 import { runMeta } from "./run_meta.ts";
 import { openSession, type Session } from "../store/session.ts";
+import { sustainedShots } from "../shots/sustained_shots.ts";
 import { sourceSha256 } from "./source_hash.ts";
 
 const PRIOR_UNUSED =
@@ -182,7 +183,10 @@ export async function* profileEvents(
       lane,
       session,
       sweeps,
-      ...firingOptions(settings, quantity, planned, journalSentinel(session.judge, tp, booted.limits)),
+      ...firingOptions(settings, quantity, planned, {
+        named: journalSentinel(session.judge, tp, booted.limits),
+        lasting: position === 0 && !settings.parity ? sustainedShots(planned) : [],
+      }),
       retryFailed: settings.retryFailed,
       again: again !== undefined,
       ...adaptive && { adaptive: adaptive.begin(tp, config, wholeDegrees ? 1 : configs.length - position) },

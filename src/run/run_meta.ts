@@ -118,6 +118,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     duration_s: rounded(facts.durationS),
     ...Object.keys(facts.deviceBusyS).length > 0 && { device_busy_s: rounded(facts.deviceBusyS) },
     ...settings.precision && { precision: settings.precision },
+    ...facts.sustained.length > 0 && { sustained: facts.sustained },
     ...facts.noise && identity.quantity !== "estimate" && { noise: facts.noise },
     ...adaptive && { adaptive },
     failed_shots: facts.failed.length,

@@ -321,6 +321,15 @@ const TABLE = {
       "Seconds between two sentinels: one attention shot repeated to see whether the device has moved, 0 for none",
     journal: true,
   },
+  /** Seconds for which a layer is repeated without a pause, to see what a lasting load makes of it, 0 for never. */
+  sustainS: {
+    env: "SHOTLAB_SUSTAIN_S",
+    group: "Measurement",
+    kind: numbers.interval,
+    fallback: 0.5,
+    doc:
+      "Seconds for which a layer is repeated without a pause, to see what a lasting load makes of it, 0 for never",
+  },
   /** Share by which the sentinel may move before shots are measured again. */
   driftShare: {
     env: "SHOTLAB_DRIFT_SHARE",

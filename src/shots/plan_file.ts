@@ -15,6 +15,7 @@ import { PLANNED_SHAPE, type PlannedSettings, toPlanned } from "../settings/reco
 import type { Sweep } from "./plan_sweeps.ts";
 import { readJson } from "./read_json.ts";
 import { attentionShotSchema, shotSchema } from "./schemas.ts";
+import { sustainedShots } from "./sustained_shots.ts";
 import { sentinelsOf } from "./sentinel_shot.ts";
 import type { AttentionShot, Shot } from "./shot.ts";
 
@@ -56,6 +57,8 @@ export interface PlanHeader {
    * the shots.
    */
   readonly sentinels?: Readonly<Record<string, AttentionShot>>;
+  /** Shots to repeat without a pause after the others of their degree, where the device tells its power and clock. */
+  readonly sustained?: readonly Shot[];
 }
 
 /** A plan. */
@@ -88,6 +91,7 @@ export const planHeaderSchema = z.strictObject({
     layers: z.array(z.array(text)).optional(),
   }),
   sentinels: z.record(z.string(), attentionShotSchema).optional(),
+  sustained: z.array(shotSchema).optional(),
 });
 
 /**
@@ -117,6 +121,7 @@ export function planHeader(settings: Settings, model: Model, sweeps: readonly Sw
     overrides: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, hfOverrides(config, tp, settings)])),
     architecture: engineArchitecture(model),
     sentinels: sentinelsOf(sweeps),
+    ...!settings.parity && { sustained: sustainedShots(sweeps) },
   };
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Noise } from "../bundle/meta.ts";
+import type { Noise, Sustained } from "../bundle/meta.ts";
 import type { FailedShot } from "../events.ts";
 import { roundDecimals } from "../number_format.ts";
 import type { SweepCategory } from "../shots/shot.ts";
@@ -30,6 +30,8 @@ export interface SessionFacts {
   readonly deviceBusyS: SessionFacts["durationS"];
   /** How noisy the measurements are, null when nothing shows it. */
   readonly noise: Noise | null;
+  /** What layers take under a lasting load, in the order in which it was measured. */
+  readonly sustained: readonly Sustained[];
   /** Shots that failed and were not measured since. */
   readonly failed: readonly FailedShot[];
   /** What was mixed: differences of identity that the user allowed. */
@@ -73,6 +75,7 @@ export function sessionFacts(
     skewTps: tps.filter((tp) => countCases(skewTimesOf(state.skew, tp)) > 0),
     estimated: Object.fromEntries(estimated.filter(([, count]) => count > 0)),
     samples: state.samples,
+    sustained: [...state.sustained.values()],
     failed: [...state.failed.values()],
     noise: noiseOf(state),
     ...others,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { SweepCategory } from "../shots/shot.ts";
+import type { Sustained } from "../bundle/meta_blocks.ts";
+import type { Category, SweepCategory } from "../shots/shot.ts";
 import type { SkewPart } from "../shots/skew_parts.ts";
 import { type Judge, newJudge } from "../journal/judge.ts";
 import { dropEstimate, type Estimates } from "./estimates.ts";
@@ -35,6 +36,8 @@ export interface JournalState {
   readonly judge: Judge;
   /** Hashes of the kernels that have a name. */
   readonly kernels: Set<string>;
+  /** What layers take under a lasting load, by shot and layer. */
+  readonly sustained: Map<string, Sustained>;
   /** Shots that were archived and not measured since, by their texts. */
   readonly archived: Map<string, ShotId>;
 }
@@ -56,6 +59,7 @@ export function emptyState(named: ReadonlySet<string>): JournalState {
     measured: 0,
     judge: newJudge(),
     kernels: new Set(),
+    sustained: new Map(),
     archived: new Map(),
   };
 }
@@ -77,6 +81,13 @@ export function applyLine(state: JournalState, line: JournalLine): void {
     }
     case "kernels":
       for (const hash of Object.keys(line.names)) state.kernels.add(hash);
+      return;
+    case "sustained":
+      for (const [layer, times] of Object.entries(line.layers)) {
+        const { tp, key } = line;
+        const category = line.category as Category;
+        state.sustained.set(`${shotText(line)} ${layer}`, { category, tp, key, layer, ...times });
+      }
       return;
     case "archived":
       state.archived.set(shotText(line), line);

@@ -138,13 +138,22 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
     return failed.size > 0 && failed.has(shotText(idOf(shot)));
   }
 
+  hasSustained(shot: Shot): boolean {
+    const text = `${shotText(idOf(shot))} `;
+    return [...this.#options.state.sustained.keys()].some((key) => key.startsWith(text));
+  }
+
   inDoubt(shot: Shot): boolean {
     return this.judge.isDue(shotText(idOf(shot)));
   }
 
   engine(tp: number, booted: Booted, lane?: string): void {
-    const { limits, num_gpu_blocks, layers, engine_args } = booted;
-    this.record({ type: "engine", tp, limits, num_gpu_blocks, layers, engine_args, ...laneField(lane) });
+    const { limits, num_gpu_blocks, layers, engine_args, conditions } = booted;
+    this.record({
+      ...{ type: "engine", tp, limits, num_gpu_blocks, layers, engine_args },
+      ...conditions && { conditions },
+      ...laneField(lane),
+    });
   }
 
   measured(shot: Shot, samples: Samples, more: Evidence = {}): Record<string, number> {
@@ -174,6 +183,9 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
   note(fact: FireFact, { atS = this.#nowS(), lane }: FactOrigin = {}): void {
     if (fact.type === "state") {
       this.record({ ...fact, ...atS !== null && { at_s: atS }, ...laneField(lane) });
+    }
+    if (fact.type === "sustained") {
+      this.record({ type: "sustained", ...idOf(fact.shot), layers: fact.layers, ...laneField(lane) });
     }
     if (fact.type !== "kernels") return;
     const unnamed = Object.entries(fact.names).filter(([hash]) => !this.#options.state.kernels.has(hash));

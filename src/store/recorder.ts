@@ -67,6 +67,8 @@ export interface Recorder {
   skewProblem(tp: number, again: boolean): string | null;
   /** Whether a shot failed and was not measured since. */
   hasFailed(shot: Shot): boolean;
+  /** Whether what a lasting load makes of a shot is known. */
+  hasSustained(shot: Shot): boolean;
   /** Says which times can be relied on. */
   readonly judge: Doubts;
   /** Whether a shot's times are in doubt and it may be measured again. */

@@ -13,6 +13,7 @@ import type {
   Harness,
   HarnessInfo,
   ShotOutcome,
+  SustainRequest,
 } from "../harness/harness.ts";
 import type { Clocks } from "../journal/clock_range.ts";
 import type { Shot } from "../shots/shot.ts";
@@ -114,6 +115,11 @@ export interface Lane extends AsyncDisposable {
    * @throws {UsageError} when what would replace it is another engine or device.
    */
   fire(shots: readonly Shot[], how: LaneFire): AsyncGenerator<LaneStep>;
+  /**
+   * Repeats the layers of shots without a pause, on one device, where the harness can; a harness that breaks meanwhile
+   * is replaced before the next shots are fired.
+   */
+  sustain(request: SustainRequest, options?: CallOptions): AsyncGenerator<LaneStep>;
 }
 
 /**
@@ -233,6 +239,18 @@ export async function openLane(source: LaneSource): Promise<Lane> {
       return replaceable ? againWhenKilled(attempt, { ...again, signal: options.signal }) : attempt();
     },
     fire,
+    async *sustain(request, options = {}): AsyncGenerator<LaneStep> {
+      if (broken || harness.sustain === undefined) return;
+      broken = true;
+      try {
+        for await (const fact of harness.sustain(request, options)) yield { type: "fact", fact };
+        broken = false;
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        if (!(error instanceof HarnessError)) throw error;
+        yield { type: "broken", message: `What a lasting load takes was not measured: ${error.message}` };
+      }
+    },
     async [Symbol.asyncDispose](): Promise<void> {
       if (replaceable) await harness.close();
     },

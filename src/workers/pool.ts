@@ -80,6 +80,10 @@ export async function openPool(
       for (const message of notices.splice(0)) yield { type: "broken", message };
       yield* firePool(lanes, shots, how);
     },
+    async *sustain(request, options = {}): AsyncGenerator<LaneStep> {
+      const first = lanes.find(({ out }) => !out);
+      if (first !== undefined) yield* first.lane.sustain(request, options);
+    },
     [Symbol.asyncDispose]: () => close(lanes),
   };
 }

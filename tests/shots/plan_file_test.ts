@@ -1,3 +1,4 @@
+import { sustainedShots } from "../../src/shots/sustained_shots.ts";
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
 import { loadModel } from "../../src/model/load_model.ts";
@@ -36,11 +37,12 @@ const sweeps: Sweep[] = settings.tpDegrees.flatMap((tp) =>
 const header = planHeader(settings, model, sweeps);
 
 Deno.test("planHeader says what was asked for and how the model is sharded", () => {
-  const { settings, configs, overrides, sentinels, ...rest } = header;
+  const { settings, configs, overrides, sentinels, sustained, ...rest } = header;
   assert.deepEqual(Object.keys(sentinels!), ["1", "2"]);
   for (const [tp, sentinel] of Object.entries(sentinels!)) {
     assert.deepEqual(sentinel, sentinelShot(sweeps.filter((sweep) => sweep.tp === Number(tp))));
   }
+  assert.deepEqual(sustained, sustainedShots(sweeps));
   assert.deepEqual(rest, { format: "shotlab-plan", version: 1, architecture: model.architecture });
   assert.deepEqual(settings, {
     model: "mistralai/Mixtral-8x7B-v0.1",

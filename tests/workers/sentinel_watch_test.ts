@@ -56,6 +56,7 @@ Deno.test("firingOptions: estimates have no sentinel, parity keeps the plan's or
     seed: 7,
     parity: false,
     sentinelS: 30,
+    sustainS: 0.5,
     driftShare: null,
   };
   const planned = [attentionSweep([1, 2, 4])];
@@ -68,7 +69,15 @@ Deno.test("firingOptions: estimates have no sentinel, parity keeps the plan's or
   assert.equal(firingOptions(settings, "wall", planned).sentinel?.share, 0.25);
   assert.equal(firingOptions({ ...settings, driftShare: 0.1 }, "wall", planned).sentinel?.share, 0.1);
   assert.deepEqual(watchOf({ ...settings, driftShare: 0.1 }, "wall"), { every_s: 30, share: 0.1 });
-  assert.equal(firingOptions(settings, "kernel", planned, named).sentinel?.shot, named);
+  assert.equal(firingOptions(settings, "kernel", planned, { named }).sentinel?.shot, named);
+  assert.equal(firingOptions(settings, "kernel", planned).sustain, undefined);
+  const lasting = [named];
+  const sustain = { shots: lasting, seconds: 0.5 };
+  assert.deepEqual(firingOptions(settings, "kernel", planned, { lasting }).sustain, sustain);
+  assert.equal(
+    firingOptions({ ...settings, sustainS: 0 }, "kernel", planned, { lasting }).sustain,
+    undefined,
+  );
   assert.deepEqual([
     firingOptions(settings, "wall", []).seed,
     firingOptions({ ...settings, parity: true }, "wall", []).seed,

@@ -203,8 +203,11 @@ def session_line(
     }
 
 
-def run_alone(arguments: Any) -> int:
-    """Run the worker on the files that its command line names; returns the exit status."""
+def run_alone(arguments: Any, worker: Worker | None = None) -> int:
+    """Run a worker, a new one if none is given, on the files that its command line names.
+
+    Returns the exit status.
+    """
     try:
         plan = read_plan(Path(arguments.plan))
         names = {id_of(shot): shot_hash(shot) for shot in [*plan.shots, *plan.sentinels()]}
@@ -215,7 +218,7 @@ def run_alone(arguments: Any) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         state = read_state(Path(arguments.out), names, arguments.retry_failed)
-        run = OfflineRun(plan, journal, state, Worker())
+        run = OfflineRun(plan, journal, state, worker or Worker())
         return run.run(arguments.quantity, arguments.drift_share, arguments.accept_speed)
     except Fault as fault:
         print(fault.message if fault.detail is None else f"{fault.message} ({fault.detail})", file=sys.stderr)

@@ -78,8 +78,9 @@ async function writePlan(
       path: files.out.replace(/(\.[^./]*)?$/, `-${index + 1}$1`),
       sweeps: piece,
     }));
-  for (const { path, sweeps } of pieces) {
-    await writeAtomic(path, [...formatPlan(header, sweeps), ""].join("\n"));
+  const { sustained: _, ...others } = header;
+  for (const [index, { path, sweeps }] of pieces.entries()) {
+    await writeAtomic(path, [...formatPlan(index === 0 ? header : others, sweeps), ""].join("\n"));
   }
   const counts = sweeps.map((sweep) => `tp ${sweep.tp} ${sweep.category}: ${countText(sweep)}`);
   notices.push(

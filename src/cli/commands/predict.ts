@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Argument, type Command } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { openBundle } from "../../bundle/open.ts";
 import type { Simulator } from "../../bundle/simulator.ts";
 import { UsageError } from "../../errors.ts";
@@ -19,7 +19,12 @@ import { answer, parseQuery } from "../queries.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** The file of queries, where architectures and models are, and whose answers are wanted. */
-type PredictFlags = { readonly queries: string; readonly configDir: string; readonly simulator?: Simulator };
+type PredictFlags = {
+  readonly queries: string;
+  readonly configDir: string;
+  readonly simulator?: Simulator;
+  readonly state: "cool" | "sustained";
+};
 
 const EXAMPLES = `
 Examples of queries:
@@ -45,6 +50,14 @@ export function declare(command: Command, run: Run): void {
       "configs",
     )
     .addOption(simulatorFlag("Whose answers; without it those of the simulator that the bundle is for"))
+    .addOption(
+      new Option(
+        "--state <state>",
+        "A device at rest, or one that is at work all the time (docs/sustained.md)",
+      )
+        .choices(["cool", "sustained"])
+        .default("cool"),
+    )
     .addOption(verboseFlag())
     .addHelpText("after", EXAMPLES)
     .action((dir: string, flags: PredictFlags) => run((terminal) => answerAll(dir, flags, terminal)));
@@ -53,7 +66,7 @@ export function declare(command: Command, run: Run): void {
 /** Answers the queries of a file, one line of JSON each. */
 async function answerAll(
   dir: string,
-  { queries, configDir, simulator }: PredictFlags,
+  { queries, configDir, simulator, state }: PredictFlags,
   terminal: Pick<Terminal, "out" | "err">,
 ): Promise<number> {
   const bundle = await openBundle(dir);
@@ -61,6 +74,7 @@ async function answerAll(
   const source = predictor(bundle, {
     ...architecture && { architecture },
     ...simulator && { simulator },
+    state,
     notice: (sentence) => terminal.err(`${sentence}\n`),
   });
   const models = new Map<string, Promise<Model>>();

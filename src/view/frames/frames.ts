@@ -9,6 +9,7 @@ import type { KernelTable } from "../../bundle/whole_table.ts";
 import type { Category } from "../../shots/shot.ts";
 import { longFrame, type LongTable } from "./long_frame.ts";
 import { kernelFrame, skewCellsFrame } from "./kernel_frame.ts";
+import { sustainedFrame } from "./sustained_frame.ts";
 import { skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
 
 /** The tables of a bundle as data frames; times in microseconds, tokens, sequences and experts as counts. */
@@ -32,6 +33,11 @@ export interface Frames {
   skew(tp: number): pl.DataFrame;
   /** Fitted alphas, with the columns of skew_fit.csv. */
   skewFit(tp: number): pl.DataFrame;
+  /**
+   * What layers take under a lasting load: category, layer, tp, key, cool_us, time_us, power_w, energy_mj,
+   * sm_clock_mhz; of all degrees.
+   */
+  sustained(): pl.DataFrame;
   /** One table of all degrees below each other, with the columns hardware, model, variant and tp in front. */
   long(table: LongTable): pl.DataFrame;
 }
@@ -65,6 +71,7 @@ export function frames(bundle: Bundle & Partial<Pick<WholeBundle, "kernels" | "s
     skewCells: (tp) => skewCellsFrame(bundle.skewCells?.(tp) ?? []),
     skew: (tp) => skewFrame(bundle.skew(tp)),
     skewFit: (tp) => skewFitFrame(bundle.skewFit(tp)),
+    sustained: () => sustainedFrame(bundle),
     long: (name) => longFrame([bundle], name),
   };
 }

@@ -2,13 +2,14 @@
 
     python3 tests/bench/depth/rows.py PLAN RESULTS [-- PLAN RESULTS | -- ARGUMENTS OF depth.py]...
 
-Ends with 1 after the first plan in which the engine died; the same command goes on from there.
+Ends with 1 when the engine died or shots were left; the same command goes on from there.
 """
 
 import os
 import signal
 import sys
 import traceback
+from argparse import Namespace
 from itertools import groupby
 from pathlib import Path
 
@@ -17,36 +18,31 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import depth
 from loop import Worker
-from offline.alone import Alone
-from offline.plan import read_plan
-from offline.results import Results
-from offline.resume import read_before
+from offline.run import run_alone
 
 
-def fire(plan: Path, path: Path) -> bool:
-    """Fire what is left of a plan; returns whether nothing is."""
-    results = Results(path)
+def fire(plan: str, path: str) -> int:
+    """Fire what is left of a plan; returns the exit status of the worker alone."""
     worker = Worker()
+    asked = {"quantity": None, "drift_share": None, "accept_speed": False, "retry_failed": False}
     try:
-        alone = Alone(read_plan(plan), results, read_before(path), worker)
-        return alone.run(None) == 0 or worker.engine is not None
+        return run_alone(Namespace(plan=plan, out=path, **asked), worker)
     finally:
-        results.close()
         worker.close()
 
 
 def main() -> int:
-    """Fire plans and compare depths in the order of the command line."""
+    """Fire plans and compare depths in the order of the command line; returns the largest exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     groups = [list(group) for is_end, group in groupby(sys.argv[1:], lambda word: word == "--") if not is_end]
+    statuses = [0]
     for group in groups:
         if len(group) == 2:
-            if not fire(Path(group[0]), Path(group[1])):
-                return 1
+            statuses.append(fire(group[0], group[1]))
         elif not Path(group[-1]).exists():
             sys.argv = ["depth.py", *group]
             depth.main()
-    return 0
+    return max(statuses)
 
 
 if __name__ == "__main__":

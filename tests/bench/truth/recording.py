@@ -98,7 +98,7 @@ def record_clock(
     for job in jobs:
         marks = PassClock(engine.synchronize)
         with around(marks):
-            (fault,) = fire_jobs(engine, [job], iterations, marks, in_layer=False)
+            (fault,) = fire_jobs(engine, [job], iterations, marks, layer_only=False)
         outcomes.append(fault or Recorded(by_pass(marks.spans, iterations), {}))
         if fault and fault.kind == "engine_dead":
             break
@@ -121,7 +121,7 @@ def whole_events(engine: Engine, jobs: Sequence[Job], iterations: int) -> list[l
     outcomes: list[list[float] | Fault] = []
     for job in jobs:
         marks = WholeEvents(timer)
-        (fault,) = fire_jobs(engine, [job], iterations, marks, in_layer=False)
+        (fault,) = fire_jobs(engine, [job], iterations, marks, layer_only=False)
         engine.synchronize()
         outcomes.append(fault or [us for _, _, us in marks.spans(timer.empty_us)])
     return outcomes
