@@ -7,7 +7,7 @@ from typing import Any
 from engine.boot import boot_engine
 from engine.boot_faults import boot_fault
 from engine.caches import CacheGroup, keeps_all
-from engine.device import describe
+from engine.device import QUANTITIES, describe
 from engine.engine import Engine
 from engine.state import Read, open_state
 from faults import Fault, shot_fault
@@ -33,7 +33,6 @@ from messages import (
 from protocol import PROTOCOL, parse
 from timing.chunks import Chunk
 from timing.jobs import jobs_of
-from timing.quantities import QUANTITIES
 from timing.selfcheck import check
 from timing.sustained import sustain
 from timing.timed import Timer

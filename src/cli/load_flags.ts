@@ -5,7 +5,7 @@
  */
 import { type Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../errors.ts";
-import { readText } from "../files/read_text.ts";
+import { readText } from "../files/read.ts";
 import { generateLoad } from "../serving/generate_load.ts";
 import { type Load, parseLoad } from "../serving/load.ts";
 import { positive } from "./command.ts";

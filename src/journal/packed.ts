@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { writeAtomic, writeError } from "../files/write.ts";
 import { UsageError } from "../errors.ts";
-import { readIfThere } from "../files/read_if_there.ts";
+import { readIfThere } from "../files/read.ts";
 
 /** What packing came to. */
 export interface Packed {

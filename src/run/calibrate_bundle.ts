@@ -18,7 +18,7 @@ import { formatSkewCells } from "../bundle/skew_cells.ts";
 import type { SkewFitRow } from "../bundle/skew_fit.ts";
 import { readSkewShapes, type SkewShape } from "../bundle/skew_shapes.ts";
 import { UsageError } from "../errors.ts";
-import { readIfThere } from "../files/read_if_there.ts";
+import { readIfThere } from "../files/read.ts";
 import { parseYaml } from "../files/yaml.ts";
 import { ALPHA_CLIP, type CalibrationCase, fitCalibration, MIN_ROWS } from "../fit/calibrate.ts";
 import type { Fit } from "../fit/fit_skew.ts";

@@ -13,7 +13,7 @@ import { formatTable } from "../bundle/tables.ts";
 import { formatAttention } from "../bundle/whole_table.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
-import { readIfThere } from "../files/read_if_there.ts";
+import { readIfThere } from "../files/read.ts";
 import { writeAtomic, writeError } from "../files/write.ts";
 import { formatBlocks, formatSequence } from "../model/format_architecture.ts";
 import { loadModel } from "../model/load_model.ts";

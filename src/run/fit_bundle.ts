@@ -13,7 +13,7 @@ import { writeAtomic } from "../files/write.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import { type Fit, type FitMethod, fitSkew } from "../fit/fit_skew.ts";
 import { UsageError } from "../errors.ts";
-import { readIfThere } from "../files/read_if_there.ts";
+import { readIfThere } from "../files/read.ts";
 import type { Model } from "../model/model.ts";
 import { calibrateBundle } from "./calibrate_bundle.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import { readIfThere } from "../files/read_if_there.ts";
+import { readIfThere } from "../files/read.ts";
 import { writeAtomic } from "../files/write.ts";
 import type { FireFact, HarnessInfo } from "../harness/harness.ts";
 import { readLines } from "../journal/file.ts";

@@ -8,7 +8,7 @@ import { formatSkew, readSkew, type SkewRow } from "../bundle/skew.ts";
 import { formatTable, readTable, type Row } from "../bundle/tables.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { type Category, SKEW_KEY, type SweepCategory } from "../shots/shot.ts";
-import { readIfThere } from "../files/read_if_there.ts";
+import { readIfThere } from "../files/read.ts";
 import { writeError } from "../files/write.ts";
 import type { ArchivedLine } from "../journal/line.ts";
 import { findStrays, type Strays, straysNotice } from "./extra_keys.ts";

@@ -13,7 +13,7 @@ import type { Identity } from "../journal/identity.ts";
 import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
 import { applyLine, emptyState, type JournalState } from "./journal_state.ts";
 import { overlay, overlaySkew } from "./overlay.ts";
-import { readIfThere } from "../files/read_if_there.ts";
+import { readIfThere } from "../files/read.ts";
 import { dropRows, type KeptRows, readRows, tableOf } from "./rows.ts";
 
 /** What a bundle holds. */

@@ -11,7 +11,16 @@ from engine.versions import DISTRIBUTIONS, HARNESS_VERSION, installed
 from faults import Fault
 from messages import HelloAnswer
 from protocol import PROTOCOL
-from timing.quantities import QUANTITIES
+
+QUANTITIES = {
+    "cpu": ("wall",),
+    "cuda": ("kernel", "event", "wall"),
+    "xpu": ("kernel", "wall"),
+}
+"""Which quantities a device can give, the preferred one first, by torch's name of the device.
+
+ROCm calls itself cuda and has the same calls; it and XPU were not tried.
+"""
 
 
 def describe() -> HelloAnswer:

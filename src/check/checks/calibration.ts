@@ -13,7 +13,7 @@ import type { Meta, SkewFitEntry } from "../../bundle/meta.ts";
 import { type Calibration, CALIBRATION_SCHEMA } from "../../bundle/meta_blocks.ts";
 import { LOOKUPS_SHA256 } from "../../bundle/simulator.ts";
 import type { SkewCell } from "../../bundle/skew_cells.ts";
-import { readIfThere } from "../../files/read_if_there.ts";
+import { readIfThere } from "../../files/read.ts";
 import { keySaturation } from "../../model/blocks.ts";
 import type { Model } from "../../model/model.ts";
 import { kernelName } from "../../predict/calibration.ts";

@@ -5,7 +5,7 @@
  */
 import { Argument, type Command } from "commander";
 import type { RunEvent } from "../../events.ts";
-import { readText } from "../../files/read_text.ts";
+import { readText } from "../../files/read.ts";
 import { formatDuration } from "../../progress/duration.ts";
 import { firePlan } from "../../run/fire_plan.ts";
 import { resolveFlags } from "../../settings.ts";

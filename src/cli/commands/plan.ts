@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { readText } from "../../files/read_text.ts";
+import { readText } from "../../files/read.ts";
 import { writeAtomic } from "../../files/write.ts";
 import { loadModel } from "../../model/load_model.ts";
 import { modelNotices, unmeasuredNotices } from "../../model/notices.ts";

@@ -7,7 +7,7 @@ import { Argument, type Command, Option } from "commander";
 import { openBundle } from "../../bundle/open.ts";
 import type { Simulator } from "../../bundle/simulator.ts";
 import { UsageError } from "../../errors.ts";
-import { readText } from "../../files/read_text.ts";
+import { readText } from "../../files/read.ts";
 import { loadArchitecture } from "../../model/architecture.ts";
 import { listFiles } from "../../model/list_files.ts";
 import { loadModel } from "../../model/load_model.ts";

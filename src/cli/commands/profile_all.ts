@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { readText } from "../../files/read_text.ts";
+import { readText } from "../../files/read.ts";
 import { formatDuration } from "../../progress/duration.ts";
 import { DEFAULT_MODELS, type ModelOutcome, profileOne } from "../../run/profile_all.ts";
 import { parseModelsFile, resolveModels } from "../../settings/models_file.ts";

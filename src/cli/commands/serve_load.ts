@@ -5,7 +5,7 @@
  */
 import type { Command } from "commander";
 import { openBundle } from "../../bundle/open.ts";
-import { readText } from "../../files/read_text.ts";
+import { readText } from "../../files/read.ts";
 import { spreadOf, summarize } from "../../serving/latencies.ts";
 import { parseServed, type Served } from "../../serving/served.ts";
 import { latenciesOf, readServedSteps } from "../../serving/served_files.ts";

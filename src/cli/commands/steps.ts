@@ -6,7 +6,7 @@
 import type { Command } from "commander";
 import { type Bundle, openBundle } from "../../bundle/open.ts";
 import { UsageError } from "../../errors.ts";
-import { readText } from "../../files/read_text.ts";
+import { readText } from "../../files/read.ts";
 import { writeAtomic } from "../../files/write.ts";
 import { loadModel } from "../../model/load_model.ts";
 import { designScenes, formatJob, shortLoads } from "../../serving/serve_job.ts";

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.device import QUANTITIES
 from engine.engine import Engine
 from engine.shots import Shot
 from faults import Fault
 from recording import record, rounded
 from timing.jobs import Job, job_of
-from timing.quantities import QUANTITIES
 from timing.timed import Timed
 from timing.timers import make_timer
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import engine.routing
+from engine.device import QUANTITIES
 from engine.engine import Engine
 from engine.routing import Route
 from engine.shots import Shot
 from faults import Fault
 from timing.jobs import job_of
-from timing.quantities import QUANTITIES
 from timing.timers import make_timer
 
 TOKENS = (4, 16, 64, 256, 1024, 2048)

@@ -5,13 +5,13 @@ import statistics
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.device import QUANTITIES
 from engine.engine import Engine
 from engine.shots import Shot, broken_limit
 from engine.state import open_state
 from engine.values import fill_cache, fill_weights
 from faults import Fault
 from timing.jobs import job_of
-from timing.quantities import QUANTITIES
 from timing.sustained import sustain
 from timing.timers import make_timer
 

@@ -223,10 +223,10 @@ def rows_of(
     activated: int | None,
 ) -> dict[str, Any]:
     """Return the samples of every layer, from shots that each fire one category as a sweep does."""
+    from engine.device import QUANTITIES
     from engine.shots import Shot
     from faults import Fault
     from timing.jobs import job_of
-    from timing.quantities import QUANTITIES
 
     shots = {
         "dense": Shot("dense", ((tokens, 0),)),

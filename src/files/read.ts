@@ -1,9 +1,24 @@
 /**
- * Reading a text file that a user named.
+ * Reading files that need not exist, and files that a user named.
  *
  * @module
  */
 import { UsageError } from "../errors.ts";
+
+/**
+ * Reads a file.
+ *
+ * @param path The file.
+ * @returns Its bytes, null when it is not there.
+ */
+export async function readIfThere(path: string): Promise<Uint8Array | null> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
 
 /**
  * Reads a text file.
