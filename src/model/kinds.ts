@@ -145,13 +145,16 @@ const sparseMlpRules: readonly Rule<boolean>[] = [
   },
 ];
 
+/** No model is that deep: a larger number is a slip, and each layer is walked. */
+const MOST_LAYERS = 10_000;
+
 /** The number of decoder layers of a model; throws a UsageError when its configuration does not say it. */
 function layerCount({ id, config }: Pick<Model, "id" | "config">): number {
   const text = textConfig(config);
   const layers = size(text, "num_hidden_layers") ?? patternLength(text);
-  if (layers !== undefined) return layers;
+  if (layers !== undefined && layers <= MOST_LAYERS) return layers;
   throw new UsageError(
-    `Cannot walk ${id}: num_hidden_layers must be a whole number from 1: ${
+    `Cannot walk ${id}: num_hidden_layers must be a whole number from 1 to ${MOST_LAYERS}: ${
       JSON.stringify(text.num_hidden_layers)
     }`,
   );

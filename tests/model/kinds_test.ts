@@ -230,7 +230,10 @@ Deno.test("layerRuns has the real pattern, and leadingLayers how many show all o
 
 Deno.test("layerKinds says which list or pattern does not reach", () => {
   const cases: readonly [ModelConfig, string][] = [
-    [{ num_hidden_layers: 0 }, "Cannot walk org/name: num_hidden_layers must be a whole number from 1: 0"],
+    [
+      { num_hidden_layers: 0 },
+      "Cannot walk org/name: num_hidden_layers must be a whole number from 1 to 10000: 0",
+    ],
     [
       { hybrid_override_pattern: "MX" },
       "Cannot tell the kind of layer 1 of org/name: hybrid_override_pattern must consist of M * - E, got 'X'",

@@ -153,7 +153,7 @@ Deno.test("predictIteration refuses what it cannot walk", () => {
   });
   assert.throws(ask(model({}, {})), {
     name: "UsageError",
-    message: "Cannot walk org/name: num_hidden_layers must be a whole number from 1: undefined",
+    message: "Cannot walk org/name: num_hidden_layers must be a whole number from 1 to 10000: undefined",
   });
   assert.throws(ask(model({ num_hidden_layers: 1 }, { mlp_moe: ["moe"] })), {
     name: "UsageError",
