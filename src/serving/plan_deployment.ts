@@ -98,6 +98,8 @@ export interface Deployment {
   readonly onFront: boolean;
 }
 
+/** What rests on an estimate where no steps were served. */
+export const UNSERVED = "steps without host and gaps";
 /** How long requests arrive, in seconds: a burst that ends says nothing of a rate. */
 const LASTS_S = 30;
 /** How near the largest rate is found. */
@@ -202,7 +204,7 @@ function deploymentOf(input: PlanDeploymentInput, candidate: CandidateBundle, tp
 function estimatesOf({ estimated, link }: CandidateBundle, tp: number, served: boolean): string[] {
   return [
     ...estimated === true ? ["rows"] : [],
-    ...served ? [] : ["steps without host and gaps"],
+    ...served ? [] : [UNSERVED],
     ...tp === 1 ? [] : [(link ?? null) === null ? "no communication" : "communication by a data sheet"],
   ];
 }

@@ -8,7 +8,12 @@ import { type Bundle, openBundle } from "../../bundle/open.ts";
 import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
 import { sheetOf } from "../../roofline/hardware.ts";
-import { type CandidateBundle, type Deployment, planDeployment } from "../../serving/plan_deployment.ts";
+import {
+  type CandidateBundle,
+  type Deployment,
+  planDeployment,
+  UNSERVED,
+} from "../../serving/plan_deployment.ts";
 import { readServedSteps } from "../../serving/served_files.ts";
 import { deploymentFigure } from "../../view/figures/deployment.ts";
 import { saveFigure } from "../../view/render/render.ts";
@@ -163,7 +168,17 @@ function recommendationText(
     } requests/s a server, ` +
       `${significant(rate)} are asked` +
       (best.pricePerHour === null ? "." : `; ${significant(best.pricePerHour)} an hour.`);
-  return [`${id}, ${words}`, head, "", tableText(rows, { rows: Infinity }), ""].join("\n");
+  const plain = deployments.filter(({ problem, estimates }) =>
+    problem === null && estimates.includes(UNSERVED)
+  );
+  const unlike =
+    plain.length > 0 && plain.length < deployments.filter(({ problem }) => problem === null).length
+      ? [
+        `Candidates with ${UNSERVED} look faster than they are, the others do not (docs/serving.md); measure theirs with ` +
+        "shotlab steps to compare.",
+      ]
+      : [];
+  return [`${id}, ${words}`, head, ...unlike, "", tableText(rows, { rows: Infinity }), ""].join("\n");
 }
 
 function percentile(text: string): string {
