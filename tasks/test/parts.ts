@@ -28,7 +28,7 @@ export const PARTS: readonly Part[] = [
     name: "deno",
     usualS: 240,
     program: "deno",
-    args: [...DENO_TEST, "--doc", `--ignore=${APART.join()}`],
+    args: [...DENO_TEST, "--doc", "--parallel", `--ignore=${APART.join()}`],
   },
   {
     title: "worker with vLLM's CPU engine",
