@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { listModels } from "../../src/model/catalogue.ts";
 import { kindName, layerKinds } from "../../src/model/kinds.ts";
-import { loadConfig } from "../../src/model/load_model.ts";
+import { engineArchitecture } from "../../src/model/decoder_layers.ts";
+import { loadConfig, loadModel } from "../../src/model/load_model.ts";
 import { hfOverrides } from "../../src/model/shard.ts";
 
 const models = await listModels();
@@ -41,6 +42,19 @@ Deno.test("the catalogue says where a model was measured, by the bundles that ar
     models.find(({ model }) => model === id)?.measured;
   assert.deepEqual(of("meta-llama/Llama-3.1-8B"), ["H100/bf16"]);
   assert.deepEqual(of("meta-llama/Llama-3.3-70B-Instruct"), []);
+});
+
+Deno.test("an architecture describes every kind of layer of every model of the catalogue", async () => {
+  for (const { model, hasArchitecture, kinds } of models) {
+    assert.ok(hasArchitecture, model);
+    const loaded = await loadModel(model, { download: false });
+    const { layers } = engineArchitecture(loaded);
+    assert.equal(layers === undefined, kinds.length === 1, model);
+    const names = new Set(Object.values(loaded.architecture.catalog).flatMap((group) => Object.keys(group)));
+    const unknown = (layers ?? []).flat().filter((name) => !names.has(name));
+    assert.deepEqual(unknown, [], model);
+    assert.ok((layers ?? []).every((block) => block.length > 0), model);
+  }
 });
 
 for (const { model, kinds } of models) {

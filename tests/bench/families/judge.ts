@@ -38,9 +38,11 @@ export interface Judged {
   readonly forward: string;
   /** Microseconds of the model's kernels, logits and sampler included. */
   readonly forwardUs: number;
-  /** The rows that the forward consists of, added up. */
+  /** Those of layers that have rows: all, where no category failed. */
+  readonly comparedUs: number;
+  /** The rows that these consist of, added up. */
   readonly rowsUs: number;
-  /** The share by which the rows differ from the forward; negative when they are less. */
+  /** The share by which the rows differ from them; negative when they are less. */
   readonly error: number;
   /** By layer: microseconds in the forward, and of its rows. */
   readonly layers: Readonly<Record<string, { readonly forwardUs: number; readonly rowsUs: number }>>;
@@ -75,17 +77,19 @@ export function judge({ architecture, forwards = {} }: Measured): Judged[] {
         at(layer).rowsUs += median(values) * (times.get(layer) ?? 1);
       }
     }
-    const sum = (of: "forwardUs" | "rowsUs"): number =>
-      [...found.values()].reduce((total, each) => total + each[of], 0);
-    const [forwardUs, rowsUs] = [sum("forwardUs"), sum("rowsUs")];
+    const withRows = [...found.values()].filter(({ rowsUs }) => rowsUs > 0);
+    const sum = (of: "forwardUs" | "rowsUs"): number => withRows.reduce((total, each) => total + each[of], 0);
+    const [comparedUs, rowsUs] = [sum("forwardUs"), sum("rowsUs")];
+    const forwardUs = [...found.values()].reduce((total, each) => total + each.forwardUs, 0);
     const faults = Object.entries(rows).flatMap(([category, row]) =>
       row.fault === undefined ? [] : [`${category}: ${row.fault}`]
     );
     return {
       forward,
       forwardUs,
+      comparedUs,
       rowsUs,
-      error: rowsUs / forwardUs - 1,
+      error: rowsUs / comparedUs - 1,
       layers: Object.fromEntries(found),
       faults: [...faults, ...fault ? [`forward: ${fault}`] : []],
     };
@@ -118,7 +122,7 @@ if (import.meta.main) {
     const coverage = measured.covered === undefined
       ? []
       : coverageOf(measured.covered, kinds.map(kindOf), pattern.map(kindOf));
-    const errors = judged.filter(({ faults }) => faults.length === 0).map(({ error }) => Math.abs(error));
+    const errors = judged.map(({ error }) => Math.abs(error));
     evidence[name] = {
       device: measured.device?.device,
       engine: `vLLM ${measured.device?.engine_version}`,
@@ -141,10 +145,10 @@ if (import.meta.main) {
       ...coverage.map(({ batch, uncovered, modules }) =>
         `  ${batch}: ${share(uncovered)} in no layer${modules[0] ? `, most in ${modules[0].module}` : ""}`
       ),
-      ...judged.map(({ forward, forwardUs, rowsUs, error, faults }) =>
-        `  ${forward}: forward ${forwardUs.toFixed(0)} µs, rows ${rowsUs.toFixed(0)} µs, ${share(error)} ${
-          faults.join("; ")
-        }`
+      ...judged.map(({ forward, forwardUs, comparedUs, rowsUs, error, faults }) =>
+        `  ${forward}: forward ${forwardUs.toFixed(0)} µs, ${
+          share(comparedUs / forwardUs)
+        } of it compared, rows ${rowsUs.toFixed(0)} µs, ${share(error)} ${faults.join("; ")}`
       ),
       "",
     ].join("\n")));
