@@ -8,41 +8,41 @@ import { type AdaptedSkew, skewRounds } from "../adaptive/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 import { fitSkew } from "../fit/fit_skew.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
-import { type AdaptiveOptions, type AdaptiveWork, designOf, type Found, roundsWork } from "./round_sweep.ts";
+import { type AdaptiveOptions, type AdaptiveTask, designOf, type Found, roundsTask } from "./round_sweep.ts";
 import { moreWouldBuy } from "./budget.ts";
 import { dueSkew, isDue } from "./due.ts";
 import type { ExecuteOptions } from "./execute.ts";
-import { wholeWork, type Work } from "./sweep_task.ts";
+import { type SweepTask, wholeSweep } from "./sweep_task.ts";
 
 /** Errors of predicted times that are this share of the fit's are not what limits it. */
 const LIMITING = 0.5;
 
 /**
- * The works of a degree: small sweeps are fired as a whole, and first; of attention and skew a part is. With a budget
+ * The tasks of a degree: small sweeps are fired as a whole, and first; of attention and skew a part is. With a budget
  * these two are fired side by side.
  *
  * @param options What to fire.
  * @param adaptive How a part is chosen.
- * @returns The works, those that are fired side by side together, and what is to be told in the end.
+ * @returns The tasks, those that are fired side by side together, and what is to be told in the end.
  */
-export function adaptiveWorks(
+export function adaptiveTasks(
   options: ExecuteOptions,
   adaptive: AdaptiveOptions,
-): { works: Work[][]; conclusion: () => string | null } {
+): { tasks: SweepTask[][]; conclusion: () => string | null } {
   const { sweeps } = options;
   const whole = sweeps.filter(({ category }) => category !== "attention" && category !== "skew");
   const parts = [
     ...sweeps.filter(({ category }) => category === "attention").map((sweep) =>
-      attentionWork(sweep, options, adaptive)
+      attentionTask(sweep, options, adaptive)
     ),
     ...sweeps.filter(({ category }) => category === "skew").map((sweep) =>
-      skewWork(sweep, options, adaptive)
+      skewTask(sweep, options, adaptive)
     ),
   ];
   const { budget } = adaptive;
-  const together = budget === undefined || parts.length === 0 ? parts.map((work) => [work]) : [parts];
+  const together = budget === undefined || parts.length === 0 ? parts.map((task) => [task]) : [parts];
   return {
-    works: [...whole.map((sweep) => [wholeWork(sweep, options)]), ...together],
+    tasks: [...whole.map((sweep) => [wholeSweep(sweep, options)]), ...together],
     conclusion: () =>
       budget === undefined || sweeps[0] === undefined
         ? null
@@ -50,11 +50,11 @@ export function adaptiveWorks(
   };
 }
 
-function attentionWork(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptions): AdaptiveWork {
+function attentionTask(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptions): AdaptiveTask {
   const { session, kernel, prior } = adaptive;
   const { tp } = sweep;
   const shots = sweep.shots.filter((shot) => shot.category === "attention");
-  return roundsWork(sweep, shots, options, adaptive, {
+  return roundsTask(sweep, shots, options, adaptive, {
     rounds: () =>
       attentionRounds(shots, kernel, {
         ...designOf(adaptive, shots.length),
@@ -74,13 +74,13 @@ function attentionWork(sweep: Sweep, options: ExecuteOptions, adaptive: Adaptive
   });
 }
 
-function skewWork(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptions): AdaptiveWork {
+function skewTask(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptions): AdaptiveTask {
   const { session, kernel } = adaptive;
   const { tp } = sweep;
   const { retryFailed = false } = options;
   const cases = sweep.shots.filter((shot) => shot.category === "skew");
   const mode = options.session.skewMode ?? "interpolated";
-  return roundsWork(sweep, cases, options, adaptive, {
+  return roundsTask(sweep, cases, options, adaptive, {
     rounds: () =>
       skewRounds(cases, session.attention(tp), kernel, {
         ...designOf(adaptive, cases.length),

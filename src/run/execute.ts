@@ -5,14 +5,14 @@
  */
 import type { CallOptions, FireRequest, SustainRequest } from "../harness/harness.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
-import { adaptiveWorks } from "./adaptive_sweeps.ts";
+import { adaptiveTasks } from "./adaptive_sweeps.ts";
 import type { AdaptiveOptions } from "./round_sweep.ts";
 import type { RunEvent } from "../events.ts";
-import { checkDoubts, extent, fireDoubtful, fireWorks } from "./run_sweeps.ts";
+import { checkDoubts, extent, fireDoubtful, runSweeps } from "./run_sweeps.ts";
 import type { Lane } from "../workers/lane.ts";
 import type { Recorder } from "../store/recorder.ts";
 import type { SentinelOptions } from "../workers/sentinel_watch.ts";
-import { wholeWork } from "./sweep_task.ts";
+import { wholeSweep } from "./sweep_task.ts";
 
 /** Options of {@linkcode execute}. */
 export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions {
@@ -91,15 +91,15 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
  */
 export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent> {
   const { session, sweeps, adaptive } = options;
-  const { works, conclusion } = adaptive === undefined
-    ? { works: sweeps.map((sweep) => [wholeWork(sweep, options)]), conclusion: () => null }
-    : adaptiveWorks(options, adaptive);
+  const { tasks, conclusion } = adaptive === undefined
+    ? { tasks: sweeps.map((sweep) => [wholeSweep(sweep, options)]), conclusion: () => null }
+    : adaptiveTasks(options, adaptive);
   try {
     yield* checkDoubts(sweeps, options);
     if (sweeps[0] !== undefined) {
-      yield { type: "planned", tp: sweeps[0].tp, sweeps: works.flat().map((work) => extent(work, sweeps)) };
+      yield { type: "planned", tp: sweeps[0].tp, sweeps: tasks.flat().map((task) => extent(task, sweeps)) };
     }
-    for (const together of works) yield* fireWorks(together, options);
+    for (const together of tasks) yield* runSweeps(together, options);
     // Predicted rows would not follow.
     if (adaptive === undefined) yield* fireDoubtful(sweeps, options);
     const message = conclusion();

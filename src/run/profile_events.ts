@@ -178,7 +178,7 @@ export async function* profileEvents(
       ...sweeps.filter(({ category }) => category === "skew"),
       ...sweeps.filter(({ category }) => category !== "skew"),
     ];
-    for (const sweep of settled) yield* notices(await session.settle(sweep, settings.exactGrid));
+    for (const sweep of settled) yield* notices(await session.reconcileGrid(sweep, settings.exactGrid));
     const events = execute({
       lane,
       session,

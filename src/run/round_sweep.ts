@@ -16,7 +16,7 @@ import type { EstimatedEvent } from "../events.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { shuffled } from "./firing_order.ts";
 import type { Session } from "../store/session.ts";
-import { type Extent, skewProblem, type Step, type Work } from "./sweep_task.ts";
+import { type Extent, skewProblem, type Step, type SweepTask } from "./sweep_task.ts";
 
 /** How a part of the shots is chosen. */
 export interface AdaptiveOptions {
@@ -43,7 +43,7 @@ export interface Found extends Omit<EstimatedEvent, "type"> {
 }
 
 /** A sweep that is fired in rounds. */
-export interface AdaptiveWork extends Work {
+export interface AdaptiveTask extends SweepTask {
   /** What the budget has cut off, null when it has not. */
   readonly cut: CutSweep | null;
 }
@@ -92,22 +92,22 @@ export interface Kind<S, F> {
 }
 
 /**
- * Makes the work of a sweep that is fired in rounds.
+ * Makes the task of a sweep that is fired in rounds.
  *
  * @param sweep The sweep.
  * @param shots Its shots.
  * @param options What is known of them, and in which order they are fired.
  * @param adaptive How a part is chosen.
  * @param kind What differs between attention and skew.
- * @returns The work.
+ * @returns The task.
  */
-export function roundsWork<S extends AttentionShot | SkewShot, F>(
+export function roundsTask<S extends AttentionShot | SkewShot, F>(
   sweep: Sweep,
   shots: readonly S[],
   options: ExecuteOptions,
   { target, session, budget, onFound }: AdaptiveOptions,
   kind: Kind<S, F>,
-): AdaptiveWork {
+): AdaptiveTask {
   const { category } = sweep;
   const curve: { fired: number; error: number; atS: number }[] = [];
   let cut: CutSweep | null = null;

@@ -13,14 +13,14 @@ import { recordOutcome } from "../store/store_result.ts";
 import type { Verdict } from "../journal/judge.ts";
 import { percent } from "../stats.ts";
 import { idOf, shotText } from "../shots/shot_id.ts";
-import type { Extent, Step, Work } from "./sweep_task.ts";
+import type { Extent, Step, SweepTask } from "./sweep_task.ts";
 
 /** Rounds in which what is in doubt is measured again. */
 const ROUNDS_AGAIN = 2;
 
 /** A sweep that is being fired. */
 interface Firing {
-  readonly work: Work;
+  readonly task: SweepTask;
   /** Its steps; undefined before the first. */
   steps?: Iterator<Step>;
   seconds: number;
@@ -37,32 +37,32 @@ interface Tally {
 /**
  * How large a sweep is and how much of it needs no firing.
  *
- * @param work The sweep.
+ * @param task The sweep.
  * @param before Sweeps that are fired before it, and have not been yet.
  * @returns Its category and the counts.
  */
-export function extent(work: Work, before: readonly Sweep[] = []): Extent & { category: SweepCategory } {
-  return { category: work.sweep.category, ...work.extent(before) };
+export function extent(task: SweepTask, before: readonly Sweep[] = []): Extent & { category: SweepCategory } {
+  return { category: task.sweep.category, ...task.extent(before) };
 }
 
 /**
  * Fires sweeps side by side: the next round is one of the sweep whose error falls fastest.
  *
- * @param works The sweeps, one or more.
+ * @param tasks The sweeps, one or more.
  * @param options On what, and where it is recorded.
  * @returns Events, each told after it is recorded.
  */
-export async function* fireWorks(
-  works: readonly Work[],
+export async function* runSweeps(
+  tasks: readonly SweepTask[],
   options: ExecuteOptions,
 ): AsyncGenerator<RunEvent> {
-  let open = works.map((work): Firing => ({
-    work,
+  let open = tasks.map((task): Firing => ({
+    task,
     seconds: 0,
     tally: { measured: 0, failed: 0, deviceBusyS: null },
   }));
   while (open.length > 0) {
-    const next = open.reduce((best, other) => other.work.gain > best.work.gain ? other : best);
+    const next = open.reduce((best, other) => other.task.gain > best.task.gain ? other : best);
     if (yield* advance(next, options)) open = open.filter((firing) => firing !== next);
   }
 }
@@ -73,16 +73,16 @@ async function* advance(
   options: ExecuteOptions,
 ): AsyncGenerator<RunEvent, boolean> {
   const { session } = options;
-  const { work, tally } = firing;
-  const { category, tp } = work.sweep;
+  const { task, tally } = firing;
+  const { category, tp } = task.sweep;
   if (firing.steps === undefined) {
-    const problem = work.problem();
+    const problem = task.problem();
     if (problem !== null) {
       yield { type: "notice", message: `The skew sweep at tp ${tp} is left out: ${problem}` };
       return true;
     }
-    yield { type: "sweep-started", tp, ...extent(work) };
-    firing.steps = work.steps();
+    yield { type: "sweep-started", tp, ...extent(task) };
+    firing.steps = task.steps();
   }
   const begun = performance.now();
   const { deviceBusyS: busyBefore } = tally;
@@ -107,7 +107,7 @@ async function* advance(
 /** Fires shots, and those again that are in doubt then. */
 async function* fireRound(
   shots: readonly Shot[],
-  { work: { sweep }, tally }: Firing,
+  { task: { sweep }, tally }: Firing,
   options: ExecuteOptions,
 ): AsyncGenerator<RunEvent> {
   const begun = performance.now();

@@ -25,7 +25,7 @@ export interface Extent {
 }
 
 /** A sweep, and how it is fired. */
-export interface Work {
+export interface SweepTask {
   /** The sweep. */
   readonly sweep: Sweep;
   /**
@@ -47,9 +47,9 @@ export interface Work {
  *
  * @param sweep The sweep.
  * @param options What is known of its shots, and in which order they are fired.
- * @returns The work.
+ * @returns The task.
  */
-export function wholeWork(sweep: Sweep, options: ExecuteOptions): Work {
+export function wholeSweep(sweep: Sweep, options: ExecuteOptions): SweepTask {
   const due = (before: readonly Sweep[] = []): readonly Shot[] => {
     const shots = dueInPlan(sweep, options, before);
     return typeof options.seed === "number" ? shuffled(shots, options.seed) : shots;

@@ -13,7 +13,7 @@ import type { BundleState } from "./state.ts";
 import type { TableFiles } from "./table_files.ts";
 
 /** What the files show. */
-export interface ShownRows {
+export interface CsvRows {
   /** The rows of a degree's attention.csv by their texts, measured and predicted. */
   attention(tp: number): ReadonlyMap<string, Row>;
   /** The rows of a degree's skew.csv, in no order. */
@@ -27,10 +27,10 @@ export interface ShownRows {
  * @param mode Where the times of uniform batches of skew cases come from.
  * @returns The rows.
  */
-export function shownRows(
+export function csvRows(
   { rows, estimates, skew }: Pick<BundleState, "rows" | "estimates" | "skew">,
   mode: SkewMode,
-): ShownRows {
+): CsvRows {
   const measured = (tp: number): ReadonlyMap<string, Row> => tableOf(rows, tp, "attention");
   const attention = (tp: number): ReadonlyMap<string, Row> =>
     new Map<string, Row>([...estimates.get(tp) ?? [], ...measured(tp)]);
@@ -50,7 +50,7 @@ export function shownRows(
 export function touchStale(
   files: TableFiles,
   { stale, skew }: Pick<BundleState, "stale" | "skew">,
-  shown: ShownRows,
+  shown: CsvRows,
 ): void {
   for (const [tp, category] of stale) files.touch(tp, category);
   for (const [tp, { rows, skewed }] of skew) {

@@ -12,7 +12,7 @@ const WITHIN_SLICE: readonly string[] = ["kv_prefill", "kv_decode"];
 const NAMED = 6;
 
 /** Keys of a table that are not of the plan. */
-export interface Strays {
+export interface ExtraKeys {
   /** Category of the table. */
   readonly category: SweepCategory;
   /** Its tensor-parallel degree. */
@@ -34,18 +34,18 @@ export interface Strays {
  *
  * @example
  * ```ts
- * import { findStrays } from "./extra_keys.ts";
+ * import { findExtraKeys } from "./extra_keys.ts";
  * import assert from "node:assert/strict";
- * const strays = findStrays(1, "dense", [{ category: "dense", tp: 1, tokens: 16 }], [[16], [100]]);
+ * const strays = findExtraKeys(1, "dense", [{ category: "dense", tp: 1, tokens: 16 }], [[16], [100]]);
  * assert.deepEqual(strays, { category: "dense", tp: 1, keys: [[100]], foreign: { tokens: [100] } });
  * ```
  */
-export function findStrays(
+export function findExtraKeys(
   tp: number,
   category: SweepCategory,
   shots: readonly Shot[],
   there: Iterable<readonly number[]>,
-): Strays | null {
+): ExtraKeys | null {
   const planned = new Map(shots.map((shot) => [shotKey(shot).join(), shotKey(shot)]));
   const strays = new Map<string, readonly number[]>();
   for (const key of there) if (!planned.has(key.join())) strays.set(key.join(), key);
@@ -66,7 +66,7 @@ export function findStrays(
  * @param strays Their keys.
  * @returns The sentence.
  */
-export function straysNotice(dir: string, { category, tp, keys, foreign }: Strays): string {
+export function extraKeysNotice(dir: string, { category, tp, keys, foreign }: ExtraKeys): string {
   const path = tablePath(dir, tp, category);
   const columns = Object.entries(foreign).map(([column, values]) => `${column} ${listed(values)}`);
   const which = columns.length === 0 ? "" : ` (${columns.join("; ")})`;

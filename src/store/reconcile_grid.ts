@@ -11,14 +11,14 @@ import { type Category, SKEW_KEY, type SweepCategory } from "../shots/shot.ts";
 import { readIfThere } from "../files/read.ts";
 import { writeError } from "../files/write.ts";
 import type { ArchivedLine } from "../journal/line.ts";
-import { findStrays, type Strays, straysNotice } from "./extra_keys.ts";
+import { type ExtraKeys, extraKeysNotice, findExtraKeys } from "./extra_keys.ts";
 import { tableOf } from "./rows.ts";
 import { rowText } from "../shots/shot_id.ts";
 import { skewTimesOf } from "./skew_times.ts";
 import type { BundleState } from "./state.ts";
 
 /** The bundle whose rows are settled. */
-export interface Settling {
+export interface Reconciling {
   /** Its folder. */
   readonly dir: string;
   /** What it holds. */
@@ -40,18 +40,18 @@ export interface Settling {
  * @returns What a user should know, in sentences.
  * @throws {UsageError} when the disk refuses.
  */
-export async function settle(sweep: Sweep, exact: boolean, bundle: Settling): Promise<string[]> {
+export async function reconcileGrid(sweep: Sweep, exact: boolean, bundle: Reconciling): Promise<string[]> {
   const { tp, category, shots } = sweep;
-  const strays = findStrays(tp, category, shots, keysOf(sweep, bundle));
+  const strays = findExtraKeys(tp, category, shots, keysOf(sweep, bundle));
   if (strays === null) return [];
-  if (!exact) return [straysNotice(bundle.dir, strays)];
+  if (!exact) return [extraKeysNotice(bundle.dir, strays)];
   const path = archivePath(bundle.dir, tp, category);
   await addToArchive(path, (before) => merged(before, path, strays, bundle), bundle.write);
   for (const key of strays.keys) bundle.record({ type: "archived", category, tp, key });
   return [`${strays.keys.length} keys that the plan does not have were moved into ${path}`];
 }
 
-function keysOf({ tp, category }: Sweep, { state }: Settling): Iterable<readonly number[]> {
+function keysOf({ tp, category }: Sweep, { state }: Reconciling): Iterable<readonly number[]> {
   if (category !== "skew") return [...tableOf(state.rows, tp, category).values()].map(({ key }) => key);
   const { rows, skewed } = skewTimesOf(state.skew, tp);
   return [...new Set([...rows.keys(), ...skewed.keys()])].map((text) => text.split(",").map(Number));
@@ -61,8 +61,8 @@ function keysOf({ tp, category }: Sweep, { state }: Settling): Iterable<readonly
 function merged(
   before: string | null,
   path: string,
-  { tp, category, keys }: Strays,
-  bundle: Settling,
+  { tp, category, keys }: ExtraKeys,
+  bundle: Reconciling,
 ): string {
   const texts = new Set(keys.map((key) => key.join()));
   if (category === "skew") {
@@ -76,7 +76,7 @@ function merged(
   return formatTable(category, unique([...old, ...rows], ({ layer, key }) => rowText(layer, key)));
 }
 
-function rowsAt({ state }: Settling, tp: number, category: Category): Row[] {
+function rowsAt({ state }: Reconciling, tp: number, category: Category): Row[] {
   return [...tableOf(state.rows, tp, category).values()];
 }
 

@@ -18,13 +18,13 @@ import type { Sweep } from "../shots/plan_sweeps.ts";
 import type { AttentionShot, SkewShot, SweepCategory } from "../shots/shot.ts";
 import { idOf, rowText, shotText } from "../shots/shot_id.ts";
 import type { SkewMode } from "../shots/skew_parts.ts";
-import { type ShownRows, shownRows, touchStale } from "./csv_rows.ts";
+import { type CsvRows, csvRows, touchStale } from "./csv_rows.ts";
 import { type Estimate, estimateLists, estimatesOf, setEstimates } from "./estimates.ts";
 import { addSeconds, type Durations, type SessionFacts, sessionFacts } from "./facts.ts";
 import { identityConflict } from "./identity_conflict.ts";
 import { JournalStore } from "./journal_store.ts";
 import type { Recorder } from "./recorder.ts";
-import { settle } from "./reconcile_grid.ts";
+import { reconcileGrid } from "./reconcile_grid.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { tableOf } from "./rows.ts";
 import { skewedTime, skewProblem, skewTimesOf } from "./skew_times.ts";
@@ -115,7 +115,7 @@ export interface Session extends Recorder, AsyncDisposable {
    * @returns What a user should know, in sentences.
    * @throws {UsageError} when the disk refuses.
    */
-  settle(sweep: Sweep, exact: boolean): Promise<string[]>;
+  reconcileGrid(sweep: Sweep, exact: boolean): Promise<string[]>;
 }
 
 /** What a session works on. */
@@ -133,7 +133,7 @@ export class BundleSession extends JournalStore implements Session {
   readonly meta: Meta | null;
   readonly skewMode: SkewMode;
   readonly #state: BundleState;
-  readonly #shown: ShownRows;
+  readonly #shown: CsvRows;
   readonly #files: TableFiles;
   readonly #lock: Lock;
   readonly #write: (path: string, text: string) => Promise<void>;
@@ -155,7 +155,7 @@ export class BundleSession extends JournalStore implements Session {
     this.#state = state;
     this.#lock = lock;
     this.#write = write;
-    this.#shown = shownRows(state, skewMode);
+    this.#shown = csvRows(state, skewMode);
     const lists = estimateLists(dir, estimates, listed, write);
     this.#files = tableFiles(
       dir,
@@ -225,7 +225,7 @@ export class BundleSession extends JournalStore implements Session {
     this.#files.touch(tp, "attention");
   }
 
-  settle(sweep: Sweep, exact: boolean): Promise<string[]> {
+  reconcileGrid(sweep: Sweep, exact: boolean): Promise<string[]> {
     const { category, tp, shots } = sweep;
     if (exact && category === "attention") {
       const planned = new Set(shots.map((shot) => shotText(idOf(shot))));
@@ -234,7 +234,7 @@ export class BundleSession extends JournalStore implements Session {
       );
       this.estimate(tp, kept);
     }
-    return settle(sweep, exact, {
+    return reconcileGrid(sweep, exact, {
       dir: this.dir,
       state: this.#state,
       skewRows: this.#shown.skew,

@@ -17,8 +17,7 @@ import type {
 } from "../harness/harness.ts";
 import type { Clocks } from "../journal/clock_range.ts";
 import type { Shot } from "../shots/shot.ts";
-import { engineDead, failure, gaveUp, refuseOther } from "./broken_harness.ts";
-import { newRestarts } from "./restarts.ts";
+import { engineDead, failure, gaveUp, newRestarts, refuseOther } from "./restarts.ts";
 import { againWhenKilled, pause } from "./retry.ts";
 import { fireSentinel, SENTINEL_SAMPLES, type SentinelOptions, sentinelWatch } from "./sentinel_watch.ts";
 

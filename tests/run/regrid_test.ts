@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
 import { validate } from "../../src/check/validate.ts";
 import type { RunEvent } from "../../src/events.ts";
-import { findStrays, straysNotice } from "../../src/store/extra_keys.ts";
+import { extraKeysNotice, findExtraKeys } from "../../src/store/extra_keys.ts";
 import { profile } from "../../src/run/profile.ts";
 import type { SettingsInput } from "../../src/settings.ts";
 import type { AttentionShot } from "../../src/shots/shot.ts";
@@ -115,12 +115,12 @@ const decode = (n_decode: number, kv_decode: number): AttentionShot => ({
   kv_decode,
 });
 
-Deno.test("straysNotice: keys that break no axis are left out by the plan, long lists are cut", () => {
+Deno.test("extraKeysNotice: keys that break no axis are left out by the plan, long lists are cut", () => {
   const planned = [decode(1, 16), decode(2, 32)];
   const rows = (...keys: [number, number][]): number[][] => keys.map(([n, kv]) => [0, 0, n, kv]);
   const notice = (...keys: [number, number][]): string =>
-    straysNotice("b", findStrays(1, "attention", planned, rows(...keys))!);
-  assert.equal(findStrays(1, "attention", planned, rows([1, 16])), null);
+    extraKeysNotice("b", findExtraKeys(1, "attention", planned, rows(...keys))!);
+  assert.equal(findExtraKeys(1, "attention", planned, rows([1, 16])), null);
   assert.equal(notice([1, 16], [1, 32]), "b/tp1/attention.csv: 1 keys are kept that this plan leaves out");
   assert.match(
     notice(...[9, 3, 4, 5, 6, 7, 8, 10].map((n) => [n, 16] as [number, number])),

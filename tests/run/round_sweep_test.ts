@@ -3,7 +3,7 @@ import type { Answers } from "../../src/adaptive/answers.ts";
 import type { Round } from "../../src/adaptive/design.ts";
 import type { Budget } from "../../src/run/budget.ts";
 import type { ExecuteOptions } from "../../src/run/execute.ts";
-import { type AdaptiveOptions, type Found, roundsWork } from "../../src/run/round_sweep.ts";
+import { type AdaptiveOptions, type Found, roundsTask } from "../../src/run/round_sweep.ts";
 import type { AttentionShot } from "../../src/shots/shot.ts";
 
 const SHOTS = Array.from({ length: 50 }, (_, index): AttentionShot => ({
@@ -43,7 +43,7 @@ function firedIn(affords: (fired: number) => number): { pieces: number[]; answer
   }
   const adaptive = { target: null, session: { timeUs: () => 1 }, budget, onFound: () => {} };
   const sweep = { category: "attention", tp: 1, shots: SHOTS } as const;
-  const work = roundsWork(sweep, SHOTS, {} as ExecuteOptions, adaptive as unknown as AdaptiveOptions, {
+  const work = roundsTask(sweep, SHOTS, {} as ExecuteOptions, adaptive as unknown as AdaptiveOptions, {
     rounds,
     due: (asked) => asked.filter((shot) => !fired.has(shot)),
     found: () => FOUND,

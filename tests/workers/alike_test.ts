@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HarnessInfo } from "../../src/harness/harness.ts";
-import { joinedInfo, kindDifferences } from "../../src/workers/same_kind.ts";
+import { joinedInfo, kindDifferences } from "../../src/workers/alike.ts";
 
 const INFO: HarnessInfo = {
   harness: "fake",
