@@ -9,7 +9,7 @@ import type { Batch } from "../predict/batch.ts";
 import { predictor, type PredictorSource } from "../predict/predictor.ts";
 import { type JudgedSteps, judgeSteps } from "./judge_steps.ts";
 import type { Served, ServedHead, ServedSettings } from "./served.ts";
-import { stepRows } from "./step_rows.ts";
+import { type StepRows, stepRows } from "./step_rows.ts";
 import { launchKind, learnTerms, NO_TERMS, type StepTerms } from "./step_terms.ts";
 import type { ClockTerm, StepWork } from "./timeline.ts";
 
@@ -28,8 +28,8 @@ export interface StepModelOptions {
    */
   readonly learnFrom?: readonly string[];
   /**
-   * How the clock falls under a sustained load: `measured` as the served steps show it, `cool` for a device that keeps
-   * its full clock, or a term from elsewhere.
+   * How the clock falls under a sustained load: `measured` as the served steps show it, or where they do not as the
+   * bundle's sustained rows do; `cool` for a device that keeps its full clock; or a term from elsewhere.
    *
    * @default {"measured"}
    */
@@ -43,7 +43,7 @@ export interface StepModel {
   /** The terms. */
   readonly terms: StepTerms;
   /** Where the clock's term comes from. */
-  readonly clockFrom: "nothing" | "served steps" | "the caller";
+  readonly clockFrom: "nothing" | "served steps" | "sustained rows" | "the caller";
   /** Parts that the terms were learned from. */
   readonly learnedFrom: readonly string[];
   /** How far off the model is on parts that no term was learned from. */
@@ -79,8 +79,7 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
     : [`The bundle holds no times of ${rows.skipped.join(", ")}: a step has them for nothing`];
   if (served === null) {
     notices.push(
-      "Without served steps a step is the sum of its layers: gaps between kernels, the host and the clock of a " +
-        "sustained load are left out",
+      "Without served steps a step is the sum of its layers: gaps between kernels and the host are left out",
     );
   } else {
     check(served.head, model, tp);
@@ -91,7 +90,8 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
     rows,
     served.head.settings,
   );
-  const terms = clock === "measured" ? learned : { ...learned, clock: clock === "cool" ? null : clock };
+  const { term, from } = clockOf(clock, learned, () => sustainedClock(bundle, model, tp, rows));
+  const terms = { ...learned, clock: term };
   const settings = served?.head.settings ?? null;
 
   function work(batch: Batch): StepWork {
@@ -117,11 +117,7 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
   return {
     basis: served === null ? "rows" : "rows and served steps",
     terms,
-    clockFrom: clock === "measured"
-      ? (learned.clock === null ? "nothing" : "served steps")
-      : clock === "cool"
-      ? "nothing"
-      : "the caller",
+    clockFrom: from,
     learnedFrom,
     heldOut: others.map(([part, steps]) => judgeSteps(part, steps, { work, terms })),
     notices,
@@ -134,6 +130,33 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
       return Math.max(rowsUs + gapUs, hostUs);
     },
   };
+}
+
+/** How long prompts run at the full clock before it falls, in microseconds: 59 ms on an H200 (docs/serving.md). */
+const ONSET_US = 59_000;
+/** A full batch of a server, in tokens. */
+const FULL_BATCH = 2048;
+
+function clockOf(
+  asked: "measured" | "cool" | ClockTerm,
+  { clock: learned }: StepTerms,
+  sustained: () => ClockTerm | null,
+): { term: ClockTerm | null; from: StepModel["clockFrom"] } {
+  if (asked === "cool") return { term: null, from: "nothing" };
+  if (asked !== "measured") return { term: asked, from: "the caller" };
+  if (learned !== null) return { term: learned, from: "served steps" };
+  const term = sustained();
+  return { term, from: term === null ? "nothing" : "sustained rows" };
+}
+
+/** What a full prompt takes longer by the rows of a lasting load, null for a bundle without. */
+function sustainedClock(bundle: PredictorSource, model: Model, tp: number, cool: StepRows): ClockTerm | null {
+  if ((bundle.meta.sustained ?? []).length === 0) return null;
+  const { architecture } = model;
+  const rows = stepRows(predictor(bundle, { architecture, state: "sustained" }), model, tp);
+  const batch = { prefills: [{ chunk: FULL_BATCH, history: 0 }], decodes: [] };
+  const slowdown = rows.ns(batch) / cool.ns(batch) - 1;
+  return slowdown > 0 ? { slowdown, onsetUs: ONSET_US } : null;
 }
 
 function check(head: ServedHead, model: Model, tp: number): void {

@@ -282,6 +282,35 @@ Deno.test("stepModel takes the clock that it is told", () => {
   assert.equal(of("measured").clockFrom, "served steps");
 });
 
+Deno.test("stepModel takes the clock from sustained rows where served steps show none", () => {
+  const layers = ["embedding", "qkv_proj", "o_proj", "gate_up_proj"];
+  const sustained = [
+    ...layers.map((layer) => ({
+      ...{ category: "dense", layer, tp: 1, key: [4000], time_us: 4800, power_w: 700, sm_clock_mhz: 1500 },
+    })),
+    {
+      ...{
+        category: "dense",
+        layer: "embedding",
+        tp: 1,
+        key: [1],
+        time_us: 500,
+        power_w: 400,
+        sm_clock_mhz: 2000,
+      },
+    },
+  ];
+  const bundle = { ...BUNDLE, meta: { sustained } } as unknown as PredictorSource;
+  const model = stepModel(bundle, { model: MODEL });
+  assert.equal(model.clockFrom, "sustained rows");
+  // Rows of 4,000 tokens take 1.2 times as long, those of 500 1.025: a line between them gives 1.176 at 2,048. Attention
+  // and lm_head, 5% of the step, were not sustained.
+  assert.ok(model.terms.clock!.slowdown > 0.16 && model.terms.clock!.slowdown < 0.176);
+  assert.equal(stepModel(bundle, { model: MODEL, clock: "cool" }).terms.clock, null);
+  const served = { head: HEAD, steps: DESIGNED };
+  assert.equal(stepModel(bundle, { model: MODEL, served }).clockFrom, "served steps");
+});
+
 Deno.test("stepModel refuses steps of another model or degree, and unknown parts", () => {
   const table: [head: Partial<ServedHead>, learnFrom: string[] | undefined, message: string][] = [
     [
