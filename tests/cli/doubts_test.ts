@@ -30,7 +30,7 @@ Deno.test("shotlab profile: shots in doubt end in 1, a warning of validate, and 
     assert.equal(doubtful.status, 0);
     assert.ok(
       doubtful.out.includes(
-        `warning: ${bundle}/meta.yaml, key noise.in_doubt: Shots are in doubt: the device had moved when they were ` +
+        "meta.yaml:\n  warning: key noise.in_doubt: Shots are in doubt: the device had moved when they were " +
           "measured, or no sentinel says that it had not; the run that measured them measures them again, " +
           `readEvidence() names them; expected 0, found ${shots}\n`,
       ),
