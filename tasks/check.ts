@@ -14,6 +14,7 @@ const CHECKS: readonly (readonly string[])[] = [
   [deno, "lint"],
   [deno, "check", "mod.ts", "view.ts", "src", "tests", "tasks"],
   [deno, "run", "--allow-read", "tasks/structure.ts"],
+  [deno, "run", "--allow-read", "tasks/words.ts"],
   [deno, "doc", "--quiet", "--lint", "mod.ts"],
   [python, "-m", "ruff", "check", "harness", "tasks", "tests"],
   [python, "-m", "ruff", "format", "--check", "harness", "tasks", "tests"],

@@ -78,7 +78,7 @@ class Sustain:
 
 @dataclass(frozen=True)
 class Walk:
-    """Walk batches of (new tokens, tokens of history) through every module of the engine of the last boot."""
+    """Walk batches of (new tokens, KV tokens) through every module of the engine of the last boot."""
 
     batches: Mapping[str, tuple[tuple[int, int], ...]]
 

@@ -157,10 +157,10 @@ def parse_batches(batches: Mapping[str, Any]) -> dict[str, tuple[tuple[int, int]
 def parse_request(request: Any) -> tuple[int, int]:
     """Read one request of a batch."""
     if not isinstance(request, list) or len(request) != 2:
-        raise bad_request("walk: a request must be [new tokens, tokens of history]", f"found {request!r}")
+        raise bad_request("walk: a request must be [new tokens, KV tokens]", f"found {request!r}")
     new, history = request
-    fields = {"type": "walk", "new tokens": new, "tokens of history": history}
-    return count(fields, "new tokens"), count(fields, "tokens of history", least=0)
+    fields = {"type": "walk", "new tokens": new, "KV tokens": history}
+    return count(fields, "new tokens"), count(fields, "KV tokens", least=0)
 
 
 def parse_fire(message: Mapping[str, Any]) -> Fire:

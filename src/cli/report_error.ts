@@ -7,7 +7,7 @@ import { CommanderError } from "commander";
 import { HarnessError, UsageError } from "../errors.ts";
 import { CANCELLED } from "./interrupt.ts";
 
-/** The data says no: an invalid bundle, failed shots left, an engine that does not boot. */
+/** Data error: an invalid bundle, failed shots left, an engine that does not boot. */
 export const FAILED = 1;
 
 /** Wrong use: settings, files. */
@@ -34,7 +34,7 @@ export function reportError(
 ): Report {
   if (error instanceof CommanderError) return { status: error.exitCode === 0 ? 0 : WRONG_USE, text: "" };
   if (cancelled) {
-    return { status: CANCELLED, text: "Cancelled; the same command goes on from what was measured\n" };
+    return { status: CANCELLED, text: "Cancelled; the same command resumes from what was measured\n" };
   }
   const stack = verbose && error instanceof Error ? `${error.stack}\n` : "";
   if (error instanceof UsageError) return { status: WRONG_USE, text: `error: ${error.message}\n${stack}` };

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Requests of a batch: new tokens, and tokens of history, of each. */
+/** Requests of a batch: new tokens, and KV tokens, of each. */
 export type WalkedRequests = readonly (readonly [newTokens: number, history: number])[];
 
 /** A group of the KV cache; sizes are tokens. */

@@ -35,7 +35,7 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
   readonly sustain?: SustainRequest;
   /** Fires the shots again that failed before. @default {false} */
   readonly retryFailed?: boolean;
-  /** Fires all shots again, those that have rows too; a row stands until it is measured. @default {false} */
+  /** Fires all shots again, those that have rows too; old rows are kept until they are replaced. @default {false} */
   readonly again?: boolean;
   /** Shots handed to the harness at once. @default {64} */
   readonly chunk?: number;

@@ -19,7 +19,7 @@ import { openFired } from "../store/fired.ts";
  * Fires what a journal lacks of a plan. However it ends, what was measured is in the file.
  *
  * @param plan The plan; its header says how often, what is timed and in which order.
- * @param path The journal, made or gone on with.
+ * @param path The journal, created or resumed.
  * @param settings What fires it, how it is watched, and whether what failed is fired again.
  * @param options How it is cancelled, and what takes the harness's place.
  * @returns The events, `finished` at last.

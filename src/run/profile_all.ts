@@ -43,7 +43,7 @@ export interface ModelOutcome {
 
 /**
  * Measures the layers of several models into their bundles. One that fails does not stop the others; when called
- * again, it goes on from what the bundles have.
+ * again, it resumes from what the bundles have.
  *
  * @param input The settings; a model's own win over those for all.
  * @param options How it is cancelled and observed.

@@ -188,14 +188,14 @@ const TABLE = {
     fallback: false,
     doc: "Run the skew sweep alone",
   },
-  /** Times between which alpha lies: as attention.csv gives them, or measured for each case. */
+  /** Bounds for alpha: interpolated from attention.csv, or measured for each case. */
   skewMode: {
     env: "SHOTLAB_SKEW_MODE",
     group: "Skew",
     kind: kind.oneOf(["interpolated", "exact"]),
     fallback: "interpolated",
     otherwise: "interpolated, exact with --parity",
-    doc: "Times between which alpha lies: as attention.csv gives them, or measured for each case",
+    doc: "Bounds for alpha: interpolated from attention.csv, or measured for each case",
     journal: true,
     plan: "required",
   },

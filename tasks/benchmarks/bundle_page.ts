@@ -100,7 +100,7 @@ function trust({ bundle, issues }: Published): string[] {
     `Attention lookups of a run with up to ${formatCount(need.maxNumBatchedTokens)} new tokens, ` +
     `${formatCount(need.maxNumSeqs)} requests and ${
       formatCount(need.maxKv)
-    } tokens of history, by where the answer ` +
+    } KV tokens, by where the answer ` +
     "comes from.",
     table(["tp", ...PLACES], shares),
     `\`shotlab validate\`: ${plural(count("error"), "error")}, ${plural(count("warning"), "warning")}.`,

@@ -189,7 +189,7 @@ Deno.test("shotlab profile: cancelled before it starts, it exits with 130", asyn
   assert.deepEqual(await runMain(args, {}, AbortSignal.abort()), {
     status: 130,
     out: "",
-    err: "Cancelled; the same command goes on from what was measured\n",
+    err: "Cancelled; the same command resumes from what was measured\n",
   });
   await Deno.remove(perfDir, { recursive: true });
 });

@@ -22,7 +22,7 @@ Deno.test("shotlab profile: a signal keeps what was measured, and the same comma
     assert.equal(cut.code, 130, cut.err);
     assert.equal(cut.out, "");
     assert(cut.err.includes("\nStopping; what was measured is being saved. Once more to leave at once.\n"));
-    assert(cut.err.endsWith("\nCancelled; the same command goes on from what was measured\n"), cut.err);
+    assert(cut.err.endsWith("\nCancelled; the same command resumes from what was measured\n"), cut.err);
     const rest = await runMain([...command, replay]);
     assert.equal(rest.status, 0, rest.err);
   }

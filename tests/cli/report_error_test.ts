@@ -37,7 +37,7 @@ Deno.test("reportError: the status and one or two lines", () => {
 Deno.test("reportError: a cancelled command says so, whatever it threw", () => {
   assert.deepEqual(reportError(new DOMException("aborted", "AbortError"), { ...QUIET, cancelled: true }), {
     status: 130,
-    text: "Cancelled; the same command goes on from what was measured\n",
+    text: "Cancelled; the same command resumes from what was measured\n",
   });
 });
 

@@ -273,7 +273,7 @@ function slowed(factor: number): FakeOptions & { fired: string[] } {
   return { fired: [], factor: () => factor };
 }
 
-Deno.test("a run that is gone on with is held against the first one's speed, not its own", () =>
+Deno.test("a resumed run is held against the first one's speed, not its own", () =>
   withFolder(async (dir) => {
     await run(dir, slowed(1), { onEvent: (event) => event.type === "shot" && event.key[0] === 2 });
     const slow = slowed(1.19);

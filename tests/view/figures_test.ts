@@ -179,7 +179,7 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
   "predictions": [
     predictedOverMeasured({ subject, by: "a fit", predictions }),
-    "Half of the skewed batches are predicted within 105%, nine in ten within 181%",
+    "Half of the skewed batches are predicted within 105%, 90% within 181%",
     "measured (µs), log",
     "predicted (µs), log",
   ],

@@ -31,7 +31,7 @@ class Batches:
         self.running: set[str] = set()
 
     def build(self, requests: Sequence[tuple[int, int]]) -> Any:
-        """Return the scheduler's output for requests of (new tokens, tokens of history).
+        """Return the scheduler's output for requests of (new tokens, KV tokens).
 
         The history is said to be computed already, so that the runner attends over it; blocks that a group
         does not keep are block 0, which nobody reads. Prompts are

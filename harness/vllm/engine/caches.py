@@ -64,7 +64,7 @@ def keeps_all(groups: Sequence[CacheGroup]) -> bool:
 
 
 def needed_blocks(requests: Iterable[tuple[int, int]], groups: Sequence[CacheGroup]) -> int:
-    """Return the blocks that a batch of (new tokens, tokens of history) needs in all groups together."""
+    """Return the blocks that a batch of (new tokens, KV tokens) needs in all groups together."""
     return sum(group.kept(new, history)[1] for new, history in requests for group in groups)
 
 

@@ -50,7 +50,7 @@ class Engine:
     """The decoder layer, when it can be repeated by itself."""
 
     def forward(self, requests: Sequence[tuple[int, int]]) -> None:
-        """Run one batch of (new tokens, tokens of history) through the model and the sampler."""
+        """Run one batch of (new tokens, KV tokens) through the model and the sampler."""
         try:
             if self.runner.execute_model(self.batches.build(requests)) is None:
                 self.runner.sample_tokens(None)

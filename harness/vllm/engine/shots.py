@@ -8,7 +8,7 @@ from messages import Limits
 from protocol import bad_request, count
 
 Requests = tuple[tuple[int, int], ...]
-"""(new tokens, tokens of history) of each request of a batch, in its order."""
+"""(new tokens, KV tokens) of each request of a batch, in its order."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def activations(engine: Engine) -> list[tuple[Shot, Shot]]:
 def grown(small: Shot, large: Shot, little: float, much: float) -> str:
     """Return what is wrong when a time did not grow."""
     what = (
-        f"{small.requests[0][1]} and {large.requests[0][1]} tokens of history"
+        f"{small.requests[0][1]} and {large.requests[0][1]} KV tokens"
         if small.activated_experts is None
         else f"{small.activated_experts} and {large.activated_experts} activated experts"
     )

@@ -55,7 +55,7 @@ async function printCoverage(
   const { maxNumBatchedTokens, maxNumSeqs, maxKv } = found.need;
   const head =
     `A run with up to ${formatCount(maxNumBatchedTokens)} new tokens, ${formatCount(maxNumSeqs)} ` +
-    `requests and ${formatCount(maxKv)} tokens of history`;
+    `requests and ${formatCount(maxKv)} KV tokens`;
   const beyond = found.layers.filter(({ place }) => place === "extrapolated").map((one) =>
     `tp ${one.tp} ${one.category}${one.layer === null ? "" : ` ${one.layer}`}: extrapolated beyond ` +
     `${formatCount(one.highest)} ${one.axis}`

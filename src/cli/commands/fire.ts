@@ -28,7 +28,7 @@ export function declare(command: Command, run: Run): void {
     .description("Fires what a journal lacks of a plan, on any harness; ingest makes a bundle of it.")
     .addArgument(new Argument("<plan>", "The plan, as the command plan writes it"))
     .optionsGroup("Files to read and write:")
-    .requiredOption("--out <file>", "The journal, JSON Lines; gone on with when it is there");
+    .requiredOption("--out <file>", "The journal, JSON Lines; resumed if it exists");
   addFlags(command, ["Measurement", "Engine", "Run"], [
     "measurementIterations",
     "precision",

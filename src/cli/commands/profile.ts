@@ -19,7 +19,7 @@ import { runAndReport } from "../run_and_report.ts";
 export function declare(command: Command, run: Run): void {
   addFlags(command, GROUPS)
     .description(
-      "Measures a model's layers on this hardware into a bundle; goes on from what the bundle has.",
+      "Measures a model's layers on this hardware into a bundle; resumes from what the bundle has.",
     )
     .addHelpText("after", SETTINGS_HELP)
     .action((flags: Flags) =>

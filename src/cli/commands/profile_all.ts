@@ -33,7 +33,7 @@ export function declare(command: Command, run: Run): void {
   command
     .description(
       "Measures several models one after the other; one that fails does not stop the others. " +
-        "Called again, it goes on from what the bundles have.",
+        "Called again, it resumes from what the bundles have.",
     )
     .optionsGroup("Models:")
     .option(

@@ -22,7 +22,7 @@ import { runAndReport } from "../run_and_report.ts";
 export function declare(command: Command, run: Run): void {
   command
     .description(
-      "Measures one category of one tensor-parallel degree again; a row stands until its successor does.",
+      "Measures one category of one tensor-parallel degree again; old rows are kept until they are replaced.",
     )
     .optionsGroup("What to measure again:")
     .requiredOption("--tp <n>", "Tensor-parallel degree", positive)

@@ -7,7 +7,7 @@ import { fitsPool, type Limits } from "../../shots/limits.ts";
 import type { Shot } from "../../shots/shot.ts";
 import { partDecodes } from "../../shots/skew_parts.ts";
 
-/** Runs of equal requests: new tokens, tokens of history, how many of them. */
+/** Runs of equal requests: new tokens, KV tokens, how many of them. */
 type Requests = readonly (readonly [tokens: number, history: number, count: number])[];
 
 function batchesOf(shot: Shot): Requests[] {

@@ -68,7 +68,7 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
     layout: layoutOf({
       title: `Half of the skewed batches are predicted within ${
         formatShare(Math.max(rel_err_p50, LEAST_ERROR))
-      }, nine in ten within ${formatShare(rel_err_p90)}`,
+      }, 90% within ${formatShare(rel_err_p90)}`,
       subtitle: subjectText(
         subject,
         `${formatCount(predictions.length)} batches, predicted by ${by}${
@@ -98,7 +98,7 @@ export function residuals({ subject, by, predictions }: Predictions): Figure {
   const shown = thin(predictions, MAX_POINTS);
   const { rel_err_p99, signed_mean } = errorFigures(predictions.map(errorOf))!;
   const lean = Math.abs(signed_mean) < 0.005
-    ? "neither long nor short on average"
+    ? "unbiased"
     : `${signed_mean > 0 ? "too long" : "too short"} by ${formatShare(Math.abs(signed_mean))} on average`;
   const beyond = predictions.filter((one) => Math.abs(errorOf(one)) > EDGE).length;
   const slowest = predictions.reduce((most, one) => Math.max(most, Math.abs(errorOf(one))), 0);

@@ -11,7 +11,7 @@ import { guardKernel } from "./kernel.ts";
 
 /**
  * Measures the layers of a model into its bundle, as `profile()` does, with bars below the cell. The notebook's
- * interrupt ends it: what was measured is kept, and running the cell again goes on from there.
+ * interrupt ends it: what was measured is kept, and running the cell again resumes there.
  *
  * @param input The settings; what is left out has its default.
  * @param options How it is observed besides.

@@ -83,15 +83,13 @@ function rowsText(bundle: Bundle): string {
 
 function scatterText({ noise: { spread_p50: half, spread_p90: most } = {} }: Meta): string | undefined {
   if (half === undefined || most === undefined) return undefined;
-  return `${formatShare(half)} at the median, ${
-    formatShare(most)
-  } in nine of ten at most (standard deviation)`;
+  return `${formatShare(half)} at the median, ${formatShare(most)} at p90 (CV)`;
 }
 
 function sentinelText({ noise = {} }: Meta): string | undefined {
   const { sentinels = 0, sentinel_drift_max: largest = 0, in_doubt: doubtful = 0 } = noise;
   if (sentinels === 0) return undefined;
-  const moved = `${formatCount(sentinels)}, at most ${formatShare(largest)} off the first`;
+  const moved = `${formatCount(sentinels)}, drift at most ${formatShare(largest)}`;
   return doubtful === 0 ? moved : `${moved}; ${plural(doubtful, "shot")} in doubt, before one that had moved`;
 }
 

@@ -59,11 +59,11 @@ def sound(job: Job) -> float:
         (sound, None),
         (
             lambda job: 10.0 if job.activated_experts is None else sound(job),
-            "times of attention must grow: 10.0 and 10.0 µs with 1 and 16384 tokens of history",
+            "times of attention must grow: 10.0 and 10.0 µs with 1 and 16384 KV tokens",
         ),
         (
             lambda job: sound(job) if len(job.requests) > 1 else 10.0,
-            "times of attention must grow: 10.0 and 10.0 µs with 0 and 16384 tokens of history",
+            "times of attention must grow: 10.0 and 10.0 µs with 0 and 16384 KV tokens",
         ),
         (
             lambda job: sound(job) if job.activated_experts is None else 50.0,
