@@ -333,6 +333,8 @@ export function newJudge(): Judge {
       ? [...known.values()].filter((reference) => reference.session < session)
       : [own];
     if (held.length === 0) {
+      // A device that had moved when its degree before ended is no measure for the next one.
+      if (state.moved) return;
       const isUnlike = known.size === 0 && hasReference(line.tp, session);
       // A clock is the same thing at every degree.
       const first = { timeUs, clockMhz: clockOf(lane) ?? clockMhz, session, isOld: false };
@@ -406,10 +408,12 @@ export function newJudge(): Judge {
     state.tails = [];
     state.stretch = stretch;
     const reference = nearest(text, lane, reading);
-    const drift = line.drift !== undefined ? line.drift : reading.timeUs / reference.timeUs - 1;
+    // Without a reference the device is as far off as it was.
+    const drift = line.drift ?? (reference === null ? verdict!.drift : reading.timeUs / reference.timeUs - 1);
     state.moved = endedOff(stretch, reading);
     drifts.push(drift);
-    verdict = { drift, moved: state.moved, clockMhz: farthest(reading, reference), ...news && { news } };
+    const clockMhz = farthest(reading, reference?.clockMhz ?? null);
+    verdict = { drift, moved: state.moved, clockMhz, ...news && { news } };
   }
 
   /** Whether a sentinel after a break came so soon that what lies between is as well watched as without one. */
@@ -419,10 +423,10 @@ export function newJudge(): Judge {
     return atS >= beforeS && atS - beforeS <= BREAK_INTERVALS * everyS;
   }
 
-  /** The reference that a sentinel is closest to. */
-  function nearest(text: string, lane: string, { timeUs }: Reading): Reference {
+  /** The reference that a sentinel is closest to; null when there is none. */
+  function nearest(text: string, lane: string, { timeUs }: Reading): Reference | null {
     const distance = (reference: Reference): number => Math.abs(timeUs / reference.timeUs - 1);
-    return referencesFor(text, lane).reduce((best, other) => distance(other) < distance(best) ? other : best);
+    return referencesFor(text, lane).toSorted((a, b) => distance(a) - distance(b))[0] ?? null;
   }
 
   function forget(text: string): void {
@@ -513,9 +517,9 @@ function clocksOf({ clockMhz, lowMhz, highMhz }: Reading): (number | null)[] {
   return [clockMhz, lowMhz, highMhz];
 }
 
-function farthest({ clockMhz, lowMhz, highMhz }: Reading, reference: Reference): number | null {
+function farthest({ clockMhz, lowMhz, highMhz }: Reading, usualMhz: number | null): number | null {
   if (lowMhz === null || highMhz === null) return clockMhz;
-  const middle = reference.clockMhz ?? clockMhz ?? lowMhz;
+  const middle = usualMhz ?? clockMhz ?? lowMhz;
   return Math.abs(highMhz - middle) > Math.abs(lowMhz - middle) ? highMhz : lowMhz;
 }
 

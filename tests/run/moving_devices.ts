@@ -141,7 +141,7 @@ async function fireOn(lane: Lane, session: Recorder, plan: SessionPlan): Promise
 const clockOf = (devices: readonly Device[]) => (): number =>
   1e9 + devices.reduce((sum, { fired }) => sum + fired, 0);
 
-/** One run into a bundle; returns whether it came to its end. */
+/** One run into a bundle; returns whether it came to its end and left nothing in doubt. */
 export async function runLive(dir: string, plan: SessionPlan): Promise<boolean> {
   await using session = await openSession(dir, { architecture: ARCHITECTURE, nowS: clockOf(plan.devices) });
   try {
@@ -152,7 +152,7 @@ export async function runLive(dir: string, plan: SessionPlan): Promise<boolean> 
       watch: { every_s: 0, share: SHARE },
       acceptSpeed: plan.acceptSpeed,
     });
-    return await fireOn(lane, session, plan);
+    return await fireOn(lane, session, plan) && session.judge.standing === 0;
   } catch (error) {
     if (error instanceof HarnessError) return false;
     throw error;
@@ -176,7 +176,7 @@ export function planHeaderOf(degrees: readonly number[]): PlanHeader {
   };
 }
 
-/** One run into a journal away from the bundle; returns whether it came to its end. */
+/** One run into a journal away from the bundle; returns whether it came to its end and left nothing in doubt. */
 export async function runFired(path: string, header: PlanHeader, plan: SessionPlan): Promise<boolean> {
   await using session = await openFired(path, {
     plan: header,
@@ -186,7 +186,7 @@ export async function runFired(path: string, header: PlanHeader, plan: SessionPl
   try {
     await using lane = await laneOver(plan);
     session.start(lane.info, { every_s: 0, share: SHARE }, plan.acceptSpeed);
-    return await fireOn(lane, session, plan);
+    return await fireOn(lane, session, plan) && session.judge.standing === 0;
   } catch (error) {
     if (error instanceof HarnessError) return false;
     throw error;

@@ -127,6 +127,8 @@ class Judge:
         self.fired.add(shot)
         reference = self.references.get(shot)
         if reference is None:
+            if self.moved:
+                return  # a device that had moved when its degree before ended is no measure for the next one
             clocks = [known.clock for known in self.references.values() if known.clock is not None]
             clock = clocks[0] if clocks else reading.clock
             self.references[shot] = Reading(reading.time_us, clock)
