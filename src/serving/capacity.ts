@@ -159,9 +159,14 @@ export function fits(
     maxModelLen,
     bytes: { usable, weights, activations, graphs, runtime: RUNTIME_BYTES, kv },
     caches,
-    notices: windowed
-      ? ["Layers of several kinds share the blocks: a request needs fewer of them than its tokens say"]
-      : [],
+    notices: [
+      ...windowed
+        ? ["Layers of several kinds share the blocks: a request needs fewer of them than its tokens say"]
+        : [],
+      ...layerKinds(model).some(({ attn }) => attn === "linear_attention" || attn === "hybrid_attention")
+        ? ["The state of recurrent layers is left out: it takes memory for each request, not for each token"]
+        : [],
+    ],
   };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UsageError } from "../errors.ts";
 import { textConfig } from "../model/config.ts";
 import type { Model, ModelConfig } from "../model/model.ts";
 import { shardConfig } from "../model/shard.ts";
@@ -75,8 +76,17 @@ export interface ServeJob {
  *
  * @param job The job.
  * @returns The file's text.
+ * @throws {UsageError} when requests of a load wait for others or share a prefix: made-up prompts have none.
  */
 export function formatJob({ model, hardware, variant, tp, engine, scenes, loads }: ServeJob): string {
+  for (const { name, requests } of loads) {
+    const odd = requests.find(({ after, prefix }) => after !== undefined || prefix !== undefined);
+    if (odd === undefined) continue;
+    throw new UsageError(
+      `Cannot serve the load ${name}: its requests must be independent, got one that ` +
+        (odd.after === undefined ? "shares a prefix" : "waits for another") + "; simulate it instead",
+    );
+  }
   return JSON.stringify({
     format: SERVED_FORMAT,
     model: model.id,

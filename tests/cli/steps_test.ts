@@ -106,6 +106,26 @@ Deno.test("steps refuses what would mix devices, and what is no whole engine", a
       assert.equal(status, 2, err);
       assert.match(err, message);
     }
+    const session = `${perfDir}/session.jsonl`;
+    await Deno.writeTextFile(
+      session,
+      '{"arrival_time_ns":0,"sub_requests":[{"input_toks":4,"output_toks":1},{"input_toks":4,"output_toks":1}]}',
+    );
+    const served = ["serve-load", ...args.slice(1).filter((flag) => !["--seconds", "1"].includes(flag))];
+    const odd = await runMain([
+      ...served,
+      "--load",
+      session,
+      "--out",
+      `${perfDir}/o.jsonl`,
+      "--harness",
+      FAKE,
+    ]);
+    assert.equal(odd.status, 2, odd.out);
+    assert.match(
+      odd.err,
+      /its requests must be independent, got one that waits for another; simulate it instead/,
+    );
     const elsewhere = await runMain(["steps", ...MODEL, "--perf-dir", `${perfDir}/none`, "--harness", FAKE]);
     assert.equal(elsewhere.status, 2);
   });

@@ -105,6 +105,17 @@ Deno.test("fits knows the cache of each kind of layer", () => {
   // One layer of each group lies over the others: a block is that of one layer.
   assert.ok(Math.abs(windowed.blocks / full.blocks / 6 - 1) < 0.001);
   assert.match(windowed.notices.join(), /a request needs fewer/);
+  const recurrent = of({
+    ...base,
+    num_hidden_layers: 2,
+    layer_types: ["linear_attention", "full_attention"],
+    linear_num_value_heads: 8,
+    linear_num_key_heads: 8,
+    linear_key_head_dim: 64,
+    linear_value_head_dim: 64,
+  });
+  assert.deepEqual(recurrent.caches.map(({ layers }) => layers), [1]);
+  assert.match(recurrent.notices.join(), /The state of recurrent layers is left out/);
   const latent = of({ ...base, num_hidden_layers: 2, kv_lora_rank: 512, qk_rope_head_dim: 64 });
   assert.equal(latent.caches[0]!.bytesPerToken, 2 * 576 * 2);
   assert.equal(

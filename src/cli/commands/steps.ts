@@ -51,7 +51,7 @@ export function declare(command: Command, run: Run): void {
       `
 Example:
   shotlab steps --model meta-llama/Llama-3.1-8B --hardware H100
-  shotlab steps --model Qwen/Qwen3-0.6B --hardware my-cpu --eager --max-num-batched-tokens 256 --max-num-seqs 8`,
+  shotlab steps --model Qwen/Qwen3-0.6B --hardware my-cpu --eager --max-num-batched-tokens 256 --max-num-seqs 8 --seconds 2`,
     )
     .action((flags: StepsFlags) => run((terminal) => steps(flags, terminal)));
 }
