@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runMain } from "./run_main.ts";
+import { runMain } from "../run_main.ts";
 
 Deno.test("shotlab models: lists what has a configuration, its layers and where it was measured", async () => {
   const { status, out } = await runMain(["models"]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { lockFile } from "../../src/files/lock.ts";
-import { runMain, TINY } from "./run_main.ts";
+import { lockFile } from "../../../src/files/lock.ts";
+import { runMain, TINY } from "../run_main.ts";
 
 const LIMITS = JSON.stringify({
   max_num_batched_tokens: 32,

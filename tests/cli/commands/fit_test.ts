@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runMain } from "./run_main.ts";
+import { runMain } from "../run_main.ts";
 
 Deno.test("shotlab fit and predict: alphas of a bundle's skew cases, and answers that use them", async () => {
   const perfDir = await Deno.makeTempDir();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runMain } from "./run_main.ts";
+import { runMain } from "../run_main.ts";
 
 const BUNDLE = "perf/H100/meta-llama/Llama-3.1-8B/bf16";
 

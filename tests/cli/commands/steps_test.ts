@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { parseServedSteps } from "../../src/serving/served_files.ts";
-import { runMain } from "./run_main.ts";
+import { parseServedSteps } from "../../../src/serving/served_files.ts";
+import { runMain } from "../run_main.ts";
 
 const FAKE = `cmd:"${Deno.execPath()}" run -A tests/serving/fake_served.ts`;
 const MODEL = ["--model", "Qwen/Qwen3-0.6B", "--hardware", "H100"] as const;

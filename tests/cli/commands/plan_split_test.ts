@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { rowsOfBundle } from "../run/small_model.ts";
-import { withFolder } from "../run/tiny_run.ts";
-import { runMain, TINY } from "./run_main.ts";
+import { rowsOfBundle } from "../../run/small_model.ts";
+import { withFolder } from "../../run/tiny_run.ts";
+import { runMain, TINY } from "../run_main.ts";
 
 const LIMITS = {
   max_num_batched_tokens: 32,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { withFolder } from "../run/tiny_run.ts";
-import { type Outcome, runMain, TINY } from "./run_main.ts";
+import { withFolder } from "../../run/tiny_run.ts";
+import { type Outcome, runMain, TINY } from "../run_main.ts";
 
 const WORKER = fileURLToPath(new URL("slow_worker.ts", import.meta.url));
 const harness = (factor: number): string[] => [

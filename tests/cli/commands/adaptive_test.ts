@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runMain } from "./run_main.ts";
+import { runMain } from "../run_main.ts";
 
 const ARGS = [
   ...["profile", "--model", "Qwen/Qwen3-0.6B", "--hardware", "H100", "--harness", "roofline:H100"],

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { formatOutcomes } from "../../src/cli/commands/profile_all.ts";
-import { HarnessError, UsageError } from "../../src/errors.ts";
-import { resolveModels } from "../../src/settings/models_file.ts";
-import { withFolder } from "../run/tiny_run.ts";
-import { runMain } from "./run_main.ts";
+import { formatOutcomes } from "../../../src/cli/commands/profile_all.ts";
+import { HarnessError, UsageError } from "../../../src/errors.ts";
+import { resolveModels } from "../../../src/settings/models_file.ts";
+import { withFolder } from "../../run/tiny_run.ts";
+import { runMain } from "../run_main.ts";
 
 const FILE = `
 hardware: H100

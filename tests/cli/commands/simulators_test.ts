@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runMain } from "./run_main.ts";
+import { runMain } from "../run_main.ts";
 
 Deno.test("a bundle goes to both simulators: profiled, predicted, fitted, checked and exported", async () => {
   const perfDir = await Deno.makeTempDir();

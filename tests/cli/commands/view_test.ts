@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { runMain } from "./run_main.ts";
-import { type Files, withBundle } from "../bundle/with_bundle.ts";
+import { runMain } from "../run_main.ts";
+import { type Files, withBundle } from "../../bundle/with_bundle.ts";
 
 function bundle(dir: string, hardware: string, timeUs: number): Files {
   return {
