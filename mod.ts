@@ -287,6 +287,7 @@ export {
   predictIteration,
   type StepTimes,
 } from "./src/predict/iteration.ts";
+export type { Place } from "./src/predict/interpolate.ts";
 export { prefillKey } from "./src/predict/prefill_key.ts";
 export { type ExpertLoad, expertLoad } from "./src/predict/routing.ts";
 

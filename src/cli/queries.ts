@@ -7,14 +7,16 @@ import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import type { Batch } from "../predict/batch.ts";
+import { placed } from "../predict/interpolate.ts";
 import { predictIteration } from "../predict/iteration.ts";
 import type { Predictor } from "../predict/predictor.ts";
 import { readJson } from "../shots/read_json.ts";
 
 const above = { error: "must be a whole number above 0" };
 const positive = z.int(above).min(1, above);
-/** Below what was measured a simulator takes the least of it, so that no size is too small. */
-const size = z.int({ error: "must be a whole number" });
+const from0 = { error: "must be a whole number from 0" };
+const size = z.int(from0).min(0, from0);
+const fromNone = { error: "must be a number of tokens from 0" };
 const layer = z.string({ error: "must be a layer's name" });
 const prefills = z.array(z.tuple([positive, size], { error: "must be [chunk, history]" }));
 const decodes = z.array(z.tuple([size, positive], { error: "must be [kv, times]" }));
@@ -34,7 +36,7 @@ const querySchema = z.discriminatedUnion("kind", [
     tp: positive,
     prefill_chunk: size,
     kv_prefill: size.optional(),
-    prefill_key: z.number({ error: "must be a number of tokens" }).optional(),
+    prefill_key: z.number(fromNone).min(0, fromNone).optional(),
     n_decode: size,
     kv_decode: size,
     layer: layer.optional(),
@@ -86,10 +88,11 @@ export function parseQuery(line: string): Query {
  * @param predictor What answers.
  * @param line The query as JSON.
  * @param model The model that a query of an iteration names. @default none
- * @returns The time as `ns`, null where a kernel does not run. Of a batch also how it came about: `t_mean` and `t_max`
+ * @returns The time as `ns`, null where a kernel does not run, and as `place` where it lies among what was measured
+ * (`exact`, `between`, `clamped`, `extrapolated`; of a batch's lookups the least good). Of a batch also how it came about: `t_mean` and `t_max`
  * in nanoseconds, `skew_rate`, `bucket` and `alpha`, null where they were not asked for; for v1.2 `prefill_key` and
- * `lev`. Of an iteration also `layers`: the time of one run and how often it runs, and `skipped` where the bundle lacks
- * layers.
+ * `lev`. Of an iteration also `layers`: the time of one run and how often it runs, `places`: the place of each, `skipped` where the bundle
+ * lacks layers, and `notes` that its user should read.
  * @throws {UsageError} when the line is no query.
  * @throws {LookupError} when the bundle has no answer.
  *
@@ -100,35 +103,49 @@ export function parseQuery(line: string): Query {
  * import assert from "node:assert/strict";
  * const rows = [{ layer: "qkv_proj", key: [16], timeUs: 10 }];
  * const source = predictor({ tps: [1], meta: {}, table: () => rows, skewFit: () => [] });
- * assert.deepEqual(answer(source, '{"kind":"dense","tp":1,"layer":"qkv_proj","tokens":16}'), { ns: 10_000 });
+ * assert.deepEqual(answer(source, '{"kind":"dense","tp":1,"layer":"qkv_proj","tokens":16}'), {
+ *   ns: 10_000,
+ *   place: "exact",
+ * });
  * ```
  */
 export function answer(predictor: Predictor, line: string, model?: Model): Record<string, unknown> {
   const query = parseQuery(line);
+  if (query.kind === "iteration") {
+    if (model === undefined) {
+      throw new UsageError(`Cannot answer the query: model ${query.model} is not known`);
+    }
+    return iteration(predictor, query, model);
+  }
+  const { value, place } = placed(() => lookUp(predictor, query));
+  return { ...typeof value === "object" && value !== null ? value : { ns: value }, place };
+}
+
+/** The time of a lookup in nanoseconds; of a batch also how it came about. */
+function lookUp(
+  predictor: Predictor,
+  query: Exclude<Query, { kind: "iteration" }>,
+): number | null | Record<string, unknown> {
   switch (query.kind) {
     case "dense":
-      return { ns: predictor.dense(query.tp, query.layer, query.tokens) };
+      return predictor.dense(query.tp, query.layer, query.tokens);
     case "per_sequence":
-      return { ns: predictor.perSequence(query.tp, query.layer, query.sequences) };
+      return predictor.perSequence(query.tp, query.layer, query.sequences);
     case "moe":
-      return {
-        ns: predictor.moe({
-          tokens: query.tokens,
-          activatedExperts: query.activated_experts,
-          ...query.ep !== undefined && { ep: query.ep },
-        }),
-      };
+      return predictor.moe({
+        tokens: query.tokens,
+        activatedExperts: query.activated_experts,
+        ...query.ep !== undefined && { ep: query.ep },
+      });
     case "attention":
-      return { ns: attentionNs(predictor, query) };
+      return attentionNs(predictor, query);
     case "linear_attention":
-      return {
-        ns: predictor.linearAttention(query.tp, query.layer, {
-          prefillTokens: query.prefill_tokens,
-          nDecode: query.n_decode,
-        }),
-      };
+      return predictor.linearAttention(query.tp, query.layer, {
+        prefillTokens: query.prefill_tokens,
+        nDecode: query.n_decode,
+      });
     case "mtp":
-      return { ns: predictor.mtp(query.tp, query.layer, query.sequences) };
+      return predictor.mtp(query.tp, query.layer, query.sequences);
     case "batch": {
       const { ns, mean, max, facts, bucket, alpha, prefillKey, lev } = predictor.explainBatch(
         query.tp,
@@ -144,11 +161,6 @@ export function answer(predictor: Predictor, line: string, model?: Model): Recor
         ...prefillKey !== undefined && { prefill_key: prefillKey, lev },
       };
     }
-    case "iteration":
-      if (model === undefined) {
-        throw new UsageError(`Cannot answer the query: model ${query.model} is not known`);
-      }
-      return iteration(predictor, query, model);
   }
 }
 
@@ -179,7 +191,7 @@ function iteration(
   if (query.prefills.length + query.decodes.length === 0) {
     throw new UsageError("Cannot answer the query: an iteration has a request at least");
   }
-  const { totalNs, contributions, skipped } = predictIteration(predictor, {
+  const { totalNs, contributions, places, skipped, notes } = predictIteration(predictor, {
     model,
     tp,
     ...ep !== undefined && { ep },
@@ -192,7 +204,13 @@ function iteration(
   for (const { layer, ns, times } of contributions) {
     layers[layer] = { ns, times: (layers[layer]?.times ?? 0) + times };
   }
-  return { ns: totalNs, layers, ...skipped.length > 0 && { skipped } };
+  return {
+    ns: totalNs,
+    layers,
+    places,
+    ...skipped.length > 0 && { skipped },
+    ...notes.length > 0 && { notes },
+  };
 }
 
 /** Query files hold pairs. */

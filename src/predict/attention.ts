@@ -8,7 +8,7 @@
  * @module
  */
 import type { Row } from "../bundle/tables.ts";
-import { fractionAbove, interpolate, lerp, lowerNeighbour } from "./interpolate.ts";
+import { fractionAbove, interpolate, lerp, lowerNeighbour, noteStandIn } from "./interpolate.ts";
 import { nanoseconds, wholeNanoseconds } from "./nanoseconds.ts";
 
 /** The rows of attention.csv, arranged for lookups. */
@@ -132,9 +132,15 @@ function blendDecodes(
   kvPrefill: number,
   kvDecode: number,
 ): number {
-  const corner = i * table.decodes.length + j;
-  const lower = sliceNs(table, table.sliceAt[corner]!, kvPrefill, kvDecode);
-  return s === 0 ? lower : lerp(lower, sliceNs(table, table.sliceAt[corner + 1]!, kvPrefill, kvDecode), s);
+  const lower = sliceNs(table, sliceOf(table, i, j), kvPrefill, kvDecode);
+  return s === 0 ? lower : lerp(lower, sliceNs(table, sliceOf(table, i, j + 1), kvPrefill, kvDecode), s);
+}
+
+function sliceOf(table: AttentionTable, i: number, j: number): number {
+  const slice = table.sliceAt[i * table.decodes.length + j]!;
+  const own = table.sliceChunk[slice] === table.chunks[i] && table.sliceDecodes[slice] === table.decodes[j];
+  if (!own) noteStandIn();
+  return slice;
 }
 
 function lineNs({ kvDecode, ns, lineStart }: AttentionTable, line: number, query: number): number {

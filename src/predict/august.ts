@@ -66,6 +66,7 @@ export function augustPredictor(source: PredictorSource, options: PredictorOptio
   return {
     simulator: "august",
     hardware: meta.hardware ?? "",
+    model: meta.model ?? "",
     dense: (tp, layer, tokens) => layerNs("dense", tp, layer, tokens),
     perSequence: (tp, layer, sequences) => layerNs("per_sequence", tp, layer, sequences),
     mtp: (tp, layer) => unknownToAugust(tp, "mtp", layer),

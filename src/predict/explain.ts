@@ -6,7 +6,7 @@
 import { type AlphaSource, type AlphaTable, bucketAlpha, bucketKey } from "./alpha.ts";
 import { attentionNs, type AttentionTable, sliceNs } from "./attention.ts";
 import { type Batch, type BatchFacts, batchNs, emptyFacts, gatherFacts } from "./batch.ts";
-import { fractionAbove, lowerNeighbour } from "./interpolate.ts";
+import { fractionAbove, lowerNeighbour, type Place } from "./interpolate.ts";
 
 /** Where a query lies on an axis. */
 export interface AxisTrace {
@@ -18,8 +18,8 @@ export interface AxisTrace {
   readonly upper: number | null;
   /** Share of the upper one; above 1 when extrapolated. */
   readonly fraction: number;
-  /** `exact`, `between`, `clamped` to the only or first value, or `extrapolated` beyond the last two. */
-  readonly place: "exact" | "between" | "clamped" | "extrapolated";
+  /** Which kind of place that is. */
+  readonly place: Place;
 }
 
 /** One of the up to four slices around a query. */

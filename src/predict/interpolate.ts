@@ -9,6 +9,45 @@
  */
 
 /**
+ * `exact` on a value, `between` two, `clamped` to the first or only one (or answered by the nearest that was measured),
+ * `extrapolated` beyond the last two.
+ */
+export type Place = "exact" | "between" | "clamped" | "extrapolated";
+
+/** The least good of several places is the last in this order. */
+const PLACES: readonly Place[] = ["exact", "between", "clamped", "extrapolated"];
+
+/** Index of the least good place since it was reset; a lookup makes no objects, so that it is kept here. */
+let farthest = 0;
+
+/**
+ * Says where a lookup read its tables.
+ *
+ * @param lookUp The lookup; it does not wait.
+ * @returns What it gives, and the least good place on any axis that it read.
+ *
+ * @example
+ * ```ts
+ * import { interpolate, placed } from "./interpolate.ts";
+ * import assert from "node:assert/strict";
+ * const axis = Float64Array.of(16, 32);
+ * const at = (query: number) => placed(() => interpolate(axis, Float64Array.of(10, 14), 0, 2, query));
+ * assert.deepEqual(at(24), { value: 12, place: "between" });
+ * assert.deepEqual(at(64), { value: 22, place: "extrapolated" });
+ * ```
+ */
+export function placed<T>(lookUp: () => T): { readonly value: T; readonly place: Place } {
+  farthest = 0;
+  const value = lookUp();
+  return { value, place: PLACES[farthest]! };
+}
+
+/** Notes that what was asked for was never measured, and the nearest that was answers. */
+export function noteStandIn(): void {
+  farthest = Math.max(farthest, 2);
+}
+
+/**
  * Finds the lower neighbour of a query.
  *
  * @param axis Ascending values; the part from `start` up to `end` is looked at.
@@ -39,8 +78,14 @@ export function lowerNeighbour(axis: Float64Array, start: number, end: number, q
  */
 export function fractionAbove(axis: Float64Array, lower: number, end: number, query: number): number {
   const x0 = axis[lower]!;
-  if (query <= x0 || lower + 1 >= end) return 0;
-  return (query - x0) / (axis[lower + 1]! - x0);
+  if (query === x0) return 0;
+  if (query < x0 || lower + 1 >= end) {
+    noteStandIn();
+    return 0;
+  }
+  const fraction = (query - x0) / (axis[lower + 1]! - x0);
+  farthest = Math.max(farthest, fraction > 1 ? 3 : 1);
+  return fraction;
 }
 
 /**

@@ -10,6 +10,8 @@ import { type LayerKind, layerKinds } from "../model/kinds.ts";
 import type { ExtraGroup, LayerGroup, Model } from "../model/model.ts";
 import { type Batch, emptyFacts, gatherFacts } from "./batch.ts";
 import { batchBlocks, type BlockPool } from "./batch_blocks.ts";
+import { checkBatch } from "./checked.ts";
+import { type Place, placed } from "./interpolate.ts";
 import { LookupError } from "./lookup_error.ts";
 import type { Predictor } from "./predictor.ts";
 import { expertLoad } from "./routing.ts";
@@ -71,8 +73,15 @@ export interface IterationEstimate {
   readonly sequences: number;
   /** The layers in the order in which they first run. */
   readonly contributions: readonly LayerContribution[];
+  /**
+   * Where the sizes of this batch lie among those that were measured, by layer: beyond them, `extrapolated` times can
+   * be far off.
+   */
+  readonly places: Readonly<Record<string, Place>>;
   /** Layers of the model that the bundle does not hold; they add nothing. */
   readonly skipped: readonly string[];
+  /** Sentences that whoever uses the estimate should read, such as that the bundle is of another model. */
+  readonly notes: readonly string[];
   /** What the total leaves out: communication between devices, and all that is not a layer. */
   readonly excludes: readonly ["communication", "scheduling"];
   /** KV blocks that the batch holds, and whether they fit; absent without `pool`. */
@@ -90,7 +99,7 @@ export interface IterationEstimate {
  * @param predictor Predictor of the bundle.
  * @param query The model and the batch.
  * @returns The total and what each layer adds, in nanoseconds.
- * @throws {RangeError} when the batch has no request.
+ * @throws {RangeError} when the batch has no request, or a size that is negative or no number.
  * @throws {UsageError} when the model's configuration does not say how many layers it has, or which they are.
  * @throws {LookupError} when the bundle holds no times of a kind that the model cannot be without.
  */
@@ -111,7 +120,7 @@ export function predictIteration(predictor: Predictor, query: IterationQuery): I
  * @param predictor Predictor of the bundle.
  * @param query The model, and the batch of the pass.
  * @returns The total and what each layer adds, in nanoseconds.
- * @throws {RangeError} when the batch has no request.
+ * @throws {RangeError} when the batch has no request, or a size that is negative or no number.
  * @throws {UsageError} when the model's architecture describes no drafter, or does not say which MLP it has.
  * @throws {LookupError} when the bundle holds no times of it.
  */
@@ -134,12 +143,14 @@ type Step = readonly [stage: string, layer: string, times: number];
 
 function estimate(predictor: Predictor, query: IterationQuery, steps: readonly Step[]): IterationEstimate {
   const { model, tp, decodeQLen = 1 } = query;
+  checkBatch(query);
   const facts = emptyFacts();
   gatherFacts(facts, query);
   const tokens = facts.pc + facts.n * decodeQLen;
   const sequences = facts.prefills + facts.n;
   if (sequences === 0) throw new RangeError("Cannot estimate an iteration: the batch has no request");
   const skipped: string[] = [];
+  const places: Record<string, Place> = {};
 
   function layerNs(layer: string): number | null {
     switch (groupOf(model, layer)) {
@@ -167,8 +178,10 @@ function estimate(predictor: Predictor, query: IterationQuery, steps: readonly S
 
   function contribution([stage, layer, times]: Step): LayerContribution[] {
     try {
-      const ns = layerNs(layer);
-      return ns === null ? [] : [{ stage, layer, times, ns, totalNs: ns * times }];
+      const { value: ns, place } = placed(() => layerNs(layer));
+      if (ns === null) return [];
+      places[layer] = place;
+      return [{ stage, layer, times, ns, totalNs: ns * times }];
     } catch (error) {
       if (!(error instanceof LookupError) || !maySkip(predictor, stage, error)) throw error;
       if (!skipped.includes(layer)) skipped.push(layer);
@@ -184,11 +197,21 @@ function estimate(predictor: Predictor, query: IterationQuery, steps: readonly S
     tokens,
     sequences,
     contributions,
+    places,
     skipped,
+    notes: otherModel(predictor, model),
     excludes: ["communication", "scheduling"],
     ...query.pool !== undefined && { kv: batchBlocks(query, query.pool) },
     ...query.steps !== undefined && { stepNs: Math.round(1000 * query.steps.stepUs(query)) },
   };
+}
+
+/** Times of another model's layers under the same names: of a derivative right, of any other wrong. */
+function otherModel({ model: measured }: Predictor, { id }: Model): string[] {
+  if (measured === "" || measured === id) return [];
+  return [
+    `The bundle is of ${measured}, the estimate of ${id}: it holds where their layers have the same sizes`,
+  ];
 }
 
 /** Both simulators skip a dense or per_sequence layer that has no rows, v1.2 only within a block. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { augustPredictor } from "./august.ts";
+import { checkedPredictor } from "./checked.ts";
 import type { Predictor, PredictorOptions, PredictorSource } from "./source.ts";
 import { sustainedSource } from "./sustained.ts";
 import { newerPredictor } from "./v1_2.ts";
@@ -23,7 +24,8 @@ export type {
  *
  * @param source The bundle.
  * @param options What else is known.
- * @returns The predictor; its functions throw a {@linkcode LookupError} for what the bundle does not hold.
+ * @returns The predictor; its functions throw a {@linkcode LookupError} for what the bundle does not hold, and a
+ * `RangeError` for a size that is negative or no number.
  * @throws {UsageError} when the sustained state is asked for and the bundle tells nothing of it.
  *
  * @example
@@ -38,5 +40,7 @@ export type {
 export function predictor(source: PredictorSource, options: PredictorOptions = {}): Predictor {
   const { simulator = source.simulator ?? "august", state = "cool" } = options;
   const from = state === "cool" ? source : sustainedSource(source);
-  return simulator === "august" ? augustPredictor(from, options) : newerPredictor(from, options);
+  return checkedPredictor(
+    simulator === "august" ? augustPredictor(from, options) : newerPredictor(from, options),
+  );
 }

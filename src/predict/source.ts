@@ -19,7 +19,7 @@ export interface PredictorSource {
   /** Tensor-parallel degrees, ascending. */
   readonly tps: readonly number[];
   /** The bundle's meta.yaml; its skew_fit block says how alphas are looked up. */
-  readonly meta: Pick<Meta, "skew_fit" | "hardware" | "sustained">;
+  readonly meta: Pick<Meta, "skew_fit" | "hardware" | "model" | "sustained">;
   /** The rows of a category's table, none where there is no file. */
   table(tp: number, category: Category): readonly Row[];
   /** The rows of August's skew_fit.csv, none where there is no file. */
@@ -97,12 +97,17 @@ export interface MoeQuery {
   readonly ep?: number;
 }
 
-/** Looks times up in a bundle. Times are whole nanoseconds, tokens, sequences and experts are counts. */
+/**
+ * Looks times up in a bundle. Times are whole nanoseconds, tokens, sequences and experts are counts; one that is
+ * negative or no number is a `RangeError`.
+ */
 export interface Predictor {
   /** Whose answers these are. */
   readonly simulator: Simulator;
   /** Name of the hardware, empty when the bundle does not say. */
   readonly hardware: string;
+  /** Id of the model that was measured, empty when the bundle does not say. */
+  readonly model: string;
   /** The time of a dense layer over `tokens` new tokens, in nanoseconds. */
   dense(tp: number, layer: string, tokens: number): number;
   /** The time of a per_sequence layer over `sequences` requests, in nanoseconds. */

@@ -20,6 +20,7 @@ import {
   nearestAnchor,
 } from "./calibration.ts";
 import { type BatchTrace, traceAttention } from "./explain.ts";
+import { noteStandIn } from "./interpolate.ts";
 import { LookupError } from "./lookup_error.ts";
 import { makeMoeTable, moeNs, type MoeTable } from "./moe.ts";
 import { roundHalfEven } from "./nanoseconds.ts";
@@ -116,7 +117,10 @@ export function newerPredictor(source: PredictorSource, options: PredictorOption
     for (let i = 1; i < values.length; i++) {
       if (Math.abs(values[i]! - asked) < Math.abs(values[best]! - asked)) best = i;
     }
-    if (values[best] !== asked) tell(`No rows for ${what} ${asked}: those for ${values[best]} answer`);
+    if (values[best] !== asked) {
+      noteStandIn();
+      tell(`No rows for ${what} ${asked}: those for ${values[best]} answer`);
+    }
     return tables[best]!;
   }
 
@@ -138,6 +142,7 @@ export function newerPredictor(source: PredictorSource, options: PredictorOption
   return {
     simulator: "v1.2",
     hardware: meta.hardware ?? "",
+    model: meta.model ?? "",
     dense: (tp, layer, tokens) => layerNs("dense", tp, layer, tokens),
     perSequence: (tp, layer, sequences) => layerNs("per_sequence", tp, layer, sequences),
     mtp: (tp, layer, tokens) => layerNs("mtp", tp, layer, tokens),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { geometricAxisFromZero } from "./axes.ts";
+import { geometricAxisFromZero, refuseHuge } from "./axes.ts";
 import { fitsPool, type Limits } from "./limits.ts";
 import type { AttentionShot } from "./shot.ts";
 
@@ -75,6 +75,7 @@ export function attentionAxes(grid: AttentionGrid): AttentionAxes {
  * @param maxRequests Most requests of a batch that has a prefill: the reference profiler stays at `max_num_seqs`
  * and so never measures as many decodes beside a prefill; the engine has room for one more.
  * @returns The shots, nested in the order of the key.
+ * @throws {UsageError} when the axes span more than 5 million shots.
  */
 export function attentionShots(
   tp: number,
@@ -82,12 +83,14 @@ export function attentionShots(
   limits: Limits,
   maxRequests: number,
 ): AttentionShot[] {
+  const { chunks, decodes, kv } = axes;
+  refuseHuge("attention", chunks.length * kv.length * decodes.length * kv.length);
   const shots: AttentionShot[] = [];
-  const decodeHistories = axes.kv.filter((kv) => kv > 0 && kv + 2 <= limits.max_model_len);
-  for (const chunk of axes.chunks) {
-    for (const kvPrefill of chunk > 0 ? axes.kv : [0]) {
+  const decodeHistories = kv.filter((history) => history > 0 && history + 2 <= limits.max_model_len);
+  for (const chunk of chunks) {
+    for (const kvPrefill of chunk > 0 ? kv : [0]) {
       if (chunk + kvPrefill + 1 > limits.max_model_len) break;
-      for (const n of axes.decodes) {
+      for (const n of decodes) {
         if (chunk === 0 ? n === 0 : n + 1 > maxRequests) continue;
         for (const kvDecode of n > 0 ? decodeHistories : [0]) {
           if (!fitsPool([[chunk + kvPrefill, 1], [1 + kvDecode, n]], limits)) break;

@@ -6,6 +6,12 @@
 import { roundDecimals } from "../number_format.ts";
 import { UsageError } from "../errors.ts";
 
+/** Shots of one sweep at most: at 10 ms each half a day, and as much memory as a planner should take. */
+const MAX_SHOTS = 5_000_000;
+
+/** Values of one axis at most. */
+const MAX_VALUES = 100_000;
+
 /** How a geometric axis grows. */
 export interface GeometricOptions {
   /** First value. */
@@ -19,6 +25,7 @@ export interface GeometricOptions {
  *
  * @param max Largest value.
  * @returns The values, ascending.
+ * @throws {UsageError} when there would be more than 100,000.
  *
  * @example
  * ```ts
@@ -28,6 +35,7 @@ export interface GeometricOptions {
  * ```
  */
 export function tokenAxis(max: number): number[] {
+  refuseLong(max / 16, `to ${max} in steps of 16`);
   const axis: number[] = [];
   for (let value = 1; value < max; value += value < 16 ? 1 : value < 64 ? 4 : 16) axis.push(value);
   return max >= 1 ? [...axis, max] : [];
@@ -51,7 +59,7 @@ export function powerOfTwoAxis(max: number): number[] {
  * @param max Largest value.
  * @param options Start and factor.
  * @returns The values, ascending; only the maximum when it lies below the start, nothing when it is not above 0.
- * @throws {UsageError} when the factor is not above 1.
+ * @throws {UsageError} when the factor is not above 1, or so small that there would be more than 100,000 steps.
  *
  * @example
  * ```ts
@@ -66,6 +74,7 @@ export function geometricAxis(max: number, options: GeometricOptions): number[] 
     throw new UsageError(`Cannot make a geometric axis: the factor must be above 1, got ${factor}`);
   }
   if (max <= 0) return [];
+  refuseLong(Math.log(max / start) / Math.log1p(factor - 1), `from ${start} to ${max} with factor ${factor}`);
   const axis: number[] = [];
   for (let value = start; value < max; value *= factor) {
     const rounded = roundDecimals(value, 0);
@@ -80,9 +89,31 @@ export function geometricAxis(max: number, options: GeometricOptions): number[] 
  * @param max Largest value.
  * @param options Start and factor.
  * @returns The values, ascending; only 0 when the maximum lies below the start.
- * @throws {UsageError} when the factor is not above 1.
+ * @throws {UsageError} when the factor is not above 1, or so small that there would be more than 100,000 steps.
  */
 export function geometricAxisFromZero(max: number, options: GeometricOptions): number[] {
   const axis = geometricAxis(max, options);
   return max < options.start ? [0] : [0, ...axis];
+}
+
+/**
+ * Refuses a sweep that nobody could fire, before its shots are listed.
+ *
+ * @param category What is swept.
+ * @param count How many shots its axes span.
+ * @throws {UsageError} when there are more than 5 million.
+ */
+export function refuseHuge(category: string, count: number): void {
+  if (count <= MAX_SHOTS) return;
+  throw new UsageError(
+    `Cannot plan ${category}: its grid must span ${MAX_SHOTS} shots at most, got ${count}; ` +
+      "raise its factors, or lower how far it reaches",
+  );
+}
+
+function refuseLong(steps: number, which: string): void {
+  if (!(steps > MAX_VALUES)) return;
+  throw new UsageError(
+    `Cannot make an axis ${which}: it must have ${MAX_VALUES} steps at most, got ${Math.ceil(steps)}`,
+  );
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { roundDecimals } from "../number_format.ts";
+import { refuseHuge } from "./axes.ts";
 import { fitsPool, type Limits } from "./limits.ts";
 import { SKEW_RATIOS, SKEW_REPRESENTATIVE, type SkewAxes, skewAxes, type SkewGrid } from "./skew_axes.ts";
 
@@ -75,7 +76,7 @@ type Point = Omit<SkewCase, "kv_big" | "kv_mean" | "regime">;
  * @param limits What the engine allows. The reference counts a history's tokens alone against the pool, not the new
  * one, so that a listed batch may not fit after all.
  * @returns The cases, each once, in firing order: the full product, then the pivots.
- * @throws {UsageError} when a factor is not above 1.
+ * @throws {UsageError} when a factor is not above 1, or the axes span more than 5 million cases.
  *
  * @example
  * ```ts
@@ -100,6 +101,8 @@ type Point = Omit<SkewCase, "kv_big" | "kv_mean" | "regime">;
  */
 export function skewCases(grid: SkewGrid, limits: Limits): SkewCase[] {
   const axes = skewAxes(grid);
+  const counts = axes.n.reduce((sum, n) => sum + countsOf(n).size, 0);
+  refuseHuge("skew", counts * axes.pc.length * axes.kp.length * axes.kvs.length);
   const cases: SkewCase[] = [];
   for (const point of fullProduct(axes)) {
     const skewCase = workOut(point);

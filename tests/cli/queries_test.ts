@@ -14,9 +14,10 @@ const source = predictor({
   skewFit: () => [],
 });
 
-Deno.test("answer takes a size below what was measured, as a simulator does", () => {
-  assert.deepEqual(answer(source, '{"kind":"per_sequence","tp":1,"layer":"lm_head","sequences":-1}'), {
+Deno.test("answer takes a size below what was measured, as a simulator does, and says so", () => {
+  assert.deepEqual(answer(source, '{"kind":"per_sequence","tp":1,"layer":"lm_head","sequences":0}'), {
     ns: 7000,
+    place: "clamped",
   });
 });
 
@@ -29,6 +30,7 @@ Deno.test("answer says how a batch came about", () => {
     skew_rate: 0.5,
     bucket: "pc=0|n<=2|sr<=70%|kvB<=1k|kp=0",
     alpha: 0,
+    place: "between",
   });
 });
 
@@ -49,8 +51,9 @@ Deno.test("answer refuses what is no query, naming field and value", () => {
     ],
     ['{"kind":"dense","tp":0,"layer":"a","tokens":1}', "tp must be a whole number above 0, got 0"],
     ['{"kind":"dense","tp":1,"layer":1,"tokens":1}', "layer must be a layer's name, got 1"],
-    ['{"kind":"dense","tp":1,"layer":"a","tokens":1.5}', "tokens must be a whole number, got 1.5"],
-    ['{"kind":"moe","tokens":1}', "activated_experts must be a whole number, got nothing"],
+    ['{"kind":"dense","tp":1,"layer":"a","tokens":1.5}', "tokens must be a whole number from 0, got 1.5"],
+    ['{"kind":"dense","tp":1,"layer":"a","tokens":-4}', "tokens must be a whole number from 0, got -4"],
+    ['{"kind":"moe","tokens":1}', "activated_experts must be a whole number from 0, got nothing"],
     ['{"kind":"moe","tokens":1,"activated_experts":1,"layer":"a"}', "layer is no known field"],
     ['{"kind":"batch","tp":1,"prefills":[[1]],"decodes":[]}', "prefills.0 must be [chunk, history], got [1]"],
   ];
@@ -75,16 +78,22 @@ Deno.test("answer asks v1.2 by prefill_key, kernel and several new tokens a deco
     simulator: "v1.2",
   });
   const place = { kind: "attention", tp: 1, prefill_chunk: 16, n_decode: 0, kv_decode: 0 };
-  const queries: readonly (readonly [query: object, ns: number | null])[] = [
-    [{ ...place, prefill_key: 32 }, 25_000],
-    [{ ...place, kv_prefill: 24 }, 25_000],
-    [{ ...place, prefill_chunk: 0, prefill_key: 0, n_decode: 2, kv_decode: 64, decode_q_len: 4 }, 40_000],
-    [{ kind: "linear_attention", tp: 1, layer: "gdn", prefill_tokens: 16, n_decode: 0 }, 6_000],
-    [{ kind: "linear_attention", tp: 1, layer: "gdn", prefill_tokens: 0, n_decode: 4 }, null],
-    [{ kind: "mtp", tp: 1, layer: "mtp_fc", sequences: 4 }, 7_000],
-    [{ kind: "moe", tokens: 4, activated_experts: 4, ep: 2 }, 9_000],
+  const queries: readonly (readonly [query: object, ns: number | null, place: string])[] = [
+    [{ ...place, prefill_key: 32 }, 25_000, "between"],
+    [{ ...place, kv_prefill: 24 }, 25_000, "between"],
+    [
+      { ...place, prefill_chunk: 0, prefill_key: 0, n_decode: 2, kv_decode: 64, decode_q_len: 4 },
+      40_000,
+      "exact",
+    ],
+    [{ kind: "linear_attention", tp: 1, layer: "gdn", prefill_tokens: 16, n_decode: 0 }, 6_000, "exact"],
+    [{ kind: "linear_attention", tp: 1, layer: "gdn", prefill_tokens: 0, n_decode: 4 }, null, "exact"],
+    [{ kind: "mtp", tp: 1, layer: "mtp_fc", sequences: 4 }, 7_000, "clamped"],
+    [{ kind: "moe", tokens: 4, activated_experts: 4, ep: 2 }, 9_000, "exact"],
   ];
-  for (const [query, ns] of queries) assert.deepEqual(answer(made, JSON.stringify(query)), { ns });
+  for (const [query, ns, place] of queries) {
+    assert.deepEqual(answer(made, JSON.stringify(query)), { ns, place });
+  }
   const batch = { kind: "batch", tp: 1, prefills: [[8, 20], [8, 24]], decodes: [] };
   assert.deepEqual(answer(made, JSON.stringify(batch)), {
     ns: 21_250,
@@ -95,6 +104,7 @@ Deno.test("answer asks v1.2 by prefill_key, kernel and several new tokens a deco
     alpha: null,
     prefill_key: 26,
     lev: null,
+    place: "between",
   });
 });
 
@@ -138,6 +148,13 @@ Deno.test("answer adds up an iteration and says how often each layer runs", () =
       qkv_proj: { ns: 3_000, times: 3 },
       attention: { ns: 10_000, times: 3 },
       lm_head: { ns: 5_000, times: 1 },
+    },
+    places: {
+      embedding: "clamped",
+      layernorm: "clamped",
+      qkv_proj: "clamped",
+      attention: "exact",
+      lm_head: "clamped",
     },
     skipped: ["gone"],
   });

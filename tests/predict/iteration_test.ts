@@ -80,7 +80,15 @@ Deno.test("predictIteration walks prologue and head once, the blocks once for ea
       { stage: "mlp_dense", layer: "down_proj", times: 3, ns: 500_000, totalNs: 1_500_000 },
       { stage: "head", layer: "lm_head", times: 1, ns: 3_000_000, totalNs: 3_000_000 },
     ],
+    places: {
+      embedding: "between",
+      rotary_emb: "between",
+      attn: "exact",
+      down_proj: "between",
+      lm_head: "between",
+    },
     skipped: ["o_proj"],
+    notes: [],
     excludes: ["communication", "scheduling"],
   });
 });
@@ -193,4 +201,55 @@ Deno.test("predictIteration says whether a batch fits the pool, and what a step 
   assert.deepEqual(estimate({ pool: { blocks: 5, blockSize: 16 } }).kv, { blocks: 5, fits: false });
   assert.equal(estimate({ steps: { stepUs: ({ decodes }) => decodes.length * 1.5 } }).stepNs, 1500);
   assert.ok(!("kv" in estimate({})) && !("stepNs" in estimate({})));
+});
+
+Deno.test("predictIteration says which layers lie beyond what was measured", () => {
+  const { places } = predictIteration(made("H100"), {
+    model: DENSE,
+    tp: 1,
+    prefills: [{ chunk: 9000, history: 0 }],
+    decodes: [],
+  });
+  assert.deepEqual(places, {
+    embedding: "extrapolated",
+    rotary_emb: "extrapolated",
+    attn: "clamped",
+    down_proj: "extrapolated",
+    lm_head: "exact",
+  });
+});
+
+Deno.test("predictIteration notes a bundle of another model", () => {
+  const { table, ...source } = {
+    tps: [1],
+    skewFit: () => [],
+    table: (_tp: number, category: string) => [{
+      layer: category === "attention" ? null : category === "dense" ? "embedding" : "lm_head",
+      key: category === "attention" ? [3, 0, 2, 16] : [1],
+      timeUs: 1,
+    }],
+  };
+  const notes = (measured: string): readonly string[] =>
+    predictIteration(predictor({ ...source, table, meta: { model: measured } }), {
+      model: DENSE,
+      tp: 1,
+      ...BATCH,
+    }).notes;
+  assert.deepEqual(notes("org/name"), []);
+  assert.deepEqual(notes("org/other"), [
+    "The bundle is of org/other, the estimate of org/name: it holds where their layers have the same sizes",
+  ]);
+});
+
+Deno.test("predictIteration refuses a batch of negative sizes", () => {
+  assert.throws(
+    () =>
+      predictIteration(made("H100"), {
+        model: DENSE,
+        tp: 1,
+        prefills: [{ chunk: -5, history: 0 }],
+        decodes: [],
+      }),
+    new RangeError("Cannot look up a time: chunk must be a number from 0, got -5"),
+  );
 });

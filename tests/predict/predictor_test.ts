@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { placed } from "../../src/predict/interpolate.ts";
 import { LookupError } from "../../src/predict/lookup_error.ts";
 import { predictor, type PredictorSource } from "../../src/predict/predictor.ts";
 import { compareLookups } from "./compare_lookups.ts";
@@ -97,4 +98,66 @@ Deno.test("predictor tells what a bundle does not hold", () => {
       return true;
     });
   }
+});
+
+Deno.test("a predictor refuses sizes that are negative or no number, in every question and by either simulator", () => {
+  const query = { chunk: 1, kvPrefill: 0, nDecode: 1, kvDecode: 16 };
+  const batch = { prefills: [{ chunk: 1, history: 0 }], decodes: [{ kv: 16, count: 1 }] };
+  for (const simulator of ["august", "v1.2"] as const) {
+    const made = predictor(SOURCE, { simulator });
+    for (const bad of [NaN, -1, Infinity]) {
+      const asks: Record<string, (() => unknown)[]> = {
+        tokens: [
+          () => made.dense(1, "qkv_proj", bad),
+          () => made.mtp(1, "qkv_proj", bad),
+          () => made.moe({ tokens: bad, activatedExperts: 1 }),
+        ],
+        sequences: [() => made.perSequence(1, "lm_head", bad)],
+        activatedExperts: [() => made.moe({ tokens: 1, activatedExperts: bad })],
+        ep: [() => made.moe({ tokens: 1, activatedExperts: 1, ep: bad })],
+        prefillTokens: [() => made.linearAttention(1, "gdn", { prefillTokens: bad, nDecode: 1 })],
+        chunk: [
+          () => made.attention(1, { ...query, chunk: bad }),
+          () => made.kernelAttention(1, { ...query, prefillKey: 0, chunk: bad }),
+          () => made.batch(1, { ...batch, prefills: [{ chunk: bad, history: 0 }] }),
+        ],
+        kvPrefill: [
+          () => made.attention(1, { ...query, kvPrefill: bad }),
+          () => made.explainAttention(1, { ...query, kvPrefill: bad }),
+        ],
+        prefillKey: [() => made.kernelAttention(1, { ...query, prefillKey: bad })],
+        nDecode: [
+          () => made.attention(1, { ...query, nDecode: bad }),
+          () => made.linearAttention(1, "gdn", { prefillTokens: 1, nDecode: bad }),
+        ],
+        kvDecode: [() => made.attention(1, { ...query, kvDecode: bad })],
+        history: [() => made.explainBatch(1, { ...batch, prefills: [{ chunk: 1, history: bad }] })],
+        kv: [() => made.batch(1, { ...batch, decodes: [{ kv: bad, count: 1 }] })],
+        count: [() => made.batch(1, { ...batch, decodes: [{ kv: 16, count: bad }] })],
+      };
+      for (const [name, ways] of Object.entries(asks)) {
+        for (const ask of ways) {
+          assert.throws(
+            ask,
+            new RangeError(`Cannot look up a time: ${name} must be a number from 0, got ${bad}`),
+          );
+        }
+      }
+    }
+  }
+});
+
+Deno.test("a lookup says its place: the least good on any axis that it read, a slice that was never measured among them", () => {
+  const rows = [[0, 0, 1, 16], [0, 0, 1, 32], [0, 0, 2, 16], [64, 0, 0, 0]].map((key) => ({
+    layer: null,
+    key,
+    timeUs: 5,
+  }));
+  const { attention } = predictor({ ...SOURCE, table: () => rows });
+  const at = (chunk: number, nDecode: number, kvDecode: number): string =>
+    placed(() => attention(1, { chunk, kvPrefill: 0, nDecode, kvDecode })).place;
+  assert.deepEqual(
+    [at(0, 1, 16), at(0, 1, 24), at(0, 1, 8), at(0, 1, 64), at(0, 2, 32), at(64, 1, 0), at(128, 0, 0)],
+    ["exact", "between", "clamped", "extrapolated", "clamped", "clamped", "extrapolated"],
+  );
 });

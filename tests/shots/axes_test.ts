@@ -33,3 +33,18 @@ Deno.test("geometricAxis refuses a factor that does not grow, even where it woul
     }
   }
 });
+
+Deno.test("an axis of more steps than anybody fires is refused by its count, at once", () => {
+  for (const factor of [1.0000000001, 1 + Number.EPSILON]) {
+    assert.throws(
+      () => geometricAxis(2048, { start: 16, factor }),
+      /factor .* must have 100000 steps at most, got \d+$/,
+    );
+  }
+  assert.throws(
+    () => tokenAxis(1e12),
+    new UsageError(
+      "Cannot make an axis to 1000000000000 in steps of 16: it must have 100000 steps at most, got 62500000000",
+    ),
+  );
+});

@@ -193,3 +193,34 @@ async function readVectors(): Promise<Vector[]> {
   const packed = await Deno.open("tests/data/shots.json.gz");
   return await new Response(packed.readable.pipeThrough(new DecompressionStream("gzip"))).json();
 }
+
+Deno.test("a plan of more shots than anybody fires is refused by its count, at once", () => {
+  const wide = {
+    ...SMALL,
+    skipSkew: false,
+    maxNumBatchedTokens: 2048,
+    maxNumSeqs: 256,
+    attentionMaxKv: 16_384,
+  };
+  const limits = {
+    ...SMALL.limits,
+    max_num_batched_tokens: 2048,
+    max_num_seqs: 256,
+    num_cache_tokens: 4_400_000,
+    max_model_len: 131_072,
+  };
+  const cases: Record<string, Partial<PlanOptions>> = {
+    attention: { attentionKvFactor: 1.001 },
+    skew: { skewKpFactor: 1.001, skewKvsFactor: 1.01 },
+  };
+  for (const [category, factors] of Object.entries(cases)) {
+    assert.throws(
+      () => planSweeps({ ...wide, limits, ...factors }),
+      (error) =>
+        error instanceof UsageError &&
+        /^Cannot plan \w+: its grid must span 5000000 shots at most, got \d{8,}; raise its factors, or lower how far it reaches$/
+          .test(error.message) &&
+        error.message.startsWith(`Cannot plan ${category}:`),
+    );
+  }
+});

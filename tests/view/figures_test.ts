@@ -42,6 +42,8 @@ const estimate = {
   tokens: 1,
   sequences: 1,
   skipped: [],
+  places: {},
+  notes: [],
   excludes: ["communication", "scheduling"] as const,
   contributions: [
     { stage: "pre_attn", layer: "attention", times: 2, ns: 3000, totalNs: 6000 },

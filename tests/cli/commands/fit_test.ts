@@ -63,6 +63,7 @@ Deno.test("shotlab fit and predict: alphas of a bundle's skew cases, and answers
     skew_rate: 0,
     bucket: null,
     alpha: null,
+    place: "exact",
   });
   assert.deepEqual(empty, {
     error: "Cannot answer the query: decodes.0.1 must be a whole number above 0, got 0",
