@@ -88,3 +88,14 @@ export function whole(text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected a whole number from 0.");
 }
+
+/**
+ * Reads degrees.
+ *
+ * @param text A flag's value, numbers joined by commas.
+ * @returns The degrees.
+ * @throws {InvalidArgumentError} when one of them is no integer of at least 1.
+ */
+export function degrees(text: string): number[] {
+  return text.split(",").map(positive);
+}

@@ -80,6 +80,11 @@ export const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/simulate.ts"),
   },
   {
+    name: "fits",
+    summary: "say whether a model fits a device, and its KV blocks",
+    load: () => import("./commands/fits.ts"),
+  },
+  {
     name: "recommend",
     usage: "<bundles...>",
     summary: "say how many devices a load needs, and of which kind",

@@ -19,8 +19,8 @@ import { deploymentFigure } from "../../view/figures/deployment.ts";
 import { saveFigure } from "../../view/render/render.ts";
 import { tableText } from "../../view/table.ts";
 import { plural, significant } from "../../view/text.ts";
-import { positive, type Run, verboseFlag } from "../command.ts";
-import { above0, addLoadFlags, type LoadFlags, loadOf } from "../load_flags.ts";
+import { type Run, verboseFlag } from "../command.ts";
+import { above0, addLoadFlags, degrees, type LoadFlags, loadOf } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -184,10 +184,6 @@ function recommendationText(
 function percentile(text: string): string {
   if (["p50", "p90", "p99"].includes(text)) return text;
   throw new InvalidArgumentError("Expected p50, p90 or p99.");
-}
-
-function degrees(text: string): number[] {
-  return text.split(",").map(positive);
 }
 
 function prices(text: string, before: Record<string, number> = {}): Record<string, number> {
