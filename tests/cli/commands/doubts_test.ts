@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { withFolder } from "../../run/tiny_run.ts";
 import { type Outcome, runMain, TINY } from "../run_main.ts";
 
-const WORKER = fileURLToPath(new URL("slow_worker.ts", import.meta.url));
+const WORKER = fileURLToPath(new URL("../slow_worker.ts", import.meta.url));
 const harness = (factor: number): string[] => [
   "--harness",
   `cmd:${Deno.execPath()} run --no-check -A ${WORKER} ${factor}`,

@@ -5,7 +5,7 @@ Deno.test("shotlab models: lists what has a configuration, its layers and where 
   const { status, out } = await runMain(["models"]);
   assert.equal(status, 0);
   assert.match(out, /google\/gemma-3-27b-it +gemma3_text +27 +52 sliding\/dense, 10 full\/dense +-\n/);
-  assert.match(out, /meta-llama\/Llama-3\.1-8B +llama +8\.0 +32 full\/dense +H100\/bf16\n/);
+  assert.match(out, /meta-llama\/Llama-3\.1-8B +llama +8\.0 +32 full\/dense +H100\/bf16\b.*\n/);
   assert.match(
     out,
     /openai\/gpt-oss-20b \(mxfp4\) +gpt_oss +21, 3\.6 active +12 sliding\/moe, 12 full\/moe +-\n/,
