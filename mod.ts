@@ -192,7 +192,9 @@ export type {
 } from "./src/store/recorder.ts";
 export type { SentinelOptions } from "./src/workers/sentinel_watch.ts";
 export { sentinelShot } from "./src/shots/sentinel_shot.ts";
-export { type Doubts, usualDriftShare, type Verdict } from "./src/journal/judge.ts";
+export type { Doubts, Verdict } from "./src/journal/judge.ts";
+export type { News } from "./src/journal/references.ts";
+export { usualDriftShare } from "./src/journal/sentinel.ts";
 export { type Lane, type LaneFire, type LaneSource, type LaneStep, openLane } from "./src/workers/lane.ts";
 export { openPool, type PoolMember, type PoolOptions } from "./src/workers/pool.ts";
 export {

@@ -7,51 +7,15 @@
  *
  * @module
  */
-import type { Quantity } from "../quantity.ts";
 import { shotText } from "../shots/shot_id.ts";
-import { median } from "../stats.ts";
 import type { JournalLine, SentinelLine, SessionLine, ShotLine } from "./line.ts";
+import { newReferences, type News } from "./references.ts";
+import { clocksOf, farthestClock, type Reading, readingOf, usualDriftShare } from "./sentinel.ts";
 
-/** Largest share by which the clock of the multiprocessors may move. */
-const CLOCK_SHARE = 0.1;
-/** Share by which the sentinel of device times may move: below the steps of 4.4% of a GPU that changes its clocks. */
-const DEVICE_SHARE = 0.03;
-/**
- * Share by which the sentinel of wall times may move. They hold whatever else the host does, other processes and its
- * scheduler among it, which comes and goes by a tenth; only a state that lasts and costs much is worth the time to
- * measure again. The same share tells a slow lane of a pool from its fellows.
- */
-const WALL_SHARE = 0.25;
 /** How often a shot is measured again at most because the device had moved. */
 const MOST_AGAIN = 2;
 /** After a break, a sentinel vouches for what lies before it when it comes within so many sentinel intervals. */
 const BREAK_INTERVALS = 2;
-
-/**
- * The share by which a sentinel may move unless the settings say otherwise.
- *
- * @param quantity What is timed.
- * @returns The share.
- */
-export function usualDriftShare(quantity: Quantity): number {
-  return quantity === "wall" ? WALL_SHARE : DEVICE_SHARE;
-}
-
-/** The time of a sentinel: the sum over its layers of the medians of their samples, in microseconds. */
-export function sentinelTimeUs(samples: Readonly<Record<string, readonly number[]>>): number {
-  return Object.values(samples).reduce((sum, values) => sum + median(values), 0);
-}
-
-/**
- * Whether a clock has moved too far.
- *
- * @param first What it was, in MHz; null when unknown.
- * @param now What it is, in MHz; null when unknown.
- * @returns Whether it has moved by more than a tenth.
- */
-export function clockMoved(first: number | null, now: number | null): boolean {
-  return first !== null && now !== null && Math.abs(now / first - 1) > CLOCK_SHARE;
-}
 
 /** What a sentinel says. */
 export interface Verdict {
@@ -61,12 +25,8 @@ export interface Verdict {
   readonly moved: boolean;
   /** The clock in MHz that is farthest from the reference's since the sentinel before; null when unknown. */
   readonly clockMhz: number | null;
-  /**
-   * What is new with it: `slower` or `faster` than the journal's reference at the first sentinel of a writer, `accepted`
-   * when it became the reference because the user said so, `unlike` when the journal has sentinels of the same
-   * tensor-parallel degree, but none of this shot, so that speeds then and now cannot be compared.
-   */
-  readonly news?: "slower" | "faster" | "accepted" | "unlike";
+  /** What is new with it; absent when nothing is. */
+  readonly news?: News;
 }
 
 /** What is known of the times of a journal. */
@@ -108,27 +68,6 @@ export interface Judge extends Doubts {
   take(line: JournalLine): void;
 }
 
-/** A sentinel that was fired. */
-interface Reading {
-  readonly timeUs: number;
-  readonly clockMhz: number | null;
-  readonly lowMhz: number | null;
-  readonly highMhz: number | null;
-  readonly atS: number | null;
-  /** Whether it had moved in the eyes of who wrote format 1. */
-  readonly moved: boolean | undefined;
-}
-
-/** What a lane's sentinels are held against. */
-interface Reference {
-  readonly timeUs: number;
-  readonly clockMhz: number | null;
-  /** Which writer set it. */
-  readonly session: number;
-  /** Whether a writer of format 1 did. */
-  readonly isOld: boolean;
-}
-
 /** What a lane measured between two sentinels. */
 interface Stretch {
   readonly lane: string;
@@ -152,19 +91,10 @@ interface LaneState {
   tails: Stretch[];
   /** The verdict on the last sentinel of the present writer; null before it. */
   moved: boolean | null;
-  /** A sentinel that was faster than the reference, when it was the last one. */
-  faster: Reading | null;
-  /** Sentinels that the present writer has fired on it. */
-  readonly fired: Set<string>;
 }
 
 /**
  * Begins with an empty journal.
- *
- * A lane is held against its own first sentinel of the same shot, whichever writer fired it; a lane that is new to a
- * journal, against those of the lanes before. One that was faster by more than the share takes the reference's place
- * once the next is as fast: then the device was not at its best before. A single fast one is an outlier, which a kernel
- * of two speeds has every now and then. A slower one takes it when the writer accepts the speed.
  *
  * @returns The judge.
  *
@@ -195,20 +125,15 @@ interface LaneState {
  * ```
  */
 export function newJudge(): Judge {
-  let share = DEVICE_SHARE;
+  let share = usualDriftShare("kernel");
   let everyS = 0;
   let isWatched = false;
-  let accepts = false;
   let origin = "";
-  let session = 0;
-  let epoch = 0;
   let again = 0;
   let verdict: Verdict | null = null;
   const drifts: number[] = [];
   const lanes = new Map<string, LaneState>();
-  const references = new Map<string, Map<string, Reference>>();
-  // For lanes whose reference is void: the one that took its place; null until there is one.
-  const bases = new Map<string, Reference | null>();
+  const references = newReferences(() => share);
   const keys = new Map<number, readonly number[]>();
   // Of every shot its last measurement, and the earlier ones of those that have some; null where nothing watched.
   const last = new Map<string, Stretch | null>();
@@ -224,43 +149,25 @@ export function newJudge(): Judge {
     const name = nameOf(lane);
     let state = lanes.get(name);
     if (state === undefined) {
-      lanes.set(name, state = { stretch: null, tails: [], moved: null, faster: null, fired: new Set() });
+      lanes.set(name, state = { stretch: null, tails: [], moved: null });
     }
     return state;
   }
 
-  function referencesFor(sentinel: string, lane: string): readonly Reference[] {
-    const known = references.get(sentinel);
-    const own = known?.get(lane) ?? bases.get(sentinel);
-    if (own === undefined) return [...known?.values() ?? []];
-    return own === null ? [] : [own];
-  }
-
-  /** Whether a sentinel agrees with a reference, in its time and in some clocks. */
-  function fits(reading: Reading, reference: Reference, clocks: readonly (number | null)[]): boolean {
-    if (reference.isOld && reading.moved !== undefined) return !reading.moved;
-    return Math.abs(reading.timeUs / reference.timeUs - 1) <= share &&
-      !clocks.some((clock) => clockMoved(reference.clockMhz, clock));
-  }
-
-  const isOff = (
-    { sentinel, lane }: Stretch,
-    reading: Reading,
-    clocks: readonly (number | null)[],
-  ): boolean => !referencesFor(sentinel, lane).some((reference) => fits(reading, reference, clocks));
-
   /** Whether the device had moved when a stretch began: by the sentinel's time, and the clock after it. */
-  const beganOff = (stretch: Stretch, before: Reading): boolean => isOff(stretch, before, [before.clockMhz]);
+  const beganOff = (stretch: Stretch, before: Reading): boolean =>
+    references.isOff(stretch.sentinel, stretch.lane, before, [before.clockMhz]);
 
   /** Whether it had moved when a stretch ended, or its clock had since it began. */
-  const endedOff = (stretch: Stretch, after: Reading): boolean => isOff(stretch, after, clocksOf(after));
+  const endedOff = (stretch: Stretch, after: Reading): boolean =>
+    references.isOff(stretch.sentinel, stretch.lane, after, clocksOf(after));
 
   /** Whether the device had moved on a side of a stretch. */
   function hasMoved(stretch: Stretch): boolean {
     const { before, after } = stretch;
     if (before === null) return false;
     // Who wrote format 1 held that only what lies before a sentinel that has moved is in doubt.
-    if (stretch.isOld && references.get(stretch.sentinel)?.get(stretch.lane)?.isOld) {
+    if (stretch.isOld && references.isOld(stretch.sentinel, stretch.lane)) {
       return after?.moved ?? false;
     }
     return beganOff(stretch, before) || (after !== null && endedOff(stretch, after));
@@ -283,99 +190,14 @@ export function newJudge(): Judge {
     for (const state of lanes.values()) {
       breakOff(state);
       state.moved = null;
-      state.faster = null;
-      state.fired.clear();
     }
-    session++;
+    references.begin(line);
     origin = line.origin ?? "";
-    accepts = line.accept_speed ?? false;
     isWatched = Boolean(line.watch);
     if (line.watch) {
       share = line.watch.share;
       everyS = line.watch.every_s;
     }
-  }
-
-  /** Makes a sentinel the reference of its lane; those of other shots, and of lanes that are not there, are void. */
-  function rebase(sentinel: string, lane: string, { timeUs, clockMhz }: Reading): void {
-    const known = references.get(sentinel)!;
-    const base = { timeUs, clockMhz, session, isOld: false };
-    for (const other of references.keys()) {
-      if (other === sentinel) continue;
-      references.delete(other);
-      bases.set(other, null);
-    }
-    for (const other of known.keys()) if (!lanes.get(other)?.fired.has(sentinel)) known.delete(other);
-    known.set(lane, base);
-    bases.set(sentinel, base);
-  }
-
-  /** Finds out what a sentinel is held against; returns what is new with it. */
-  function refer(line: SentinelLine, sentinel: string, lane: string, reading: Reading): Verdict["news"] {
-    const state = lanes.get(lane)!;
-    const isFirst = !state.fired.has(sentinel);
-    state.fired.add(sentinel);
-    let known = references.get(sentinel);
-    if (known === undefined) references.set(sentinel, known = new Map());
-    const { timeUs, clockMhz } = reading;
-    if (isOld(line)) {
-      const before = known.get(lane);
-      const drift = line.drift ?? 0;
-      known.set(lane, {
-        timeUs: timeUs / (1 + drift),
-        clockMhz: drift === 0 || before === undefined ? clockMhz : before.clockMhz,
-        ...{ session, isOld: true },
-      });
-      return;
-    }
-    const own = known.get(lane);
-    const held = own === undefined
-      ? [...known.values()].filter((reference) => reference.session < session)
-      : [own];
-    if (held.length === 0) {
-      // A device that had moved when its degree before ended is no measure for the next one.
-      if (state.moved) return;
-      const isUnlike = known.size === 0 && hasReference(line.tp, session);
-      // A clock is the same thing at every degree.
-      const first = { timeUs, clockMhz: clockOf(lane) ?? clockMhz, session, isOld: false };
-      known.set(lane, first);
-      if (bases.get(sentinel) === null) bases.set(sentinel, first);
-      return isUnlike ? "unlike" : undefined;
-    }
-    const fitting = held.find((reference) => fits(reading, reference, clocksOf(reading)));
-    if (fitting !== undefined) {
-      state.faster = null;
-      known.set(lane, fitting);
-      return;
-    }
-    if (accepts && isFirst) {
-      epoch++;
-      rebase(sentinel, lane, reading);
-      return "accepted";
-    }
-    const best = Math.min(...held.map((reference) => reference.timeUs));
-    const { faster } = state;
-    state.faster = timeUs / best - 1 < -share ? reading : null;
-    if (state.faster !== null && faster !== null && Math.abs(timeUs / faster.timeUs - 1) <= share) {
-      state.faster = null;
-      rebase(sentinel, lane, faster);
-    }
-    if (!isFirst || held.every((reference) => reference.session === session)) return;
-    return timeUs > best ? "slower" : "faster";
-  }
-
-  /** The clock of a lane's references. */
-  function clockOf(lane: string): number | null {
-    const known = [...references.values()].flatMap((byLane) => byLane.get(lane)?.clockMhz ?? []);
-    return known[0] ?? null;
-  }
-
-  /** Whether a degree has a reference that was set before a writer. */
-  function hasReference(tp: number, before = Infinity): boolean {
-    const prefix = `attention tp${tp} `;
-    return [...references].some(([text, known]) =>
-      text.startsWith(prefix) && [...known.values()].some((reference) => reference.session < before)
-    );
   }
 
   function sentinel(line: SentinelLine): void {
@@ -384,7 +206,8 @@ export function newJudge(): Judge {
     const text = shotText(line);
     const reading = readingOf(line);
     keys.set(line.tp, line.key);
-    const news = refer(line, text, lane, reading);
+    const isOld = line.moved !== undefined;
+    const news = references.take(line, lane, reading, state.moved ?? false);
     const stretch: Stretch = {
       ...{
         lane,
@@ -392,13 +215,13 @@ export function newJudge(): Judge {
         before: reading,
         after: null,
         isOpen: true,
-        isOld: isOld(line),
-        epoch,
+        isOld,
+        epoch: references.epoch,
         shots: 0,
       },
     };
     const { stretch: open, tails } = state;
-    if (open !== null && (open.sentinel === text || isOld(line))) {
+    if (open !== null && (open.sentinel === text || isOld)) {
       open.after = reading;
       open.isOpen = false;
     } else breakOff(state);
@@ -407,12 +230,12 @@ export function newJudge(): Judge {
     }
     state.tails = [];
     state.stretch = stretch;
-    const reference = nearest(text, lane, reading);
+    const reference = references.nearest(text, lane, reading);
     // Without a reference the device is as far off as it was.
     const drift = line.drift ?? (reference === null ? verdict!.drift : reading.timeUs / reference.timeUs - 1);
     state.moved = endedOff(stretch, reading);
     drifts.push(drift);
-    const clockMhz = farthest(reading, reference?.clockMhz ?? null);
+    const clockMhz = farthestClock(reading, reference?.clockMhz ?? null);
     verdict = { drift, moved: state.moved, clockMhz, ...news && { news } };
   }
 
@@ -421,12 +244,6 @@ export function newJudge(): Judge {
     const beforeS = before?.atS ?? null;
     if (beforeS === null || atS === null) return false;
     return atS >= beforeS && atS - beforeS <= BREAK_INTERVALS * everyS;
-  }
-
-  /** The reference that a sentinel is closest to; null when there is none. */
-  function nearest(text: string, lane: string, { timeUs }: Reading): Reference | null {
-    const distance = (reference: Reference): number => Math.abs(timeUs / reference.timeUs - 1);
-    return referencesFor(text, lane).toSorted((a, b) => distance(a) - distance(b))[0] ?? null;
   }
 
   function forget(text: string): void {
@@ -438,7 +255,7 @@ export function newJudge(): Judge {
 
   function measured({ tp, lane, ...shot }: ShotLine): void {
     const text = shotText({ ...shot, tp });
-    const stretch = laneOf(lane).stretch ?? (isWatched && hasReference(tp) ? blind : null);
+    const stretch = laneOf(lane).stretch ?? (isWatched && references.has(tp) ? blind : null);
     const before = last.get(text);
     if (before !== undefined) {
       if (isDoubtful(before)) again++;
@@ -481,7 +298,7 @@ export function newJudge(): Judge {
     isDue(text): boolean {
       if (!has(text)) return false;
       const marks = [...earlier.get(text) ?? [], last.get(text)!]
-        .filter((stretch) => stretch !== null && stretch.epoch === epoch && hasMoved(stretch));
+        .filter((stretch) => stretch !== null && stretch.epoch === references.epoch && hasMoved(stretch));
       return marks.length <= MOST_AGAIN;
     },
     awaits(lane, from): boolean {
@@ -506,25 +323,4 @@ export function newJudge(): Judge {
     },
     drifts,
   };
-}
-
-/** Format 1 has what follows from a sentinel beside it. */
-function isOld({ moved }: SentinelLine): boolean {
-  return moved !== undefined;
-}
-
-function clocksOf({ clockMhz, lowMhz, highMhz }: Reading): (number | null)[] {
-  return [clockMhz, lowMhz, highMhz];
-}
-
-function farthest({ clockMhz, lowMhz, highMhz }: Reading, usualMhz: number | null): number | null {
-  if (lowMhz === null || highMhz === null) return clockMhz;
-  const middle = usualMhz ?? clockMhz ?? lowMhz;
-  return Math.abs(highMhz - middle) > Math.abs(lowMhz - middle) ? highMhz : lowMhz;
-}
-
-function readingOf({ samples, clock_mhz, clocks_mhz, at_s, moved }: SentinelLine): Reading {
-  const [low, high] = clocks_mhz ?? [clock_mhz, clock_mhz];
-  const timeUs = sentinelTimeUs(samples);
-  return { timeUs, clockMhz: clock_mhz, lowMhz: low, highMhz: high, atS: at_s ?? null, moved };
 }

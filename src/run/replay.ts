@@ -4,7 +4,7 @@
  * @module
  */
 import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
-import { usualDriftShare } from "../journal/judge.ts";
+import { usualDriftShare } from "../journal/sentinel.ts";
 import type {
   CostLine,
   EngineLine,

@@ -5,7 +5,7 @@
  */
 import type { FireFact, ShotOutcome } from "../harness/harness.ts";
 import { clockRange, type Clocks } from "../journal/clock_range.ts";
-import { clockMoved, sentinelTimeUs } from "../journal/judge.ts";
+import { clockMoved, sentinelTimeUs } from "../journal/sentinel.ts";
 import type { Shot } from "../shots/shot.ts";
 import type { LaneStep } from "./lane.ts";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Judge, newJudge, usualDriftShare } from "../../src/journal/judge.ts";
+import { type Judge, newJudge } from "../../src/journal/judge.ts";
+import { usualDriftShare } from "../../src/journal/sentinel.ts";
 import type { JournalLine, SentinelLine } from "../../src/journal/line.ts";
 
 const IDENTITY = {} as Extract<JournalLine, { type: "session" }>["identity"];
