@@ -106,6 +106,10 @@ function rooflineSection(published: readonly Published[]): string[] {
   ];
 }
 
-function nameOf({ hardware, model }: Published): string {
-  return `${hardware} ${model}`;
+/** The variant that names leave out. */
+const USUAL = "bf16";
+
+function nameOf({ hardware, model, bundle }: Published): string {
+  const { variant = USUAL } = bundle.meta;
+  return variant === USUAL ? `${hardware} ${model}` : `${hardware} ${model} ${variant}`;
 }
