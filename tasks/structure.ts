@@ -20,6 +20,7 @@ export const ROOMS: readonly string[] = [
     "number_format",
     "random",
     "stats",
+    "compare",
     "quantity",
     "processor",
   ],

@@ -7,7 +7,7 @@
  * @module
  */
 import { CATEGORIES } from "../shots/shot.ts";
-import { compareKeys } from "./compare.ts";
+import { compareKeys } from "../compare.ts";
 import { formatDecimals } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";

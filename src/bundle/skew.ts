@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compareTexts } from "./compare.ts";
+import { compareTexts } from "../compare.ts";
 import { formatDecimals, pythonFloat } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Cells } from "./cells.ts";
-import { compareTexts } from "./compare.ts";
+import { compareTexts } from "../compare.ts";
 import { formatDecimals } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";

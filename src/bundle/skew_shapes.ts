@@ -5,7 +5,7 @@
  * @module
  */
 import type { Cells } from "./cells.ts";
-import { compareTexts } from "./compare.ts";
+import { compareTexts } from "../compare.ts";
 import { roundDecimals } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
 import { readRecords } from "./records.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { CATEGORIES, type Category } from "../shots/shot.ts";
-import { compareKeys, compareTexts } from "./compare.ts";
+import { compareKeys, compareTexts } from "../compare.ts";
 import { formatTimeUs } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
 import { readWholeTable } from "./whole_table.ts";

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { compareKeys, compareTexts } from "./compare.ts";
+import { compareKeys, compareTexts } from "../compare.ts";
 import type { Cells } from "./cells.ts";
 import { formatTimeUs, pythonFloat } from "../number_format.ts";
 import type { Issue } from "./issue.ts";

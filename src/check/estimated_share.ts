@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AttentionTrace, AxisTrace } from "../predict/explain.ts";
+import { type AttentionTrace, sides } from "../predict/explain.ts";
 
 /**
  * The share of the weight of an attention lookup that rows of a kind have.
@@ -40,8 +40,4 @@ export function shareOfRows(
     }
   }
   return counted / all;
-}
-
-function sides({ lower, upper, fraction }: AxisTrace): [value: number, weight: number][] {
-  return upper === null ? [[lower, 1]] : [[lower, 1 - fraction], [upper, fraction]];
 }

@@ -10,7 +10,7 @@
  */
 import type { CalibrationAxes } from "../bundle/meta_blocks.ts";
 import type { SkewCell } from "../bundle/skew_cells.ts";
-import { compareTexts } from "../bundle/compare.ts";
+import { compareTexts } from "../compare.ts";
 import { roundDecimals } from "../number_format.ts";
 import { binOf } from "../predict/bucket.ts";
 import { kernelName, nearestAnchor } from "../predict/calibration.ts";

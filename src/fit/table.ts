@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compareTexts } from "../bundle/compare.ts";
+import { compareTexts } from "../compare.ts";
 import type { SkewFitRow } from "../bundle/skew_fit.ts";
 import { bucketLabels, type BucketNumbering } from "../predict/bucket.ts";
 import type { PlacedCases } from "./cases.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compareKeys } from "../bundle/compare.ts";
+import { compareKeys } from "../compare.ts";
 import type { Bundle } from "../bundle/open.ts";
 import type { Row } from "../bundle/tables.ts";
 import { moeParameters, textConfig } from "../model/config.ts";

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { processorSchema } from "../harness/schemas.ts";
 import type { FoundLayer } from "../harness/harness.ts";
-import type { Quantity } from "../quantity.ts";
+import { QUANTITIES, type Quantity } from "../quantity.ts";
 import type { Limits } from "../shots/limits.ts";
 import { type PlanHeader, planHeaderSchema } from "../shots/plan_file.ts";
 import type { ShotId } from "../shots/shot_id.ts";
@@ -25,7 +25,7 @@ const shotFields = {
 };
 const lane = z.string().optional();
 const samples = z.record(z.string(), z.array(z.number().positive()).min(1).readonly()).readonly();
-const quantity = z.enum(["kernel", "event", "wall", "estimate"], {
+const quantity = z.enum(QUANTITIES, {
   error: "must be kernel, event, wall or estimate",
 });
 const reading = z.number().nullable();

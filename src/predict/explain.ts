@@ -148,7 +148,13 @@ function traceAxis(axis: Float64Array, start: number, end: number, query: number
   return { query, lower, upper: axis[at + 1]!, fraction, place: fraction > 1 ? "extrapolated" : "between" };
 }
 
-function sides({ lower, upper, fraction }: AxisTrace): [value: number, weight: number][] {
+/**
+ * The values that an axis is interpolated between.
+ *
+ * @param axis Where the query lies on it.
+ * @returns One or two values, each with its weight.
+ */
+export function sides({ lower, upper, fraction }: AxisTrace): [value: number, weight: number][] {
   return upper === null ? [[lower, 1]] : [[lower, 1 - fraction], [upper, fraction]];
 }
 

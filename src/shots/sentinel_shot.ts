@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { compareKeys } from "../compare.ts";
 import type { Sweep } from "./plan_sweeps.ts";
 import { type AttentionShot, type Shot, shotKey } from "./shot.ts";
 
@@ -22,11 +23,6 @@ export function sentinelShot(sweeps: readonly { readonly shots: readonly Shot[] 
 /** Pairs of a new token and one that it attends to. */
 function attended({ prefill_chunk, kv_prefill, n_decode, kv_decode }: AttentionShot): number {
   return prefill_chunk * (kv_prefill + prefill_chunk / 2) + n_decode * kv_decode;
-}
-
-function compareKeys(a: readonly number[], b: readonly number[]): number {
-  const at = a.findIndex((value, i) => value !== b[i]);
-  return at < 0 ? 0 : a[at]! - b[at]!;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The order of keys and texts in a bundle's files.
+ * The order of keys, and of texts in a bundle's files.
  *
  * @module
  */
