@@ -4,9 +4,11 @@
  * @module
  */
 import { abortOnInterrupt } from "./cli/interrupt.ts";
-import { main } from "./cli/main.ts";
+import { main, measures } from "./cli/main.ts";
 import { processTerminal } from "./cli/terminal.ts";
 
 const encoder = new TextEncoder();
-const signal = abortOnInterrupt((text) => Deno.stderr.writeSync(encoder.encode(text)));
+const signal = measures(Deno.args)
+  ? abortOnInterrupt((text) => Deno.stderr.writeSync(encoder.encode(text)))
+  : new AbortController().signal;
 Deno.exit(await main(Deno.args, processTerminal(signal)));

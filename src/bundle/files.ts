@@ -4,12 +4,16 @@
  * @module
  */
 import { join } from "node:path";
+import { readBytes } from "../files/read.ts";
 import { UsageError } from "../errors.ts";
 import type { Issue } from "./issue.ts";
 import { metaPath, TABLE_NAMES, type TableName, tablePath, tpOfFolder } from "./layout.ts";
 
 /** A file's text: undefined when there is no file, null when its bytes are no UTF-8 and have to be. */
 export type FileText = string | null | undefined;
+
+/** A file is held as one text. */
+const MAX_BYTES = 2 ** 28;
 
 /** The files of a bundle. */
 export interface BundleFiles {
@@ -107,10 +111,10 @@ async function readTables(
 
 async function readText(path: string, strict: boolean): Promise<FileText> {
   try {
-    return decode(await Deno.readFile(path), strict);
+    return decode(await readBytes(path, MAX_BYTES), strict);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw readError(path, error);
+    throw error;
   }
 }
 

@@ -17,6 +17,8 @@ interface Listed {
   readonly usage?: string;
   /** What it does, in half a line. */
   readonly summary: string;
+  /** Whether it drives an engine, so that a signal must let it end the engine and save; others have nothing to save. */
+  readonly measures?: true;
   /** Loads the file that declares and runs it. */
   readonly load: () => Promise<{ declare(command: Command, run: Run): void }>;
 }
@@ -26,16 +28,19 @@ export const COMMANDS: readonly Listed[] = [
   {
     name: "profile",
     summary: "measure a model's layers into a bundle",
+    measures: true,
     load: () => import("./commands/profile.ts"),
   },
   {
     name: "profile-all",
     summary: "measure the layers of several models, each into its bundle",
+    measures: true,
     load: () => import("./commands/profile_all.ts"),
   },
   {
     name: "refresh",
     summary: "measure one category of one tensor-parallel degree again",
+    measures: true,
     load: () => import("./commands/refresh.ts"),
   },
   {
@@ -47,6 +52,7 @@ export const COMMANDS: readonly Listed[] = [
     name: "fire",
     usage: "<plan>",
     summary: "fire a plan into a results file, without a bundle",
+    measures: true,
     load: () => import("./commands/fire.ts"),
   },
   {
@@ -93,11 +99,13 @@ export const COMMANDS: readonly Listed[] = [
   {
     name: "steps",
     summary: "measure the steps of a whole engine into a bundle",
+    measures: true,
     load: () => import("./commands/steps.ts"),
   },
   {
     name: "serve-load",
     summary: "serve a load on a whole engine, and compare it with the simulated one",
+    measures: true,
     load: () => import("./commands/serve_load.ts"),
   },
   {
@@ -108,11 +116,13 @@ export const COMMANDS: readonly Listed[] = [
   {
     name: "inspect",
     summary: "draft the architecture file of a model, or say what one covers",
+    measures: true,
     load: () => import("./commands/inspect.ts"),
   },
   {
     name: "conformance",
     summary: "check whether a harness meets the protocol",
+    measures: true,
     load: () => import("./commands/conformance.ts"),
   },
   {
@@ -146,6 +156,17 @@ export const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/report.ts"),
   },
 ];
+
+/**
+ * Whether a command drives an engine: a signal must then let it end the engine and save. Any other is ended by the
+ * signal itself, also in the midst of a long computation.
+ *
+ * @param args The command line's words, the program's name left out.
+ * @returns Whether it does.
+ */
+export function measures(args: readonly string[]): boolean {
+  return COMMANDS.some(({ name, measures = false }) => measures && name === args[0]);
+}
 
 /**
  * Runs a command.

@@ -8,7 +8,12 @@ import { existsSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { writeAtomic, writeError } from "../files/write.ts";
 import { UsageError } from "../errors.ts";
-import { readIfThere } from "../files/read.ts";
+import { readBytes, readBytesSync, readIfThere } from "../files/read.ts";
+
+/** Journals unpack to about 12 times their size; a file that was made to fill the memory to 1000 times. */
+const MAX_RATIO = 100;
+/** Small ones may repeat more. */
+const SLACK_BYTES = 2 ** 24;
 
 /** What packing came to. */
 export interface Packed {
@@ -59,7 +64,7 @@ export async function packJournal(path: string): Promise<Packed | null> {
     );
   }
   await writeAtomic(target, gzipSync(plain, { level: 9 }));
-  const packed = await Deno.readFile(target);
+  const packed = await readBytes(target);
   if (!unpacked(target, packed).equals(plain)) {
     throw new UsageError(`Cannot pack ${path}: ${target} reads back differently; the plain one stays`);
   }
@@ -78,7 +83,7 @@ export function unpackJournal(path: string): void {
   const source = packedPath(path);
   if (!existsSync(source)) return;
   if (!existsSync(path)) {
-    const plain = unpacked(source, Deno.readFileSync(source));
+    const plain = unpacked(source, readBytesSync(source));
     const temporary = `${path}.tmp`;
     try {
       writeSynced(temporary, plain);
@@ -93,8 +98,14 @@ export function unpackJournal(path: string): void {
 
 function unpacked(path: string, packed: Uint8Array): Buffer {
   try {
-    return gunzipSync(packed);
+    return gunzipSync(packed, { maxOutputLength: SLACK_BYTES + MAX_RATIO * packed.length });
   } catch (cause) {
+    if ((cause as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE") {
+      throw new UsageError(
+        `Cannot read ${path}: it unpacks to more than ${MAX_RATIO} times its size, as no journal does; restore it`,
+        { cause },
+      );
+    }
     throw new UsageError(`Cannot read ${path}: ${(cause as Error).message}; restore it or remove it`, {
       cause,
     });

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import { readText } from "../files/read.ts";
 import { parseYaml } from "../files/yaml.ts";
 import { UsageError } from "../errors.ts";
 import { isObject } from "./config.ts";
@@ -210,7 +211,7 @@ export async function loadArchitecture(modelType: string, configDir: string): Pr
     );
   }
   const path = join(folder, `${name}.yaml`);
-  return parseArchitecture(await Deno.readTextFile(path), path);
+  return parseArchitecture(await readText(path), path);
 }
 
 /** The file that lists a type under `model_types`; one that cannot be read lists none. */
@@ -225,7 +226,7 @@ async function claimant(
     const { model_types: types } = z.looseObject({ model_types: z.array(z.string()) }).catch({
       model_types: [],
     })
-      .parse(parseYaml(await Deno.readTextFile(path), path));
+      .parse(parseYaml(await readText(path), path));
     if (types.includes(modelType)) claims.push(name);
   }
   if (claims.length <= 1) return claims[0];

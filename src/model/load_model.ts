@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
+import { readTextIfThere } from "../files/read.ts";
 import { modelFolders } from "../files/folder_name.ts";
 import { writeAtomic, writeError } from "../files/write.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
@@ -80,7 +81,7 @@ export async function loadConfig(id: string, options: LoadModelOptions = {}): Pr
   const suffix = revision === "main" ? "" : `@${encodeURIComponent(revision)}`;
   const folder = join(configDir, "model");
   const path = join(folder, org, `${name}${suffix}.json`);
-  const text = await readIfThere(path) ?? await download({ id, revision, folder, path }, options);
+  const text = await readTextIfThere(path) ?? await download({ id, revision, folder, path }, options);
   const config = parseConfig(text, path);
   const type = modelType(config, path);
   const origin = await readOrigin(path, text);
@@ -115,15 +116,6 @@ async function download({ id, revision, folder, path }: Target, options: LoadMod
   await writeAtomic(path, text);
   onDownload?.(`The config of ${id} (${revision}) was downloaded from ${hub.endpoint} to ${path}`);
   return text;
-}
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return null;
-    throw new UsageError(`Cannot read model config ${path}: ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** Reads a model's `config.json`; throws a UsageError when it is no JSON object. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { readTextIfThere } from "../files/read.ts";
 import { writeAtomic } from "../files/write.ts";
 
 /**
@@ -27,7 +28,7 @@ export async function writeOrigin(path: string, text: string, revision: string):
  * @returns The hub's revision; null for a file that somebody put there or has changed.
  */
 export async function readOrigin(path: string, text: string): Promise<string | null> {
-  const line = await Deno.readTextFile(originPath(path)).catch(() => "");
+  const line = await readTextIfThere(originPath(path)).catch(() => null) ?? "";
   const [revision, hash] = line.trim().split(" ");
   return revision && hash === sha256(text) ? revision : null;
 }

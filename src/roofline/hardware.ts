@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { readText } from "../files/read.ts";
 import { parseYaml } from "../files/yaml.ts";
 import { UsageError } from "../errors.ts";
 
@@ -65,7 +66,7 @@ export async function loadHardware(name: string, configDir: string): Promise<Har
     );
   }
   const path = `${folder}/${name}.yaml`;
-  const parsed = sheetSchema.safeParse(parseYaml(await Deno.readTextFile(path), path));
+  const parsed = sheetSchema.safeParse(parseYaml(await readText(path), path));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   throw new UsageError(

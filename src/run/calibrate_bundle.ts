@@ -18,7 +18,7 @@ import { formatSkewCells } from "../bundle/skew_cells.ts";
 import type { SkewFitRow } from "../bundle/skew_fit.ts";
 import { readSkewShapes, type SkewShape } from "../bundle/skew_shapes.ts";
 import { UsageError } from "../errors.ts";
-import { readIfThere } from "../files/read.ts";
+import { readBytes, readIfThere } from "../files/read.ts";
 import { parseYaml } from "../files/yaml.ts";
 import { ALPHA_CLIP, type CalibrationCase, fitCalibration, MIN_ROWS } from "../fit/calibrate.ts";
 import type { Fit } from "../fit/fit_skew.ts";
@@ -72,7 +72,7 @@ export async function calibrateBundle(bundle: WholeBundle, options: CalibrateOpt
       schema: CALIBRATION_SCHEMA,
       identity: { hardware, model: id, variant, tp },
       reference: {
-        attention_sha256: sha256(await Deno.readFile(tablePath(bundle.dir, tp, "attention"))),
+        attention_sha256: sha256(await readBytes(tablePath(bundle.dir, tp, "attention"))),
         lookup_sha256: LOOKUPS_SHA256,
         skew_sha256: sha256(skew),
         key_saturation: keySaturation(model.config),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readBytes } from "../files/read.ts";
 import { type Bundle, openBundle } from "../bundle/open.ts";
 import { bundlePath } from "../bundle/layout.ts";
 import { refuseLinks } from "../files/links.ts";
@@ -92,7 +93,8 @@ export async function ingest(paths: readonly string[], options: IngestOptions = 
 }
 
 async function readFile(path: string): Promise<FiredFile & { readonly path: string }> {
-  const bytes = await Deno.readFile(path).catch((cause) => {
+  const bytes = await readBytes(path).catch((cause) => {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     throw new UsageError(`Cannot read ${path}: ${cause.message}`, { cause });
   });
   return { path, ...readFired(path, bytes) };

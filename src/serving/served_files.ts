@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { readTextIfThere } from "../files/read.ts";
 import { visitLines } from "../bundle/csv.ts";
 import { UsageError } from "../errors.ts";
 import { writeAtomic } from "../files/write.ts";
@@ -187,12 +188,8 @@ export async function readServedSteps(
   tp: number,
 ): Promise<Pick<Served, "head" | "steps"> | null> {
   const path = join(dir, `tp${tp}`, "served_steps.csv");
-  try {
-    return parseServedSteps(await Deno.readTextFile(path), path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
+  const text = await readTextIfThere(path);
+  return text === null ? null : parseServedSteps(text, path);
 }
 
 function formatGroup({ tokens, history, count }: StepGroup): string {

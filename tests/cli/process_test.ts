@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { COMMANDS, measures } from "../../src/cli/main.ts";
 import { runMain, TINY } from "./run_main.ts";
 import { run } from "./run_process.ts";
 
@@ -49,6 +50,14 @@ console.error("ready");
     "ready\n\nStopping; what was measured is being saved. Once more to leave at once.\n\naborted\n",
   );
   await Deno.remove(script);
+});
+
+Deno.test("only commands that drive an engine save at a signal; any other is ended by it, also while it computes", () => {
+  assert.deepEqual(
+    COMMANDS.map(({ name }) => name).filter((name) => measures([name])),
+    ["profile", "profile-all", "refresh", "fire", "steps", "serve-load", "inspect", "conformance"],
+  );
+  assert.equal(measures([]), false);
 });
 
 Deno.test("FORCE_COLOR and NO_COLOR are heard, also where there is no terminal", async () => {
