@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runMain } from "./run_main.ts";
+import { runMain } from "../run_main.ts";
 
 const LARGE = ["fits", "--model", "meta-llama/Llama-3.1-70B", "--hardware", "H100"];
 
