@@ -51,14 +51,14 @@ export const COMMANDS: readonly Listed[] = [
   {
     name: "fire",
     usage: "<plan>",
-    summary: "fire a plan into a results file, without a bundle",
+    summary: "fire a plan into a journal, without a bundle",
     measures: true,
     load: () => import("./commands/fire.ts"),
   },
   {
     name: "ingest",
     usage: "<results...>",
-    summary: "make a bundle of results files",
+    summary: "make a bundle of journals that were fired elsewhere",
     load: () => import("./commands/ingest.ts"),
   },
   {

@@ -1,5 +1,5 @@
 /**
- * One writer per bundle or results file: a lock file that names its owner, held by the operating system's advisory
+ * One writer per bundle or journal: a lock file that names its owner, held by the operating system's advisory
  * lock.
  *
  * The advisory lock ends with its process however that ends, so a file that nobody holds is what a dead owner of

@@ -37,6 +37,8 @@ export interface ModelOutcome {
   readonly measured: number;
   /** Shots that have failed, now or before, and were not measured since. */
   readonly failed: number;
+  /** Shots whose times are in doubt. */
+  readonly inDoubt: number;
   /** How long it took, in seconds. */
   readonly seconds: number;
 }
@@ -90,10 +92,11 @@ export async function profileOne(settings: Settings, options: ProfileOptions): P
   const begun = performance.now();
   let measured = 0;
   let failed = 0;
+  let inDoubt = 0;
   const onEvent: NonNullable<ProfileOptions["onEvent"]> = (event) => {
     if (event.type === "shot") measured++;
     if (event.type === "failed-shot") failed++;
-    if (event.type === "finished") failed = event.failed.length;
+    if (event.type === "finished") ({ failed: { length: failed }, inDoubt } = event);
     options.onEvent?.(event);
   };
   let bundle: Bundle | null = null;
@@ -106,5 +109,5 @@ export async function profileOne(settings: Settings, options: ProfileOptions): P
     error = caught;
   }
   const seconds = (performance.now() - begun) / 1000;
-  return { model: settings.model, bundle, error, measured, failed, seconds };
+  return { model: settings.model, bundle, error, measured, failed, inDoubt, seconds };
 }
