@@ -13,6 +13,7 @@ import type { Run } from "../command.ts";
 import { addFlags, type Flags, SETTINGS_HELP, settingsAmong } from "../flags.ts";
 import { showProgress } from "../progress.ts";
 import { FAILED } from "../report_error.ts";
+import { doubtText } from "../run_and_report.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** What the command takes beside settings. */
@@ -69,13 +70,16 @@ async function profileModels(
       } finally {
         view.close();
       }
-      const { error } = outcomes.at(-1)!;
+      const { error, inDoubt } = outcomes.at(-1)!;
       if (error !== null) terminal.err(`error: ${error.message}\n`);
+      if (inDoubt > 0) terminal.err(doubtText(inDoubt));
     }
   } finally {
     if (outcomes.length > 0) terminal.out(`\n${formatOutcomes(outcomes)}`);
   }
-  return outcomes.every(({ error, failed }) => error === null && failed === 0) ? 0 : FAILED;
+  const isGood = ({ error, failed, inDoubt }: ModelOutcome): boolean =>
+    error === null && failed + inDoubt === 0;
+  return outcomes.every(isGood) ? 0 : FAILED;
 }
 
 /**

@@ -94,7 +94,7 @@ Deno.test("resolveModels: flags win over a model's own settings, these over the 
 });
 
 Deno.test("formatOutcomes lines columns up, and shortens what went wrong", () => {
-  const none = { bundle: null, measured: 0, failed: 0, seconds: 3 };
+  const none = { bundle: null, measured: 0, failed: 0, inDoubt: 0, seconds: 3 };
   assert.equal(
     formatOutcomes([
       { ...none, model: "a/b", error: new UsageError("Cannot download it") },
