@@ -210,7 +210,7 @@ export type { JournalFile } from "./src/journal/file.ts";
 export { type Identity, identityOf } from "./src/journal/identity.ts";
 
 // Measure a part, predict the rest
-export type { AdaptiveOptions, Found } from "./src/run/round_sweep.ts";
+export type { AdaptiveOptions, RoundEstimate } from "./src/run/round_sweep.ts";
 export { type Budget, openBudget } from "./src/run/budget.ts";
 export type { Estimate } from "./src/store/estimates.ts";
 export { adaptAttention, type AdaptedAttention, type AdaptOptions } from "./src/adaptive/attention.ts";

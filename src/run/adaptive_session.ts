@@ -14,7 +14,7 @@ import { sizesOf } from "../roofline/sizes.ts";
 import type { ModelConfig } from "../model/model.ts";
 import { formatDuration } from "../progress/duration.ts";
 import type { Settings } from "../settings.ts";
-import type { AdaptiveOptions, Found } from "./round_sweep.ts";
+import type { AdaptiveOptions, RoundEstimate } from "./round_sweep.ts";
 import { openBudget } from "./budget.ts";
 import type { Session, SessionFacts } from "../store/session.ts";
 
@@ -29,7 +29,7 @@ export interface AdaptiveRun {
    * @param info Its name, and the processor where it is one.
    * @returns What a user should know, in sentences.
    */
-  meet(info: Pick<HarnessInfo, "device" | "processor">): Promise<string[]>;
+  setDevice(info: Pick<HarnessInfo, "device" | "processor">): Promise<string[]>;
   /**
    * How a degree is fired; its share of the budget begins now.
    *
@@ -65,14 +65,14 @@ export async function adaptiveRun(settings: Settings, session: Session): Promise
   const { adaptive: target, budget, seed, configDir } = settings;
   if (target === null && budget === null) return null;
   const prior = settings.prior === null ? null : await openBundle(settings.prior);
-  const found = new Map<number, Partial<Record<Found["category"], Found>>>();
+  const found = new Map<number, Partial<Record<RoundEstimate["category"], RoundEstimate>>>();
   let multiprocessors = ASSUMED;
   let spentS = 0;
   let shareS = Infinity;
   let begun = 0;
   let lastS = 0;
   return {
-    async meet({ device, processor }): Promise<string[]> {
+    async setDevice({ device, processor }): Promise<string[]> {
       const known = processor?.cores ?? await multiprocessorsOf(device, configDir);
       if (known !== null) multiprocessors = known;
       return known !== null ? [] : [
@@ -92,7 +92,7 @@ export async function adaptiveRun(settings: Settings, session: Session): Promise
         session,
         ...rows.length > 0 && { prior: rows },
         ...budget !== null && { budget: openBudget(shareS) },
-        onFound: (each) => void found.set(tp, { ...found.get(tp), [each.category]: each }),
+        onEstimate: (each) => void found.set(tp, { ...found.get(tp), [each.category]: each }),
       };
     },
     end(): void {
@@ -128,7 +128,7 @@ function nameOf(
   return [hardware, model, variant].filter((part) => part !== undefined).join("/");
 }
 
-function entryOf({ estimated, errors, prior }: Found): AdaptiveEntry {
+function entryOf({ estimated, errors, prior }: RoundEstimate): AdaptiveEntry {
   return {
     estimated,
     held_out: errors.shots,

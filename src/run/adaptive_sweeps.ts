@@ -8,7 +8,13 @@ import { type AdaptedSkew, skewRounds } from "../adaptive/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 import { fitSkew } from "../fit/fit_skew.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
-import { type AdaptiveOptions, type AdaptiveTask, designOf, type Found, roundsTask } from "./round_sweep.ts";
+import {
+  type AdaptiveOptions,
+  type AdaptiveTask,
+  designOf,
+  type RoundEstimate,
+  roundsTask,
+} from "./round_sweep.ts";
 import { moreWouldBuy } from "./budget.ts";
 import { dueSkew, isDue } from "./due.ts";
 import type { ExecuteOptions } from "./execute.ts";
@@ -62,7 +68,7 @@ function attentionTask(sweep: Sweep, options: ExecuteOptions, adaptive: Adaptive
         known: (shot) => session.timeUs(shot),
       }),
     due: (asked) => asked.filter((shot) => isDue(shot, options)),
-    found({ rows, estimated, errors, prior }): Found {
+    found({ rows, estimated, errors, prior }): RoundEstimate {
       const times = new Map(rows.map(({ key, timeUs }) => [key.join(), timeUs]));
       session.estimate(
         tp,
@@ -93,7 +99,7 @@ function skewTask(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptio
       return target !== null && "error" in target &&
         isFitEnough(found, target.error, tp, session.attention(tp));
     },
-    found({ measured, predicted, imagined, errors }): Found {
+    found({ measured, predicted, imagined, errors }): RoundEstimate {
       const counts = { measured: measured.length, estimated: predicted.length };
       return { category: "skew", tp, ...counts, errors, prior: null, skew: [...predicted, ...imagined] };
     },

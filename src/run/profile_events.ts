@@ -111,7 +111,7 @@ export async function* profileEvents(
   if (settings.prior !== null && adaptive === null) yield* notices([PRIOR_UNUSED]);
   await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
-  if (adaptive !== null) yield* notices(await adaptive.meet(lane.info));
+  if (adaptive !== null) yield* notices(await adaptive.setDevice(lane.info));
   const quantity = chosenQuantity(settings.quantity, lane.info);
   // Never "auto": the engine has ideas of its own there, and the folder is named after this type.
   const types = {

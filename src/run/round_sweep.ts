@@ -33,11 +33,11 @@ export interface AdaptiveOptions {
   /** Knows what was measured, and shows what is predicted. */
   readonly session: Pick<Session, "timeUs" | "attention" | "estimate">;
   /** Takes what is known of a sweep after each round. */
-  readonly onFound: (found: Found) => void;
+  readonly onEstimate: (found: RoundEstimate) => void;
 }
 
 /** What is known of a sweep after a round. */
-export interface Found extends Omit<EstimatedEvent, "type"> {
+export interface RoundEstimate extends Omit<EstimatedEvent, "type"> {
   /** Skew cases with a predicted time, also of cases that no sweep has: alphas are fitted to them too. */
   readonly skew: readonly SkewRow[];
 }
@@ -88,7 +88,7 @@ export interface Kind<S, F> {
   /** Whether what was found out is enough, whatever the target says. */
   readonly isEnough?: (found: F) => boolean;
   /** What was found out, shown in the bundle. */
-  readonly found: (found: F) => Found;
+  readonly found: (found: F) => RoundEstimate;
 }
 
 /**
@@ -105,7 +105,7 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
   sweep: Sweep,
   shots: readonly S[],
   options: ExecuteOptions,
-  { target, session, budget, onFound }: AdaptiveOptions,
+  { target, session, budget, onEstimate }: AdaptiveOptions,
   kind: Kind<S, F>,
 ): AdaptiveTask {
   const { category } = sweep;
@@ -141,7 +141,7 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
         const { shots: asked, found } = step.value;
         if (found !== null) {
           const told = kind.found(found);
-          onFound(told);
+          onEstimate(told);
           curve.push({ fired, error: told.errors.p90.estimate, atS: firingS });
           yield { type: "pause" };
         }
@@ -169,7 +169,7 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
         step = rounds.next(taken.map((shot) => session.timeUs(shot)));
       }
       const last = kind.found(step.value);
-      onFound(last);
+      onEstimate(last);
       const { skew: _, ...told } = last;
       if (isCut) {
         cut = { category, fired, left: shots.length - fired, error: told.errors.p90.estimate, curve };

@@ -3,7 +3,7 @@ import type { Answers } from "../../src/adaptive/answers.ts";
 import type { Round } from "../../src/adaptive/design.ts";
 import type { Budget } from "../../src/run/budget.ts";
 import type { ExecuteOptions } from "../../src/run/execute.ts";
-import { type AdaptiveOptions, type Found, roundsTask } from "../../src/run/round_sweep.ts";
+import { type AdaptiveOptions, type RoundEstimate, roundsTask } from "../../src/run/round_sweep.ts";
 import type { AttentionShot } from "../../src/shots/shot.ts";
 
 const SHOTS = Array.from({ length: 50 }, (_, index): AttentionShot => ({
@@ -15,7 +15,7 @@ const SHOTS = Array.from({ length: 50 }, (_, index): AttentionShot => ({
   kv_decode: 0,
 }));
 const EXACT = { estimate: 0, upper: 0 };
-const FOUND: Found = {
+const FOUND: RoundEstimate = {
   category: "attention",
   tp: 1,
   measured: 0,
@@ -41,7 +41,7 @@ function firedIn(affords: (fired: number) => number): { pieces: number[]; answer
     answered = (yield { shots: SHOTS, found: null }).length;
     return null;
   }
-  const adaptive = { target: null, session: { timeUs: () => 1 }, budget, onFound: () => {} };
+  const adaptive = { target: null, session: { timeUs: () => 1 }, budget, onEstimate: () => {} };
   const sweep = { category: "attention", tp: 1, shots: SHOTS } as const;
   const work = roundsTask(sweep, SHOTS, {} as ExecuteOptions, adaptive as unknown as AdaptiveOptions, {
     rounds,
