@@ -233,4 +233,6 @@ export interface Noise {
   readonly measured_again?: number;
   /** Shots whose times a sentinel puts in doubt still. */
   readonly in_doubt?: number;
+  /** Layers that launched other kernels than in an earlier session. */
+  readonly other_kernels?: readonly string[];
 }

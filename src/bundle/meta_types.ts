@@ -131,6 +131,7 @@ const META = z.looseObject({
     sentinel_drift_max: z.number(),
     measured_again: z.number(),
     in_doubt: count,
+    other_kernels: z.array(text),
   }).partial(),
   conditions: z.record(text, z.unknown()),
   sustained: z.array(z.looseObject({

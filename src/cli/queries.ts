@@ -62,7 +62,7 @@ const querySchema = z.discriminatedUnion("kind", [
     prefills,
     decodes,
     decode_q_len: positive.optional(),
-    activated_experts: size.optional(),
+    activated_experts: z.union([size, z.array(z.number())]).optional(),
   }),
 ], {
   error: "must be dense, per_sequence, moe, attention, linear_attention, mtp, batch or iteration",

@@ -90,6 +90,7 @@ const sentinelLine = z.object({
   at_s: z.number().optional(),
   drift: z.number().optional(),
   moved: z.boolean().optional(),
+  kernels: z.record(z.string(), z.array(z.string()).readonly()).readonly().optional(),
   lane,
 });
 const stateLine = z.object({

@@ -14,7 +14,7 @@ import { checkBatch } from "./checked.ts";
 import { type Place, placed } from "./interpolate.ts";
 import { LookupError } from "./lookup_error.ts";
 import type { Predictor } from "./predictor.ts";
-import { expertLoad } from "./routing.ts";
+import { expectedExperts, expertLoad } from "./routing.ts";
 
 /** The iteration to estimate. */
 export interface IterationQuery extends Batch {
@@ -27,10 +27,11 @@ export interface IterationQuery extends Batch {
   /** New tokens of each decode: more than 1 where the tokens of a drafter are checked. @default {1} */
   readonly decodeQLen?: number;
   /**
-   * Experts of a block that receive tokens.
+   * Experts of a block that receive tokens; or, of each expert, the share of the tokens that go to it, from which the
+   * number is expected that get at least one (Zipf's law, counts of a served model). Rows are of evenly loaded experts.
    * @default {as `routing` says}
    */
-  readonly activatedExperts?: number;
+  readonly activatedExperts?: number | readonly number[];
   /**
    * How tokens find experts: `uniform` is what independent, uniform routing over all experts activates on average,
    * E * (1 - (1 - k / E) ** tokens); `simulator` is what the simulator makes of a balanced gate, and `ep`.
@@ -225,9 +226,12 @@ function expertsNs(predictor: Predictor, query: IterationQuery, tokens: number):
   const { simulator } = predictor;
   const { routing = simulator === "v1.2" ? "simulator" : "uniform", ep = routing === "uniform" ? 1 : tp } =
     query;
-  if (activatedExperts !== undefined) return predictor.moe({ tokens, activatedExperts, ep });
+  if (typeof activatedExperts === "number") return predictor.moe({ tokens, activatedExperts, ep });
   const moe = moeParameters(config);
   if (moe === null) throw new UsageError(`Cannot walk ${id}: its configuration names no number of experts`);
+  if (activatedExperts !== undefined) {
+    return predictor.moe({ tokens, activatedExperts: expectedExperts(activatedExperts, moe, tokens), ep });
+  }
   if (routing === "uniform") {
     const { numExperts, topK } = moe;
     const expected = Math.round(numExperts * (1 - (1 - topK / numExperts) ** tokens));

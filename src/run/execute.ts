@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { launchNews } from "../journal/launches.ts";
 import type { CallOptions, FireRequest, SustainRequest } from "../harness/harness.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { adaptiveTasks } from "./adaptive_sweeps.ts";
@@ -105,6 +106,7 @@ export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent
     const message = conclusion();
     if (message !== null) yield { type: "notice", message };
     if (options.sustain !== undefined) yield* sustain(options, options.sustain);
+    for (const news of launchNews(session.otherKernels)) yield { type: "notice", message: news };
   } finally {
     session.judge.end();
     await session.save();

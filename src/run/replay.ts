@@ -5,6 +5,7 @@
  */
 import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
 import { usualDriftShare } from "../journal/sentinel.ts";
+import { launchNews } from "../journal/launches.ts";
 import type {
   CostLine,
   EngineLine,
@@ -264,6 +265,7 @@ export function replay(
     }
   }
   session.judge.end();
+  notices.push(...launchNews(session.otherKernels));
   return { measured, known, skewTps, notices };
 }
 

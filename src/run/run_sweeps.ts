@@ -268,7 +268,12 @@ function* recordSentinel(
     };
     return;
   }
-  const verdict = session.sentinel(shot, { samples: outcome.samples, clocks, lane });
+  const verdict = session.sentinel(shot, {
+    samples: outcome.samples,
+    kernels: outcome.kernels,
+    clocks,
+    lane,
+  });
   const { drift, moved, clockMhz } = verdict;
   yield { type: "sentinel", tp: shot.tp, drift, moved, clockMhz, ...lane !== undefined && { lane } };
   const message = newsOf(verdict, shot.tp, lane);

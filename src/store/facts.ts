@@ -89,7 +89,7 @@ export function sessionFacts(
  * @returns The figures; null when no row has two samples and no sentinel was fired.
  */
 function noiseOf(
-  { rows, judge, measured }: Pick<JournalState, "rows" | "judge" | "measured">,
+  { rows, judge, measured, launches }: Pick<JournalState, "rows" | "judge" | "measured" | "launches">,
 ): Noise | null {
   const { drifts, again } = judge;
   const spreads = [...rows.values()].flatMap((tables) => [...tables.values()])
@@ -106,6 +106,7 @@ function noiseOf(
       { sentinel_drift_p50: share(quantile(drift, 0.5)), sentinel_drift_max: share(drift.at(-1)!) },
     measured_again: share(again / Math.max(1, measured - again)),
     in_doubt: judge.standing,
+    ...launches.changed.size > 0 && { other_kernels: [...launches.changed.keys()] },
   };
 }
 

@@ -7,6 +7,7 @@ import type { Sustained } from "../bundle/meta_blocks.ts";
 import type { Category, SweepCategory } from "../shots/shot.ts";
 import type { SkewPart } from "../shots/skew_parts.ts";
 import { type Judge, newJudge } from "../journal/judge.ts";
+import { type Launches, newLaunches } from "../journal/launches.ts";
 import { dropEstimate, type Estimates } from "./estimates.ts";
 import type { FailedShot } from "../events.ts";
 import type { JournalLine, ShotLine } from "../journal/line.ts";
@@ -34,6 +35,8 @@ export interface JournalState {
   measured: number;
   /** Which shots are in doubt. */
   readonly judge: Judge;
+  /** Which kernels shots launched. */
+  readonly launches: Launches;
   /** Hashes of the kernels that have a name. */
   readonly kernels: Set<string>;
   /** What layers take under a lasting load, by shot and layer. */
@@ -58,6 +61,7 @@ export function emptyState(named: ReadonlySet<string>): JournalState {
     samples: {},
     measured: 0,
     judge: newJudge(),
+    launches: newLaunches(),
     kernels: new Set(),
     sustained: new Map(),
     archived: new Map(),
@@ -72,6 +76,7 @@ export function emptyState(named: ReadonlySet<string>): JournalState {
  */
 export function applyLine(state: JournalState, line: JournalLine): void {
   state.judge.take(line);
+  state.launches.take(line);
   switch (line.type) {
     case "failed": {
       if (line.sentinel) return;

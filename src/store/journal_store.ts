@@ -104,6 +104,10 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
     return this.#options.state.judge;
   }
 
+  get otherKernels(): ReadonlyMap<string, string> {
+    return this.#options.state.launches.changed;
+  }
+
   /** Shots that failed and were not measured since. */
   get failed(): readonly FailedShot[] {
     return [...this.#options.state.failed.values()];
@@ -172,10 +176,10 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
     return failed;
   }
 
-  sentinel(shot: Shot, { samples, clocks: { latest, ...range }, lane }: SentinelReading): Verdict {
+  sentinel(shot: Shot, { samples, kernels, clocks: { latest, ...range }, lane }: SentinelReading): Verdict {
     this.record({
       ...{ type: "sentinel", ...idOf(shot), samples, clock_mhz: latest, ...range },
-      ...{ at_s: this.#nowS(), ...laneField(lane) },
+      ...{ at_s: this.#nowS(), ...kernels && { kernels }, ...laneField(lane) },
     });
     return this.judge.verdict!;
   }

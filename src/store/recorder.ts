@@ -31,6 +31,8 @@ export interface Evidence {
 export interface SentinelReading {
   /** Its samples. */
   readonly samples: Samples;
+  /** Short hashes of the kernels of one forward, by layer, where the harness tells. */
+  readonly kernels?: Readonly<Record<string, readonly string[]>> | undefined;
   /** The clocks since the sentinel before. */
   readonly clocks: Clocks;
   /** Which lane of a pool fired it. */
@@ -67,6 +69,8 @@ export interface Recorder {
   skewProblem(tp: number, again: boolean): string | null;
   /** Whether a shot failed and was not measured since. */
   hasFailed(shot: Shot): boolean;
+  /** The first shot of each layer that launched other kernels than in an earlier session, by layer. */
+  readonly otherKernels: ReadonlyMap<string, string>;
   /** Whether what a lasting load makes of a shot is known. */
   hasSustained(shot: Shot): boolean;
   /** Says which times can be relied on. */

@@ -99,7 +99,7 @@ Deno.test("predictIteration leaves rotary_emb out on a TPU", () => {
 });
 
 Deno.test("predictIteration asks experts for what uniform routing activates, or for what it is told", () => {
-  const moeOf = (activatedExperts?: number): unknown =>
+  const moeOf = (activatedExperts?: number | readonly number[]): unknown =>
     predictIteration(made("H100"), {
       model: MOE,
       tp: 1,
@@ -252,4 +252,33 @@ Deno.test("predictIteration refuses a batch of negative sizes", () => {
       }),
     new RangeError("Cannot look up a time: chunk must be a number from 0, got -5"),
   );
+});
+
+Deno.test("of experts that are not loved alike fewer get tokens", async (test) => {
+  const shares = [1, 0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1];
+  const moeNs = (activatedExperts?: number | readonly number[]): number =>
+    predictIteration(made("H100"), {
+      ...{ model: MOE, tp: 1, ...BATCH },
+      ...activatedExperts !== undefined && { activatedExperts },
+    }).contributions.find(({ layer }) => layer === "moe")!.ns;
+  // 5 tokens: 1 + (1 - 0.6^5) + 6 (1 - 0.9^5) = 4.38; evenly it would be 8 (1 - 0.75^5) = 6.1.
+  assert.equal(moeNs(shares), moeNs(4));
+  assert.equal(moeNs(new Array<number>(8).fill(0.25)), moeNs());
+  const refused: [string, number[], string][] = [
+    ["not one for each expert", [1, 1], "there must be a share for each of the 8 experts, got 2"],
+    ["no share", shares.with(1, 1.4), "a share of tokens must be between 0 and 1, got 1.4"],
+    [
+      "of another number of experts per token",
+      new Array<number>(8).fill(0.5),
+      "the shares of all must add up to 2, the experts of a token, got 4",
+    ],
+  ];
+  for (const [what, wrong, message] of refused) {
+    await test.step(`shares that are ${what} are refused`, () => {
+      assert.throws(() => moeNs(wrong), {
+        name: "UsageError",
+        message: `Cannot spread tokens over experts: ${message}`,
+      });
+    });
+  }
 });

@@ -27,6 +27,7 @@ export function checkCounts(files: BundleFiles, tables: LazyTables, meta: Meta):
     ]),
     ...unsampled(files, tables, meta),
     ...doubtful(files, meta),
+    ...otherKernels(files, meta),
   ];
 }
 
@@ -114,6 +115,22 @@ function unsampled(files: BundleFiles, tables: LazyTables, { samples = {} }: Met
       expected: "0",
     }];
   });
+}
+
+/** Rows of two backends look alike. */
+function otherKernels({ dir }: BundleFiles, { noise = {} }: Meta): Issue[] {
+  const { other_kernels: layers = [] } = noise;
+  if (layers.length === 0) return [];
+  return [{
+    code: "other-kernels",
+    severity: "warning",
+    path: metaPath(dir),
+    column: "noise.other_kernels",
+    message:
+      "Layers launched other kernels in a later session than before: their rows may not belong together",
+    found: layers.join(", "),
+    expected: "none",
+  }];
 }
 
 /** Shots in doubt have rows, which may be those of another speed of the device. */
