@@ -47,12 +47,7 @@ export function coverageOf(
 ): WalkCoverage[] {
   return Object.keys(walk.batches).map((batch) => {
     const { nodes, decoder } = callTree(walk, batch);
-    const weights = kinds.map((kind) => {
-      const name = kindName(kind);
-      const ofKind = (of: readonly LayerKind[]): number =>
-        of.filter((each) => kindName(each) === name).length;
-      return ofKind(model) / ofKind(kinds);
-    });
+    const weights = timesInModel(kinds, model);
     const covered: boolean[] = [];
     const open = new Map<string, { us: number; kernels: Set<string> }>();
     let totalUs = 0;
@@ -78,5 +73,20 @@ export function coverageOf(
       .sort((a, b) => b.share - a.share);
     const outsideUs = nodes[0]!.kernels.reduce((sum, [, us]) => sum + us, 0);
     return { batch, uncovered: totalUs === 0 ? 0 : openUs / totalUs, modules, totalUs, outsideUs };
+  });
+}
+
+/**
+ * How often the full model has what each of a few decoder layers stands for.
+ *
+ * @param kinds Kinds of the engine's decoder layers.
+ * @param model Kinds of the full model's.
+ * @returns One number a decoder layer of the engine.
+ */
+export function timesInModel(kinds: readonly LayerKind[], model: readonly LayerKind[]): number[] {
+  return kinds.map((kind) => {
+    const name = kindName(kind);
+    const ofKind = (of: readonly LayerKind[]): number => of.filter((each) => kindName(each) === name).length;
+    return ofKind(model) / ofKind(kinds);
   });
 }

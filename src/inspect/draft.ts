@@ -7,6 +7,7 @@ import { UsageError } from "../errors.ts";
 import type { Walk, WalkedRequests, WalkNode } from "../harness/walk.ts";
 import { kindName, type LayerKind } from "../model/kinds.ts";
 import type { AttentionBlock, CatalogEntry } from "../model/model.ts";
+import { timesInModel } from "./coverage.ts";
 import { callTree, namesOf, type Unit, type UnitCategory, unitsOf } from "./units.ts";
 
 /** Groups of a catalogue, in the order in which files have them. */
@@ -39,6 +40,8 @@ const MOST_DUST = 0.005;
 export interface DraftOptions {
   /** Kinds of the engine's decoder layers. */
   readonly kinds: readonly LayerKind[];
+  /** Kinds of the full model's. */
+  readonly model: readonly LayerKind[];
   /** A walk at tensor-parallel degree 1. */
   readonly walk: Walk;
   /** The same at a higher degree; null when none can be had, and no layer is then taken to be independent of it. */
@@ -54,8 +57,9 @@ export interface DraftOptions {
  * @returns The draft.
  * @throws {UsageError} when layers of one kind of attention, or MLPs of one kind, consist of unlike layers.
  */
-export function draftArchitecture({ kinds, walk, sharded, batches }: DraftOptions): ArchitectureDraft {
-  const units = unitsOfAll(walk, kinds, batches);
+export function draftArchitecture(options: DraftOptions): ArchitectureDraft {
+  const { kinds, walk, sharded } = options;
+  const units = unitsOfAll(options);
   const blocks = { attn: {}, sparse_attn: {}, mlp: { dense: [], moe: [] } } as {
     attn: Record<string, AttentionBlock>;
     sparse_attn: Record<string, AttentionBlock>;
@@ -86,7 +90,7 @@ export function draftArchitecture({ kinds, walk, sharded, batches }: DraftOption
 }
 
 /** The layers of all batches: those of the first in their order, and behind what they follow those that others add. */
-function unitsOfAll(walk: Walk, kinds: readonly LayerKind[], batches: DraftOptions["batches"]): Unit[] {
+function unitsOfAll({ kinds, model, walk, batches }: DraftOptions): Unit[] {
   const all: Unit[] = [];
   for (const [batch, requests] of Object.entries(batches)) {
     const { caches } = walk;
@@ -98,20 +102,25 @@ function unitsOfAll(walk: Walk, kinds: readonly LayerKind[], batches: DraftOptio
       else all.splice(++behind, 0, unit);
     }
   }
-  return told(withoutDust(all, walk), kinds);
+  return told(withoutDust(all, walk, timesInModel(kinds, model)), kinds);
 }
 
 /** Leaves out what blocks launch beside their modules as long as it is less than half of what may be uncovered. */
-function withoutDust(units: readonly Unit[], walk: Walk): Unit[] {
+function withoutDust(units: readonly Unit[], walk: Walk, times: readonly number[]): Unit[] {
   const shares = new Map<string, number>();
-  for (const { nodes } of Object.values(walk.batches)) {
-    const usOf = (of: readonly WalkNode[]): number =>
-      of.flatMap(({ kernels }) => kernels).reduce((sum, [, us]) => sum + us, 0);
-    const total = usOf(nodes.slice(1));
+  for (const batch of Object.keys(walk.batches)) {
+    const { nodes, decoder } = callTree(walk, batch);
+    const usOf = (belongs: (path: string) => boolean): number =>
+      nodes.reduce((sum, { path, parent, kernels }, at) => {
+        if (parent === null || !belongs(path)) return sum;
+        const own = decoder[at] ?? null;
+        return sum + (own === null ? 1 : times[own]!) * kernels.reduce((us, [, each]) => us + each, 0);
+      }, 0);
+    const total = usOf(() => true);
     for (const name of new Set(units.map((unit) => unit.name))) {
       if (!name.endsWith("_glue")) continue;
       const paths = new Set(units.filter((unit) => unit.name === name).map(({ node }) => node.path));
-      const share = usOf(nodes.slice(1).filter(({ path }) => paths.has(path))) / total;
+      const share = usOf((path) => paths.has(path)) / total;
       shares.set(name, Math.max(share, shares.get(name) ?? 0));
     }
   }

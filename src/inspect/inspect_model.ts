@@ -73,7 +73,7 @@ export async function inspectModel(
   options.onStep?.(`booting ${overrides.num_hidden_layers} layers of ${model.id}: ${kindsInWords(kinds)}`);
   const { walk, batches, booted } = await bootAndWalk(model, 1, none, options);
   const sharded = await walkSharded(model, none, batches, options);
-  const draft = draftArchitecture({ kinds, walk, sharded, batches });
+  const draft = draftArchitecture({ kinds, model: layerKinds(model), walk, sharded, batches });
   const { engine, engine_version, device } = options.harness.info;
   const text = formatArchitecture(draft, {
     comment: [

@@ -27,6 +27,8 @@ export interface AttentionBatch {
   readonly history: number;
   /** Runs of equal decodes: tokens of their history, and how many. */
   readonly decodes: readonly (readonly [kv: number, count: number])[];
+  /** Tokens that a window looks back at. @default {all} */
+  readonly span?: number;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface AttentionBatch {
  * @returns The work; `flops` are those of whole tiles, and of the longest walk if it decides.
  */
 export function attentionWork(
-  { chunk, history, decodes }: AttentionBatch,
+  { chunk, history, decodes, span = Infinity }: AttentionBatch,
   sizes: Sizes,
   { multiprocessors, cacheBytes }: Device,
 ): Work {
@@ -53,15 +55,17 @@ export function attentionWork(
   let requests = 0;
   let tokens = 0;
   for (const [kv, count] of decodes) {
-    if (count > 0 && mixed) longest = Math.max(longest, walk(kv + 1));
-    tiles += count * walk(kv + 1);
+    const seen = Math.min(kv + 1, span);
+    if (count > 0 && mixed) longest = Math.max(longest, walk(seen));
+    tiles += count * walk(seen);
     requests += count;
-    tokens += count * (kv + 1);
+    tokens += count * seen;
   }
   for (let end = 0; end < chunk;) {
     end = Math.min(end + TILE, chunk);
-    longest = Math.max(longest, walk(history + end));
-    tiles += walk(history + end);
+    const seen = Math.min(history + end, span + TILE);
+    longest = Math.max(longest, walk(seen));
+    tiles += walk(seen);
   }
   const tokenBytes = 2 * kvHeads * headDim * kvBytes;
   const decodeBytes = tokens * tokenBytes;
@@ -72,7 +76,7 @@ export function attentionWork(
   return {
     kernels: 4,
     flops: 4 * TILE * TILE * headDim * Math.max(longest * multiprocessors, tiles * (mixed ? heads : kvHeads)),
-    memoryBytes: (chunk + history) * tokenBytes + decodeBytes * reads,
+    memoryBytes: (chunk + Math.min(history, span)) * tokenBytes + decodeBytes * reads,
     activationBytes: 2 * (chunk + requests) * heads * headDim * ACTIVATION,
     attention: true,
   };

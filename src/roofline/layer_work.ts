@@ -76,6 +76,9 @@ function moeWork({ tokens, activated_experts: activated }: MoeShot, sizes: Sizes
   };
 }
 
+/** Layers of attention that look back at no more than a window. */
+const WINDOWED: ReadonlySet<string> = new Set(["sliding_attention", "chunked_attention"]);
+
 /**
  * Layers that have a formula, by name; attention and experts are known by their group.
  */
@@ -112,6 +115,7 @@ export function layerWork(layer: string, shot: Exclude<Shot, SkewShot>, sizes: S
           chunk: shot.prefill_chunk,
           history: shot.kv_prefill,
           decodes: [[shot.kv_decode, shot.n_decode]],
+          ...sizes.span !== null && WINDOWED.has(layer) && { span: sizes.span },
         },
         sizes,
         device,

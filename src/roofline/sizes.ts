@@ -27,6 +27,8 @@ export interface Sizes {
   readonly experts: number | null;
   /** Experts per token. */
   readonly topK: number | null;
+  /** Tokens that attention of a window or of chunks looks back at. */
+  readonly span: number | null;
   /** Bytes of a weight. */
   readonly weightBytes: number;
   /** Bytes of a number in the KV cache. */
@@ -65,6 +67,7 @@ export function sizesOf(config: ModelConfig, weightBytes: number, kvBytes: numbe
     expertIntermediate: optional("moe_intermediate_size") ?? optional("intermediate_size"),
     experts: moe?.numExperts ?? null,
     topK: moe?.topK ?? null,
+    span: optional("sliding_window") ?? optional("attention_chunk_size"),
     weightBytes,
     kvBytes,
   };

@@ -18,9 +18,11 @@ function draft(
   text: string,
   kinds: readonly LayerKind[],
   caches: Walk["caches"] = [FULL],
+  model: readonly LayerKind[] = kinds,
 ): ArchitectureDraft {
   return draftArchitecture({
     kinds,
+    model,
     walk: madeUpWalk(text, { caches }),
     sharded: madeUpWalk(text, { caches, tp: 2 }),
     batches: BATCHES,
@@ -83,6 +85,7 @@ Deno.test("no layer is taken to be independent of a degree that could not be boo
   const walk = madeUpWalk(LLAMA);
   const { catalog } = draftArchitecture({
     kinds: [kind("full_attention")],
+    model: [kind("full_attention")],
     walk,
     sharded: null,
     batches: BATCHES,
@@ -237,6 +240,22 @@ model Model
     Object.keys(draft(text(us), [kind("full_attention", "none")]).catalog.dense);
   assert.deepEqual(names(0.4), ["qkv_proj"]);
   assert.deepEqual(names(0.6), ["layer_glue", "qkv_proj"]);
+});
+
+Deno.test("what a block launches beside its modules counts as often as the full model has the block", () => {
+  const text = `
+model Model
+  layers.0 DecoderLayer +0.6
+    self_attn LlamaAttention
+      qkv_proj QKVParallelLinear +50
+      attn Attention cache=0 +50
+lm_head LogitsProcessor +900`;
+  const one = [kind("full_attention", "none")];
+  const names = (times: number): readonly string[] =>
+    draft(text, one, [FULL], new Array<LayerKind>(times).fill(one[0]!)).blocks.attn.full_attention!.pre_attn;
+  assert.deepEqual(names(1), ["qkv_proj", "attention"]);
+  assert.deepEqual(names(12), ["qkv_proj", "attention"]);
+  assert.deepEqual(names(100), ["layer_glue", "qkv_proj", "attention"]);
 });
 
 Deno.test("an MLP beside the experts has names of its own, a mixer alone has no MLP", () => {

@@ -89,6 +89,24 @@ for (const [what, less, more] of grows) {
   });
 }
 
+Deno.test("attention over a window takes as long as what it sees, full attention of the same model does not", async () => {
+  const { config, architecture } = await loadModel("google/gemma-3-27b-it");
+  await using harness = await rooflineHarness("H200");
+  await harness.boot({ ...bootRequest, config: shardConfig(config, 1), architecture });
+  const shots = [[0, 0, 4, 1023], [0, 0, 4, 9999], [64, 1024, 0, 0], [64, 9000, 0, 0]] as const;
+  const outcomes = await fireAll(harness, shots.map((key) => attention(key)));
+  const times = (layer: string): number[] =>
+    outcomes.map((outcome) => {
+      assert(outcome.status === "measured");
+      return outcome.samples[layer]![0]!;
+    });
+  const [decode, longDecode, prefill, longPrefill] = times("sliding_attention");
+  assert.equal(longDecode, decode);
+  assert.equal(longPrefill, prefill);
+  const full = times("attention");
+  assert(full[1]! > full[0]! * 1.5 && full[3]! > full[2]! && full[0] === decode, full.join());
+});
+
 Deno.test("every layer of every known model has a formula, on every sheet that knows bfloat16", async () => {
   for await (const { name } of Deno.readDir("configs/hardware")) {
     await using harness = await rooflineHarness(name.replace(".yaml", ""));
