@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { PLACES } from "../../src/check/attention_coverage.ts";
 import { coverage } from "../../src/check/coverage.ts";
 import { ownNeed } from "../../src/check/coverage_need.ts";
@@ -36,6 +37,7 @@ export function bundlePage(published: Published): string {
   return [
     `# ${model} on ${hardware}`,
     "Made by `deno task benchmarks` from the bundle's files; errors and spreads are in percent.",
+    `![Times of the layers over tokens](${basename(pictureOf(published.page))})`,
     table(["", ""], bundleFacts(bundle).map(({ fact, value }) => [fact, value])),
     "```\n" + summarize(bundle).trimEnd() + "\n```",
     ...cost(published),
@@ -45,6 +47,16 @@ export function bundlePage(published: Published): string {
     ...repeating(published),
     "",
   ].join("\n\n");
+}
+
+/**
+ * The picture of a page.
+ *
+ * @param page The page's path.
+ * @returns The picture's path.
+ */
+export function pictureOf(page: string): string {
+  return page.replace(/\.md$/, ".png");
 }
 
 function cost(published: Published): string[] {

@@ -5,10 +5,27 @@
  */
 import { join } from "node:path";
 import { benchmarksPage } from "./benchmarks_page.ts";
-import { bundlePage } from "./bundle_page.ts";
+import { type Figure, subjectOf } from "../../src/view/figure.ts";
+import { layerTimes } from "../../src/view/figures/layer_times.ts";
+import { bundlePage, pictureOf } from "./bundle_page.ts";
 import { readEvidenceFiles } from "./evidence.ts";
 import { laidOut } from "./markdown.ts";
 import { readPublished } from "./published.ts";
+
+/**
+ * Makes the pictures of the bundles' pages.
+ *
+ * @param perfDir The folder of the bundles.
+ * @returns The times of each bundle's layers at its smallest degree, by the picture's path.
+ */
+export async function makePictures(perfDir: string): Promise<Map<string, Figure>> {
+  const published = await readPublished(perfDir);
+  return new Map(published.map(({ bundle, page }) => {
+    const [tp = 1] = bundle.tps;
+    const rows = bundle.table(tp, "dense");
+    return [pictureOf(page), layerTimes({ subject: subjectOf(bundle, tp), size: "tokens", rows })];
+  }));
+}
 
 /**
  * Makes all pages.

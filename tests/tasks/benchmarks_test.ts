@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { benchmarksPage } from "../../tasks/benchmarks/benchmarks_page.ts";
+import { pictureOf } from "../../tasks/benchmarks/bundle_page.ts";
 import { readEvidenceFiles } from "../../tasks/benchmarks/evidence.ts";
 import { laidOut } from "../../tasks/benchmarks/markdown.ts";
 import { makePages } from "../../tasks/benchmarks/pages.ts";
@@ -7,8 +8,10 @@ import { withFolder } from "../run/tiny_run.ts";
 
 Deno.test("the pages of benchmarks and bundles are what their task makes from perf/", async () => {
   const pages = await makePages("perf");
-  const bundles = [...Deno.readDirSync("docs/bundles")].map(({ name }) => `bundles/${name}`).sort();
-  assert.deepEqual(["benchmarks.md", ...bundles], [...pages.keys()].sort());
+  const files = [...Deno.readDirSync("docs/bundles")].map(({ name }) => `bundles/${name}`).sort();
+  const [texts, pictures] = [".md", ".png"].map((end) => files.filter((name) => name.endsWith(end)));
+  assert.deepEqual(["benchmarks.md", ...texts!], [...pages.keys()].sort());
+  assert.deepEqual(pictures, texts!.map(pictureOf));
   for (const [path, text] of pages) {
     const there = await Deno.readTextFile(`docs/${path}`);
     assert.equal(there, text, `docs/${path} is not up to date: run deno task benchmarks`);
