@@ -24,7 +24,7 @@ Deno.test("mimeBundle gives a table as HTML and as text, a text as it is", async
   assert.deepEqual(Object.keys(data), ["text/html", "text/plain"]);
   assert.equal(
     data["text/plain"],
-    "  layer  sequences  time_us\nsampler          1        4\nsampler          4        7",
+    "layer    sequences  time_us\nsampler          1        4\nsampler          4        7",
   );
   assert.deepEqual(await mimeBundle("a text"), { "text/plain": "a text" });
 });

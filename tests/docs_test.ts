@@ -1,0 +1,75 @@
+/** What the pages show is run as it is written: scripts whole, commands as far as this machine has what they need. */
+import assert from "node:assert/strict";
+import { Command } from "commander";
+import { COMMANDS } from "../src/cli/main.ts";
+import { runMain } from "./cli/run_main.ts";
+
+const PAGES = ["README.md", ...[...Deno.readDirSync("docs")].map(({ name }) => `docs/${name}`)]
+  .filter((path) => path.endsWith(".md")).sort();
+
+/** Commands that only read: they run. The others must have a name, arguments and flags that are there. */
+const READING = ["validate", "diff", "coverage", "simulate", "recommend", "fits", "models", "hardware"];
+
+interface Block {
+  readonly page: string;
+  readonly language: string;
+  readonly text: string;
+}
+
+const blocks = PAGES.flatMap((page): Block[] =>
+  [...Deno.readTextFileSync(page).matchAll(/^```(\w*)\n(.*?)^```/gms)]
+    .map(([, language, text]) => ({ page, language: language!, text: text! }))
+);
+
+/** The words of each call of the command line in a block, placeholders such as `<model>` filled in. */
+function calls({ text }: Block): string[][] {
+  return text.replaceAll("\\\n", " ").split("\n").flatMap((line) => {
+    const words = /^(?:\$ )?(?:deno task )?shotlab (.*?)(?:\s+#.*)?$/.exec(line)?.[1];
+    if (words === undefined) return [];
+    const filled = words.replaceAll("<model>", "meta-llama/Llama-3.1-8B").replaceAll("<hardware>", "H100");
+    return [[...filled.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)];
+  });
+}
+
+for (const block of blocks) {
+  for (const args of calls(block)) {
+    Deno.test(`${block.page}: shotlab ${args.join(" ")}`, async () => {
+      const [name, ...rest] = args;
+      if (READING.includes(name!)) {
+        const { status, err } = await runMain(args);
+        assert.equal(status, 0, err);
+        return;
+      }
+      const listed = COMMANDS.find((command) => command.name === name);
+      assert.ok(listed, `there is no command ${name}`);
+      let called = false;
+      const command = new Command(name).exitOverride().configureOutput({ writeErr: () => {} });
+      (await listed.load()).declare(command, () => {
+        called = true;
+        return Promise.resolve();
+      });
+      await command.parseAsync(rest, { from: "user" });
+      assert.ok(called);
+    });
+  }
+  if (block.language === "ts" && block.text.startsWith("import ")) {
+    Deno.test(`${block.page}: ${block.text.split("\n")[0]}`, async () => {
+      const file = await Deno.makeTempFile({ suffix: ".ts" });
+      await Deno.writeTextFile(file, block.text);
+      const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--quiet", "--check", "--config", "deno.json", file],
+      }).output();
+      await Deno.remove(file);
+      assert.ok(success, new TextDecoder().decode(stderr));
+    });
+  }
+}
+
+Deno.test("every file that a page links to is there", () => {
+  for (const page of PAGES) {
+    const folder = page.includes("/") ? "docs/" : "";
+    for (const [, link] of Deno.readTextFileSync(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
+      assert.doesNotThrow(() => Deno.statSync(folder + link!), `${page}: ${link}`);
+    }
+  }
+});
