@@ -20,6 +20,7 @@ import type { Terminal } from "./terminal.ts";
  * @param verbosity How much is told.
  * @param terminal Where it is told.
  * @param closing What follows the table; its exit status counts when no shot failed or is in doubt.
+ * @param options `doubtFails`: whether shots in doubt end it with 1, as a script must see.
  * @returns The exit status: 1 when failed shots are left, or shots in doubt.
  */
 export async function runAndReport(
@@ -27,6 +28,7 @@ export async function runAndReport(
   verbosity: Settings["verbosity"],
   terminal: Terminal,
   closing: (bundle: Bundle) => Promise<number> = (bundle) => nextStep(bundle, verbosity, terminal),
+  { doubtFails = true }: { readonly doubtFails?: boolean } = {},
 ): Promise<number> {
   const view = showProgress(terminal, verbosity);
   let failed = 0;
@@ -58,7 +60,7 @@ export async function runAndReport(
     terminal.err(`${failed} shots failed and have no row; --retry-failed fires them again\n`);
   }
   if (inDoubt > 0) terminal.err(doubtText(inDoubt));
-  return failed + inDoubt === 0 ? status : FAILED;
+  return failed > 0 || (doubtFails && inDoubt > 0) ? FAILED : status;
 }
 
 /**
@@ -68,7 +70,7 @@ export async function runAndReport(
  * @returns The sentence, with its line's end.
  */
 export function doubtText(shots: number): string {
-  return `${shots} shots are in doubt: the device had moved, or nothing says that it had not; the same command measures ` +
+  return `${shots} shots are in doubt: the device drifted, or nothing says that it did not; the same command measures ` +
     `them again when it is back, --accept-speed takes its present speed for the right one\n`;
 }
 
