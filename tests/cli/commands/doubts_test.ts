@@ -23,7 +23,7 @@ Deno.test("shotlab profile: shots in doubt end in 1, a warning of validate, and 
     assert.equal(slow.status, 1);
     assert.match(
       lastOf(slow),
-      /^\d+ shots are in doubt: the device had moved, or nothing says that it had not; the same command measures them again when it is back, --accept-speed takes its present speed for the right one$/,
+      /^\d+ shots are in doubt: the device drifted, or nothing says that it did not; the same command measures them again when it is back, --accept-speed takes its present speed for the right one$/,
     );
     const shots = lastOf(slow).split(" ")[0];
     const doubtful = await runMain(["validate", bundle]);
