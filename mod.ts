@@ -55,6 +55,7 @@ export type {
   RunEvent,
   SentinelEvent,
   ShotEvent,
+  StartingEvent,
   SweepFinishedEvent,
   SweepStartedEvent,
 } from "./src/events.ts";

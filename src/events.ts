@@ -24,6 +24,14 @@ export interface FailedShot {
   readonly message: string;
 }
 
+/** A harness is being started; until it answers, nothing else is told. */
+export interface StartingEvent {
+  /** What the event is. */
+  readonly type: "starting";
+  /** The harness as the settings name it, secrets hidden. */
+  readonly harness: string;
+}
+
 /** A harness answered: who it is. */
 export interface ConnectedEvent {
   /** What the event is. */
@@ -205,6 +213,7 @@ export interface FinishedEvent {
 
 /** One step of a run. */
 export type RunEvent =
+  | StartingEvent
   | ConnectedEvent
   | BootingEvent
   | BootedEvent

@@ -19,17 +19,21 @@ export type Flags = Readonly<Record<string, string | boolean | undefined>>;
  * @param command The command.
  * @param groups Headings of the settings' table.
  * @param except Settings of these groups that the command has no use for.
+ * @param hidden Settings that play no role, and are taken so that another command's line can be given as it is.
  * @returns The command.
  */
 export function addFlags(
   command: Command,
   groups: readonly Group[],
   except: readonly (keyof Settings)[] = [],
+  hidden: readonly (keyof Settings)[] = [],
 ): Command {
   for (const group of groups) {
     for (const option of OPTIONS) {
       if (SETTINGS[option].group !== group || except.includes(option)) continue;
-      for (const flag of flagsFor(option)) command.addOption(flag.helpGroup(`${group}:`));
+      for (const flag of flagsFor(option)) {
+        command.addOption(flag.helpGroup(`${group}:`).hideHelp(flag.hidden || hidden.includes(option)));
+      }
     }
     if (group === "Sweep") command.addOption(preset().helpGroup(`${group}:`));
   }

@@ -38,6 +38,7 @@ export async function runAndReport(
   try {
     bundle = await measure({
       signal: terminal.signal,
+      ...terminal.confirm && { confirm: terminal.confirm },
       onEvent(event): void {
         view.event(event);
         if (event.type !== "finished") return;

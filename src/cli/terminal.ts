@@ -21,6 +21,8 @@ export interface Terminal {
   readonly columns?: number;
   /** Whether colours are seen, on standard output and on standard error. @default neither */
   readonly colors?: { readonly out: boolean; readonly err: boolean };
+  /** Asks a question that is answered by yes or no; absent where nobody sits. */
+  readonly confirm?: (question: string) => boolean;
   /** Environment variables. */
   readonly env: Readonly<Record<string, string>>;
   /** Aborts when the user wants to stop. */
@@ -45,6 +47,7 @@ export function processTerminal(signal: AbortSignal): Terminal {
       out: seesColors(env, Deno.stdout.isTerminal()),
       err: seesColors(env, Deno.stderr.isTerminal()),
     },
+    ...Deno.stdin.isTerminal() && Deno.stdout.isTerminal() && { confirm },
     env,
     signal,
   };

@@ -15,7 +15,7 @@ import { vllmArgv } from "./vllm.ts";
 
 /** How a harness is opened. */
 export interface OpenHarnessOptions
-  extends Pick<ProcessOptions, "bootTimeoutS" | "shotTimeoutS" | "onLog" | "signal"> {
+  extends Pick<ProcessOptions, "helloTimeoutS" | "bootTimeoutS" | "shotTimeoutS" | "onLog" | "signal"> {
   /** Command that goes before the harness program and carries it elsewhere, such as `["ssh", "gpu1"]`. @default {[]} */
   readonly transport?: readonly string[];
   /** Numbers of the devices that a process may see, empty for all (sets CUDA_VISIBLE_DEVICES, but for Ray). @default {[]} */
@@ -105,10 +105,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
 export async function openHarness(spec: string, options: OpenHarnessOptions = {}): Promise<Harness> {
   const { kind, rest } = kindOf(spec);
   if ("command" in kind) {
-    const { bootTimeoutS, shotTimeoutS, onLog, signal } = options;
+    const { helloTimeoutS, bootTimeoutS, shotTimeoutS, onLog, signal } = options;
     const { name, argv } = await harnessCommand(spec, options);
     return await startProcessHarness(argv, {
       name,
+      ...helloTimeoutS !== undefined && { helloTimeoutS },
       ...bootTimeoutS !== undefined && { bootTimeoutS },
       ...shotTimeoutS !== undefined && { shotTimeoutS },
       ...onLog && { onLog },

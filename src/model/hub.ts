@@ -7,6 +7,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { readTextIfThere } from "../files/read.ts";
 import { isObject } from "./config.ts";
 import { type Hub, refusal } from "./hub_refusal.ts";
 
@@ -63,6 +64,23 @@ export function hubOf(
   }
   const offline = /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? "");
   return { endpoint: endpoint.href.replace(/\/+$/, ""), token, offline };
+}
+
+/**
+ * The token that `hf auth login` stores, where the hub's own tools look for it.
+ *
+ * @param env Environment variables: `HF_TOKEN_PATH`, else `token` in `HF_HOME`, in `huggingface` of `XDG_CACHE_HOME`,
+ * or of `.cache` in `HOME`; `HF_HUB_DISABLE_IMPLICIT_TOKEN` says that it is not to be sent.
+ * @returns The token, null where none is stored.
+ */
+export async function storedToken(env: Readonly<Record<string, string>>): Promise<string | null> {
+  if (/^(1|on|yes|true)$/i.test(env.HF_HUB_DISABLE_IMPLICIT_TOKEN ?? "")) return null;
+  const cache = env.XDG_CACHE_HOME || (env.HOME && `${env.HOME}/.cache`);
+  const home = env.HF_HOME || (cache && `${cache}/huggingface`);
+  const path = env.HF_TOKEN_PATH || (home && `${home}/token`);
+  const text = path ? await readTextIfThere(path).catch(() => null) : null;
+  const token = text?.trim() ?? "";
+  return /^[\x21-\x7e]+$/.test(token) ? token : null;
 }
 
 /**

@@ -10,8 +10,8 @@ import { writeAtomic, writeError } from "../files/write.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
 import { loadArchitecture } from "./architecture.ts";
-import { isObject, textConfig } from "./config.ts";
-import { downloadConfig, hubOf } from "./hub.ts";
+import { isObject, sizeFault, textConfig } from "./config.ts";
+import { downloadConfig, hubOf, storedToken } from "./hub.ts";
 import type { Model, ModelConfig } from "./model.ts";
 import { readOrigin, writeOrigin } from "./origin.ts";
 
@@ -83,6 +83,8 @@ export async function loadConfig(id: string, options: LoadModelOptions = {}): Pr
   const path = join(folder, org, `${name}${suffix}.json`);
   const text = await readTextIfThere(path) ?? await download({ id, revision, folder, path }, options);
   const config = parseConfig(text, path);
+  const fault = sizeFault(config);
+  if (fault !== null) throw new UsageError(`Cannot read model config ${path}: ${fault}`);
   const type = modelType(config, path);
   const origin = await readOrigin(path, text);
   return { id, config, modelType: type, ...origin !== null && { revision: origin } };
@@ -106,7 +108,12 @@ async function download({ id, revision, folder, path }: Target, options: LoadMod
         `${remedy} config.json from the hub as ${path}`,
     );
   }
-  const { text, revision: commit } = await downloadConfig(id, { ...hub, revision, ...signal && { signal } });
+  const { text, revision: commit } = await downloadConfig(id, {
+    ...hub,
+    token: hub.token ?? await storedToken(env),
+    revision,
+    ...signal && { signal },
+  });
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
   } catch (error) {

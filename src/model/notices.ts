@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { textConfig } from "./config.ts";
+import { expertConflict, textConfig } from "./config.ts";
 import type { Architecture, ModelConfig } from "./model.ts";
 import { replicatesKvHeads } from "./shard.ts";
 
@@ -27,6 +27,16 @@ export function modelNotices(config: ModelConfig, { tpDegrees }: NoticeOptions):
     notices.push(
       `The model has ${textConfig(config).num_key_value_heads} KV heads: at tp ${replicated.join(", ")} ` +
         "each rank has a copy of one, as vLLM replicates them",
+    );
+  }
+  const [used, ...others] = expertConflict(config);
+  if (used !== undefined) {
+    const named = others.map((field) => field.join(" "));
+    notices.push(
+      `The model's config names different numbers of experts: ${used.join(" ")} is taken, not ${
+        named.join(", ")
+      }; ` +
+        "an engine may read the other, whose number its boot then tells",
     );
   }
   if (config.auto_map) {

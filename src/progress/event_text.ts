@@ -29,6 +29,8 @@ export function warningOf(event: RunEvent): string | null {
  */
 export function newsOf(event: RunEvent): string | null {
   switch (event.type) {
+    case "starting":
+      return `starting the harness ${event.harness}`;
     case "connected":
       return `${event.info.engine} ${event.info.engine_version} on ${event.info.device}`;
     case "booting":

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hideSecrets } from "../hide_secrets.ts";
 import type { Settings } from "../settings.ts";
 import type { Plan } from "../shots/plan_file.ts";
 import type { RunEvent } from "../events.ts";
@@ -36,6 +37,7 @@ export async function* firePlan(
   const asked = header.settings;
   const begun = performance.now();
   using _lock = await lockFile(path);
+  if (options.harness === undefined) yield { type: "starting", harness: hideSecrets(settings.harness) };
   await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
   const quantity = chosenQuantity(settings.quantity ?? asked.quantity, lane.info);

@@ -6,6 +6,7 @@
 import { bundlePath } from "../bundle/layout.ts";
 import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
+import { hideSecrets } from "../hide_secrets.ts";
 import type { Harness } from "../harness/harness.ts";
 import { emulationNotices } from "../processor.ts";
 import { loadModel } from "../model/load_model.ts";
@@ -28,6 +29,7 @@ import { chosenQuantity } from "./quantity.ts";
 import { journalSettings } from "../settings/recorded.ts";
 import { runMeta } from "./run_meta.ts";
 import { openSession, type Session } from "../store/session.ts";
+import type { Confirm } from "../store/wipe.ts";
 import { sustainedShots } from "../shots/sustained_shots.ts";
 import { sourceSha256 } from "./source_hash.ts";
 
@@ -57,6 +59,8 @@ export interface ProfileEventsOptions {
    * is left is left out, and a notice says so. @default {false}
    */
   readonly wholeDegrees?: boolean;
+  /** Asked before `force` deletes something, unless `yes` is set. @default {nobody is} */
+  readonly confirm?: Confirm;
   /** One sweep to measure again, in place of everything that is absent. */
   readonly again?: SweepName;
 }
@@ -74,7 +78,7 @@ export async function* profileEvents(
   settings: Settings,
   options: ProfileEventsOptions = {},
 ): AsyncGenerator<RunEvent> {
-  const { signal, again, wholeDegrees = false } = options;
+  const { signal, again, wholeDegrees = false, confirm } = options;
   const startedAt = new Date();
   const elapsed = stopwatch();
   signal?.throwIfAborted();
@@ -97,18 +101,21 @@ export async function* profileEvents(
     architecture,
     skewMode: settings.skewMode,
     force,
-    yes: settings.yes,
+    ...confirm && !settings.yes && { confirm },
   });
-  if (settings.onlySkew) requireAttention(session, degrees);
+  const bare = settings.onlySkew ? degrees.filter((tp) => session.count(tp, "attention") === 0) : [];
+  if (settings.onlySkew) requireAttention(session, degrees.filter((tp) => !bare.includes(tp)));
   yield* notices([
     ...downloads,
     ...variantNotices(naming),
     ...modelNotices(model.config, { tpDegrees: degrees }),
     ...unmeasuredNotices(model.architecture),
     ...session.notices,
+    ...bareNotices(bare),
   ]);
   const adaptive = again === undefined ? await adaptiveRun(settings, session) : null;
   if (settings.prior !== null && adaptive === null) yield* notices([PRIOR_UNUSED]);
+  if (options.harness === undefined) yield { type: "starting", harness: hideSecrets(settings.harness) };
   await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
   if (adaptive !== null) yield* notices(await adaptive.setDevice(lane.info));
@@ -170,7 +177,9 @@ export async function* profileEvents(
     limitsByTp.set(tp, booted.limits);
     session.describe((facts) => runMeta({ ...origin, booted, limitsByTp, previous: session.meta }, facts));
     await session.save();
-    const planned = planSweeps({ ...settings, architecture, limits: booted.limits, tp });
+    const onlySkew = settings.onlySkew && !bare.includes(tp);
+    const planned = planSweeps({ ...settings, onlySkew, architecture, limits: booted.limits, tp })
+      .filter(({ category }) => !settings.onlySkew || ["attention", "skew"].includes(category));
     const sweeps = chosenSweeps(planned, again);
     yield* notices(sweeps.flatMap((sweep) => leftOutNotice(sweep, booted.limits)));
     // The skew cases first: the ends of their rows come from attention's.
@@ -226,6 +235,16 @@ function chosenSweeps(sweeps: readonly Sweep[], again: SweepName | undefined): r
 /** The alphas depend on the skew cases and on attention. */
 function changesSkew({ skipSkew }: Settings, again: SweepName | undefined): boolean {
   return again === undefined ? !skipSkew : again.category === "skew" || again.category === "attention";
+}
+
+function bareNotices(degrees: readonly number[]): string[] {
+  if (degrees.length === 0) return [];
+  return [
+    `The bundle has no rows of attention at tp ${
+      degrees.join(", ")
+    }, between which alphas lie: they are measured ` +
+    "before the skew cases",
+  ];
 }
 
 function requireAttention(session: Session, degrees: readonly number[]): void {

@@ -374,6 +374,14 @@ const TABLE = {
     otherwise: "the engine's choice",
     doc: "Numbers of the devices to use",
   },
+  /** Longest wait for a harness that was started to say who it is, in seconds. */
+  helloTimeoutS: {
+    env: "SHOTLAB_HELLO_TIMEOUT_S",
+    group: "Engine",
+    kind: numbers.seconds,
+    fallback: 120,
+    doc: "Longest wait for a harness that was started to say who it is, in seconds",
+  },
   /** Longest wait for the engine to boot, in seconds. */
   bootTimeoutS: {
     env: "SHOTLAB_BOOT_TIMEOUT_S",
@@ -398,13 +406,13 @@ const TABLE = {
     fallback: false,
     doc: "Delete what this variant has and measure it anew, instead of resuming",
   },
-  /** Confirm what would delete measurements. */
+  /** Delete measurements without asking on a terminal. */
   yes: {
     env: "SHOTLAB_YES",
     group: "Run",
     kind: kind.toggle,
     fallback: false,
-    doc: "Confirm what would delete measurements",
+    doc: "Delete measurements without asking on a terminal",
   },
   /** Move what the bundle has beside this plan's grid into its archive. */
   exactGrid: {

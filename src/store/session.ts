@@ -31,7 +31,7 @@ import { skewedTime, skewProblem, skewTimesOf } from "./skew_times.ts";
 import { type BundleState, readState } from "./state.ts";
 import { namedKernels } from "./timed_layers.ts";
 import { type TableFiles, tableFiles } from "./table_files.ts";
-import { wipeBundle } from "./wipe.ts";
+import { type Confirm, wipeBundle } from "./wipe.ts";
 
 export type { SessionFacts } from "./facts.ts";
 
@@ -49,10 +49,10 @@ export interface SessionOptions {
    * @default {"interpolated"}
    */
   readonly skewMode?: SkewMode;
-  /** Deletes what is there, if `yes` confirms it. @default {false} */
+  /** Deletes what is there. @default {false} */
   readonly force?: boolean;
-  /** Confirms the deletion. @default {false} */
-  readonly yes?: boolean;
+  /** Asked before something is deleted. @default {nobody is} */
+  readonly confirm?: Confirm;
   /** Writes a whole file. @default {writeAtomic} */
   readonly write?: (path: string, text: string) => Promise<void>;
   /** Opens the journal's file. */
@@ -286,7 +286,7 @@ export class BundleSession extends JournalStore implements Session {
  * @param options The layers to measure, and whether to start anew.
  * @returns The session.
  * @throws {UsageError} when another writer has the bundle, the folder cannot be written, its meta.yaml is broken,
- * its journal is of a newer format, or `force` lacks its confirmation.
+ * its journal is of a newer format, or `confirm` says no to what `force` deletes.
  *
  * @example
  * ```ts
@@ -310,10 +310,10 @@ export function openSession(dir: string, options: SessionOptions): Promise<Sessi
 
 /** As {@linkcode openSession}, for who takes lines in that another journal has. */
 export async function openBundleSession(dir: string, options: SessionOptions): Promise<BundleSession> {
-  const { force = false, yes = false } = options;
+  const { force = false, confirm } = options;
   using opening = new DisposableStack();
   const lock = opening.use(await lockBundle(dir));
-  if (force) await wipeBundle(dir, yes);
+  if (force) await wipeBundle(dir, confirm);
   const session = new BundleSession({
     dir,
     options,

@@ -8,20 +8,24 @@ import { UsageError } from "../errors.ts";
 import { JOURNAL_FILE } from "../journal/file.ts";
 import { packedPath } from "../journal/packed.ts";
 
+/** Asks a question and says whether it was answered by yes. */
+export type Confirm = (question: string) => boolean;
+
 /**
  * Deletes the tables, the journal and the meta.yaml of a bundle.
  *
  * @param dir The bundle's folder; without one of them nothing happens.
- * @param confirmed Whether the user has said yes to it.
- * @throws {UsageError} when there is something to delete and nobody has said yes.
+ * @param confirm Asks whoever may say no.
+ * @throws {UsageError} when somebody said no.
  */
-export async function wipeBundle(dir: string, confirmed: boolean): Promise<void> {
+export async function wipeBundle(dir: string, confirm: Confirm = () => true): Promise<void> {
   const files = await bundleFiles(dir);
   if (files.length === 0) return;
-  if (!confirmed) {
+  const question = `Delete the ${files.length} files of measurements in ${dir} and measure anew?`;
+  if (!confirm(question)) {
     throw new UsageError(
-      `Cannot measure ${dir} anew: force deletes ${files.length} files there and needs a confirmation; ` +
-        `pass yes (--yes), or leave force out to resume`,
+      `Cannot measure ${dir} anew: nobody confirmed that its ${files.length} files are deleted, and none was; ` +
+        "leave force out to resume",
     );
   }
   for (const file of files) await Deno.remove(file);

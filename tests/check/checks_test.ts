@@ -92,6 +92,20 @@ const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]
     ],
   ],
   "an axis that ends before its limit": [[META, attention(undefined, [0, 16, 30])], []],
+  "a table that was cut": [
+    [META, attention(([chunk]) => chunk !== 32)],
+    [
+      "tp1/attention.csv, key prefill_chunk: The grid which meta.yaml records has values without rows: 32; " +
+      "expected 0, 16, 32, found 0, 16",
+    ],
+  ],
+  "histories that the engine's longest request does not allow": [
+    [
+      { ...META, engine_resolved: { per_tp: { 1: { max_model_len: 96 } } } },
+      attention(([, kvPrefill = 0, , kv = 0]) => kvPrefill < 64 && kv < 64),
+    ],
+    [],
+  ],
   "two grids in one table": [
     [META, attention(([chunk, , , kv]) => chunk !== 16 || kv !== 32)],
     [

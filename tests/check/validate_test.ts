@@ -19,12 +19,12 @@ const META: Meta = {
   tp_degrees: [1],
   engine_effective: { max_num_batched_tokens: 16, max_num_seqs: 1 },
   attention_grid: {
-    max_kv: 64,
+    max_kv: 16,
     chunk_factor: 2,
     kv_factor: 2,
-    chunks: [0],
-    n_decode: "0, 1-4 x2",
-    kv: "0, 16-64 x2",
+    chunks: [0, 16],
+    n_decode: [0, 1],
+    kv: [0, 16],
   },
   measurement_iterations: 3,
   skew_profile: { enabled: false },
@@ -34,7 +34,8 @@ const META: Meta = {
 const TABLES = {
   "dense.csv": "layer,tokens,time_us\nlayernorm,16,1.5\no_proj,16,2.5\n",
   "per_sequence.csv": "layer,sequences,time_us\nsampler,1,2.5\n",
-  "attention.csv": "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,1,16,2.5\n",
+  "attention.csv":
+    "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,1,16,2.5\n16,0,0,0,2.5\n16,16,0,0,2.5\n",
 };
 
 function at(tp: number, tables: Record<string, string> = TABLES): Files {

@@ -70,3 +70,51 @@ Deno.test("FORCE_COLOR and NO_COLOR are heard, also where there is no terminal",
   }));
   assert.deepEqual(errors, [true, false, false]);
 });
+
+Deno.test("shotlab as a task: paths are those of the folder where it was called", async () => {
+  const called = await Deno.realPath(await Deno.makeTempDir());
+  const { stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "tasks/shotlab.ts", "profile", ...TINY, "--harness", "roofline:H100"],
+    env: { INIT_CWD: called, SHOTLAB_PERF_DIR: "", PERF_DIR: "" },
+  }).output();
+  assert.deepEqual(
+    [...Deno.readDirSync(called)].map(({ name }) => name),
+    ["perf"],
+    new TextDecoder().decode(stderr),
+  );
+  await Deno.remove(called, { recursive: true });
+});
+
+Deno.test("FORCE alone measures anew where nobody sits, and asks on a terminal", async () => {
+  const perfDir = await Deno.makeTempDir();
+  const command = ["profile", ...TINY, "--perf-dir", perfDir, "--harness", "roofline:H100"];
+  assert.equal((await runMain(command)).status, 0);
+  const again = await runMain(command, { FORCE: "1" });
+  assert.equal(again.status, 0, again.err);
+  assert.match(again.out, /; [1-9]\d* shots measured in /);
+  await Deno.remove(perfDir, { recursive: true });
+});
+
+Deno.test("shotlab refresh takes the line of a profile as it is", async () => {
+  const perfDir = await Deno.makeTempDir();
+  const line = [...TINY, "--perf-dir", perfDir, "--harness", "roofline:H100", "--retry-failed"];
+  assert.equal((await runMain(["profile", ...line])).status, 0);
+  const { status, err, out } = await runMain(["refresh", ...line, "--tp", "1", "--category", "dense"]);
+  assert.equal(status, 0, err);
+  assert.match(out, /; [1-9]\d* shots measured in /);
+  await Deno.remove(perfDir, { recursive: true });
+});
+
+Deno.test("a harness that never says hello: a line says that it is started, and the wait is a setting", async () => {
+  const perfDir = await Deno.makeTempDir();
+  const { status, err } = await runMain([
+    ...["profile", ...TINY, "--perf-dir", perfDir, "--harness", "cmd:sleep 1000", "--hello-timeout-s", "0.2"],
+  ]);
+  assert.equal(status, 1);
+  assert.deepEqual(err.trimEnd().split("\n"), [
+    "starting the harness cmd:sleep 1000",
+    "error: Harness 'sleep' gave no answer within 0.2 s while saying hello and was killed; raise helloTimeoutS if " +
+    "it needs longer",
+  ]);
+  await Deno.remove(perfDir, { recursive: true });
+});

@@ -78,7 +78,7 @@ Deno.test("a packed journal that is broken is refused, and stays", () =>
 
 Deno.test("wiping a bundle removes a packed journal too", () =>
   withPacked(async (dir) => {
-    await wipeBundle(dir, true);
+    await wipeBundle(dir);
     assert.deepEqual(there(dir), []);
   }));
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
-import { moeParameters, textConfig } from "../../src/model/config.ts";
+import { expertConflict, moeParameters, sizeFault, textConfig } from "../../src/model/config.ts";
 import type { ModelConfig } from "../../src/model/model.ts";
+import { modelNotices } from "../../src/model/notices.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import vectors from "../data/tp-overrides.json" with { type: "json" };
 
@@ -31,6 +32,7 @@ Deno.test("moeParameters knows each family's names, and lists that repeat one nu
     [{ num_experts: 16, num_experts_per_token: 2 }, 16, 2],
     [{ num_experts: [16, 16, 16], moe_topk: [4, 4, 4] }, 16, 4],
     [{ moe_num_experts: 64, moe_k: 6 }, 64, 6],
+    [{ num_local_experts: 128, experts_per_token: 4 }, 128, 4],
     [{ num_experts: 128, top_k_experts: 8, num_experts_per_tok: null }, 128, 8],
   ];
   for (const [config, numExperts, topK] of cases) {
@@ -59,4 +61,44 @@ Deno.test("textConfig is the configuration itself when none is nested", () => {
   for (const config of [{ vocab_size: 8 }, { text_config: null }, { text_config: "x" }]) {
     assert.equal(textConfig(config), config);
   }
+});
+
+Deno.test("a size or a count that no model has is refused, wherever it stands", () => {
+  const cases: readonly [config: ModelConfig, fault: string | null][] = [
+    [{}, null],
+    [{ hidden_size: 4096, num_attention_heads: 32, num_key_value_heads: 8, head_dim: null }, null],
+    [{ intermediate_size: [64, 128], num_attention_heads: 4 }, null],
+    [{ num_experts: 0, num_experts_per_tok: 0, moe_intermediate_size: 0 }, null],
+    [{ hidden_size: "4096" }, 'hidden_size must be a whole number above 0, got "4096"'],
+    [{ text_config: { num_hidden_layers: 0 } }, "num_hidden_layers must be a whole number above 0, got 0"],
+    [{ vocab_size: 3.5 }, "vocab_size must be a whole number above 0, got 3.5"],
+    [{ num_key_value_heads: -8 }, "num_key_value_heads must be a whole number above 0, got -8"],
+    [{ head_dim: true }, "head_dim must be a whole number above 0, got true"],
+    [{ intermediate_size: [64, 0] }, "intermediate_size must be a whole number above 0, got [64,0]"],
+    [{ max_position_embeddings: 1e30 }, "max_position_embeddings must be a whole number above 0, got 1e+30"],
+    [{ moe_intermediate_size: -1 }, "moe_intermediate_size must be a whole number from 0, got -1"],
+    [
+      { num_attention_heads: 32, num_key_value_heads: 5 },
+      "num_key_value_heads must divide num_attention_heads, got 5 and 32",
+    ],
+    [
+      { n_routed_experts: 128, num_experts_per_tok: null },
+      "n_routed_experts is 128, and no field names the experts per token, such as num_experts_per_tok",
+    ],
+    [
+      { num_experts: 8, num_experts_per_tok: 9 },
+      "num_experts_per_tok must be 8 at most, as there are so many experts, got 9",
+    ],
+  ];
+  for (const [config, fault] of cases) assert.equal(sizeFault(config), fault, JSON.stringify(config));
+});
+
+Deno.test("a config that names different numbers of experts is noted, the one that counts first", () => {
+  const config = { n_routed_experts: 168, num_experts: 256, num_experts_per_tok: 8 };
+  assert.deepEqual(expertConflict(config), [["num_experts", 256], ["n_routed_experts", 168]]);
+  assert.deepEqual(expertConflict({ ...config, n_routed_experts: 256 }), []);
+  assert.deepEqual(modelNotices(config, { tpDegrees: [1] }), [
+    "The model's config names different numbers of experts: num_experts 256 is taken, not n_routed_experts 168; " +
+    "an engine may read the other, whose number its boot then tells",
+  ]);
 });

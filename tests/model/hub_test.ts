@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
-import { downloadConfig, hubOf } from "../../src/model/hub.ts";
+import { downloadConfig, hubOf, storedToken } from "../../src/model/hub.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { halfAnswer, serve } from "./fake_hub.ts";
 
@@ -202,3 +202,29 @@ async function configFolder(): Promise<AsyncDisposable & { path: string }> {
 function note(told: string[]): (message: string) => void {
   return (message) => void told.push(message);
 }
+
+Deno.test("the token that the hub's own login stores is read from where that keeps it", async () => {
+  const home = await Deno.makeTempDir();
+  const put = async (path: string, text: string): Promise<string> => {
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.writeTextFile(path, text);
+    return path;
+  };
+  await put(`${home}/.cache/huggingface/token`, "hf_home\n");
+  await put(`${home}/xdg/huggingface/token`, "hf_xdg");
+  await put(`${home}/hf/token`, "hf_hf");
+  const other = await put(`${home}/other`, "hf_path");
+  const broken = await put(`${home}/broken`, "two words");
+  const cases: readonly [env: Record<string, string>, token: string | null][] = [
+    [{}, null],
+    [{ HOME: home }, "hf_home"],
+    [{ HOME: home, XDG_CACHE_HOME: `${home}/xdg` }, "hf_xdg"],
+    [{ HOME: home, XDG_CACHE_HOME: `${home}/xdg`, HF_HOME: `${home}/hf` }, "hf_hf"],
+    [{ HOME: home, HF_TOKEN_PATH: other }, "hf_path"],
+    [{ HOME: home, HF_TOKEN_PATH: broken }, null],
+    [{ HOME: `${home}/none` }, null],
+    [{ HOME: home, HF_HUB_DISABLE_IMPLICIT_TOKEN: "1" }, null],
+  ];
+  for (const [env, token] of cases) assert.equal(await storedToken(env), token, JSON.stringify(env));
+  await Deno.remove(home, { recursive: true });
+});

@@ -19,11 +19,6 @@ const REFUSED: Record<string, [Partial<SettingsInput>, string]> = {
     { quantity: "kernel" },
     "Cannot time kernel: the harness fake measures wall; choose one of these as quantity",
   ],
-  "the skew sweep alone": [
-    { onlySkew: true },
-    "Cannot run the skew sweep alone at tp 1: attention.csv has no rows for its alphas to lie between; " +
-    "leave onlySkew (--only-skew) out",
-  ],
 };
 for (const [name, [input, message]] of Object.entries(REFUSED)) {
   Deno.test(`profile refuses ${name}, and writes nothing`, () =>

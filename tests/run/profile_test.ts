@@ -16,7 +16,7 @@ Deno.test("profile makes a bundle that is valid, and tells what it does", () =>
     const types = events.map(({ type }) => type).filter((type, index, all) => type !== all[index - 1]);
     const sweep = ["sweep-started", "shot", "sweep-finished"];
     const degree = ["booting", "booted", "planned", ...sweep, ...sweep, ...sweep, ...sweep];
-    assert.deepEqual(types, ["connected", ...degree, ...degree, "fitted", "finished"]);
+    assert.deepEqual(types, ["starting", "connected", ...degree, ...degree, "fitted", "finished"]);
     const [finished] = only(events, "finished");
     assert.equal(finished?.dir, smallBundle(dir));
     assert.equal(finished?.measured, only(events, "shot").length);
@@ -208,6 +208,23 @@ Deno.test("profile without the skew sweep leaves the cases and the fit as they a
     const events = await told(dir, { skipSkew: true });
     assert.deepEqual(await read(), before);
     assert.deepEqual(only(events, "fitted"), []);
+  }));
+
+Deno.test("profile of the skew sweep alone measures attention first where the bundle has none, and says so", () =>
+  withFolder(async (dir) => {
+    const events = await told(dir, { onlySkew: true });
+    assert.deepEqual(
+      events.filter((event) => event.type === "sweep-started").map(({ category, tp }) => `${category} ${tp}`),
+      ["attention 1", "skew 1", "attention 2", "skew 2"],
+    );
+    assert.ok(
+      events.some((event) =>
+        event.type === "notice" &&
+        event.message ===
+          "The bundle has no rows of attention at tp 1, 2, between which alphas lie: they are " +
+            "measured before the skew cases"
+      ),
+    );
   }));
 
 Deno.test("profile of the skew sweep alone fires no other shot", () =>

@@ -41,7 +41,7 @@ export function attentionSweep(decodes: readonly number[], tp = 1): Sweep {
 /** What a tiny run may have differently. */
 export interface TinyRun
   extends
-    Partial<Pick<SessionOptions, "architecture" | "skewMode" | "force" | "yes" | "write" | "openFile">>,
+    Partial<Pick<SessionOptions, "architecture" | "skewMode" | "force" | "confirm" | "write" | "openFile">>,
     Partial<Pick<StartOptions, "allowMixed" | "acceptSpeed">>,
     Partial<
       Pick<ExecuteOptions, "retryFailed" | "again" | "chunk" | "signal" | "precision" | "seed" | "sentinel">

@@ -98,6 +98,7 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["transport", `ssh "gpu1`, "expected a command and its arguments, quotes closed, such as ssh gpu1"],
   ["devices", "0,0", DEVICES],
   ["devices", "-1", DEVICES],
+  ["helloTimeoutS", "0", SECONDS],
   ["bootTimeoutS", "0", SECONDS],
   ["shotTimeoutS", "10s", SECONDS],
   ["force", "please", TOGGLE],

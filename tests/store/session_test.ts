@@ -204,19 +204,22 @@ Deno.test("a published bundle is bound to the device and version that its meta.y
     );
   }));
 
-Deno.test("force asks for a confirmation, then deletes the tables and the journal of this variant only", () =>
+Deno.test("force asks whoever may say no, then deletes the tables and the journal of this variant only", () =>
   withFolder(async (dir) => {
     const here = `${dir}/bf16`;
     await tinyRun(here, [denseSweep([1, 2]), attentionSweep([1])]);
     await putFile(dir, "fp8/tp1/dense.csv", WHOLE);
     await putFile(here, "notes.txt", "mine");
-    await assert.rejects(tinyRun(here, [denseSweep([2])], { force: true }), {
+    const asked: string[] = [];
+    const confirm = (question: string): boolean => asked.push(question) === 0;
+    await assert.rejects(tinyRun(here, [denseSweep([2])], { force: true, confirm }), {
       name: "UsageError",
-      message: `Cannot measure ${here} anew: force deletes 3 files there and needs a confirmation; ` +
-        "pass yes (--yes), or leave force out to resume",
+      message: `Cannot measure ${here} anew: nobody confirmed that its 3 files are deleted, and none was; ` +
+        "leave force out to resume",
     });
+    assert.deepEqual(asked, [`Delete the 3 files of measurements in ${here} and measure anew?`]);
     assert.equal(await textOfFile(here, "tp1/dense.csv"), WHOLE);
-    assert.deepEqual(await firedBy(here, [denseSweep([2])], { force: true, yes: true }), ["dense tp1 2"]);
+    assert.deepEqual(await firedBy(here, [denseSweep([2])], { force: true }), ["dense tp1 2"]);
     assert.deepEqual(
       [...Deno.readDirSync(`${here}/tp1`)].map(({ name }) => name),
       ["dense.csv"],
@@ -225,7 +228,7 @@ Deno.test("force asks for a confirmation, then deletes the tables and the journa
     assert.equal(await textOfFile(dir, "fp8/tp1/dense.csv"), WHOLE);
   }));
 
-Deno.test("force needs no confirmation where nothing is", () =>
+Deno.test("force asks nobody where nothing is", () =>
   withFolder(async (dir) => {
     assert.deepEqual(await firedBy(dir, [denseSweep([1])], { force: true }), ["dense tp1 1"]);
   }));

@@ -83,7 +83,8 @@ def weights(config: Mapping[str, Any]) -> int:
 
 def intermediate(config: Mapping[str, Any]) -> int:
     """Return the widest activation of a token."""
-    top_k = int(config.get("num_experts_per_tok") or 1)
+    names = ("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_topk", "moe_k")
+    top_k = next((int(config[name]) for name in names if config.get(name)), 1)
     widths = (config.get("intermediate_size"), top_k * int(config.get("moe_intermediate_size") or 0))
     return max(int(config.get("hidden_size") or 0), *(int(width or 0) for width in widths))
 

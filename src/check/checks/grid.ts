@@ -21,7 +21,7 @@ const MAX_NAMED = 8;
  * @param files The bundle's files.
  * @param tables Their content.
  * @param meta What meta.yaml says.
- * @returns Warnings: values off meta.yaml's grid, lines that skip values which others have, and the corner of the most
+ * @returns Warnings: values off meta.yaml's grid and values of it without rows, lines that skip values which others have, and the corner of the most
  * requests beside a prefill.
  */
 export function checkGrid(files: BundleFiles, tables: LazyTables, meta: Meta): Issue[] {
@@ -29,12 +29,19 @@ export function checkGrid(files: BundleFiles, tables: LazyTables, meta: Meta): I
     const { rows } = tables.table(tp, "attention");
     if (rows.length === 0) return [];
     const path = tablePath(files.dir, tp, "attention");
-    return [...offGrid(rows, path, meta), ...ragged(rows, path), ...corner(rows, path, meta)];
+    return [...offGrid(rows, path, meta, tp), ...ragged(rows, path), ...corner(rows, path, meta)];
   });
 }
 
+/** What an engine of one degree came to. */
+type Resolved = {
+  readonly max_model_len?: number | undefined;
+  readonly num_cache_tokens?: number | undefined;
+};
+
 /** The last value of an axis may lie off the grid: an engine may allow less than was asked for. */
-function offGrid(rows: readonly Row[], path: string, meta: Meta): Issue[] {
+function offGrid(rows: readonly Row[], path: string, meta: Meta, tp: number): Issue[] {
+  const resolved: Resolved = meta.engine_resolved?.per_tp?.[tp] ?? {};
   const { attention_grid: grid, engine_effective: engine } = meta;
   const { max_num_batched_tokens: maxNumBatchedTokens, max_num_seqs: maxNumSeqs } = engine ?? {};
   if (grid === undefined || maxNumBatchedTokens === undefined || maxNumSeqs === undefined) return [];
@@ -50,20 +57,45 @@ function offGrid(rows: readonly Row[], path: string, meta: Meta): Issue[] {
     "kv_decode",
     kv,
   ]] as const;
-  return axes.flatMap(([column, axis], position) => {
+  return axes.flatMap(([column, axis], position): Issue[] => {
     const values = distinct(rows.map(({ key }) => key[position]!));
     const off = values.slice(0, -1).filter((value) => !axis.includes(value));
-    if (off.length === 0) return [];
+    const issue = { severity: "warning" as const, path, column, expected: named(axis) };
+    if (off.length > 0) {
+      return [{
+        ...issue,
+        code: "grid-off-meta",
+        message: "The table has values that are not on the grid which meta.yaml records",
+        found: named(off),
+      }];
+    }
+    const lacking = missing(axis, values, position, resolved);
+    if (lacking.length === 0) return [];
     return [{
-      code: "grid-off-meta",
-      severity: "warning" as const,
-      path,
-      column,
-      message: "The table has values that are not on the grid which meta.yaml records",
-      found: named(off),
-      expected: named(axis),
+      ...issue,
+      code: "grid-incomplete",
+      message: `The grid which meta.yaml records has values without rows: ${named(lacking)}`,
+      found: named(values),
     }];
   });
+}
+
+/**
+ * The values of an axis that no row has, as of a table that was cut. What an engine's KV pool or longest request may not
+ * have allowed is not missed, nor the last value where another one ends the axis.
+ */
+function missing(
+  axis: readonly number[],
+  values: readonly number[],
+  position: number,
+  { max_model_len: longest = Infinity, num_cache_tokens: pool = Infinity }: Resolved,
+): number[] {
+  const limit = Math.min(longest, pool) / 2;
+  const most = position === 2 ? pool / 64 : limit;
+  const last = values.at(-1)!;
+  return axis.filter((value) =>
+    !values.includes(value) && value <= most && !(value === axis.at(-1) && !axis.includes(last))
+  );
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { CONFIG_DIR } from "../../config_dir.ts";
 import { renderIssue } from "../../bundle/issue.ts";
 import { type Simulator, SIMULATORS } from "../../bundle/simulator.ts";
 import { validate } from "../../check/validate.ts";
@@ -44,7 +45,7 @@ export function declare(command: Command, run: Run): void {
       new Option("--simulator <name>", "Who is to read it").choices(SIMULATORS).makeOptionMandatory(),
     )
     .requiredOption("--to <folder>", "The folder, empty or not there")
-    .option("--config-dir <folder>", "Where models, architectures and hardware sheets are", "configs")
+    .option("--config-dir <folder>", "Where models, architectures and hardware sheets are", CONFIG_DIR)
     .option(
       "--link-bandwidth <GiB/s>",
       "Bandwidth between two devices, for cluster files of several",

@@ -5,6 +5,7 @@
  */
 import { Argument, type Command, Option } from "commander";
 import { dirname } from "node:path";
+import { CONFIG_DIR } from "../../config_dir.ts";
 import type { SkewFit } from "../../bundle/meta_blocks.ts";
 import { openBundle } from "../../bundle/open.ts";
 import { SIMULATORS } from "../../bundle/simulator.ts";
@@ -51,7 +52,7 @@ export function declare(command: Command, run: Run): void {
           "bundle and neither to correct; without it as the bundle's fit is",
       ).choices([...SIMULATORS, "none"]),
     )
-    .option("--config-dir <folder>", "Where architectures and models are, for v1.2", "configs")
+    .option("--config-dir <folder>", "Where architectures and models are, for v1.2", CONFIG_DIR)
     .addOption(verboseFlag())
     .addHelpText("after", EXAMPLE)
     .action((dir: string, flags: FitFlags) => run((terminal) => fitAndReport(dir, flags, terminal)));

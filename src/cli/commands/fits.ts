@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { CONFIG_DIR } from "../../config_dir.ts";
 import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
 import { loadHardware } from "../../roofline/hardware.ts";
@@ -59,7 +60,7 @@ export function declare(command: Command, run: Run): void {
       0.9,
     )
     .option("--eager", "Compile nothing and capture no graph")
-    .option("--config-dir <folder>", "Where models and data sheets are", "configs")
+    .option("--config-dir <folder>", "Where models and data sheets are", CONFIG_DIR)
     .option("--json", "Print the bytes as JSON")
     .addOption(verboseFlag())
     .addHelpText(

@@ -4,6 +4,7 @@
  * @module
  */
 import { Argument, type Command, Option } from "commander";
+import { CONFIG_DIR } from "../../config_dir.ts";
 import { openBundle } from "../../bundle/open.ts";
 import type { Simulator } from "../../bundle/simulator.ts";
 import { UsageError } from "../../errors.ts";
@@ -47,7 +48,7 @@ export function declare(command: Command, run: Run): void {
     .option(
       "--config-dir <folder>",
       "Where architectures and models are, for layers that no degree changes and for iterations",
-      "configs",
+      CONFIG_DIR,
     )
     .addOption(simulatorFlag("Whose answers; without it those of the simulator that the bundle is for"))
     .addOption(

@@ -65,7 +65,11 @@ async function profileModels(
       const onLog = settings.verbosity === "verbose" ? { onLog: view.line } : {};
       try {
         outcomes.push(
-          await profileOne(settings, { signal: terminal.signal, onEvent: view.event, ...onLog }),
+          await profileOne(settings, {
+            ...{ signal: terminal.signal, onEvent: view.event },
+            ...terminal.confirm && { confirm: terminal.confirm },
+            ...onLog,
+          }),
         );
       } finally {
         view.close();

@@ -4,6 +4,7 @@
  * @module
  */
 import { Argument, type Command, InvalidArgumentError } from "commander";
+import { CONFIG_DIR } from "../../config_dir.ts";
 import { type Bundle, openBundle } from "../../bundle/open.ts";
 import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
@@ -62,7 +63,7 @@ export function declare(command: Command, run: Run): void {
     .option("--price <hardware=n>", "Price of a device an hour; once for each hardware", prices)
     .optionsGroup("Options:")
     .option("--figure <file>", "Write the figure: .png, .svg or .csv")
-    .option("--config-dir <folder>", "Where models and data sheets are", "configs")
+    .option("--config-dir <folder>", "Where models and data sheets are", CONFIG_DIR)
     .option("--json", "Print the candidates as JSON")
     .addOption(verboseFlag())
     .addHelpText(

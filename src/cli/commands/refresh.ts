@@ -22,14 +22,15 @@ import { runAndReport } from "../run_and_report.ts";
 export function declare(command: Command, run: Run): void {
   command
     .description(
-      "Measures one category of one tensor-parallel degree again; old rows are kept until they are replaced.",
+      "Measures one category of one tensor-parallel degree again; old rows are kept until they are replaced. " +
+        "It takes the flags of the profile that measured the bundle; those that play no role here are ignored.",
     )
     .optionsGroup("What to measure again:")
     .requiredOption("--tp <n>", "Tensor-parallel degree", positive)
     .addOption(
       new Option("--category <name>", "Category").choices([...CATEGORY_ORDER, "skew"]).makeOptionMandatory(),
     );
-  addFlags(command, GROUPS, ["tpDegrees", "adaptive", "budget", "prior", "force", "yes", "retryFailed"])
+  addFlags(command, GROUPS, [], ["tpDegrees", "adaptive", "budget", "prior", "force", "yes", "retryFailed"])
     .addHelpText("after", SETTINGS_HELP)
     .action(({ tp, category, ...flags }: Flags & { tp: number; category: SweepCategory }) =>
       run((terminal) => {

@@ -5,6 +5,7 @@
  */
 import { Argument, type Command } from "commander";
 import { dirname } from "node:path";
+import { CONFIG_DIR } from "../../config_dir.ts";
 import { findBundles } from "../../bundle/find.ts";
 import { openBundle } from "../../bundle/open.ts";
 import { UsageError } from "../../errors.ts";
@@ -37,7 +38,7 @@ export function declare(command: Command, run: Run): void {
       "--out <file>",
       "The report, HTML (default report.html in the bundle's folder, comparison.html in the second's, index.html in a folder of bundles)",
     )
-    .option("--config-dir <folder>", "Where models are, for whole iterations", "configs")
+    .option("--config-dir <folder>", "Where models are, for whole iterations", CONFIG_DIR)
     .addOption(verboseFlag())
     .action((dir: string, other: string | undefined, flags: ReportFlags) =>
       run((terminal) => writeReport(other === undefined ? [dir] : [dir, other], flags, terminal))

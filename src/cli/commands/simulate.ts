@@ -4,6 +4,7 @@
  * @module
  */
 import { Argument, type Command, InvalidArgumentError } from "commander";
+import { CONFIG_DIR } from "../../config_dir.ts";
 import { type Bundle, openBundle } from "../../bundle/open.ts";
 import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
@@ -72,7 +73,7 @@ export function declare(command: Command, run: Run): void {
     )
     .option("--plain", "Leave measured terms out: a step is the sum of its layers")
     .optionsGroup("Options:")
-    .option("--config-dir <folder>", "Where models are", "configs")
+    .option("--config-dir <folder>", "Where models are", CONFIG_DIR)
     .option("--json", "Print the result as JSON, all requests included")
     .addOption(verboseFlag())
     .addHelpText(

@@ -5,6 +5,7 @@
  */
 import { Argument, type Command } from "commander";
 import { relative } from "node:path";
+import { CONFIG_DIR } from "../../config_dir.ts";
 import { type Issue, renderFinding } from "../../bundle/issue.ts";
 import { openBundle } from "../../bundle/open.ts";
 import type { Simulator } from "../../bundle/simulator.ts";
@@ -34,7 +35,7 @@ export function declare(command: Command, run: Run): void {
     .addArgument(new Argument("<bundle>", "The bundle's folder"))
     .option("--json", "Print the findings as a JSON array")
     .addOption(simulatorFlag("Who is to read it; without it the simulator that the bundle is for"))
-    .option("--config-dir <folder>", "Where architectures and models are, for v1.2", "configs")
+    .option("--config-dir <folder>", "Where architectures and models are, for v1.2", CONFIG_DIR)
     .addOption(verboseFlag())
     .addHelpText("after", EXAMPLE)
     .action((dir: string, { json = false, simulator, configDir }: ValidateFlags) =>
