@@ -191,6 +191,7 @@ export type {
   Samples,
   SentinelReading,
 } from "./src/store/recorder.ts";
+export type { Confirm } from "./src/store/wipe.ts";
 export type { SentinelOptions } from "./src/workers/sentinel_watch.ts";
 export { sentinelShot } from "./src/shots/sentinel_shot.ts";
 export type { Doubts, Verdict } from "./src/journal/judge.ts";
