@@ -103,6 +103,7 @@ def recording(kind: Any, made: list[Any]) -> Any:
 
 def test_a_router_that_is_never_asked_is_an_error(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "routers", [SimpleNamespace(top_k=2)])
+    monkeypatch.setattr(engine, "experts", [])
     outcome = fire(engine, Shot("moe", ((16, 0),), 5), 1)
     assert isinstance(outcome, Fault)
     assert outcome.message == "forced routing must be asked once per forward (2): asked [0]"

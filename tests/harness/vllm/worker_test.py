@@ -47,6 +47,16 @@ def test_requests_that_cannot_be_served_are_answered_by_error_and_change_nothing
     assert fresh.process.wait(PATIENCE_S) == 0
 
 
+def test_a_device_that_does_not_tell_its_power_is_not_sustained(worker: Client) -> None:
+    worker.boot(boot("qwen3"))
+    sustain = {"type": "sustain", "seq": 1, "shots": [dense(16)], "seconds": 0.1}
+    message = "a device of type cpu tells neither power nor clock"
+    assert worker.ask(sustain) == {"type": "error", "kind": "unsupported", "message": message}
+    bad = {**sustain, "seconds": 0}
+    message = "sustain: seconds must be a number above 0: found 0"
+    assert worker.ask(bad) == {"type": "error", "kind": "bad_request", "message": message}
+
+
 def test_end_of_input_ends_an_idle_worker(fresh: Client) -> None:
     fresh.ask({"type": "hello", "protocol": 1})
     assert fresh.end() == 0
