@@ -272,6 +272,7 @@ export type { PrefillGrid } from "./src/fit/prefill_grid.ts";
 export {
   type AttentionQuery,
   type BatchKernel,
+  type DeviceActivity,
   type KernelQuery,
   type MoeQuery,
   type Predictor,

@@ -104,6 +104,8 @@ export interface Meta {
   readonly precision?: Precision;
   /** How noisy the measurements are. */
   readonly noise?: Noise;
+  /** `sustained` where the tables are an estimate for a device that is at work all the time. */
+  readonly state?: "sustained";
   /** What layers take under a lasting load, where that was measured. */
   readonly sustained?: readonly Sustained[];
   /** What is predicted, not measured. */
@@ -166,6 +168,7 @@ const OUR_KEYS = [
   "device_busy_s",
   "precision",
   "noise",
+  "state",
   "sustained",
   "adaptive",
   "failed_shots",

@@ -134,6 +134,7 @@ const META = z.looseObject({
     other_kernels: z.array(text),
   }).partial(),
   conditions: z.record(text, z.unknown()),
+  state: z.enum(["sustained"]),
   sustained: z.array(z.looseObject({
     category: z.enum(["dense", "per_sequence", "attention", "moe"]),
     tp: positive,

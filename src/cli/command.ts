@@ -44,6 +44,20 @@ export function simulatorFlag(description: string): Option {
 }
 
 /**
+ * The flag that says what a device has been doing.
+ *
+ * @returns The flag.
+ */
+export function stateFlag(): Option {
+  return new Option(
+    "--state <state>",
+    "A device at rest, or one that is at work all the time (docs/sustained.md)",
+  )
+    .choices(["cool", "sustained"])
+    .default("cool");
+}
+
+/**
  * Reads a count.
  *
  * @param text A flag's value.

@@ -12,6 +12,7 @@ import { newerPredictor } from "./v1_2.ts";
 export type {
   AttentionQuery,
   BatchKernel,
+  DeviceActivity,
   KernelQuery,
   MoeQuery,
   Predictor,

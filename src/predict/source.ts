@@ -36,6 +36,9 @@ export interface PredictorSource {
   skewCells?(tp: number): readonly SkewCell[];
 }
 
+/** What a device has been doing: resting between shots, or working all the time. */
+export type DeviceActivity = "cool" | "sustained";
+
 /** What a predictor may be told beside the bundle. */
 export interface PredictorOptions {
   /** The model's architecture: its tp_stable layers are read from tp1, as a simulator does. */
@@ -48,7 +51,7 @@ export interface PredictorOptions {
    *
    * @default {"cool"}
    */
-  readonly state?: "cool" | "sustained";
+  readonly state?: DeviceActivity;
   /** Told once in a sentence of what answers in place of something that the bundle lacks. @default {nobody} */
   readonly notice?: (sentence: string) => void;
 }

@@ -18,6 +18,8 @@ import { writeAtomic, writeError } from "../files/write.ts";
 import { formatBlocks, formatSequence } from "../model/format_architecture.ts";
 import { loadModel } from "../model/load_model.ts";
 import type { Model } from "../model/model.ts";
+import type { DeviceActivity } from "../predict/source.ts";
+import { sustainedSource } from "../predict/sustained.ts";
 import { newerVariant, variantNotices } from "../model/variant.ts";
 import { type HardwareSheet, loadHardware } from "../roofline/hardware.ts";
 
@@ -29,6 +31,13 @@ export interface ExportOptions {
   readonly to: string;
   /** Folder of models, architectures and hardware sheets. @default {"the project's own"} */
   readonly configDir?: string;
+  /**
+   * Whether the tables are of a device at rest, as they were measured, or of one that is at work all the time
+   * (`docs/sustained.md`), which is an estimate; meta.yaml says so.
+   *
+   * @default {"cool"}
+   */
+  readonly state?: DeviceActivity;
   /**
    * Bandwidth and latency between two devices; the network model of either simulator counts 2^30 bytes a GB.
    * @default {those of `hardware.yaml` in the hardware's folder; without one, no cluster of several devices is written}
@@ -65,7 +74,7 @@ const EXAMPLE = "workloads/shotlab_example.jsonl";
  */
 export async function exportBundle(dir: string, options: ExportOptions): Promise<Exported> {
   const { simulator, to, configDir = CONFIG_DIR } = options;
-  const bundle = await openBundle(dir);
+  const bundle = await inState(dir, options.state ?? "cool");
   const { hardware, model: id, variant } = bundle.meta;
   if (hardware === undefined || id === undefined || variant === undefined) {
     throw new UsageError(`Cannot export ${dir}: its meta.yaml must name hardware, model and variant`);
@@ -78,6 +87,11 @@ export async function exportBundle(dir: string, options: ExportOptions): Promise
   });
   const card = await cardOf(dir, sheet);
   const notes: string[] = [];
+  if (bundle.meta.state === "sustained") {
+    notes.push(
+      "The tables are an estimate for a device that is at work all the time, not as measured (state in meta.yaml)",
+    );
+  }
   const place = bundlePath(PERF, hardware, id, variant);
   const files = new Map<string, string | Uint8Array>([
     [`profiler/models/${model.architecture.modelType}.yaml`, architectureText(model, simulator)],
@@ -114,6 +128,14 @@ export async function exportBundle(dir: string, options: ExportOptions): Promise
   return { bundleDir: join(to, place), files: [...files.keys()].sort(), notes, command };
 }
 
+/** The bundle, with the times of a device in some state. */
+async function inState(dir: string, state: DeviceActivity): Promise<WholeBundle> {
+  const bundle = await openBundle(dir);
+  if (state === "cool") return bundle;
+  const { table, kernels } = sustainedSource(bundle);
+  return { ...bundle, meta: { ...bundle.meta, state }, table, kernels: kernels! };
+}
+
 async function refuseUsed(to: string): Promise<void> {
   try {
     for await (const { name } of Deno.readDir(to)) {
@@ -142,6 +164,10 @@ function metaFor(meta: Meta, simulator: Simulator, notes: string[]): Meta {
     const { kept: _, ...rest } = fit;
     return { ...meta, skew_fit: { ...rest, enabled: true } };
   }
+  if (simulator === "v1.2" && fit.enabled && meta.state === "sustained") {
+    notes.push("skew_fit is off: its alphas were made for the times as measured");
+    return { ...meta, skew_fit: { ...fit, enabled: false } };
+  }
   if (simulator === "v1.2" && fit.enabled && !calibrated) {
     notes.push(
       "The alphas are August's: skew_fit is off, as v1.2 refuses them; `shotlab fit --simulator v1.2` makes its own",
@@ -169,7 +195,13 @@ async function tablesFor(
   const files: [string, string | Uint8Array][] = [];
   for (const name of names) {
     const bytes = await readIfThere(join(bundle.dir, `tp${tp}`, `${name}.csv`));
-    if (bytes !== null) files.push([`${name}.csv`, !newer && augustText(bundle, tp, name, notes) || bytes]);
+    if (bytes === null) continue;
+    const text = bundle.meta.state === "sustained"
+      ? sustainedText(bundle, tp, name)
+      : newer
+      ? null
+      : augustText(bundle, tp, name, notes);
+    files.push([`${name}.csv`, text ?? bytes]);
   }
   const left = await Array.fromAsync(Deno.readDir(join(bundle.dir, `tp${tp}`)), ({ name }) => name);
   const others = left.filter((name) => !files.some(([taken]) => taken === name)).sort();
@@ -177,6 +209,20 @@ async function tablesFor(
     notes.push(`tp${tp}: ${others.join(", ")} left out, which the simulator does not open`);
   }
   return files;
+}
+
+/** A table of a device that is at work; null of those that have no times of layers. */
+function sustainedText(bundle: WholeBundle, tp: number, name: string): string | null {
+  switch (name) {
+    case "attention":
+      return formatAttention(bundle.table(tp, name));
+    case "dense":
+    case "per_sequence":
+    case "moe":
+      return formatTable(name, bundle.table(tp, name));
+    default:
+      return null;
+  }
 }
 
 /** A table without the rows that August would mix; null where it takes the file as it is. */

@@ -223,3 +223,30 @@ Deno.test("exportBundle takes what hardware.yaml of the card measured", () =>
         error instanceof UsageError && error.message.endsWith("defaults.link_bw.value must be a number"),
     );
   }));
+
+Deno.test("exportBundle writes the tables of a device that is at work, and says that they are an estimate", () =>
+  withBundle({
+    "meta.yaml": `${META}${FIT}sustained:
+- { category: dense, tp: 1, key: [16], layer: embedding, time_us: 5.5, power_w: 690, sm_clock_mhz: 1500 }
+- { category: attention, tp: 1, key: [0, 0, 2, 64], layer: attention, time_us: 10, power_w: 400, sm_clock_mhz: 1980 }
+`,
+  }, async (dir, to) => {
+    for (const simulator of ["august", "v1.2"] as const) {
+      const { bundleDir, notes } = await exportBundle(dir, {
+        simulator,
+        state: "sustained",
+        to: `${to}-${simulator}`,
+      });
+      const { meta, table } = await openBundle(bundleDir);
+      assert.equal(meta.state, "sustained");
+      assert.deepEqual(table(1, "dense").map(({ timeUs }) => timeUs), [5.5]);
+      assert.deepEqual(table(1, "attention").map(({ timeUs }) => timeUs), [10, 20]);
+      assert(
+        notes.includes(
+          "The tables are an estimate for a device that is at work all the time, not as measured (state in meta.yaml)",
+        ),
+      );
+    }
+    const { bundleDir } = await exportBundle(dir, { simulator: "august", to: `${to}-cool` });
+    assert.deepEqual((await openBundle(bundleDir)).table(1, "dense").map(({ timeUs }) => timeUs), [5]);
+  }));

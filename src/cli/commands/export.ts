@@ -10,13 +10,15 @@ import { type Simulator, SIMULATORS } from "../../bundle/simulator.ts";
 import { validate } from "../../check/validate.ts";
 import { UsageError } from "../../errors.ts";
 import { exportBundle } from "../../run/export_bundle.ts";
-import { type Run, verboseFlag } from "../command.ts";
+import type { DeviceActivity } from "../../predict/source.ts";
+import { type Run, stateFlag, verboseFlag } from "../command.ts";
 import { FAILED } from "../report_error.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** Who reads the bundle, and what is between devices. */
 type ExportFlags = {
   readonly simulator: Simulator;
+  readonly state: DeviceActivity;
   readonly to: string;
   readonly configDir: string;
   readonly linkBandwidth?: number;
@@ -44,6 +46,7 @@ export function declare(command: Command, run: Run): void {
     .addOption(
       new Option("--simulator <name>", "Who is to read it").choices(SIMULATORS).makeOptionMandatory(),
     )
+    .addOption(stateFlag())
     .requiredOption("--to <folder>", "The folder, empty or not there")
     .option("--config-dir <folder>", "Where models, architectures and hardware sheets are", CONFIG_DIR)
     .option(

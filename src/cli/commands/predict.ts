@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Argument, type Command, Option } from "commander";
+import { Argument, type Command } from "commander";
 import { CONFIG_DIR } from "../../config_dir.ts";
 import { openBundle } from "../../bundle/open.ts";
 import type { Simulator } from "../../bundle/simulator.ts";
@@ -15,7 +15,8 @@ import { loadModel } from "../../model/load_model.ts";
 import type { Architecture, Model } from "../../model/model.ts";
 import { LookupError } from "../../predict/lookup_error.ts";
 import { predictor } from "../../predict/predictor.ts";
-import { type Run, simulatorFlag, verboseFlag } from "../command.ts";
+import type { DeviceActivity } from "../../predict/source.ts";
+import { type Run, simulatorFlag, stateFlag, verboseFlag } from "../command.ts";
 import { answer, parseQuery } from "../queries.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -24,7 +25,7 @@ type PredictFlags = {
   readonly queries: string;
   readonly configDir: string;
   readonly simulator?: Simulator;
-  readonly state: "cool" | "sustained";
+  readonly state: DeviceActivity;
 };
 
 const EXAMPLES = `
@@ -51,14 +52,7 @@ export function declare(command: Command, run: Run): void {
       CONFIG_DIR,
     )
     .addOption(simulatorFlag("Whose answers; without it those of the simulator that the bundle is for"))
-    .addOption(
-      new Option(
-        "--state <state>",
-        "A device at rest, or one that is at work all the time (docs/sustained.md)",
-      )
-        .choices(["cool", "sustained"])
-        .default("cool"),
-    )
+    .addOption(stateFlag())
     .addOption(verboseFlag())
     .addHelpText("after", EXAMPLES)
     .action((dir: string, flags: PredictFlags) => run((terminal) => answerAll(dir, flags, terminal)));
