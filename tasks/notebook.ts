@@ -16,7 +16,13 @@ try {
   const python = await setup({ engine: false, notebook: true, say: console.log });
   await writeKernel(`${root}.venv`);
   const asRoot = Deno.uid() === 0 ? ["--allow-root"] : [];
-  const args = ["-m", "jupyterlab", ...asRoot, ...Deno.args, "notebooks/01-quickstart.ipynb"];
+  // The project's folder is its root, so that the reports that notebooks write can be opened.
+  const seen = [
+    `--ServerApp.root_dir=${root}`,
+    "--ContentsManager.allow_hidden=True",
+    "--LabApp.default_url=/lab/tree/notebooks/01-quickstart.ipynb",
+  ];
+  const args = ["-m", "jupyterlab", ...asRoot, ...seen, ...Deno.args];
   // Jupyter asks twice on Ctrl-C; this process waits for its answer.
   Deno.addSignalListener("SIGINT", () => {});
   const options = { cwd: root, stdio: "inherit", cleanup: false, reject: false } as const;
