@@ -48,19 +48,37 @@ Deno.test({
       page.on("request", (request) => requests.push(request.url()));
       page.on("pageerror", (error) => errors.push(String(error)));
       await page.goto(`file://${path}`, { waitUntil: "domcontentloaded" });
-      await page.waitForSelector(".figure svg.main-svg");
-      const figures = await page.locator(".figure").count();
+      await page.waitForSelector("figure svg.main-svg");
+      const figures = await page.locator("figure").count();
       for (let i = 0; i < figures; i++) {
-        await page.locator(".figure").nth(i).scrollIntoViewIfNeeded();
-        await page.locator(".figure").nth(i).locator("svg.main-svg").first().waitFor();
+        await page.locator("figure").nth(i).scrollIntoViewIfNeeded();
+        await page.locator("figure").nth(i).locator("svg.main-svg").first().waitFor();
       }
-      const lines = page.locator(".figure").first().locator(".scatterlayer .trace");
+      const lines = page.locator("figure").first().locator(".scatterlayer .trace");
       const before = await lines.count();
-      await page.locator(".figure").first().locator(".legendtoggle").first().click();
+      await page.locator("figure").first().locator(".legendtoggle").first().click();
       await waitUntil(async () => await lines.count() === before - 1);
       await page.screenshot({ path: screenshot("report"), fullPage: true });
-      assert.deepEqual([requests, errors], [[`file://${path}`], []]);
       assert.ok(figures >= 8);
+      const download = page.waitForEvent("download");
+      await page.locator("figcaption button").first().click();
+      const csv = await Deno.readTextFile(await (await download).path());
+      assert.match(csv, /^series,new tokens in the batch,time of one layer \(µs\)\n/);
+
+      const background = (): Promise<string> =>
+        page.locator("figure").first().locator("svg.main-svg").first().evaluate((svg) =>
+          svg.style.background
+        );
+      const light = await background();
+      await page.emulateMedia({ colorScheme: "dark" });
+      await waitUntil(async () => await background() !== light);
+      await page.setViewportSize({ width: 420, height: 900 });
+      await waitUntil(async () =>
+        await page.locator("html").evaluate((root) => root.scrollWidth <= root.clientWidth)
+      );
+      await page.screenshot({ path: screenshot("report-narrow-dark") });
+      const own = requests.filter((url) => !/^(data|blob):/.test(url));
+      assert.deepEqual([own, errors], [[`file://${path}`], []]);
     });
     await Deno.remove(perfDir, { recursive: true });
   },

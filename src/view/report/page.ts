@@ -72,7 +72,7 @@ for (const place of places) {
     link.href = URL.createObjectURL(await new Response(text).blob());
     link.download = target.dataset.name;
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });
 }
 dark.addEventListener("change", () => { for (const place of drawn) draw(place); });
