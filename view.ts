@@ -103,3 +103,120 @@ export { interruptible, profileShown } from "./src/view/notebook/profile_shown.t
 export { type NotebookProgress, notebookProgress } from "./src/view/notebook_progress.ts";
 export { engineInstalled } from "./src/view/notebook/engine.ts";
 export { type TableOptions, type Tabular } from "./src/view/table.ts";
+
+// The types that these take and give
+export type { ErrorBound, TableErrors } from "./src/adaptive/held_out.ts";
+export type { EstimatedRow } from "./src/bundle/estimated.ts";
+export type { Issue } from "./src/bundle/issue.ts";
+export type {
+  AdaptiveEntry,
+  AdaptiveProfile,
+  BucketAxes,
+  EngineEffective,
+  EngineResolved,
+  Meta,
+  Noise as MetaNoise,
+  ResolvedLimits,
+  SkewFit,
+  SkewFitEntry,
+  SkewProfile,
+  Sustained,
+} from "./src/bundle/meta.ts";
+export type { Bundle, WholeBundle } from "./src/bundle/open.ts";
+export type { Simulator } from "./src/bundle/simulator.ts";
+export type { SkewRow } from "./src/bundle/skew.ts";
+export type { SkewCell } from "./src/bundle/skew_cells.ts";
+export type { SkewFitRow } from "./src/bundle/skew_fit.ts";
+export type { SkewShape } from "./src/bundle/skew_shapes.ts";
+export type { Row } from "./src/bundle/tables.ts";
+export type { KernelTable } from "./src/bundle/whole_table.ts";
+export type {
+  BootedEvent,
+  BootingEvent,
+  ConnectedEvent,
+  EstimatedEvent,
+  FailedShot,
+  FailedShotEvent,
+  FinishedEvent,
+  FittedEvent,
+  MeasuringAgainEvent,
+  NoticeEvent,
+  PlannedEvent,
+  RunEvent,
+  SentinelEvent,
+  ShotEvent,
+  StartingEvent,
+  SweepFinishedEvent,
+  SweepStartedEvent,
+} from "./src/events.ts";
+export type { OutOfSample } from "./src/fit/cross_validation.ts";
+export type { ErrorFigures } from "./src/fit/errors.ts";
+export type { FitMethod } from "./src/fit/fit_skew.ts";
+export type { RegimeErrors } from "./src/fit/regime_errors.ts";
+export type { DegreeReport } from "./src/fit/report.ts";
+export type {
+  Booted,
+  BootRequest,
+  CallOptions,
+  DeviceState,
+  FailureKind,
+  FireFact,
+  FireOptions,
+  FireRequest,
+  FoundLayer,
+  Harness,
+  HarnessInfo,
+  ShotOutcome,
+  Stop,
+  SustainedFact,
+  SustainedTimes,
+  SustainRequest,
+} from "./src/harness/harness.ts";
+export type { CacheGroup, Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
+export type { EngineArchitecture } from "./src/model/decoder_layers.ts";
+export type {
+  Architecture,
+  AttentionBlock,
+  Blocks,
+  CatalogEntry,
+  ExtraGroup,
+  LayerGroup,
+  Model,
+  ModelConfig,
+  Mtp,
+} from "./src/model/model.ts";
+export type { AlphaSource } from "./src/predict/alpha.ts";
+export type { Batch, BatchFacts, Decodes, Prefill } from "./src/predict/batch.ts";
+export type { AttentionTrace, AxisTrace, BatchRule, BatchTrace, CornerTrace } from "./src/predict/explain.ts";
+export type { Place as LookupPlace } from "./src/predict/interpolate.ts";
+export type { IterationEstimate, LayerContribution } from "./src/predict/iteration.ts";
+export type {
+  AttentionQuery,
+  BatchKernel,
+  KernelQuery,
+  MoeQuery,
+  Predictor,
+} from "./src/predict/predictor.ts";
+export type { Processor } from "./src/processor.ts";
+export type { Precision, Quantity } from "./src/quantity.ts";
+export type { HardwareSheet } from "./src/roofline/hardware.ts";
+export type { ProfileOptions } from "./src/run/profile.ts";
+export type { ProfileEventsOptions, SweepName } from "./src/run/profile_events.ts";
+export type { LatencySummary, Spread } from "./src/serving/latencies.ts";
+export type { Deployment, DeploymentPoint } from "./src/serving/plan_deployment.ts";
+export type { Preset, Settings, SettingsInput } from "./src/settings.ts";
+export type { AttentionGridSpec, AxisSpec } from "./src/shots/axis_spec.ts";
+export type { Limits } from "./src/shots/limits.ts";
+export type {
+  AttentionShot,
+  Category,
+  DenseShot,
+  MoeShot,
+  PerSequenceShot,
+  Shot,
+  SkewShot,
+  SweepCategory,
+} from "./src/shots/shot.ts";
+export type { SkewCase } from "./src/shots/skew_cases.ts";
+export type { SKEW_PARTS, SkewMode, SkewPart } from "./src/shots/skew_parts.ts";
+export type { Confirm } from "./src/store/wipe.ts";

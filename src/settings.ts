@@ -40,7 +40,7 @@ export interface SettingsInput extends Partial<Settings> {
  *
  * @example
  * ```ts
- * import { resolveSettings } from "./settings.ts";
+ * import { resolveSettings } from "shotlab";
  * import assert from "node:assert/strict";
  * const settings = resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100" }, { MAX_NUM_SEQS: "64" });
  * assert.equal(settings.maxNumSeqs, 64);

@@ -84,7 +84,7 @@ export function quantile(sorted: Float64Array, q: number): number {
  *
  * @example
  * ```ts
- * import { relativeSpread } from "./stats.ts";
+ * import { relativeSpread } from "shotlab/run";
  * import assert from "node:assert/strict";
  * assert.equal(relativeSpread([12, 12, 12]), 0);
  * assert.equal(relativeSpread([12]), null);

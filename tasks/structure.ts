@@ -29,6 +29,16 @@ export const ROOMS: readonly string[] = [
   ...["progress", "serving", "run", "view", "inspect", "cli"],
 ];
 
+/** The modules that users import, as `exports` of deno.json names them. */
+export const ENTRIES: readonly string[] = [
+  "mod.ts",
+  "run.ts",
+  "harness.ts",
+  "model.ts",
+  "serving.ts",
+  "view.ts",
+];
+
 /** A module of the project. */
 export interface Module {
   /** Its path from the project's folder. */
@@ -117,7 +127,7 @@ function resolve(path: string, from: string): string {
 /**
  * Reads all modules of the project.
  *
- * @returns Those of `src`, `tasks` and `tests`, and the two that users import.
+ * @returns Those of `src`, `tasks` and `tests`, and those that users import.
  */
 export async function readModules(): Promise<Module[]> {
   const root = new URL("../", import.meta.url);
@@ -125,7 +135,7 @@ export async function readModules(): Promise<Module[]> {
     const names = await readdir(new URL(folder, root), { recursive: true });
     return names.sort().map((name) => `${folder}/${name}`);
   }));
-  const paths = ["mod.ts", "view.ts", ...folders.flat()].filter((path) => /(?<!\.d)\.ts$/.test(path));
+  const paths = [...ENTRIES, ...folders.flat()].filter((path) => /(?<!\.d)\.ts$/.test(path));
   return await Promise.all(
     paths.map(async (path) => readModule(path, await Deno.readTextFile(new URL(path, root)))),
   );

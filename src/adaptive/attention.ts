@@ -86,7 +86,7 @@ function adapted(
  *
  * @example
  * ```ts
- * import { adaptAttention } from "./attention.ts";
+ * import { adaptAttention } from "shotlab";
  * import type { AttentionShot } from "../shots/shot.ts";
  * import assert from "node:assert/strict";
  * const shots = Array.from({ length: 200 }, (_, i): AttentionShot => ({

@@ -32,7 +32,7 @@ export interface Issue {
  *
  * @example
  * ```ts
- * import { renderIssue } from "./issue.ts";
+ * import { renderIssue } from "shotlab";
  * import assert from "node:assert/strict";
  * assert.equal(
  *   renderIssue({

@@ -22,7 +22,7 @@ const RESERVED_VARIANTS: readonly string[] = ["auto", "default"];
  *
  * @example
  * ```ts
- * import { bundlePath } from "./layout.ts";
+ * import { bundlePath } from "shotlab/serving";
  * import assert from "node:assert/strict";
  * assert.equal(bundlePath("perf", "H100", "Qwen/Qwen3-0.6B", "bf16"), "perf/H100/Qwen/Qwen3-0.6B/bf16");
  * ```

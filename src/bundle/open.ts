@@ -68,7 +68,7 @@ export interface WholeBundle extends Bundle {
  *
  * @example
  * ```ts
- * import { openBundle } from "./open.ts";
+ * import { openBundle } from "shotlab";
  * import assert from "node:assert/strict";
  * const dir = await Deno.makeTempDir();
  * await Deno.mkdir(`${dir}/tp1`);

@@ -49,7 +49,7 @@ export interface Coverage {
  *
  * @example
  * ```ts
- * import { coverage } from "./coverage.ts";
+ * import { coverage } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const bundle = {
  *   dir: "", meta: {}, tps: [1], issues: [], skew: () => [], skewFit: () => [], estimated: () => [],

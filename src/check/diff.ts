@@ -114,7 +114,7 @@ const FACTS = [
  *
  * @example
  * ```ts
- * import { diffBundles } from "./diff.ts";
+ * import { diffBundles } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const bundle = (dir: string, timeUs: number) => ({
  *   dir, meta: { hardware: dir }, tps: [1], issues: [], skew: () => [], skewFit: () => [], estimated: () => [],

@@ -22,7 +22,7 @@ const TOLERANCE = 0.1;
  *
  * @example
  * ```ts
- * import { skewScale } from "./skew_scale.ts";
+ * import { skewScale } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const attention = [{ layer: null, key: [0, 0, 4, 512], timeUs: 10 }];
  * const skew = [{

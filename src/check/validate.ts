@@ -54,7 +54,7 @@ export interface ValidateOptions {
  *
  * @example
  * ```ts
- * import { validate } from "./validate.ts";
+ * import { validate } from "shotlab";
  * import assert from "node:assert/strict";
  * const dir = await Deno.makeTempDir();
  * assert.deepEqual((await validate(dir)).map(({ code }) => code), ["meta-missing", "tp-missing"]);

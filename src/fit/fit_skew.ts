@@ -50,7 +50,7 @@ export interface Fit {
  *
  * @example
  * ```ts
- * import { fitSkew } from "./fit_skew.ts";
+ * import { fitSkew } from "shotlab";
  * import assert from "node:assert/strict";
  * const row = {
  *   regime: "mixed", n: 4, nb: 1, ratio: 0.25, skew: 4, pc: 16, kp: 512, kvs: 256, kv_big: 1024, kv_mean: 448,

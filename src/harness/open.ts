@@ -96,7 +96,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
  *
  * @example
  * ```ts
- * import { openHarness } from "./open.ts";
+ * import { openHarness } from "shotlab";
  * import assert from "node:assert/strict";
  * await using harness = await openHarness("roofline:H100");
  * assert.deepEqual(harness.info.quantities, ["estimate"]);
@@ -136,7 +136,7 @@ export async function openHarness(spec: string, options: OpenHarnessOptions = {}
  *
  * @example
  * ```ts
- * import { harnessCommand } from "./open.ts";
+ * import { harnessCommand } from "shotlab/harness";
  * import assert from "node:assert/strict";
  * const { argv } = await harnessCommand("cmd:python3 worker.py", { transport: ["ssh", "gpu1"], devices: [2] });
  * assert.deepEqual(argv, ["ssh", "gpu1", "env", "CUDA_VISIBLE_DEVICES=2", "python3", "worker.py"]);

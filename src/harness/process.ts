@@ -49,7 +49,7 @@ export interface ProcessOptions extends ChildOptions {
  *
  * @example
  * ```ts
- * import { startProcessHarness } from "./process.ts";
+ * import { startProcessHarness } from "shotlab/harness";
  * import assert from "node:assert/strict";
  * await assert.rejects(startProcessHarness(["sh", "-c", "exit 3"]), {
  *   message: "Harness 'sh' exited with 3 while saying hello",

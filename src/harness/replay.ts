@@ -34,7 +34,7 @@ export interface ReplayOptions {
  *
  * @example
  * ```ts
- * import { replayHarness } from "./replay.ts";
+ * import { replayHarness } from "shotlab/harness";
  * import assert from "node:assert/strict";
  * const dir = await Deno.makeTempDir();
  * await Deno.writeTextFile(`${dir}/meta.yaml`, "hardware: BOX\ngpu: Box 9000\n");

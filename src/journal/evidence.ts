@@ -67,6 +67,15 @@ export function evidenceOf(lines: Iterable<JournalLine>): ShotEvidence[] {
  * @param dir The bundle's folder.
  * @returns The shots that were measured; none of a bundle without a journal.
  * @throws {UsageError} when the journal cannot be read, or is of a newer format.
+ *
+ * @example
+ * ```ts
+ * import { readEvidence } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const shots = await readEvidence("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const found = shots.find(({ category, tp, key }) => category === "dense" && tp === 1 && key[0] === 16);
+ * assert.ok(found !== undefined && !found.inDoubt);
+ * ```
  */
 export async function readEvidence(dir: string): Promise<ShotEvidence[]> {
   const gathering = gather();

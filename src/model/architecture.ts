@@ -190,8 +190,7 @@ function walkedStages(
  *
  * @example
  * ```ts
- * import { loadArchitecture } from "./architecture.ts";
- * import { layersOf } from "./layers.ts";
+ * import { layersOf, loadArchitecture } from "shotlab/model";
  * import assert from "node:assert/strict";
  * const qwen3 = await loadArchitecture("qwen3", "configs");
  * assert.deepEqual(layersOf(qwen3, "per_sequence"), [

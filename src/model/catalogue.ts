@@ -48,7 +48,7 @@ export interface CatalogueOptions {
  *
  * @example
  * ```ts
- * import { listModels } from "./catalogue.ts";
+ * import { listModels } from "shotlab";
  * import assert from "node:assert/strict";
  * const models = await listModels();
  * const gemma = models.find(({ model }) => model === "google/gemma-3-27b-it");

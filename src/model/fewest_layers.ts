@@ -32,7 +32,7 @@ const INDICES = ["mlp_only_layers", "moe_layers", "attn_layer_indices"];
  *
  * @example
  * ```ts
- * import { fewestLayers } from "./fewest_layers.ts";
+ * import { fewestLayers } from "shotlab/model";
  * import assert from "node:assert/strict";
  * const config = { num_hidden_layers: 61, n_routed_experts: 64, num_experts_per_tok: 6, first_k_dense_replace: 3 };
  * assert.deepEqual(

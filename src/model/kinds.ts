@@ -175,7 +175,7 @@ function layerCount({ id, config }: Pick<Model, "id" | "config">): number {
  *
  * @example
  * ```ts
- * import { kindName, layerKinds } from "./kinds.ts";
+ * import { kindName, layerKinds } from "shotlab/model";
  * import assert from "node:assert/strict";
  * const config = { num_hidden_layers: 3, n_routed_experts: 64, num_experts_per_tok: 6, first_k_dense_replace: 1 };
  * assert.deepEqual(

@@ -47,7 +47,7 @@ export interface LoadModelOptions {
  *
  * @example
  * ```ts
- * import { loadModel } from "./load_model.ts";
+ * import { loadModel } from "shotlab";
  * import assert from "node:assert/strict";
  * const model = await loadModel("Qwen/Qwen3-0.6B");
  * assert.equal(model.config.hidden_size, 1024);

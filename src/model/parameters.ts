@@ -28,8 +28,8 @@ const ATTENTION = /attention$/;
  *
  * @example
  * ```ts
- * import { loadModel } from "./load_model.ts";
- * import { countParameters } from "./parameters.ts";
+ * import { loadModel } from "shotlab";
+ * import { countParameters } from "shotlab/model";
  * import assert from "node:assert/strict";
  * const { total } = countParameters(await loadModel("meta-llama/Llama-3.1-8B"));
  * assert.equal((total / 1e9).toFixed(2), "8.03");

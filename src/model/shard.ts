@@ -45,7 +45,7 @@ export interface ShardOptions {
  *
  * @example
  * ```ts
- * import { shardConfig } from "./shard.ts";
+ * import { shardConfig } from "shotlab";
  * import assert from "node:assert/strict";
  * assert.deepEqual(shardConfig({ hidden_size: 4096, num_attention_heads: 32, num_hidden_layers: 32 }, 4), {
  *   hidden_size: 4096,

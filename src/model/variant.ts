@@ -53,7 +53,7 @@ const SIMULATED = ["float16", "bfloat16", "float32", "fp8", "int8"];
  *
  * @example
  * ```ts
- * import { resolveDtype } from "./variant.ts";
+ * import { resolveDtype } from "shotlab/model";
  * import assert from "node:assert/strict";
  * assert.equal(resolveDtype({ torch_dtype: "float16" }, null), "float16");
  * assert.equal(resolveDtype({ torch_dtype: "float16" }, "fp32"), "float32");
@@ -73,7 +73,7 @@ export function resolveDtype(config: ModelConfig, dtype: string | null): string 
  *
  * @example
  * ```ts
- * import { weightsDtype } from "./variant.ts";
+ * import { weightsDtype } from "shotlab/model";
  * import assert from "node:assert/strict";
  * const config = { torch_dtype: "bfloat16", quantization_config: { quant_method: "fp8" } };
  * assert.equal(weightsDtype(config, null), "fp8");
@@ -103,7 +103,7 @@ export function resolveKvDtype(config: ModelConfig, kvCacheDtype: string | null)
  *
  * @example
  * ```ts
- * import { variantName } from "./variant.ts";
+ * import { variantName } from "shotlab/model";
  * import assert from "node:assert/strict";
  * const config = { torch_dtype: "bfloat16" };
  * assert.equal(variantName({ config, dtype: null, kvCacheDtype: "auto", variant: null }), "bf16");

@@ -68,7 +68,7 @@ export function emptyFacts(): BatchFacts {
  *
  * @example
  * ```ts
- * import { batchOf } from "./batch.ts";
+ * import { batchOf } from "shotlab/serving";
  * import assert from "node:assert/strict";
  * assert.deepEqual(batchOf([{ tokens: 512, history: 0 }, { tokens: 1, history: 900 }]), {
  *   prefills: [{ chunk: 512, history: 0 }],

@@ -22,7 +22,7 @@ export interface BlockPool {
  *
  * @example
  * ```ts
- * import { batchBlocks } from "./batch_blocks.ts";
+ * import { batchBlocks } from "shotlab/serving";
  * import assert from "node:assert/strict";
  * const batch = { prefills: [], decodes: [{ kv: 4096, count: 128 }] };
  * assert.deepEqual(batchBlocks(batch, { blocks: 28_000, blockSize: 16 }), { blocks: 32_896, fits: false });

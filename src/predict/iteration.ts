@@ -103,6 +103,21 @@ export interface IterationEstimate {
  * @throws {RangeError} when the batch has no request, or a size that is negative or no number.
  * @throws {UsageError} when the model's configuration does not say how many layers it has, or which they are.
  * @throws {LookupError} when the bundle holds no times of a kind that the model cannot be without.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openBundle, predictIteration, predictor } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const source = predictor(await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16"));
+ * const { totalNs, places } = predictIteration(source, {
+ *   model: await loadModel("meta-llama/Llama-3.1-8B"),
+ *   tp: 1,
+ *   prefills: [],
+ *   decodes: [{ kv: 1024, count: 16 }],
+ * });
+ * assert.ok(totalNs > 4e6 && totalNs < 10e6); // some milliseconds
+ * assert.equal(places["qkv_proj"], "exact"); // 16 tokens were measured
+ * ```
  */
 export function predictIteration(predictor: Predictor, query: IterationQuery): IterationEstimate {
   const { model } = query;

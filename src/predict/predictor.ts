@@ -31,7 +31,7 @@ export type {
  *
  * @example
  * ```ts
- * import { predictor } from "./predictor.ts";
+ * import { predictor } from "shotlab";
  * import assert from "node:assert/strict";
  * const rows = [{ layer: "qkv_proj", key: [16], timeUs: 10 }, { layer: "qkv_proj", key: [32], timeUs: 14 }];
  * const { dense } = predictor({ tps: [1], meta: {}, table: () => rows, skewFit: () => [] });

@@ -16,7 +16,7 @@ import type { Prefill } from "./batch.ts";
  *
  * @example
  * ```ts
- * import { prefillKey } from "./prefill_key.ts";
+ * import { prefillKey } from "shotlab/serving";
  * import assert from "node:assert/strict";
  * const prefills = [{ chunk: 512, history: 0 }, { chunk: 512, history: 1024 }];
  * assert.deepEqual([prefillKey(prefills), prefillKey(prefills, 1024)], [768, 640]);

@@ -31,7 +31,7 @@ export interface ExpertLoad {
  *
  * @example
  * ```ts
- * import { expertLoad } from "./routing.ts";
+ * import { expertLoad } from "shotlab/serving";
  * import assert from "node:assert/strict";
  * const moe = { numExperts: 8, topK: 2 };
  * assert.deepEqual(expertLoad("august", moe, 4, 2), { tokens: 3, activatedExperts: 4 });

@@ -50,7 +50,7 @@ const sheetSchema = z.strictObject({
  *
  * @example
  * ```ts
- * import { loadHardware } from "./hardware.ts";
+ * import { loadHardware } from "shotlab/harness";
  * import assert from "node:assert/strict";
  * assert.equal((await loadHardware("H100", "configs")).multiprocessors, 132);
  * ```

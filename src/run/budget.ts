@@ -30,7 +30,7 @@ export interface Budget {
  *
  * @example
  * ```ts
- * import { openBudget } from "./budget.ts";
+ * import { openBudget } from "shotlab/run";
  * import assert from "node:assert/strict";
  * let now = 0;
  * const budget = openBudget(10, () => now);

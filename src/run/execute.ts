@@ -55,13 +55,8 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
  *
  * @example
  * ```ts
- * import { execute } from "./execute.ts";
- * import { identityOf } from "../journal/identity.ts";
- * import { openLane } from "../workers/lane.ts";
- * import { openSession } from "../store/session.ts";
- * import { openHarness } from "../harness/open.ts";
- * import { loadModel } from "../model/load_model.ts";
- * import { shardConfig } from "../model/shard.ts";
+ * import { loadModel, openHarness, shardConfig } from "shotlab";
+ * import { execute, identityOf, openLane, openSession } from "shotlab/run";
  * import assert from "node:assert/strict";
  *
  * const { config, architecture } = await loadModel("Qwen/Qwen3-0.6B");

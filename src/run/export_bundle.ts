@@ -71,6 +71,16 @@ const EXAMPLE = "workloads/shotlab_example.jsonl";
  * @returns What was written, and what was left out.
  * @throws {UsageError} when the folder is in use, meta.yaml lacks a name, the model is not known, or the simulator has
  * no form for its architecture.
+ *
+ * @example
+ * ```ts
+ * import { exportBundle } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const to = await Deno.makeTempDir();
+ * const { files, command } = await exportBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16", { simulator: "august", to });
+ * assert.ok(files.length > 0 && command.length > 0);
+ * await Deno.remove(to, { recursive: true });
+ * ```
  */
 export async function exportBundle(dir: string, options: ExportOptions): Promise<Exported> {
   const { simulator, to, configDir = CONFIG_DIR } = options;

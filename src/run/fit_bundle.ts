@@ -51,6 +51,25 @@ export interface FitBundleOptions {
  * @returns The fit; without a usable case its block is not enabled, and its report has no degree.
  * @throws {UsageError} when the bundle cannot be opened or has no skew cases, the disk refuses, `shrinkage` lacks
  * attention rows, or v1.2 is to correct and the model is missing or a case is one that it refuses.
+ *
+ * @example
+ * ```ts
+ * import { fitBundle, profile } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const perfDir = await Deno.makeTempDir();
+ * const { dir } = await profile({
+ *   model: "Qwen/Qwen3-0.6B",
+ *   hardware: "H100",
+ *   harness: "roofline:H100",
+ *   tpDegrees: [1],
+ *   maxNumBatchedTokens: 64,
+ *   maxNumSeqs: 8,
+ *   attentionMaxKv: 512,
+ *   perfDir,
+ * });
+ * assert.deepEqual([...(await fitBundle(dir)).report.keys()], [1]);
+ * await Deno.remove(perfDir, { recursive: true });
+ * ```
  */
 export async function fitBundle(dir: string, options: FitBundleOptions = {}): Promise<Fit> {
   const { method = "shrinkage", predictedByTp, write = writeAtomic, model } = options;

@@ -57,6 +57,43 @@ export interface Ingested {
  * @returns The bundle and what came of it.
  * @throws {UsageError} when a file cannot be read, the files are for different bundles, or the bundle cannot be
  * extended.
+ *
+ * @example
+ * ```ts
+ * import { firePlan, ingest, loadModel, planSweeps, resolveSettings } from "shotlab";
+ * import { planHeader } from "shotlab/run";
+ * import assert from "node:assert/strict";
+ * const perfDir = await Deno.makeTempDir();
+ * const settings = resolveSettings({
+ *   model: "Qwen/Qwen3-0.6B",
+ *   hardware: "H100",
+ *   harness: "roofline:H100",
+ *   tpDegrees: [1],
+ *   maxNumBatchedTokens: 32,
+ *   maxNumSeqs: 2,
+ *   attentionMaxKv: 32,
+ *   skipSkew: true,
+ *   perfDir,
+ * });
+ * const model = await loadModel(settings.model);
+ * const limits = {
+ *   max_num_batched_tokens: 32,
+ *   max_num_seqs: 2,
+ *   num_cache_tokens: 100_000,
+ *   max_model_len: 4096,
+ *   num_experts: null,
+ *   top_k: null,
+ *   block_size: 16,
+ * };
+ * const sweeps = planSweeps({ ...settings, architecture: model.architecture, limits, tp: 1 });
+ * const results = `${perfDir}/results.jsonl`;
+ * for await (
+ *   const event of firePlan({ header: planHeader(settings, model, sweeps), sweeps }, results, settings)
+ * ) assert.notEqual(event.type, "failed-shot");
+ * const { bundle, measured } = await ingest([results], { perfDir });
+ * assert.ok(measured > 0 && bundle.tps.includes(1));
+ * await Deno.remove(perfDir, { recursive: true });
+ * ```
  */
 export async function ingest(paths: readonly string[], options: IngestOptions = {}): Promise<Ingested> {
   const { perfDir = "perf", hardware, allowMixed = false, driftShare = null, acceptSpeed = false } = options;

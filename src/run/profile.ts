@@ -26,7 +26,7 @@ export interface ProfileOptions extends Omit<ProfileEventsOptions, "again"> {
  *
  * @example
  * ```ts
- * import { profile } from "./profile.ts";
+ * import { profile } from "shotlab";
  * import assert from "node:assert/strict";
  * const perfDir = await Deno.makeTempDir();
  * const bundle = await profile({

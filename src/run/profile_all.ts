@@ -54,7 +54,7 @@ export interface ModelOutcome {
  *
  * @example
  * ```ts
- * import { profileAll } from "./profile_all.ts";
+ * import { profileAll } from "shotlab";
  * import assert from "node:assert/strict";
  * const perfDir = await Deno.makeTempDir();
  * const outcomes = await profileAll({

@@ -73,6 +73,24 @@ export interface ProfileEventsOptions {
  * @returns The events, `finished` at last.
  * @throws {UsageError} when the model or the bundle breaks a rule.
  * @throws {HarnessError} when the harness cannot be opened or booted, or breaks too often.
+ *
+ * @example
+ * ```ts
+ * import { profileEvents, resolveSettings } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const perfDir = await Deno.makeTempDir();
+ * const types = new Set<string>();
+ * const settings = resolveSettings({
+ *   model: "Qwen/Qwen3-0.6B",
+ *   hardware: "H100",
+ *   harness: "roofline:H100",
+ *   preset: "quick",
+ *   perfDir,
+ * });
+ * for await (const event of profileEvents(settings)) types.add(event.type);
+ * assert.deepEqual([...types].slice(0, 4), ["starting", "connected", "booting", "booted"]);
+ * await Deno.remove(perfDir, { recursive: true });
+ * ```
  */
 export async function* profileEvents(
   settings: Settings,

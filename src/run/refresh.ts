@@ -19,6 +19,27 @@ import type { SweepName } from "./profile_events.ts";
  * @throws {UsageError} when the sweep has no shots, such as `moe` above degree 1, and as
  * {@linkcode import("./profile.ts").profile} does.
  * @throws {HarnessError} when the harness cannot be opened or booted, or breaks too often.
+ *
+ * @example
+ * ```ts
+ * import { profile, refresh, type SettingsInput } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const perfDir = await Deno.makeTempDir();
+ * const input: SettingsInput = {
+ *   model: "Qwen/Qwen3-0.6B",
+ *   hardware: "H100",
+ *   harness: "roofline:H100",
+ *   preset: "quick",
+ *   perfDir,
+ * };
+ * await profile(input);
+ * let measured = 0;
+ * await refresh(input, { tp: 1, category: "dense" }, {
+ *   onEvent: (event) => event.type === "finished" && (measured = event.measured),
+ * });
+ * assert.ok(measured > 0);
+ * await Deno.remove(perfDir, { recursive: true });
+ * ```
  */
 export async function refresh(
   input: SettingsInput,

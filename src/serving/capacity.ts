@@ -114,9 +114,8 @@ const EAGER_WIDTHS = 3;
  *
  * @example
  * ```ts
- * import { loadModel } from "../model/load_model.ts";
- * import { loadHardware } from "../roofline/hardware.ts";
- * import { fits } from "./capacity.ts";
+ * import { fits, loadModel } from "shotlab";
+ * import { loadHardware } from "shotlab/harness";
  * import assert from "node:assert/strict";
  * const model = await loadModel("meta-llama/Llama-3.1-70B");
  * const hardware = await loadHardware("H100", "configs");

@@ -57,7 +57,7 @@ export const CHAT_LENGTHS: { readonly input: Lengths; readonly output: Lengths }
  *
  * @example
  * ```ts
- * import { generateLoad } from "./generate_load.ts";
+ * import { generateLoad } from "shotlab";
  * import assert from "node:assert/strict";
  * const { requests } = generateLoad({ requests: 1000, ratePerS: 4, seed: 7 });
  * assert.ok(Math.abs(requests.at(-1)!.arrivalS - 250) < 25);

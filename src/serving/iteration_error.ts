@@ -39,6 +39,17 @@ export interface ErrorSource extends Pick<PredictorSource, "table"> {
  * @param estimate The estimate.
  * @param steps The step model, where the step is meant and not its kernels.
  * @returns The errors.
+ *
+ * @example
+ * ```ts
+ * import { iterationError, loadModel, openBundle, predictIteration, predictor } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const model = await loadModel("meta-llama/Llama-3.1-8B");
+ * const query = { model, tp: 1, prefills: [], decodes: [{ kv: 1024, count: 16 }] };
+ * const { share } = iterationError(bundle, query, predictIteration(predictor(bundle), query));
+ * assert.ok(share === null || share < 0.1);
+ * ```
  */
 export function iterationError(
   bundle: ErrorSource,

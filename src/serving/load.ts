@@ -84,7 +84,7 @@ export interface ParseLoadOptions {
  *
  * @example
  * ```ts
- * import { parseLoad } from "./load.ts";
+ * import { parseLoad } from "shotlab/serving";
  * import assert from "node:assert/strict";
  * const { requests } = parseLoad('{"input_toks":470,"output_toks":116,"arrival_time_ns":24049000}');
  * assert.deepEqual(requests, [{ arrivalS: 0.024049, inputTokens: 470, outputTokens: 116 }]);
@@ -181,7 +181,7 @@ function readLine(
  *
  * @example
  * ```ts
- * import { formatLoad, parseLoad } from "./load.ts";
+ * import { formatLoad, parseLoad } from "shotlab/serving";
  * import assert from "node:assert/strict";
  * const text = '{"input_toks":470,"output_toks":116,"arrival_time_ns":24049000}\n';
  * assert.equal(formatLoad(parseLoad(text)), text);

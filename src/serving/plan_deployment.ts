@@ -114,6 +114,21 @@ const SHARES = [0.1, 0.25, 0.5, 0.75, 1];
  * @param input What is planned.
  * @returns The candidates, the cheapest first, then by tokens a second and device; those that do not serve last.
  * @throws {UsageError} when a target is not above 0, or the load waits for its answers in place of the clock.
+ *
+ * @example
+ * ```ts
+ * import { generateLoad, loadModel, openBundle, planDeployment } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const [best] = planDeployment({
+ *   model: await loadModel("meta-llama/Llama-3.1-8B"),
+ *   candidates: [{ name: "H100", bundle, hardware: { memory_gib: 80 } }],
+ *   load: generateLoad({ requests: 100, ratePerS: 1, seed: 2 }),
+ *   targets: { ttftMs: 500, tpotMs: 25 },
+ *   ratePerS: 100,
+ * });
+ * assert.ok(best !== undefined && (best.gpusNeeded ?? 0) > 1);
+ * ```
  */
 export function planDeployment(input: PlanDeploymentInput): Deployment[] {
   const { candidates, load, targets, ratePerS = null } = input;

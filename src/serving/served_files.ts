@@ -71,7 +71,7 @@ export function formatServedSteps({ head, steps }: Pick<Served, "head" | "steps"
  *
  * @example
  * ```ts
- * import { parseServedSteps } from "./served_files.ts";
+ * import { parseServedSteps } from "shotlab/serving";
  * import assert from "node:assert/strict";
  * assert.throws(() => parseServedSteps("layer,tokens\n", "served_steps.csv"), {
  *   message: "Cannot read served_steps.csv, line 1: it must be '# ' and the engine's settings as JSON",
@@ -182,6 +182,13 @@ export async function writeServed(dir: string, served: Served): Promise<string[]
  * @param tp Tensor-parallel degree.
  * @returns Head and steps, null where the bundle has none of this degree.
  * @throws {UsageError} when the file breaks a rule.
+ *
+ * @example
+ * ```ts
+ * import { readServedSteps } from "shotlab";
+ * import assert from "node:assert/strict";
+ * assert.equal(await readServedSteps("perf/H100/meta-llama/Llama-3.1-8B/bf16", 8), null);
+ * ```
  */
 export async function readServedSteps(
   dir: string,

@@ -75,6 +75,17 @@ export interface Simulation {
  * @returns Latencies, throughput, occupancy and preemptions.
  * @throws {UsageError} when a limit is out of its range.
  * @throws {LookupError} when the bundle lacks a table.
+ *
+ * @example
+ * ```ts
+ * import { generateLoad, loadModel, openBundle, simulateServer, stepModel } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const steps = stepModel(bundle, { model: await loadModel("meta-llama/Llama-3.1-8B") });
+ * const load = generateLoad({ requests: 20, ratePerS: 5, seed: 1 });
+ * const server = { maxNumBatchedTokens: 2048, maxNumSeqs: 256, blockSize: 16, numBlocks: 20_000 };
+ * assert.equal(simulateServer(load, steps, server).requests.length, 20);
+ * ```
  */
 export function simulateServer(load: Load, model: StepModel, server: ServerSettings): Simulation {
   checkServer(server);

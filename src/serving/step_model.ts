@@ -70,6 +70,16 @@ export interface StepModel {
  * @returns The model of steps.
  * @throws {UsageError} when the steps are of another model or degree, or a part is not among them.
  * @throws {LookupError} when the bundle holds no attention times at this degree.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openBundle, stepModel } from "shotlab";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const { stepUs } = stepModel(bundle, { model: await loadModel("meta-llama/Llama-3.1-8B") });
+ * const at = (count: number): number => stepUs({ prefills: [], decodes: [{ kv: 1024, count }] });
+ * assert.ok(at(64) > at(1));
+ * ```
  */
 export function stepModel(bundle: PredictorSource, options: StepModelOptions): StepModel {
   const { model, tp = 1, served = null, clock = "measured" } = options;

@@ -19,7 +19,7 @@ import { limitsSchema } from "./schemas.ts";
  *
  * @example
  * ```ts
- * import { parseLimits } from "./limits_file.ts";
+ * import { parseLimits } from "shotlab/run";
  * import assert from "node:assert/strict";
  * const text = `{
  *   "max_num_batched_tokens": 2048,

@@ -149,9 +149,8 @@ export function* formatPlan(header: PlanHeader, sweeps: Iterable<Sweep>): Genera
  *
  * @example
  * ```ts
- * import { formatPlan, parsePlan, planHeader } from "./plan_file.ts";
- * import { loadModel } from "../model/load_model.ts";
- * import { resolveSettings } from "../settings.ts";
+ * import { loadModel, resolveSettings } from "shotlab";
+ * import { formatPlan, parsePlan, planHeader } from "shotlab/run";
  * import assert from "node:assert/strict";
  * const settings = resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", tpDegrees: [1] });
  * const sweeps = [{ category: "dense", tp: 1, shots: [{ category: "dense", tp: 1, tokens: 16 }] }] as const;

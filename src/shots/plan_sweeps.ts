@@ -52,8 +52,8 @@ export interface PlanOptions extends AttentionGrid, SkewPlanOptions {
  *
  * @example
  * ```ts
- * import { planSweeps } from "./plan_sweeps.ts";
- * import { loadArchitecture } from "../model/architecture.ts";
+ * import { planSweeps } from "shotlab";
+ * import { loadArchitecture } from "shotlab/model";
  * import assert from "node:assert/strict";
  * const sweeps = planSweeps({
  *   architecture: await loadArchitecture("llama", "configs"),

@@ -117,7 +117,7 @@ export function keyColumns(category: SweepCategory): readonly string[] {
  *
  * @example
  * ```ts
- * import { shotKey } from "./shot.ts";
+ * import { shotKey } from "shotlab/run";
  * import assert from "node:assert/strict";
  * assert.deepEqual(shotKey({ category: "moe", tp: 1, tokens: 64, activated_experts: 8 }), [64, 8]);
  * ```

@@ -14,7 +14,7 @@ import type { Sweep } from "./plan_sweeps.ts";
  *
  * @example
  * ```ts
- * import { splitPlan } from "./split_plan.ts";
+ * import { splitPlan } from "shotlab/run";
  * import assert from "node:assert/strict";
  * const shots = [1, 2, 3].map((tokens) => ({ category: "dense", tp: 1, tokens }) as const);
  * const pieces = splitPlan([{ category: "dense", tp: 1, shots }], 2);

@@ -290,7 +290,7 @@ export class BundleSession extends JournalStore implements Session {
  *
  * @example
  * ```ts
- * import { openSession } from "./session.ts";
+ * import { openSession } from "shotlab/run";
  * import assert from "node:assert/strict";
  * const dir = await Deno.makeTempDir();
  * const architecture = {

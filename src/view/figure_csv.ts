@@ -15,7 +15,7 @@ import type { Figure, Trace } from "./figure.ts";
  *
  * @example
  * ```ts
- * import { figureCsv } from "./figure_csv.ts";
+ * import { figureCsv } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const layout = { xaxis: { title: { text: "tokens" } }, yaxis: { title: { text: "time (µs)" } } };
  * assert.equal(figureCsv({ data: [{ name: "o_proj", x: [1, 2], y: [5, 6] }], layout }),

@@ -21,7 +21,7 @@ export interface Choice {
  *
  * @example
  * ```ts
- * import { figureMenu } from "./figure_menu.ts";
+ * import { figureMenu } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const figure = (y: number) => ({ data: [{ x: [1], y: [y] }], layout: { meta: { title: `${y}` } } });
  * const { data } = figureMenu([{ name: "one", figure: figure(1) }, { name: "two", figure: figure(2) }]);

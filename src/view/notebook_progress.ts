@@ -40,7 +40,7 @@ interface State {
  *
  * @example
  * ```ts
- * import { notebookProgress } from "./notebook_progress.ts";
+ * import { notebookProgress } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const drawn: string[] = [];
  * const progress = notebookProgress({ draw: (html) => void drawn.push(html) });

@@ -121,7 +121,7 @@ export const DARK: Readonly<Record<string, string>> = Object.fromEntries([
  *
  * @example
  * ```ts
- * import { themed } from "./theme.ts";
+ * import { themed } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const figure = { data: [{ line: { color: "#0072B2" } }], layout: { paper_bgcolor: "#FFFFFF" } };
  * assert.deepEqual(themed(figure, "dark"), { data: [{ line: { color: "#4DA6E0" } }], layout: { paper_bgcolor: "#1E1E20" } });

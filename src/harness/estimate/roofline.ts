@@ -51,9 +51,8 @@ export interface RooflineOptions {
  *
  * @example
  * ```ts
- * import { rooflineHarness } from "./roofline.ts";
- * import { loadModel } from "../../model/load_model.ts";
- * import { shardConfig } from "../../model/shard.ts";
+ * import { loadModel, shardConfig } from "shotlab";
+ * import { rooflineHarness } from "shotlab/harness";
  * import assert from "node:assert/strict";
  * const { config, architecture } = await loadModel("meta-llama/Llama-3.1-8B");
  * await using harness = await rooflineHarness("H100");

@@ -33,7 +33,7 @@ export interface AttentionMap {
  *
  * @example
  * ```ts
- * import { attentionMap } from "./attention_map.ts";
+ * import { attentionMap } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
  * const rows = [{ layer: null, key: [0, 0, 1, 16], timeUs: 8 }, { layer: null, key: [0, 0, 2, 16], timeUs: 9 }];

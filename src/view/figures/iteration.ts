@@ -87,7 +87,7 @@ export interface IterationTimeline {
  *
  * @example
  * ```ts
- * import { iterationTimeline } from "./iteration.ts";
+ * import { iterationTimeline } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const contributions = [{ stage: "pre_attn", layer: "attention", times: 2, ns: 3e6, totalNs: 6e6 }];
  * const estimate = { totalNs: 6e6, tokens: 1, sequences: 1, skipped: [], excludes: ["communication"], contributions };

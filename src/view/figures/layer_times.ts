@@ -29,7 +29,7 @@ export interface LayerTimes {
  *
  * @example
  * ```ts
- * import { layerTimes } from "./layer_times.ts";
+ * import { layerTimes } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
  * const rows = [1, 2, 4].map((tokens) => ({ layer: "o_proj", key: [tokens], timeUs: 5 + tokens }));

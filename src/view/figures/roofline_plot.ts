@@ -22,7 +22,7 @@ const MAX_POINTS = 600;
  *
  * @example
  * ```ts
- * import { rooflinePlot } from "./roofline_plot.ts";
+ * import { rooflinePlot } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const sheet = { device: "x", memory_gib: 80, bandwidth_gb_s: 1000, multiprocessors: 1, l2_mib: 1, launch_us: 1, peak_tflops: {} };
  * const row = { layer: "o_proj", key: [64], timeUs: 10, tflops: 20, tbPerS: 0.5, flopsPerByte: 40 };

@@ -50,7 +50,7 @@ export interface Frames {
  *
  * @example
  * ```ts
- * import { frames } from "./frames.ts";
+ * import { frames } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const rows = [{ layer: null, key: [64, 8], timeUs: 50 }];
  * const bundle = {

@@ -20,7 +20,7 @@ export type LongTable = Category | "skew" | "skew_fit";
  *
  * @example
  * ```ts
- * import { longFrame } from "./long_frame.ts";
+ * import { longFrame } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const bundle = {
  *   dir: "", meta: { hardware: "H100", model: "a/b", variant: "bf16" }, tps: [1, 2], issues: [],

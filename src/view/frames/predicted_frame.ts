@@ -24,8 +24,8 @@ import { skewFrame, tableFrame } from "./table_frame.ts";
  *
  * @example
  * ```ts
- * import { predictedFrame } from "./predicted_frame.ts";
- * import { predictor } from "../../predict/predictor.ts";
+ * import { predictor } from "shotlab";
+ * import { predictedFrame } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const source = { tps: [1], meta: {}, skewFit: () => [], table: () => [{ layer: "o_proj", key: [16], timeUs: 11 }] };
  * const rows = [{ layer: "o_proj", key: [16], timeUs: 10 }];

@@ -15,7 +15,7 @@ import { counts, floats, texts } from "./series.ts";
  *
  * @example
  * ```ts
- * import { samplesFrame } from "./samples_frame.ts";
+ * import { samplesFrame } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const frame = samplesFrame([{
  *   order: 0, category: "dense", tp: 1, key: [16], layer: "o_proj", samplesUs: [5, 6], medianUs: 5.5, spread: 0.18,

@@ -31,7 +31,7 @@ export type Showable = Figure | Tabular | string;
  *
  * @example
  * ```ts
- * import { show } from "./show.ts";
+ * import { show } from "shotlab/view";
  * await show([{ layer: "o_proj", time_us: 5 }]);
  * ```
  */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
+import { packageFile } from "./package_file.ts";
 
 /** The file of plotly with cartesian figures, for a window or a page. */
-export const PLOTLY_FILE: string = fileURLToPath(import.meta.resolve("plotly.js-cartesian-dist-min"));
+export const PLOTLY_FILE: string = packageFile("plotly.js-cartesian-dist-min");

@@ -35,7 +35,7 @@ let drawing: Promise<unknown> = Promise.resolve();
  *
  * @example
  * ```ts no-run
- * import { figureSvg } from "./render.ts";
+ * import { figureSvg } from "shotlab/view";
  * await figureSvg({ data: [{ x: [1, 2], y: [3, 4] }], layout: { width: 300, height: 200 } });
  * ```
  */

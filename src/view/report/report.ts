@@ -18,8 +18,8 @@ import { pageHtml } from "./page.ts";
  *
  * @example
  * ```ts
- * import { bundleReport } from "./report.ts";
- * import { profile } from "../../run/profile.ts";
+ * import { profile } from "shotlab";
+ * import { bundleReport } from "shotlab/view";
  * import assert from "node:assert/strict";
  * const perfDir = await Deno.makeTempDir();
  * const bundle = await profile({
