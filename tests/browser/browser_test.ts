@@ -76,6 +76,9 @@ Deno.test({
       await waitUntil(async () =>
         await page.locator("html").evaluate((root) => root.scrollWidth <= root.clientWidth)
       );
+      const drawn = page.locator("figure").first().locator("svg.main-svg").first();
+      await waitUntil(async () => ((await drawn.boundingBox())?.width ?? 1000) < 420);
+      assert.ok(((await drawn.boundingBox())?.height ?? 0) >= 300, "a narrow figure keeps its height");
       await page.screenshot({ path: screenshot("report-narrow-dark") });
       const own = requests.filter((url) => !/^(data|blob):/.test(url));
       assert.deepEqual([own, errors], [[`file://${path}`], []]);

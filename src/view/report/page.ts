@@ -45,7 +45,6 @@ const draw = (place) => {
   const themed = dark.matches && !printing ? text.replaceAll(/#[0-9A-F]{6}/g, (color) => DARK[color] ?? color) : text;
   const { data, layout } = JSON.parse(themed);
   const plot = place.querySelector(".plot");
-  plot.style.minHeight = "";
   const { title, ...rest } = layout;
   const margin = { ...layout.margin, t: layout.updatemenus ? 52 : 34, l: Math.min(layout.margin.l, innerWidth < 600 ? 60 : 200) };
   Plotly.react(plot, data, { ...rest, margin, modebar: { ...layout.modebar, orientation: "h" } }, config).then(() => {
@@ -128,7 +127,7 @@ function figureHtml(figure: Figure, name: string): string {
   const { title, subtitle } = figure.layout["meta"] as { title: string; subtitle: string };
   const heading = `<b>${escapeHtml(title)}</b><span>${escapeHtml(subtitle)}</span>`;
   return `<figure><figcaption>${heading} <button type="button" data-name="${name}.csv">data (CSV)</button></figcaption>` +
-    `<div class="plot" style="min-height:${Number(figure.layout["height"])}px"></div>` +
+    `<div class="plot" style="height:${Number(figure.layout["height"])}px"></div>` +
     `<template>${gzipSync(figureCsv(figure)).toString("base64")}</template>` +
     `<script type="application/json">${scriptText(figureJson(figure))}</script></figure>`;
 }
