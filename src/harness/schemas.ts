@@ -21,9 +21,11 @@ const shot = z.discriminatedUnion("category", [
     category: z.literal("attention"),
     tp: positive,
     prefill_chunk: count,
-    kv_prefill: count,
+    kv_prefill: z.number(),
     n_decode: count,
     kv_decode: count,
+    prefills: z.array(z.tuple([positive, count])).optional(),
+    prefill_key: z.number().optional(),
   }),
   z.object({ category: z.literal("moe"), tp: positive, tokens: positive, activated_experts: positive }),
   z.object({

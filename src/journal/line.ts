@@ -21,7 +21,7 @@ const STOPS = ["iterations", "precision", "max"] as const;
 const shotFields = {
   category: z.enum(CATEGORY_NAMES),
   tp: z.int().positive(),
-  key: z.array(z.int().nonnegative()).readonly(),
+  key: z.array(z.number()).readonly(),
 };
 const lane = z.string().optional();
 const samples = z.record(z.string(), z.array(z.number().positive()).min(1).readonly()).readonly();
@@ -284,13 +284,18 @@ function isShotLine(value: object): value is ShotLine {
     unknown
   >;
   return (CATEGORY_NAMES as readonly unknown[]).includes(category) &&
-    isWhole(tp, 1) && Array.isArray(key) && key.every((part) => isWhole(part, 0)) &&
+    isWhole(tp, 1) && Array.isArray(key) && key.every((part, i) => isKeyPart(category, part, i)) &&
     isRecord(samples) && Object.values(samples).every(areTimes) &&
     (stop === undefined || (STOPS as readonly unknown[]).includes(stop)) &&
     (kernels === undefined || (isRecord(kernels) && Object.values(kernels).every(areTexts))) &&
     (kernel_sums === undefined || (isRecord(kernel_sums) && Object.values(kernel_sums).every(areTimes))) &&
     (recordings === undefined || isWhole(recordings, 1)) &&
     (lane === undefined || typeof lane === "string");
+}
+
+/** Whole numbers from 0, but for the history of prefills at a place, which may lie anywhere. */
+function isKeyPart(category: unknown, part: unknown, at: number): boolean {
+  return category === "attention" && at === 1 ? Number.isFinite(part) : isWhole(part, 0);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -113,7 +113,8 @@ export function layerWork(layer: string, shot: Exclude<Shot, SkewShot>, sizes: S
       return attentionWork(
         {
           chunk: shot.prefill_chunk,
-          history: shot.kv_prefill,
+          // Several prefills count as one at their place.
+          history: Math.max(0, shot.kv_prefill),
           decodes: [[shot.kv_decode, shot.n_decode]],
           ...sizes.span !== null && WINDOWED.has(layer) && { span: sizes.span },
         },

@@ -94,7 +94,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
       hf_overrides: options.overrides(facts.tps.at(-1) ?? 1),
     },
     ...engineResolved(options),
-    attention_grid: attentionGridSpec(settings),
+    attention_grid: attentionGridSpec(settings, limits),
     measurement_iterations: settings.measurementIterations,
     skew_profile: skewProfile(options, facts),
     skew_fit: previous?.skew_fit ?? { enabled: false },

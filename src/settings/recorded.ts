@@ -53,6 +53,7 @@ export function journalSettings(settings: Settings): Readonly<Record<string, unk
     OPTIONS
       .filter((option) => SETTINGS[option].journal === true && settings[option] !== null)
       .filter((option) => !(settings.skipSkew && SETTINGS[option].group === "Skew"))
+      .filter((option) => isSaid(option, settings))
       .map((option) => [option, settings[option]]),
   );
 }
@@ -65,7 +66,8 @@ export function journalSettings(settings: Settings): Readonly<Record<string, unk
  */
 export function toPlanned(settings: Settings): PlannedSettings {
   return Object.fromEntries(
-    planned().map((option) => [snakeCase(option), settings[option]]),
+    planned().filter((option) => isSaid(option, settings))
+      .map((option) => [snakeCase(option), settings[option]]),
   ) as PlannedSettings;
 }
 
@@ -88,7 +90,7 @@ export function toPlanned(settings: Settings): PlannedSettings {
 export function fromPlanned(recorded: PlannedSettings): Pick<Settings, PlannedOption> {
   const values: Readonly<Record<string, unknown>> = recorded;
   return Object.fromEntries(
-    planned().map((option) => [option, values[snakeCase(option)]]),
+    planned().map((option) => [option, values[snakeCase(option)] ?? SETTINGS[option].fallback]),
   ) as Pick<Settings, PlannedOption>;
 }
 
@@ -96,8 +98,14 @@ function planned(): PlannedOption[] {
   return OPTIONS.filter((option) => SETTINGS[option].plan !== undefined) as PlannedOption[];
 }
 
+/** August's grid is what a record speaks of that names none. */
+function isSaid(option: keyof Settings, { grid }: Pick<Settings, "grid">): boolean {
+  return grid === "v1.2" || SETTINGS[option].plan !== "v1.2";
+}
+
 function shapeOf({ kind, fallback, plan }: Setting<unknown>): z.ZodType {
   const shape = typeof fallback === "boolean" ? z.boolean({ error: "must be true or false" }) : kind.schema;
+  if (plan === "v1.2") return shape.optional();
   return plan === "optional" ? shape.default(fallback) : shape;
 }
 

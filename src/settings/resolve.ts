@@ -9,9 +9,18 @@ import { either } from "./kind.ts";
 import { nearest } from "./nearest.ts";
 import { type Preset, PRESET_NAMES, PRESETS } from "./preset.ts";
 import { flagOf, OPTIONS, type Setting, SETTINGS, type Settings } from "./table.ts";
+import { WHOLE_CONTEXT } from "./whole_context.ts";
 
 /** The environment variable that names a preset. */
 export const PRESET_ENV = "SHOTLAB_PRESET";
+
+/** What a grid of v1.2 has by default: steps of √2, and histories as long as any model takes. */
+const NEWER_GRID: Partial<Settings> = {
+  attentionMaxKv: WHOLE_CONTEXT,
+  attentionChunkFactor: Math.SQRT2,
+  attentionKvFactor: Math.SQRT2,
+  attentionNFactor: Math.SQRT2,
+};
 
 /** A way to say settings: its values, how it writes them, and whether they are text still. */
 export interface Source {
@@ -49,11 +58,13 @@ export function resolve(source: Source, env: Readonly<Record<string, string>>): 
     const value = preset === null ? undefined : PRESETS[preset][option];
     return said ?? (value === undefined ? undefined : { value, shown: `${option} (preset ${preset})` });
   };
+  const newer = given("grid")?.value === "v1.2";
   const settings = Object.fromEntries(OPTIONS.map((option) => {
     const setting: Setting<unknown> = SETTINGS[option];
     const value = given(option);
     if (value !== undefined) return [option, check(setting, value)];
-    if (setting.fallback !== undefined) return [option, setting.fallback];
+    const fallback = newer && Object.hasOwn(NEWER_GRID, option) ? NEWER_GRID[option] : setting.fallback;
+    if (fallback !== undefined) return [option, fallback];
     throw new UsageError(
       `No ${option} given: ${source.ask(option, setting.kind.placeholder)} or set ${setting.env}`,
     );
@@ -70,6 +81,16 @@ export function resolve(source: Source, env: Readonly<Record<string, string>>): 
     );
     throw new UsageError(
       `Cannot use ${both.join(" with ")}: the reference profiler fires every shot; leave one of the two out`,
+    );
+  }
+  if (newer && (settings.adaptive ?? settings.budget) !== null) {
+    const both = [given(settings.adaptive === null ? "budget" : "adaptive"), given("grid")].map((value) =>
+      value!.shown
+    );
+    throw new UsageError(
+      `Cannot use ${
+        both.join(" with ")
+      }: predictions are made for shots of August's grid; leave one of the two out`,
     );
   }
   const measured = { ...settings, ...settings.parity && { skewMode: exactly(given("skewMode")) } };

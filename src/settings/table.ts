@@ -46,9 +46,9 @@ export interface Setting<T> {
   readonly journal?: true;
   /**
    * Whether plans record it, in snake case. Plans that are older than an `optional` one lack it and were made with
-   * its default.
+   * its default. One of v1.2's grid stands in the plans of that grid alone.
    */
-  readonly plan?: "required" | "optional";
+  readonly plan?: "required" | "optional" | "v1.2";
 }
 
 const TABLE = {
@@ -132,15 +132,25 @@ const TABLE = {
     journal: true,
     plan: "required",
   },
-  /** Longest history in tokens. */
+  /** Longest history in tokens; with --grid v1.2 all that a request may have. */
   attentionMaxKv: {
     env: "ATTENTION_MAX_KV",
     group: "Sweep",
     kind: numbers.integer(1),
     fallback: 16384,
-    doc: "Longest history in tokens",
+    doc: "Longest history in tokens; with --grid v1.2 all that a request may have",
     journal: true,
     plan: "required",
+  },
+  /** Which simulator's grid of attention and experts is measured. */
+  grid: {
+    env: "SHOTLAB_GRID",
+    group: "Sweep",
+    kind: kind.oneOf(["august", "v1.2"]),
+    fallback: "august",
+    doc: "Which simulator's grid of attention and experts is measured",
+    journal: true,
+    plan: "v1.2",
   },
   /** Step of the prefill_chunk axis. */
   attentionChunkFactor: {
@@ -152,15 +162,25 @@ const TABLE = {
     journal: true,
     plan: "required",
   },
-  /** Step of the kv_prefill and kv_decode axes. */
+  /** Step of the kv_prefill (or prefill_key) and kv_decode axes; each factor is √2 with --grid v1.2. */
   attentionKvFactor: {
     env: "ATTENTION_KV_FACTOR",
     group: "Sweep",
     kind: numbers.factor,
     fallback: 2,
-    doc: "Step of the kv_prefill and kv_decode axes",
+    doc: "Step of the kv_prefill (or prefill_key) and kv_decode axes; each factor is √2 with --grid v1.2",
     journal: true,
     plan: "required",
+  },
+  /** Step of the n_decode axis of the grid of v1.2; August's doubles. */
+  attentionNFactor: {
+    env: "ATTENTION_N_FACTOR",
+    group: "Sweep",
+    kind: numbers.factor,
+    fallback: 2,
+    doc: "Step of the n_decode axis of the grid of v1.2; August's doubles",
+    journal: true,
+    plan: "v1.2",
   },
   /** Plan exactly the reference profiler's shots. */
   parity: {

@@ -19,6 +19,10 @@ export interface AttentionGrid {
   readonly attentionChunkFactor: number;
   /** Ratio of neighbouring histories. */
   readonly attentionKvFactor: number;
+  /** Which simulator's grid it is; v1.2's places prefills. @default {"august"} */
+  readonly grid?: "august" | "v1.2";
+  /** Ratio of neighbouring numbers of decodes of v1.2's grid; August's double. @default {2} */
+  readonly attentionNFactor?: number;
 }
 
 /** The axes of an attention grid; each begins with 0. */

@@ -5,6 +5,8 @@
  */
 import { roundDecimals } from "../number_format.ts";
 import { attentionAxes, type AttentionGrid } from "./attention_shots.ts";
+import type { Limits } from "./limits.ts";
+import { newerAxes } from "./newer_shots.ts";
 
 /** An axis: a text such as `0, 16-2048 x2`, or its values. */
 export type AxisSpec = string | readonly number[];
@@ -23,6 +25,14 @@ export interface AttentionGridSpec {
   readonly n_decode: AxisSpec;
   /** Axis of histories in tokens. */
   readonly kv: AxisSpec;
+  /** Ratio of neighbours on the axis of decoding requests; of v1.2's grid, as what follows. */
+  readonly n_factor?: number;
+  /** The axes by name. */
+  readonly axes?: string;
+  /** Axis of the prefills' mean place in tokens. */
+  readonly prefill_key?: AxisSpec;
+  /** New tokens of a decode. */
+  readonly decode_q_lens?: readonly number[];
 }
 
 /** By how much a step may differ from the first one, as a share of it. */
@@ -68,10 +78,26 @@ function isGeometric(steps: readonly number[], ratio: number): boolean {
  * Describes an attention grid for meta.yaml.
  *
  * @param grid Its extent and factors.
+ * @param limits What the engine allows, which v1.2's grid keeps to.
  * @returns The block `attention_grid`, keys in order; its factors are floats there (`2.0`).
  * @throws {UsageError} when a factor is not above 1.
  */
-export function attentionGridSpec(grid: AttentionGrid): AttentionGridSpec {
+export function attentionGridSpec(grid: AttentionGrid, limits?: Limits): AttentionGridSpec {
+  if (grid.grid === "v1.2" && limits !== undefined) {
+    const { chunks, keys, decodes, kv } = newerAxes(grid, limits);
+    return {
+      max_kv: kv.at(-1)!,
+      chunk_factor: grid.attentionChunkFactor,
+      kv_factor: grid.attentionKvFactor,
+      n_factor: grid.attentionNFactor ?? 2,
+      axes: "prefill_tokens,prefill_key,n_decode,kv_decode",
+      chunks: axisSpec(chunks),
+      n_decode: axisSpec(decodes),
+      kv: axisSpec(kv),
+      prefill_key: axisSpec(keys),
+      decode_q_lens: [1],
+    };
+  }
   const axes = attentionAxes(grid);
   return {
     max_kv: grid.attentionMaxKv,

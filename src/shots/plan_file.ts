@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { pythonFloat } from "../number_format.ts";
 import { UsageError } from "../errors.ts";
 import { architectureSchema } from "../model/architecture.ts";
 import type { Model, ModelConfig } from "../model/model.ts";
@@ -135,8 +136,17 @@ export function planHeader(settings: Settings, model: Model, sweeps: readonly Sw
 export function* formatPlan(header: PlanHeader, sweeps: Iterable<Sweep>): Generator<string> {
   yield JSON.stringify(header);
   for (const { shots } of sweeps) {
-    for (const shot of shots) yield JSON.stringify(shot);
+    for (const shot of shots) yield shotLine(shot);
   }
+}
+
+/** A shot as plans write it: prefills at a place are listed, and say all that a single one would. */
+function shotLine(shot: Shot): string {
+  if (shot.category !== "attention" || shot.prefills === undefined) return JSON.stringify(shot);
+  const { category, tp, prefills, prefill_key: key = 0, n_decode, kv_decode } = shot;
+  const first = JSON.stringify({ category, tp, prefills }).slice(0, -1);
+  const decodes = JSON.stringify({ n_decode, kv_decode, decode_q_len: 1 }).slice(1);
+  return `${first},"prefill_key":${pythonFloat(key)},${decodes}`;
 }
 
 /**

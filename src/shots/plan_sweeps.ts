@@ -7,6 +7,7 @@ import { layersOf } from "../model/layers.ts";
 import type { Architecture } from "../model/model.ts";
 import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_shots.ts";
 import type { Limits } from "./limits.ts";
+import { newerAttentionShots, newerAxes, newerMoeShots } from "./newer_shots.ts";
 import { type Category, CATEGORY_ORDER, type Shot, shotKey, type SweepCategory } from "./shot.ts";
 import { planSkew, type SkewPlanOptions } from "./skew_plan.ts";
 import { denseShots, moeShots, perSequenceShots } from "./token_shots.ts";
@@ -101,13 +102,23 @@ export function planSweeps(options: PlanOptions): Sweep[] {
   return skewed ? [...sweeps, skewSweep(sweeps, options)] : sweeps;
 }
 
-function skewSweep(sweeps: readonly Sweep[], options: SkewPlanOptions): Sweep {
+function skewSweep(sweeps: readonly Sweep[], options: PlanOptions): Sweep {
   const attention = sweeps.find(({ category }) => category === "attention")?.shots ?? [];
   const keys = new Set(attention.map((shot) => shotKey(shot).join()));
-  const { shots, listed } = planSkew(options, (batch) => keys.has(batch.join()));
+  const { shots, listed } = planSkew(skewOptions(options), (batch) => keys.has(batch.join()));
   const leftOut = listed - shots.length;
   return { category: "skew", tp: options.tp, shots, ...leftOut > 0 && { leftOut } };
 }
+
+/** Skew cases keep to August's reach where the grid of v1.2 goes further. */
+function skewOptions(options: PlanOptions): SkewPlanOptions {
+  return options.grid === "v1.2"
+    ? { ...options, attentionMaxKv: Math.min(options.attentionMaxKv, SKEW_REACH) }
+    : options;
+}
+
+/** The longest history of skew cases in tokens. */
+const SKEW_REACH = 16_384;
 
 /**
  * Says how many skew cases a sweep leaves out.
@@ -140,6 +151,7 @@ function shotsOf(category: Category, limits: Limits, options: PlanOptions): Shot
     case "per_sequence":
       return perSequenceShots(tp, limits);
     case "attention": {
+      if (options.grid === "v1.2") return newerAttentionShots(tp, newerAxes(options, limits), limits);
       const axes = attentionAxes({
         ...options,
         maxNumBatchedTokens: limits.max_num_batched_tokens,
@@ -149,6 +161,6 @@ function shotsOf(category: Category, limits: Limits, options: PlanOptions): Shot
       return attentionShots(tp, axes, limits, limits.max_num_seqs + (parity ? 0 : 1));
     }
     case "moe":
-      return moeShots(limits);
+      return options.grid === "v1.2" ? newerMoeShots(limits) : moeShots(limits);
   }
 }

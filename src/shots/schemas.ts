@@ -4,6 +4,8 @@
  * @module
  */
 import { z } from "zod";
+import { placedShot } from "./newer_shots.ts";
+import type { AttentionShot } from "./shot.ts";
 import { SKEW_PARTS } from "./skew_parts.ts";
 
 const whole = { error: "must be a whole number of at least 0" };
@@ -13,14 +15,47 @@ const positive = z.int(above).min(1, above);
 const size = z.number({ error: "must be a number above 0" }).gt(0, "must be a number above 0");
 const experts = z.int(above).min(1, above).nullable().default(null);
 
-/** A shot of attention. */
+const prefills = z.array(z.tuple([positive, count], { error: "must be [chunk, history]" }), {
+  error: "must be a list of [chunk, history]",
+});
+const one = { error: "must be 1" };
+
+/** A shot of attention: one prefill by its history, or prefills at a place as plans of v1.2's grid list them. */
 export const attentionShotSchema = z.strictObject({
   category: z.literal("attention"),
   tp: positive,
-  prefill_chunk: count,
-  kv_prefill: count,
+  prefill_chunk: count.optional(),
+  kv_prefill: count.optional(),
+  prefills: prefills.optional(),
+  prefill_key: z.number({ error: "must be a number of tokens" }).optional(),
   n_decode: count,
   kv_decode: count,
+  decode_q_len: z.literal(1, one).optional(),
+}).transform((shot, context): AttentionShot => {
+  const { tp, prefill_chunk, kv_prefill, prefills, prefill_key, n_decode, kv_decode } = shot;
+  if (prefills !== undefined && prefill_key !== undefined) {
+    return placedShot(tp, prefills, prefill_key, n_decode, kv_decode);
+  }
+  const missing = prefills !== undefined
+    ? "prefill_key"
+    : prefill_chunk === undefined
+    ? "prefill_chunk"
+    : kv_prefill === undefined
+    ? "kv_prefill"
+    : null;
+  if (missing === null) {
+    return {
+      category: "attention",
+      tp,
+      prefill_chunk: prefill_chunk!,
+      kv_prefill: kv_prefill!,
+      n_decode,
+      kv_decode,
+    };
+  }
+  const message = missing === "prefill_key" ? "must be a number of tokens" : whole.error;
+  context.addIssue({ code: "custom", path: [missing], message, input: undefined });
+  return z.NEVER;
 });
 
 /** A shot: one of the five, named by its category. */

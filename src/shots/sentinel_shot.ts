@@ -14,7 +14,8 @@ import { type AttentionShot, type Shot, shotKey } from "./shot.ts";
  * @returns The shot; null when no attention is planned.
  */
 export function sentinelShot(sweeps: readonly { readonly shots: readonly Shot[] }[]): AttentionShot | null {
-  const shots = sweeps.flatMap((sweep) => sweep.shots).filter((shot) => shot.category === "attention");
+  const shots = sweeps.flatMap((sweep) => sweep.shots).filter((shot) => shot.category === "attention")
+    .filter(({ prefills = [] }) => prefills.length <= 1);
   const order = shots.map((shot) => ({ shot, work: attended(shot), key: shotKey(shot) }))
     .sort((a, b) => a.work - b.work || compareKeys(a.key, b.key));
   return order[order.length >> 1]?.shot ?? null;

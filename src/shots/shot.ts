@@ -43,12 +43,19 @@ export interface AttentionShot {
   readonly tp: number;
   /** New tokens of the prefill request, 0 for none. */
   readonly prefill_chunk: number;
-  /** Tokens of the prefill request that are in the KV cache already. */
+  /**
+   * Tokens of the prefill request that are in the KV cache already; of a shot with `prefills` those that one request at
+   * `prefill_key` would have, which may be below 0.
+   */
   readonly kv_prefill: number;
   /** Decoding requests, one new token each. */
   readonly n_decode: number;
   /** Tokens in the KV cache of each decoding request. */
   readonly kv_decode: number;
+  /** New tokens and history of each prefill request, of a grid that places them; absent where they are one or none. */
+  readonly prefills?: readonly (readonly [chunk: number, history: number])[];
+  /** The mean place of the prefills' new tokens in tokens, beside `prefills`. */
+  readonly prefill_key?: number;
 }
 
 /** One request of `tokens` new tokens, routed so that `activated_experts` experts have work. */

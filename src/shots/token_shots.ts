@@ -42,13 +42,7 @@ export function perSequenceShots(tp: number, limits: Limits): PerSequenceShot[] 
  * @throws {UsageError} when the limits name no experts.
  */
 export function moeShots(limits: Limits): MoeShot[] {
-  const { num_experts: experts, top_k: topK } = limits;
-  if (experts === null || topK === null) {
-    throw new UsageError(
-      `Cannot plan moe: num_experts and top_k must be known, got ${experts} and ${topK}; ` +
-        `the model's config names neither, or under names that are not known`,
-    );
-  }
+  const { experts, topK } = expertCounts(limits);
   const activated = powerOfTwoAxis(experts);
   return powerOfTwoAxis(limits.max_num_batched_tokens)
     .filter((tokens) => fitsOneRequest(tokens, limits))
@@ -59,6 +53,29 @@ export function moeShots(limits: Limits): MoeShot[] {
     );
 }
 
-function fitsOneRequest(tokens: number, limits: Limits): boolean {
+/**
+ * The experts of a layer.
+ *
+ * @param limits What the engine allows.
+ * @returns The experts, and the experts per token.
+ * @throws {UsageError} when the limits name none.
+ */
+export function expertCounts(limits: Limits): { readonly experts: number; readonly topK: number } {
+  const { num_experts: experts, top_k: topK } = limits;
+  if (experts !== null && topK !== null) return { experts, topK };
+  throw new UsageError(
+    `Cannot plan moe: num_experts and top_k must be known, got ${experts} and ${topK}; ` +
+      `the model's config names neither, or under names that are not known`,
+  );
+}
+
+/**
+ * Whether the engine holds one request and has room for the token that it would make.
+ *
+ * @param tokens New tokens of the request.
+ * @param limits What the engine allows.
+ * @returns Whether it does.
+ */
+export function fitsOneRequest(tokens: number, limits: Limits): boolean {
   return tokens < limits.max_model_len && fitsPool([[tokens, 1]], limits);
 }

@@ -114,7 +114,7 @@ export async function readRows(dir: string): Promise<FileRows> {
       const read = readWholeTable(category, text, tablePath(dir, tp, category));
       issues.push(...read.issues);
       const table = tableOf(rows, tp, category);
-      for (const row of read.rows) setRow(table, row);
+      for (const row of read.rows) setRow(table, placedRow(row));
       const others = read.others.filter((row) => {
         const measured = kernelRowOf(category, row);
         if (measured !== null) setRow(table, measured);
@@ -149,6 +149,12 @@ function kernelRowOf(category: Category, { layer, split, key, timeUs }: KernelRo
   const isOurs = category === "attention" && layer !== "attention" && split === 1 &&
     Number.isInteger(history);
   return isOurs && history >= 0 ? { layer, key: [chunk, history, n, kv], timeUs } : null;
+}
+
+/** Of prefills at a place the key has the history that one of them would have, of which the file has the whole part. */
+function placedRow(row: Row): Row {
+  const { layer, key: [chunk = 0, , ...decodes], timeUs, prefillKey } = row;
+  return prefillKey === undefined ? row : { layer, key: [chunk, prefillKey - chunk / 2, ...decodes], timeUs };
 }
 
 function takeOut(table: Map<string, MeasuredRow>, listed: readonly EstimatedRow[]): Estimate[] {

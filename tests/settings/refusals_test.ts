@@ -104,6 +104,8 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["force", "please", TOGGLE],
   ["yes", "ok", TOGGLE],
   ["exactGrid", "grid", TOGGLE],
+  ["grid", "v1.3", "expected august or v1.2"],
+  ["attentionNFactor", "1", FACTOR],
   ["retryFailed", "-1", TOGGLE],
   ["acceptSpeed", "slow", TOGGLE],
   ["allowMixed", "nope", TOGGLE],

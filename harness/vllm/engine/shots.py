@@ -39,13 +39,30 @@ def read_shot(fields: Mapping[str, Any]) -> Shot:
 
 def attention_requests(fields: Mapping[str, Any]) -> Requests:
     """Return the prefill request, when there is one, before the decoding ones."""
-    chunk, kv_prefill, decodes, kv_decode = (
-        count(fields, name, least=0) for name in ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode")
-    )
-    requests = (((chunk, kv_prefill),) if chunk else ()) + ((1, kv_decode),) * decodes
+    decodes, kv_decode = (count(fields, name, least=0) for name in ("n_decode", "kv_decode"))
+    requests = prefill_requests(fields) + ((1, kv_decode),) * decodes
     if not requests:
-        raise bad_request("attention: a batch has at least one request", "prefill_chunk and n_decode are 0")
+        raise bad_request("attention: a batch has at least one request", "no prefill, and n_decode is 0")
     return requests
+
+
+def prefill_requests(fields: Mapping[str, Any]) -> Requests:
+    """Return the prefills of a shot: those that it lists, or the one that it names if its chunk is not 0."""
+    listed = fields.get("prefills")
+    if listed is None:
+        chunk, history = (count(fields, name, least=0) for name in ("prefill_chunk", "kv_prefill"))
+        return ((chunk, history),) if chunk else ()
+    if not isinstance(listed, list):
+        raise bad_request("attention: prefills must be a list of [chunk, history]", f"found {listed!r}")
+    return tuple(map(prefill_request, listed))
+
+
+def prefill_request(pair: object) -> tuple[int, int]:
+    """Return one prefill of a list."""
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise bad_request("attention: a prefill must be [chunk, history]", f"found {pair!r}")
+    named = dict(zip(("chunk", "history"), pair, strict=True))
+    return count(named, "chunk"), count(named, "history", least=0)
 
 
 def broken_limit(shot: Shot, limits: Limits, tokens_only: bool = False) -> str | None:

@@ -81,7 +81,25 @@ def read_plan(path: Path) -> Plan:
                 f"cannot read {path}, line {row}: tp must be one that the header has a config for ({known}):"
                 f" found {shot['tp']}",
             )
-    return Plan(header, parsed[1:])
+    return Plan(header, [placed(shot, path, row) for row, shot in enumerate(parsed[1:], 2)])
+
+
+def placed(shot: Fields, path: Path, row: int) -> Fields:
+    """Return a shot with what its key is made of: prefills at a place are called by one with their sum."""
+    prefills = shot.get("prefills")
+    if prefills is None:
+        return shot
+    try:
+        chunk = sum(new for new, _ in prefills)
+        history = shot["prefill_key"] - chunk / 2
+    except (KeyError, TypeError, ValueError) as error:
+        raise Fault(
+            "bad_request",
+            f"cannot read {path}, line {row}: prefills are a list of [chunk, history] beside a prefill_key:"
+            f" found {shot!r}",
+        ) from error
+    whole = int(history) if history == int(history) else history
+    return {**shot, "prefill_chunk": chunk, "kv_prefill": whole}
 
 
 def objects(lines: Iterable[str], path: Path) -> Iterable[Fields]:

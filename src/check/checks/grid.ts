@@ -45,7 +45,7 @@ function offGrid(rows: readonly Row[], path: string, meta: Meta, tp: number): Is
   const { attention_grid: grid, engine_effective: engine } = meta;
   const { max_num_batched_tokens: maxNumBatchedTokens, max_num_seqs: maxNumSeqs } = engine ?? {};
   if (grid === undefined || maxNumBatchedTokens === undefined || maxNumSeqs === undefined) return [];
-  if (!(grid.chunk_factor > 1 && grid.kv_factor > 1)) return [];
+  if (!(grid.chunk_factor > 1 && grid.kv_factor > 1) || grid.prefill_key !== undefined) return [];
   const { chunks, decodes, kv } = attentionAxes({
     maxNumBatchedTokens,
     maxNumSeqs,

@@ -18,7 +18,11 @@ function batchesOf(shot: Shot): Requests[] {
     case "per_sequence":
       return [[[1, 0, shot.sequences]]];
     case "attention":
-      return [[prefill(shot.prefill_chunk, shot.kv_prefill), [1, shot.kv_decode, shot.n_decode]]];
+      return [[
+        ...shot.prefills?.map(([tokens, history]) => prefill(tokens, history)) ??
+          [prefill(shot.prefill_chunk, shot.kv_prefill)],
+        [1, shot.kv_decode, shot.n_decode],
+      ]];
     case "skew":
       return shot.parts.map((part) => [
         prefill(shot.pc, shot.kp),

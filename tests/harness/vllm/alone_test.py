@@ -98,6 +98,7 @@ def key_of(line: Message) -> Message:
         ([json.dumps(HEADER), "{"], "line 2: Expecting property name"),
         ([json.dumps(HEADER), "{}"], "line 2: a shot has a tp: found {}"),
         ([json.dumps(HEADER), json.dumps({**dense(1), "tp": 4})], "line 2: tp must be one that the header"),
+        ([json.dumps(HEADER), json.dumps({**dense(1), "prefills": [1]})], "line 2: prefills are a list of"),
     ],
 )
 def test_a_file_that_is_no_plan_is_refused_by_line(tmp_path: Path, lines: list[str], message: str) -> None:
@@ -106,6 +107,22 @@ def test_a_file_that_is_no_plan_is_refused_by_line(tmp_path: Path, lines: list[s
     with pytest.raises(Fault) as refused:
         read_plan(path)
     assert refused.value.message.startswith(f"cannot read {path}, {message}")
+
+
+@pytest.mark.parametrize(
+    ("prefills", "prefill_key", "called"),
+    [([[23, 4], [22, 5]], 15.75, (45, -6.75)), ([[16, 24]], 32.0, (16, 24)), ([], 0.0, (0, 0))],
+    ids=["two", "one", "none"],
+)
+def test_prefills_at_a_place_are_called_by_one_that_has_their_sum(
+    tmp_path: Path, prefills: list[list[int]], prefill_key: float, called: tuple[int, float]
+) -> None:
+    path = tmp_path / "plan.jsonl"
+    line = {"category": "attention", "tp": 1, "prefills": prefills, "prefill_key": prefill_key}
+    lines = [HEADER, {**line, "n_decode": 1, "kv_decode": 16, "decode_q_len": 1}]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    (shot,) = read_plan(path).shots
+    assert id_fields(shot)["key"] == [*called, 1, 16]
 
 
 @pytest.mark.parametrize("arguments", [["--plan", "p"], ["--out", "o"], ["--plan", "none", "--out", "o"]])

@@ -92,6 +92,14 @@ def attention(prefill_chunk: int, kv_prefill: int, n_decode: int, kv_decode: int
     }
 
 
+def placed(prefills: object, n_decode: int) -> Message:
+    """Prefills that a shot lists, beside decodes of 32 tokens."""
+    return {
+        **attention(96, -3, n_decode, 32),
+        "prefills": prefills,
+    }
+
+
 def skew(n: int, nb: int, parts: list[str], pc: int = 0, kp: int = 0, kvs: int = 128) -> Message:
     """Return a case whose long decodes are four times as long as the others."""
     return {

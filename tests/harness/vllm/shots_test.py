@@ -1,5 +1,5 @@
 import pytest
-from client import Message, attention, dense, moe, per_sequence
+from client import Message, attention, dense, moe, per_sequence, placed
 from engine.shots import Shot, blocks, broken_limit, read_shot
 from faults import Fault
 from messages import Limits
@@ -23,6 +23,8 @@ LIMITS = Limits(
         (attention(64, 128, 2, 32), Shot("attention", ((64, 128), (1, 32), (1, 32)))),
         (attention(64, 0, 0, 0), Shot("attention", ((64, 0),))),
         (attention(0, 0, 2, 128), Shot("attention", ((1, 128), (1, 128)))),
+        (placed([[64, 0], [32, 16]], 1), Shot("attention", ((64, 0), (32, 16), (1, 32)))),
+        (placed([], 1), Shot("attention", ((1, 32),))),
         (moe(64, 8), Shot("moe", ((64, 0),), 8)),
     ],
 )
@@ -42,12 +44,15 @@ def test_a_shot_stands_for_its_requests(fields: Message, shot: Shot) -> None:
         ({**dense(1), "tokens": 1.5}, "dense: tokens must be a whole number of at least 1: found 1.5"),
         (
             attention(0, 0, 0, 0),
-            "attention: a batch has at least one request: prefill_chunk and n_decode are 0",
+            "attention: a batch has at least one request: no prefill, and n_decode is 0",
         ),
         (
             attention(1, -1, 0, 0),
             "attention: kv_prefill must be a whole number of at least 0: found -1",
         ),
+        (placed({}, 1), "attention: prefills must be a list of [chunk, history]: found {}"),
+        (placed([[1]], 1), "attention: a prefill must be [chunk, history]: found [1]"),
+        (placed([[0, 0]], 1), "message: chunk must be a whole number of at least 1: found 0"),
     ],
 )
 def test_fields_that_are_no_shot_are_refused(fields: Message, message: str) -> None:
