@@ -6,14 +6,14 @@
  */
 import { abortOnInterrupt } from "../src/cli/interrupt.ts";
 import { reportError } from "../src/cli/report_error.ts";
-import { processTerminal } from "../src/cli/terminal.ts";
+import { processTerminal, safeTerminal } from "../src/cli/terminal.ts";
 import { firstRun } from "./quickstart/first_run.ts";
 import { refuseLittleMemory } from "./quickstart/memory.ts";
 import { readRequest } from "./quickstart/request.ts";
 import { setup } from "./setup.ts";
 
 /** Set-up ends at once when it is interrupted; measuring saves what it has. */
-const terminal = processTerminal(new AbortController().signal);
+const terminal = safeTerminal(processTerminal(new AbortController().signal));
 let signal = terminal.signal;
 try {
   const request = readRequest(Deno.args, terminal);

@@ -18,6 +18,7 @@ export const ROOMS: readonly string[] = [
     "config_dir",
     "hide_secrets",
     "number_format",
+    "printable",
     "random",
     "stats",
     "compare",

@@ -7,7 +7,7 @@ import { Command, Help } from "commander";
 import { VERSION } from "../version.ts";
 import type { Run } from "./command.ts";
 import { reportError } from "./report_error.ts";
-import { colored, type Terminal } from "./terminal.ts";
+import { colored, safeTerminal, type Terminal } from "./terminal.ts";
 
 /** A command as the overview lists it; its file is loaded when it is called or its help is wanted. */
 interface Listed {
@@ -172,10 +172,11 @@ export function measures(args: readonly string[]): boolean {
  * Runs a command.
  *
  * @param args The command line's words, the program's name left out.
- * @param terminal What it has around it.
+ * @param given What it has around it.
  * @returns The exit status.
  */
-export async function main(args: readonly string[], terminal: Terminal): Promise<number> {
+export async function main(args: readonly string[], given: Terminal): Promise<number> {
+  const terminal = safeTerminal(given);
   let status = 0;
   try {
     const program = await declared(args, terminal, async (body) => {

@@ -6,6 +6,7 @@
 import { Format, MultiBar, type Options, type SingleBar } from "cli-progress";
 import type { RunEvent } from "../events.ts";
 import { formatDuration } from "../progress/duration.ts";
+import { printable } from "../printable.ts";
 import type { View } from "./progress_view.ts";
 import type { TerminalStream } from "./terminal.ts";
 import { newsOf } from "../progress/event_text.ts";
@@ -24,7 +25,8 @@ const CLEAR_TO_END = "\x1b[K";
 export function barProgress(stream: TerminalStream, now: () => number): View {
   let tracks = newTracks();
   let bars: MultiBar | null = null;
-  const line = (text: string): void => {
+  const line = (given: string): void => {
+    const text = printable(given);
     if (bars === null) stream.write(`${text}\n`);
     else for (const part of wrapped(text, (stream.columns ?? 80) - 1)) bars.log(`${part}${CLEAR_TO_END}\n`);
   };

@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { printableLines } from "../printable.ts";
 import { styleText } from "node:util";
 
 /** A stream that may be a terminal. */
@@ -50,6 +51,21 @@ export function processTerminal(signal: AbortSignal): Terminal {
     ...Deno.stdin.isTerminal() && Deno.stdout.isTerminal() && { confirm },
     env,
     signal,
+  };
+}
+
+/**
+ * A terminal that takes texts of anybody: of files, workers and engines too.
+ *
+ * @param terminal The terminal.
+ * @returns One that shows control characters as what they are, but for line feeds, tabs and colours that are seen.
+ */
+export function safeTerminal(terminal: Terminal): Terminal {
+  const { out, err, colors } = terminal;
+  return {
+    ...terminal,
+    out: (text) => out(printableLines(text, colors?.out)),
+    err: (text) => err(printableLines(text, colors?.err)),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../errors.ts";
 import { hideSecrets } from "../hide_secrets.ts";
+import { printable } from "../printable.ts";
 import { either } from "./kind.ts";
 import { nearest } from "./nearest.ts";
 import { type Preset, PRESET_NAMES, PRESETS } from "./preset.ts";
@@ -125,7 +126,7 @@ function fromEnvironment(
 function check<T>(setting: Setting<T>, { value, shown }: Given): T {
   const result = setting.kind.schema.safeParse(value);
   if (result.success) return result.data;
-  throw new UsageError(`Cannot use ${printable(shown)}: ${result.error.issues[0]!.message}`);
+  throw new UsageError(`Cannot use ${shownSafely(shown)}: ${result.error.issues[0]!.message}`);
 }
 
 function presetOf(source: Source, env: Readonly<Record<string, string>>): Preset | null {
@@ -134,7 +135,7 @@ function presetOf(source: Source, env: Readonly<Record<string, string>>): Preset
   if (value === undefined) return null;
   if (PRESET_NAMES.includes(value as Preset)) return value as Preset;
   const shown = said === undefined ? `${PRESET_ENV}=${value}` : source.show("preset", value);
-  throw new UsageError(`Cannot use ${printable(shown)}: expected ${either(PRESET_NAMES)}`);
+  throw new UsageError(`Cannot use ${shownSafely(shown)}: expected ${either(PRESET_NAMES)}`);
 }
 
 function refuseUnknown(option: string): void {
@@ -142,16 +143,12 @@ function refuseUnknown(option: string): void {
   if (known.includes(option)) return;
   const meant = nearest(option, known);
   const hint = meant === null ? `expected one of ${known.join(", ")}` : `did you mean ${meant}`;
-  throw new UsageError(`There is no option ${printable(option)}: ${hint}`);
+  throw new UsageError(`There is no option ${shownSafely(option)}: ${hint}`);
 }
 
-/** Control characters would garble the terminal and hide what is wrong; secrets are hidden. */
-function printable(text: string): string {
-  return hideSecrets(text).replace(
-    // deno-lint-ignore no-control-regex
-    /[\x00-\x1f\x7f]/g,
-    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
+/** Control characters would hide what is wrong; secrets are hidden. */
+function shownSafely(text: string): string {
+  return printable(hideSecrets(text));
 }
 
 /**
