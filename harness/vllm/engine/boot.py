@@ -12,6 +12,7 @@ from engine.cache import CacheFiller
 from engine.caches import FULL, cache_groups, whole_requests
 from engine.engine import Engine, shut_down
 from engine.floats import with_floats
+from engine.head_width import refuse_derived_widths, with_head_width
 from engine.layers import decoder_paths, find_decoder, find_layers, inner_modules
 from engine.memory import choose_pool
 from engine.methods import quantized_methods
@@ -48,7 +49,8 @@ def boot_engine(boot: Boot, changes: Mapping[str, Any] | None = None) -> Engine:
     try:
         with tempfile.TemporaryDirectory(prefix="shotlab-") as folder:
             Path(folder, "config.json").write_text(json.dumps(with_floats(boot.config)), encoding="utf-8")
-            llm = vllm.LLM(model=folder, **arguments)
+            with with_head_width(boot.config, boot.tp):
+                llm = vllm.LLM(model=folder, **arguments)
     except Exception:
         clean_up()
         raise
@@ -102,6 +104,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
     groups = cache_groups(runner.kv_cache_config.kv_cache_groups)
     tree = [*runner.get_model().named_modules(), *runner.sampler.named_modules(prefix="sampler")]
     modules = [module for _, module in tree]
+    refuse_derived_widths(modules, boot.config, boot.tp)
     layers = find_layers(tree, boot.architecture)
     routers = find_routers(modules)
     decoder = find_decoder(tree, layers.get("attention", {}))

@@ -1,0 +1,100 @@
+"""Width of attention heads: one rank of several has heads as wide as the full model's."""
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from faults import Fault
+
+DERIVED = re.compile(r"self\.head_dim = (self\.|config\.)?hidden_size // self\.(total_)?num_heads")
+"""How model classes of vLLM derive the width, whatever the configuration says."""
+
+
+class HeadWidth:
+    """Stands for an attribute while models are built: an instance gets this width, not a derived one."""
+
+    def __init__(self, width: int) -> None:
+        """Make one for heads of `width` numbers."""
+        self.width = width
+
+    def __get__(self, instance: Any, owner: type | None = None) -> int:
+        """Return the width."""
+        return self.width
+
+    def __set__(self, instance: Any, value: object) -> None:
+        """Ignore the value; what is left when this is taken away is the width."""
+        instance.__dict__["head_dim"] = self.width
+
+
+def given_width(config: Mapping[str, Any], tp: int) -> int | None:
+    """Return the width that classes must not derive: None for a full model, or when it is the same."""
+    text = config.get("text_config") or config
+    width, hidden, heads = (text.get(name) for name in ("head_dim", "hidden_size", "num_attention_heads"))
+    if not (isinstance(width, int) and isinstance(hidden, int) and isinstance(heads, int)):
+        return None
+    return width if tp > 1 and hidden // heads != width else None
+
+
+@contextmanager
+def with_head_width(config: Mapping[str, Any], tp: int) -> Iterator[None]:
+    """Keep the classes of a sharded model from deriving the width of heads: it would grow with the degree."""
+    width = given_width(config, tp)
+    names = config.get("architectures") or []
+    with fixed(deriving_classes(names) if width is not None else [], width or 0):
+        yield
+
+
+@contextmanager
+def fixed(classes: Sequence[type], width: int) -> Iterator[None]:
+    """Give instances of classes that are made meanwhile a `head_dim` of `width`."""
+    for each in classes:
+        setattr(each, "head_dim", HeadWidth(width))  # noqa: B010, no class declares the attribute
+    try:
+        yield
+    finally:
+        for each in classes:
+            delattr(each, "head_dim")
+
+
+def deriving_classes(architectures: Sequence[str]) -> list[type]:
+    """Return the classes of the models' own modules that derive the width of heads."""
+    from vllm import ModelRegistry
+
+    modules = []
+    for name in architectures:
+        if name in ModelRegistry.models:
+            # What cannot be imported, vLLM refuses with its own reason.
+            with suppress(ImportError):
+                modules.append(sys.modules[ModelRegistry.models[name].load_model_cls().__module__])
+    return [each for module in modules for each in vars(module).values() if derives(each)]
+
+
+def derives(value: object) -> bool:
+    """Tell whether a value is a class that derives the width of heads."""
+    if not isinstance(value, type) or "Attention" not in value.__name__:
+        return False
+    try:
+        return DERIVED.search(inspect.getsource(value)) is not None
+    except (OSError, TypeError):
+        return False
+
+
+def refuse_derived_widths(modules: Sequence[Any], config: Mapping[str, Any], tp: int) -> None:
+    """Raise Fault when attention has heads of a derived width nevertheless."""
+    width = given_width(config, tp)
+    if width is None:
+        return
+    text = config.get("text_config") or config
+    derived = text["hidden_size"] // text["num_attention_heads"]
+    if any(name.endswith("head_dim") and value == derived for name, value in text.items()):
+        return  # Heads of another kind are meant to be that wide.
+    for module in modules:
+        if type(module).__name__ == "Attention" and getattr(module, "head_size", width) == derived:
+            raise Fault(
+                "unsupported",
+                f"vLLM derives heads of {derived} numbers from hidden_size, the model has {width}: "
+                f"a rank of {tp} cannot be measured on one device",
+            )
