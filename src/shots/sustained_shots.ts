@@ -49,7 +49,7 @@ export function sustainedShots(sweeps: readonly Sweep[]): Shot[] {
 /** Full prefills with some, and with the longest history; short ones with the longest; decodes alone, and beside. */
 function attentionCorners(shots: readonly AttentionShot[]): (AttentionShot | null)[] {
   const largest = (name: "prefill_chunk" | "kv_prefill" | "n_decode" | "kv_decode"): number =>
-    Math.max(0, ...shots.map((shot) => shot[name]));
+    shots.reduce((most, shot) => Math.max(most, shot[name]), 0);
   const [chunk, history] = [largest("prefill_chunk"), largest("kv_prefill")];
   const [decodes, kv] = [largest("n_decode"), largest("kv_decode")];
   const corners: readonly (readonly [number, number, number, number])[] = [

@@ -40,6 +40,13 @@ Deno.test("shotlab plan --grid v1.2: the lines of the simulator's own grid, step
     assert.deepEqual([listed.length, sha256], [attention.count, attention.sha256]);
   }));
 
+Deno.test("shotlab plan --grid v1.2: the whole grid of a model is one plan", () =>
+  withFolder(async (dir) => {
+    const { limits, attention } = vectors.find(({ name }) => name === "default-llama")!;
+    const lines = await plan(dir, limits, ["--skip-skew"]);
+    assert.equal(lines.length, attention.count);
+  }));
+
 Deno.test("shotlab profile --grid v1.2: fired once, checked, and made again from a plan", () =>
   withFolder(async (dir) => {
     const harness = ["--harness", "roofline:H100"];
