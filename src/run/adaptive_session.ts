@@ -58,10 +58,15 @@ export interface AdaptiveRun {
  *
  * @param settings The settings.
  * @param session Where what is predicted is shown.
+ * @param nowMs A clock, in milliseconds.
  * @returns The run, null when the settings ask for all shots.
  * @throws {UsageError} when the prior cannot be opened.
  */
-export async function adaptiveRun(settings: Settings, session: Session): Promise<AdaptiveRun | null> {
+export async function adaptiveRun(
+  settings: Settings,
+  session: Session,
+  nowMs: () => number = () => performance.now(),
+): Promise<AdaptiveRun | null> {
   const { adaptive: target, budget, seed, configDir } = settings;
   if (target === null && budget === null) return null;
   const prior = settings.prior === null ? null : await openBundle(settings.prior);
@@ -81,7 +86,7 @@ export async function adaptiveRun(settings: Settings, session: Session): Promise
       ];
     },
     begin(tp, config, degreesLeft): AdaptiveOptions {
-      begun = performance.now();
+      begun = nowMs();
       if (budget !== null) shareS = Math.max(0, budget - spentS) / degreesLeft;
       const { heads, kvHeads } = sizesOf(config, 2, 2);
       const rows = prior?.table(prior.tps.includes(tp) ? tp : prior.tps[0] ?? 1, "attention") ?? [];
@@ -97,7 +102,7 @@ export async function adaptiveRun(settings: Settings, session: Session): Promise
     },
     end(): void {
       // The last predictions, which end later than the share, are at nobody's cost.
-      lastS = Math.min(shareS, (performance.now() - begun) / 1000);
+      lastS = Math.min(shareS, (nowMs() - begun) / 1000);
       spentS += lastS;
     },
     shortFor(tps): string | null {

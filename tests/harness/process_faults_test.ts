@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HarnessError, type HarnessErrorDetails } from "../../src/errors.ts";
-import type { ProcessOptions } from "../../src/harness/process.ts";
+import { type ProcessOptions, startProcessHarness } from "../../src/harness/process.ts";
 import { run, test } from "./fake_worker.ts";
 
 /** What goes wrong, how many outcomes come before, and the whole error. */
@@ -131,3 +131,15 @@ for (const [fault, outcomesBefore, message, details, options] of faults) {
     assert.deepEqual({ ...error.details, ...details }, error.details);
   });
 }
+
+Deno.test("the log of a worker is bounded: an error carries its last 40 lines", async () => {
+  const talk = "for i in $(seq 100); do echo line $i >&2; done; exit 1";
+  await assert.rejects(startProcessHarness(["sh", "-c", talk]), (error) => {
+    assert.ok(error instanceof HarnessError);
+    assert.deepEqual(
+      error.details.stderrTail?.split("\n"),
+      Array.from({ length: 40 }, (_, i) => `line ${i + 61}`),
+    );
+    return true;
+  });
+});

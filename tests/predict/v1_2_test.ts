@@ -383,3 +383,17 @@ Deno.test("predictIteration needs the layers of prologue and head in v1.2, and s
     message: "Cannot look up embedding at tp 1: tp1/dense.csv has no such layer",
   });
 });
+
+Deno.test("v1.2 places a prefill at the middle of its new tokens", () => {
+  const { attention, explainAttention } = predictor(
+    newerSource({
+      "meta.yaml": "hardware: X\n",
+      "tp1/attention.csv": "layer,prefill_chunk,prefill_key,n_decode,kv_decode,decode_q_len,time_us\n" +
+        "attention,16,24.0,0,0,1,20\nattention,16,40.0,0,0,1,30\n",
+    }),
+    { simulator: "v1.2" },
+  );
+  const query = { chunk: 16, kvPrefill: 24, nDecode: 0, kvDecode: 0 };
+  assert.equal(attention(1, query), 25_000);
+  assert.equal(explainAttention(1, query).ns, 25_000);
+});

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { moreWouldBuy, notEnough, openBudget } from "../../src/run/budget.ts";
+import { adaptiveRun } from "../../src/run/adaptive_session.ts";
+import { resolveSettings } from "../../src/settings.ts";
+import type { Session } from "../../src/store/session.ts";
+import { SMALL } from "./small_model.ts";
 
 Deno.test("a budget affords what its time is enough for, at the pace of each category", () => {
   let now = 0;
@@ -43,4 +47,19 @@ Deno.test("notEnough says what becomes of the shots that a budget has no time fo
     "tp 1 attention: the 285 other shots would take about 2 min 23 s, of the budget 1 min 00 s are left: " +
       "a part of them is fired, the others are predicted",
   );
+});
+
+Deno.test("a budget is shared by the degrees: what one has spent, the next ones do not have", async () => {
+  const settings = resolveSettings({ ...SMALL, adaptive: null, budget: 12 });
+  let nowMs = 0;
+  const run = (await adaptiveRun(settings, {} as Session, () => nowMs))!;
+  const config = { hidden_size: 64, num_attention_heads: 4, vocab_size: 100 };
+  const shareOf = (tp: number, left: number): number => run.begin(tp, config, left).budget!.seconds;
+  assert.equal(shareOf(1, 3), 4);
+  nowMs += 2_000;
+  run.end();
+  assert.equal(shareOf(2, 2), 5);
+  nowMs += 9_000; // the last predictions end later than the share, at nobody's cost
+  run.end();
+  assert.equal(shareOf(4, 1), 5);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { RunEvent } from "../../src/events.ts";
 import { ingest } from "../../src/run/ingest.ts";
 import { firePlan } from "../../src/run/fire_plan.ts";
 import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
@@ -242,4 +243,17 @@ Deno.test("a file of a slower machine is in doubt beside the others, until its s
     const { bundle, ...accepted } = await ingest([a, b], { perfDir: `${dir}/accepted`, acceptSpeed: true });
     assert.equal(accepted.inDoubt, Math.ceil(shots.length / 2));
     assert.equal(bundle.meta.noise!.in_doubt, accepted.inDoubt);
+  }));
+
+Deno.test("fire counts the shots that it measured, none at the second go", () =>
+  withFolder(async (dir) => {
+    const lines = await planLines();
+    const count = (events: readonly RunEvent[]): [shots: number, measured: number] => [
+      events.filter(({ type }) => type === "shot").length,
+      events.findLast((event) => event.type === "finished")!.measured,
+    ];
+    const [shots, measured] = count(await fire(lines, `${dir}/results.jsonl`));
+    assert.ok(shots > 0);
+    assert.equal(measured, shots);
+    assert.deepEqual(count(await fire(lines, `${dir}/results.jsonl`)), [0, 0]);
   }));
