@@ -40,7 +40,7 @@ Deno.test("the catalogue has the models that people ask for", () => {
 Deno.test("the catalogue says where a model was measured, by the bundles that are there", () => {
   const of = (id: string): readonly string[] | undefined =>
     models.find(({ model }) => model === id)?.measured;
-  assert.deepEqual(of("meta-llama/Llama-3.1-8B"), ["H100/bf16"]);
+  assert.deepEqual(of("meta-llama/Llama-3.1-8B"), ["H100/bf16", "H200/bf16-cold", "H200/bf16"]);
   assert.deepEqual(of("meta-llama/Llama-3.3-70B-Instruct"), []);
 });
 

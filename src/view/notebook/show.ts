@@ -11,6 +11,9 @@ import { isDataFrame, tableHtml, type TableOptions, tableText, type Tabular } fr
 import { type Theme, themed } from "../theme.ts";
 import { inNotebook, type MimeBundle, send } from "./kernel.ts";
 
+/** Pixels of the still that a notebook keeps beside the live figure, for one of the figure: notebooks stay small. */
+const STILL_SCALE = 1;
+
 /** How something is shown. */
 export interface ShowOptions extends TableOptions {
   /** The page that a figure stands on. @default {"light"} */
@@ -55,7 +58,7 @@ export async function mimeBundle(value: Showable, options: ShowOptions = {}): Pr
   const { theme = "light" } = options;
   return {
     "application/vnd.plotly.v1+json": JSON.parse(figureJson(themed(value, theme))),
-    "image/png": Buffer.from(await figurePng(value, { theme })).toString("base64"),
+    "image/png": Buffer.from(await figurePng(value, { theme, scale: STILL_SCALE })).toString("base64"),
     ...text,
   };
 }
