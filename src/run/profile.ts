@@ -10,8 +10,8 @@ import { profileEvents, type ProfileEventsOptions } from "./profile_events.ts";
 
 /** Options of {@linkcode profile}. */
 export interface ProfileOptions extends Omit<ProfileEventsOptions, "again"> {
-  /** Called with every event. */
-  readonly onEvent?: (event: RunEvent) => void;
+  /** Called with every event, and awaited; the run ends with what it throws. */
+  readonly onEvent?: (event: RunEvent) => unknown;
 }
 
 /**
@@ -58,7 +58,7 @@ export async function runToEnd(
   const { onEvent, ...others } = options;
   let dir = "";
   for await (const event of profileEvents(settings, others)) {
-    onEvent?.(event);
+    await onEvent?.(event);
     if (event.type === "finished") dir = event.dir;
   }
   return await openBundle(dir);

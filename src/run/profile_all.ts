@@ -93,11 +93,11 @@ export async function profileOne(settings: Settings, options: ProfileOptions): P
   let measured = 0;
   let failed = 0;
   let inDoubt = 0;
-  const onEvent: NonNullable<ProfileOptions["onEvent"]> = (event) => {
+  const onEvent: NonNullable<ProfileOptions["onEvent"]> = async (event) => {
     if (event.type === "shot") measured++;
     if (event.type === "failed-shot") failed++;
     if (event.type === "finished") ({ failed: { length: failed }, inDoubt } = event);
-    options.onEvent?.(event);
+    await options.onEvent?.(event);
   };
   let bundle: Bundle | null = null;
   let error: ModelOutcome["error"] = null;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { bundlePath } from "../bundle/layout.ts";
 import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
@@ -133,6 +134,7 @@ export async function* profileEvents(
   ]);
   const adaptive = again === undefined ? await adaptiveRun(settings, session) : null;
   if (settings.prior !== null && adaptive === null) yield* notices([PRIOR_UNUSED]);
+  if (settings.prior !== null && resolve(settings.prior) === resolve(dir)) yield* notices([PRIOR_OWN]);
   if (options.harness === undefined) yield { type: "starting", harness: hideSecrets(settings.harness) };
   await using lane = await openLanes(settings, options);
   yield { type: "connected", info: lane.info };
@@ -254,6 +256,9 @@ function chosenSweeps(sweeps: readonly Sweep[], again: SweepName | undefined): r
 function changesSkew({ skipSkew }: Settings, again: SweepName | undefined): boolean {
   return again === undefined ? !skipSkew : again.category === "skew" || again.category === "attention";
 }
+
+const PRIOR_OWN =
+  "The prior is this run's own bundle: its rows are known anyway, and bound no error of others";
 
 function bareNotices(degrees: readonly number[]): string[] {
   if (degrees.length === 0) return [];

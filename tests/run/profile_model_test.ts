@@ -4,6 +4,7 @@ import { loadModel } from "../../src/model/load_model.ts";
 import { writeOrigin } from "../../src/model/origin.ts";
 import { profile } from "../../src/run/profile.ts";
 import type { SettingsInput } from "../../src/settings.ts";
+import { withFolder } from "./tiny_run.ts";
 
 const TINY = {
   model: "org/name",
@@ -107,3 +108,40 @@ async function temporary(
     [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
   };
 }
+
+Deno.test("what onEvent throws ends the run, also where it does so later", () =>
+  withFolder(async (dir) => {
+    const input = {
+      model: "Qwen/Qwen3-0.6B",
+      hardware: "H100",
+      harness: "roofline:H100",
+      preset: "quick",
+    } as const;
+    await assert.rejects(
+      profile({ ...input, perfDir: dir }, {
+        onEvent: async () => {
+          await Promise.resolve();
+          throw new Error("no bars left");
+        },
+      }),
+      { message: "no bars left" },
+    );
+  }));
+
+Deno.test("a prior that is the run's own bundle is noted", () =>
+  withFolder(async (dir) => {
+    const messages: string[] = [];
+    const input = {
+      model: "Qwen/Qwen3-0.6B",
+      hardware: "H100",
+      harness: "roofline:H100",
+      preset: "quick",
+    } as const;
+    const own = await profile({ ...input, perfDir: dir });
+    await profile({ ...input, perfDir: dir, adaptive: { shots: 0.5 }, prior: own.dir }, {
+      onEvent: (event) => event.type === "notice" && messages.push(event.message),
+    });
+    assert.ok(messages.includes(
+      "The prior is this run's own bundle: its rows are known anyway, and bound no error of others",
+    ));
+  }));

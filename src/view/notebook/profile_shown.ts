@@ -23,9 +23,9 @@ import { guardKernel } from "./kernel.ts";
 export async function profileShown(input: SettingsInput, options: ProfileOptions = {}): Promise<Bundle> {
   guardKernel();
   const progress = notebookProgress();
-  const onEvent: ProfileOptions["onEvent"] = (event) => {
+  const onEvent: ProfileOptions["onEvent"] = async (event) => {
     progress.event(event);
-    options.onEvent?.(event);
+    await options.onEvent?.(event);
   };
   try {
     return await interruptible((signal) => profile(input, { ...options, onEvent, signal }), options.signal);
