@@ -114,6 +114,16 @@ export const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/models.ts"),
   },
   {
+    name: "hardware",
+    summary: "list the devices that have a data sheet",
+    load: () => import("./commands/hardware.ts"),
+  },
+  {
+    name: "limits",
+    summary: "write what plan reads as --limits, from a data sheet",
+    load: () => import("./commands/limits.ts"),
+  },
+  {
     name: "inspect",
     summary: "draft the architecture file of a model, or say what one covers",
     measures: true,

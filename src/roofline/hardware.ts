@@ -99,7 +99,13 @@ export async function sheetOf(device: string, configDir: string): Promise<Hardwa
   return fitting.sort((a, b) => b.device.length - a.device.length)[0] ?? null;
 }
 
-async function sheetNames(folder: string): Promise<string[]> {
+/**
+ * The sheets of a folder.
+ *
+ * @param folder The folder, which need not exist.
+ * @returns Their names, sorted.
+ */
+export async function sheetNames(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const { name } of Deno.readDir(folder)) {

@@ -1,0 +1,72 @@
+/**
+ * `shotlab limits`.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { UsageError } from "../../errors.ts";
+import { writeAtomic } from "../../files/write.ts";
+import { rooflineHarness } from "../../harness/estimate/roofline.ts";
+import { loadModel } from "../../model/load_model.ts";
+import { shardConfig } from "../../model/shard.ts";
+import { type Run, settingsOf, verboseFlag } from "../command.ts";
+import { addFlags, type Flags } from "../flags.ts";
+import type { Terminal } from "../terminal.ts";
+
+/**
+ * Declares the command.
+ *
+ * @param command What is declared.
+ * @param run Runs its body.
+ */
+export function declare(command: Command, run: Run): void {
+  command
+    .description(
+      "Writes the limits that an engine of one layer would have on a device, estimated from its data sheet: what " +
+        "plan --limits reads. An engine says its own when it boots.",
+    )
+    .option("--out <file>", "The limits, JSON; printed without it");
+  addFlags(command, ["What to measure", "Sweep", "Files"], [
+    ...["perfDir", "variant", "parity", "grid"] as const,
+    ...["attentionMaxKv", "attentionChunkFactor", "attentionKvFactor", "attentionNFactor"] as const,
+  ])
+    .addOption(verboseFlag())
+    .addHelpText(
+      "after",
+      "\nExample:\n  shotlab limits --hardware H100 --model meta-llama/Llama-3.1-8B --tp-degrees 1 --out limits.json",
+    )
+    .action(({ out, ...flags }: Flags & { out?: string }) =>
+      run((terminal) => writeLimits(settingsOf(flags, terminal), out, terminal))
+    );
+}
+
+/** Writes or prints the limits of the smallest degree. */
+async function writeLimits(
+  settings: ReturnType<typeof settingsOf>,
+  out: string | undefined,
+  terminal: Pick<Terminal, "out" | "err">,
+): Promise<number> {
+  const [tp] = settings.tpDegrees;
+  if (tp === undefined) throw new UsageError("Cannot say limits: --tp-degrees must name a degree");
+  const { config, architecture } = await loadModel(settings.model, settings);
+  await using harness = await rooflineHarness(settings.hardware, { configDir: settings.configDir });
+  const { limits } = await harness.boot({
+    config: shardConfig(config, tp),
+    architecture,
+    tp,
+    dtype: settings.dtype ?? "auto",
+    kv_cache_dtype: settings.kvCacheDtype ?? "auto",
+    block_size: null,
+    max_num_batched_tokens: settings.maxNumBatchedTokens,
+    max_num_seqs: settings.maxNumSeqs,
+  });
+  const text = `${JSON.stringify(limits, null, 2)}\n`;
+  if (out === undefined) terminal.out(text);
+  else {
+    await writeAtomic(out, text);
+    terminal.out(
+      `The limits are in ${out}, estimated from the data sheet of ${settings.hardware}, for tp ${tp}\n`,
+    );
+  }
+  return 0;
+}
