@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
  * Whether the tests notice: puts random faults into `src`, one at a time in a copy of the project, runs the tests of
- * the file's room, and prints the share that they catch. `mutate --seed 1 --count 100 --room predict`; the same seed
+ * the file's room and its own examples, and prints the share that they catch. `mutate --seed 1 --count 100 --room predict`; the same seed
  * gives the same faults as long as the sources stay as they are.
  *
  * A fault that the compiler refuses is left out. One that survives may be no fault at all, as where a default is never
@@ -100,7 +100,7 @@ async function judge({ path, text, tests }: Placed, limitS: number): Promise<str
   try {
     await Deno.writeTextFile(file, text);
     const tested = await run(
-      ["test", "-A", "--quiet", "--no-check", "--fail-fast", ...tests.split(" ")],
+      ["test", "-A", "--quiet", "--no-check", "--doc", "--fail-fast", ...tests.split(" "), path],
       limitS,
     );
     if (tested !== "passed") return tested === "failed" ? "caught" : "endless";

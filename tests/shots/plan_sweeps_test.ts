@@ -224,3 +224,19 @@ Deno.test("a plan of more shots than anybody fires is refused by its count, at o
     );
   }
 });
+
+Deno.test("planSweeps fills the longest request to its last token, and no further", () => {
+  const has = (max_model_len: number): boolean =>
+    planSweeps({ ...SMALL, limits: { ...SMALL.limits, max_model_len } })
+      .some(({ shots }) => shots.some((shot) => shotKey(shot).join() === "16,64,0,0"));
+  assert.deepEqual([has(81), has(80)], [true, false]);
+});
+
+Deno.test("planSweeps with parity keeps to the requests that the engine allows, however many are asked for", () => {
+  const most = (maxNumSeqs: number): number => {
+    const options = { ...SMALL, skipSkew: false, parity: true, maxNumSeqs, attentionMaxKv: 1024 };
+    const skew = planSweeps(options).find(({ category }) => category === "skew")!;
+    return Math.max(...skew.shots.map((shot) => shotKey(shot)[0]!));
+  };
+  assert.deepEqual([most(64), most(4), most(2)], [4, 4, 2]);
+});

@@ -47,3 +47,11 @@ Deno.test("skewAxes refuses a factor of 1 on each axis", () => {
     );
   }
 });
+
+Deno.test("skewAxes: the prefill's history reaches half of the longest, rounded down, and 512 at least", () => {
+  const reach = (attentionMaxKv: number): [kp: number, kvs: number] => {
+    const { kp, kvs } = skewAxes({ ...GRID, attentionMaxKv });
+    return [kp.at(-1)!, kvs.at(-1)!];
+  };
+  assert.deepEqual([reach(4097), reach(4096), reach(100)], [[2048, 4097], [2048, 4096], [512, 512]]);
+});
