@@ -71,7 +71,8 @@ for (const [name, known] of Object.entries(KNOWN)) {
   Deno.test(`validate finds in ${name} what is known of it, and nothing else`, async () => {
     const texts = Object.entries(bundles[name]!).map(([path, lines]) => [path, `${lines.join("\n")}\n`]);
     await withBundle(Object.fromEntries(texts), async (dir) => {
-      const issues = await validate(dir);
+      // These are some rows of each table: values of the grid are missing, as it says.
+      const issues = (await validate(dir)).filter(({ code }) => code !== "grid-incomplete");
       assert.deepEqual(issues.map((issue) => summary(issue, dir)), known);
       assert.ok(issues.every(({ severity }) => severity === "warning"));
     });
