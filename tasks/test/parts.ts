@@ -19,30 +19,37 @@ export interface Part {
 }
 
 const DENO_TEST = ["test", "-A", "--sanitize-ops", "--sanitize-resources", "--junit-path=REPORT"];
-const APART = ["tests/notebooks", "tests/browser"];
+/** Tests that change variables of their process, which others beside them would see, or that count on its signals. */
+const BY_THEMSELVES = [
+  "tests/harness/open_test.ts",
+  "tests/harness/transport_test.ts",
+  "tests/cli/interrupt_test.ts",
+  "tests/cli/process_test.ts",
+];
+const APART = ["tests/notebooks", "tests/browser", ...BY_THEMSELVES];
 
 /** All of them, in their order. */
 export const PARTS: readonly Part[] = [
   {
     title: "SDK, command line, and examples in the documentation",
     name: "deno",
-    usualS: 240,
+    usualS: 200,
     program: "deno",
     args: [...DENO_TEST, "--doc", "--parallel", `--ignore=${APART.join()}`],
   },
   {
     title: "worker with vLLM's CPU engine",
     name: "pytest",
-    usualS: 120,
+    usualS: 165,
     program: "python",
     args: ["-m", "pytest", "-q", "tests", "--junit-xml=REPORT"],
   },
   {
-    title: "notebooks",
+    title: "notebooks, and processes",
     name: "notebooks",
-    usualS: 60,
+    usualS: 110,
     program: "deno",
-    args: [...DENO_TEST, "tests/notebooks"],
+    args: [...DENO_TEST, "tests/notebooks", ...BY_THEMSELVES],
   },
   { title: "browser", name: "browser", usualS: 30, program: "deno", args: [...DENO_TEST, "tests/browser"] },
 ];
