@@ -42,7 +42,7 @@ export function newsOf(event: RunEvent): string | null {
     case "fitted":
       return fitInWords(event);
     case "sentinel":
-      return event.moved ? `tp ${event.tp}: the device has moved (${moved(event)})` : null;
+      return event.moved ? `tp ${event.tp}: device drift detected (${moved(event)})` : null;
     case "measuring-again":
       return `tp ${event.tp} ${event.category}: ${event.shots} shots are measured again`;
     default:
