@@ -19,12 +19,13 @@ export interface Part {
 }
 
 const DENO_TEST = ["test", "-A", "--sanitize-ops", "--sanitize-resources", "--junit-path=REPORT"];
-/** Tests that change variables of their process, which others beside them would see, or that count on its signals. */
+/** Tests that change what their whole process shares with others beside them, or that count on its signals. */
 const BY_THEMSELVES = [
   "tests/harness/open_test.ts",
   "tests/harness/transport_test.ts",
   "tests/cli/interrupt_test.ts",
   "tests/cli/process_test.ts",
+  "tests/run/read_only_folder_test.ts",
 ];
 const APART = ["tests/notebooks", "tests/browser", ...BY_THEMSELVES];
 

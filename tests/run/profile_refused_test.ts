@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import process from "node:process";
 import { openBundle } from "../../src/bundle/open.ts";
 import { HarnessError } from "../../src/errors.ts";
-import type { Harness } from "../../src/harness/harness.ts";
 import { profileEvents } from "../../src/run/profile_events.ts";
 import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
 import { fakeHarness } from "./fakes.ts";
@@ -49,28 +47,6 @@ Deno.test("profile refuses a bundle of another device before it boots", () =>
     assert.deepEqual(meta.devices, ["Abacus", "Slide rule"]);
     assert.deepEqual(meta.mixed, ["device Abacus there, Slide rule now"]);
     assert.deepEqual(meta.tp_degrees, [1, 2, 4]);
-  }));
-
-Deno.test("profile says before it opens a harness that the perf folder cannot be written", {
-  ignore: Deno.build.os === "windows",
-}, () =>
-  withFolder(async (dir) => {
-    await Deno.chmod(dir, 0o555);
-    const root = Deno.uid() === 0;
-    if (root) process.seteuid!(65_534);
-    let opened = 0;
-    const open = (): Promise<Harness> => Promise.resolve(fakeHarness({ booted: [opened++] }));
-    try {
-      await assert.rejects(told(dir, {}, {}, { open }), {
-        name: "UsageError",
-        message: `Cannot write ${smallBundle(dir)}: the folder may not be written to; ` +
-          "change its permissions or choose another folder",
-      });
-    } finally {
-      if (root) process.seteuid!(0);
-      await Deno.chmod(dir, 0o755);
-    }
-    assert.equal(opened, 0);
   }));
 
 Deno.test("profile refuses a bundle that another run is writing", () =>
