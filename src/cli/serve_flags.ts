@@ -36,6 +36,25 @@ export interface ServeFlags {
 }
 
 /**
+ * Declares the flags of a whole engine's steps and memory.
+ *
+ * @param command What gets them.
+ * @returns The command.
+ */
+export function addEngineFlags(command: Command): Command {
+  return command
+    .option("--max-num-batched-tokens <n>", "New tokens of a step", positive, 2048)
+    .option("--max-num-seqs <n>", "Requests of a step", positive, 256)
+    .option(
+      "--gpu-memory-utilization <share>",
+      "Share of the device's memory that the engine may use",
+      above0,
+      0.9,
+    )
+    .option("--eager", "Compile nothing and capture no graph");
+}
+
+/**
  * Declares the flags.
  *
  * @param command What gets them.
@@ -44,7 +63,7 @@ export interface ServeFlags {
 export function addServeFlags(command: Command): Command {
   addFlags(command, ["What to measure", "Engine", "Files"], ["tpDegrees", "bootTimeoutS", "shotTimeoutS"]);
   addFlags(command, ["Run"], ["force", "yes", "exactGrid", "retryFailed"]);
-  return command
+  command
     .optionsGroup("Server:")
     .option(
       "--tp <n>",
@@ -52,20 +71,12 @@ export function addServeFlags(command: Command): Command {
       positive,
       1,
     )
-    .option("--max-num-batched-tokens <n>", "New tokens of a step", positive, 2048)
-    .option("--max-num-seqs <n>", "Requests of a step", positive, 256)
     .option(
       "--max-model-len <n>",
       "Longest request, in tokens (default the model's own, at most 16384)",
       positive,
-    )
-    .option(
-      "--gpu-memory-utilization <share>",
-      "Share of the device's memory that the engine may use",
-      above0,
-      0.9,
-    )
-    .option("--eager", "Compile nothing and capture no graph")
+    );
+  return addEngineFlags(command)
     .option("--sync", "Schedule a step when the tokens of the one before have come")
     .option("--prefix-caching", "Let prompts share blocks");
 }

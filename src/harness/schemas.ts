@@ -71,7 +71,7 @@ const limits = z.object({
 });
 
 /** A processor: see `Processor` in processor.ts. */
-export const processorSchema = z.object({
+const processorSchema = z.object({
   name: z.string(),
   cores: positive,
   instruction_sets: z.array(z.string()).readonly(),
@@ -95,6 +95,18 @@ const node = z.object({
   after: count,
   kernels: z.array(z.tuple([z.string(), micros])),
 });
+
+/** Who measures: what a harness says of itself, its engine and its device. */
+export const measurerFields = {
+  harness: z.string(),
+  harness_version: z.string(),
+  engine: z.string(),
+  engine_version: z.string(),
+  device: z.string(),
+  driver: z.string(),
+  runtime: z.string(),
+  processor: processorSchema.optional(),
+};
 
 /** A request: see `Request` in protocol.ts. */
 export const requestSchema = z.discriminatedUnion("type", [
@@ -174,16 +186,9 @@ export const answerSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("hello"),
     protocol: z.number(),
-    harness: z.string(),
-    harness_version: z.string(),
-    engine: z.string(),
-    engine_version: z.string(),
-    device: z.string(),
-    driver: z.string(),
-    runtime: z.string(),
+    ...measurerFields,
     quantities: z.array(quantity).min(1),
     lanes: positive,
-    processor: processorSchema.optional(),
     device_uuid: z.string().optional(),
   }),
   z.object({

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { processorSchema } from "../harness/schemas.ts";
+import { measurerFields } from "../harness/schemas.ts";
 import type { FoundLayer } from "../harness/harness.ts";
 import { QUANTITIES, type Quantity } from "../quantity.ts";
 import type { Limits } from "../shots/limits.ts";
@@ -30,14 +30,7 @@ const quantity = z.enum(QUANTITIES, {
 });
 const reading = z.number().nullable();
 const identityFields: Record<keyof Identity, z.ZodType> = {
-  harness: z.string(),
-  harness_version: z.string(),
-  engine: z.string(),
-  engine_version: z.string(),
-  device: z.string(),
-  driver: z.string(),
-  runtime: z.string(),
-  processor: processorSchema.optional(),
+  ...measurerFields,
   dtype: z.string(),
   kv_cache_dtype: z.string(),
   quantity,

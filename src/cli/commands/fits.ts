@@ -12,8 +12,9 @@ import { type Capacity, fits } from "../../serving/capacity.ts";
 import { tableText } from "../../view/table.ts";
 import { formatCount } from "../../view/text.ts";
 import { positive, type Run, verboseFlag } from "../command.ts";
-import { above0, degrees } from "../load_flags.ts";
+import { degrees } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
+import { addEngineFlags } from "../serve_flags.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface FitsFlags {
@@ -49,17 +50,9 @@ export function declare(command: Command, run: Run): void {
     .option("--tp-degrees <list>", "Tensor-parallel degrees", degrees, [1])
     .option("--dtype <type>", "Type of the weights (default the model's own)")
     .option("--kv-cache-dtype <type>", "Type of the KV cache (default that of the computation)")
-    .option("--max-num-batched-tokens <n>", "New tokens of a step", positive, 2048)
-    .option("--max-num-seqs <n>", "Requests of a step", positive, 256)
     .option("--max-model-len <n>", "Longest request, in tokens (default the model's own)", positive)
-    .option("--block-size <n>", "Tokens of a KV block", positive, 16)
-    .option(
-      "--gpu-memory-utilization <share>",
-      "Share of the device's memory that the engine may use",
-      above0,
-      0.9,
-    )
-    .option("--eager", "Compile nothing and capture no graph")
+    .option("--block-size <n>", "Tokens of a KV block", positive, 16);
+  addEngineFlags(command)
     .option("--config-dir <folder>", "Where models and data sheets are", CONFIG_DIR)
     .option("--json", "Print the bytes as JSON")
     .addOption(verboseFlag())
