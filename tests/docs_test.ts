@@ -21,6 +21,30 @@ const blocks = PAGES.flatMap((page): Block[] =>
     .map(([, language, text]) => ({ page, language: language!, text: text! }))
 );
 
+/** The examples of each help text, that of the program itself first. */
+const helps = await Promise.all(
+  [[], ...COMMANDS.map(({ name }) => [name])].map(async (words): Promise<Block & { whole: string }> => {
+    const { out } = await runMain([...words, "--help"]);
+    const text = /^Examples?:\n((?: {2}.*\n)+)/m.exec(out)?.[1] ?? "";
+    return {
+      page: ["shotlab", ...words, "--help"].join(" "),
+      language: "sh",
+      text: text.replaceAll(/^ {2}/gm, ""),
+      whole: out,
+    };
+  }),
+);
+
+Deno.test("every help text has an example of its command, in lines of 80 characters", () => {
+  for (const help of helps) {
+    const [, name] = help.page.split(" ");
+    const found = calls(help);
+    assert.ok(found.length > 0, help.page);
+    for (const [called] of found) if (name !== "--help") assert.equal(called, name, help.page);
+    for (const line of help.whole.split("\n")) assert.ok(line.length <= 80, `${help.page}: ${line}`);
+  }
+});
+
 /** The words of each call of the command line in a block, placeholders such as `<model>` filled in. */
 function calls({ text }: Block): string[][] {
   return text.replaceAll("\\\n", " ").split("\n").flatMap((line) => {
@@ -31,7 +55,7 @@ function calls({ text }: Block): string[][] {
   });
 }
 
-for (const block of blocks) {
+for (const block of [...blocks, ...helps]) {
   for (const args of calls(block)) {
     Deno.test(`${block.page}: shotlab ${args.join(" ")}`, async () => {
       const [name, ...rest] = args;

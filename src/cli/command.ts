@@ -68,3 +68,32 @@ export function positive(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected an integer of at least 1.");
 }
+
+/** Characters of a line of help. */
+const HELP_WIDTH = 80;
+
+/**
+ * What a command's help ends with.
+ *
+ * @param lines Calls of the command, the program's name left out, that a test runs as they stand.
+ * @returns The text; a call that is longer than a line goes on in the next, as a shell reads it.
+ *
+ * @example
+ * ```ts
+ * import { examples } from "./command.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(examples("models --json"), "\nExample:\n  shotlab models --json");
+ * ```
+ */
+export function examples(...lines: readonly [string, ...string[]]): string {
+  const calls = lines.map((line) => {
+    const parts = [`  shotlab`];
+    for (const word of line.match(/(?:-\S+ (?!-))?(?:"[^"]*"|\S+)/g)!) {
+      const last = parts.at(-1)!;
+      if (last.length + 1 + word.length + 2 <= HELP_WIDTH) parts[parts.length - 1] = `${last} ${word}`;
+      else parts.push(`    ${word}`);
+    }
+    return parts.join(" \\\n");
+  });
+  return `\nExample${lines.length === 1 ? "" : "s"}:\n${calls.join("\n")}`;
+}

@@ -69,9 +69,7 @@ export const SETTINGS_HELP = `
 ${presetsInWords()}
 
 Flags win over environment variables, these over the preset; an empty variable
-is not set. Every switch has a --no- form, such as --no-skip-skew.
-Exit status: 0 done, 1 data error (invalid bundle, shots that failed or are in
-doubt), 2 wrong use, 130 cancelled.`;
+is not set. Every switch has a --no- form, such as --no-skip-skew.`;
 
 function flagsFor(option: keyof Settings): Option[] {
   const setting: Setting<unknown> = SETTINGS[option];

@@ -5,7 +5,7 @@
  */
 import { Command, Help } from "commander";
 import { VERSION } from "../version.ts";
-import type { Run } from "./command.ts";
+import { examples, type Run } from "./command.ts";
 import { reportError } from "./report_error.ts";
 import { colored, safeTerminal, type Terminal } from "./terminal.ts";
 
@@ -167,6 +167,11 @@ export const COMMANDS: readonly Listed[] = [
   },
 ];
 
+/** What every help ends with. */
+const EXIT_STATUS = `
+Exit status: 0 done, 1 data error (such as an invalid bundle, shots that failed
+or are in doubt, or no answer), 2 wrong use, 130 cancelled.`;
+
 /**
  * Whether a command drives an engine: a signal must then let it end the engine and save. Any other is ended by the
  * signal itself, also in the midst of a long computation.
@@ -231,6 +236,11 @@ async function declared(args: readonly string[], terminal: Terminal, run: Run): 
       return `${listed.name} [options] ${listed.usage ?? ""}`.trimEnd();
     },
   });
+  program.addHelpText(
+    "after",
+    examples("profile --model meta-llama/Llama-3.1-8B --hardware H100", "report perf"),
+  );
+  program.addHelpText("afterAll", EXIT_STATUS);
   for (const { name, summary, load } of COMMANDS) {
     const command = program.command(name).summary(summary);
     if (args.slice(0, 2).includes(name)) (await load()).declare(command, run);

@@ -8,7 +8,7 @@ import { conformance, type Finding } from "../../conformance/conformance.ts";
 import { harnessCommand } from "../../harness/open.ts";
 import { loadModel } from "../../model/load_model.ts";
 import type { Settings } from "../../settings.ts";
-import { type Run, settingsOf } from "../command.ts";
+import { examples, type Run, settingsOf } from "../command.ts";
 import { addFlags, type Flags } from "../flags.ts";
 import { FAILED } from "../report_error.ts";
 import type { Terminal } from "../terminal.ts";
@@ -33,6 +33,7 @@ export function declare(command: Command, run: Run): void {
     .option("--model <org>/<name>", "A small model that it can boot", MODEL)
     .option("--json", "Print the findings as a JSON array");
   addFlags(command, ["Engine", "Run", "Files"], [...RUN_ONLY, "perfDir"])
+    .addHelpText("after", examples('conformance --harness "cmd:python3 my_harness.py"'))
     .action(({ json = false, ...flags }: Flags & { json?: boolean }) =>
       run((terminal) =>
         checkHarness(settingsOf({ hardware: "conformance", ...flags }, terminal), json, terminal)

@@ -10,7 +10,7 @@ import { coverage } from "../../check/coverage.ts";
 import { type CoverageNeed, ownNeed } from "../../check/coverage_need.ts";
 import { tableText } from "../../view/table.ts";
 import { formatCount, formatShare } from "../../view/text.ts";
-import { positive, type Run, verboseFlag } from "../command.ts";
+import { examples, positive, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 type CoverageFlags = { json?: boolean } & Partial<CoverageNeed>;
@@ -30,6 +30,7 @@ export function declare(command: Command, run: Run): void {
     .option("--max-kv <n>", "Longest history, in tokens (default the bundle's own)", positive)
     .option("--json", "Print the coverage as JSON")
     .addOption(verboseFlag())
+    .addHelpText("after", examples("coverage perf/H100/meta-llama/Llama-3.1-8B/bf16 --max-num-seqs 512"))
     .action((dir: string, { json = false, maxNumBatchedTokens, maxNumSeqs, maxKv }: CoverageFlags) => {
       const need = {
         ...maxNumBatchedTokens !== undefined && { maxNumBatchedTokens },

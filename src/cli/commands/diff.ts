@@ -8,7 +8,7 @@ import { openBundle } from "../../bundle/open.ts";
 import { diffBundles } from "../../check/diff.ts";
 import { diffTable } from "../../view/report/diff_sections.ts";
 import { tableText } from "../../view/table.ts";
-import { type Run, verboseFlag } from "../command.ts";
+import { examples, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 /**
@@ -24,6 +24,10 @@ export function declare(command: Command, run: Run): void {
     .addArgument(new Argument("<second>", "Another bundle's folder"))
     .option("--json", "Print the comparison as JSON")
     .addOption(verboseFlag())
+    .addHelpText(
+      "after",
+      examples("diff perf/H100/meta-llama/Llama-3.1-8B/bf16 perf/H200/meta-llama/Llama-3.1-8B/bf16"),
+    )
     .action((first: string, second: string, { json = false }: { json?: boolean }) =>
       run((terminal) => printDiff([first, second], json, terminal))
     );

@@ -11,7 +11,7 @@ import { validate } from "../../check/validate.ts";
 import { UsageError } from "../../errors.ts";
 import { exportBundle } from "../../run/export_bundle.ts";
 import type { DeviceActivity } from "../../predict/source.ts";
-import { type Run, stateFlag, verboseFlag } from "../command.ts";
+import { examples, type Run, stateFlag, verboseFlag } from "../command.ts";
 import { FAILED } from "../report_error.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -24,11 +24,6 @@ type ExportFlags = {
   readonly linkBandwidth?: number;
   readonly linkLatency?: number;
 };
-
-const EXAMPLE = `
-Example:
-  shotlab export perf/H100/meta-llama/Llama-3.1-8B/bf16 --simulator august --to for-august
-`;
 
 /**
  * Declares the command.
@@ -56,7 +51,10 @@ export function declare(command: Command, run: Run): void {
     )
     .option("--link-latency <ns>", "Latency between two devices, beside it", above(-1))
     .addOption(verboseFlag())
-    .addHelpText("after", EXAMPLE)
+    .addHelpText(
+      "after",
+      examples("export perf/H100/meta-llama/Llama-3.1-8B/bf16 --simulator august --to for-august"),
+    )
     .action((dir: string, flags: ExportFlags) => run((terminal) => exportAndTell(dir, flags, terminal)));
 }
 

@@ -10,7 +10,7 @@ import { formatDuration } from "../../progress/duration.ts";
 import { firePlan } from "../../run/fire_plan.ts";
 import { resolveFlags } from "../../settings.ts";
 import { parsePlan } from "../../shots/plan_file.ts";
-import type { Run } from "../command.ts";
+import { examples, type Run } from "../command.ts";
 import { addFlags, type Flags, SETTINGS_HELP, settingsAmong } from "../flags.ts";
 import { showProgress } from "../progress.ts";
 import { FAILED } from "../report_error.ts";
@@ -38,6 +38,7 @@ export function declare(command: Command, run: Run): void {
     "exactGrid",
   ])
     .addHelpText("after", SETTINGS_HELP)
+    .addHelpText("after", examples("fire plan.jsonl --out journal.jsonl"))
     .action((path: string, flags: Flags & { out: string }) => run((terminal) => fire(path, flags, terminal)));
 }
 

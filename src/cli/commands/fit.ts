@@ -17,7 +17,7 @@ import { reportLines } from "../../fit/report.ts";
 import { tableText } from "../../view/table.ts";
 import { loadModel } from "../../model/load_model.ts";
 import { fitBundle, type FitReader } from "../../run/fit_bundle.ts";
-import { type Run, verboseFlag } from "../command.ts";
+import { examples, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** How a bundle is fitted. */
@@ -26,11 +26,6 @@ type FitFlags = {
   readonly simulator?: FitReader;
   readonly configDir: string;
 };
-
-const EXAMPLE = `
-Example:
-  shotlab fit perf/H100/meta-llama/Llama-3.1-8B/bf16 --simulator v1.2
-`;
 
 /**
  * Declares the command.
@@ -54,7 +49,7 @@ export function declare(command: Command, run: Run): void {
     )
     .option("--config-dir <folder>", "Where architectures and models are, for v1.2", CONFIG_DIR)
     .addOption(verboseFlag())
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", examples("fit perf/H100/meta-llama/Llama-3.1-8B/bf16 --simulator v1.2"))
     .action((dir: string, flags: FitFlags) => run((terminal) => fitAndReport(dir, flags, terminal)));
 }
 

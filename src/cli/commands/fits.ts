@@ -11,7 +11,7 @@ import { loadHardware } from "../../roofline/hardware.ts";
 import { type Capacity, fits } from "../../serving/capacity.ts";
 import { tableText } from "../../view/table.ts";
 import { formatCount } from "../../view/text.ts";
-import { positive, type Run, verboseFlag } from "../command.ts";
+import { examples, positive, type Run, verboseFlag } from "../command.ts";
 import { degrees } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
 import { addEngineFlags } from "../serve_flags.ts";
@@ -58,9 +58,9 @@ export function declare(command: Command, run: Run): void {
     .addOption(verboseFlag())
     .addHelpText(
       "after",
-      `
-Example:
-  shotlab fits --model meta-llama/Llama-3.1-70B --hardware H100,H200 --tp-degrees 1,2,4 --max-model-len 16384`,
+      examples(
+        "fits --model meta-llama/Llama-3.1-70B --hardware H100,H200 --tp-degrees 1,2,4 --max-model-len 16384",
+      ),
     )
     .action((flags: FitsFlags) => run((terminal) => printFits(flags, terminal)));
 }

@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { CONFIG_DIR } from "../../config_dir.ts";
 import { loadHardware, sheetNames } from "../../roofline/hardware.ts";
 import { tableText } from "../../view/table.ts";
-import { type Run, verboseFlag } from "../command.ts";
+import { examples, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface HardwareFlags {
@@ -30,7 +30,7 @@ export function declare(command: Command, run: Run): void {
     .option("--config-dir <path>", "Folder of the model, architecture and hardware files", CONFIG_DIR)
     .option("--json", "Print the sheets as JSON")
     .addOption(verboseFlag())
-    .addHelpText("after", "\nExample:\n  shotlab hardware --json")
+    .addHelpText("after", examples("hardware --json"))
     .action((flags: HardwareFlags) => run((terminal) => printSheets(flags, terminal)));
 }
 

@@ -7,7 +7,7 @@ import { Argument, type Command } from "commander";
 import { firedPlan, ingest } from "../../run/ingest.ts";
 import { resolveFlags } from "../../settings.ts";
 import { SETTINGS } from "../../settings/table.ts";
-import type { Run } from "../command.ts";
+import { examples, type Run } from "../command.ts";
 import { addFlags, type Flags, settingsAmong } from "../flags.ts";
 import { FAILED } from "../report_error.ts";
 import { summarize } from "../summary.ts";
@@ -34,6 +34,7 @@ export function declare(command: Command, run: Run): void {
     )
     .addArgument(new Argument("<results...>", "The journals of fired plans, or results files, in any order"));
   addFlags(command, ["What to measure", "Measurement", "Run", "Files"], OF_THE_JOURNALS)
+    .addHelpText("after", examples("ingest journal.jsonl --perf-dir perf"))
     .action((files: string[], flags: Flags) => run((terminal) => ingestFiles(files, flags, terminal)));
 }
 

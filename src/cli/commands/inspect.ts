@@ -12,7 +12,7 @@ import { loadConfig, loadModel } from "../../model/load_model.ts";
 import { resolveFlags } from "../../settings.ts";
 import { tableText } from "../../view/table.ts";
 import { formatShare } from "../../view/text.ts";
-import type { Run } from "../command.ts";
+import { examples, type Run } from "../command.ts";
 import { addFlags, type Flags, settingsAmong } from "../flags.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -28,7 +28,8 @@ export function declare(command: Command, run: Run): void {
   command
     .description(
       "Drafts the architecture file of a model that none describes yet: boots a layer of each kind, walks a prefill, " +
-        "a decode and a batch of both, and names what runs.",
+        "a decode and a batch of both, and names what runs; exits with 1 when the engine cannot boot the model, or " +
+        "layers cover too little of it.",
     )
     .optionsGroup("Files to read and write:")
     .option("--out <file>", "Write the architecture here (default: print it)")
@@ -45,8 +46,7 @@ export function declare(command: Command, run: Run): void {
   ])
     .addHelpText(
       "after",
-      "\nExample:\n  shotlab inspect --model google/gemma-3-27b-it --out configs/architecture/gemma3_text.yaml\n" +
-        "\nExit status: 0 done, 1 the engine cannot boot the model or layers cover too\nlittle of it, 2 wrong use.",
+      examples("inspect --model google/gemma-3-27b-it --out configs/architecture/gemma3_text.yaml"),
     )
     .action((flags: InspectFlags) => run((terminal) => inspect(flags, terminal)));
 }

@@ -9,7 +9,7 @@ import { writeAtomic } from "../../files/write.ts";
 import { rooflineHarness } from "../../harness/estimate/roofline.ts";
 import { loadModel } from "../../model/load_model.ts";
 import { shardConfig } from "../../model/shard.ts";
-import { type Run, settingsOf, verboseFlag } from "../command.ts";
+import { examples, type Run, settingsOf, verboseFlag } from "../command.ts";
 import { addFlags, type Flags } from "../flags.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -33,7 +33,7 @@ export function declare(command: Command, run: Run): void {
     .addOption(verboseFlag())
     .addHelpText(
       "after",
-      "\nExample:\n  shotlab limits --hardware H100 --model meta-llama/Llama-3.1-8B --tp-degrees 1 --out limits.json",
+      examples("limits --hardware H100 --model meta-llama/Llama-3.1-8B --tp-degrees 1 --out limits.json"),
     )
     .action(({ out, ...flags }: Flags & { out?: string }) =>
       run((terminal) => writeLimits(settingsOf(flags, terminal), out, terminal))

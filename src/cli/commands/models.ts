@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { CONFIG_DIR } from "../../config_dir.ts";
 import { type CatalogueEntry, listModels } from "../../model/catalogue.ts";
 import { tableText } from "../../view/table.ts";
-import { type Run, verboseFlag } from "../command.ts";
+import { examples, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface ModelsFlags {
@@ -32,7 +32,7 @@ export function declare(command: Command, run: Run): void {
     .option("--perf-dir <path>", "Folder of the bundles", "perf")
     .option("--json", "Print the models as JSON")
     .addOption(verboseFlag())
-    .addHelpText("after", "\nExample:\n  shotlab models --json")
+    .addHelpText("after", examples("models --json"))
     .action((flags: ModelsFlags) => run((terminal) => printModels(flags, terminal)));
 }
 

@@ -10,7 +10,7 @@ import { refuseLinks } from "../../files/links.ts";
 import { lockBundle } from "../../files/lock.ts";
 import { JOURNAL_FILE } from "../../journal/file.ts";
 import { packJournal } from "../../journal/packed.ts";
-import { type Run, verboseFlag } from "../command.ts";
+import { examples, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 /**
@@ -24,6 +24,7 @@ export function declare(command: Command, run: Run): void {
     .description("Makes journal.jsonl.gz of journal.jsonl; a run that adds to the bundle unpacks it again.")
     .addArgument(new Argument("<bundle>", "The bundle's folder"))
     .addOption(verboseFlag())
+    .addHelpText("after", examples("pack perf/H100/meta-llama/Llama-3.1-8B/bf16"))
     .action((dir: string) => run((terminal) => pack(dir, terminal)));
 }
 

@@ -14,7 +14,7 @@ import { parseLimits } from "../../shots/limits_file.ts";
 import { formatPlan, planHeader } from "../../shots/plan_file.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../../shots/plan_sweeps.ts";
 import { splitPlan } from "../../shots/split_plan.ts";
-import { positive, type Run, settingsOf, verboseFlag } from "../command.ts";
+import { examples, positive, type Run, settingsOf, verboseFlag } from "../command.ts";
 import { addFlags, type Flags, SETTINGS_HELP } from "../flags.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -49,6 +49,10 @@ export function declare(command: Command, run: Run): void {
   ])
     .addOption(verboseFlag())
     .addHelpText("after", SETTINGS_HELP)
+    .addHelpText(
+      "after",
+      examples("plan --model meta-llama/Llama-3.1-8B --hardware H100 --limits limits.json --out plan.jsonl"),
+    )
     .action(({ limits, out, split, ...flags }: Flags & PlanFiles) =>
       run((terminal) =>
         writePlan(settingsOf(flags, terminal), { limits, out, ...split && { split } }, terminal)

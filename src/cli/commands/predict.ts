@@ -16,7 +16,8 @@ import type { Architecture, Model } from "../../model/model.ts";
 import { LookupError } from "../../predict/lookup_error.ts";
 import { predictor } from "../../predict/predictor.ts";
 import type { DeviceActivity } from "../../predict/source.ts";
-import { type Run, simulatorFlag, stateFlag, verboseFlag } from "../command.ts";
+import { formatCount } from "../../view/text.ts";
+import { examples, type Run, simulatorFlag, stateFlag, verboseFlag } from "../command.ts";
 import { answer, parseQuery } from "../queries.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -28,12 +29,17 @@ type PredictFlags = {
   readonly state: DeviceActivity;
 };
 
-const EXAMPLES = `
-Examples of queries:
+const QUERIES = `
+
+Queries, JSON Lines; decodes are [KV length, count], prefills [chunk, history]:
+  {"kind":"iteration","tp":1,"model":"a/b","prefills":[],"decodes":[[4096,32]]}
   {"kind":"batch","tp":1,"prefills":[[512,0]],"decodes":[[4096,32]]}
-  {"kind":"iteration","tp":1,"ep":1,"model":"org/name","prefills":[[512,0]],"decodes":[[4096,32]]}
-  {"kind":"attention","tp":1,"prefill_chunk":512,"prefill_key":768,"n_decode":4,"kv_decode":128}
-`;
+  {"kind":"dense","tp":1,"layer":"qkv_proj","tokens":512}
+  {"kind":"per_sequence","tp":1,"layer":"lm_head","sequences":32}
+  {"kind":"moe","tokens":64,"activated_experts":32}
+and attention: tp, prefill_chunk, kv_prefill (v1.2: prefill_key), n_decode,
+kv_decode; linear_attention: tp, layer, prefill_tokens, n_decode; mtp: tp,
+layer, sequences.`;
 
 /**
  * Declares the command.
@@ -43,7 +49,10 @@ Examples of queries:
  */
 export function declare(command: Command, run: Run): void {
   command
-    .description("Answers each query of a file with a line of JSON; one that cannot be answered says why.")
+    .description(
+      "Answers each query of a file with a line of JSON; one that cannot be answered says why. Exits with 1 when none " +
+        "could be answered.",
+    )
     .addArgument(new Argument("<bundle>", "The bundle's folder"))
     .requiredOption("--queries <file>", "The queries, JSON Lines")
     .option(
@@ -54,11 +63,14 @@ export function declare(command: Command, run: Run): void {
     .addOption(simulatorFlag("Whose answers; without it those of the simulator that the bundle is for"))
     .addOption(stateFlag())
     .addOption(verboseFlag())
-    .addHelpText("after", EXAMPLES)
+    .addHelpText(
+      "after",
+      examples("predict perf/H100/meta-llama/Llama-3.1-8B/bf16 --queries queries.jsonl") + QUERIES,
+    )
     .action((dir: string, flags: PredictFlags) => run((terminal) => answerAll(dir, flags, terminal)));
 }
 
-/** Answers the queries of a file, one line of JSON each. */
+/** Answers the queries of a file, one line of JSON each; exits with 1 when none could be answered. */
 async function answerAll(
   dir: string,
   { queries, configDir, simulator, state }: PredictFlags,
@@ -73,11 +85,19 @@ async function answerAll(
     notice: (sentence) => terminal.err(`${sentence}\n`),
   });
   const models = new Map<string, Promise<Model>>();
+  let [asked, failed] = [0, 0];
   for (const line of (await readText(queries)).split("\n")) {
     if (line.trim() === "") continue;
-    terminal.out(`${JSON.stringify(await answerOf(line))}\n`);
+    const answered = await answerOf(line);
+    asked++;
+    if (answered["error"] !== undefined) failed++;
+    terminal.out(`${JSON.stringify(answered)}\n`);
   }
-  return 0;
+  if (asked === 0 || failed < asked) return 0;
+  terminal.err(
+    `error: Cannot answer ${asked === 1 ? "the query" : `any of ${formatCount(asked)} queries`}\n`,
+  );
+  return 1;
 
   function modelOf(id: string): Promise<Model> {
     let model = models.get(id);

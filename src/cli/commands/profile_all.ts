@@ -9,7 +9,7 @@ import { formatDuration } from "../../progress/duration.ts";
 import { DEFAULT_MODELS, type ModelOutcome, profileOne } from "../../run/profile_all.ts";
 import { parseModelsFile, resolveModels } from "../../settings/models_file.ts";
 import { GROUPS } from "../../settings/table.ts";
-import type { Run } from "../command.ts";
+import { examples, type Run } from "../command.ts";
 import { addFlags, type Flags, SETTINGS_HELP, settingsAmong } from "../flags.ts";
 import { showProgress } from "../progress.ts";
 import { FAILED } from "../report_error.ts";
@@ -44,6 +44,10 @@ export function declare(command: Command, run: Run): void {
     .option("--file <file>", "Models and settings, YAML; flags win over it");
   addFlags(command, GROUPS, ["model"])
     .addHelpText("after", SETTINGS_HELP)
+    .addHelpText(
+      "after",
+      examples("profile-all --models meta-llama/Llama-3.1-8B,Qwen/Qwen3-32B --hardware H100"),
+    )
     .action((flags: Flags & ProfileAllFlags) => run((terminal) => profileModels(flags, terminal)));
 }
 

@@ -20,7 +20,7 @@ import { deploymentFigure } from "../../view/figures/deployment.ts";
 import { saveFigure } from "../../view/render/render.ts";
 import { tableText } from "../../view/table.ts";
 import { plural, significant } from "../../view/text.ts";
-import { type Run, verboseFlag } from "../command.ts";
+import { examples, type Run, verboseFlag } from "../command.ts";
 import { above0, addLoadFlags, degrees, type LoadFlags, loadOf } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
 import type { Terminal } from "../terminal.ts";
@@ -68,10 +68,9 @@ export function declare(command: Command, run: Run): void {
     .addOption(verboseFlag())
     .addHelpText(
       "after",
-      `
-Example:
-  shotlab recommend perf/H100/meta-llama/Llama-3.1-8B/bf16 perf/H200/meta-llama/Llama-3.1-8B/bf16 \\
-    --rate 40 --ttft-ms 500 --tpot-ms 25 --price H100=2.5 --price H200=3.5`,
+      examples(
+        "recommend perf/H100/meta-llama/Llama-3.1-8B/bf16 perf/H200/meta-llama/Llama-3.1-8B/bf16 --rate 40 --ttft-ms 500 --tpot-ms 25 --price H100=2.5 --price H200=3.5",
+      ),
     )
     .action((dirs: string[], flags: RecommendFlags) => run((terminal) => recommend(dirs, flags, terminal)));
 }

@@ -9,7 +9,7 @@ import type { ProfileOptions } from "../../run/profile.ts";
 import { refresh } from "../../run/refresh.ts";
 import { GROUPS } from "../../settings/table.ts";
 import { CATEGORY_ORDER, type SweepCategory } from "../../shots/shot.ts";
-import { positive, type Run, settingsOf } from "../command.ts";
+import { examples, positive, type Run, settingsOf } from "../command.ts";
 import { addFlags, type Flags, SETTINGS_HELP } from "../flags.ts";
 import { runAndReport } from "../run_and_report.ts";
 
@@ -32,6 +32,10 @@ export function declare(command: Command, run: Run): void {
     );
   addFlags(command, GROUPS, [], ["tpDegrees", "adaptive", "budget", "prior", "force", "yes", "retryFailed"])
     .addHelpText("after", SETTINGS_HELP)
+    .addHelpText(
+      "after",
+      examples("refresh --model meta-llama/Llama-3.1-8B --hardware H100 --tp 2 --category attention"),
+    )
     .action(({ tp, category, ...flags }: Flags & { tp: number; category: SweepCategory }) =>
       run((terminal) => {
         const settings = settingsOf(flags, terminal);

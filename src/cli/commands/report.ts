@@ -14,7 +14,7 @@ import { loadModel } from "../../model/load_model.ts";
 import type { Model } from "../../model/model.ts";
 import { type IndexEntry, indexPage } from "../../view/report/index_page.ts";
 import { bundleReport, comparisonReport } from "../../view/report/report.ts";
-import { type Run, verboseFlag } from "../command.ts";
+import { examples, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** What the command takes beside the bundles: the file to write, and where models are. */
@@ -40,6 +40,14 @@ export function declare(command: Command, run: Run): void {
     )
     .option("--config-dir <folder>", "Where models are, for whole iterations", CONFIG_DIR)
     .addOption(verboseFlag())
+    .addHelpText(
+      "after",
+      examples(
+        "report perf/H100/meta-llama/Llama-3.1-8B/bf16",
+        "report perf/H100/meta-llama/Llama-3.1-8B/bf16 perf/H200/meta-llama/Llama-3.1-8B/bf16",
+        "report perf",
+      ),
+    )
     .action((dir: string, other: string | undefined, flags: ReportFlags) =>
       run((terminal) => writeReport(other === undefined ? [dir] : [dir, other], flags, terminal))
     );

@@ -13,7 +13,7 @@ import { serverOf } from "../../serving/server.ts";
 import { simulateServer } from "../../serving/simulate_server.ts";
 import { stepModel } from "../../serving/step_model.ts";
 import type { Load } from "../../serving/load.ts";
-import { type Run, settingsOf } from "../command.ts";
+import { examples, type Run, settingsOf } from "../command.ts";
 import { addLoadFlags, type LoadFlags, loadOf } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
 import { addServeFlags, type AllServeFlags, jobOf, serveJob, settingFlags } from "../serve_flags.ts";
@@ -40,9 +40,9 @@ export function declare(command: Command, run: Run): void {
   addLoadFlags(command)
     .addHelpText(
       "after",
-      `
-Example:
-  shotlab serve-load --model meta-llama/Llama-3.1-8B --hardware H100 --requests 100 --rate 6 --out served.jsonl`,
+      examples(
+        "serve-load --model meta-llama/Llama-3.1-8B --hardware H100 --requests 100 --rate 6 --out served.jsonl",
+      ),
     )
     .action((flags: ServeLoadFlags) => run((terminal) => serveLoad(flags, terminal)));
 }

@@ -17,7 +17,7 @@ import { serverOf, type ServerSettings } from "../../serving/server.ts";
 import { simulateServer, type Simulation } from "../../serving/simulate_server.ts";
 import { type StepModel, stepModel } from "../../serving/step_model.ts";
 import { formatCount, formatShare, plural, significant } from "../../view/text.ts";
-import { positive, type Run, verboseFlag } from "../command.ts";
+import { examples, positive, type Run, verboseFlag } from "../command.ts";
 import { addLoadFlags, type LoadFlags, loadOf } from "../load_flags.ts";
 import { heldOutLines, latencyTable, termsText } from "../serving_text.ts";
 import type { Terminal } from "../terminal.ts";
@@ -78,9 +78,7 @@ export function declare(command: Command, run: Run): void {
     .addOption(verboseFlag())
     .addHelpText(
       "after",
-      `
-Example:
-  shotlab simulate perf/H100/meta-llama/Llama-3.1-8B/bf16 --requests 1000 --rate 8`,
+      examples("simulate perf/H100/meta-llama/Llama-3.1-8B/bf16 --requests 1000 --rate 8"),
     )
     .action((dir: string, flags: SimulateFlags) => run((terminal) => simulate(dir, flags, terminal)));
 }

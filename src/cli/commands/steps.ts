@@ -14,7 +14,7 @@ import { parseServed, type Served } from "../../serving/served.ts";
 import { writeServed } from "../../serving/served_files.ts";
 import { stepModel } from "../../serving/step_model.ts";
 import { plural } from "../../view/text.ts";
-import { positive, type Run, settingsOf } from "../command.ts";
+import { examples, positive, type Run, settingsOf } from "../command.ts";
 import { whole } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
 import { addServeFlags, type AllServeFlags, jobOf, serveJob, settingFlags } from "../serve_flags.ts";
@@ -48,10 +48,10 @@ export function declare(command: Command, run: Run): void {
     .option("--results <file>", "Take what harness/vllm/served.py has written, and serve nothing")
     .addHelpText(
       "after",
-      `
-Example:
-  shotlab steps --model meta-llama/Llama-3.1-8B --hardware H100
-  shotlab steps --model Qwen/Qwen3-0.6B --hardware my-cpu --eager --max-num-batched-tokens 256 --max-num-seqs 8 --seconds 2`,
+      examples(
+        "steps --model meta-llama/Llama-3.1-8B --hardware H100",
+        "steps --model Qwen/Qwen3-0.6B --hardware my-cpu --eager --max-num-batched-tokens 256 --max-num-seqs 8 --seconds 2",
+      ),
     )
     .action((flags: StepsFlags) => run((terminal) => steps(flags, terminal)));
 }

@@ -12,16 +12,11 @@ import type { Simulator } from "../../bundle/simulator.ts";
 import { validate, type ValidateOptions } from "../../check/validate.ts";
 import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
-import { type Run, simulatorFlag, verboseFlag } from "../command.ts";
+import { examples, type Run, simulatorFlag, verboseFlag } from "../command.ts";
 import { FAILED } from "../report_error.ts";
 import { colored, type Terminal } from "../terminal.ts";
 
 type ValidateFlags = { readonly json?: boolean; readonly simulator?: Simulator; readonly configDir: string };
-
-const EXAMPLE = `
-Example:
-  shotlab validate perf/H100/meta-llama/Llama-3.1-8B/bf16 --simulator v1.2
-`;
 
 /**
  * Declares the command.
@@ -37,7 +32,7 @@ export function declare(command: Command, run: Run): void {
     .addOption(simulatorFlag("Who is to read it; without it the simulator that the bundle is for"))
     .option("--config-dir <folder>", "Where architectures and models are, for v1.2", CONFIG_DIR)
     .addOption(verboseFlag())
-    .addHelpText("after", EXAMPLE)
+    .addHelpText("after", examples("validate perf/H100/meta-llama/Llama-3.1-8B/bf16"))
     .action((dir: string, { json = false, simulator, configDir }: ValidateFlags) =>
       run((terminal) => printIssues(dir, json, terminal, { ...simulator && { simulator }, configDir }))
     );
