@@ -9,6 +9,6 @@ import { processTerminal } from "./cli/terminal.ts";
 
 const encoder = new TextEncoder();
 const signal = measures(Deno.args)
-  ? abortOnInterrupt((text) => Deno.stderr.writeSync(encoder.encode(text)))
+  ? await abortOnInterrupt((text) => Deno.stderr.writeSync(encoder.encode(text)))
   : new AbortController().signal;
 Deno.exit(await main(Deno.args, processTerminal(signal)));

@@ -21,7 +21,7 @@ try {
     refuseLittleMemory();
     await setup({ dev: false, say: console.log });
   }
-  signal = abortOnInterrupt(terminal.err);
+  signal = await abortOnInterrupt(terminal.err);
   Deno.exit(await firstRun(request, { ...terminal, signal }));
 } catch (error) {
   const verbose = Deno.args.includes("--verbose");

@@ -3,25 +3,48 @@
  *
  * @module
  */
+import { watchChildren } from "../harness/child.ts";
 
 /** Exit status of a command that was cancelled. */
 export const CANCELLED = 130;
 
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** What a cancelled command says at last. */
+export const CANCELLED_TEXT = "Cancelled; the same command resumes from what was measured\n";
+
+/** What the watch tells us: that it listens, to stop, to leave at once, or to say whether we hear it. */
+export type WatchMessage = "listening" | "stop" | "leave" | "ask";
+
+/** What we tell the watch: that its message was heard, or what it needs to end us. */
+export type WatchedMessage = "heard" | {
+  /** The process groups that would outlive us. */
+  readonly groups: readonly number[];
+  /** What is said then. */
+  readonly lastWords: string;
+};
 
 /**
  * Aborts at the first signal, so that what was measured is kept, and exits at once at the second.
  *
+ * Signals arrive at a thread of their own: a long computation does not hear them. It is ended, with all children, when it
+ * goes on for longer than a second; nothing is lost by that, as what was measured is in the journal.
+ *
  * @param say Tells the user what a second signal would do.
- * @returns A signal that aborts at the first.
+ * @returns A signal that aborts at the first, once the thread listens; until then a signal ends the process itself.
  */
-export function abortOnInterrupt(say: (text: string) => void): AbortSignal {
+export async function abortOnInterrupt(say: (text: string) => void): Promise<AbortSignal> {
   const controller = new AbortController();
-  const stop = (): void => {
-    if (controller.signal.aborted) Deno.exit(CANCELLED);
+  const watch = new Worker(new URL("./interrupt_watch.ts", import.meta.url), { type: "module" });
+  const tell = (message: WatchedMessage): void => watch.postMessage(message);
+  const listens = Promise.withResolvers<void>();
+  watch.onmessage = ({ data }: MessageEvent<WatchMessage>): void => {
+    if (data === "listening") return listens.resolve();
+    if (data === "leave") Deno.exit(CANCELLED);
+    tell("heard");
+    if (data === "ask") return;
     say("\nStopping; what was measured is being saved. Once more to leave at once.\n");
     controller.abort();
   };
-  for (const name of SIGNALS) Deno.addSignalListener(name, stop);
+  watchChildren((groups) => tell({ groups, lastWords: CANCELLED_TEXT }));
+  await listens.promise;
   return controller.signal;
 }

@@ -40,6 +40,24 @@ export interface Child {
   log(): string;
 }
 
+let living: readonly number[] = [];
+let onLiving = (_groups: readonly number[]): void => {};
+
+/**
+ * Says which process groups live, now and whenever that changes: who ends us from outside must end them too.
+ *
+ * @param told Called with their ids.
+ */
+export function watchChildren(told: (groups: readonly number[]) => void): void {
+  onLiving = told;
+  onLiving(living);
+}
+
+function setLiving(groups: readonly number[]): void {
+  living = groups;
+  onLiving(living);
+}
+
 /** Why a program could not be started, as execa tells it. */
 interface Failure {
   readonly code?: string | undefined;
@@ -86,6 +104,7 @@ export async function startChild(
   const { pid } = process;
   if (pid === undefined) throw notStarted(program!, await process);
   addEventListener("unload", kill);
+  setLiving([...living, pid]);
   const tail: string[] = [];
   const logged = (async (): Promise<void> => {
     for await (const text of logLines(untilClosed(process.stderr), LOG_LINE_CHARS)) {
@@ -103,6 +122,7 @@ export async function startChild(
   const ended = once(process.nodeChildProcess, "exit").then(async () => {
     kill();
     removeEventListener("unload", kill);
+    setLiving(living.filter((group) => group !== pid));
     await within(DRAIN_MS, logged);
     process.stdin.destroy();
     process.stderr.destroy();

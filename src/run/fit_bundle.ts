@@ -40,6 +40,8 @@ export interface FitBundleOptions {
   readonly predictedByTp?: ReadonlyMap<number, readonly SkewRow[]>;
   /** Writes a whole file. @default {writeAtomic} */
   readonly write?: (path: string, text: string) => Promise<void>;
+  /** Leaves the bundle as it is when it is aborted before the fit. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -72,7 +74,7 @@ export interface FitBundleOptions {
  * ```
  */
 export async function fitBundle(dir: string, options: FitBundleOptions = {}): Promise<Fit> {
-  const { method = "shrinkage", predictedByTp, write = writeAtomic, model } = options;
+  const { method = "shrinkage", predictedByTp, write = writeAtomic, model, signal } = options;
   const bundle = await openBundle(dir);
   const { simulator = readerOf(bundle.meta.skew_fit) } = options;
   const rowsByTp = new Map(bundle.tps.map((tp) => [tp, bundle.skew(tp)]));
@@ -82,6 +84,7 @@ export async function fitBundle(dir: string, options: FitBundleOptions = {}): Pr
       `Cannot fit ${dir}: it has no skew cases (tp<N>/skew.csv); run the skew sweep first`,
     );
   }
+  signal?.throwIfAborted();
   const fit = fitSkew({
     method,
     rowsByTp,

@@ -235,6 +235,7 @@ export async function* profileEvents(
       method,
       model,
       ...adaptive && { predictedByTp: adaptive.skewRows() },
+      ...signal && { signal },
     });
     if (report.size > 0) yield { type: "fitted", method, report };
   }

@@ -5,6 +5,7 @@ import { withFolder } from "../run/tiny_run.ts";
 import { runMain, TINY } from "./run_main.ts";
 import { run } from "./run_process.ts";
 
+const DEAF = fileURLToPath(new URL("deaf_main.ts", import.meta.url));
 const EXAMPLE = fileURLToPath(new URL("../../examples/harness.py", import.meta.url));
 
 /** How many processes have a word in their command line. */
@@ -47,3 +48,18 @@ Deno.test({
       assert.deepEqual((await openBundle(`${dir}/H100/Qwen/Qwen3-0.6B/bf16`)).issues, []);
     }),
 });
+
+for (const [times, signals] of [["once", ["SIGINT"]], ["twice", ["SIGINT", "SIGINT"]]] as const) {
+  Deno.test({
+    name:
+      `abortOnInterrupt: SIGINT ${times} ends a computation that never listens, and a worker that ignores all`,
+    ignore: Deno.build.os !== "linux",
+    fn: async () => {
+      const mark = `mark-${crypto.randomUUID()}`;
+      const { code, err } = await run([DEAF, mark], signals.map((signal) => ["computing", signal] as const));
+      assert.equal(code, 130);
+      assert.equal(err, "computing\nCancelled; the same command resumes from what was measured\n");
+      assert.equal(count(mark), 0);
+    },
+  });
+}

@@ -37,13 +37,16 @@ Deno.test("abortOnInterrupt: the second signal ends the process at once", async 
     `import { abortOnInterrupt } from ${
       JSON.stringify(new URL("../../src/cli/interrupt.ts", import.meta.url))
     };
-const signal = abortOnInterrupt((text) => console.error(text));
+const signal = await abortOnInterrupt((text) => console.error(text));
 signal.addEventListener("abort", () => console.error("aborted"));
 setInterval(() => {}, 1000);
 console.error("ready");
 `,
   );
-  const { code, err } = await run([script], [["ready", "SIGINT"], ["aborted", "SIGTERM"]]);
+  const { code, err } = await run(["--config=deno.json", script], [["ready", "SIGINT"], [
+    "aborted",
+    "SIGTERM",
+  ]]);
   assert.equal(code, 130);
   assert.equal(
     err,
