@@ -54,6 +54,14 @@ export type { Processor } from "./src/processor.ts";
 export type { Precision, Quantity } from "./src/quantity.ts";
 export type { HardwareSheet } from "./src/roofline/hardware.ts";
 export type { Limits } from "./src/shots/limits.ts";
-export type { AttentionShot, DenseShot, MoeShot, PerSequenceShot, Shot, SkewShot } from "./src/shots/shot.ts";
+export type {
+  AttentionShot,
+  DenseShot,
+  LinearAttentionShot,
+  MoeShot,
+  PerSequenceShot,
+  Shot,
+  SkewShot,
+} from "./src/shots/shot.ts";
 export type { SkewCase } from "./src/shots/skew_cases.ts";
 export type { SKEW_PARTS, SkewPart } from "./src/shots/skew_parts.ts";

@@ -240,6 +240,7 @@ export type {
   AttentionShot,
   Category,
   DenseShot,
+  LinearAttentionShot,
   MoeShot,
   PerSequenceShot,
   Shot,

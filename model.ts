@@ -9,7 +9,7 @@ export { hfOverrides, shardConfig } from "./src/model/shard.ts";
 export { countParameters } from "./src/model/parameters.ts";
 export { fewestLayers } from "./src/model/fewest_layers.ts";
 export { engineArchitecture } from "./src/model/decoder_layers.ts";
-export { modelNotices, unmeasuredNotices } from "./src/model/notices.ts";
+export { modelNotices } from "./src/model/notices.ts";
 export { loadArchitecture } from "./src/model/architecture.ts";
 export { layersOf } from "./src/model/layers.ts";
 export { resolveDtype, resolveKvDtype, variantName, weightsDtype } from "./src/model/variant.ts";
@@ -64,6 +64,14 @@ export type { VariantOptions } from "./src/model/variant.ts";
 export type { Processor } from "./src/processor.ts";
 export type { Precision, Quantity } from "./src/quantity.ts";
 export type { Limits } from "./src/shots/limits.ts";
-export type { AttentionShot, DenseShot, MoeShot, PerSequenceShot, Shot, SkewShot } from "./src/shots/shot.ts";
+export type {
+  AttentionShot,
+  DenseShot,
+  LinearAttentionShot,
+  MoeShot,
+  PerSequenceShot,
+  Shot,
+  SkewShot,
+} from "./src/shots/shot.ts";
 export type { SkewCase } from "./src/shots/skew_cases.ts";
 export type { SKEW_PARTS, SkewPart } from "./src/shots/skew_parts.ts";

@@ -122,6 +122,7 @@ export type {
   Category,
   CategoryShape,
   DenseShot,
+  LinearAttentionShot,
   MoeShot,
   PerSequenceShot,
   Shot,

@@ -211,6 +211,7 @@ export type {
   AttentionShot,
   Category,
   DenseShot,
+  LinearAttentionShot,
   MoeShot,
   PerSequenceShot,
   Shot,

@@ -15,7 +15,7 @@ import { readSkewFit, type SkewFitRow } from "./skew_fit.ts";
 import { type KernelTable, readWholeTable, type WholeTable } from "./whole_table.ts";
 
 /** The tables of times, those that all bundles have first. */
-const READ_TABLES: readonly KernelTable[] = [...CATEGORY_ORDER, "linear_attention", "mtp"];
+const READ_TABLES: readonly KernelTable[] = [...CATEGORY_ORDER, "mtp"];
 
 /** What reading a table gave. */
 export interface Content<T> {

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { QUANTITIES } from "../quantity.ts";
+import { CATEGORY_ORDER } from "../shots/shot.ts";
 import type { Issue } from "./issue.ts";
 
 const text = z.string();
@@ -136,7 +137,7 @@ const META = z.looseObject({
   conditions: z.record(text, z.unknown()),
   state: z.enum(["sustained"]),
   sustained: z.array(z.looseObject({
-    category: z.enum(["dense", "per_sequence", "attention", "moe"]),
+    category: z.enum(CATEGORY_ORDER),
     tp: positive,
     key: z.array(count),
     layer: text,

@@ -30,7 +30,7 @@ export interface SimulatorFacts {
   /** Header of a category's table, undefined where there is no file. */
   header(tp: number, category: Category): string | undefined;
   /** The content of a table. */
-  table(tp: number, table: Category | "linear_attention" | "mtp"): TableContent;
+  table(tp: number, table: Category | "mtp"): TableContent;
 }
 
 /**

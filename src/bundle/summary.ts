@@ -3,11 +3,8 @@
  *
  * @module
  */
-import type { Category } from "../shots/shot.ts";
+import { type Category, CATEGORY_ORDER } from "../shots/shot.ts";
 import type { Meta } from "./meta.ts";
-
-/** The tables of a bundle. */
-const TABLES = ["dense", "per_sequence", "attention", "moe"] as const satisfies readonly Category[];
 
 /**
  * Says what a bundle is.
@@ -31,7 +28,7 @@ export function bundleSummary(
     readonly table: (tp: number, category: Category) => readonly unknown[];
   },
 ): string {
-  const rows = tps.flatMap((tp) => TABLES.map((name) => table(tp, name).length))
+  const rows = tps.flatMap((tp) => CATEGORY_ORDER.map((name) => table(tp, name).length))
     .reduce((sum, count) => sum + count, 0);
   const quantity = meta.quantity === "estimate"
     ? "roofline estimate, not measured"

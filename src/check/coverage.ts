@@ -94,6 +94,7 @@ function layerCoverages(bundle: Bundle, tp: number, need: CoverageNeed): LayerCo
   const axes = [
     ["dense", "tokens", 0, need.maxNumBatchedTokens],
     ["per_sequence", "sequences", 0, need.maxNumSeqs],
+    ["linear_attention", "prefill_tokens", 0, need.maxNumBatchedTokens],
     ["moe", "tokens", 0, need.maxNumBatchedTokens],
   ] as const;
   return axes.flatMap(([category, axis, at, needed]) =>

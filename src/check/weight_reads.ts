@@ -6,7 +6,7 @@
  */
 import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
-import { CATEGORIES, type Shot, type SkewShot } from "../shots/shot.ts";
+import { CATEGORIES, type DenseShot, type MoeShot, type PerSequenceShot } from "../shots/shot.ts";
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
 import type { Meta } from "../bundle/meta.ts";
@@ -101,7 +101,7 @@ function shotOf(
   category: typeof WEIGHED[number],
   tp: number,
   key: readonly number[],
-): Exclude<Shot, SkewShot> {
+): DenseShot | PerSequenceShot | MoeShot {
   const [first = 0, second = 0] = key;
   switch (category) {
     case "dense":

@@ -43,6 +43,10 @@ const SHOTS: Readonly<Record<SweepCategory, (topK: number) => [Shot, Shot]>> = {
     { category: "attention", tp: 1, prefill_chunk: 16, kv_prefill: 32, n_decode: 0, kv_decode: 0 },
     { category: "attention", tp: 1, prefill_chunk: 16, kv_prefill: 0, n_decode: 3, kv_decode: 48 },
   ],
+  linear_attention: () => [
+    { category: "linear_attention", tp: 1, prefill_tokens: 16, n_decode: 0 },
+    { category: "linear_attention", tp: 1, prefill_tokens: 16, n_decode: 3 },
+  ],
   moe: (topK) => [
     { category: "moe", tp: 1, tokens: 8, activated_experts: topK },
     { category: "moe", tp: 1, tokens: 16, activated_experts: 2 * topK },

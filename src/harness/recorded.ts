@@ -8,6 +8,7 @@ import type { Bundle } from "../bundle/open.ts";
 import type { Row } from "../bundle/tables.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
 import type { Limits } from "../shots/limits.ts";
+import { DECODE_HISTORY } from "../shots/linear_shots.ts";
 import { type Category, SKEW_KEY } from "../shots/shot.ts";
 import type { SkewPart } from "../shots/skew_parts.ts";
 import type { BootRequest } from "./harness.ts";
@@ -33,7 +34,7 @@ export interface RecordedTimes {
  * @returns The times.
  */
 export function recordedTimes(bundle: Bundle, request: BootRequest, category: Category): RecordedTimes {
-  const names = Object.keys(request.architecture.catalog[category]);
+  const names = Object.keys(request.architecture.catalog[category] ?? {});
   const rows = bundle.table(category === "moe" ? 1 : request.tp, category);
   const sorted = Map.groupBy(rows, ({ layer }) => layer ?? names[0]);
   const layers = names.filter((name) => sorted.has(name));
@@ -129,6 +130,9 @@ function largestShot(bundle: Bundle): { blocks: number; longest: number } {
   };
   for (const tp of bundle.tps) {
     for (const { key: [tokens = 0] } of bundle.table(tp, "dense")) see([[tokens, 1]]);
+    for (const { key: [tokens = 0, decodes = 0] } of bundle.table(tp, "linear_attention")) {
+      see([[tokens, 1], [1 + DECODE_HISTORY, decodes]]);
+    }
     for (const { key: [tokens = 0] } of bundle.table(tp, "moe")) see([[tokens, 1]]);
     for (const { key: [sequences = 0] } of bundle.table(tp, "per_sequence")) see([[1, sequences]]);
     for (

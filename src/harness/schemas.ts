@@ -27,6 +27,7 @@ const shot = z.discriminatedUnion("category", [
     prefills: z.array(z.tuple([positive, count])).optional(),
     prefill_key: z.number().optional(),
   }),
+  z.object({ category: z.literal("linear_attention"), tp: positive, prefill_tokens: count, n_decode: count }),
   z.object({ category: z.literal("moe"), tp: positive, tokens: positive, activated_experts: positive }),
   z.object({
     category: z.literal("skew"),
@@ -56,7 +57,13 @@ const architecture = z.object({
   modelType: z.string(),
   sequence: z.record(z.string(), z.array(z.string())),
   layers: z.array(z.array(z.string())).optional(),
-  catalog: z.object({ dense: layers, per_sequence: layers, attention: layers, moe: layers }),
+  catalog: z.object({
+    dense: layers,
+    per_sequence: layers,
+    attention: layers,
+    linear_attention: layers.optional(),
+    moe: layers,
+  }),
   sha256: z.string(),
 });
 

@@ -15,7 +15,7 @@ import type { Identity } from "./identity.ts";
 /** The format that is written; format 1 is read too. */
 export const JOURNAL_FORMAT = 2;
 
-const CATEGORY_NAMES = ["dense", "per_sequence", "attention", "moe", "skew"] as const;
+const CATEGORY_NAMES = ["dense", "per_sequence", "attention", "linear_attention", "moe", "skew"] as const;
 const STOPS = ["iterations", "precision", "max"] as const;
 
 const shotFields = {

@@ -21,7 +21,7 @@ export interface Layer {
  * @returns The layers, in the order of the catalogue.
  */
 export function layersOf(architecture: Pick<Architecture, "catalog">, category: LayerGroup): Layer[] {
-  return Object.entries(architecture.catalog[category])
+  return Object.entries(architecture.catalog[category] ?? {})
     .map(([name, layer]) => ({ name, tpStable: layer.tp_stable ?? false }));
 }
 

@@ -8,9 +8,9 @@
 export type ModelConfig = Readonly<Record<string, unknown>>;
 
 /** The groups of an architecture's catalogue that are swept: a layer's category. */
-export type LayerGroup = "dense" | "per_sequence" | "attention" | "moe";
+export type LayerGroup = "dense" | "per_sequence" | "attention" | "linear_attention" | "moe";
 
-/** The groups that a file of v1.2 may have beside them. */
+/** The groups that a file of v1.2 may have and others lack. */
 export type ExtraGroup = "linear_attention" | "mtp";
 
 /** How one layer is found in an engine's module tree. */
@@ -76,7 +76,7 @@ export interface Architecture {
   readonly mtp?: Mtp;
   /** Layers by group. */
   readonly catalog:
-    & Readonly<Record<LayerGroup, Readonly<Record<string, CatalogEntry>>>>
+    & Readonly<Record<Exclude<LayerGroup, ExtraGroup>, Readonly<Record<string, CatalogEntry>>>>
     & Readonly<Partial<Record<ExtraGroup, Readonly<Record<string, CatalogEntry>>>>>;
   /** SHA-256 of the file's bytes, in hex. */
   readonly sha256: string;

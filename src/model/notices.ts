@@ -4,7 +4,7 @@
  * @module
  */
 import { expertConflict, textConfig } from "./config.ts";
-import type { Architecture, ModelConfig } from "./model.ts";
+import type { ModelConfig } from "./model.ts";
 import { replicatesKvHeads } from "./shard.ts";
 
 /** What the notices depend on. */
@@ -46,21 +46,4 @@ export function modelNotices(config: ModelConfig, { tpDegrees }: NoticeOptions):
     );
   }
   return notices;
-}
-
-/**
- * Which of a model's layers no sweep measures.
- *
- * @param architecture The model's architecture.
- * @returns A sentence for those that keep a recurrent state; none when there are none.
- */
-export function unmeasuredNotices({ catalog }: Pick<Architecture, "catalog">): string[] {
-  const names = Object.keys(catalog.linear_attention ?? {});
-  if (names.length === 0) return [];
-  return [
-    `No sweep measures layers with a recurrent state (${
-      names.join(", ")
-    }): the bundle has no times of theirs, and ` +
-    "what is predicted from it leaves them out",
-  ];
 }

@@ -46,7 +46,7 @@ export function sustainedSource(source: PredictorSource): PredictorSource {
     ...kernels && {
       kernels: (tp: number, table: KernelTable) => {
         const found = kernels.call(source, tp, table);
-        if (table === "linear_attention" || table === "mtp") return found;
+        if (table === "mtp") return found;
         const longer = lengthening(source, tp, table);
         return new Map(Array.from(found, ([layer, splits]) => [
           layer,
@@ -130,6 +130,7 @@ function lengthened({ time_us, sm_clock_mhz }: Sustained, rowUs: number, atRestM
 
 /** Where a row lies among those of its layer: tokens, or of attention the binary logarithm of queries per key. */
 function placeOf(category: Category, key: readonly number[]): number {
+  if (category === "linear_attention") return key[0]! + key[1]!;
   if (category !== "attention") return key[0]!;
   const [chunk, before, decodes, history] = key as [number, number, number, number];
   const pairs = chunk * (before + chunk / 2) + decodes * (history + 1);

@@ -260,7 +260,7 @@ function kernelsOf(
   table: KernelTable,
 ): ReadonlyMap<string, ReadonlyMap<number, readonly Row[]>> {
   if (source.kernels !== undefined) return source.kernels(tp, table);
-  if (table === "linear_attention" || table === "mtp") return new Map();
+  if (table === "mtp") return new Map();
   return kernelRows(table, { rows: source.table(tp, table), others: [], repeated: [], issues: [] });
 }
 

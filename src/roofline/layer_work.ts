@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import type { MoeShot, Shot, SkewShot } from "../shots/shot.ts";
+import type { LinearAttentionShot, MoeShot, Shot, SkewShot } from "../shots/shot.ts";
 import { attentionWork, type Device } from "./attention_work.ts";
 import type { Sizes } from "./sizes.ts";
 import { ACTIVATION, TILE, type Work } from "./work.ts";
@@ -103,7 +103,12 @@ export const KNOWN_LAYERS: readonly string[] = Object.keys(BY_ROW);
  * assert.equal(layerWork("o_proj", { category: "dense", tp: 1, tokens: 10 }, sizes, device).flops, 2 * 10 * 64 * 64);
  * ```
  */
-export function layerWork(layer: string, shot: Exclude<Shot, SkewShot>, sizes: Sizes, device: Device): Work {
+export function layerWork(
+  layer: string,
+  shot: Exclude<Shot, SkewShot | LinearAttentionShot>,
+  sizes: Sizes,
+  device: Device,
+): Work {
   switch (shot.category) {
     case "dense":
       return BY_ROW[layer]!(shot.tokens, sizes);

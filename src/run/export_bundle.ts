@@ -228,6 +228,7 @@ function sustainedText(bundle: WholeBundle, tp: number, name: string): string | 
       return formatAttention(bundle.table(tp, name));
     case "dense":
     case "per_sequence":
+    case "linear_attention":
     case "moe":
       return formatTable(name, bundle.table(tp, name));
     default:

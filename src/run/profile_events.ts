@@ -11,7 +11,7 @@ import { hideSecrets } from "../hide_secrets.ts";
 import type { Harness } from "../harness/harness.ts";
 import { emulationNotices } from "../processor.ts";
 import { loadModel } from "../model/load_model.ts";
-import { modelNotices, unmeasuredNotices } from "../model/notices.ts";
+import { modelNotices } from "../model/notices.ts";
 import { engineArchitecture } from "../model/decoder_layers.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
@@ -128,7 +128,6 @@ export async function* profileEvents(
     ...downloads,
     ...variantNotices(naming),
     ...modelNotices(model.config, { tpDegrees: degrees }),
-    ...unmeasuredNotices(model.architecture),
     ...session.notices,
     ...bareNotices(bare),
   ]);
@@ -198,7 +197,14 @@ export async function* profileEvents(
     session.describe((facts) => runMeta({ ...origin, booted, limitsByTp, previous: session.meta }, facts));
     await session.save();
     const onlySkew = settings.onlySkew && !bare.includes(tp);
-    const planned = planSweeps({ ...settings, onlySkew, architecture, limits: booted.limits, tp })
+    const planned = planSweeps({
+      ...settings,
+      onlySkew,
+      architecture,
+      config: model.config,
+      limits: booted.limits,
+      tp,
+    })
       .filter(({ category }) => !settings.onlySkew || ["attention", "skew"].includes(category));
     const sweeps = chosenSweeps(planned, again);
     yield* notices(sweeps.flatMap((sweep) => leftOutNotice(sweep, booted.limits)));

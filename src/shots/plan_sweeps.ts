@@ -4,9 +4,10 @@
  * @module
  */
 import { layersOf } from "../model/layers.ts";
-import type { Architecture } from "../model/model.ts";
+import type { Architecture, ModelConfig } from "../model/model.ts";
 import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_shots.ts";
 import type { Limits } from "./limits.ts";
+import { linearShots, recurrentChunk } from "./linear_shots.ts";
 import { newerAttentionShots, newerAxes, newerMoeShots } from "./newer_shots.ts";
 import { type Category, CATEGORY_ORDER, type Shot, shotKey, type SweepCategory } from "./shot.ts";
 import { planSkew, type SkewPlanOptions } from "./skew_plan.ts";
@@ -28,6 +29,8 @@ export interface Sweep {
 export interface PlanOptions extends AttentionGrid, SkewPlanOptions {
   /** The layers to measure. */
   readonly architecture: Architecture;
+  /** The model's configuration: it says how many tokens its recurrent kernels take at once. @default {64 tokens} */
+  readonly config?: ModelConfig;
   /** What the booted engine allows; where it allows less than was asked, the plan stays within it. */
   readonly limits: Limits;
   /** Tensor-parallel degree of the engine. */
@@ -160,6 +163,8 @@ function shotsOf(category: Category, limits: Limits, options: PlanOptions): Shot
       });
       return attentionShots(tp, axes, limits, limits.max_num_seqs + (parity ? 0 : 1));
     }
+    case "linear_attention":
+      return linearShots(tp, recurrentChunk(options.config ?? {}), limits);
     case "moe":
       return options.grid === "v1.2" ? newerMoeShots(limits) : moeShots(limits);
   }

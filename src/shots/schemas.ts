@@ -58,11 +58,17 @@ export const attentionShotSchema = z.strictObject({
   return z.NEVER;
 });
 
-/** A shot: one of the five, named by its category. */
+/** A shot: one of the six, named by its category. */
 export const shotSchema = z.discriminatedUnion("category", [
   z.strictObject({ category: z.literal("dense"), tp: positive, tokens: positive }),
   z.strictObject({ category: z.literal("per_sequence"), tp: positive, sequences: positive }),
   attentionShotSchema,
+  z.strictObject({
+    category: z.literal("linear_attention"),
+    tp: positive,
+    prefill_tokens: count,
+    n_decode: count,
+  }),
   z.strictObject({ category: z.literal("moe"), tp: positive, tokens: positive, activated_experts: positive }),
   z.strictObject({
     category: z.literal("skew"),
@@ -82,7 +88,7 @@ export const shotSchema = z.discriminatedUnion("category", [
       error: "must name a part",
     }),
   }),
-], { error: "must be dense, per_sequence, attention, moe or skew" });
+], { error: "must be dense, per_sequence, attention, linear_attention, moe or skew" });
 
 /** Limits as a user writes them: a KV block has 16 tokens and there are no experts unless they say so. */
 export const limitsSchema = z.strictObject({

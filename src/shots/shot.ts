@@ -10,7 +10,7 @@ import type { SkewCase } from "./skew_cases.ts";
 import type { SkewPart } from "./skew_parts.ts";
 
 /** The categories whose shots are summarised in one `time_us` per row. */
-export type Category = "dense" | "per_sequence" | "attention" | "moe";
+export type Category = "dense" | "per_sequence" | "attention" | "linear_attention" | "moe";
 
 /** What can be swept: the categories, and the skew cases, which have three times. */
 export type SweepCategory = Category | "skew";
@@ -58,6 +58,18 @@ export interface AttentionShot {
   readonly prefill_key?: number;
 }
 
+/** One prefill request (when `prefill_tokens` > 0) beside `n_decode` decodes: every layer that keeps a recurrent state. */
+export interface LinearAttentionShot {
+  /** What is measured. */
+  readonly category: "linear_attention";
+  /** Tensor-parallel degree that the engine emulates. */
+  readonly tp: number;
+  /** New tokens of the prefill request, 0 for none; it has no history. */
+  readonly prefill_tokens: number;
+  /** Decoding requests, one new token each; how long their history is does not matter to a state. */
+  readonly n_decode: number;
+}
+
 /** One request of `tokens` new tokens, routed so that `activated_experts` experts have work. */
 export interface MoeShot {
   /** What is measured. */
@@ -81,7 +93,7 @@ export interface SkewShot extends SkewCase {
 }
 
 /** One batch to fire; in a skew sweep up to three that belong together. */
-export type Shot = DenseShot | PerSequenceShot | AttentionShot | MoeShot | SkewShot;
+export type Shot = DenseShot | PerSequenceShot | AttentionShot | LinearAttentionShot | MoeShot | SkewShot;
 
 /** What identifies the shots and rows of a category. */
 export interface CategoryShape {
@@ -96,11 +108,18 @@ export const CATEGORIES: Readonly<Record<Category, CategoryShape>> = {
   dense: { columns: ["tokens"], layered: true },
   per_sequence: { columns: ["sequences"], layered: true },
   attention: { columns: ["prefill_chunk", "kv_prefill", "n_decode", "kv_decode"], layered: false },
+  linear_attention: { columns: ["prefill_tokens", "n_decode"], layered: true },
   moe: { columns: ["tokens", "activated_experts"], layered: false },
 };
 
 /** The categories in the order in which they are measured. */
-export const CATEGORY_ORDER: readonly Category[] = ["dense", "per_sequence", "attention", "moe"];
+export const CATEGORY_ORDER: readonly Category[] = [
+  "dense",
+  "per_sequence",
+  "attention",
+  "linear_attention",
+  "moe",
+];
 
 /** The columns that identify a skew case. */
 export const SKEW_KEY = ["n", "nb", "pc", "kp", "kvs", "kv_big"] as const;
@@ -137,6 +156,8 @@ export function shotKey(shot: Shot): number[] {
       return [shot.sequences];
     case "attention":
       return [shot.prefill_chunk, shot.kv_prefill, shot.n_decode, shot.kv_decode];
+    case "linear_attention":
+      return [shot.prefill_tokens, shot.n_decode];
     case "moe":
       return [shot.tokens, shot.activated_experts];
     case "skew":

@@ -19,7 +19,7 @@ export function removedLayers(dir: string, rows: Rows, architecture: Architectur
   const notices: string[] = [];
   for (const [tp, tables] of rows) {
     for (const [category, table] of tables) {
-      const named: Readonly<Record<string, unknown>> = architecture.catalog[category];
+      const named: Readonly<Record<string, unknown>> = architecture.catalog[category] ?? {};
       const layers = new Set([...table.values()].map(({ layer }) => layer).filter((layer) => layer !== null));
       const removed = [...layers].filter((layer) => !Object.hasOwn(named, layer)).sort();
       if (removed.length > 0) {

@@ -27,6 +27,8 @@ export function predictRow(predictor: Predictor, tp: number, category: Category,
       return predictor.perSequence(tp, row.layer ?? "", a) / 1000;
     case "attention":
       return predictor.attention(tp, { chunk: a, kvPrefill: b, nDecode: c, kvDecode: d }) / 1000;
+    case "linear_attention":
+      return (predictor.linearAttention(tp, row.layer ?? "", { prefillTokens: a, nDecode: b }) ?? 0) / 1000;
     case "moe":
       return predictor.moe({ tokens: a, activatedExperts: b }) / 1000;
   }

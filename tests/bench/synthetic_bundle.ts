@@ -45,6 +45,7 @@ export async function writeSyntheticBundle(dir: string, size: BundleSize): Promi
     dense: layeredRows(["embedding", "qkv_proj", "o_proj", "gate_up_proj", "down_proj"], size.dense),
     per_sequence: layeredRows(["lm_head", "sampler"], size.perSequence),
     attention: attentionRows(size.attention),
+    linear_attention: [],
     moe: [],
   };
   await Deno.mkdir(dir, { recursive: true });

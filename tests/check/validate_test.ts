@@ -103,6 +103,32 @@ Deno.test("validate misses layers that another degree has", async () => {
   ]);
 });
 
+Deno.test("validate misses the table, or a layer, of a recurrent state at every degree", async () => {
+  const catalog = {
+    dense: { layernorm: { vllm: ["RMSNorm"] }, o_proj: { vllm: ["RowParallelLinear"] } },
+    per_sequence: { sampler: { vllm: ["Sampler"] } },
+    attention: { attention: { vllm: ["Attention"] } },
+    linear_attention: { gdn: { vllm: ["ChunkGatedDeltaRule"] }, ssm: { vllm: ["MambaMixer2"] } },
+    moe: {},
+  };
+  const architecture = { modelType: "qwen3_next", sequence: {}, catalog, sha256: "" };
+  const rows = "layer,prefill_tokens,n_decode,time_us\ngdn,0,1,2.5\ngdn,16,0,9\n";
+  const meta = { ...META, tp_degrees: [1, 2] };
+  const tables = { ...at(1, { ...TABLES, "linear_attention.csv": rows }), ...at(2) };
+  assert.deepEqual(await findings(meta, tables, { architecture, simulator: "august" }), [
+    "warning: tp2/linear_attention.csv: A simulator takes the layers with a recurrent state for ones that do not " +
+    "run; expected a table with rows, found no file",
+    "warning: tp1/linear_attention.csv: A simulator takes the layer for one that does not run; expected rows of ssm",
+  ]);
+  const whole = `${rows}ssm,0,1,2.5\nssm,16,0,9\n`;
+  const both = { ...at(1, { ...TABLES, "linear_attention.csv": whole }), ...at(2) };
+  const newer = await findings(META, { ...both }, { architecture, simulator: "v1.2" });
+  assert.deepEqual(newer.filter((line) => line.includes("linear_attention.csv")), [
+    "warning: tp2/linear_attention.csv: A simulator takes the layers with a recurrent state for ones that do not " +
+    "run; expected a table with rows, found no file",
+  ]);
+});
+
 Deno.test("validate wants moe.csv at the lowest degree, and nowhere else", async () => {
   const moe = "tokens,activated_experts,time_us\n1,8,2.5\n";
   const meta = { ...META, tp_degrees: [1, 2] };

@@ -10,6 +10,7 @@ const TABLES = {
   dense: "layer,tokens,time_us\nlayernorm,16,1.5\nlayernorm,32,2.25\no_proj,16,123456\n",
   per_sequence: "layer,sequences,time_us\r\nlm_head,1,900.5\r\nsampler,1,2.5\r\n",
   attention: "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,1,16,2.5\n16,32,2,64,10\n",
+  linear_attention: "layer,prefill_tokens,n_decode,time_us\nssm,0,1,2.5\nssm,16,2,10\n",
   moe: "tokens,activated_experts,time_us\n1,8,50.2\n2,8,51\n",
 };
 const SKEW = `${SKEW_COLUMNS.join(",")}\npure,32,1,0.0312,4.0,0,0,128,512,140,10.0,20.0,15.0,0.5\n` +

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { loadModel } from "../../src/model/load_model.ts";
 import type { ModelConfig } from "../../src/model/model.ts";
-import { modelNotices, unmeasuredNotices } from "../../src/model/notices.ts";
+import { modelNotices } from "../../src/model/notices.ts";
 
 Deno.test("modelNotices tell what differs from the plain case", () => {
   const cases: readonly [ModelConfig, string[]][] = [
@@ -21,14 +20,4 @@ Deno.test("modelNotices tell what differs from the plain case", () => {
   for (const [config, notices] of cases) {
     assert.deepEqual(modelNotices(config, { tpDegrees: [1, 2, 4, 8] }), notices);
   }
-});
-
-Deno.test("a model with recurrent layers is told that no sweep measures them", async () => {
-  const { architecture } = await loadModel("tiiuae/Falcon-H1-7B-Instruct");
-  assert.deepEqual(unmeasuredNotices(architecture), [
-    "No sweep measures layers with a recurrent state (ssm): the bundle has no times of theirs, and what is predicted " +
-    "from it leaves them out",
-  ]);
-  const { architecture: llama } = await loadModel("meta-llama/Llama-3.1-8B");
-  assert.deepEqual(unmeasuredNotices(llama), []);
 });

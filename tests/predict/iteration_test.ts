@@ -58,6 +58,8 @@ function made(hardware: string): ReturnType<typeof predictor> {
           return line("lm_head", 1000);
         case "attention":
           return [{ layer: null, key: [3, 0, 2, 16], timeUs: 7 }];
+        case "linear_attention":
+          return [];
         case "moe":
           return [2, 8].flatMap((experts) =>
             [1, 10].map((tokens) => ({ layer: null, key: [tokens, experts], timeUs: experts }))

@@ -40,6 +40,7 @@ const SOURCE: PredictorSource = {
         return [{ layer: "lm_head", key: [8], timeUs: 3 }];
       case "attention":
         return tp === 1 ? [{ layer: null, key: [0, 0, 1, 16], timeUs: 5 }] : [];
+      case "linear_attention":
       case "moe":
         return [];
     }

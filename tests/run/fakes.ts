@@ -138,7 +138,7 @@ export function fakeHarness(options: FakeOptions = {}): Harness {
         }
         const layers = shot.category === "skew"
           ? shot.parts
-          : Object.keys(architecture!.catalog[shot.category]);
+          : Object.keys(architecture!.catalog[shot.category] ?? {});
         const factors: number[] = [];
         const most = precision?.max ?? iterations;
         let stop: Stop = precision === undefined ? "iterations" : "max";

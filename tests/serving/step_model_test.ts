@@ -65,6 +65,7 @@ const BUNDLE: PredictorSource = {
             )
           )
         );
+      case "linear_attention":
       case "moe":
         return [];
     }

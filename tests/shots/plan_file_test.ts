@@ -125,7 +125,7 @@ Deno.test("parsePlan names the line, the field and the value", () => {
     ],
     [
       [head, '{"category":"skewed","tp":1}'],
-      ', line 2: category must be dense, per_sequence, attention, moe or skew, got "skewed"',
+      ', line 2: category must be dense, per_sequence, attention, linear_attention, moe or skew, got "skewed"',
     ],
     [
       [head, skewLine.replace('["t_skew"]', "[]")],

@@ -4,7 +4,8 @@ import { loadArchitecture, parseArchitecture } from "../../src/model/architectur
 import { attentionAxes } from "../../src/shots/attention_shots.ts";
 import { powerOfTwoAxis, tokenAxis } from "../../src/shots/axes.ts";
 import type { Limits } from "../../src/shots/limits.ts";
-import { type PlanOptions, planSweeps } from "../../src/shots/plan_sweeps.ts";
+import type { ModelConfig } from "../../src/model/model.ts";
+import { type PlanOptions, planSweeps, type Sweep } from "../../src/shots/plan_sweeps.ts";
 import { type Category, shotKey, type SweepCategory } from "../../src/shots/shot.ts";
 import { UsageError } from "../../src/errors.ts";
 
@@ -135,6 +136,23 @@ Deno.test("planSweeps stays within what was asked and what the engine allows", (
   const allowed = { ...SMALL, limits: { ...SMALL.limits, max_num_batched_tokens: 32, max_num_seqs: 2 } };
   assert.deepEqual(largest(asked), [[32], [2], [32, 128, 2, 128]]);
   assert.deepEqual(largest(allowed), largest(asked));
+});
+
+Deno.test("planSweeps has a sweep of layers with a recurrent state, by the chunk of the model's kernel", async () => {
+  const architecture = await loadArchitecture("falcon_h1", "configs");
+  const planned = (tp: number, config?: ModelConfig): Sweep[] =>
+    planSweeps({ ...SMALL, architecture, tp, ...config && { config } });
+  assert.deepEqual(planned(1).map((sweep) => sweep.category), [
+    "dense",
+    "per_sequence",
+    "attention",
+    "linear_attention",
+  ]);
+  const prefills = (sweeps: readonly Sweep[]): number[] => [
+    ...new Set(sweeps.at(-1)!.shots.map((shot) => shotKey(shot)[0]!)),
+  ];
+  assert.deepEqual(prefills(planned(2)), [0, 16, 32, 64]);
+  assert.deepEqual(prefills(planned(2, { mamba_chunk_size: 32 })), [0, 16, 32, 33, 64]);
 });
 
 Deno.test("planSweeps leaves a category out above tp 1 when the degree changes none of its layers", () => {

@@ -40,6 +40,7 @@ const TABLES: Readonly<Record<Category, readonly Row[]>> = {
       }))
     )
   ),
+  linear_attention: [],
   moe: [[1, 8], [64, 8], [64, 64]].map((key) => ({ layer: null, key, timeUs: 20 + key[1]! })),
 };
 

@@ -29,12 +29,29 @@ def read_shot(fields: Mapping[str, Any]) -> Shot:
             return Shot("per_sequence", ((1, 0),) * count(fields, "sequences"))
         case "attention":
             return Shot("attention", attention_requests(fields))
+        case "linear_attention":
+            return Shot("linear_attention", state_requests(fields))
         case "moe":
             requests = ((count(fields, "tokens"), 0),)
             return Shot("moe", requests, count(fields, "activated_experts"))
         case other:
-            expected = "expected dense, per_sequence, attention, moe or skew"
+            expected = "expected dense, per_sequence, attention, linear_attention, moe or skew"
             raise bad_request(f"unknown category {other!r}", expected)
+
+
+DECODE_HISTORY = 256
+"""Tokens that decodes of a linear_attention shot have behind them: a state is as large whatever they are."""
+
+
+def state_requests(fields: Mapping[str, Any]) -> Requests:
+    """Return the prefill of a linear_attention shot, when there is one, before the decodes."""
+    tokens, decodes = (count(fields, name, least=0) for name in ("prefill_tokens", "n_decode"))
+    requests = ((tokens, 0),) * bool(tokens) + ((1, DECODE_HISTORY),) * decodes
+    if not requests:
+        raise bad_request(
+            "linear_attention: a batch has at least one request", "prefill_tokens and n_decode are 0"
+        )
+    return requests
 
 
 def attention_requests(fields: Mapping[str, Any]) -> Requests:

@@ -22,6 +22,7 @@ KEYS = {
     "dense": ("tokens",),
     "per_sequence": ("sequences",),
     "attention": ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode"),
+    "linear_attention": ("prefill_tokens", "n_decode"),
     "moe": ("tokens", "activated_experts"),
     "skew": ("n", "nb", "pc", "kp", "kvs", "kv_big"),
 }

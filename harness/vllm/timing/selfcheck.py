@@ -36,6 +36,7 @@ def smallest(engine: Engine) -> list[Shot]:
         Shot("dense", ((chunk, 0),)),
         Shot("per_sequence", ((1, 0),)),
         Shot("attention", ((chunk, 1), (1, 1))),
+        Shot("linear_attention", ((chunk, 0), (1, 1))),
         Shot("moe", ((chunk, 0),), limits.top_k),
     )
     return [shot for shot in shots if engine.layers.get(shot.category)]

@@ -16,6 +16,10 @@ const WITHOUT: Readonly<Record<Category, Pick<Issue, "severity" | "message">>> =
   dense: { severity: "warning", message: "A simulator leaves out the table's layers with a warning" },
   per_sequence: { severity: "warning", message: "A simulator leaves out the table's layers with a warning" },
   attention: { severity: "error", message: "A simulator finds no attention time" },
+  linear_attention: {
+    severity: "warning",
+    message: "A simulator takes the layers with a recurrent state for ones that do not run",
+  },
   moe: { severity: "error", message: "A simulator finds no experts' time" },
 };
 
@@ -28,6 +32,7 @@ interface Reader {
 }
 
 /** v1.2 skips layers of a block, but not those of prologue and head, which are in these tables. */
+const NEEDED_BY_NEWER: readonly Category[] = ["dense", "per_sequence"];
 const WITHOUT_NEWER = "v1.2 fails at the layers before and after the blocks";
 
 /**
@@ -42,15 +47,19 @@ export function checkTables(files: BundleFiles, tables: LazyTables, reader: Read
   const { architecture } = reader;
   const tps = populatedTps(files);
   const moeTps = hasExperts(files, architecture) ? tps.slice(0, 1) : [];
+  const hasStates = Object.keys(architecture?.catalog.linear_attention ?? {}).length > 0;
   return [
     ...tps.flatMap((tp) =>
-      (["dense", "per_sequence", "attention"] as const).flatMap((category) =>
-        presence(files, tables, tp, category, reader)
-      )
+      ([
+        "dense",
+        "per_sequence",
+        "attention",
+        ...hasStates ? ["linear_attention"] as const : [],
+      ] as const).flatMap((category) => presence(files, tables, tp, category, reader))
     ),
     ...moeTps.flatMap((tp) => presence(files, tables, tp, "moe", reader)),
     ...tps.slice(1).flatMap((tp) => unreadMoe(files, tp)),
-    ...(["dense", "per_sequence"] as const).flatMap((category) =>
+    ...(["dense", "per_sequence", "linear_attention"] as const).flatMap((category) =>
       layerIssues(files, tables, tps, category, reader)
     ),
   ];
@@ -79,7 +88,7 @@ function presence(
     expected: "a table with rows",
     found: missing ? "no file" : "no row that can be used",
     ...WITHOUT[category],
-    ...newer && WITHOUT[category].severity === "warning" && { severity: "error", message: WITHOUT_NEWER },
+    ...newer && NEEDED_BY_NEWER.includes(category) && { severity: "error", message: WITHOUT_NEWER },
   }];
 }
 
@@ -97,7 +106,7 @@ function layerIssues(
   files: BundleFiles,
   tables: LazyTables,
   tps: readonly number[],
-  category: "dense" | "per_sequence",
+  category: "dense" | "per_sequence" | "linear_attention",
   { architecture, simulator }: Reader,
 ): Issue[] {
   const { prologue = [], head = [] } = architecture?.sequence ?? {};
@@ -117,7 +126,11 @@ function layerIssues(
       severity: needed.includes(layer) ? "error" : "warning",
       path: tablePath(files.dir, tp, category),
       expected: `rows of ${layer}`,
-      message: needed.includes(layer) ? WITHOUT_NEWER : "A simulator leaves out the layer with a warning",
+      message: needed.includes(layer)
+        ? WITHOUT_NEWER
+        : category === "linear_attention"
+        ? "A simulator takes the layer for one that does not run"
+        : "A simulator leaves out the layer with a warning",
     }))
   );
 }

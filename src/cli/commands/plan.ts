@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { readText } from "../../files/read.ts";
 import { writeAtomic } from "../../files/write.ts";
 import { loadModel } from "../../model/load_model.ts";
-import { modelNotices, unmeasuredNotices } from "../../model/notices.ts";
+import { modelNotices } from "../../model/notices.ts";
 import { variantNotices } from "../../model/variant.ts";
 import type { Settings } from "../../settings.ts";
 import { parseLimits } from "../../shots/limits_file.ts";
@@ -72,9 +72,7 @@ async function writePlan(
     ...settings,
     onDownload: (message) => notices.push(message),
   });
-  const sweeps = settings.tpDegrees.flatMap((tp) =>
-    planSweeps({ ...settings, architecture: model.architecture, limits, tp })
-  );
+  const sweeps = settings.tpDegrees.flatMap((tp) => planSweeps({ ...settings, ...model, limits, tp }));
   const header = planHeader(settings, model, sweeps);
   const pieces = files.split === undefined
     ? [{ path: files.out, sweeps }]
@@ -90,7 +88,6 @@ async function writePlan(
   notices.push(
     ...variantNotices({ ...settings, config: model.config }),
     ...modelNotices(model.config, settings),
-    ...unmeasuredNotices(model.architecture),
     ...sweeps.flatMap((sweep) => leftOutNotice(sweep, limits)),
   );
   const where = pieces.length === 1

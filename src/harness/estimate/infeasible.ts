@@ -4,6 +4,7 @@
  * @module
  */
 import { fitsPool, type Limits } from "../../shots/limits.ts";
+import { DECODE_HISTORY } from "../../shots/linear_shots.ts";
 import type { Shot } from "../../shots/shot.ts";
 import { partDecodes } from "../../shots/skew_parts.ts";
 
@@ -23,6 +24,8 @@ function batchesOf(shot: Shot): Requests[] {
           [prefill(shot.prefill_chunk, shot.kv_prefill)],
         [1, shot.kv_decode, shot.n_decode],
       ]];
+    case "linear_attention":
+      return [[prefill(shot.prefill_tokens, 0), [1, DECODE_HISTORY, shot.n_decode]]];
     case "skew":
       return shot.parts.map((part) => [
         prefill(shot.pc, shot.kp),

@@ -106,7 +106,8 @@ function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
       }, not for ${dtype}`,
     );
   }
-  for (const layer of [...Object.keys(catalog.dense), ...Object.keys(catalog.per_sequence)]) {
+  const { dense, per_sequence, linear_attention = {} } = catalog;
+  for (const layer of [dense, per_sequence, linear_attention].flatMap(Object.keys)) {
     if (!KNOWN_LAYERS.includes(layer)) {
       throw cannotBoot(
         request,
@@ -122,6 +123,8 @@ function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
   const device = { multiprocessors: sheet.multiprocessors, cacheBytes: sheet.l2_mib * 2 ** 20 };
   /** Work by layer, of a skew case by part. */
   const works = (shot: Shot): (readonly [string, Work])[] => {
+    // Of a recurrent state there is no formula, and no boot of a model that has one.
+    if (shot.category === "linear_attention") return [];
     if (shot.category !== "skew") {
       return Object.keys(catalog[shot.category]).map((
         layer,
@@ -133,7 +136,7 @@ function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
       attentionWork({ chunk, history, decodes: partDecodes(shot, part) }, sizes, device),
     ]);
   };
-  const names = CATEGORY_ORDER.flatMap((category) => Object.keys(catalog[category]));
+  const names = CATEGORY_ORDER.flatMap((category) => Object.keys(catalog[category] ?? {}));
   return {
     booted: {
       limits,

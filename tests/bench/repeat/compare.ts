@@ -77,7 +77,7 @@ export function compareAgain(
     const { tp, category } = members[0]!.shot;
     const first = firstTimes(bundle, tp, category);
     const isOwn = (layer: string): boolean =>
-      category === "skew" ? layer === "t_skew" : tp === 1 || !catalog[category][layer]?.tp_stable;
+      category === "skew" ? layer === "t_skew" : tp === 1 || !catalog[category]?.[layer]?.tp_stable;
     const found = members.map(({ shot, timesUs }) =>
       Object.entries(timesUs).flatMap(([layer, us]) => {
         const before = first.get(rowText(isLayered(category) ? layer : null, shot.key));

@@ -120,5 +120,10 @@ def skew(n: int, nb: int, parts: list[str], pc: int = 0, kp: int = 0, kvs: int =
     }
 
 
+def states(prefill_tokens: int, n_decode: int) -> Message:
+    fields = {"prefill_tokens": prefill_tokens, "n_decode": n_decode}
+    return {"category": "linear_attention", "tp": 1, **fields}
+
+
 def moe(tokens: int, activated_experts: int) -> Message:
     return {"category": "moe", "tp": 1, "tokens": tokens, "activated_experts": activated_experts}

@@ -4,8 +4,8 @@ import itertools
 import math
 
 import pytest
-from client import Client, Message, attention, dense, moe, per_sequence, skew
-from models import COMMON, CONFIGS, EXPERTS, NO_FP8_CACHE, SLIDING, architecture, boot
+from client import Client, Message, attention, dense, moe, per_sequence, skew, states
+from models import COMMON, CONFIGS, EXPERTS, NO_FP8_CACHE, RECURRENT, SLIDING, architecture, boot
 
 CASES = [pytest.param(model, tp, id=f"{model}-tp{tp}") for model in CONFIGS for tp in (1, 2)]
 
@@ -243,6 +243,34 @@ def test_one_engine_has_layers_of_every_kind_and_a_group_of_the_cache_for_each(w
     assert_measured(dense_answer, {"embedding", "layernorm", "qk_norm", "attn_block", "qkv_proj"})
     assert_measured(attention_answer, {"sliding_attention", "attention"})
     assert_measured(skewed, {"t_mean", "t_skew"})
+
+
+STATES = {
+    "modelType": "qwen3_next",
+    "sha256": "00",
+    "sequence": {"prologue": ["embedding"], "head": ["lm_head"]},
+    "catalog": {
+        "dense": {"embedding": {"vllm": ["VocabParallelEmbedding"]}},
+        "per_sequence": {"lm_head": {"vllm": ["LogitsProcessor"]}},
+        "attention": {"attention": {"vllm": ["Attention"]}},
+        "linear_attention": {"gdn": {"vllm": ["QwenGatedDeltaNetAttention"]}},
+        "moe": {"moe": {"vllm": ["Qwen3NextSparseMoeBlock"]}},
+    },
+    "layers": [["gdn", "moe"], ["attention", "moe"]],
+}
+
+
+def test_layers_with_a_recurrent_state_are_measured_in_every_regime(worker: Client) -> None:
+    config = {**COMMON, **RECURRENT}
+    booted = worker.boot({**boot("llama"), "config": config, "architecture": STATES})
+    assert booted["type"] == "booted", booted
+    assert [cache["kind"] for cache in booted["caches"]] == ["state", "full"]
+    prefill, decode, mixed, history = worker.fire(
+        states(48, 0), states(0, 4), states(48, 2), attention(16, 16, 2, 64)
+    )
+    for answer in (prefill, decode, mixed):
+        assert_measured(answer, {"gdn"})
+    assert_measured(history, {"attention"})
 
 
 def test_a_walk_tells_calls_and_what_they_launch(worker: Client) -> None:

@@ -61,6 +61,26 @@ SLIDING = {
 }
 """A model that has a layer with sliding attention and one with full."""
 
+RECURRENT = {
+    "num_hidden_layers": 2,
+    "layer_types": ["linear_attention", "full_attention"],
+    "num_experts": 8,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 64,
+    "shared_expert_intermediate_size": 64,
+    "norm_topk_prob": True,
+    "head_dim": 64,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+    "linear_key_head_dim": 64,
+    "linear_value_head_dim": 64,
+    "linear_conv_kernel_dim": 4,
+    "partial_rotary_factor": 0.25,
+    "architectures": ["Qwen3NextForCausalLM"],
+    "model_type": "qwen3_next",
+}
+"""A model that has a layer with a recurrent state and one with full attention."""
+
 
 def config(model: str, tp: int = 1, **changes: Any) -> dict[str, Any]:
     """Return a model's configuration, sharded."""

@@ -1,5 +1,5 @@
 import pytest
-from client import Message, attention, dense, moe, per_sequence, placed
+from client import Message, attention, dense, moe, per_sequence, placed, states
 from engine.shots import Shot, blocks, broken_limit, read_shot
 from faults import Fault
 from messages import Limits
@@ -25,6 +25,9 @@ LIMITS = Limits(
         (attention(0, 0, 2, 128), Shot("attention", ((1, 128), (1, 128)))),
         (placed([[64, 0], [32, 16]], 1), Shot("attention", ((64, 0), (32, 16), (1, 32)))),
         (placed([], 1), Shot("attention", ((1, 32),))),
+        (states(64, 2), Shot("linear_attention", ((64, 0), (1, 256), (1, 256)))),
+        (states(64, 0), Shot("linear_attention", ((64, 0),))),
+        (states(0, 1), Shot("linear_attention", ((1, 256),))),
         (moe(64, 8), Shot("moe", ((64, 0),), 8)),
     ],
 )
@@ -37,7 +40,8 @@ def test_a_shot_stands_for_its_requests(fields: Message, shot: Shot) -> None:
     [
         (
             {"category": "skewed"},
-            "unknown category 'skewed': expected dense, per_sequence, attention, moe or skew",
+            "unknown category 'skewed': "
+            "expected dense, per_sequence, attention, linear_attention, moe or skew",
         ),
         ({"category": "dense"}, "dense: tokens must be a whole number of at least 1: found None"),
         (dense(0), "dense: tokens must be a whole number of at least 1: found 0"),
@@ -50,6 +54,11 @@ def test_a_shot_stands_for_its_requests(fields: Message, shot: Shot) -> None:
             attention(1, -1, 0, 0),
             "attention: kv_prefill must be a whole number of at least 0: found -1",
         ),
+        (
+            states(0, 0),
+            "linear_attention: a batch has at least one request: prefill_tokens and n_decode are 0",
+        ),
+        (states(-1, 1), "linear_attention: prefill_tokens must be a whole number of at least 0: found -1"),
         (placed({}, 1), "attention: prefills must be a list of [chunk, history]: found {}"),
         (placed([[1]], 1), "attention: a prefill must be [chunk, history]: found [1]"),
         (placed([[0, 0]], 1), "message: chunk must be a whole number of at least 1: found 0"),
