@@ -1,64 +1,67 @@
 // deno-lint-ignore-file no-console
 /**
- * Whether the tests notice: puts random faults into `src`, one at a time in a copy of the project, runs the tests of
- * the file's room and its own examples, and prints the share that they catch. `mutate --seed 1 --count 100 --room predict`; the same seed
- * gives the same faults as long as the sources stay as they are.
+ * Whether the tests notice: puts random faults into the sources, one at a time in a copy of the project, runs the
+ * tests that see the file, and prints the share that they catch. `mutate --seed 1 --count 100 --room predict`; the same
+ * seed gives the same faults as long as the sources stay as they are. The room `python` is the worker. `--near` asks the
+ * tests of the file's room alone, which is quicker.
  *
- * A fault that the compiler refuses is left out. One that survives may be no fault at all, as where a default is never
- * used: read the list.
+ * A fault is caught where a test fails or does not end. One that the compiler refuses is left out, as are those of
+ * `mutate/equivalent.json`, which change nothing that anybody could see. One that survives may be of that kind: read
+ * the list.
  *
  * @module
  */
-import { cp } from "node:fs/promises";
 import { existsSync } from "node:fs";
+import { cp } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { draw, randomFrom } from "../src/random.ts";
+import equivalent from "./mutate/equivalent.json" with { type: "json" };
 import { type Mutant, mutants } from "./mutate/mutants.ts";
+import { type Sight, sightOf, sightOfPython } from "./mutate/sight.ts";
 import { readModules, roomOf } from "./structure.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** Tests of rooms that have others than a folder of their own, separated by blanks. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  roofline: "tests/roofline tests/harness/estimate",
-  events: "tests/progress",
-};
 /** What a copy needs; everything else is large or made anew. */
-const COPIED = ["src", "tests", "tasks", "harness", "configs", "examples", "docs", "deno.json", "deno.lock"];
+const COPIED = ["src", "tests", "tasks", "harness", "configs", "examples", "docs"];
 const LINKED = ["node_modules", "perf", "notebooks", ".venv", "README.md"];
-/** How much longer than with the source as it is a room's tests may take, and the least of it in seconds. */
-const PATIENCE = { times: 3, leastS: 30 };
+/** How much longer than without a fault tests may take, and what is added for their start, in seconds. */
+const PATIENCE = { times: 5, startS: 60 };
 
-const { values: { seed, count, room } } = parseArgs({
+const { values: { seed, count, room, near } } = parseArgs({
   options: {
     seed: { type: "string", default: "1" },
     count: { type: "string", default: "100" },
     room: { type: "string" },
+    near: { type: "boolean", default: false },
   },
 });
 
 /** A fault in its file. */
-type Placed = Mutant & { readonly path: string; readonly room: string; readonly tests: string };
+type Placed = Mutant & { readonly path: string; readonly room: string; readonly sight: Sight };
+type Verdict = "caught" | "far" | "survived" | "refused";
 
-/** How long the tests took without a fault, in seconds. */
+/** How long a test file takes without a fault, in seconds. */
 const tookS = new Map<string, number>();
 const copy = await Deno.makeTempDir({ prefix: "mutate-" });
 try {
   for (const name of COPIED) await cp(`${ROOT}${name}`, `${copy}/${name}`, { recursive: true });
   for (const entry of Deno.readDirSync(ROOT)) {
-    if (entry.name.endsWith(".ts")) await Deno.copyFile(`${ROOT}${entry.name}`, `${copy}/${entry.name}`);
+    if (/\.(ts|toml|lock)$|^deno\.json$/.test(entry.name)) {
+      await Deno.copyFile(`${ROOT}${entry.name}`, `${copy}/${entry.name}`);
+    }
   }
   for (const name of LINKED) {
     if (existsSync(`${ROOT}${name}`)) await Deno.symlink(`${ROOT}${name}`, `${copy}/${name}`);
   }
 
   const places = await faults();
-  const chosen = draw(Int32Array.from(places.keys()), Number(count), randomFrom(Number(seed)));
+  const chosen = [...draw(Int32Array.from(places.keys()), Number(count), randomFrom(Number(seed)))]
+    .map((at) => places[at]!);
+  await learn(chosen.flatMap(({ sight }) => sight.near));
   const tally = new Map<string, { caught: number; all: number }>();
-  for (const at of chosen) {
-    const fault = places[at]!;
-    const limitS = await patience(fault.tests);
-    const verdict = await judge(fault, limitS);
+  for (const fault of chosen) {
+    const verdict = await judge(fault);
     console.log(`${verdict.padEnd(8)} ${fault.path}:${fault.line} ${fault.operator}: ${fault.change}`);
     if (verdict === "refused") continue;
     const { caught, all } = tally.get(fault.room) ?? { caught: 0, all: 0 };
@@ -66,82 +69,132 @@ try {
   }
   const total = { caught: 0, all: 0 };
   for (const [name, { caught, all }] of [...tally].sort()) {
-    console.log(
-      `${name.padEnd(12)} ${String(caught).padStart(4)} of ${String(all).padStart(4)} caught (${
-        share(caught, all)
-      })`,
-    );
+    console.log(shareLine(name, caught, all));
     total.caught += caught;
     total.all += all;
   }
-  console.log(
-    `${"all".padEnd(12)} ${total.caught} of ${total.all} caught (${share(total.caught, total.all)})`,
-  );
+  console.log(shareLine("all", total.caught, total.all));
 } finally {
   await Deno.remove(copy, { recursive: true });
 }
 
-/** How long the tests of a room may take; that they are green without a fault is a condition. */
-async function patience(tests: string): Promise<number> {
-  if (!tookS.has(tests)) {
-    const begun = performance.now();
-    if (await run(["test", "-A", "--quiet", "--no-check", ...tests.split(" ")], 600) !== "passed") {
-      throw new Error(`${tests} fails without any fault`);
-    }
-    tookS.set(tests, (performance.now() - begun) / 1000);
-  }
-  return Math.max(PATIENCE.leastS, PATIENCE.times * tookS.get(tests)!);
+/** All faults of the files that a test sees, but for those that change nothing. */
+async function faults(): Promise<Placed[]> {
+  const known = new Set(equivalent.map(({ path, line, change }) => `${path}|${line}|${change}`));
+  const sights = [...sightOf(await readModules()), ...await sightOfPython(ROOT)]
+    .map(([path, sight]) => ({ path, sight, own: path.endsWith(".py") ? "python" : roomOf(path)! }))
+    .filter(({ sight, own }) =>
+      (room === undefined || own === room) && sight.near.length + sight.far.length > 0
+    );
+  const found = await Promise.all(sights.map(async ({ path, sight, own }) => {
+    const source = await Deno.readTextFile(`${ROOT}${path}`);
+    const lines = source.split("\n");
+    return (path.endsWith(".py") ? await pythonMutants(path) : mutants(source))
+      .filter(({ line, change }) => !known.has(`${path}|${lines[line - 1]!.trim()}|${change}`))
+      .map((mutant): Placed => ({ ...mutant, path, room: own, sight }));
+  }));
+  return found.flat();
 }
 
-/** Whether the tests of a room notice, and if not, whether the compiler would. */
-async function judge({ path, text, tests }: Placed, limitS: number): Promise<string> {
+async function pythonMutants(path: string): Promise<Mutant[]> {
+  const { stdout, success } = await new Deno.Command(`${ROOT}.venv/bin/python`, {
+    args: [`${ROOT}tasks/mutate/mutants.py`, path],
+    cwd: ROOT,
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`${path} cannot be read as Python`);
+  return new TextDecoder().decode(stdout).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+/** Whether tests notice, near ones first, and if not, whether the compiler would. */
+async function judge({ path, text, sight }: Placed): Promise<Verdict> {
   const file = `${copy}/${path}`;
   const before = await Deno.readTextFile(file);
+  const isPython = path.endsWith(".py");
   try {
     await Deno.writeTextFile(file, text);
-    const tested = await run(
-      ["test", "-A", "--quiet", "--no-check", "--doc", "--fail-fast", ...tests.split(" "), path],
-      limitS,
-    );
-    if (tested !== "passed") return tested === "failed" ? "caught" : "endless";
-    return await run(["check", "--quiet", path], 600) === "passed" ? "survived" : "refused";
+    const example = isPython ? [] : [path];
+    if (!await pass([...sight.near, ...example])) return "caught";
+    if (!isPython && !(await run(["check", "--quiet", path], 600)).passed) return "refused";
+    if (near) return "survived";
+    await Deno.writeTextFile(file, before);
+    await learn(sight.far);
+    await Deno.writeTextFile(file, text);
+    return await pass(sight.far) ? "survived" : "far";
   } finally {
     await Deno.writeTextFile(file, before);
   }
 }
 
-/** All faults of the files whose room has tests. */
-async function faults(): Promise<Placed[]> {
-  const found: Placed[] = [];
-  for (const { path } of await readModules()) {
-    const own = roomOf(path);
-    if (own === null || (room !== undefined && own !== room)) continue;
-    const single = `tests/${own}_test.ts`;
-    const tests = ELSEWHERE[own] ?? (existsSync(`${ROOT}tests/${own}`) ? `tests/${own}` : single);
-    if (!tests.split(" ").every((path) => existsSync(`${ROOT}${path}`))) continue;
-    const source = await Deno.readTextFile(`${ROOT}${path}`);
-    for (const mutant of mutants(source)) found.push({ ...mutant, path, room: own, tests });
+/** Measures how long test files take, and refuses those that fail without any fault. */
+async function learn(tests: readonly string[]): Promise<void> {
+  const unknown = [...new Set(tests)].filter((path) => !tookS.has(path));
+  for (const isPython of [false, true]) {
+    const paths = unknown.filter((path) => path.endsWith(".py") === isPython);
+    if (paths.length === 0) continue;
+    const report = `${copy}/report.xml`;
+    const { passed } = await run(
+      isPython ? ["-m", "pytest", "-q", `--junit-xml=${report}`, ...paths] : [
+        "test",
+        "-A",
+        "--quiet",
+        "--no-check",
+        `--junit-path=${report}`,
+        ...paths,
+      ],
+      1200,
+      isPython,
+    );
+    const text = await Deno.readTextFile(report).catch(() => "");
+    if (!passed) {
+      const failed = [...text.matchAll(/<testcase [^>]*?name="([^"]*)"[^>]*>\s*<(?:failure|error)/g)];
+      throw new Error(
+        `Tests fail without any fault: ${failed.map(([, name]) => name).join("; ") || paths.join(" ")}`,
+      );
+    }
+    const cases = [...text.matchAll(/<testcase [^>]*classname="([^"]*)"[^>]* time="([\d.]+)"/g)];
+    for (const path of paths) {
+      const name = isPython ? path.replace(/\.py$/, "").replaceAll("/", ".") : `./${path}`;
+      tookS.set(
+        path,
+        cases.filter(([, of]) => of === name).reduce((sum, [, , time]) => sum + Number(time), 0),
+      );
+    }
   }
-  return found;
 }
 
-async function run(args: readonly string[], limitS: number): Promise<"passed" | "failed" | "late"> {
-  const child = new Deno.Command(Deno.execPath(), {
+/** Whether tests pass within their time, the quick ones first, as far as the first failure. */
+async function pass(paths: readonly string[]): Promise<boolean> {
+  if (paths.length === 0) return true;
+  const usual = (path: string): number => tookS.get(path) ?? 0;
+  const tests = [...paths].sort((a, b) => usual(a) - usual(b));
+  const usualS = tests.reduce((sum, path) => sum + usual(path), 0);
+  const limitS = PATIENCE.startS + PATIENCE.times * usualS;
+  const isPython = tests[0]!.endsWith(".py");
+  const args = isPython
+    ? ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", ...tests]
+    : ["test", "-A", "--quiet", "--no-check", "--doc", "--fail-fast", ...tests];
+  return (await run(args, limitS, isPython)).passed;
+}
+
+async function run(args: readonly string[], limitS: number, isPython = false): Promise<{ passed: boolean }> {
+  const child = new Deno.Command(isPython ? `${copy}/.venv/bin/python` : Deno.execPath(), {
     args: [...args],
     cwd: copy,
+    // A fault may leave a file as long and as old as it was: no bytecode of it may stay.
+    env: { PYTHONDONTWRITEBYTECODE: "1" },
+    stdin: "null",
     stdout: "null",
     stderr: "null",
   }).spawn();
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    child.kill("SIGKILL");
-  }, limitS * 1000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), limitS * 1000);
   const { success } = await child.status;
   clearTimeout(timer);
-  return late ? "late" : success ? "passed" : "failed";
+  return { passed: success };
 }
 
-function share(part: number, all: number): string {
-  return `${Math.round(100 * part / all)}%`;
+function shareLine(name: string, caught: number, all: number): string {
+  return `${name.padEnd(12)} ${String(caught).padStart(4)} of ${String(all).padStart(4)} caught (${
+    all === 0 ? "-" : `${Math.round(100 * caught / all)}%`
+  })`;
 }

@@ -1,46 +1,121 @@
 import assert from "node:assert/strict";
-import { mutants } from "../../../tasks/mutate/mutants.ts";
+import { fileURLToPath } from "node:url";
+import { type Mutant, mutants } from "../../../tasks/mutate/mutants.ts";
 
-const SOURCE = `/** a < b */
-export function f(a: number[], b = 2): number {
+const SOURCE = `import { log } from "./log.ts";
+/** a < b */
+export function f(a: number[], b = 2): void {
   log("1 < 2", /3 < 4/);
   for (const x of a) {
-    if (x === b || !(x > 1)) continue; // x < 5
-    if (!a.some((y) => y !== x)) return Math.max(x, b + 1);
+    if (x === b || !(x > 0)) continue; // x < 5
+    if (!a.some((y) => y !== x)) throw new Error(\`\${Math.max(x, b)} of 3\`);
   }
-  return true ? a.length / 2 : 0;
+  total += b as 1 | 2;
 }
+export const g = (a: string[], b?: number): string[] => b ?? true ? a.filter((x) => x + "!" !== "") : [];
 `;
 
-Deno.test("mutants puts one fault at a time in the code, none in comments, texts and patterns", () => {
+Deno.test("mutants puts one fault at a time in the code, none in imports, types, comments, texts and patterns", () => {
   assert.deepEqual(
-    mutants(SOURCE).map(({ line, change }) => `${line} ${change}`),
+    mutants(SOURCE).map(({ line, operator, change }) => `${line} ${operator}: ${change}`),
     [
-      "5 === → !==",
-      "6 !== → ===",
-      "5 > → >=",
-      "5 || → &&",
-      "6 + → -",
-      "8 / → *",
-      "6 Math.max( → Math.min(",
-      "6 .some( → .every(",
-      "2 2 → 3",
-      "5 1 → 2",
-      "6 1 → 2",
-      "8 2 → 3",
-      "8 0 → 1",
-      "8 true → false",
-      "5 continue; → break;",
-      "5  → !",
-      "6 ! →",
-      '3 log("1 < 2", /3 < 4/); → ;',
-    ].map((text) => text.trimEnd() + (text.endsWith("→") ? " " : "")),
+      "3 off by one: 2 → 3",
+      "3 change a constant: 2 → 4",
+      "4 return early:  → return;",
+      '4 drop a call: log("1 < 2", /3 < 4/); → ;',
+      "6 swap and/or: x === b || !(x > 0) → x === b && !(x > 0)",
+      "6 drop a condition: x === b || !(x > 0) → x === b",
+      "6 drop a condition: x === b || !(x > 0) → !(x > 0)",
+      "6 flip a comparison: x === b → x !== b",
+      "6 move a bound: x > 0 → x >= 0",
+      "6 off by one: 0 → 1",
+      "6 leave a loop: continue; → break;",
+      "7 negate a condition: !a.some((y) => y !== x) → !(!a.some((y) => y !== x))",
+      "7 swap some/every: some → every",
+      "7 flip a comparison: y !== x → y === x",
+      "7 drop a throw: throw new Error(`${Math.max(x, b)} of 3`); → ;",
+      "7 swap min/max: max → min",
+      "7 swap arguments: x, b → b, x",
+      "9 drop an assignment: total += b as 1 | 2; → ;",
+      "9 arithmetic: total += b as 1 | 2 → total -= b as 1 | 2",
+      "11 negate a condition: b ?? true → !(b ?? true)",
+      "11 drop a default: b ?? true → (b)!",
+      "11 negate a boolean: true → false",
+      '11 drop a call: a.filter((x) => x + "!" !== "") → a',
+      '11 flip a comparison: x + "!" !== "" → x + "!" === ""',
+    ],
   );
 });
 
-Deno.test("a mutant is the source but for the fault", () => {
-  for (const { text, line } of mutants(SOURCE)) {
-    const [before, after] = [SOURCE, text].map((source) => source.split("\n"));
-    assert.deepEqual(before!.flatMap((own, i) => own === after![i] ? [] : [i + 1]), [line]);
+const PYTHON = `"""1 < 2"""
+from math import floor
+
+class Tally:
+    """Counts."""
+
+    def add(self, a: list[int], b: int = 2) -> None:
+        """Adds 3."""
+        for x in a:
+            if x == b or not (x > 0 and b):
+                continue
+            if floor(x) is None:
+                raise ValueError(f"{x + 1} of " + "3")
+        self.total += b
+        self.show(a, b)
+        self.seen = sorted(a)
+`;
+
+Deno.test("faults of Python are of the same kinds", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".py" });
+  try {
+    await Deno.writeTextFile(path, PYTHON);
+    const script = fileURLToPath(new URL("../../../tasks/mutate/mutants.py", import.meta.url));
+    const { stdout, success } = await new Deno.Command("python3", { args: [script, path] }).output();
+    assert.ok(success);
+    const found = new TextDecoder().decode(stdout).trim().split("\n")
+      .map((line): Mutant & { path: string } => JSON.parse(line));
+    assert.deepEqual(
+      found.map(({ line, operator, change }) => `${line} ${operator}: ${change}`),
+      [
+        "7 off by one: 2 → (3)",
+        "7 change a constant: 2 → (4)",
+        "9 return early:  → return",
+        "10 swap and/or: x == b or not (x > 0 and b) → (x == b) and (not (x > 0 and b))",
+        "10 drop a condition: x == b or not (x > 0 and b) → (not (x > 0 and b))",
+        "10 drop a condition: x == b or not (x > 0 and b) → (x == b)",
+        "10 flip a comparison: == → !=",
+        "10 swap and/or: x > 0 and b → (x > 0) or (b)",
+        "10 drop a condition: x > 0 and b → (b)",
+        "10 drop a condition: x > 0 and b → (x > 0)",
+        "10 move a bound: > → >=",
+        "10 off by one: 0 → (1)",
+        "11 leave a loop: continue → break",
+        "12 swap min/max: floor → ceil",
+        "12 flip a comparison: is → is not",
+        '13 drop a throw: raise ValueError(f"{x + 1} of " + "3") → pass',
+        "13 arithmetic: + → -",
+        "13 off by one: 1 → (2)",
+        "14 drop an assignment: self.total += b → pass",
+        "14 arithmetic: += → -=",
+        "15 drop a call: self.show(a, b) → pass",
+        "15 swap arguments: a, b → b, a",
+        "16 drop an assignment: self.seen = sorted(a) → pass",
+        "16 drop a call: sorted(a) → list(a)",
+      ],
+    );
+    for (const { text, line } of found) assert.deepEqual(changedLines(PYTHON, text)[0], line);
+  } finally {
+    await Deno.remove(path);
   }
 });
+
+Deno.test("a mutant is the source but for the fault", () => {
+  for (const { text, line } of mutants(SOURCE)) assert.deepEqual(changedLines(SOURCE, text)[0], line);
+});
+
+/** The lines that differ, from 1, as far as no line was added. */
+function changedLines(before: string, after: string): number[] {
+  const [own, other] = [before, after].map((source) => source.split("\n"));
+  assert.notEqual(before, after);
+  return own!.flatMap((line, i) => line === other![i] ? [] : [i + 1]);
+}

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { serveEngine, type ServeEngineOptions } from "../../src/harness/serve_engine.ts";
+import { withFolder } from "./toy.ts";
+
+const quote = (script: string): string => `cmd:sh -c '${script}' sh`;
+const DONE = '{"type":"done","requests":2}';
+
+/** Serves a job with a shell script in place of an engine; gives what was written, logged, and the error. */
+async function serve(
+  options: Partial<ServeEngineOptions>,
+): Promise<{ written: string; logged: string[]; error: Error | null }> {
+  let found: { written: string; logged: string[]; error: Error | null } | undefined;
+  await withFolder({ "out.jsonl": "older than this\n" }, async (dir) => {
+    const logged: string[] = [];
+    const out = `${dir}/out.jsonl`;
+    const onLog = (line: string): void => void logged.push(line);
+    const error = await serveEngine('{"job":1}', {
+      harness: quote("cat"),
+      transport: [],
+      devices: [],
+      out,
+      onLog,
+      ...options,
+    }).then(() => null, (thrown: Error) => thrown);
+    found = { written: await Deno.readTextFile(out), logged, error };
+  });
+  return found!;
+}
+
+Deno.test("a job is sent as one line, and the lines that come are kept as they are", async () => {
+  const { written, error } = await serve({
+    harness: quote(`read job; printf "%s\\n" "{\\"got\\":$job}" "µs"; printf "%s\\n" '\\''${DONE}'\\''`),
+  });
+  assert.equal(error, null);
+  assert.equal(written, `{"got":{"job":1}}\nµs\n${DONE}\n`);
+});
+
+Deno.test("the program is carried by the transport, told its devices, and asked for lines", async () => {
+  const tell = `echo "$CUDA_VISIBLE_DEVICES: $*" >&2; printf "%s\\n" '\\''${DONE}'\\''`;
+  const plain = await serve({ harness: quote(tell) });
+  assert.match(plain.logged[0]!, /: --job - --out -$/);
+  assert.doesNotMatch(plain.logged[0]!, /2,3/);
+  assert.deepEqual((await serve({ harness: quote(tell), devices: [2, 3] })).logged, ["2,3: --job - --out -"]);
+  const carried = await serve({
+    harness: "vllm",
+    devices: [1],
+    transport: ["sh", "-c", `echo "$*" >&2; printf "%s\\n" '${DONE}'`, "there"],
+  });
+  assert.equal(carried.error, null);
+  assert.deepEqual(carried.logged, [
+    "env CUDA_VISIBLE_DEVICES=1 python3 harness/vllm/served.py --job - --out -",
+  ]);
+});
+
+const endings: [string, string, string, Record<string, unknown>][] = [
+  ["ends early", "echo {}; echo loading >&2; echo no beads >&2; exit 3", "status 3): no beads", {
+    exitCode: 3,
+  }],
+  ["says nothing", "echo {}; exit 0", "status 0)", { exitCode: 0 }],
+  ["is killed", "echo {}; kill -KILL $$", "SIGKILL)", { signal: "SIGKILL" }],
+];
+for (const [what, script, message, details] of endings) {
+  Deno.test(`an engine that ${what} is an error, and its lines are kept`, async () => {
+    const { written, logged, error } = await serve({ harness: quote(script) });
+    assert.equal(written, "{}\n");
+    assert.ok(error instanceof HarnessError, String(error));
+    assert.equal(error.message, `The engine ended before it had served all (${message}`);
+    assert.deepEqual({ ...error.details }, { stage: "fire", stderrTail: logged.join("\n"), ...details });
+  });
+}
+
+Deno.test("an engine that has served all may end as it likes", async () => {
+  assert.equal((await serve({ harness: quote(`printf "%s\\n" '\\''${DONE}'\\''; exit 3`) })).error, null);
+});
+
+Deno.test("an abort ends the engine with the signal's reason, what has come is kept", async () => {
+  const reason = new Error("enough");
+  const abort = new AbortController();
+  const { written, error } = await serve({
+    harness: quote("echo {}; echo up >&2; exec sleep 1000"),
+    signal: abort.signal,
+    onLog: () => setTimeout(() => abort.abort(reason), 50),
+  });
+  assert.equal(error, reason);
+  assert.equal(written, "{}\n");
+  const before = await serve({ harness: quote("exec sleep 1000"), signal: AbortSignal.abort(reason) });
+  assert.equal(before.error, reason);
+});
+
+for (const harness of ["roofline:H100", "cmd:", "cmd: ", "cmd:sh 'open", "vllm:x"]) {
+  Deno.test(`serveEngine refuses the harness '${harness}'`, async () => {
+    const { error, written } = await serve({ harness });
+    assert.equal(error?.name, "UsageError");
+    assert.equal(
+      error?.message,
+      `Cannot serve with the harness '${harness}': a whole engine is vllm, or cmd:<command> that serves jobs`,
+    );
+    assert.equal(written, "older than this\n");
+  });
+}
+
+Deno.test("a file that cannot be written is refused before anything starts", () =>
+  withFolder({}, async (dir) => {
+    const out = `${dir}/none/out.jsonl`;
+    const options = { harness: quote(`touch ${dir}/started`), transport: [], devices: [], out };
+    await assert.rejects(serveEngine("{}", options), (error: Error) => {
+      assert.equal(error.name, "UsageError");
+      assert.ok(error.message.startsWith(`Cannot write ${out}: No such file`), error.message);
+      return true;
+    });
+    await assert.rejects(Deno.stat(`${dir}/started`), Deno.errors.NotFound);
+  }));
