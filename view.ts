@@ -42,6 +42,7 @@ export {
   type Timeline,
 } from "./src/view/timeline.ts";
 export { predictRow, predictSkew } from "./src/view/predictions.ts";
+export { type AdaptivePart, partErrors, type PartErrorsOptions } from "./src/view/part_errors.ts";
 export { type EstimatedTable, type EstimateOptions, estimateRows } from "./src/view/estimate.ts";
 
 // Figures
@@ -63,6 +64,13 @@ export {
   iterationTimes,
   type NamedIteration,
 } from "./src/view/figures/iteration.ts";
+export {
+  type DecodeIterations,
+  decodeIterations,
+  type IterationBatch,
+  type IterationColumn,
+  iterationTable,
+} from "./src/view/iterations.ts";
 export { type LatencyOverRate, latencyOverRate } from "./src/view/figures/latency_over_rate.ts";
 export { type LayerTimes, layerTimes } from "./src/view/figures/layer_times.ts";
 export { moeMap } from "./src/view/figures/moe_map.ts";
@@ -187,6 +195,7 @@ export type {
 } from "./src/model/model.ts";
 export type { AlphaSource } from "./src/predict/alpha.ts";
 export type { Batch, BatchFacts, Decodes, Prefill } from "./src/predict/batch.ts";
+export type { BlockPool } from "./src/predict/batch_blocks.ts";
 export type { AttentionTrace, AxisTrace, BatchRule, BatchTrace, CornerTrace } from "./src/predict/explain.ts";
 export type { Place as LookupPlace } from "./src/predict/interpolate.ts";
 export type { IterationEstimate, LayerContribution } from "./src/predict/iteration.ts";
@@ -202,6 +211,8 @@ export type { Precision, Quantity } from "./src/quantity.ts";
 export type { HardwareSheet } from "./src/roofline/hardware.ts";
 export type { ProfileOptions } from "./src/run/profile.ts";
 export type { ProfileEventsOptions, SweepName } from "./src/run/profile_events.ts";
+export type { IterationError } from "./src/serving/iteration_error.ts";
+export type { JudgedSteps } from "./src/serving/judge_steps.ts";
 export type { LatencySummary, Spread } from "./src/serving/latencies.ts";
 export type { Deployment, DeploymentPoint } from "./src/serving/plan_deployment.ts";
 export type { Preset, Settings, SettingsInput } from "./src/settings.ts";

@@ -22,7 +22,7 @@ export interface IterationQuery extends Batch {
   readonly model: Model;
   /** Tensor-parallel degree. */
   readonly tp: number;
-  /** Devices that share the experts. @default {tp for a model with experts} */
+  /** Devices that share the experts. @default {1 with uniform routing, else tp} */
   readonly ep?: number;
   /** New tokens of each decode: more than 1 where the tokens of a drafter are checked. @default {1} */
   readonly decodeQLen?: number;
@@ -83,6 +83,13 @@ export interface IterationEstimate {
   readonly skipped: readonly string[];
   /** Sentences that whoever uses the estimate should read, such as that the bundle is of another model. */
   readonly notes: readonly string[];
+  /** Where times of communication come from, which are then among the contributions; absent where there are none. */
+  readonly communication?: "measured" | "data sheet";
+  /**
+   * Whether each device computes all experts (`whole`) or its part (`shared`); absent for a model without experts, and
+   * at tp 1.
+   */
+  readonly experts?: "whole" | "shared";
   /** What the total leaves out: communication between devices, and all that is not a layer. */
   readonly excludes: readonly ["communication", "scheduling"];
   /** KV blocks that the batch holds, and whether they fit; absent without `pool`. */
@@ -216,6 +223,9 @@ function estimate(predictor: Predictor, query: IterationQuery, steps: readonly S
     places,
     skipped,
     notes: otherModel(predictor, model),
+    ...tp > 1 && contributions.some(({ layer }) => groupOf(model, layer) === "moe") && {
+      experts: epOf(predictor, query) > 1 ? "shared" as const : "whole" as const,
+    },
     excludes: ["communication", "scheduling"],
     ...query.pool !== undefined && { kv: batchBlocks(query, query.pool) },
     ...query.steps !== undefined && { stepNs: Math.round(1000 * query.steps.stepUs(query)) },
@@ -236,11 +246,20 @@ function maySkip({ simulator }: Predictor, stage: string, { details }: LookupErr
   return simulator === "august" || !["prologue", "head"].includes(stage);
 }
 
+function routingOf({ simulator }: Predictor, { routing }: IterationQuery): "uniform" | "simulator" {
+  return routing ?? (simulator === "v1.2" ? "simulator" : "uniform");
+}
+
+/** Devices that share the experts. */
+function epOf(predictor: Predictor, query: IterationQuery): number {
+  return query.ep ?? (routingOf(predictor, query) === "uniform" ? 1 : query.tp);
+}
+
 function expertsNs(predictor: Predictor, query: IterationQuery, tokens: number): number {
-  const { model: { id, config }, tp, activatedExperts } = query;
+  const { model: { id, config }, activatedExperts } = query;
   const { simulator } = predictor;
-  const { routing = simulator === "v1.2" ? "simulator" : "uniform", ep = routing === "uniform" ? 1 : tp } =
-    query;
+  const routing = routingOf(predictor, query);
+  const ep = epOf(predictor, query);
   if (typeof activatedExperts === "number") return predictor.moe({ tokens, activatedExperts, ep });
   const moe = moeParameters(config);
   if (moe === null) throw new UsageError(`Cannot walk ${id}: its configuration names no number of experts`);

@@ -71,6 +71,26 @@ export function judgeSteps(
   };
 }
 
+/**
+ * The held-out error of steps in one number: what 90% of the windows of 25 steps stay within, of the load that is
+ * predicted worst.
+ *
+ * @param judged The loads, of which no term was learned.
+ * @returns The error as a share; null without loads that have a window.
+ *
+ * @example
+ * ```ts
+ * import { heldOutError } from "./judge_steps.ts";
+ * import assert from "node:assert/strict";
+ * const load = { part: "load: busy", steps: 500, busyS: 4, busyError: 0.01, windowP50: 0.02, windowP90: 0.07 };
+ * assert.deepEqual([heldOutError([load, { ...load, windowP90: 0.03 }]), heldOutError([])], [0.07, null]);
+ * ```
+ */
+export function heldOutError(judged: readonly JudgedSteps[]): number | null {
+  const errors = judged.map(({ windowP90 }) => windowP90).filter(Number.isFinite);
+  return errors.length === 0 ? null : Math.max(...errors);
+}
+
 /** When the tokens of each step have come, in microseconds; step i+1 is scheduled when step i has been launched. */
 function replay(
   steps: readonly ServedStep[],

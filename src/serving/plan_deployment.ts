@@ -8,6 +8,7 @@ import { UsageError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import type { HardwareSheet } from "../roofline/hardware.ts";
 import { type CapacityOptions, fits } from "./capacity.ts";
+import { heldOutError } from "./judge_steps.ts";
 import { allReducesUs, type Link } from "./link.ts";
 import { type LatencySummary, summarize } from "./latencies.ts";
 import { atRate, lasting, type Load } from "./load.ts";
@@ -84,6 +85,8 @@ export interface Deployment {
   readonly problem: string | null;
   /** What of it is an estimate, in words; empty when all is measured. */
   readonly estimates: readonly string[];
+  /** Held-out error of its steps, as {@linkcode heldOutError} says; null where no steps were served. */
+  readonly stepError: number | null;
   /** The largest rate that keeps the targets, in requests a second and server; 0 where none does. */
   readonly maxRatePerS: number;
   /** What it does at rising rates, the largest last. */
@@ -173,7 +176,10 @@ function deploymentOf(input: PlanDeploymentInput, candidate: CandidateBundle, tp
   const capacity = fits(model, candidate.hardware, { maxModelLen: longest, ...engine, tp });
   const estimates = estimatesOf(candidate, tp, served !== null);
   const name = `${candidate.name}, tp ${tp}`;
-  const none = { name, gpus: tp, estimates, maxRatePerS: 0, points: [], gpusNeeded: null, onFront: false };
+  const none = {
+    ...{ name, gpus: tp, estimates, stepError: null, maxRatePerS: 0, points: [], gpusNeeded: null },
+    onFront: false,
+  };
   const priceless = { pricePerMillionTokens: null, pricePerHour: null };
   if (!capacity.fits) {
     const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);
@@ -208,6 +214,7 @@ function deploymentOf(input: PlanDeploymentInput, candidate: CandidateBundle, tp
   return {
     ...none,
     problem: null,
+    stepError: heldOutError(steps.heldOut),
     maxRatePerS,
     points,
     gpusNeeded,

@@ -11,7 +11,8 @@ import type { Figure, Trace } from "./figure.ts";
  *
  * @param figure The figure.
  * @returns A line for each point or cell: the slice of a menu, the series, both coordinates under the names of their axes, the value of a heat
- * map's cell, and what a point says of itself.
+ * map's cell, by which share it may be off,
+ * and what a point says of itself.
  *
  * @example
  * ```ts
@@ -24,7 +25,9 @@ import type { Figure, Trace } from "./figure.ts";
  */
 export function figureCsv({ data, layout }: Figure): string {
   const [x, y] = [nameOf(layout["xaxis"], "x"), nameOf(layout["yaxis"], "y")];
-  const lines = data.filter(({ hoverinfo, mode }) => hoverinfo !== "skip" || mode === "lines")
+  const lines = data.filter(({ hoverinfo, mode, fill }) =>
+    hoverinfo !== "skip" || (mode === "lines" && fill === undefined)
+  )
     .flatMap((trace) => {
       const { slice } = (trace["meta"] ?? {}) as { slice?: string };
       const lines = trace["type"] === "heatmap" ? cellsOf(trace, x, y) : pointsOf(trace, x, y);
@@ -46,10 +49,12 @@ type Line = Readonly<Record<string, unknown>>;
 
 function pointsOf(trace: Trace, x: string, y: string): Line[] {
   const [xs, ys, texts] = ["x", "y", "text"].map((name) => (trace[name] ?? []) as readonly unknown[]);
+  const { errors = [] } = (trace["meta"] ?? {}) as Partial<PointErrors>;
   return xs!.map((value, i) => ({
     series: trace["name"] ?? "",
     [x]: value,
     [y]: ys![i],
+    ...(typeof errors[i] === "number" ? { "± (share)": errors[i] } : {}),
     ...(Array.isArray(texts) && texts[i] ? { note: texts[i] } : {}),
   }));
 }
@@ -59,6 +64,12 @@ function cellsOf(trace: Trace, x: string, y: string): Line[] {
   return values.flatMap((line, row) =>
     line.flatMap((value, column) => value === null ? [] : [{ [x]: columns[column], [y]: rows[row], value }])
   );
+}
+
+/** What a trace keeps as its `meta` where its points may be off. */
+export interface PointErrors {
+  /** By which share each may be off; null where nobody knows. */
+  readonly errors: readonly (number | null)[];
 }
 
 /** What a heat map's trace keeps as its `meta`, since its own coordinates are positions. */

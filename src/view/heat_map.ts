@@ -6,7 +6,7 @@
 import { decadeTicks, extent, gridAxis } from "./axes.ts";
 import type { GridData } from "./figure_csv.ts";
 import { type Figure, shownFigure, type Trace } from "./figure.ts";
-import { formatUs, significant } from "./text.ts";
+import { formatShare, formatUs, significant } from "./text.ts";
 import { colorAt, type ColorScale, DIVERGING, GAP, inkOn, layoutOf, SEQUENTIAL } from "./theme.ts";
 import { distinct } from "../stats.ts";
 
@@ -20,6 +20,8 @@ export interface Cell {
   readonly value: number;
   /** Whether it was predicted, not measured: it has a sign before it. @default {false} */
   readonly predicted?: boolean;
+  /** Standard deviation of its samples as a share of it; null or absent where nobody knows. */
+  readonly spread?: number | null;
 }
 
 /** What a heat map shows. */
@@ -75,6 +77,9 @@ export function heatMap({ cells, missing, title, subtitle, x, y, scale, legend }
   const columnOf = new Map(xs.map((value, index) => [value, index]));
   const rowOf = new Map(ys.map((value, index) => [value, index]));
   for (const cell of cells) grid[rowOf.get(cell.y)!]![columnOf.get(cell.x)!] = cell.value;
+  const spreads = new Map(
+    cells.map(({ x, y, spread = null }) => [`${x} ${y}`, spread === null ? "" : ` ±${formatShare(spread)}`]),
+  );
   const values = cells.map(({ value }) => value);
   const predicted = new Set(
     cells.flatMap((cell) => cell.predicted ? [`${columnOf.get(cell.x)} ${rowOf.get(cell.y)}`] : []),
@@ -91,10 +96,12 @@ export function heatMap({ cells, missing, title, subtitle, x, y, scale, legend }
       meta: { columns: xs, rows: ys, values: grid } satisfies GridData,
       z: grid.map((row) => row.map((value) => value === null ? null : Math.log10(value))),
       text: grid.map((row, r) => row.map((value, c) => words(value, c, r))),
-      customdata: grid.map((row, r) => row.map((_, c) => [xs[c], ys[r]])),
+      customdata: grid.map((row, r) =>
+        row.map((_, c) => [xs[c], ys[r], spreads.get(`${xs[c]} ${ys[r]}`) ?? ""])
+      ),
       hovertemplate: `${x}: %{customdata[0]:,}<br>${y}: %{customdata[1]:,}<br>${legend}: %{text}${
         scale === "time" ? " µs" : ""
-      }<extra></extra>`,
+      }%{customdata[2]}<extra></extra>`,
       xgap: 1,
       ygap: 1,
       ...colors(values, scale, legend),

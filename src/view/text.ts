@@ -67,6 +67,29 @@ export function formatShare(share: number): string {
 }
 
 /**
+ * Regimes of skew.csv in the words of `docs/terms.md`.
+ *
+ * @param regime `pure` or `mixed`.
+ * @returns The words; any other regime as it is.
+ */
+export function regimeText(regime: string): string {
+  return regime === "pure" ? "decodes alone" : regime === "mixed" ? "with a prefill" : regime;
+}
+
+/**
+ * What a figure of simulated servers says of its error.
+ *
+ * @param share The held-out error of the steps; null where none were served.
+ * @param drawn How it is drawn, such as `band`.
+ * @returns The words.
+ */
+export function heldOutText(share: number | null, drawn: string): string {
+  return share === null
+    ? "no held-out error: steps were not measured"
+    : `${drawn}: ±${formatShare(share)}, the steps' held-out error (90% of windows of 25)`;
+}
+
+/**
  * A number of things.
  *
  * @param count How many.

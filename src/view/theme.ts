@@ -87,6 +87,8 @@ const NEUTRAL = {
   gap: ["#D9D9D9", "#47474B"],
   /** Whatever is summed up. */
   rest: ["#BDBDBD", "#77777C"],
+  /** Texts on a dark colour of a series: its counterpart on a dark page is light. */
+  onSeries: ["#FFFFFE", "#000001"],
   /** The page. */
   paper: ["#FFFFFF", "#1E1E20"],
 } as const satisfies Record<string, Color>;
@@ -280,6 +282,7 @@ const LAYERS = [
   "final_layernorm",
   "sampler",
   "router",
+  "all_reduce",
 ];
 
 /**
@@ -332,6 +335,9 @@ export function cloudOf({ color, symbol }: Look, opacity: number): Trace {
   return { color, symbol, size: 4, opacity };
 }
 
+/** What the legend of clouds has beside the usual: markers that can be seen. */
+export const CLOUD_LEGEND: Trace = { itemsizing: "constant" };
+
 /** Colours of an ordered family from small to large, clear on light and dark pages. */
 const ORDERED: ColorScale = [[0, "#2C6DB4"], [0.35, "#5E8CA8"], [0.65, "#9A8F6B"], [1, "#C9A227"]];
 
@@ -383,6 +389,16 @@ export function colorAt(scale: ColorScale, at: number): string {
  */
 export function inkOn(ground: string): string {
   return contrast("#000000", ground) >= contrast("#FFFFFF", ground) ? "black" : "white";
+}
+
+/**
+ * The colour of a text on the colour of a series, which is another one on a dark page.
+ *
+ * @param color The series' colour on a light page.
+ * @returns The text's colour on a light page; {@linkcode themed} gives both their counterparts.
+ */
+export function inkOnSeries(color: string): string {
+  return inkOn(color) === "white" ? NEUTRAL.onSeries[0] : "black";
 }
 
 /**

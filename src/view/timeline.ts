@@ -97,6 +97,26 @@ export async function readTimeline(dir: string): Promise<Timeline> {
 }
 
 /**
+ * How far the samples of a shot differ, by layer and key; of a shot that was measured again, those of the last time.
+ *
+ * @param samples The samples, in the order of firing.
+ * @param tp Tensor-parallel degree.
+ * @param category The category.
+ * @returns The standard deviation of a row's samples as a share of their median, null where they are not among those given.
+ */
+export function spreadsOf(
+  samples: readonly LayerSamples[],
+  tp: number,
+  category: SweepCategory,
+): (layer: string, key: readonly number[]) => number | null {
+  const spreads = new Map(
+    samples.filter((one) => one.tp === tp && one.category === category)
+      .map(({ layer, key, spread }) => [`${layer} ${key.join()}`, spread]),
+  );
+  return (layer, key) => spreads.get(`${layer} ${key.join()}`) ?? null;
+}
+
+/**
  * Reads the samples of a bundle.
  *
  * @param dir The bundle's folder.

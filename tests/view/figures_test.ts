@@ -62,7 +62,7 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
   "layers over sequences": [
     layerTimes({ subject, size: "sequences", rows: SMALL.table(1, "per_sequence") }),
-    "sampler is the slowest layer at 4 sequences: 7 µs",
+    "sampler is the slowest layer at 4 requests: 7 µs",
     "requests in the batch, log",
     "time of one layer (µs), log",
   ],
@@ -98,7 +98,7 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
   "experts": [
     moeMap({ subject, rows: SMALL.table(1, "moe") }),
-    "At 64 tokens, 64 experts take 3 times as long as 8",
+    "At 64 tokens, 64 experts take 3x as long as 8",
     "new tokens in the batch",
     "experts that get tokens",
   ],
@@ -153,7 +153,7 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
   ],
   "coverage": [
     coverageMap({ subject, need, attention: coverage(SMALL, need).attention[0]! }),
-    "23% of the attention lookups of such a run are guessed from a neighbour or beyond the grid",
+    "23% of this run's attention lookups are guessed: from a neighbour, or beyond the grid",
     "new tokens of the prefill",
     "decoding requests",
   ],
@@ -200,7 +200,7 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
     }),
     "Samples of a shot differ by 2% at the median; 0% by more than 10%",
     "shots fired before",
-    "spread of the samples (%), log",
+    "CV of the samples (%), log",
   ],
 };
 

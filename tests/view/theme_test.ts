@@ -7,7 +7,7 @@ import { figureMenu } from "../../src/view/figure_menu.ts";
 import { attentionMap } from "../../src/view/figures/attention_map.ts";
 import { layerTimes } from "../../src/view/figures/layer_times.ts";
 import { figurePng } from "../../src/view/render/render.ts";
-import { DARK, layerLooks, themed } from "../../src/view/theme.ts";
+import { contrast, DARK, inkOnSeries, layerLooks, lookOf, themed } from "../../src/view/theme.ts";
 import { SMALL, SUBJECT as subject } from "./small_bundle.ts";
 
 const rows = SMALL.table(1, "attention");
@@ -45,6 +45,16 @@ Deno.test("on a dark page texts, axes and series have dark counterparts, cells o
   }
   const map = attentionMap({ subject, rows, chunk: 0 });
   assert.deepEqual(themed(map, "dark").data, map.data);
+});
+
+Deno.test("texts on the colour of a series have a contrast of 4.5 at least, on a light page and on a dark one", () => {
+  const hex = (color: string): string => color === "black" ? "#000000" : color;
+  for (let index = 0; index < 20; index++) {
+    const { color } = lookOf(index);
+    const ink = inkOnSeries(color);
+    assert.ok(contrast(hex(ink), color) >= 4.5, color);
+    assert.ok(contrast(hex(DARK[ink] ?? ink), DARK[color]!) >= 4.5, `dark ${color}`);
+  }
 });
 
 Deno.test("a map of a chunk that was not measured names those that were", () => {

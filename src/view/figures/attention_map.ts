@@ -9,6 +9,7 @@ import type { Row } from "../../bundle/tables.ts";
 import { type Figure, type Subject, subjectText } from "../figure.ts";
 import { type Cell, heatMap, peak } from "../heat_map.ts";
 import { formatCount, plural } from "../text.ts";
+import { type LayerSamples, spreadsOf } from "../timeline.ts";
 
 /** What a map shows. */
 export interface AttentionMap {
@@ -18,6 +19,8 @@ export interface AttentionMap {
   readonly rows: readonly Row[];
   /** Which of them are predictions; they are marked. @default none */
   readonly estimated?: readonly EstimatedRow[];
+  /** Samples of a journal: a row whose samples are among them tells their standard deviation. @default none */
+  readonly samples?: readonly LayerSamples[];
   /** The prefill with the decodes, in new tokens; 0 for decodes alone. */
   readonly chunk: number;
   /** KV length before the prefill in tokens. @default {0} */
@@ -41,11 +44,17 @@ export interface AttentionMap {
  * assert.deepEqual(data[0]!.text, [["8"], ["9"]]);
  * ```
  */
-export function attentionMap({ subject, rows, estimated, chunk, kvPrefill = 0 }: AttentionMap): Figure {
+export function attentionMap(
+  { subject, rows, estimated, samples = [], chunk, kvPrefill = 0 }: AttentionMap,
+): Figure {
+  const spreadOf = spreadsOf(samples, subject.tp, "attention");
   const isPredicted = predictedAmong(estimated);
   const cells = rows
     .filter(({ key: [pc, kp, n] }) => pc === chunk && kp === kvPrefill && n! > 0)
-    .map(({ key, timeUs }): Cell => ({ x: key[3]!, y: key[2]!, value: timeUs, predicted: isPredicted(key) }));
+    .map(({ layer, key, timeUs }): Cell => ({
+      ...{ x: key[3]!, y: key[2]!, value: timeUs, predicted: isPredicted(key) },
+      spread: spreadOf(layer ?? "attention", key),
+    }));
   if (cells.length === 0) throw noSlice(rows, chunk, kvPrefill);
   const { text, cell } = peak(cells);
   const beside = chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)} tokens` +
@@ -63,18 +72,25 @@ export function attentionMap({ subject, rows, estimated, chunk, kvPrefill = 0 }:
 }
 
 /**
- * Draws attention over a prefill's new tokens and its history, without decodes.
+ * Draws attention over a prefill's new tokens and the KV length before it, without decodes.
  *
  * @param input What it shows; a row without decodes at least.
  * @returns The figure; combinations that were not measured are grey.
  */
 export function prefillMap(
-  { subject, rows, estimated }: Pick<AttentionMap, "subject" | "rows" | "estimated">,
+  { subject, rows, estimated, samples = [] }: Pick<
+    AttentionMap,
+    "subject" | "rows" | "estimated" | "samples"
+  >,
 ): Figure {
+  const spreadOf = spreadsOf(samples, subject.tp, "attention");
   const isPredicted = predictedAmong(estimated);
   const cells = rows
     .filter(({ key }) => key[0]! > 0 && key[2] === 0)
-    .map(({ key, timeUs }): Cell => ({ x: key[1]!, y: key[0]!, value: timeUs, predicted: isPredicted(key) }));
+    .map(({ layer, key, timeUs }): Cell => ({
+      ...{ x: key[1]!, y: key[0]!, value: timeUs, predicted: isPredicted(key) },
+      spread: spreadOf(layer ?? "attention", key),
+    }));
   const { text, cell } = peak(cells);
   return heatMap({
     cells,

@@ -4,9 +4,12 @@
  * @module
  */
 import { countAxis, timeAxis } from "../axes.ts";
-import { type Figure, shownFigure, subjectText } from "../figure.ts";
-import { formatCount, plural, significant } from "../text.ts";
+import { BAND_TEXT, bandOf } from "../band.ts";
+import type { PointErrors } from "../figure_csv.ts";
+import { type Figure, shownFigure, subjectText, type Trace } from "../figure.ts";
+import { formatCount, formatShare, plural, significant } from "../text.ts";
 import { layoutOf, lineOf, orderedLook } from "../theme.ts";
+import { spreadsOf } from "../timeline.ts";
 import { type AttentionMap, predictedAmong } from "./attention_map.ts";
 
 /**
@@ -15,7 +18,10 @@ import { type AttentionMap, predictedAmong } from "./attention_map.ts";
  * @param input What it shows; a row with this prefill at least.
  * @returns The figure.
  */
-export function attentionSlices({ subject, rows, estimated, chunk, kvPrefill = 0 }: AttentionMap): Figure {
+export function attentionSlices(
+  { subject, rows, estimated, samples = [], chunk, kvPrefill = 0 }: AttentionMap,
+): Figure {
+  const spreadOf = spreadsOf(samples, subject.tp, "attention");
   const isPredicted = predictedAmong(estimated);
   const shown = rows.filter(({ key: [pc, kp, n] }) => pc === chunk && kp === kvPrefill && n! > 0);
   const slices = [...Map.groupBy(shown, ({ key }) => key[2]!)].sort(([a], [b]) => a - b)
@@ -25,28 +31,38 @@ export function attentionSlices({ subject, rows, estimated, chunk, kvPrefill = 0
   const growth = first === undefined || last === undefined ? 1 : last.timeUs / first.timeUs;
   const longer = first === undefined || last === undefined ? 1 : last.key[3]! / first.key[3]!;
   const beside = chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)} tokens`;
+  let banded = false;
+  const data = slices.flatMap(({ n, points }, index): Trace[] => {
+    const look = orderedLook(index, slices.length);
+    const { line, marker } = lineOf(look);
+    const [x, y] = [points.map(({ key }) => key[3]!), points.map(({ timeUs }) => timeUs)];
+    const shares = points.map(({ layer, key }) => spreadOf(layer ?? "attention", key));
+    const band = shares.some((share) => share !== null);
+    banded ||= band;
+    return [...band ? [bandOf({ x, y, shares, color: look.color })] : [], {
+      type: "scatter",
+      mode: "lines+markers",
+      name: formatCount(n),
+      x,
+      y,
+      ...band ? { meta: { errors: shares } satisfies PointErrors } : {},
+      customdata: shares.map((share) => share === null ? "" : ` ±${formatShare(share)}`),
+      hovertemplate: `${plural(n, "decode")}, KV length %{x:,}: %{y:.3~f} µs%{customdata}<extra></extra>`,
+      line,
+      marker: { ...marker, opacity: points.map(({ key }) => isPredicted(key) ? 0.35 : 1) },
+    }];
+  });
+  const notes = [
+    ...shown.some(({ key }) => isPredicted(key)) ? ["pale: predicted"] : [],
+    ...banded ? [BAND_TEXT] : [],
+  ];
   return shownFigure({
-    data: slices.map(({ n, points }, index) => {
-      const { line, marker } = lineOf(orderedLook(index, slices.length));
-      return {
-        type: "scatter",
-        mode: "lines+markers",
-        name: formatCount(n),
-        x: points.map(({ key }) => key[3]!),
-        y: points.map(({ timeUs }) => timeUs),
-        hovertemplate: `${plural(n, "decode")}, %{x:,} KV tokens: %{y:.3~f} µs<extra></extra>`,
-        line,
-        marker: { ...marker, opacity: points.map(({ key }) => isPredicted(key) ? 0.35 : 1) },
-      };
-    }),
+    data,
     layout: layoutOf({
       title: `${plural(n, "decode")}${chunk === 0 ? "" : ` with a prefill of ${formatCount(chunk)}`}: ${
         formatCount(longer)
       }x longer KV costs ${significant(growth)}x`,
-      subtitle: subjectText(
-        subject,
-        shown.some(({ key }) => isPredicted(key)) ? `${beside}; pale: predicted` : beside,
-      ),
+      subtitle: subjectText(subject, [beside, ...notes].join("; ")),
       xaxis: countAxis("KV length of each decode (tokens)", shown.map(({ key }) => key[3]!)),
       yaxis: timeAxis("time of attention", shown.map(({ timeUs }) => timeUs)),
       legend: { title: { text: "decodes ", font: { size: 11 } } },

@@ -35,7 +35,7 @@ const LOOKS: Readonly<Record<Place, { color: string; letter: string; words: stri
  * Draws, for every chunk and number of decodes, the worst way in which at least a tenth of the lookups are answered.
  *
  * @param input What it shows.
- * @returns The figure; batches that the run cannot have are white.
+ * @returns The figure; batches that the run cannot have are blank.
  */
 export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
   const chunks = distinct(attention.cells.map(({ chunk }) => chunk));
@@ -91,17 +91,17 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
     }],
     layout: layoutOf({
       title: guessed === 0
-        ? "Every attention lookup of such a run is answered from its own slices"
+        ? "Every attention lookup of this run is answered from its own slices"
         : `${
           formatShare(guessed)
-        } of the attention lookups of such a run are guessed from a neighbour or beyond the grid`,
+        } of this run's attention lookups are guessed: from a neighbour, or beyond the grid`,
       subtitle: subjectText(
         subject,
         `a run with up to ${formatCount(need.maxNumBatchedTokens)} new tokens, ${
           formatCount(need.maxNumSeqs)
         } requests and ${
           formatCount(need.maxKv)
-        } KV tokens; colour: worst case covering >= 10% of KV lengths; white: no such batch${resting}`,
+        } KV tokens; colour: worst case covering >= 10% of KV lengths; blank: no such batch${resting}`,
       ),
       xaxis: gridAxis("new tokens of the prefill", chunks),
       yaxis: gridAxis("decoding requests", decodes),

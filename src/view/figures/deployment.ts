@@ -5,7 +5,8 @@
  */
 import type { Deployment } from "../../serving/plan_deployment.ts";
 import { type Figure, shownFigure } from "../figure.ts";
-import { plural, significant } from "../text.ts";
+import type { PointErrors } from "../figure_csv.ts";
+import { heldOutText, plural, significant } from "../text.ts";
 import { axis, layoutOf, lineOf, lookOf } from "../theme.ts";
 
 /** What the figure shows. */
@@ -20,7 +21,7 @@ export interface DeploymentFigure {
 
 /**
  * Draws tokens a second and device over tokens a second that a user sees, at rising rates up to the largest that keeps
- * the targets. Candidates that rest on estimates are dashed.
+ * the targets. Candidates that rest on estimates are dashed; those whose steps were measured have error bars.
  *
  * @param input What it shows; at least one candidate serves.
  * @returns The figure.
@@ -29,6 +30,7 @@ export function deploymentFigure({ model, targets, deployments }: DeploymentFigu
   const serving = deployments.filter(({ problem }) => problem === null);
   const best = serving[0]!;
   const most = best.points.at(-1)!;
+  const errors = serving.flatMap(({ stepError }) => stepError ?? []);
   return shownFigure({
     data: serving.map((one, index) => {
       const look = lineOf(lookOf(index));
@@ -43,18 +45,36 @@ export function deploymentFigure({ model, targets, deployments }: DeploymentFigu
           `${significant(ratePerS)} requests/s, TTFT p99 ${significant(latencies.ttftMs.p99)} ms`
         ),
         hovertemplate: "%{x:.3~g} tokens/s a user, %{y:.4~g} a GPU: %{customdata}",
+        ...one.stepError !== null && {
+          meta: { errors: one.points.map(() => one.stepError) } satisfies PointErrors,
+          error_x: {
+            type: "percent",
+            value: 100 * one.stepError,
+            color: lookOf(index).color,
+            thickness: 1.2,
+            width: 4,
+          },
+        },
         ...look,
         line: { ...look.line as object, ...estimated && { dash: "dash" } },
       };
     }),
     layout: layoutOf({
-      title: `${best.name}: ${significant(most.ratePerS)} requests/s within the targets, ` +
+      title:
+        `${best.name}${best.estimates.length > 0 ? " (estimate)" : ""}: ${
+          significant(most.ratePerS)
+        } requests/s within the targets, ` +
         (best.gpusNeeded === null
           ? `${significant(most.tokensPerSPerGpu)} tokens/s a GPU`
           : `${plural(best.gpusNeeded, "GPU")} for the load`),
-      subtitle: `${model.split("/").at(-1)}, ${targets}; simulated, dashed lines rest on estimates`,
-      xaxis: axis("tokens/s that a user sees", { rangemode: "tozero" }),
-      yaxis: axis("tokens/s a GPU", { rangemode: "tozero" }),
+      subtitle: `${model.split("/").at(-1)}, ${targets}; simulated; ${
+        [
+          ...serving.some(({ estimates }) => estimates.length > 0) ? ["dashed: rests on estimates"] : [],
+          heldOutText(errors.length === 0 ? null : Math.max(...errors), "error bars"),
+        ].join("; ")
+      }`,
+      xaxis: axis("tokens/s that a user sees", { rangemode: "tozero", tickformat: "," }),
+      yaxis: axis("tokens/s a GPU", { rangemode: "tozero", tickformat: "," }),
     }),
   });
 }

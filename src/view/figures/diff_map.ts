@@ -9,7 +9,7 @@ import type { Row } from "../../bundle/tables.ts";
 import { type Figure, shownFigure, type Subject, subjectText } from "../figure.ts";
 import { type Cell, heatMap, isWithinNoise, NOISE_SHARE } from "../heat_map.ts";
 import { formatCount, formatShare } from "../text.ts";
-import { axis, DIVERGING, INK, layoutOf } from "../theme.ts";
+import { axis, INK, layoutOf, lookOf } from "../theme.ts";
 
 /** What a map shows. */
 export interface DiffMap {
@@ -101,16 +101,17 @@ export function diffSummary({ a, b, tables }: DiffSummary): Figure {
     }],
     layout: layoutOf({
       title: verdict(first, second, rows.map(({ ratio }) => ratio.p50), "tables, by the median"),
-      subtitle: `${pairText(a, b)}; point: median of the common shots, bar: 10% to 90%`,
+      subtitle: `${pairText(a, b)}; point: median of the common shots, grey within noise (${
+        formatShare(NOISE_SHARE)
+      }); bar: 10% to 90%`,
       xaxis: axis(`time on ${second} / time on ${first}`, {
         type: "log",
         range: [Math.log10(Math.min(...ends)) - spread * 0.05, Math.log10(Math.max(...ends)) + spread * 0.05],
         ...ratioTicks(Math.min(...ends), Math.max(...ends)),
       }),
-      yaxis: axis("", { type: "category" }),
+      yaxis: axis("", { type: "category", automargin: true }),
       height: Math.max(320, 170 + rows.length * 26),
       more: {
-        margin: { l: 130, r: 24, t: 90, b: 60 },
         shapes: [{
           type: "line",
           x0: 1,
@@ -126,7 +127,7 @@ export function diffSummary({ a, b, tables }: DiffSummary): Figure {
 }
 
 /** Colours of a table's point. */
-const [FASTER, NOISY, SLOWER] = [DIVERGING[0]![1], "#8E8E8E", DIVERGING.at(-1)![1]];
+const [FASTER, NOISY, SLOWER] = [lookOf(0), lookOf(6), lookOf(1)].map(({ color }) => color);
 
 /** Who is faster where, without what is within noise. */
 function verdict(first: string, second: string, ratios: readonly number[], of: string): string {

@@ -4,9 +4,11 @@
  * @module
  */
 import type { IterationEstimate } from "../../predict/iteration.ts";
+import type { IterationError } from "../../serving/iteration_error.ts";
+import type { PointErrors } from "../figure_csv.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { formatCount, formatShare, formatUs, plural } from "../text.ts";
-import { axis, inkOn, layerLooks, layoutOf, PAPER, REST } from "../theme.ts";
+import { axis, INK, inkOnSeries, layerLooks, layoutOf, PAPER, REST } from "../theme.ts";
 
 /** What the figure shows. */
 export interface IterationTimes {
@@ -14,17 +16,22 @@ export interface IterationTimes {
   readonly subject: Subject;
   /** The kind of batch in words, such as `every request decodes at KV length 2,048`. */
   readonly batch: string;
-  /** Requests of each batch, ascending, and the estimate of its iteration. */
-  readonly points: readonly (readonly [requests: number, estimate: IterationEstimate])[];
+  /** Requests of each batch, ascending, the estimate of its iteration, and how far that may be off. */
+  readonly points: readonly (readonly [
+    requests: number,
+    estimate: IterationEstimate,
+    error?: IterationError,
+  ])[];
 }
 
 /** Parts of a bar below this share have no room for a number. */
 const LEAST_LABELLED = 0.07;
-/** Layers below this share of every iteration are summed up. */
+/** Layers below this share of every iteration are summed up; communication is not. */
 const LEAST_SHARE = 0.02;
 
 /**
- * Draws the parts of an iteration's time, layer by layer, over the size of the batch.
+ * Draws the parts of an iteration's time, layer by layer, over the size of the batch; where it is known how far an
+ * estimate may be off, with an error bar.
  *
  * @param input What it shows, at least one point.
  * @returns The figure; every bar is an iteration of its own and adds up to 100%, its time stands above it.
@@ -37,6 +44,9 @@ export function iterationTimes({ subject, batch, points }: IterationTimes): Figu
     share(b, last) > share(a, last) ? b : a
   );
   const labels = points.map(([requests]) => formatCount(requests));
+  const estimates = points.map(([, estimate]) => estimate);
+  const errors = points.map(([, , error]) => error);
+  const highest = Math.max(0, ...errors.map((error) => error?.share ?? 0));
   return shownFigure({
     data: [
       ...rows.map((row): Trace => ({
@@ -47,15 +57,26 @@ export function iterationTimes({ subject, batch, points }: IterationTimes): Figu
         hovertemplate: "%{x} requests: %{y:.1f}%, %{customdata}",
         text: points.map((_, i) => share(row, i) < LEAST_LABELLED ? "" : formatShare(share(row, i))),
       })),
-      totalsAbove(labels, points.map(([, { totalNs }]) => totalNs), points.map(() => 100)),
+      errorBars({ x: labels, y: points.map(() => 100), errors, along: "y" }),
+      {
+        ...TOTALS,
+        x: labels,
+        y: errors.map((error) => 100 * (1 + (error?.share ?? 0))),
+        text: estimates.map(({ totalNs }) => formatUs(totalNs / 1000)),
+        textposition: "top center",
+        textfont: { size: 11 },
+      },
     ],
     layout: layoutOf({
       title: `${top.layer} takes ${formatShare(share(top, last))} of an iteration with ${
         plural(points[last]![0], "request")
       }`,
-      subtitle: subjectText(subject, `${batch}; totals above the bars; ${excludedText(points[last]![1])}`),
+      subtitle: subjectText(
+        subject,
+        [batch, "totals above the bars", ...errorText(errors), scopeText(estimates)].join("; "),
+      ),
       xaxis: axis("requests in the batch", { type: "category" }),
-      yaxis: axis("share of the iteration's time (%)", { range: [0, 108] }),
+      yaxis: axis("share of the iteration's time (%)", { range: [0, 108 + 100 * highest] }),
       height: 500,
       legend: { traceorder: "normal" },
       more: { barmode: "stack", bargap: 0.25 },
@@ -69,6 +90,8 @@ export interface NamedIteration {
   readonly name: string;
   /** Its estimate. */
   readonly estimate: IterationEstimate;
+  /** How far the estimate may be off, as `iterationError` says. @default {not drawn} */
+  readonly error?: IterationError;
 }
 
 /** What the figure of milliseconds shows. */
@@ -80,7 +103,8 @@ export interface IterationTimeline {
 }
 
 /**
- * Draws iterations in milliseconds, each a bar of its layers in the order in which they take most.
+ * Draws iterations in milliseconds, each a bar of its layers in the order in which they take most; where it is known
+ * how far an estimate may be off, with an error bar.
  *
  * @param input What it shows.
  * @returns The figure; with several iterations their times can be compared layer by layer.
@@ -101,6 +125,9 @@ export function iterationTimeline({ batch, iterations }: IterationTimeline): Fig
   const totals = estimates.map(({ totalNs }) => totalNs);
   const best = totals.indexOf(Math.min(...totals));
   const worst = totals.indexOf(Math.max(...totals));
+  const errors = iterations.map(({ error }) => error);
+  const ends = totals.map((ns, i) => ns / 1e6 * (1 + (errors[i]?.share ?? 0)));
+  const longest = Math.max(...ends);
   return shownFigure({
     data: [
       ...partsOf(estimates).map((row): Trace => ({
@@ -112,16 +139,13 @@ export function iterationTimeline({ batch, iterations }: IterationTimeline): Fig
         hovertemplate: "%{y}: %{customdata}",
         text: row.ns.map((ns) => ns < LEAST_LABELLED * totals[worst]! ? "" : formatUs(ns / 1000)),
       })),
+      errorBars({ x: totals.map((ns) => ns / 1e6), y: names, errors, along: "x" }),
       {
-        type: "scatter",
-        mode: "text",
-        showlegend: false,
-        x: totals.map((ns) => ns / 1e6),
+        ...TOTALS,
+        x: ends.map((end) => end + longest * 0.012),
         y: names,
-        text: totals.map((ns) => ` ${formatUs(ns / 1000)}`),
+        text: totals.map((ns) => formatUs(ns / 1000)),
         textposition: "middle right",
-        cliponaxis: false,
-        hoverinfo: "skip",
       },
     ],
     layout: layoutOf({
@@ -130,8 +154,8 @@ export function iterationTimeline({ batch, iterations }: IterationTimeline): Fig
         : `${names[best]} is fastest with ${formatUs(totals[best]! / 1000)}; ${names[worst]} takes ${
           (totals[worst]! / totals[best]!).toFixed(2)
         }x`,
-      subtitle: `${batch}; ${excludedText(estimates[0]!)}`,
-      xaxis: axis("time of the iteration (ms)", { range: [0, totals[worst]! / 1e6 * 1.14] }),
+      subtitle: [batch, ...errorText(errors), scopeText(estimates)].join("; "),
+      xaxis: axis("time of the iteration (ms)", { range: [0, longest * 1.14] }),
       yaxis: axis("", { type: "category", autorange: "reversed", automargin: true }),
       height: 260 + 56 * iterations.length,
       legend: { traceorder: "normal" },
@@ -157,7 +181,11 @@ function partsOf(estimates: readonly IterationEstimate[]): Part[] {
     times.map((layers) => (layers.get(layer) ?? []).reduce((sum, { totalNs }) => sum + totalNs, 0));
   const most = (layer: string): number =>
     Math.max(...ns(layer).map((part, i) => part / estimates[i]!.totalNs));
-  const large = names.filter((layer) => most(layer) >= LEAST_SHARE).sort((a, b) => most(b) - most(a));
+  const isCommunication = (layer: string): boolean =>
+    times.some((layers) => layers.get(layer)?.some(({ stage }) => stage === "communication"));
+  const large = names.filter((layer) => most(layer) >= LEAST_SHARE || isCommunication(layer)).sort((a, b) =>
+    most(b) - most(a)
+  );
   const looks = layerLooks(large);
   const small = names.filter((layer) => !large.includes(layer)).map(ns);
   return [
@@ -178,25 +206,77 @@ function barOf({ layer, color }: Part): Trace {
     textposition: "inside",
     insidetextanchor: "middle",
     textangle: 0,
-    textfont: { color: inkOn(color) },
+    textfont: { color: inkOnSeries(color) },
   };
 }
 
-function totalsAbove(labels: readonly string[], ns: readonly number[], y: readonly number[]): Trace {
+/** Totals in words beside the bars. */
+const TOTALS: Trace = {
+  type: "scatter",
+  mode: "text",
+  showlegend: false,
+  cliponaxis: false,
+  hoverinfo: "skip",
+};
+
+/** How far the totals may be off; nothing is drawn where nobody knows. */
+function errorBars(
+  { x, y, errors, along }: {
+    readonly x: readonly (number | string)[];
+    readonly y: readonly (number | string)[];
+    readonly errors: readonly (IterationError | undefined)[];
+    readonly along: "x" | "y";
+  },
+): Trace {
+  const shares = errors.map((error) => error?.share ?? null);
+  const totals = along === "x" ? x : y;
   return {
     type: "scatter",
-    mode: "text",
+    mode: "markers",
+    name: "error of the total",
     showlegend: false,
-    x: labels,
+    visible: shares.some((share) => share !== null),
+    x,
     y,
-    text: ns.map((total) => formatUs(total / 1000)),
-    textposition: "top center",
-    textfont: { size: 11 },
-    hoverinfo: "skip",
+    meta: { errors: shares } satisfies PointErrors,
+    marker: { color: INK, size: 1 },
+    [`error_${along}`]: {
+      type: "data",
+      array: shares.map((share, i) => Number(totals[i]) * (share ?? 0)),
+      color: INK,
+      thickness: 1.3,
+      width: 5,
+    },
+    text: shares.map((share) => share === null ? "" : `±${formatShare(share)}`),
+    hovertemplate: "%{text}",
   };
 }
 
-/** What the sum of the rows leaves out. */
-function excludedText({ excludes }: IterationEstimate): string {
-  return `without ${excludes.join(" and ")}`;
+/** What the error bars are made of; where some estimates have none, why. */
+function errorText(errors: readonly (IterationError | undefined)[]): string[] {
+  const known = errors.flatMap((error) => error ?? []);
+  if (known.length === 0) return [];
+  const drawn = known.filter(({ share }) => share !== null);
+  const parts = [
+    "spread of rows",
+    "interpolation",
+    ...drawn.some(({ skew }) => skew !== 0) ? ["alphas"] : [],
+    ...drawn.some(({ steps }) => steps !== 0) ? ["held-out steps"] : [],
+  ];
+  return [
+    ...drawn.length === 0 ? [] : [`error bars: ${parts.join(", ")}`],
+    ...drawn.length === errors.length ? [] : ["no error bar: beyond what was measured"],
+  ];
+}
+
+/** What the times hold and what they leave out. */
+function scopeText(estimates: readonly IterationEstimate[]): string {
+  const excluded = [...new Set(estimates.flatMap(({ excludes }) => excludes))];
+  const sources = new Set(estimates.flatMap(({ communication }) => communication ?? []));
+  return [
+    ...sources.has("measured") ? ["communication measured"] : [],
+    ...sources.has("data sheet") ? ["communication by a data sheet, an estimate"] : [],
+    ...estimates.some(({ experts }) => experts === "whole") ? ["each device computes all experts"] : [],
+    ...excluded.length === 0 ? [] : [`without ${excluded.join(" and ")}`],
+  ].join("; ");
 }

@@ -3,10 +3,13 @@
  *
  * @module
  */
+import { heldOutError, type JudgedSteps } from "../../serving/judge_steps.ts";
 import type { DeploymentPoint } from "../../serving/plan_deployment.ts";
 import { decadeTicks, extent } from "../axes.ts";
-import { type Figure, shownFigure } from "../figure.ts";
-import { significant } from "../text.ts";
+import { bandOf } from "../band.ts";
+import type { PointErrors } from "../figure_csv.ts";
+import { type Figure, shownFigure, type Trace } from "../figure.ts";
+import { heldOutText, significant } from "../text.ts";
 import { axis, layoutOf, lineOf, lookOf } from "../theme.ts";
 
 /** What the figure shows. */
@@ -17,39 +20,49 @@ export interface LatencyOverRate {
   readonly basis: string;
   /** Rates, ascending, and the latencies at them; at least one. */
   readonly points: readonly Pick<DeploymentPoint, "ratePerS" | "latencies">[];
+  /** How far off the steps were on loads that no term was learned from, as `stepModel` says. @default none */
+  readonly heldOut?: readonly JudgedSteps[];
 }
 
 /**
- * Draws the times to the first token and between tokens, at the median and the 99th percentile, over the rate.
+ * Draws the times to the first token and between tokens, at the median and the 99th percentile, over the rate; where
+ * steps were judged on held-out loads, with a band of their error.
  *
  * @param input What it shows.
  * @returns The figure.
  */
-export function latencyOverRate({ server, basis, points }: LatencyOverRate): Figure {
+export function latencyOverRate({ server, basis, points, heldOut = [] }: LatencyOverRate): Figure {
+  const error = heldOutError(heldOut);
+  const x = points.map(({ ratePerS }) => ratePerS);
   const curves = ([["TTFT", "ttftMs"], ["TPOT", "tpotMs"]] as const).flatMap(([name, key]) =>
     (["p50", "p99"] as const).map((of) => ({
       name: `${name} ${of}`,
       ms: points.map(({ latencies }) => latencies[key][of]),
     }))
   );
-  const all = curves.flatMap(({ ms }) => ms);
+  const all = curves.flatMap(({ ms }) => ms.flatMap((value) => [value, value * (1 + (error ?? 0))]));
   const [low, high] = extent(all);
   const last = points.at(-1)!;
   return shownFigure({
-    data: curves.map(({ name, ms }, index) => ({
-      type: "scatter",
-      mode: "lines+markers",
-      name,
-      x: points.map(({ ratePerS }) => ratePerS),
-      y: ms,
-      hovertemplate: "%{x:.3~g} requests/s: %{y:.3~g} ms",
-      ...lineOf(lookOf(index)),
-    })),
+    data: curves.flatMap(({ name, ms }, index): Trace[] => {
+      const shares = points.map(() => error);
+      const { color } = lookOf(index);
+      return [...error === null ? [] : [bandOf({ x, y: ms, shares, color })], {
+        type: "scatter",
+        mode: "lines+markers",
+        name,
+        x,
+        y: ms,
+        ...error !== null && { meta: { errors: shares } satisfies PointErrors },
+        hovertemplate: "%{x:.3~g} requests/s: %{y:.3~g} ms",
+        ...lineOf(lookOf(index)),
+      }];
+    }),
     layout: layoutOf({
       title: `At ${significant(last.ratePerS)} requests/s a first token takes ${
         significant(last.latencies.ttftMs.p99)
       } ms, the next ${significant(last.latencies.tpotMs.p99)} ms (p99)`,
-      subtitle: `${server}; simulated, ${basis}`,
+      subtitle: `${server}; simulated, ${basis}; ${heldOutText(error, "band")}`,
       xaxis: axis("requests/s", { rangemode: "tozero" }),
       yaxis: axis("time (ms)", {
         type: "log",

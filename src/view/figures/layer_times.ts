@@ -6,8 +6,11 @@
 import type { Row } from "../../bundle/tables.ts";
 import { countAxis, timeAxis } from "../axes.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
-import { formatCount, formatUs } from "../text.ts";
+import { BAND_TEXT, bandOf } from "../band.ts";
+import type { PointErrors } from "../figure_csv.ts";
+import { formatCount, formatShare, formatUs } from "../text.ts";
 import { layerLooks, layoutOf, lineOf } from "../theme.ts";
+import { type LayerSamples, spreadsOf } from "../timeline.ts";
 
 /** What the figure shows. */
 export interface LayerTimes {
@@ -19,10 +22,13 @@ export interface LayerTimes {
   readonly rows: readonly Row[];
   /** The same rows as a roofline estimates them. @default none */
   readonly estimate?: readonly Row[];
+  /** Samples of a journal: a row whose samples are among them has a band of their standard deviation. @default none */
+  readonly samples?: readonly LayerSamples[];
 }
 
 /**
- * Draws the time of every layer over tokens or sequences, on logarithmic axes; an estimate is dotted and called so.
+ * Draws the time of every layer over tokens or requests, on logarithmic axes, with a band of the samples' standard
+ * deviation; an estimate is dotted and called so.
  *
  * @param input What it shows, at least one row.
  * @returns The figure; layers stand in the order of their largest times.
@@ -37,17 +43,35 @@ export interface LayerTimes {
  * assert.deepEqual(data.map(({ name, x, y }) => [name, x, y]), [["o_proj", [1, 2, 4], [6, 7, 9]]]);
  * ```
  */
-export function layerTimes({ subject, size, rows, estimate = [] }: LayerTimes): Figure {
+export function layerTimes({ subject, size, rows, estimate = [], samples = [] }: LayerTimes): Figure {
+  const spreadOf = spreadsOf(samples, subject.tp, size === "tokens" ? "dense" : "per_sequence");
   const lines = linesOf(rows);
   const estimates = new Map(linesOf(estimate).map((line) => [line.layer, line]));
   const [most] = lines;
   const looks = layerLooks(lines.map(({ layer }) => layer));
+  const things = size === "tokens" ? "tokens" : "requests";
+  let banded = false;
   const traces = lines.flatMap(({ layer, x, y }): Trace[] => {
     const { line, marker } = lineOf(looks.get(layer)!);
     const estimated = estimates.get(layer);
-    const hovertemplate = `%{x:,} ${size}: %{y:.3~f} µs`;
+    const hovertemplate = `%{x:,} ${things}: %{y:.3~f} µs`;
+    const shares = x.map((at) => spreadOf(layer, [at]));
+    const band = shares.some((share) => share !== null);
+    banded ||= band;
     return [
-      { type: "scatter", mode: "lines+markers", name: layer, x, y, line, marker, hovertemplate },
+      ...band ? [bandOf({ x, y, shares, color: looks.get(layer)!.color })] : [],
+      {
+        type: "scatter",
+        mode: "lines+markers",
+        name: layer,
+        x,
+        y,
+        line,
+        marker,
+        ...band ? { meta: { errors: shares } satisfies PointErrors } : {},
+        customdata: shares.map((share) => share === null ? "" : ` ±${formatShare(share)}`),
+        hovertemplate: `${hovertemplate}%{customdata}`,
+      },
       ...(estimated === undefined ? [] : [{
         type: "scatter",
         mode: "lines",
@@ -61,16 +85,19 @@ export function layerTimes({ subject, size, rows, estimate = [] }: LayerTimes): 
     ];
   });
   const times = [...rows, ...estimate].map(({ timeUs }) => timeUs);
-  const dotted = estimate.length === 0 ? "" : "; dotted: roofline estimate";
+  const notes = [
+    ...banded ? [BAND_TEXT] : [],
+    ...estimate.length === 0 ? [] : ["dotted: roofline estimate"],
+  ];
   return shownFigure({
     data: traces,
     layout: layoutOf({
       title: most === undefined
         ? "No times"
-        : `${most.layer} is the slowest layer at ${formatCount(most.x.at(-1)!)} ${size}: ${
+        : `${most.layer} is the slowest layer at ${formatCount(most.x.at(-1)!)} ${things}: ${
           formatUs(most.y.at(-1)!)
         }`,
-      subtitle: subjectText(subject, `one run of each layer${dotted}`),
+      subtitle: subjectText(subject, ["one run of each layer", ...notes].join("; ")),
       xaxis: countAxis(
         size === "tokens" ? "new tokens in the batch" : "requests in the batch",
         rows.map(({ key }) => key[0]!),

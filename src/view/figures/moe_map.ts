@@ -37,5 +37,5 @@ function headline(rows: readonly Row[]): string {
   const [few, many] = [widest[0]!, widest.at(-1)!];
   return `At ${plural(few.key[0]!, "token")}, ${formatCount(many.key[1]!)} experts take ${
     significant(many.timeUs / few.timeUs)
-  } times as long as ${formatCount(few.key[1]!)}`;
+  }x as long as ${formatCount(few.key[1]!)}`;
 }

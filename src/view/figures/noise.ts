@@ -7,7 +7,7 @@ import { type Figure, shownFigure, type Subject, subjectText, type Trace } from 
 import { extent } from "../axes.ts";
 import { shownText, thin } from "../thin.ts";
 import { formatCount, formatShare } from "../text.ts";
-import { axis, cloudOf, INK, layoutOf, lookOf } from "../theme.ts";
+import { axis, CLOUD_LEGEND, cloudOf, INK, layoutOf, lookOf } from "../theme.ts";
 import type { ClockReading, Drift, LayerSamples } from "../timeline.ts";
 import { median as middle } from "../../stats.ts";
 
@@ -29,9 +29,15 @@ const DASHES = ["solid", "dot", "dash", "dashdot"];
 /** Points that the figure holds at most. */
 const MAX_POINTS = 1500;
 
+/** Spreads below this, in percent, stand at the lower edge: a logarithmic axis has no 0. */
+const LEAST = 0.01;
+
+/** Heights of a panel and of the gap below it, in pixels. */
+const [PANEL, GAP] = [110, 38];
+
 /**
- * Draws the spread of every layer's samples over the order of firing, and how far sentinels have moved; with clocks, a
- * second panel below.
+ * Draws the spread of every layer's samples over the order of firing; in panels below it, by how much sentinels are
+ * slower or faster than their baseline, and the device's clock.
  *
  * @param input What it shows.
  * @returns The figure.
@@ -41,8 +47,12 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
   const median = middle(spreads);
   const wild = spreads.filter((spread) => spread > 0.1).length / spreads.length;
   const groups = [...Map.groupBy(samples, ({ category }) => category)];
-  const withClock = clocks.length > 0;
-  const range = clockRange(clocks.map(({ mhz }) => mhz));
+  const low = spreads.filter((spread) => spread * 100 < LEAST).length;
+  const { axes, height, bottom } = panels([
+    ...drifts.length === 0 ? [] : [driftAxis(drifts)],
+    ...clocks.length === 0 ? [] : [clockAxis(clocks)],
+  ]);
+  const clockPanel = drifts.length === 0 ? "y2" : "y3";
   return shownFigure({
     data: [
       ...groups.map(([category, shots], index): Trace => {
@@ -61,9 +71,10 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
       ...(drifts.length === 0 ? [] : [{
         type: "scatter",
         mode: "markers",
-        name: "sentinel drift vs baseline",
+        name: "sentinel",
         x: drifts.map(({ order }) => order),
-        y: drifts.map(({ drift }) => Math.max(Math.abs(drift) * 100, LEAST)),
+        y: drifts.map(({ drift }) => drift * 100),
+        yaxis: "y2",
         text: drifts.map(({ drift }) =>
           `${drift < 0 ? "faster" : "slower"} than the baseline by ${formatShare(Math.abs(drift))}`
         ),
@@ -73,10 +84,10 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
       ...[...Map.groupBy(clocks, ({ lane }) => lane)].map(([lane, readings], index): Trace => ({
         type: "scatter",
         mode: "lines",
-        name: lane === undefined ? "clock" : `clock, ${lane}`,
+        name: lane === undefined ? "clock" : `clock of ${lane}`,
         x: readings.map(({ order }) => order),
         y: readings.map(({ mhz }) => mhz),
-        yaxis: "y2",
+        yaxis: clockPanel,
         line: { color: INK, width: 1.2, shape: "hv", dash: DASHES[index % DASHES.length] },
         hovertemplate: "shot %{x}: %{y:,} MHz",
       })),
@@ -87,34 +98,59 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
       } by more than 10%`,
       subtitle: subjectText(
         subject,
-        `${
-          formatCount(samples.length)
-        } layers of shots as they were fired; spread: standard deviation / median${
+        `${formatCount(samples.length)} layers of shots as they were fired; CV: standard deviation / median${
+          low === 0 ? "" : `, below ${LEAST}% at the edge`
+        }${drifts.length === 0 ? "" : "; drift above 0: slower than the baseline"}${
           shownText(samples.length, MAX_POINTS)
         }`,
         [...new Set(samples.map(({ tp }) => tp))],
       ),
-      xaxis: axis("shots fired before", withClock ? { anchor: "y2" } : {}),
-      yaxis: axis("spread of the samples (%)", {
+      xaxis: axis("shots fired before", { anchor: bottom }),
+      yaxis: axis("CV of the samples (%)", {
         type: "log",
         tickvals: [0.01, 0.1, 1, 10, 100, 1000, 10_000],
         ticktext: ["0.01", "0.1", "1", "10", "100", "1,000", "10k"],
-        ...(withClock ? { domain: [0.38, 1] } : {}),
+        domain: axes[0]!.domain,
       }),
-      height: withClock ? 560 : 460,
-      more: withClock
-        ? { yaxis2: axis("clock (MHz)", { domain: [0, 0.28], anchor: "x", tickformat: ",d", ...range }) }
-        : {},
+      legend: CLOUD_LEGEND,
+      height,
+      more: Object.fromEntries(
+        axes.slice(1).map(({ domain, own }, i) => [`yaxis${i + 2}`, { ...own, domain, anchor: "x" }]),
+      ),
     }),
   });
 }
 
-/** A clock that stands still is a line in the middle, not noise of its last digit. */
-function clockRange(mhz: readonly number[]): Trace {
-  const [low, high] = extent(mhz);
-  const margin = Math.max((high - low) * 0.1, high * 0.05);
-  return { range: [low - margin, high + margin], nticks: 5 };
+/** The panels from top to bottom: the spread, which is tallest, and those below it. */
+function panels(
+  below: readonly Trace[],
+): { axes: { domain: [number, number]; own: Trace }[]; height: number; bottom: string } {
+  const plot = 300 + below.length * (PANEL + GAP);
+  const domain = (top: number, tall: number): [number, number] => [1 - (top + tall) / plot, 1 - top / plot];
+  return {
+    axes: [
+      { domain: domain(0, 300), own: {} },
+      ...below.map((own, i) => ({ domain: domain(300 + GAP + i * (PANEL + GAP), PANEL), own })),
+    ],
+    height: plot + 160,
+    bottom: below.length === 0 ? "y" : `y${below.length + 1}`,
+  };
 }
 
-/** Spreads below this, in percent, stand at the lower edge: a logarithmic axis has no 0. */
-const LEAST = 0.01;
+/** A few percent at least: what is within noise does not fill the panel. */
+function driftAxis(drifts: readonly Drift[]): Trace {
+  const [low, high] = extent(drifts.map(({ drift }) => drift * 100));
+  return axis("drift (%)", {
+    range: [Math.min(low * 1.15, -3), Math.max(high * 1.15, 3)],
+    zeroline: true,
+    zerolinecolor: INK,
+    nticks: 5,
+  });
+}
+
+/** A clock that stands still is a line in the middle, not noise of its last digit. */
+function clockAxis(clocks: readonly ClockReading[]): Trace {
+  const [low, high] = extent(clocks.map(({ mhz }) => mhz));
+  const margin = Math.max((high - low) * 0.1, high * 0.05);
+  return axis("clock (MHz)", { tickformat: ",d", range: [low - margin, high + margin], nticks: 5 });
+}

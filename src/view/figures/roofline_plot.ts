@@ -8,7 +8,7 @@ import { decadeTicks, extent } from "../axes.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { formatShare, significant } from "../text.ts";
 import { shownText, thin } from "../thin.ts";
-import { axis, cloudOf, INK, layerLooks, layoutOf } from "../theme.ts";
+import { axis, CLOUD_LEGEND, cloudOf, INK, layerLooks, layoutOf } from "../theme.ts";
 
 /** Points that the figure holds at most. */
 const MAX_POINTS = 600;
@@ -89,6 +89,7 @@ export function rooflinePlot(
       ),
       xaxis: axis("operations per byte", { type: "log", ...decadeTicks(roof) }),
       yaxis: axis("achieved (TFLOP/s)", { type: "log", ...decadeTicks([...rates, peakTflops]) }),
+      legend: CLOUD_LEGEND,
       height: 500,
     }),
   });

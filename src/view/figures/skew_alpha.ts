@@ -7,8 +7,8 @@ import type { SkewRow } from "../../bundle/skew.ts";
 import { median } from "../../stats.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { shownText, thin } from "../thin.ts";
-import { formatCount, formatShare, significant } from "../text.ts";
-import { axis, cloudOf, INK, layoutOf, lineOf, lookOf, PAPER } from "../theme.ts";
+import { formatCount, formatShare, regimeText, significant } from "../text.ts";
+import { axis, CLOUD_LEGEND, cloudOf, INK, layoutOf, lineOf, lookOf, PAPER } from "../theme.ts";
 
 /** Points that a figure holds at most: more would be heavy, and a blot. */
 const MAX_POINTS = 1000;
@@ -20,10 +20,10 @@ const EDGE = 2;
 const STEP = 0.1;
 
 /**
- * Draws the alpha of skew cases over how far their mean lies between the shortest and the longest history.
+ * Draws the alpha of skew cases over how far their mean lies between the shortest and the longest KV length.
  *
  * @param input What it is about, and the cases.
- * @returns The figure: points for cases, lines for medians. Alpha 0 is the time at the mean history, 1 at the longest.
+ * @returns The figure: points for cases, lines for medians. Alpha 0 is the time at the mean KV length, 1 at the longest.
  */
 export function skewAlpha(
   { subject, rows }: { readonly subject: Subject; readonly rows: readonly SkewRow[] },
@@ -38,7 +38,7 @@ export function skewAlpha(
     return [{
       type: "scatter",
       mode: "markers",
-      name: regime,
+      name: regimeText(regime),
       x: shown.map(skewRateOf),
       y: shown.map(({ alpha }) => Math.max(-EDGE, Math.min(EDGE, alpha))),
       text: shown.map(({ n, nb, pc, kvs, kv_big: kvBig, alpha }) =>
@@ -51,7 +51,7 @@ export function skewAlpha(
     }, {
       type: "scatter",
       mode: "lines+markers",
-      name: `${regime}, median`,
+      name: `${regimeText(regime)}, median`,
       ...medians(cases),
       line: { ...line, width: 3 },
       marker: { ...marker, size: 9, line: { color: PAPER, width: 1.5 } },
@@ -72,6 +72,7 @@ export function skewAlpha(
       ),
       xaxis: axis("skew rate: (mean - shortest) / (longest - shortest KV length)", { range: [-0.02, 1.02] }),
       yaxis: axis("alpha: (t_skew - t_mean) / (t_max - t_mean)", { range: [-EDGE - 0.1, EDGE + 0.1] }),
+      legend: CLOUD_LEGEND,
       more: {
         shapes: [0, 1].map((y) => ({
           type: "line",

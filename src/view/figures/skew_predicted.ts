@@ -7,8 +7,8 @@ import { errorFigures } from "../../fit/errors.ts";
 import { extent, timeAxis } from "../axes.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { shownText, thin } from "../thin.ts";
-import { formatCount, formatShare, formatUs } from "../text.ts";
-import { axis, cloudOf, INK, layoutOf, lookOf } from "../theme.ts";
+import { formatCount, formatShare, formatUs, regimeText } from "../text.ts";
+import { axis, CLOUD_LEGEND, cloudOf, INK, layoutOf, lookOf } from "../theme.ts";
 
 /** One batch, measured and predicted. */
 export interface Prediction {
@@ -49,7 +49,7 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
       ...groupsOf(shown).map(([group, points], index): Trace => ({
         type: "scatter",
         mode: "markers",
-        name: group,
+        name: regimeText(group),
         x: points.map(({ measuredUs }) => measuredUs),
         y: points.map(({ predictedUs }) => predictedUs),
         hovertemplate: "measured %{x:.4~g} µs, predicted %{y:.4~g} µs",
@@ -77,6 +77,7 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
       ),
       xaxis: timeAxis(truthText(subject), times),
       yaxis: timeAxis("predicted", times),
+      legend: CLOUD_LEGEND,
       height: 520,
     }),
   });
@@ -106,7 +107,7 @@ export function residuals({ subject, by, predictions }: Predictions): Figure {
     data: groupsOf(shown).map(([group, points], index): Trace => ({
       type: "scatter",
       mode: "markers",
-      name: group,
+      name: regimeText(group),
       x: points.map(({ measuredUs }) => measuredUs),
       y: points.map((one) => Math.max(-EDGE, Math.min(EDGE, errorOf(one))) * 100),
       text: points.map((one) => `${formatUs(one.measuredUs)} measured, off by ${formatShare(errorOf(one))}`),
@@ -123,6 +124,7 @@ export function residuals({ subject, by, predictions }: Predictions): Figure {
       ),
       xaxis: timeAxis(truthText(subject), shown.map(({ measuredUs }) => measuredUs)),
       yaxis: axis("error of the prediction (%)", { range: [-EDGE * 105, EDGE * 105] }),
+      legend: CLOUD_LEGEND,
       more: {
         shapes: [{
           type: "line",

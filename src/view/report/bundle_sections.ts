@@ -12,7 +12,6 @@ import { CONFIG_DIR } from "../../config_dir.ts";
 import { UsageError } from "../../errors.ts";
 import type { Model } from "../../model/model.ts";
 import type { BlockPool } from "../../predict/batch_blocks.ts";
-import { predictIteration } from "../../predict/iteration.ts";
 import { predictor } from "../../predict/predictor.ts";
 import { type HardwareSheet, sheetOf } from "../../roofline/hardware.ts";
 import { fits } from "../../serving/capacity.ts";
@@ -31,9 +30,10 @@ import { rooflinePlot } from "../figures/roofline_plot.ts";
 import { skewAlpha } from "../figures/skew_alpha.ts";
 import { predictedOverMeasured, residuals } from "../figures/skew_predicted.ts";
 import { tpScaling } from "../figures/tp_scaling.ts";
+import { decodeIterations } from "../iterations.ts";
 import { predictSkew } from "../predictions.ts";
 import { formatCount } from "../text.ts";
-import { readTimeline } from "../timeline.ts";
+import { type LayerSamples, readTimeline } from "../timeline.ts";
 import { bundleFacts } from "./facts.ts";
 import { issueTable } from "./issue_table.ts";
 import { menuChunks } from "./menu_chunks.ts";
@@ -74,8 +74,8 @@ export async function bundleSections(bundle: Bundle, options: BundleReportOption
     },
   ];
   const [tp = 1] = bundle.tps;
-  sections.push({ heading: "Layers", figures: await layerFigures(bundle, tp) });
-  sections.push({ heading: "Attention", figures: attentionFigures(bundle, tp) });
+  sections.push({ heading: "Layers", figures: await layerFigures(bundle, tp, samples) });
+  sections.push({ heading: "Attention", figures: attentionFigures(bundle, tp, samples) });
   sections.push({ heading: "Achieved rates", figures: await rateFigures(bundle) });
   const experts = bundle.table(tp, "moe");
   if (experts.length > 0) {
@@ -110,18 +110,24 @@ function citation({ meta }: Bundle): string {
   } by shotlab${meta.profiler_version === undefined ? "" : ` ${meta.profiler_version}`}${source}.`;
 }
 
-async function layerFigures(bundle: Bundle, tp: number): Promise<Figure[]> {
+async function layerFigures(
+  bundle: Bundle,
+  tp: number,
+  samples: readonly LayerSamples[],
+): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const [table, size] of [["dense", "tokens"], ["per_sequence", "sequences"]] as const) {
     const rows = bundle.table(tp, table);
     if (rows.length === 0) continue;
     const estimate = await estimateRows(bundle, tp, table);
-    figures.push(layerTimes({ subject: subjectOf(bundle, tp), size, rows, ...estimate && { estimate } }));
+    figures.push(
+      layerTimes({ subject: subjectOf(bundle, tp), size, rows, samples, ...estimate && { estimate } }),
+    );
   }
   return figures;
 }
 
-function attentionFigures(bundle: Bundle, tp: number): Figure[] {
+function attentionFigures(bundle: Bundle, tp: number, samples: readonly LayerSamples[]): Figure[] {
   const rows = bundle.table(tp, "attention");
   const estimated = bundle.estimated(tp);
   const subject = subjectOf(bundle, tp);
@@ -130,10 +136,13 @@ function attentionFigures(bundle: Bundle, tp: number): Figure[] {
   const name = (chunk: number): string =>
     chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)}`;
   const choices = (draw: typeof attentionMap): Choice[] =>
-    chunks.map((chunk) => ({ name: name(chunk), figure: draw({ subject, rows, estimated, chunk }) }));
+    chunks.map((chunk) => ({
+      name: name(chunk),
+      figure: draw({ subject, rows, estimated, samples, chunk }),
+    }));
   return [
     ...(chunks.length === 0 ? [] : [figureMenu(choices(attentionMap)), figureMenu(choices(attentionSlices))]),
-    ...(rows.some(({ key }) => key[2] === 0) ? [prefillMap({ subject, rows, estimated })] : []),
+    ...(rows.some(({ key }) => key[2] === 0) ? [prefillMap({ subject, rows, estimated, samples })] : []),
   ];
 }
 
@@ -155,18 +164,14 @@ async function rateFigures(bundle: Bundle): Promise<Figure[]> {
 /** Batches that the device holds, where there is a sheet of it. */
 async function iterationFigures(bundle: Bundle, model: Model): Promise<Figure[]> {
   const sheet = await sheetOf(bundle.meta.gpu ?? "", CONFIG_DIR);
-  const predict = predictor(bundle, { architecture: model.architecture });
   const choices = bundle.tps.flatMap((tp): Choice[] => {
     const decodes = bundle.table(tp, "attention").filter(({ key }) => key[0] === 0);
     if (decodes.length === 0) return [];
     const longest = decodes.reduce((most, { key }) => Math.max(most, key[3]!), 0);
     const kv = Math.min(USUAL_KV, longest);
-    const sizes = distinct(decodes.map(({ key }) => key[2]!));
+    const requests = distinct(decodes.map(({ key }) => key[2]!));
     const pool = sheet === null ? null : poolOf(model, sheet, tp);
-    const all = sizes.map((n) => {
-      const query = { model, tp, prefills: [], decodes: [{ kv, count: n }], ...pool !== null && { pool } };
-      return [n, predictIteration(predict, query)] as const;
-    });
+    const all = decodeIterations(bundle, model, { tp, kv, requests, ...pool !== null && { pool } });
     const points = all.filter(([, { kv: held }]) => held?.fits !== false);
     if (points.length === 0) return [];
     const left = all.find(([, { kv: held }]) => held?.fits === false);

@@ -6,12 +6,11 @@
 import { type BundleDiff, diffBundles, type TableDiff } from "../../check/diff.ts";
 import type { Bundle } from "../../bundle/open.ts";
 import type { Model } from "../../model/model.ts";
-import { predictIteration } from "../../predict/iteration.ts";
-import { predictor } from "../../predict/predictor.ts";
 import { type Figure, subjectOf } from "../figure.ts";
 import { type Choice, figureMenu } from "../figure_menu.ts";
 import { diffMap, diffSummary } from "../figures/diff_map.ts";
 import { iterationTimeline } from "../figures/iteration.ts";
+import { decodeIterations } from "../iterations.ts";
 import { formatCount, plural } from "../text.ts";
 import { bundleFacts } from "./facts.ts";
 import { menuChunks } from "./menu_chunks.ts";
@@ -63,20 +62,16 @@ function factsSideBySide(a: Bundle, b: Bundle): Record<string, string>[] {
 /** Whole iterations of the degrees and batches that both can answer. */
 function iterationSection(a: Bundle, b: Bundle, models?: readonly [Model, Model]): Section[] {
   if (models === undefined) return [];
-  const bundles = [a, b].map((bundle, i) => {
-    const model = models[i]!;
-    const predict = predictor(bundle, { architecture: model.architecture });
-    return { bundle, model, predict };
-  });
+  const bundles = [a, b].map((bundle, i) => ({ bundle, model: models[i]! }));
   const choices = commonTps(a, b).flatMap((tp): Choice[] => {
     const reach = bundles.map(({ bundle }) => reachOf(bundle, tp));
     const kv = Math.min(USUAL_KV, ...reach.map(({ kv }) => kv));
     const most = Math.min(...reach.map(({ decodes }) => decodes));
     return BATCHES.filter((count) => count <= most).map((count) => {
-      const iterations = bundles.map(({ bundle, model, predict }, i) => ({
-        name: i === 0 ? `first: ${nameOf(bundle)}` : `second: ${nameOf(bundle)}`,
-        estimate: predictIteration(predict, { model, tp, prefills: [], decodes: [{ kv, count }] }),
-      }));
+      const iterations = bundles.map(({ bundle, model }, i) => {
+        const [, estimate, error] = decodeIterations(bundle, model, { tp, kv, requests: [count] })[0]!;
+        return { name: `${i === 0 ? "first" : "second"}: ${nameOf(bundle)}`, estimate, error };
+      });
       const batch = `${plural(count, "decode")} at KV length ${formatCount(kv)}, tp ${tp}`;
       return { name: batch, figure: iterationTimeline({ batch, iterations }) };
     });

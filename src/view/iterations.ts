@@ -1,0 +1,118 @@
+/**
+ * Whole iterations of decodes, over several sizes or of several bundles.
+ *
+ * @module
+ */
+import type { Bundle } from "../bundle/open.ts";
+import type { Model } from "../model/model.ts";
+import type { Batch } from "../predict/batch.ts";
+import type { BlockPool } from "../predict/batch_blocks.ts";
+import { type IterationEstimate, predictIteration } from "../predict/iteration.ts";
+import { predictor } from "../predict/predictor.ts";
+import { type IterationError, iterationError } from "../serving/iteration_error.ts";
+
+/** Iterations of one bundle in which every request decodes. */
+export interface DecodeIterations {
+  /** Tensor-parallel degree. @default {1} */
+  readonly tp?: number;
+  /** KV length of every request in tokens. */
+  readonly kv: number;
+  /** Requests of each iteration. */
+  readonly requests: readonly number[];
+  /** KV blocks of the device: each estimate then says whether its batch fits. @default none */
+  readonly pool?: BlockPool;
+}
+
+/**
+ * Estimates iterations of decodes, as `iterationTimes` draws them.
+ *
+ * @param bundle The bundle.
+ * @param model Its model.
+ * @param iterations Their sizes.
+ * @returns Of each the requests, the estimate, and how far that may be off.
+ * @throws {LookupError} when the bundle holds no times of a kind that the model cannot be without.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openBundle } from "shotlab";
+ * import { decodeIterations } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const model = await loadModel("meta-llama/Llama-3.1-8B");
+ * const [one, many] = decodeIterations(bundle, model, { kv: 2048, requests: [1, 64] });
+ * assert.ok(many![1].totalNs > one![1].totalNs);
+ * ```
+ */
+export function decodeIterations(
+  bundle: Bundle,
+  model: Model,
+  { tp = 1, kv, requests, pool }: DecodeIterations,
+): [requests: number, estimate: IterationEstimate, error: IterationError][] {
+  const predict = predictor(bundle, { architecture: model.architecture });
+  return requests.map((count) => {
+    const query = { model, tp, prefills: [], decodes: [{ kv, count }], ...pool && { pool } };
+    const estimate = predictIteration(predict, query);
+    return [count, estimate, iterationError(bundle, query, estimate)];
+  });
+}
+
+/** A bundle of a table of iterations. */
+export interface IterationColumn {
+  /** Heading, such as `H100, tp 2`. */
+  readonly name: string;
+  /** The bundle. */
+  readonly bundle: Bundle;
+  /** Its model. */
+  readonly model: Model;
+  /** Tensor-parallel degree. @default {1} */
+  readonly tp?: number;
+}
+
+/** A batch of a table of iterations: decodes, with a prefill or without. */
+export interface IterationBatch {
+  /** Requests that decode. */
+  readonly requests: number;
+  /** KV length of each in tokens. */
+  readonly kv: number;
+  /** New tokens of a prefill among them. @default {0, without one} */
+  readonly chunk?: number;
+}
+
+/**
+ * Estimates the same batches with several bundles.
+ *
+ * @param columns The bundles.
+ * @param batches The batches.
+ * @returns A row for each batch, with the milliseconds of each bundle.
+ * @throws {LookupError} when a bundle holds no times of a kind that the model cannot be without.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openBundle } from "shotlab";
+ * import { iterationTable } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const model = await loadModel("meta-llama/Llama-3.1-8B");
+ * const [row] = iterationTable([{ name: "H100", bundle, model }], [{ requests: 8, kv: 2048, chunk: 512 }]);
+ * assert.deepEqual(Object.keys(row!), ["requests", "KV length", "prefill", "H100 (ms)"]);
+ * ```
+ */
+export function iterationTable(
+  columns: readonly IterationColumn[],
+  batches: readonly IterationBatch[],
+): Record<string, number>[] {
+  const predictors = columns.map(({ bundle, model }) =>
+    predictor(bundle, { architecture: model.architecture })
+  );
+  return batches.map(({ requests, kv, chunk = 0 }) => {
+    const batch: Batch = {
+      prefills: chunk > 0 ? [{ chunk, history: 0 }] : [],
+      decodes: [{ kv, count: requests }],
+    };
+    const times = columns.map(({ name, model, tp = 1 }, i) => {
+      const { totalNs } = predictIteration(predictors[i]!, { model, tp, ...batch });
+      return [`${name} (ms)`, totalNs / 1e6] as const;
+    });
+    return { requests, "KV length": kv, prefill: chunk, ...Object.fromEntries(times) };
+  });
+}
