@@ -1,0 +1,147 @@
+/** What a lane and a pool do with their harnesses beside firing: close, name, log. */
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import type { Harness, SustainedFact } from "../../src/harness/harness.ts";
+import { resolveSettings } from "../../src/settings.ts";
+import { type Lane, openLane } from "../../src/workers/lane.ts";
+import { openLanes } from "../../src/workers/open_lanes.ts";
+import { openPool } from "../../src/workers/pool.ts";
+import { fakeHarness } from "../run/fakes.ts";
+import { TINY_BOOT } from "../run/tiny_boot.ts";
+import { denseSweep } from "../run/tiny_run.ts";
+import { tokensOf } from "./pool_members.ts";
+
+const HOW = { iterations: 1, quantity: "wall" } as const;
+const SHOTS = denseSweep([1, 2, 3]).shots;
+
+/** Harnesses with numbers, whose closing is noted. */
+function numbered(closed: number[], of: (number: number) => Harness): () => Promise<Harness> {
+  let opened = 0;
+  return () => {
+    const number = opened++;
+    const harness = of(number);
+    const close = (): Promise<void> => {
+      closed.push(number);
+      return number === 1 ? Promise.reject(new Error("it is gone")) : harness.close();
+    };
+    return Promise.resolve({ ...harness, close, [Symbol.asyncDispose]: close });
+  };
+}
+
+Deno.test("a harness that broke is closed before another takes its place, well or not", async () => {
+  const closed: number[] = [];
+  const mishap = (number: number) => () => number < 2 ? "dead" as const : undefined;
+  const lane = await openLane({ open: numbered(closed, (n) => fakeHarness({ mishap: mishap(n) })), pauseMs: 1 });
+  await lane.boot(TINY_BOOT);
+  for await (const _ of lane.fire(SHOTS, HOW));
+  assert.deepEqual(closed, [0, 1]);
+  await lane[Symbol.asyncDispose]();
+  assert.deepEqual(closed, [0, 1, 2]);
+});
+
+Deno.test("a harness that leaves shots unanswered has broken", async () => {
+  let fires = 0;
+  const short = (harness: Harness): Harness => ({
+    ...harness,
+    async *fire(request, options) {
+      fires++;
+      let left = fires === 1 ? 2 : request.shots.length;
+      for await (const outcome of harness.fire(request, options)) if (left-- > 0) yield outcome;
+    },
+  });
+  const lane = await openLane({ open: () => Promise.resolve(short(fakeHarness())), pauseMs: 1 });
+  await lane.boot(TINY_BOOT);
+  const steps = await Array.fromAsync(lane.fire(SHOTS, HOW));
+  assert.deepEqual(steps.flatMap((step) => "message" in step ? [step.message] : []), [
+    "The harness broke and is replaced: The engine died: it left 1 shots of a chunk unanswered",
+  ]);
+  assert.deepEqual(steps.flatMap((step) => step.type === "outcome" ? [tokensOf(step.shot)] : []), [1, 2, 3]);
+});
+
+const layers = { proj: { time_us: 1, power_w: null, sm_clock_mhz: null } };
+/** Harnesses that sustain, or break at it. */
+function sustaining(error?: Error): () => Promise<Harness> {
+  return () =>
+    Promise.resolve({
+      ...fakeHarness(),
+      async *sustain({ shots }): AsyncGenerator<SustainedFact> {
+        yield await Promise.resolve({ type: "sustained", shot: shots[0]!, layers });
+        if (error !== undefined) throw error;
+      },
+    });
+}
+async function sustained(lane: Lane): Promise<string[]> {
+  const steps = await Array.fromAsync(lane.sustain({ shots: SHOTS, seconds: 1 }));
+  return steps.map((step) => "message" in step ? step.message : step.type);
+}
+
+Deno.test("sustain passes facts on; a harness that breaks at it is replaced before the next shots", async () => {
+  const lane = await openLane({ open: sustaining(), pauseMs: 1 });
+  await lane.boot(TINY_BOOT);
+  assert.deepEqual(await sustained(lane), ["fact"]);
+  assert.deepEqual(await sustained(lane), ["fact"]);
+  const broken = new HarnessError("the frame broke", { stage: "fire", kind: "engine_dead" });
+  const other = await openLane({ open: sustaining(broken), pauseMs: 1 });
+  await other.boot(TINY_BOOT);
+  assert.deepEqual(await sustained(other), ["fact", "What a lasting load takes was not measured: the frame broke"]);
+  assert.deepEqual(await sustained(other), [], "a broken one is not asked again");
+  const types = (await Array.fromAsync(other.fire(SHOTS, HOW))).map(({ type }) => type);
+  assert.deepEqual(types, ["engine", "outcome", "outcome", "outcome"]);
+  assert.deepEqual(await sustained(other), ["fact", "What a lasting load takes was not measured: the frame broke"]);
+  const without = await openLane({ harness: fakeHarness() });
+  await without.boot(TINY_BOOT);
+  assert.deepEqual(await sustained(without), []);
+  const faulty = await openLane({ open: sustaining(new TypeError("ours")), pauseMs: 1 });
+  await faulty.boot(TINY_BOOT);
+  await assert.rejects(sustained(faulty), { name: "TypeError", message: "ours" });
+});
+
+Deno.test("a pool sustains on its first lane that is not left out", async () => {
+  const bootFails = (): Promise<Harness> => Promise.resolve(fakeHarness({ bootFails: () => true }));
+  await using pool = await openPool([{ name: "a", open: bootFails }, { name: "b", open: sustaining() }]);
+  await pool.boot(TINY_BOOT);
+  assert.deepEqual(await sustained(pool), ["fact"]);
+  await using none = await openPool([{ name: "a", open: () => Promise.resolve(fakeHarness()) }]);
+  await none.boot(TINY_BOOT);
+  assert.deepEqual(await sustained(none), []);
+});
+
+Deno.test("a pool hands over no more than half of a lane's share at once, nor more than a chunk", async () => {
+  for (
+    const [count, chunk, sizes] of [
+      [16, undefined, [8, 4, 2, 1, 1]],
+      [16, 3, [3, 3, 3, 3, 2, 1, 1]],
+      [49, 100, [25, 12, 6, 3, 2, 1]],
+    ] as const
+  ) {
+    const handed: number[] = [];
+    const harness = fakeHarness();
+    const open = (): Promise<Harness> =>
+      Promise.resolve({
+        ...harness,
+        fire(request, options) {
+          handed.push(request.shots.length);
+          return harness.fire(request, options);
+        },
+      });
+    await using pool = await openPool([{ name: "a", open }]);
+    await pool.boot(TINY_BOOT);
+    const { shots } = denseSweep(Array.from({ length: count }, (_, n) => n + 1));
+    await Array.fromAsync(pool.fire(shots, { ...HOW, ...chunk && { chunk } }));
+    assert.deepEqual(handed, sizes);
+  }
+});
+
+for (const [devices, prefixes] of [[[], [""]], [[3], [""]], [[0, 3], ["device 0: ", "device 3: "]]] as const) {
+  Deno.test(`logs of the devices [${devices}] begin with '${prefixes.join("', '")}'`, async () => {
+    const settings = resolveSettings(
+      { model: "Qwen/Qwen3-0.6B", hardware: "TOY", devices, harness: "cmd:sh -c 'echo up >&2; exit 3'" },
+      {},
+    );
+    const logs: string[] = [];
+    await assert.rejects(openLanes(settings, { onLog: (line) => logs.push(line) }), {
+      message: "Harness 'sh' exited with 3 while saying hello; its last words: up",
+    });
+    assert.deepEqual(logs.sort(), prefixes.map((prefix) => `${prefix}up`));
+  });
+}
