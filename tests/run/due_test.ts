@@ -1,7 +1,12 @@
 /** Which shots are due, which are fired how, and what watches them. */
 import assert from "node:assert/strict";
 import { dueSkew, isDue } from "../../src/run/due.ts";
-import { firingOptions, type FiringSettings, journalSentinel, watchOf } from "../../src/run/firing_options.ts";
+import {
+  firingOptions,
+  type FiringSettings,
+  journalSentinel,
+  watchOf,
+} from "../../src/run/firing_options.ts";
 import type { Limits } from "../../src/shots/limits.ts";
 import type { AttentionShot, Shot, SkewShot } from "../../src/shots/shot.ts";
 import { skewCaseOf } from "../../src/shots/skew_cases.ts";
@@ -164,12 +169,15 @@ const options: [
 ];
 for (const [what, settings, chosen, expected] of options) {
   Deno.test(`how shots are fired with ${what}`, () => {
-    assert.deepEqual(firingOptions({ ...SETTINGS, ...settings }, "kernel", [denseSweep([1]), ATTENTION], chosen), {
-      iterations: 5,
-      quantity: "kernel",
-      seed: 7,
-      ...expected,
-    });
+    assert.deepEqual(
+      firingOptions({ ...SETTINGS, ...settings }, "kernel", [denseSweep([1]), ATTENTION], chosen),
+      {
+        iterations: 5,
+        quantity: "kernel",
+        seed: 7,
+        ...expected,
+      },
+    );
   });
 }
 

@@ -131,12 +131,18 @@ const cases: [string, Partial<RunMetaOptions>, Partial<SessionFacts>, Partial<Me
     "what engines came to before",
     {
       limitsByTp: new Map([[2, limits]]),
-      previous: { engine_resolved: { per_tp: { 1: { ...resolved, block_size: 32 }, 2: { ...resolved, block_size: 32 } } } },
+      previous: {
+        engine_resolved: {
+          per_tp: { 1: { ...resolved, block_size: 32 }, 2: { ...resolved, block_size: 32 } },
+        },
+      },
     },
     {},
     { engine_resolved: { per_tp: { 1: { ...resolved, block_size: 32 }, 2: resolved } } },
   ],
-  ["skew cases", {}, { skewTps: [1] }, { skew_profile: { ...skewProfileSpec(settings), mode: "interpolated" } }],
+  ["skew cases", {}, { skewTps: [1] }, {
+    skew_profile: { ...skewProfileSpec(settings), mode: "interpolated" },
+  }],
   ["skew cases left out", { settings: { ...settings, skipSkew: true } }, { skewTps: [1] }, {
     skew_profile: { enabled: false },
   }],

@@ -103,14 +103,23 @@ Deno.test("names of kernels and lasting loads are kept, the last ones of a layer
     ...dense,
     layers: { proj: { time_us, power_w: 300, sm_clock_mhz: null } },
   });
-  const state = after({ type: "kernels", names: { ab: "gemm" } }, { type: "kernels", names: { cd: "gather" } }, load(5), load(6));
+  const state = after(
+    { type: "kernels", names: { ab: "gemm" } },
+    { type: "kernels", names: { cd: "gather" } },
+    load(5),
+    load(6),
+  );
   assert.deepEqual([...state.kernels], ["ab", "cd"]);
   assert.deepEqual([...state.sustained], [
     ["dense tp1 16 proj", { ...dense, layer: "proj", time_us: 6, power_w: 300, sm_clock_mhz: null }],
   ]);
 });
 
-const row = (layer: string | null, key: readonly number[], timeUs = 1): MeasuredRow => ({ layer, key, timeUs });
+const row = (layer: string | null, key: readonly number[], timeUs = 1): MeasuredRow => ({
+  layer,
+  key,
+  timeUs,
+});
 function tables(entries: readonly (readonly [number, Category, MeasuredRow])[]): Rows {
   const rows: Rows = new Map();
   for (const [tp, category, each] of entries) setRow(tableOf(rows, tp, category), each);
@@ -135,7 +144,10 @@ for (const [what, shot, found, left] of drops) {
       [1, "attention", row("sliding_attention", [0, 0, 1, 16])],
     ]);
     assert.equal(dropRows({ rows, skew: new Map() }, shot), found);
-    assert.equal([...rows.values()].flatMap((each) => [...each.values()]).reduce((n, { size }) => n + size, 0), left);
+    assert.equal(
+      [...rows.values()].flatMap((each) => [...each.values()]).reduce((n, { size }) => n + size, 0),
+      left,
+    );
   });
 }
 

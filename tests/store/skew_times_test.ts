@@ -21,14 +21,22 @@ const OTHER = [4, 1, 0, 0, 256, 1024];
 const PARTS: readonly SkewPart[] = ["t_mean", "t_max", "t_skew"];
 
 function rowOf(key: readonly number[], mean: number, max: number, skew: number): SkewRow {
-  return { ...skewCaseOf(key), t_mean_us: mean, t_max_us: max, t_skew_us: skew, alpha: (skew - mean) / (max - mean) };
+  return {
+    ...skewCaseOf(key),
+    t_mean_us: mean,
+    t_max_us: max,
+    t_skew_us: skew,
+    alpha: (skew - mean) / (max - mean),
+  };
 }
 function times(rows: readonly SkewRow[] = []): SkewTimes {
   const made = skewTimesOf(new Map(), 1);
   for (const row of rows) made.rows.set([row.n, row.nb, row.pc, row.kp, row.kvs, row.kv_big].join(), row);
   return made;
 }
-function attention(entries: readonly (readonly [key: readonly number[], timeUs: number])[]): Map<string, Row> {
+function attention(
+  entries: readonly (readonly [key: readonly number[], timeUs: number])[],
+): Map<string, Row> {
   return new Map(entries.map(([key, timeUs]) => [rowText(null, key), { layer: null, key, timeUs }]));
 }
 const has = (of: SkewTimes, key = KEY): SkewPart[] => PARTS.filter((part) => hasPart(of, key, part));
@@ -74,10 +82,15 @@ Deno.test("exact rows need both uniform batches, of attention.csv or fired for t
   assert.deepEqual(skewRows(fired, attention([ENDS[1]]), "exact"), [rowOf(OTHER, 1, 9, 4)]);
   setPart(fired, KEY, "t_max", 30);
   const made = skewRows(fired, attention([ENDS[0]]), "exact");
-  assert.deepEqual(made.map(({ kvs, t_mean_us, t_max_us, t_skew_us, alpha }) => [kvs, t_mean_us, t_max_us, t_skew_us, alpha]), [
-    [256, 1, 9, 4, 3 / 8],
-    [128, 10, 30, 15, 0.25],
-  ]);
+  assert.deepEqual(
+    made.map((
+      { kvs, t_mean_us, t_max_us, t_skew_us, alpha },
+    ) => [kvs, t_mean_us, t_max_us, t_skew_us, alpha]),
+    [
+      [256, 1, 9, 4, 3 / 8],
+      [128, 10, 30, 15, 0.25],
+    ],
+  );
   assert.equal(skewRows(fired, attention([...ENDS]), "exact")[1]!.t_max_us, 20, "attention.csv comes first");
 });
 
@@ -94,7 +107,13 @@ Deno.test("interpolated rows read attention.csv as a simulator does: six digits,
 
 const problems: [string, SkewTimes, Map<string, Row>, boolean, string | null][] = [
   ["has what it needs", times(), attention([...ENDS]), false, null],
-  ["lacks attention.csv", times(), new Map(), false, "attention.csv has no rows for its alphas to lie between"],
+  [
+    "lacks attention.csv",
+    times(),
+    new Map(),
+    false,
+    "attention.csv has no rows for its alphas to lie between",
+  ],
   [
     "lists requests",
     { ...times(), listsRequests: true },

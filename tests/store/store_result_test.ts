@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ShotOutcome } from "../../src/harness/harness.ts";
 import type { Shot } from "../../src/shots/shot.ts";
-import { recordOutcome, type RecordOptions } from "../../src/store/store_result.ts";
+import { type RecordOptions, recordOutcome } from "../../src/store/store_result.ts";
 
 const SHOT: Shot = { category: "dense", tp: 2, tokens: 16 };
 type Stored = Parameters<typeof recordOutcome>[0];
@@ -9,7 +9,10 @@ type Stored = Parameters<typeof recordOutcome>[0];
 /** Records an outcome where some layers are timed and some have no row; gives what was recorded and told. */
 function record(
   outcome: ShotOutcome,
-  { missing = ["norm", "proj"], inDoubt = false, ...options }: Partial<RecordOptions> & { missing?: string[]; inDoubt?: boolean },
+  { missing = ["norm", "proj"], inDoubt = false, ...options }: Partial<RecordOptions> & {
+    missing?: string[];
+    inDoubt?: boolean;
+  },
 ): { recorded: unknown[]; told: unknown } {
   const recorded: unknown[] = [];
   const store: Stored = {
@@ -50,13 +53,20 @@ for (const [what, options, samples] of layers) {
 
 Deno.test("what the harness tells of a shot is recorded beside its samples, with the lane", () => {
   const more = { stop: "precision", kernels: { norm: ["ab"] }, kernel_sums: { norm: [2, 2] }, recordings: 2 };
-  assert.deepEqual(record(measured(BOTH, more), { lane: "device 1" }).recorded, [BOTH, { ...more, lane: "device 1" }]);
+  assert.deepEqual(record(measured(BOTH, more), { lane: "device 1" }).recorded, [BOTH, {
+    ...more,
+    lane: "device 1",
+  }]);
 });
 
 const unusable: [string, Record<string, number[]>, string][] = [
   ["no samples", { norm: [1] }, "layer 'proj' must have a median above 0 us, got []"],
   ["an empty list", { norm: [1], proj: [] }, "layer 'proj' must have a median above 0 us, got []"],
-  ["a median of 0", { norm: [1], proj: [0, 0, 5] }, "layer 'proj' must have a median above 0 us, got [0,0,5]"],
+  [
+    "a median of 0",
+    { norm: [1], proj: [0, 0, 5] },
+    "layer 'proj' must have a median above 0 us, got [0,0,5]",
+  ],
   ["NaN", { norm: [NaN], proj: [1] }, "layer 'norm' must have a median above 0 us, got [null]"],
 ];
 for (const [what, samples, message] of unusable) {
@@ -66,7 +76,9 @@ for (const [what, samples, message] of unusable) {
       recorded: [...failed, { lane: "device 1" }],
       told: { type: "failed-shot", category: "dense", tp: 2, key: [16], kind: failed[0], message: failed[1] },
     });
-    if (what !== "NaN") assert.equal((record(measured(samples), { missing: ["norm"] }).told as typeof TOLD).type, "shot");
+    if (what !== "NaN") {
+      assert.equal((record(measured(samples), { missing: ["norm"] }).told as typeof TOLD).type, "shot");
+    }
   });
 }
 

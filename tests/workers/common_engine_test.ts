@@ -45,7 +45,10 @@ for (
   });
 }
 Deno.test("what stands for several engines has the fewest blocks", () => {
-  const engines = [64, 63, 65].map((num_gpu_blocks, n) => ({ name: `${n}`, booted: { ...BOOTED, num_gpu_blocks } }));
+  const engines = [64, 63, 65].map((num_gpu_blocks, n) => ({
+    name: `${n}`,
+    booted: { ...BOOTED, num_gpu_blocks },
+  }));
   assert.equal(commonBooted([engines[0]!, ...engines.slice(1)]).num_gpu_blocks, 63);
 });
 
@@ -112,7 +115,11 @@ Deno.test("of a chunk that broke, shots are fired alone up to its end; another s
   assert.equal(restarts.broke({ next: 2, end: 8 }), "again");
   assert.deepEqual([2, 7, 8, 9].map((next) => restarts.size(next, 64)), [1, 1, 64, 64]);
   assert.equal(restarts.broke({ next: 3, end: 4 }), "again", "another shot is blamed");
-  assert.deepEqual([4, 7, 8].map((next) => restarts.size(next, 64)), [1, 1, 64], "the end of the first stands");
+  assert.deepEqual(
+    [4, 7, 8].map((next) => restarts.size(next, 64)),
+    [1, 1, 64],
+    "the end of the first stands",
+  );
   assert.equal(restarts.broke({ next: 3, end: 4 }), "failed");
   assert.equal(restarts.breaks, 3);
   restarts.begin();
@@ -124,7 +131,13 @@ Deno.test("of a chunk that broke, shots are fired alone up to its end; another s
 Deno.test("a lane gives up at the sixth break without a measured shot, whatever broke", () => {
   const restarts = newRestarts();
   const chunks = [null, { next: 1, end: 1 }, null, { next: 1, end: 2 }, { next: 1, end: 2 }];
-  assert.deepEqual(chunks.map((chunk) => restarts.broke(chunk)), ["again", "again", "again", "again", "failed"]);
+  assert.deepEqual(chunks.map((chunk) => restarts.broke(chunk)), [
+    "again",
+    "again",
+    "again",
+    "again",
+    "failed",
+  ]);
   assert.equal(restarts.broke(null), "give up");
   assert.equal(restarts.breaks, 6);
   restarts.measured();
@@ -140,9 +153,17 @@ Deno.test("what ends a lane says how it broke at last, and a shot that broke it 
     "Cannot go on: the harness broke 6 times without a measured shot between, at last: the frame broke",
   );
   assert.deepEqual([end.details, end.cause], [cause.details, cause]);
-  assert.deepEqual(failure(cause), { status: "failed", index: 0, kind: "timeout", message: "the frame broke" });
+  assert.deepEqual(failure(cause), {
+    status: "failed",
+    index: 0,
+    kind: "timeout",
+    message: "the frame broke",
+  });
   for (const kind of ["protocol", "engine_dead", undefined]) {
-    const { status, kind: told } = { kind: "", ...failure(new HarnessError("x", { stage: "fire", ...kind && { kind } })) };
+    const { status, kind: told } = {
+      kind: "",
+      ...failure(new HarnessError("x", { stage: "fire", ...kind && { kind } })),
+    };
     assert.deepEqual([status, told], ["failed", "engine_dead"]);
   }
 });

@@ -31,7 +31,10 @@ function numbered(closed: number[], of: (number: number) => Harness): () => Prom
 Deno.test("a harness that broke is closed before another takes its place, well or not", async () => {
   const closed: number[] = [];
   const mishap = (number: number) => () => number < 2 ? "dead" as const : undefined;
-  const lane = await openLane({ open: numbered(closed, (n) => fakeHarness({ mishap: mishap(n) })), pauseMs: 1 });
+  const lane = await openLane({
+    open: numbered(closed, (n) => fakeHarness({ mishap: mishap(n) })),
+    pauseMs: 1,
+  });
   await lane.boot(TINY_BOOT);
   for await (const _ of lane.fire(SHOTS, HOW));
   assert.deepEqual(closed, [0, 1]);
@@ -83,11 +86,17 @@ Deno.test("sustain passes facts on; a harness that breaks at it is replaced befo
   const broken = new HarnessError("the frame broke", { stage: "fire", kind: "engine_dead" });
   const other = await openLane({ open: sustaining(broken), pauseMs: 1 });
   await other.boot(TINY_BOOT);
-  assert.deepEqual(await sustained(other), ["fact", "What a lasting load takes was not measured: the frame broke"]);
+  assert.deepEqual(await sustained(other), [
+    "fact",
+    "What a lasting load takes was not measured: the frame broke",
+  ]);
   assert.deepEqual(await sustained(other), [], "a broken one is not asked again");
   const types = (await Array.fromAsync(other.fire(SHOTS, HOW))).map(({ type }) => type);
   assert.deepEqual(types, ["engine", "outcome", "outcome", "outcome"]);
-  assert.deepEqual(await sustained(other), ["fact", "What a lasting load takes was not measured: the frame broke"]);
+  assert.deepEqual(await sustained(other), [
+    "fact",
+    "What a lasting load takes was not measured: the frame broke",
+  ]);
   const without = await openLane({ harness: fakeHarness() });
   await without.boot(TINY_BOOT);
   assert.deepEqual(await sustained(without), []);
@@ -132,7 +141,9 @@ Deno.test("a pool hands over no more than half of a lane's share at once, nor mo
   }
 });
 
-for (const [devices, prefixes] of [[[], [""]], [[3], [""]], [[0, 3], ["device 0: ", "device 3: "]]] as const) {
+for (
+  const [devices, prefixes] of [[[], [""]], [[3], [""]], [[0, 3], ["device 0: ", "device 3: "]]] as const
+) {
   Deno.test(`logs of the devices [${devices}] begin with '${prefixes.join("', '")}'`, async () => {
     const settings = resolveSettings(
       { model: "Qwen/Qwen3-0.6B", hardware: "TOY", devices, harness: "cmd:sh -c 'echo up >&2; exit 3'" },

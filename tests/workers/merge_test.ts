@@ -18,9 +18,11 @@ async function* stream(name: string, count: number, notes: string[], error?: Err
 
 Deno.test("merge gives every value of every stream, those of one in their order", async () => {
   const notes: string[] = [];
-  const values = await Array.fromAsync(merge([stream("a", 3, notes), stream("b", 1, notes), stream("c", 0, notes)], () => {
-    notes.push("stopped");
-  }));
+  const values = await Array.fromAsync(
+    merge([stream("a", 3, notes), stream("b", 1, notes), stream("c", 0, notes)], () => {
+      notes.push("stopped");
+    }),
+  );
   assert.deepEqual([...values].sort(), ["a1", "a2", "a3", "b1"]);
   assert.deepEqual(values.filter((value) => value.startsWith("a")), ["a1", "a2", "a3"]);
   assert.ok(!notes.includes("stopped"), "what has ended by itself is not stopped");
@@ -39,12 +41,16 @@ Deno.test("a stream is asked for no more than one value ahead", async () => {
 Deno.test("when one fails, the others are stopped and have ended", async () => {
   const notes: string[] = [];
   const streams = [stream("a", 1, notes, new Error("enough")), stream("b", 1000, notes)];
-  await assert.rejects(Array.fromAsync(merge(streams, () => void notes.push("stopped"))), { message: "enough" });
+  await assert.rejects(Array.fromAsync(merge(streams, () => void notes.push("stopped"))), {
+    message: "enough",
+  });
   assert.deepEqual(notes.filter((note) => !note.endsWith("asked")), ["a ended", "stopped", "b ended"]);
 });
 
 Deno.test("when the consumer leaves, all are stopped and have ended", async () => {
   const notes: string[] = [];
-  for await (const _ of merge([stream("a", 9, notes), stream("b", 9, notes)], () => void notes.push("stopped"))) break;
+  for await (
+    const _ of merge([stream("a", 9, notes), stream("b", 9, notes)], () => void notes.push("stopped"))
+  ) break;
   assert.deepEqual(notes.filter((note) => !note.endsWith("asked")).sort(), ["a ended", "b ended", "stopped"]);
 });
