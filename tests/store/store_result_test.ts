@@ -19,11 +19,11 @@ function record(
     timed: () => ["norm", "proj"],
     missing: () => missing,
     inDoubt: () => inDoubt,
-    measured(_shot, samples, more) {
+    measured(_shot, samples, more): Record<string, number> {
       recorded.push(samples, more);
       return { norm: 1 };
     },
-    fail(_shot, kind, message, more) {
+    fail(_shot, kind, message, more): ReturnType<Stored["fail"]> {
       recorded.push(kind, message, more);
       return { category: "dense", tp: 2, key: [16], kind, message };
     },

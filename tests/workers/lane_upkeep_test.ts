@@ -1,7 +1,7 @@
 /** What a lane and a pool do with their harnesses beside firing: close, name, log. */
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import type { Harness, SustainedFact } from "../../src/harness/harness.ts";
+import type { Harness, ShotOutcome, SustainedFact } from "../../src/harness/harness.ts";
 import { resolveSettings } from "../../src/settings.ts";
 import { type Lane, openLane } from "../../src/workers/lane.ts";
 import { openLanes } from "../../src/workers/open_lanes.ts";
@@ -46,7 +46,7 @@ Deno.test("a harness that leaves shots unanswered has broken", async () => {
   let fires = 0;
   const short = (harness: Harness): Harness => ({
     ...harness,
-    async *fire(request, options) {
+    async *fire(request, options): AsyncGenerator<ShotOutcome> {
       fires++;
       let left = fires === 1 ? 2 : request.shots.length;
       for await (const outcome of harness.fire(request, options)) if (left-- > 0) yield outcome;
@@ -128,7 +128,7 @@ Deno.test("a pool hands over no more than half of a lane's share at once, nor mo
     const open = (): Promise<Harness> =>
       Promise.resolve({
         ...harness,
-        fire(request, options) {
+        fire(request, options): AsyncIterable<ShotOutcome> {
           handed.push(request.shots.length);
           return harness.fire(request, options);
         },
