@@ -133,7 +133,7 @@ Deno.test("candidates of a deployment have error bars where steps were measured;
     [["H100, tp 1 (estimate)", undefined], ["H200, tp 1", 7.000000000000001]],
   );
   const { title } = figure.layout["meta"] as { title: string };
-  assert.match(title, /^H100, tp 1 \(estimate\): 1 requests\/s within the targets, 2 GPUs/);
+  assert.match(title, /^H100, tp 1: 1 requests\/s within the targets, 2 GPUs for the load \(estimate\)$/);
   assert.match(subtitleOf(figure), /dashed: rests on estimates; error bars: ±7%/);
 });
 

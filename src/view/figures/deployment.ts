@@ -60,13 +60,11 @@ export function deploymentFigure({ model, targets, deployments }: DeploymentFigu
       };
     }),
     layout: layoutOf({
-      title:
-        `${best.name}${best.estimates.length > 0 ? " (estimate)" : ""}: ${
-          significant(most.ratePerS)
-        } requests/s within the targets, ` +
-        (best.gpusNeeded === null
+      title: `${best.name}: ${significant(most.ratePerS)} requests/s within the targets, ${
+        best.gpusNeeded === null
           ? `${significant(most.tokensPerSPerGpu)} tokens/s a GPU`
-          : `${plural(best.gpusNeeded, "GPU")} for the load`),
+          : `${plural(best.gpusNeeded, "GPU")} for the load`
+      }${best.estimates.length > 0 ? " (estimate)" : ""}`,
       subtitle: `${model.split("/").at(-1)}, ${targets}; simulated; ${
         [
           ...serving.some(({ estimates }) => estimates.length > 0) ? ["dashed: rests on estimates"] : [],
