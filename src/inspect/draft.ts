@@ -34,7 +34,7 @@ export interface ArchitectureDraft {
 }
 
 /** The largest share of a forward that a draft leaves without a layer. */
-const MOST_DUST = 0.005;
+export const MOST_DUST = 0.005;
 
 /** What a draft is made of. */
 export interface DraftOptions {
@@ -48,6 +48,8 @@ export interface DraftOptions {
   readonly sharded: Walk | null;
   /** The batches that were walked; the first decides the order where they differ. */
   readonly batches: Readonly<Record<string, WalkedRequests>>;
+  /** Share of a forward that may be left without a layer where blocks launch it beside their modules. @default {0.5%} */
+  readonly mostDust?: number;
 }
 
 /**
@@ -90,7 +92,7 @@ export function draftArchitecture(options: DraftOptions): ArchitectureDraft {
 }
 
 /** The layers of all batches: those of the first in their order, and behind what they follow those that others add. */
-function unitsOfAll({ kinds, model, walk, batches }: DraftOptions): Unit[] {
+function unitsOfAll({ kinds, model, walk, batches, mostDust = MOST_DUST }: DraftOptions): Unit[] {
   const all: Unit[] = [];
   for (const [batch, requests] of Object.entries(batches)) {
     const { caches } = walk;
@@ -102,11 +104,27 @@ function unitsOfAll({ kinds, model, walk, batches }: DraftOptions): Unit[] {
       else all.splice(++behind, 0, unit);
     }
   }
-  return told(withoutDust(all, walk, timesInModel(kinds, model)), kinds);
+  return told(withoutDust(withResiduals(all), walk, timesInModel(kinds, model), mostDust), kinds);
+}
+
+/** An addition for each norm of a decoder layer is that of its residual, which norms of most families do themselves. */
+function withResiduals(units: readonly Unit[]): Unit[] {
+  return units.map((unit) => {
+    const { name, decoder, node: { kernels } } = unit;
+    const norms = units.filter((other) => other.decoder === decoder && other.name === "layernorm").length;
+    const isResidual = name === "layer_glue" && kernels.length === norms &&
+      kernels.every(([kernel]) => /add/i.test(kernel));
+    return isResidual ? { ...unit, name: "layernorm", isAdded: true } : unit;
+  });
 }
 
 /** Leaves out what blocks launch beside their modules as long as it is less than half of what may be uncovered. */
-function withoutDust(units: readonly Unit[], walk: Walk, times: readonly number[]): Unit[] {
+function withoutDust(
+  units: readonly Unit[],
+  walk: Walk,
+  times: readonly number[],
+  mostDust: number,
+): Unit[] {
   const shares = new Map<string, number>();
   for (const batch of Object.keys(walk.batches)) {
     const { nodes, decoder } = callTree(walk, batch);
@@ -124,7 +142,7 @@ function withoutDust(units: readonly Unit[], walk: Walk, times: readonly number[
       shares.set(name, Math.max(share, shares.get(name) ?? 0));
     }
   }
-  let left = MOST_DUST;
+  let left = mostDust;
   const dust = new Set(
     [...shares].sort(([, a], [, b]) => a - b).filter(([, share]) => (left -= share) >= 0).map(([name]) =>
       name
@@ -154,8 +172,8 @@ function merged(units: readonly Unit[]): Unit[] {
 function told(units: readonly Unit[], kinds: readonly LayerKind[]): Unit[] {
   const sizes = new Map<string, Map<string, string>>();
   const sizeOf = (name: string, decoder: number): string =>
-    units.filter((unit) => unit.name === name && unit.decoder === decoder).map(({ node }) => node.weights)
-      .join();
+    units.filter((unit) => unit.name === name && unit.decoder === decoder && !unit.isAdded)
+      .map(({ node }) => node.weights).join();
   for (const { name, decoder } of units) {
     if (decoder === null) continue;
     const known = sizes.get(name) ?? new Map<string, string>();
@@ -223,28 +241,51 @@ function catalogOf(units: readonly Unit[], walk: Walk, sharded: Walk | null): Ar
     const own = units.filter((unit) => unit.name === name);
     const vllm = unique(own.map(({ node }) => node.class));
     const ambiguous = vllm.some((each) => namesByClass.get(each)!.size > 1);
-    const within = unique(own.flatMap(({ node }) => ownerClass(node.path, classes) ?? []));
+    const within = unique(
+      own.flatMap(({ node: { path } }) =>
+        walk.decoders.includes(path) ? LIST : ownerClass(path, classes) ?? []
+      ),
+    );
     catalog[own[0]!.category][name] = {
       vllm,
       ...ambiguous && within.length > 0 && { within },
-      ...isStable(name, own, sharded) && { tp_stable: true },
+      ...isStable(name, own, walk, sharded) && { tp_stable: true },
     };
   }
   return catalog;
 }
 
+/** The class of what holds the decoder layers, which is never called itself. */
+const LIST = "ModuleList";
+
 /** Whether a layer does the same at another degree: as many weights over as many numbers. */
-function isStable(name: string, units: readonly Unit[], sharded: Walk | null): boolean {
+function isStable(
+  name: string,
+  units: readonly Unit[],
+  walk: Walk,
+  sharded: Walk | null,
+): boolean {
   // Experts are measured unsharded, whatever the degree.
   if (sharded === null || units[0]!.category === "moe") return false;
   // Every rank samples from the logits of all.
   if (name === "sampler") return true;
   const calls = Object.values(sharded.batches).flatMap(({ nodes }) => nodes);
-  const size = ({ weights, elements }: WalkNode): string => `${weights} ${elements}`;
-  return units.every(({ node }) => {
-    const others = calls.filter(({ path }) => path === node.path);
-    return others.some((other) => size(other) === size(node));
+  const isAlike = ({ path, weights, elements }: WalkNode, weighed: boolean): boolean =>
+    calls.some((other) =>
+      other.path === path && other.elements === elements && (!weighed || other.weights === weights)
+    );
+  return units.every(({ node, isRest = false }) => {
+    // What a decoder layer adds up is the residual stream, which every rank has whole.
+    if (walk.decoders.includes(node.path)) return isAlike(node, false);
+    // What a block launches beside its modules works on what they give.
+    const below = isRest ? nodesBelow(walk, node.path) : [];
+    return [node, ...below].every((each) => isAlike(each, true));
   });
+}
+
+function nodesBelow(walk: Walk, path: string): WalkNode[] {
+  const [{ nodes = [] } = {}] = Object.values(walk.batches);
+  return nodes.filter((node) => path === "" || node.path.startsWith(`${path}.`));
 }
 
 function classesByPath(walk: Walk): Map<string, string> {

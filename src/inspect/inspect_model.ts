@@ -15,7 +15,7 @@ import { shardConfig } from "../model/shard.ts";
 import type { Limits } from "../shots/limits.ts";
 import { formatShare } from "../view/text.ts";
 import { coverageOf, type WalkCoverage } from "./coverage.ts";
-import { draftArchitecture } from "./draft.ts";
+import { draftArchitecture, MOST_DUST } from "./draft.ts";
 import { formatArchitecture } from "./format.ts";
 
 /** The largest share of a forward's kernels that no layer may cover. */
@@ -73,20 +73,35 @@ export async function inspectModel(
   options.onStep?.(`booting ${overrides.num_hidden_layers} layers of ${model.id}: ${kindsInWords(kinds)}`);
   const { walk, batches, booted } = await bootAndWalk(model, 1, none, options);
   const sharded = await walkSharded(model, none, batches, options);
-  const draft = draftArchitecture({ kinds, model: layerKinds(model), walk, sharded, batches });
   const { engine, engine_version, device } = options.harness.info;
-  const text = formatArchitecture(draft, {
-    comment: [
-      `Drafted from ${model.id}, ${engine} ${engine_version} on ${device}: read it, and change what it got wrong.`,
-      `KV blocks of ${booted.limits.block_size} tokens; ${kindsInWords(layerKinds(model))}.`,
-      ...sharded === null
-        ? ["No second degree could be booted: no layer is said to be independent of it."]
-        : [],
-    ],
+  const comment = [
+    `Drafted from ${model.id}, ${engine} ${engine_version} on ${device}: read it, and change what it got wrong.`,
+    `KV blocks of ${booted.limits.block_size} tokens; ${kindsInWords(layerKinds(model))}.`,
+    ...sharded === null
+      ? ["No second degree could be booted: no layer is said to be independent of it."]
+      : [],
+  ];
+  const drafted = (mostDust: number): Pick<Inspection, "architecture" | "text"> => {
+    const draft = draftArchitecture({ kinds, model: layerKinds(model), walk, sharded, batches, mostDust });
+    const text = formatArchitecture(draft, { comment });
+    return { architecture: parseArchitecture(text, `${model.modelType}.yaml`), text };
+  };
+  const checked = async (draft: Pick<Inspection, "architecture" | "text">): Promise<Inspection> => ({
+    ...draft,
+    ...await architectureCoverage({ ...model, architecture: draft.architecture }, options),
+    kinds: layerKinds(model),
   });
-  const architecture = parseArchitecture(text, `${model.modelType}.yaml`);
-  const covered = await architectureCoverage({ ...model, architecture }, options);
-  return { architecture, text, ...covered, kinds: layerKinds(model) };
+  const lean = drafted(MOST_DUST);
+  const whole = drafted(0);
+  if (lean.text === whole.text) return checked(lean);
+  try {
+    return await checked(lean);
+  } catch (error) {
+    // What seemed next to nothing in one walk may be more in the next, on a host that does other work beside.
+    if (!(error instanceof HarnessError && error.details.stage === "walk")) throw error;
+    options.onStep?.("naming what blocks launch beside their modules too");
+    return checked(whole);
+  }
 }
 
 /**

@@ -25,6 +25,10 @@ export interface Unit {
   readonly decoder: number | null;
   /** The call. */
   readonly node: WalkNode;
+  /** Whether it is what a call launches beside those that it calls. */
+  readonly isRest?: boolean;
+  /** Whether its time counts with another call of the same name, which has the place in the order. */
+  readonly isAdded?: boolean;
 }
 
 /** A walk's calls as a tree. */
@@ -154,7 +158,7 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
         : mixerName(node, mixer, kind, naming.kinds));
     const perSequence = place === "head" && naming.sequences === node.rows;
     const category = whole ?? mixer ?? (perSequence ? "per_sequence" : "dense");
-    units.push({ name, category, place, decoder: own, node });
+    units.push({ name, category, place, decoder: own, node, ...isRest && { isRest } });
   }
 
   /** Whether a call is a part of a recurrent mixer's own work: all but its projections and norms is. */
@@ -181,7 +185,7 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
  * @returns Their names.
  */
 export function namesOf(units: readonly Unit[]): string[] {
-  const names = units.map(({ name }) => name);
+  const names = units.filter(({ isAdded = false }) => !isAdded).map(({ name }) => name);
   return names.filter((name, at) => ONCE.has(name) || names.indexOf(name) === at);
 }
 

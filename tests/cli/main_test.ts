@@ -48,7 +48,7 @@ Deno.test("shotlab: wrong use exits with 2 and says what is wrong in one or two 
       ["refresh", ...REQUIRED, "--tp", "1", "--category", "skewed"],
       {},
       "error: option '--category <name>' argument 'skewed' is invalid. " +
-      "Allowed choices are dense, per_sequence, attention, moe, skew.\n",
+      "Allowed choices are dense, per_sequence, attention, linear_attention, moe, skew.\n",
     ],
     [["plan", ...REQUIRED], {}, "error: required option '--limits <file>' not specified\n"],
     [["validate"], {}, "error: missing required argument 'bundle'\n"],

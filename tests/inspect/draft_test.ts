@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
 import { type ArchitectureDraft, draftArchitecture } from "../../src/inspect/draft.ts";
 import { formatArchitecture } from "../../src/inspect/format.ts";
-import { parseArchitecture } from "../../src/model/architecture.ts";
+import { loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
 import type { LayerKind } from "../../src/model/kinds.ts";
 import type { Walk } from "../../src/harness/walk.ts";
 import { madeUpWalk } from "./made_up_walk.ts";
@@ -227,6 +227,52 @@ model TransformersModel
     post_attn: ["o_proj", "layernorm"],
   });
   assert.deepEqual(catalog.attention.attention!.vllm, ["Olmo2Attention"]);
+});
+
+const phimoe = (additions: number): string => `
+embed_tokens VocabParallelEmbedding sharded
+layers.0 PhiMoEDecoderLayer adds=${additions}
+  input_layernorm LayerNorm
+  self_attn PhiMoEAttention
+    qkv_proj QKVParallelLinear sharded
+    rotary_emb RotaryEmbedding sharded
+    attn Attention sharded cache=0
+    o_proj RowParallelLinear sharded
+  post_attention_layernorm LayerNorm
+  block_sparse_moe PhiMoE
+    experts MoERunner experts
+norm LayerNorm
+logits_processor LogitsProcessor rows=2 sharded
+sampler Sampler rows=2`;
+
+Deno.test("an addition for each norm is the residual's, and counts with the norms", async () => {
+  const found = draft(phimoe(2), [kind("full_attention", "moe")]);
+  const written = await loadArchitecture("phimoe", "configs");
+  const { sequence, catalog } = parseArchitecture(formatArchitecture(found, { comment: [] }), "phimoe.yaml");
+  assert.deepEqual(sequence, written.sequence);
+  for (const field of ["vllm", "within"] as const) {
+    assert.deepEqual(
+      catalog.dense.layernorm![field]!.toSorted(),
+      written.catalog.dense.layernorm![field]!.toSorted(),
+    );
+  }
+  assert.equal(catalog.dense.layernorm!.tp_stable, true);
+  assert.deepEqual(Object.keys(catalog.dense).sort(), Object.keys(written.catalog.dense).sort());
+  const { catalog: others } = draft(phimoe(3), [kind("full_attention", "moe")]);
+  assert.deepEqual(others.dense.layer_glue, { vllm: ["PhiMoEDecoderLayer"], tp_stable: true });
+  assert.deepEqual(others.dense.layernorm?.vllm, ["LayerNorm"]);
+});
+
+Deno.test("what a block launches beside modules that are sharded depends on the degree", () => {
+  const text = (sharded: string): string => `
+model Model
+  layers.0 DecoderLayer
+    self_attn LlamaAttention +5
+      qkv_proj QKVParallelLinear ${sharded}
+      attn Attention cache=0`;
+  const stable = (sharded: string): boolean | undefined =>
+    draft(text(sharded), [kind("full_attention", "none")]).catalog.dense.attn_glue!.tp_stable;
+  assert.deepEqual([stable(""), stable("sharded")], [true, undefined]);
 });
 
 Deno.test("what a block launches beside its modules is left out when it is next to nothing", () => {
