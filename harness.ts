@@ -37,7 +37,7 @@ export type {
 export type { HarnessCommand, OpenHarnessOptions } from "./src/harness/open.ts";
 export type { ProcessOptions } from "./src/harness/process.ts";
 export type { ReplayOptions } from "./src/harness/replay.ts";
-export type { CacheGroup, Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
+export type { Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
 export type { EngineArchitecture } from "./src/model/decoder_layers.ts";
 export type {
   Architecture,
@@ -53,7 +53,7 @@ export type {
 export type { Processor } from "./src/processor.ts";
 export type { Precision, Quantity } from "./src/quantity.ts";
 export type { HardwareSheet } from "./src/roofline/hardware.ts";
-export type { Limits } from "./src/shots/limits.ts";
+export type { CacheGroup, Limits } from "./src/shots/limits.ts";
 export type {
   AttentionShot,
   DenseShot,

@@ -154,7 +154,7 @@ export type {
 } from "./src/harness/harness.ts";
 export type { OpenHarnessOptions } from "./src/harness/open.ts";
 export type { ProcessOptions } from "./src/harness/process.ts";
-export type { CacheGroup, Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
+export type { Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
 export type { RowEvidence, ShotEvidence } from "./src/journal/evidence.ts";
 export type { CatalogueEntry, CatalogueOptions } from "./src/model/catalogue.ts";
 export type { EngineArchitecture } from "./src/model/decoder_layers.ts";
@@ -233,7 +233,7 @@ export type { ClockTerm, StepWork } from "./src/serving/timeline.ts";
 export type { Preset, Settings, SettingsInput } from "./src/settings.ts";
 export type { AttentionGrid } from "./src/shots/attention_shots.ts";
 export type { AttentionGridSpec, AxisSpec } from "./src/shots/axis_spec.ts";
-export type { Limits } from "./src/shots/limits.ts";
+export type { CacheGroup, Limits } from "./src/shots/limits.ts";
 export type { Plan, PLAN_VERSION, PlanHeader, PlanSettings } from "./src/shots/plan_file.ts";
 export type { PlanOptions, Sweep } from "./src/shots/plan_sweeps.ts";
 export type {

@@ -36,7 +36,7 @@ export type {
   SustainedTimes,
   SustainRequest,
 } from "./src/harness/harness.ts";
-export type { CacheGroup, Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
+export type { Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
 export type { Uncovered, WalkCoverage } from "./src/inspect/coverage.ts";
 export type { Inspection, InspectOptions } from "./src/inspect/inspect_model.ts";
 export type { DecoderBlock } from "./src/model/blocks.ts";
@@ -63,7 +63,7 @@ export type { ShardOptions } from "./src/model/shard.ts";
 export type { VariantOptions } from "./src/model/variant.ts";
 export type { Processor } from "./src/processor.ts";
 export type { Precision, Quantity } from "./src/quantity.ts";
-export type { Limits } from "./src/shots/limits.ts";
+export type { CacheGroup, Limits } from "./src/shots/limits.ts";
 export type {
   AttentionShot,
   DenseShot,

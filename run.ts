@@ -87,7 +87,7 @@ export type {
   SustainedTimes,
   SustainRequest,
 } from "./src/harness/harness.ts";
-export type { CacheGroup, Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
+export type { Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
 export type { Clocks } from "./src/journal/clock_range.ts";
 export type { JournalFile } from "./src/journal/file.ts";
 export type { Identity } from "./src/journal/identity.ts";
@@ -114,7 +114,7 @@ export type { AdaptiveOptions, RoundEstimate } from "./src/run/round_sweep.ts";
 export type { AdaptiveTarget, Preset, Settings, SettingsInput } from "./src/settings.ts";
 export type { AttentionGrid } from "./src/shots/attention_shots.ts";
 export type { AttentionGridSpec, AxisSpec } from "./src/shots/axis_spec.ts";
-export type { Limits } from "./src/shots/limits.ts";
+export type { CacheGroup, Limits } from "./src/shots/limits.ts";
 export type { Plan, PlanHeader, PlanSettings } from "./src/shots/plan_file.ts";
 export type { PlanOptions, Sweep } from "./src/shots/plan_sweeps.ts";
 export type {

@@ -180,7 +180,7 @@ export type {
   SustainedTimes,
   SustainRequest,
 } from "./src/harness/harness.ts";
-export type { CacheGroup, Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
+export type { Walk, WalkedRequests, WalkNode } from "./src/harness/walk.ts";
 export type { EngineArchitecture } from "./src/model/decoder_layers.ts";
 export type {
   Architecture,
@@ -217,7 +217,7 @@ export type { LatencySummary, Spread } from "./src/serving/latencies.ts";
 export type { Deployment, DeploymentPoint } from "./src/serving/plan_deployment.ts";
 export type { Preset, Settings, SettingsInput } from "./src/settings.ts";
 export type { AttentionGridSpec, AxisSpec } from "./src/shots/axis_spec.ts";
-export type { Limits } from "./src/shots/limits.ts";
+export type { CacheGroup, Limits } from "./src/shots/limits.ts";
 export type {
   AttentionShot,
   Category,

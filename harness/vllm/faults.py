@@ -1,6 +1,8 @@
 """Failures that the other side is told about."""
 
 import re
+import traceback
+from pathlib import Path
 
 OUT_OF_MEMORY = re.compile(
     r"out of memory|(can't|cannot|not enough memory to|unable to) allocate", re.IGNORECASE
@@ -27,6 +29,15 @@ def shot_fault(error: Exception) -> Fault:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its class when it has none."""
+    """Return the first line of an error's text, or its class and the line of code that raised it."""
     lines = str(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__
+    return lines[0].strip() if lines else f"{type(error).__name__}{place(error)}"
+
+
+def place(error: BaseException) -> str:
+    """Return where an error was raised; nothing of one that was not."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    last = frames[-1]
+    return f" in {Path(last.filename).name}, line {last.lineno}: {last.line}"

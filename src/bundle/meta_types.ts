@@ -91,6 +91,7 @@ const META = z.looseObject({
     chunks: axis,
     n_decode: axis,
     kv: axis,
+    window: positive.optional(),
   }),
   measurement_iterations: positive,
   skew_profile: z.looseObject({

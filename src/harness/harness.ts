@@ -8,8 +8,8 @@
 import type { Precision, Quantity } from "../quantity.ts";
 import type { EngineArchitecture } from "../model/decoder_layers.ts";
 import type { ModelConfig } from "../model/model.ts";
-import type { CacheGroup, Walk, WalkedRequests } from "./walk.ts";
-import type { Limits } from "../shots/limits.ts";
+import type { Walk, WalkedRequests } from "./walk.ts";
+import type { CacheGroup, Limits } from "../shots/limits.ts";
 import type { Shot } from "../shots/shot.ts";
 import type { Processor } from "../processor.ts";
 

@@ -3,19 +3,10 @@
  *
  * @module
  */
+import type { CacheGroup } from "../shots/limits.ts";
 
 /** Requests of a batch: new tokens, and KV tokens, of each. */
 export type WalkedRequests = readonly (readonly [newTokens: number, history: number])[];
-
-/** A group of the KV cache; sizes are tokens. */
-export interface CacheGroup {
-  /** What it keeps of a request: all tokens, the last `span` ones, those of the current `span`, or a state. */
-  readonly kind: "full" | "sliding" | "chunked" | "state";
-  /** Tokens of a block. */
-  readonly block_size: number;
-  /** Tokens of the window or the chunk, null for none. */
-  readonly span: number | null;
-}
 
 /** One call of a module. */
 export interface WalkNode {

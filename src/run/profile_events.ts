@@ -8,7 +8,7 @@ import { bundlePath } from "../bundle/layout.ts";
 import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
 import { hideSecrets } from "../hide_secrets.ts";
-import type { Harness } from "../harness/harness.ts";
+import type { Booted, Harness } from "../harness/harness.ts";
 import { emulationNotices } from "../processor.ts";
 import { loadModel } from "../model/load_model.ts";
 import { modelNotices } from "../model/notices.ts";
@@ -191,7 +191,7 @@ export async function* profileEvents(
       max_num_batched_tokens: settings.maxNumBatchedTokens,
       max_num_seqs: settings.maxNumSeqs,
     };
-    const booted = await lane.boot(request, { ...signal && { signal } });
+    const booted = withPool(await lane.boot(request, { ...signal && { signal } }));
     yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds: booting() };
     limitsByTp.set(tp, booted.limits);
     session.describe((facts) => runMeta({ ...origin, booted, limitsByTp, previous: session.meta }, facts));
@@ -289,6 +289,14 @@ function requireAttention(session: Session, degrees: readonly number[]): void {
 
 function* notices(messages: readonly string[]): Generator<RunEvent> {
   for (const message of messages) yield { type: "notice", message };
+}
+
+/** With the groups of the KV cache among the limits: a plan need not leave out what fits them. */
+function withPool(booted: Booted): Booted {
+  const { caches, limits, num_gpu_blocks: blocks } = booted;
+  return caches === undefined
+    ? booted
+    : { ...booted, limits: { ...limits, pool: { blocks, groups: caches } } };
 }
 
 function stopwatch(): () => number {

@@ -4,7 +4,7 @@
  * @module
  */
 import { geometricAxisFromZero, refuseHuge } from "./axes.ts";
-import { fitsPool, type Limits } from "./limits.ts";
+import { fitsPool, type Limits, withinWindow } from "./limits.ts";
 import type { AttentionShot } from "./shot.ts";
 
 /** How far the attention grid reaches and how coarse it is; a setting has the same name. */
@@ -23,6 +23,8 @@ export interface AttentionGrid {
   readonly grid?: "august" | "v1.2";
   /** Ratio of neighbouring numbers of decodes of v1.2's grid; August's double. @default {2} */
   readonly attentionNFactor?: number;
+  /** Tokens of the window of an engine all of whose attention slides. @default {null: none} */
+  readonly windowTokens?: number | null;
 }
 
 /** The axes of an attention grid; each begins with 0. */
@@ -60,10 +62,11 @@ export interface AttentionAxes {
  */
 export function attentionAxes(grid: AttentionGrid): AttentionAxes {
   const { maxNumBatchedTokens, maxNumSeqs, attentionMaxKv, attentionChunkFactor, attentionKvFactor } = grid;
+  const kv = geometricAxisFromZero(attentionMaxKv, { start: 16, factor: attentionKvFactor });
   return {
     chunks: geometricAxisFromZero(maxNumBatchedTokens, { start: 16, factor: attentionChunkFactor }),
     decodes: geometricAxisFromZero(maxNumSeqs, { start: 1, factor: 2 }),
-    kv: geometricAxisFromZero(attentionMaxKv, { start: 16, factor: attentionKvFactor }),
+    kv: withinWindow(kv, grid.windowTokens ?? null),
   };
 }
 
@@ -97,7 +100,7 @@ export function attentionShots(
       for (const n of decodes) {
         if (chunk === 0 ? n === 0 : n + 1 > maxRequests) continue;
         for (const kvDecode of n > 0 ? decodeHistories : [0]) {
-          if (!fitsPool([[chunk + kvPrefill, 1], [1 + kvDecode, n]], limits)) break;
+          if (!fitsPool([[chunk + kvPrefill, 1, kvPrefill], [1 + kvDecode, n, kvDecode]], limits)) break;
           shots.push({
             category: "attention",
             tp,

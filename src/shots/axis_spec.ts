@@ -5,7 +5,7 @@
  */
 import { roundDecimals } from "../number_format.ts";
 import { attentionAxes, type AttentionGrid } from "./attention_shots.ts";
-import type { Limits } from "./limits.ts";
+import { type Limits, windowOf } from "./limits.ts";
 import { newerAxes } from "./newer_shots.ts";
 
 /** An axis: a text such as `0, 16-2048 x2`, or its values. */
@@ -25,6 +25,8 @@ export interface AttentionGridSpec {
   readonly n_decode: AxisSpec;
   /** Axis of histories in tokens. */
   readonly kv: AxisSpec;
+  /** Tokens of the window where all attention slides: of longer histories the grid has the first and the last. */
+  readonly window?: number;
   /** Ratio of neighbours on the axis of decoding requests; of v1.2's grid, as what follows. */
   readonly n_factor?: number;
   /** The axes by name. */
@@ -83,6 +85,8 @@ function isGeometric(steps: readonly number[], ratio: number): boolean {
  * @throws {UsageError} when a factor is not above 1.
  */
 export function attentionGridSpec(grid: AttentionGrid, limits?: Limits): AttentionGridSpec {
+  const windowTokens = limits === undefined ? null : windowOf(limits);
+  const window = windowTokens === null ? {} : { window: windowTokens };
   if (grid.grid === "v1.2" && limits !== undefined) {
     const { chunks, keys, decodes, kv } = newerAxes(grid, limits);
     return {
@@ -96,9 +100,10 @@ export function attentionGridSpec(grid: AttentionGrid, limits?: Limits): Attenti
       kv: axisSpec(kv),
       prefill_key: axisSpec(keys),
       decode_q_lens: [1],
+      ...window,
     };
   }
-  const axes = attentionAxes(grid);
+  const axes = attentionAxes({ ...grid, windowTokens });
   return {
     max_kv: grid.attentionMaxKv,
     chunk_factor: grid.attentionChunkFactor,
@@ -106,5 +111,6 @@ export function attentionGridSpec(grid: AttentionGrid, limits?: Limits): Attenti
     chunks: axisSpec(axes.chunks),
     n_decode: axisSpec(axes.decodes),
     kv: axisSpec(axes.kv),
+    ...window,
   };
 }

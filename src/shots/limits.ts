@@ -4,6 +4,16 @@
  * @module
  */
 
+/** A group of the KV cache; sizes are tokens. */
+export interface CacheGroup {
+  /** What it keeps of a request: all tokens, the last `span` ones, those of the current `span`, or a state. */
+  readonly kind: "full" | "sliding" | "chunked" | "state";
+  /** Tokens of a block. */
+  readonly block_size: number;
+  /** Tokens of the window or the chunk, null for none. */
+  readonly span: number | null;
+}
+
 /** Limits that a booted engine reports; a shot that breaks one is not fired. */
 export interface Limits {
   /** New tokens that one batch may hold (the logical value; the engine has `max_num_seqs` tokens of room above it). */
@@ -20,13 +30,18 @@ export interface Limits {
   readonly top_k: number | null;
   /** Tokens of one KV block. */
   readonly block_size: number;
+  /** Blocks of the KV pool, and the groups that share them; absent where one group keeps all tokens. */
+  readonly pool?: { readonly blocks: number; readonly groups: readonly CacheGroup[] } | undefined;
 }
+
+/** Requests that are alike: tokens of each (history and new ones), how many they are, and the history's part of them. */
+export type RequestRun = readonly [tokens: number, count: number, history?: number];
 
 /**
  * Whether the KV pool holds some requests; each takes whole blocks.
  *
- * @param requests Runs of equal requests: tokens of each (history and new ones together), how many of them.
- * @param limits The block size and the pool, in tokens.
+ * @param requests Runs of equal requests; where no history is said, all tokens are kept.
+ * @param limits The block size and the pool.
  * @returns Whether they fit.
  *
  * @example
@@ -35,14 +50,68 @@ export interface Limits {
  * import assert from "node:assert/strict";
  * assert.equal(fitsPool([[17, 3]], { block_size: 16, num_cache_tokens: 96 }), true);
  * assert.equal(fitsPool([[17, 3], [1, 1]], { block_size: 16, num_cache_tokens: 96 }), false);
+ * const groups = [{ kind: "sliding", block_size: 16, span: 32 }, { kind: "state", block_size: 64, span: null }] as const;
+ * const limits = { block_size: 16, num_cache_tokens: 0, pool: { blocks: 5, groups } };
+ * assert.equal(fitsPool([[1001, 1, 1000]], limits), true); // 3 blocks of the window, 1 state; block 0 is nobody's
  * ```
  */
 export function fitsPool(
-  requests: Iterable<readonly [tokens: number, count: number]>,
-  limits: Pick<Limits, "block_size" | "num_cache_tokens">,
+  requests: Iterable<RequestRun>,
+  { block_size: block, num_cache_tokens: tokens, pool }: Pick<
+    Limits,
+    "block_size" | "num_cache_tokens" | "pool"
+  >,
 ): boolean {
-  const { block_size: block, num_cache_tokens: pool } = limits;
   let taken = 0;
-  for (const [tokens, count] of requests) taken += count * Math.ceil(tokens / block) * block;
-  return taken <= pool;
+  for (const [size, count, history = 0] of requests) {
+    if (pool === undefined) taken += count * Math.ceil(size / block) * block;
+    else if (size > 0) {
+      taken += count * pool.groups.reduce((sum, group) => sum + keptBlocks(group, size, history), 0);
+    }
+  }
+  return taken <= (pool === undefined ? tokens : pool.blocks - 1);
+}
+
+/** Blocks that a group keeps of a request: those that no new token attends to are gone. */
+function keptBlocks({ kind, block_size: block, span }: CacheGroup, tokens: number, history: number): number {
+  if (kind === "state") return 1;
+  const forgotten = span === null || kind === "full"
+    ? 0
+    : kind === "sliding"
+    ? Math.max(0, history - span + 1)
+    : Math.floor(history / span) * span;
+  const last = Math.ceil(tokens / block);
+  return last - Math.min(Math.floor(forgotten / block), last);
+}
+
+/**
+ * The window of an engine all of whose attention slides: a longer history cannot make a difference.
+ *
+ * @param limits What the engine allows, with its groups.
+ * @returns Tokens of the widest window; null where a layer looks back at all of them, or at those of a chunk.
+ */
+export function windowOf({ pool }: Pick<Limits, "pool">): number | null {
+  const groups = pool?.groups.filter(({ kind }) => kind !== "state") ?? [];
+  const spans = groups.map(({ kind, span }) => kind === "sliding" && span !== null ? span : Infinity);
+  const widest = Math.max(...spans);
+  return groups.length === 0 || widest === Infinity ? null : widest;
+}
+
+/**
+ * The histories that can make a difference: up to the first that fills the window, and the last, which must be alike.
+ *
+ * @param axis Histories in tokens, ascending.
+ * @param windowTokens The window, null for none.
+ * @returns The histories.
+ *
+ * @example
+ * ```ts
+ * import { withinWindow } from "./limits.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(withinWindow([0, 16, 32, 64, 128, 256], 40), [0, 16, 32, 64, 256]);
+ * ```
+ */
+export function withinWindow(axis: readonly number[], windowTokens: number | null): number[] {
+  const full = windowTokens === null ? -1 : axis.findIndex((tokens) => tokens >= windowTokens);
+  return axis.filter((_, at) => full < 0 || at <= full || at === axis.length - 1);
 }

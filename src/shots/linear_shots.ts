@@ -62,7 +62,7 @@ export function linearShots(tp: number, chunk: number, limits: Limits): LinearAt
   const fits = (prefill: number, n: number): boolean =>
     prefill + n > 0 && prefill + n <= tokens + requests && Math.sign(prefill) + n <= requests &&
     prefill + 1 <= longest && (n === 0 || DECODE_HISTORY + 2 <= longest) &&
-    fitsPool([[prefill, 1], [DECODE_HISTORY + 1, n]], limits);
+    fitsPool([[prefill, 1], [DECODE_HISTORY + 1, n, DECODE_HISTORY]], limits);
   return linearPrefillAxis(tokens, chunk).flatMap((prefill) =>
     decodes.filter((n) => fits(prefill, n)).map((n): LinearAttentionShot => ({
       category: "linear_attention",

@@ -6,7 +6,7 @@
 import { roundDecimals } from "../number_format.ts";
 import { WHOLE_CONTEXT } from "../settings/whole_context.ts";
 import { geometricAxisFromZero, powerOfTwoAxis, tokenAxis } from "./axes.ts";
-import { fitsPool, type Limits } from "./limits.ts";
+import { fitsPool, type Limits, windowOf, withinWindow } from "./limits.ts";
 import type { AttentionGrid } from "./attention_shots.ts";
 import type { AttentionShot, MoeShot } from "./shot.ts";
 import { expertCounts, fitsOneRequest } from "./token_shots.ts";
@@ -46,11 +46,15 @@ export function newerAxes(
     ? Math.max(1, longest - DECODE_TOKENS - 1)
     : Math.min(grid.attentionMaxKv, longest);
   const kv = { start: START, factor: grid.attentionKvFactor };
+  const windowTokens = windowOf(limits);
   return {
     chunks: geometricAxisFromZero(tokens, { start: START, factor: grid.attentionChunkFactor }),
-    keys: geometricAxisFromZero(reach + Math.floor(tokens / 2), kv),
+    keys: withinWindow(
+      geometricAxisFromZero(reach + Math.floor(tokens / 2), kv),
+      windowTokens === null ? null : windowTokens + Math.floor(tokens / 2),
+    ),
     decodes: geometricAxisFromZero(requests, { start: 1, factor: grid.attentionNFactor ?? 2 }),
-    kv: geometricAxisFromZero(reach, kv),
+    kv: withinWindow(geometricAxisFromZero(reach, kv), windowTokens),
   };
 }
 
@@ -88,8 +92,8 @@ export function newerAttentionShots(tp: number, axes: NewerAxes, limits: Limits)
         for (const kv of axes.kv) {
           if ((n === 0) !== (kv === 0)) continue;
           if (n > 0 && DECODE_TOKENS + kv + 1 > longest) continue;
-          const taken = prefills.map(([new_, history]) => [new_ + history, 1] as const);
-          if (!fitsPool([...taken, [DECODE_TOKENS + kv, n]], limits)) continue;
+          const taken = prefills.map(([new_, history]) => [new_ + history, 1, history] as const);
+          if (!fitsPool([...taken, [DECODE_TOKENS + kv, n, kv]], limits)) continue;
           shots.push(placedShot(tp, prefills, chunk === 0 ? 0 : key, n, kv));
         }
       }

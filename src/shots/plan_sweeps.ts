@@ -6,7 +6,7 @@
 import { layersOf } from "../model/layers.ts";
 import type { Architecture, ModelConfig } from "../model/model.ts";
 import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_shots.ts";
-import type { Limits } from "./limits.ts";
+import { type Limits, windowOf } from "./limits.ts";
 import { linearShots, recurrentChunk } from "./linear_shots.ts";
 import { newerAttentionShots, newerAxes, newerMoeShots } from "./newer_shots.ts";
 import { type Category, CATEGORY_ORDER, type Shot, shotKey, type SweepCategory } from "./shot.ts";
@@ -113,24 +113,34 @@ function skewSweep(sweeps: readonly Sweep[], options: PlanOptions): Sweep {
   return { category: "skew", tp: options.tp, shots, ...leftOut > 0 && { leftOut } };
 }
 
-/** Skew cases keep to August's reach where the grid of v1.2 goes further. */
+/** Skew cases keep to August's reach where the grid of v1.2 goes further, and to a window: beyond it none is longer. */
 function skewOptions(options: PlanOptions): SkewPlanOptions {
-  return options.grid === "v1.2"
-    ? { ...options, attentionMaxKv: Math.min(options.attentionMaxKv, SKEW_REACH) }
-    : options;
+  const reach = Math.min(
+    options.attentionMaxKv,
+    options.grid === "v1.2" ? SKEW_REACH : Infinity,
+    windowOf(options.limits) ?? Infinity,
+  );
+  return { ...options, attentionMaxKv: reach };
 }
 
 /** The longest history of skew cases in tokens. */
 const SKEW_REACH = 16_384;
 
 /**
- * Says how many skew cases a sweep leaves out.
+ * Says what a sweep leaves out: skew cases that do not fit, and histories that a window does not tell apart.
  *
  * @param sweep The sweep.
  * @param limits What the engine allows.
- * @returns A sentence; none when all of the reference profiler's cases are planned.
+ * @returns A sentence; none when all of the reference profiler's shots are planned.
  */
-export function leftOutNotice({ tp, shots, leftOut = 0 }: Sweep, limits: Limits): string[] {
+export function leftOutNotice({ category, tp, shots, leftOut = 0 }: Sweep, limits: Limits): string[] {
+  const windowTokens = windowOf(limits);
+  if (category === "attention" && windowTokens !== null) {
+    return [
+      `Attention looks back at ${windowTokens} tokens at most at tp ${tp}: of longer histories only the first and the ` +
+      "last are planned, which must take the same time",
+    ];
+  }
   if (leftOut === 0) return [];
   return [
     `${leftOut} of ${
@@ -160,6 +170,7 @@ function shotsOf(category: Category, limits: Limits, options: PlanOptions): Shot
         maxNumBatchedTokens: limits.max_num_batched_tokens,
         maxNumSeqs: limits.max_num_seqs,
         attentionMaxKv: Math.min(options.attentionMaxKv, limits.max_model_len),
+        windowTokens: windowOf(limits),
       });
       return attentionShots(tp, axes, limits, limits.max_num_seqs + (parity ? 0 : 1));
     }

@@ -99,4 +99,14 @@ export const limitsSchema = z.strictObject({
   num_experts: experts,
   top_k: experts,
   block_size: positive.default(16),
+  pool: z.strictObject({
+    blocks: positive,
+    groups: z.array(z.strictObject({
+      kind: z.enum(["full", "sliding", "chunked", "state"], {
+        error: "must be full, sliding, chunked or state",
+      }),
+      block_size: positive,
+      span: z.int(above).min(1, above).nullable(),
+    })).min(1, { error: "must name a group" }),
+  }).optional(),
 });

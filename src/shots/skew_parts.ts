@@ -103,7 +103,7 @@ export function sharing(mode: SkewMode, isGiven: (batch: UniformBatch) => boolea
  */
 export function fitsEngine(skewCase: SkewBatches, part: SkewPart, limits: Limits): boolean {
   const { pc, kp } = skewCase;
-  const requests = partDecodes(skewCase, part).map(([kv, count]) => [kv + 1, count] as const);
+  const requests = partDecodes(skewCase, part).map(([kv, count]) => [kv + 1, count, kv] as const);
   const longest = Math.max(pc + kp, ...requests.map(([tokens]) => tokens));
-  return longest < limits.max_model_len && fitsPool([[pc > 0 ? pc + kp : 0, 1], ...requests], limits);
+  return longest < limits.max_model_len && fitsPool([[pc > 0 ? pc + kp : 0, 1, kp], ...requests], limits);
 }

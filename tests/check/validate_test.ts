@@ -103,6 +103,26 @@ Deno.test("validate misses layers that another degree has", async () => {
   ]);
 });
 
+Deno.test("validate doubts a window beyond which histories take another time", async () => {
+  const rows = (beyondUs: number): string =>
+    "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n" +
+    `0,0,1,16,2.5\n0,0,1,64,9\n0,0,1,256,${beyondUs}\n16,0,0,0,2.5\n16,16,0,0,2.5\n16,64,0,0,9\n16,256,0,0,9\n`;
+  const attention_grid = {
+    ...META.attention_grid!,
+    max_kv: 256,
+    kv: [0, 16, 32, 64, 256],
+    kv_factor: 4,
+    window: 64,
+  };
+  const found = async (beyondUs: number): Promise<string[]> =>
+    await findings({ ...META, attention_grid }, at(1, { ...TABLES, "attention.csv": rows(beyondUs) }));
+  assert.deepEqual(await found(9.5), []);
+  assert.deepEqual(await found(18), [
+    "warning: tp1/attention.csv, key kv_decode: Histories beyond the window of 64 tokens take another time; those " +
+    "between were not measured; expected 1, within 0.1, found 2.00 times at the median of 1 lines",
+  ]);
+});
+
 Deno.test("validate misses the table, or a layer, of a recurrent state at every degree", async () => {
   const catalog = {
     dense: { layernorm: { vllm: ["RMSNorm"] }, o_proj: { vllm: ["RowParallelLinear"] } },

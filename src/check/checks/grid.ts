@@ -10,7 +10,7 @@ import { tablePath } from "../../bundle/layout.ts";
 import type { LazyTables } from "../../bundle/lazy_tables.ts";
 import type { Meta } from "../../bundle/meta.ts";
 import type { Row } from "../../bundle/tables.ts";
-import { distinct } from "../../stats.ts";
+import { distinct, upperMedian } from "../../stats.ts";
 
 /** Values that an issue names at most. */
 const MAX_NAMED = 8;
@@ -29,7 +29,12 @@ export function checkGrid(files: BundleFiles, tables: LazyTables, meta: Meta): I
     const { rows } = tables.table(tp, "attention");
     if (rows.length === 0) return [];
     const path = tablePath(files.dir, tp, "attention");
-    return [...offGrid(rows, path, meta, tp), ...ragged(rows, path), ...corner(rows, path, meta)];
+    return [
+      ...offGrid(rows, path, meta, tp),
+      ...ragged(rows, path),
+      ...corner(rows, path, meta),
+      ...beyondWindow(rows, path, meta),
+    ];
   });
 }
 
@@ -52,6 +57,7 @@ function offGrid(rows: readonly Row[], path: string, meta: Meta, tp: number): Is
     attentionMaxKv: grid.max_kv,
     attentionChunkFactor: grid.chunk_factor,
     attentionKvFactor: grid.kv_factor,
+    windowTokens: grid.window ?? null,
   });
   const axes = [["prefill_chunk", chunks], ["kv_prefill", kv], ["n_decode", decodes], [
     "kv_decode",
@@ -122,6 +128,35 @@ function ragged(rows: readonly Row[], path: string): Issue[] {
         "Lines skip values that other lines have: two grids stand in one table, which shifts lookups between them",
       found: `${holed.length} of ${lines.size} lines`,
       expected: "the same values in all lines",
+    }];
+  });
+}
+
+/** By how much times may differ, at the median, that a window should make alike. */
+const ALIKE = 0.1;
+
+/** The longest history against the first that fills the window: nothing between them was measured, as all take as long. */
+function beyondWindow(rows: readonly Row[], path: string, { attention_grid: grid }: Meta): Issue[] {
+  const window = grid?.window;
+  if (window === undefined) return [];
+  return ([["kv_prefill", 1, 0], ["kv_decode", 3, 2]] as const).flatMap(([column, axis, of]): Issue[] => {
+    const full = rows.filter(({ key }) => key[of]! > 0 && key[axis]! >= window);
+    const lines = Map.groupBy(full, ({ key }) => key.with(axis, 0).join());
+    const ratios = [...lines.values()].filter((line) => line.length > 1).map((line) => {
+      const sorted = line.toSorted((a, b) => a.key[axis]! - b.key[axis]!);
+      return sorted.at(-1)!.timeUs / sorted[0]!.timeUs;
+    });
+    const middle = upperMedian(ratios);
+    if (!(Math.abs(middle - 1) > ALIKE)) return [];
+    return [{
+      code: "window-differs",
+      severity: "warning",
+      path,
+      column,
+      message:
+        `Histories beyond the window of ${window} tokens take another time; those between were not measured`,
+      found: `${middle.toFixed(2)} times at the median of ${ratios.length} lines`,
+      expected: `1, within ${ALIKE}`,
     }];
   });
 }

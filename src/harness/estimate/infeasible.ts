@@ -88,7 +88,7 @@ function brokenLimit(requests: Requests, limits: Limits): string | undefined {
   if (longest > limits.max_model_len) {
     return `A request may have ${limits.max_model_len} tokens, got ${longest}`;
   }
-  if (!fitsPool(requests.map(([tokens, history, count]) => [tokens + history, count]), limits)) {
+  if (!fitsPool(requests.map(([tokens, history, count]) => [tokens + history, count, history]), limits)) {
     return `The KV pool holds ${limits.num_cache_tokens} tokens in blocks of ${limits.block_size}: the batch needs more`;
   }
   return undefined;

@@ -91,3 +91,17 @@ def test_a_failed_boot_keeps_the_engines_own_words() -> None:
 )
 def test_only_known_failures_of_a_shot_leave_the_engine_alive(error: Exception, kind: str) -> None:
     assert shot_fault(error).kind == kind
+
+
+def test_an_error_without_words_is_told_by_the_line_that_raised_it() -> None:
+    with pytest.raises(AssertionError) as raised:
+        assert_nothing(0)
+    line = raised.traceback[-1].lineno + 1
+    reason = f"AssertionError in faults_test.py, line {line}: raise AssertionError  # of heads"
+    assert shot_fault(raised.value).message == f"the forward failed: {reason}"
+    assert boot_fault(raised.value).message == f"vLLM refused: {reason}"
+
+
+def assert_nothing(heads: int) -> None:
+    if heads < 1:
+        raise AssertionError  # of heads

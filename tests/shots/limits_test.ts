@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { attentionAxes } from "../../src/shots/attention_shots.ts";
+import { type CacheGroup, fitsPool, type Limits, windowOf } from "../../src/shots/limits.ts";
+import { newerAxes } from "../../src/shots/newer_shots.ts";
+import { leftOutNotice, planSweeps } from "../../src/shots/plan_sweeps.ts";
+import { loadArchitecture } from "../../src/model/architecture.ts";
+import { shotKey } from "../../src/shots/shot.ts";
+
+const group = (kind: CacheGroup["kind"], span: number | null = null, block_size = 16): CacheGroup => ({
+  kind,
+  block_size,
+  span,
+});
+
+Deno.test("a request takes the blocks that each group keeps of it, as the worker counts them", () => {
+  const cases: readonly [
+    kind: CacheGroup["kind"],
+    span: number | null,
+    new_: number,
+    history: number,
+    kept: number,
+  ][] = [
+    ["full", null, 1, 100, 7],
+    ["sliding", 64, 1, 63, 4],
+    ["sliding", 64, 1, 100, 5],
+    ["sliding", 64, 50, 0, 4],
+    ["chunked", 64, 1, 63, 4],
+    ["chunked", 64, 1, 64, 1],
+    ["chunked", 64, 1, 130, 1],
+    ["state", null, 1, 100_000, 1],
+  ];
+  for (const [kind, span, new_, history, kept] of cases) {
+    const fits = (blocks: number): boolean =>
+      fitsPool([[new_ + history, 1, history], [0, 1]], {
+        block_size: 16,
+        num_cache_tokens: 0,
+        pool: { blocks, groups: [group(kind, span)] },
+      });
+    assert.deepEqual([fits(kept), fits(kept + 1)], [false, true], `${kind} ${new_} after ${history}`);
+  }
+});
+
+Deno.test("a pool holds the blocks of all groups but the one for what is gone", () => {
+  const groups = [group("full"), group("sliding", 64), group("state", null, 2048)];
+  const fits = (blocks: number): boolean =>
+    fitsPool([[101, 1, 100], [16, 1]], { block_size: 16, num_cache_tokens: 0, pool: { blocks, groups } });
+  assert.deepEqual([fits(16), fits(17)], [false, true]);
+});
+
+const SLIDING: Limits = {
+  max_num_batched_tokens: 64,
+  max_num_seqs: 4,
+  num_cache_tokens: 32_000,
+  max_model_len: 4096,
+  num_experts: null,
+  top_k: null,
+  block_size: 16,
+  pool: { blocks: 2000, groups: [group("sliding", 300), group("state")] },
+};
+
+Deno.test("only an engine all of whose attention slides has a window", () => {
+  const cases: readonly [CacheGroup[], number | null][] = [
+    [[group("sliding", 64), group("state")], 64],
+    [[group("sliding", 64), group("sliding", 128)], 128],
+    [[group("sliding", 64), group("full")], null],
+    [[group("sliding", 64), group("chunked", 64)], null],
+    [[group("state")], null],
+  ];
+  for (const [groups, window] of cases) assert.equal(windowOf({ pool: { blocks: 9, groups } }), window);
+  assert.equal(windowOf({}), null);
+});
+
+Deno.test("of histories beyond a window the first and the last are planned, in either grid, and the plan says so", async () => {
+  const grid = { attentionMaxKv: 2048, attentionChunkFactor: 2, attentionKvFactor: 2 };
+  const asked = { ...grid, maxNumBatchedTokens: 64, maxNumSeqs: 4 };
+  assert.deepEqual(attentionAxes({ ...asked, windowTokens: 300 }).kv, [0, 16, 32, 64, 128, 256, 512, 2048]);
+  assert.deepEqual(attentionAxes({ ...asked, windowTokens: 4000 }).kv, attentionAxes(asked).kv);
+  const newer = newerAxes(grid, SLIDING);
+  assert.deepEqual(newer.kv, [0, 16, 32, 64, 128, 256, 512, 2048]);
+  assert.deepEqual(newer.keys, [0, 16, 32, 64, 128, 256, 512, 2080]);
+
+  const architecture = await loadArchitecture("mistral", "configs");
+  const sweeps = planSweeps({
+    ...asked,
+    architecture,
+    limits: SLIDING,
+    tp: 1,
+    skewNFactor: 2,
+    skewPcFactor: 2,
+    skewKpFactor: 2,
+    skewKvsFactor: 2,
+    skewMode: "interpolated",
+    skipSkew: false,
+    onlySkew: false,
+    parity: false,
+  });
+  const attention = sweeps.find(({ category }) => category === "attention")!;
+  const decodes = new Set(attention.shots.map((shot) => shotKey(shot)[3]!));
+  assert.deepEqual([...decodes].sort((a, b) => a - b), [0, 16, 32, 64, 128, 256, 512, 2048]);
+  const skew = sweeps.find(({ category }) => category === "skew")!;
+  assert.ok(skew.shots.length > 0);
+  const longest = skew.shots.map((shot) => shot.category === "skew" ? Math.max(shot.kv_big, shot.kp) : 0);
+  assert.ok(Math.max(...longest) <= 300 && Math.max(...longest) > 128);
+  assert.deepEqual(leftOutNotice(attention, SLIDING), [
+    "Attention looks back at 300 tokens at most at tp 1: of longer histories only the first and the last are " +
+    "planned, which must take the same time",
+  ]);
+});
