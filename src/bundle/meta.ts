@@ -7,6 +7,7 @@ import type { Precision, Quantity } from "../quantity.ts";
 import { UsageError } from "../errors.ts";
 import type { Processor } from "../processor.ts";
 import type { AttentionGridSpec } from "../shots/axis_spec.ts";
+import type { CacheGroup } from "../shots/limits.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 import { renderIssue } from "./issue.ts";
 import type {
@@ -86,6 +87,8 @@ export interface Meta {
   readonly conditions?: Readonly<Record<string, unknown>>;
   /** Tokens of one KV block. */
   readonly kv_block_size?: number;
+  /** Groups of the KV cache; absent when one group keeps all tokens. */
+  readonly kv_groups?: readonly CacheGroup[];
   /** Blocks of the KV pool. */
   readonly num_gpu_blocks?: number;
   /** Type of the weights. */
@@ -159,6 +162,7 @@ const OUR_KEYS = [
   "processor",
   "conditions",
   "kv_block_size",
+  "kv_groups",
   "num_gpu_blocks",
   "dtype",
   "kv_cache_dtype",

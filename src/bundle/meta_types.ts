@@ -117,6 +117,7 @@ const META = z.looseObject({
   runtime: text,
   processor: z.looseObject({ name: text, cores: positive, instruction_sets: z.array(text) }),
   kv_block_size: positive,
+  kv_groups: z.array(z.looseObject({ kind: text, block_size: positive, span: positive.nullable() })),
   num_gpu_blocks: positive,
   dtype: text,
   kv_cache_dtype: text,

@@ -110,6 +110,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     ...identity.processor !== undefined && { processor: identity.processor },
     ...booted.conditions !== undefined && { conditions: booted.conditions },
     kv_block_size: limits.block_size,
+    ...booted.caches !== undefined && { kv_groups: booted.caches },
     num_gpu_blocks: booted.num_gpu_blocks,
     dtype: identity.dtype,
     kv_cache_dtype: identity.kv_cache_dtype,
