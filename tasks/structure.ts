@@ -25,8 +25,8 @@ export const ROOMS: readonly string[] = [
     "quantity",
     "processor",
   ],
-  ...["files", "model", "settings", "shots", "roofline", "bundle", "predict", "fit", "check", "adaptive"],
-  ...["harness", "events", "journal", "workers", "store", "conformance"],
+  ...["files", "model", "settings", "shots", "roofline", "bundle", "predict", "fit", "adaptive"],
+  ...["harness", "events", "journal", "workers", "store", "check", "conformance"],
   ...["progress", "serving", "run", "view", "inspect", "cli"],
 ];
 

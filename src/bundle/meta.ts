@@ -99,6 +99,8 @@ export interface Meta {
   readonly model_revision?: string;
   /** Samples taken, by category. */
   readonly samples?: Readonly<Partial<Record<SweepCategory, number>>>;
+  /** Rows of each table, by `tp<N>` and table. */
+  readonly rows?: Readonly<Record<string, Readonly<Partial<Record<string, number>>>>>;
   /** Seconds spent, by tensor-parallel degree and category. */
   readonly duration_s?: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
   /** Seconds of these in which the device worked, where the harness tells. */
@@ -168,6 +170,7 @@ const OUR_KEYS = [
   "kv_cache_dtype",
   "model_revision",
   "samples",
+  "rows",
   "duration_s",
   "device_busy_s",
   "precision",

@@ -123,6 +123,7 @@ const META = z.looseObject({
   kv_cache_dtype: text,
   model_revision: text,
   samples: z.record(text, count),
+  rows: z.record(text, z.record(text, count)),
   duration_s: z.record(text, z.record(text, z.number().nonnegative())),
   device_busy_s: z.record(text, z.record(text, z.number().nonnegative())),
   precision: z.looseObject({ relative: z.number(), min: positive, max: positive }),

@@ -147,3 +147,23 @@ function sortUnique<T>(
     return false;
   }).map(({ row }) => row);
 }
+
+/**
+ * Counts the rows of a CSV text, those with a fault too.
+ *
+ * @param content The text, or its bytes.
+ * @returns How many lines it has below its header; blank ones do not count.
+ *
+ * @example
+ * ```ts
+ * import { countRows } from "./records.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(countRows("tokens,time_us\n1,10.5\n\n2,11.0\n"), 2);
+ * ```
+ */
+export function countRows(content: string | Uint8Array): number {
+  const text = typeof content === "string" ? content : new TextDecoder().decode(content);
+  let lines = 0;
+  for (const _ of text.matchAll(/^.*\S.*$/gm)) lines++;
+  return Math.max(0, lines - 1);
+}

@@ -10,6 +10,7 @@ import { checkCounts } from "./checks/counts.ts";
 import { checkEstimated } from "./checks/estimated.ts";
 import { checkFolders } from "./checks/folders.ts";
 import { checkGrid } from "./checks/grid.ts";
+import { checkJournal } from "./checks/journal.ts";
 import { checkMeta } from "./checks/meta.ts";
 import { checkSkewFit } from "./checks/skew_fit.ts";
 import { checkTables } from "./checks/tables.ts";
@@ -87,6 +88,7 @@ export async function validate(dir: string, options: ValidateOptions = {}): Prom
         ...checkCounts(files, tables, meta),
       ]
       : []),
+    ...await checkJournal(dir),
     ...(physics ? checkPhysics(physics) : []),
     ...(physics && from ? checkWeightReads(physics, from) : []),
   ];

@@ -138,6 +138,8 @@ export function newJudge(): Judge {
   // Of every shot its last measurement, and the earlier ones of those that have some; null where nothing watched.
   const last = new Map<string, Stretch | null>();
   const earlier = new Map<string, (Stretch | null)[]>();
+  // The same of shots that were archived.
+  const archived = new Map<string, { readonly last: Stretch | null; readonly earlier: (Stretch | null)[] }>();
   // What was measured without a sentinel where there had been some.
   const blind: Stretch = {
     ...{ lane: "", sentinel: "", before: null, after: null, isOpen: false, isOld: false, epoch: 0, shots: 0 },
@@ -246,11 +248,21 @@ export function newJudge(): Judge {
     return atS >= beforeS && atS - beforeS <= BREAK_INTERVALS * everyS;
   }
 
-  function forget(text: string): void {
+  function archive(text: string): void {
     const stretch = last.get(text);
-    if (stretch) stretch.shots--;
+    if (stretch === undefined) return;
+    archived.set(text, { last: stretch, earlier: earlier.get(text) ?? [] });
+    if (stretch !== null) stretch.shots--;
     last.delete(text);
     earlier.delete(text);
+  }
+
+  function restore(text: string): void {
+    const known = archived.get(text);
+    if (known === undefined) return;
+    last.set(text, known.last);
+    earlier.set(text, known.earlier);
+    if (known.last !== null) known.last.shots++;
   }
 
   function measured({ tp, lane, ...shot }: ShotLine): void {
@@ -281,7 +293,9 @@ export function newJudge(): Judge {
         case "failed":
           return line.sentinel ? breakOff(laneOf(line.lane)) : undefined;
         case "archived":
-          return forget(shotText(line));
+          return archive(shotText(line));
+        case "restored":
+          return restore(shotText(line));
         case "shot":
           return measured(line);
       }

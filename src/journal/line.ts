@@ -126,6 +126,7 @@ const sustainedLine = z.object({
 });
 const chunkLine = z.object({ type: z.literal("chunk") });
 const archivedLine = z.object({ type: z.literal("archived"), ...shotFields });
+const restoredLine = z.object({ type: z.literal("restored"), ...shotFields });
 const otherLine = z.discriminatedUnion("type", [
   planLineSchema,
   sessionLine,
@@ -138,6 +139,7 @@ const otherLine = z.discriminatedUnion("type", [
   sustainedLine,
   chunkLine,
   archivedLine,
+  restoredLine,
 ]);
 
 /** Says what was fired, where that was away from the bundle. */
@@ -224,6 +226,8 @@ export type SustainedLine = z.infer<typeof sustainedLine>;
 export type ChunkLine = z.infer<typeof chunkLine>;
 /** A shot whose rows were moved into the archive, because the plan did not have it any more. */
 export type ArchivedLine = z.infer<typeof archivedLine>;
+/** A shot whose rows were taken back from the archive, because a plan has it again. */
+export type RestoredLine = z.infer<typeof restoredLine>;
 /** One line of a journal. */
 export type JournalLine =
   | PlanLine
@@ -237,7 +241,8 @@ export type JournalLine =
   | CostLine
   | SustainedLine
   | ChunkLine
-  | ArchivedLine;
+  | ArchivedLine
+  | RestoredLine;
 
 /**
  * Reads a line of a journal.

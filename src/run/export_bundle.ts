@@ -10,6 +10,7 @@ import { formatMeta, type Meta } from "../bundle/meta.ts";
 import { openBundle, type WholeBundle } from "../bundle/open.ts";
 import type { Simulator } from "../bundle/simulator.ts";
 import { formatTable } from "../bundle/tables.ts";
+import { countRows } from "../bundle/records.ts";
 import { formatAttention } from "../bundle/whole_table.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
@@ -106,13 +107,18 @@ export async function exportBundle(dir: string, options: ExportOptions): Promise
   const files = new Map<string, string | Uint8Array>([
     [`profiler/models/${model.architecture.modelType}.yaml`, architectureText(model, simulator)],
     [`configs/model/${id}.json`, `${JSON.stringify(model.config, null, 2)}\n`],
-    [`${place}/meta.yaml`, formatMeta(metaFor(bundle.meta, simulator, notes))],
   ]);
+  const meta = metaFor(bundle.meta, simulator, notes);
+  const rows: Record<string, Record<string, number>> = {};
   for (const tp of bundle.tps) {
+    const counts: Record<string, number> = rows[`tp${tp}`] = {};
     for (const [name, content] of await tablesFor(bundle, tp, simulator, notes)) {
-      files.set(`${place}/tp${tp}/${name}`, content);
+      files.set(`${place}/tp${tp}/${name}.csv`, content);
+      // A later fit has other rows.
+      if (name !== "skew_fit") counts[name] = countRows(content);
     }
   }
+  files.set(`${place}/meta.yaml`, formatMeta({ ...meta, rows }));
   variantNotes(model, variant, simulator, notes);
   const clusters = card === null ? [] : clusterFiles(bundle, model, card, options, notes);
   if (card === null) {
@@ -211,10 +217,10 @@ async function tablesFor(
       : newer
       ? null
       : augustText(bundle, tp, name, notes);
-    files.push([`${name}.csv`, text ?? bytes]);
+    files.push([name, text ?? bytes]);
   }
   const left = await Array.fromAsync(Deno.readDir(join(bundle.dir, `tp${tp}`)), ({ name }) => name);
-  const others = left.filter((name) => !files.some(([taken]) => taken === name)).sort();
+  const others = left.filter((name) => !files.some(([taken]) => `${taken}.csv` === name)).sort();
   if (others.length > 0) {
     notes.push(`tp${tp}: ${others.join(", ")} left out, which the simulator does not open`);
   }

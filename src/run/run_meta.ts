@@ -116,6 +116,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     kv_cache_dtype: identity.kv_cache_dtype,
     ...identity.model_revision !== undefined && { model_revision: identity.model_revision },
     samples: facts.samples,
+    rows: facts.rows,
     duration_s: rounded(facts.durationS),
     ...Object.keys(facts.deviceBusyS).length > 0 && { device_busy_s: rounded(facts.deviceBusyS) },
     ...settings.precision && { precision: settings.precision },

@@ -13,6 +13,7 @@ import type { JournalState } from "./journal_state.ts";
 import { degreesOf } from "./rows.ts";
 import { countCases, skewTimesOf } from "./skew_times.ts";
 import type { BundleState } from "./state.ts";
+import type { TableCounts } from "./table_files.ts";
 
 /** What a session knows about its bundle, for meta.yaml. */
 export interface SessionFacts {
@@ -24,6 +25,8 @@ export interface SessionFacts {
   readonly estimated: Readonly<Record<string, number>>;
   /** Samples in the journal, by category. */
   readonly samples: Readonly<Partial<Record<SweepCategory, number>>>;
+  /** Rows of the tables' files, by `tp<N>` and category. */
+  readonly rows: TableCounts;
   /** Seconds spent firing, by `tp<N>` and category. */
   readonly durationS: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
   /** Seconds of these in which the device worked, where the harness tells. */
@@ -34,7 +37,7 @@ export interface SessionFacts {
   readonly sustained: readonly Sustained[];
   /** Shots that failed and were not measured since. */
   readonly failed: readonly FailedShot[];
-  /** What was mixed: differences of identity that the user allowed. */
+  /** What was mixed: differences of identity that the user allowed, and rows of unknown origin. */
   readonly mixed: readonly string[];
 }
 
@@ -66,7 +69,7 @@ export function addSeconds(durations: Durations, tp: number, category: SweepCate
  */
 export function sessionFacts(
   state: BundleState,
-  others: Pick<SessionFacts, "durationS" | "deviceBusyS" | "mixed">,
+  others: Pick<SessionFacts, "rows" | "durationS" | "deviceBusyS" | "mixed">,
 ): SessionFacts {
   const tps = degreesOf(state.rows);
   const estimated = tps.map((tp) => [tp, estimatesOf(state.estimates, tp).length] as const);

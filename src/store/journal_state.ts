@@ -12,10 +12,16 @@ import { dropEstimate, type Estimates } from "./estimates.ts";
 import type { FailedShot } from "../events.ts";
 import type { JournalLine, ShotLine } from "../journal/line.ts";
 import { rowLayer } from "./timed_layers.ts";
-import { dropRows, type Rows, setRow, tableOf } from "./rows.ts";
+import { dropRows, putBack, type Rows, setRow, type ShotRows, tableOf } from "./rows.ts";
 import { type ShotId, shotText } from "../shots/shot_id.ts";
 import { setPart, type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
 import { median, relativeSpread } from "../stats.ts";
+
+/** A shot whose rows are in the archive. */
+export interface ArchivedShot extends ShotId {
+  /** What its rows were; null where no line of the journal tells. */
+  readonly had: ShotRows | null;
+}
 
 /** What shots gave: rows, failures, and how many samples went into them. */
 export interface JournalState {
@@ -42,7 +48,7 @@ export interface JournalState {
   /** What layers take under a lasting load, by shot and layer. */
   readonly sustained: Map<string, Sustained>;
   /** Shots that were archived and not measured since, by their texts. */
-  readonly archived: Map<string, ShotId>;
+  readonly archived: Map<string, ArchivedShot>;
 }
 
 /**
@@ -95,9 +101,14 @@ export function applyLine(state: JournalState, line: JournalLine): void {
       }
       return;
     case "archived":
-      state.archived.set(shotText(line), line);
-      dropRows(state, line);
+      state.archived.set(shotText(line), { ...line, had: dropRows(state, line) });
       return dropEstimate(state.estimates, line);
+    case "restored": {
+      const { had = null } = state.archived.get(shotText(line)) ?? {};
+      state.archived.delete(shotText(line));
+      if (had !== null) putBack(state, line, had);
+      return dropEstimate(state.estimates, line);
+    }
     case "shot":
       return applyShot(state, line);
   }

@@ -5,15 +5,16 @@
  */
 import { dirname, join } from "node:path";
 import { formatSkew, readSkew, type SkewRow } from "../bundle/skew.ts";
-import { formatTable, readTable, type Row } from "../bundle/tables.ts";
+import { formatTable, type Row } from "../bundle/tables.ts";
+import { formatAttention } from "../bundle/whole_table.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { type Category, SKEW_KEY, type SweepCategory } from "../shots/shot.ts";
-import { readIfThere } from "../files/read.ts";
+import { readIfThere, readTextIfThere } from "../files/read.ts";
 import { writeError } from "../files/write.ts";
-import type { ArchivedLine } from "../journal/line.ts";
+import type { ArchivedLine, RestoredLine } from "../journal/line.ts";
 import { type ExtraKeys, extraKeysNotice, findExtraKeys } from "./extra_keys.ts";
-import { tableOf } from "./rows.ts";
-import { rowText } from "../shots/shot_id.ts";
+import { type ShotRows, shotRows, tableOf } from "./rows.ts";
+import { idOf, rowText, shotText } from "../shots/shot_id.ts";
 import { skewTimesOf } from "./skew_times.ts";
 import type { BundleState } from "./state.ts";
 
@@ -22,17 +23,17 @@ export interface Reconciling {
   /** Its folder. */
   readonly dir: string;
   /** What it holds. */
-  readonly state: Pick<BundleState, "rows" | "skew">;
+  readonly state: Pick<BundleState, "rows" | "skew" | "archived">;
   /** The rows of its skew cases at a degree. */
   readonly skewRows: (tp: number) => readonly SkewRow[];
   /** Writes a whole file. */
   readonly write: (path: string, text: string) => Promise<void>;
-  /** Records in the journal that a shot was archived, which takes its rows out of the state. */
-  readonly record: (line: ArchivedLine) => void;
+  /** Records in the journal that a shot was archived or restored, which changes the state. */
+  readonly record: (line: ArchivedLine | RestoredLine) => void;
 }
 
 /**
- * Settles what a table has beside the plan.
+ * Settles what a table has beside the plan, and takes back what the plan has of the archive.
  *
  * @param sweep The planned shots.
  * @param exact Whether the table is to have the plan's rows alone.
@@ -42,13 +43,46 @@ export interface Reconciling {
  */
 export async function reconcileGrid(sweep: Sweep, exact: boolean, bundle: Reconciling): Promise<string[]> {
   const { tp, category, shots } = sweep;
+  const restored = await restore(sweep, bundle);
   const strays = findExtraKeys(tp, category, shots, keysOf(sweep, bundle));
-  if (strays === null) return [];
-  if (!exact) return [extraKeysNotice(bundle.dir, strays)];
+  if (strays === null) return restored;
+  if (!exact) return [...restored, extraKeysNotice(bundle.dir, strays)];
   const path = archivePath(bundle.dir, tp, category);
   await addToArchive(path, (before) => merged(before, path, strays, bundle), bundle.write);
   for (const key of strays.keys) bundle.record({ type: "archived", category, tp, key });
-  return [`${strays.keys.length} keys that the plan does not have were moved into ${path}`];
+  return [...restored, `${strays.keys.length} keys that the plan does not have were moved into ${path}`];
+}
+
+/** Takes planned shots back from the archive, in place of measuring them twice. */
+async function restore({ tp, category, shots }: Sweep, bundle: Reconciling): Promise<string[]> {
+  const { archived } = bundle.state;
+  const wanted = shots.flatMap((shot) => archived.get(shotText(idOf(shot))) ?? []);
+  if (wanted.length === 0) return [];
+  const path = archivePath(bundle.dir, tp, category);
+  const inFile = wanted.every(({ had }) => had !== null) ? new Map() : await rowsByKey(path, category);
+  let count = 0;
+  for (const shot of wanted) {
+    const had = shot.had ?? inFile.get(shot.key.join());
+    if (had === undefined) continue;
+    const id = { category, tp, key: shot.key };
+    archived.set(shotText(id), { ...id, had });
+    bundle.record({ type: "restored", ...id });
+    count++;
+  }
+  return count === 0 ? [] : [`${count} keys that the plan has again were taken back from ${path}`];
+}
+
+/** The rows of an archived table, by key. */
+async function rowsByKey(path: string, category: SweepCategory): Promise<Map<string, ShotRows>> {
+  const text = await readTextIfThere(path) ?? "";
+  if (category === "skew") {
+    const { rows } = readSkew(text, path);
+    return new Map(
+      rows.map((row) => [SKEW_KEY.map((column) => row[column]).join(), { rows: [], skewRow: row }]),
+    );
+  }
+  const byKey = Map.groupBy(shotRows(category, text, path).measured, ({ key }) => key.join());
+  return new Map([...byKey].map(([key, rows]) => [key, { rows }]));
 }
 
 function keysOf({ tp, category }: Sweep, { state }: Reconciling): Iterable<readonly number[]> {
@@ -71,9 +105,10 @@ function merged(
     const rows = bundle.skewRows(tp).filter((row) => texts.has(textOf(row)));
     return formatSkew(unique([...old, ...rows], textOf));
   }
-  const old = before === null ? [] : readTable(category, before, path).rows;
+  const old = before === null ? [] : shotRows(category, before, path).measured;
   const rows = rowsAt(bundle, tp, category).filter(({ key }) => texts.has(key.join()));
-  return formatTable(category, unique([...old, ...rows], ({ layer, key }) => rowText(layer, key)));
+  const all = unique([...old, ...rows], ({ layer, key }) => rowText(layer, key));
+  return category === "attention" ? formatAttention(all) : formatTable(category, all);
 }
 
 function rowsAt({ state }: Reconciling, tp: number, category: Category): Row[] {

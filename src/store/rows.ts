@@ -7,7 +7,7 @@ import { type EstimatedRow, readEstimated } from "../bundle/estimated.ts";
 import { readFiles } from "../bundle/files.ts";
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
-import { readSkew } from "../bundle/skew.ts";
+import { readSkew, type SkewRow } from "../bundle/skew.ts";
 import { listsRequests } from "../bundle/skew_shapes.ts";
 import type { Row } from "../bundle/tables.ts";
 import { type KernelRow, readWholeTable } from "../bundle/whole_table.ts";
@@ -51,27 +51,61 @@ export function setRow(table: Map<string, MeasuredRow>, row: MeasuredRow): void 
   table.set(rowText(row.layer, row.key), row);
 }
 
+/** All rows, and the skew cases. */
+interface AllRows {
+  readonly rows: Rows;
+  readonly skew: SkewTimesByTp;
+}
+
+/** What a shot has in the tables. */
+export interface ShotRows {
+  /** Its rows; none of a skew case. */
+  readonly rows: readonly MeasuredRow[];
+  /** The row of a skew case. */
+  readonly skewRow?: SkewRow | undefined;
+  /** The time of a skew case's batch in microseconds, where it was fired. */
+  readonly skewedUs?: number | undefined;
+}
+
 /**
  * Takes the rows of a shot out.
  *
  * @param all All rows, and the skew cases.
  * @param shot The shot.
- * @returns Whether there were any.
+ * @returns What was taken out, null when there was nothing.
  */
-export function dropRows(
-  { rows, skew }: { readonly rows: Rows; readonly skew: SkewTimesByTp },
-  { tp, category, key }: ShotId,
-): boolean {
+export function dropRows({ rows, skew }: AllRows, { tp, category, key }: ShotId): ShotRows | null {
   if (category === "skew") {
     const { rows: cases, skewed } = skewTimesOf(skew, tp);
-    const fired = skewed.delete(key.join());
-    return cases.delete(key.join()) || fired;
+    const text = key.join();
+    const dropped = { rows: [], skewRow: cases.get(text), skewedUs: skewed.get(text) };
+    const fired = skewed.delete(text);
+    return cases.delete(text) || fired ? dropped : null;
   }
   const table = tableOf(rows, tp, category);
-  if (category === "moe") return table.delete(rowText(null, key));
-  const texts = [...table].filter(([, row]) => row.key.join() === key.join()).map(([text]) => text);
+  const texts = category === "moe"
+    ? [rowText(null, key)].filter((text) => table.has(text))
+    : [...table].filter(([, row]) => row.key.join() === key.join()).map(([text]) => text);
+  const dropped = texts.map((text) => table.get(text)!);
   for (const text of texts) table.delete(text);
-  return texts.length > 0;
+  return dropped.length > 0 ? { rows: dropped } : null;
+}
+
+/**
+ * Puts the rows of a shot back.
+ *
+ * @param all All rows, and the skew cases.
+ * @param shot The shot.
+ * @param dropped What {@linkcode dropRows} took out of them.
+ */
+export function putBack({ rows, skew }: AllRows, { tp, category, key }: ShotId, dropped: ShotRows): void {
+  if (category !== "skew") {
+    for (const row of dropped.rows) setRow(tableOf(rows, tp, category), row);
+    return;
+  }
+  const times = skewTimesOf(skew, tp);
+  if (dropped.skewRow !== undefined) times.rows.set(key.join(), dropped.skewRow);
+  if (dropped.skewedUs !== undefined) times.skewed.set(key.join(), dropped.skewedUs);
 }
 
 /** Rows that no shot of ours measures and that files keep: by tensor-parallel degree and category. */
@@ -111,15 +145,10 @@ export async function readRows(dir: string): Promise<FileRows> {
     for (const category of CATEGORY_ORDER) {
       const text = texts[category];
       if (typeof text !== "string") continue;
-      const read = readWholeTable(category, text, tablePath(dir, tp, category));
-      issues.push(...read.issues);
+      const { measured, others, issues: found } = shotRows(category, text, tablePath(dir, tp, category));
+      issues.push(...found);
       const table = tableOf(rows, tp, category);
-      for (const row of read.rows) setRow(table, placedRow(row));
-      const others = read.others.filter((row) => {
-        const measured = kernelRowOf(category, row);
-        if (measured !== null) setRow(table, measured);
-        return measured === null;
-      });
+      for (const row of measured) setRow(table, row);
       if (others.length > 0) {
         kept.set(tp, (kept.get(tp) ?? new Map<Category, readonly KernelRow[]>()).set(category, others));
       }
@@ -140,6 +169,32 @@ export async function readRows(dir: string): Promise<FileRows> {
     }
   }
   return { rows, kept, skew, estimates, listed, issues };
+}
+
+/**
+ * Reads a table as our shots measure it.
+ *
+ * @param category The table's category.
+ * @param text The file's text.
+ * @param path The file's path, for the issues.
+ * @returns Rows that shots of ours measure, the others, and what is wrong with what is not valid.
+ */
+export function shotRows(
+  category: Category,
+  text: string,
+  path: string,
+): {
+  readonly measured: readonly MeasuredRow[];
+  readonly others: readonly KernelRow[];
+  readonly issues: readonly Issue[];
+} {
+  const { rows, others, issues } = readWholeTable(category, text, path);
+  const ours = others.map((row) => [row, kernelRowOf(category, row)] as const);
+  return {
+    measured: [...rows.map(placedRow), ...ours.flatMap(([, measured]) => measured ?? [])],
+    others: ours.flatMap(([row, measured]) => measured === null ? [row] : []),
+    issues,
+  };
 }
 
 /** A row of an attention kernel beside the one that files without a layer have, as our shots measure it. */

@@ -26,8 +26,8 @@ import { JournalStore } from "./journal_store.ts";
 import type { Recorder } from "./recorder.ts";
 import { reconcileGrid } from "./reconcile_grid.ts";
 import { removedLayers } from "./removed_layers.ts";
-import { tableOf } from "./rows.ts";
-import { skewedTime, skewProblem, skewTimesOf } from "./skew_times.ts";
+import { degreesOf, tableOf } from "./rows.ts";
+import { countCases, skewedTime, skewProblem, skewTimesOf } from "./skew_times.ts";
 import { type BundleState, readState } from "./state.ts";
 import { namedKernels } from "./timed_layers.ts";
 import { type TableFiles, tableFiles } from "./table_files.ts";
@@ -39,6 +39,9 @@ export type { SessionFacts } from "./facts.ts";
 const SAVE_MS = 5000;
 /** Largest share of the time that rewriting may take. */
 const SAVE_SHARE = 0.02;
+
+/** What is recorded of rows that nobody's name stands on. */
+const UNKNOWN_ORIGIN = "rows of unknown origin: neither meta.yaml nor a journal says who measured them";
 
 /** Options of {@linkcode openSession}. */
 export interface SessionOptions {
@@ -179,7 +182,8 @@ export class BundleSession extends JournalStore implements Session {
           `choose another hardware or variant name, or pass allowMixed (--allow-mixed), which is recorded`,
       );
     }
-    this.#mixed = [...new Set([...this.#mixed, ...differences])];
+    const unknown = isOfUnknownOrigin(this.#state) ? [UNKNOWN_ORIGIN] : [];
+    this.#mixed = [...new Set([...this.#mixed, ...unknown, ...differences])];
     this.open({
       ...{
         type: "session",
@@ -193,7 +197,12 @@ export class BundleSession extends JournalStore implements Session {
       ...origin !== undefined && { origin },
     });
     this.#state.identities.push(identity);
-    return differences.map((difference) => `The bundle is mixed from here on: ${difference}`);
+    return [
+      ...unknown.map((origin) =>
+        `${this.dir}: ${origin}; they are kept, which is recorded; force (--force) measures all anew`
+      ),
+      ...differences.map((difference) => `The bundle is mixed from here on: ${difference}`),
+    ];
   }
 
   describe(make: (facts: SessionFacts) => Meta): void {
@@ -270,11 +279,18 @@ export class BundleSession extends JournalStore implements Session {
   }
 
   protected override recorded(line: JournalLine): void {
-    if (line.type === "shot" || line.type === "archived") this.#files.touch(line.tp, line.category);
+    if (line.type === "shot" || line.type === "archived" || line.type === "restored") {
+      this.#files.touch(line.tp, line.category);
+    }
   }
 
   #facts(): SessionFacts {
-    const others = { durationS: this.#durationS, deviceBusyS: this.#deviceBusyS, mixed: this.#mixed };
+    const others = {
+      rows: this.#files.counts(),
+      durationS: this.#durationS,
+      deviceBusyS: this.#deviceBusyS,
+      mixed: this.#mixed,
+    };
     return sessionFacts(this.#state, others);
   }
 }
@@ -322,6 +338,13 @@ export async function openBundleSession(dir: string, options: SessionOptions): P
   });
   opening.move();
   return session;
+}
+
+/** Whether there are rows of which neither meta.yaml nor a journal says who measured them. */
+function isOfUnknownOrigin({ meta, identities, rows, skew }: BundleState): boolean {
+  const isEmpty = degreesOf(rows).length === 0 &&
+    [...skew.values()].every((times) => countCases(times) === 0);
+  return meta === null && identities.length === 0 && !isEmpty;
 }
 
 function takeOver({ takenFrom }: Lock): string[] {

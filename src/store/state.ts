@@ -60,7 +60,7 @@ export async function readState(dir: string, named: ReadonlySet<string>): Promis
     for (const text of table.keys()) if (measured.has(text)) table.delete(text);
   }
   for (const shot of journal.failed.values()) dropEstimate(estimates, shot);
-  const unarchived = [...journal.archived.values()].filter((shot) => dropRows({ rows, skew }, shot));
+  const unarchived = [...journal.archived.values()].filter((shot) => dropRows({ rows, skew }, shot) !== null);
   return {
     ...journal,
     rows,

@@ -6,14 +6,17 @@
 import { dirname } from "node:path";
 import { tablePath } from "../bundle/layout.ts";
 import { formatSkew, type SkewRow } from "../bundle/skew.ts";
-import { formatTable } from "../bundle/tables.ts";
-import { formatAttention, formatExperts } from "../bundle/whole_table.ts";
+import { formatTable, type Row } from "../bundle/tables.ts";
+import { formatAttention, formatExperts, type KernelRow } from "../bundle/whole_table.ts";
 import { writeError } from "../files/write.ts";
 import { stableLayers } from "../model/layers.ts";
 import type { Architecture } from "../model/model.ts";
-import { CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
+import { type Category, CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
 import { type EstimateLists, type Estimates, estimatesOf } from "./estimates.ts";
 import { degreesOf, fileRows, type KeptRows, type Rows } from "./rows.ts";
+
+/** Rows of tables, by `tp<N>` and category; a table without rows is not among them. */
+export type TableCounts = Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
 
 /** The files of a bundle's tables. */
 export interface TableFiles {
@@ -26,6 +29,8 @@ export interface TableFiles {
    * @throws {UsageError} when the disk refuses; what could not be written stays noted.
    */
   write(): Promise<boolean>;
+  /** How many rows the files have. */
+  counts(): TableCounts;
 }
 
 /** Where the files' rows come from. */
@@ -64,14 +69,19 @@ export function tableFiles(
   const copied = CATEGORY_ORDER.filter((category) => stable.get(category)!.size > 0);
   const touchOne = (tp: number, category: SweepCategory): void =>
     void touched.set(`${tp} ${category}`, [tp, category]);
+  const rowsOf = (tp: number, category: Category): [shown: Row[], others: readonly KernelRow[]] => {
+    const shown = fileRows(rows, tp, category, stable.get(category)!);
+    if (category === "attention") shown.push(...estimatesOf(estimates, tp));
+    return [shown, kept?.get(tp)?.get(category) ?? []];
+  };
+  const countOf = (tp: number, category: SweepCategory): number =>
+    category === "skew" ? skewRows(tp).length : rowsOf(tp, category).flat().length;
   const textOf = (tp: number, category: SweepCategory): string | null => {
     if (category === "skew") {
       const cases = skewRows(tp);
       return cases.length === 0 ? null : formatSkew(cases);
     }
-    const shown = fileRows(rows, tp, category, stable.get(category)!);
-    const others = kept?.get(tp)?.get(category) ?? [];
-    if (category === "attention") shown.push(...estimatesOf(estimates, tp));
+    const [shown, others] = rowsOf(tp, category);
     if (shown.length + others.length === 0) return null;
     if (category === "attention") return formatAttention(shown, others);
     return others.length > 0 ? formatExperts(shown, others) : formatTable(category, shown);
@@ -106,6 +116,15 @@ export function tableFiles(
         }
       }
       return any;
+    },
+    counts(): TableCounts {
+      const degrees = degreesOf(rows).map((tp) => {
+        const counts = [...CATEGORY_ORDER, "skew" as const].map((
+          category,
+        ) => [category, countOf(tp, category)]);
+        return [`tp${tp}`, Object.fromEntries(counts.filter(([, count]) => count !== 0))];
+      });
+      return Object.fromEntries(degrees);
     },
   };
 }

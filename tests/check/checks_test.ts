@@ -154,6 +154,43 @@ const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]
     [{ ...META, samples: { moe: 12 } }, attention()],
     ["meta.yaml, key samples.moe: Samples were taken, but no table has rows of them; expected 0, found 12"],
   ],
+  "fewer rows than were written": [
+    [{ ...META, rows: { tp1: { dense: 1, per_sequence: 3 }, tp2: { attention: 9 } } }, attention()],
+    [
+      "tp1/per_sequence.csv: Rows are missing: the table has fewer than meta.yaml counts; expected 3, found 1",
+      "tp2/attention.csv: Rows are missing: the table has fewer than meta.yaml counts; expected 9, found 0",
+    ],
+  ],
+  "more rows than were written": [
+    [{ ...META, rows: { tp1: { attention: 3 } } }, attention()],
+    ["tp1/attention.csv: Rows were added: the table has more than meta.yaml counts; expected 3, found 89"],
+  ],
+  "fewer shots than samples were taken of, where rows are not counted": [
+    [{ ...META, measurement_iterations: 3, samples: { dense: 3, attention: 273 } }, attention()],
+    [
+      "meta.yaml, key samples.attention: Rows are missing, or shots were measured more than once: the tables have rows " +
+      "of fewer shots than the samples are of; expected 91 shots, of 3 samples each, found 89 shots",
+    ],
+  ],
+  "samples of a precision, which tell no number of shots": [
+    [
+      {
+        ...META,
+        measurement_iterations: 3,
+        precision: { relative: 0.01, min: 3, max: 30 },
+        samples: { attention: 900 },
+      },
+      attention(),
+    ],
+    [],
+  ],
+  "rows of several conditions": [
+    [{ ...META, mixed: ["driver 1, not 2"] }, attention()],
+    [
+      "meta.yaml, key mixed: Rows were measured under different conditions and may not belong together; expected none, " +
+      "found driver 1, not 2",
+    ],
+  ],
   "shots in doubt": [
     [{ ...META, noise: { sentinels: 3, in_doubt: 66 } }, attention()],
     [

@@ -104,6 +104,9 @@ Deno.test("profile writes meta.yaml with the contract's keys, then its own", () 
         kv: "0, 16-256 x4",
       },
       measurement_iterations: 3,
+      rows: Object.fromEntries(
+        ["tp1", "tp2"].map((tp) => [tp, { dense: 280, per_sequence: 16, attention: 116, skew: 5 }]),
+      ),
       skew_profile: {
         enabled: true,
         factors: { n: 2, pc: 2, kp: 2, kvs: 2 },
@@ -265,3 +268,22 @@ for (const how of ["abort", "break"] as const) {
       assert.equal(fired.length + shots, 314);
     }));
 }
+
+Deno.test("profile says of rows without meta.yaml and journal that their origin is not known, and records it", () =>
+  withFolder(async (dir) => {
+    await told(dir);
+    const bundle = smallBundle(dir);
+    for (const file of ["meta.yaml", "journal.jsonl"]) await Deno.remove(`${bundle}/${file}`);
+    const origin = "rows of unknown origin: neither meta.yaml nor a journal says who measured them";
+    const messages = only(await told(dir), "notice").map(({ message }) => message);
+    assert.ok(
+      messages.includes(
+        `${bundle}: ${origin}; they are kept, which is recorded; force (--force) measures all anew`,
+      ),
+      messages.join("\n"),
+    );
+    assert.deepEqual((await openBundle(bundle)).meta.mixed, [origin]);
+    const again = only(await told(dir), "notice").map(({ message }) => message);
+    assert.ok(!again.some((message) => message.includes("unknown origin")), again.join("\n"));
+    assert.deepEqual((await openBundle(bundle)).meta.mixed, [origin]);
+  }));

@@ -88,10 +88,39 @@ Deno.test("exactGrid moves what is off the plan into the archive: the bundle is 
     const again = await run(`${dir}/moved`, { attentionKvFactor: 3, maxNumSeqs: 6 });
     assert.deepEqual([again.fired, again.notes], [[], []]);
     assert.deepEqual(await rowsOfBundle(bundle), after);
-    // On their old grid they are measured anew.
-    const back = await run(`${dir}/moved`, { attentionKvFactor: 4, maxNumSeqs: 8 });
-    assert.ok(back.fired.length > 0);
-    assert.deepEqual((await rowsOfBundle(bundle)).filter((row) => before.includes(row)), before);
+    // A plan that has them again takes them back, and measures nothing twice.
+    const back = await run(`${dir}/moved`, { attentionKvFactor: 4, maxNumSeqs: 8, exactGrid: true });
+    assert.deepEqual(back.fired, []);
+    assert.deepEqual(
+      back.notes.map((note) => note.replace(/^\d+/, "N")).filter((note) => note.includes("taken back")),
+      archived.map((path) => `N keys that the plan has again were taken back from ${path}`),
+    );
+    assert.deepEqual(await rowsOfBundle(bundle), before);
+    const rest = await run(`${dir}/moved`, { attentionKvFactor: 4, maxNumSeqs: 8, exactGrid: true });
+    assert.deepEqual([rest.fired, rest.notes], [[], []]);
+  }));
+
+Deno.test("archived rows that no line of the journal tells of are taken back from the archive's file", () =>
+  withFolder(async (dir) => {
+    const bundle = smallBundle(dir);
+    await run(dir, { attentionKvFactor: 4 });
+    const before = await rowsOfBundle(bundle);
+    await Deno.remove(`${bundle}/journal.jsonl`);
+    await run(dir, { attentionKvFactor: 3, exactGrid: true });
+    const back = await run(dir, { attentionKvFactor: 4, exactGrid: true });
+    assert.deepEqual(back.fired, []);
+    assert.deepEqual(await rowsOfBundle(bundle), before);
+  }));
+
+Deno.test("skew cases are taken back too", () =>
+  withFolder(async (dir) => {
+    const bundle = smallBundle(dir);
+    const skewed = { skipSkew: false, attentionMaxKv: 2048, exactGrid: true };
+    await run(dir, { ...skewed, skewKvsFactor: 2 });
+    const before = await rowsOfBundle(bundle);
+    await run(dir, { ...skewed, skewKvsFactor: 4 });
+    assert.deepEqual((await run(dir, { ...skewed, skewKvsFactor: 2 })).fired, []);
+    assert.deepEqual(await rowsOfBundle(bundle), before);
   }));
 
 Deno.test("rows that were archived when the run was killed before the table was written are archived", () =>

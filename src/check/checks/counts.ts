@@ -3,13 +3,17 @@
  *
  * @module
  */
-import { CATEGORY_ORDER } from "../../shots/shot.ts";
+import { CATEGORY_ORDER, type SweepCategory } from "../../shots/shot.ts";
 import type { BundleFiles } from "../../bundle/files.ts";
 import type { Issue } from "../../bundle/issue.ts";
-import { metaPath, tablePath } from "../../bundle/layout.ts";
+import { metaPath, TABLE_NAMES, tablePath, tpOfFolder } from "../../bundle/layout.ts";
 import type { LazyTables } from "../../bundle/lazy_tables.ts";
 import type { Meta } from "../../bundle/meta.ts";
+import { countRows } from "../../bundle/records.ts";
 import { skewScale } from "../skew_scale.ts";
+
+/** Times of a skew case that are all measured in exact mode. */
+const EXACT_PARTS = 3;
 
 /**
  * Checks how far the tables reach, what was counted, and what was switched on.
@@ -21,6 +25,8 @@ import { skewScale } from "../skew_scale.ts";
  */
 export function checkCounts(files: BundleFiles, tables: LazyTables, meta: Meta): Issue[] {
   return [
+    ...cut(files, meta),
+    ...resampled(files, tables, meta),
     ...files.tps.flatMap((tp) => [
       ...unreached(files, tables, meta, tp),
       ...skewIssues(files, tables, meta, tp),
@@ -28,6 +34,7 @@ export function checkCounts(files: BundleFiles, tables: LazyTables, meta: Meta):
     ...unsampled(files, tables, meta),
     ...doubtful(files, meta),
     ...otherKernels(files, meta),
+    ...mixed(files, meta),
   ];
 }
 
@@ -99,6 +106,63 @@ function skewIssues(files: BundleFiles, tables: LazyTables, meta: Meta, tp: numb
   return issues;
 }
 
+/** A table has as many rows as were written. */
+function cut({ dir, tables }: BundleFiles, { rows = {} }: Meta): Issue[] {
+  return Object.entries(rows).flatMap(([folder, counts]) => {
+    const tp = tpOfFolder(folder);
+    if (tp === null) return [];
+    return TABLE_NAMES.flatMap((table) => {
+      const written = counts[table] ?? 0;
+      const found = countRows(tables.get(tp)?.[table] ?? "");
+      if (counts[table] === undefined || found === written) return [];
+      return [{
+        code: "rows-differ",
+        severity: "warning" as const,
+        path: tablePath(dir, tp, table),
+        message: found < written
+          ? "Rows are missing: the table has fewer than meta.yaml counts"
+          : "Rows were added: the table has more than meta.yaml counts",
+        found: String(found),
+        expected: String(written),
+      }];
+    });
+  });
+}
+
+/** Where rows are not counted, samples tell how many shots were measured, each once or more. */
+function resampled(files: BundleFiles, tables: LazyTables, meta: Meta): Issue[] {
+  const { samples = {}, rows, precision, measurement_iterations: iterations, skew_profile: skew } = meta;
+  if (rows !== undefined || precision !== undefined || iterations === undefined) return [];
+  return [...CATEGORY_ORDER, "skew" as const].flatMap((category): Issue[] => {
+    const parts = category === "skew" && skew?.mode === "exact" ? EXACT_PARTS : 1;
+    const shots = Math.floor((samples[category] ?? 0) / iterations / parts);
+    const found = files.tps.reduce((sum, tp) => sum + shotsOf(tables, tp, category), 0);
+    if (found === 0 || found >= shots) return [];
+    return [{
+      code: "rows-differ",
+      severity: "warning",
+      path: metaPath(files.dir),
+      column: `samples.${category}`,
+      message:
+        "Rows are missing, or shots were measured more than once: the tables have rows of fewer shots than " +
+        "the samples are of",
+      found: `${found} shots`,
+      expected: `${shots} shots, of ${iterations * parts} samples each`,
+    }];
+  });
+}
+
+/** The shots that a table has measured rows of. */
+function shotsOf(tables: LazyTables, tp: number, category: SweepCategory): number {
+  if (category === "skew") return tables.skew(tp).rows.length;
+  const { rows, others } = tables.table(tp, category);
+  const predicted = category === "attention" ? tables.estimated(tp).rows.length : 0;
+  return new Set([
+    ...rows.map(({ key }) => key.join()),
+    ...others.map(({ split, key }) => `${split} ${key.join()}`),
+  ]).size - predicted;
+}
+
 /** A category of which meta.yaml counts samples has rows. */
 function unsampled(files: BundleFiles, tables: LazyTables, { samples = {} }: Meta): Issue[] {
   return CATEGORY_ORDER.flatMap((category) => {
@@ -115,6 +179,20 @@ function unsampled(files: BundleFiles, tables: LazyTables, { samples = {} }: Met
       expected: "0",
     }];
   });
+}
+
+/** Rows of two devices look alike. */
+function mixed({ dir }: BundleFiles, { mixed: conditions = [] }: Meta): Issue[] {
+  if (conditions.length === 0) return [];
+  return [{
+    code: "mixed",
+    severity: "warning",
+    path: metaPath(dir),
+    column: "mixed",
+    message: "Rows were measured under different conditions and may not belong together",
+    found: conditions.join("; "),
+    expected: "none",
+  }];
 }
 
 /** Rows of two backends look alike. */
