@@ -14,6 +14,7 @@ import type {
   SustainedTimes,
   SustainRequest,
 } from "./harness.ts";
+import { formatJson } from "../files/json.ts";
 import { answerSchema, requestSchema } from "./schemas.ts";
 import type { Walk, WalkedRequests } from "./walk.ts";
 
@@ -148,7 +149,7 @@ export type Answer =
  * @returns JSON, with the line's end.
  */
 export function encode(message: Request | Answer): string {
-  return JSON.stringify(message) + "\n";
+  return formatJson(message) + "\n";
 }
 
 /**

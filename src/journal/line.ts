@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { parseJson } from "../files/json.ts";
 import { measurerFields } from "../harness/schemas.ts";
 import type { FoundLayer } from "../harness/harness.ts";
 import { QUANTITIES, type Quantity } from "../quantity.ts";
@@ -263,7 +264,8 @@ export type JournalLine =
 export function parseJournalLine(text: string): JournalLine | number | null {
   let value: Record<string, unknown>;
   try {
-    value = JSON.parse(text);
+    // The configurations of a plan are booted from it.
+    value = (text.startsWith('{"type":"plan"') ? parseJson(text) : JSON.parse(text)) as typeof value;
   } catch {
     return null;
   }

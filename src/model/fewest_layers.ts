@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pickKeeping } from "../files/json.ts";
 import { UsageError } from "../errors.ts";
 import { textConfig } from "./config.ts";
 import { kindName, type LayerKind, layerKinds } from "./kinds.ts";
@@ -101,7 +102,7 @@ function cut(
   kinds: readonly LayerKind[],
 ): Record<string, unknown> {
   const changed: Record<string, unknown> = { num_hidden_layers: layers.length };
-  for (const [name, values] of listsByLayer(text, kinds.length)) changed[name] = layers.map((i) => values[i]);
+  for (const [name, values] of listsByLayer(text, kinds.length)) changed[name] = pickKeeping(values, layers);
   for (const name of INDICES) {
     const indices = text[name];
     if (!Array.isArray(indices) || indices.length === 0) continue;

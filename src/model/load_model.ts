@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
+import { parseJson } from "../files/json.ts";
 import { readTextIfThere } from "../files/read.ts";
 import { modelFolders } from "../files/folder_name.ts";
 import { writeAtomic, writeError } from "../files/write.ts";
@@ -129,7 +130,7 @@ async function download({ id, revision, folder, path }: Target, options: LoadMod
 function parseConfig(text: string, path: string): ModelConfig {
   let config: unknown;
   try {
-    config = JSON.parse(text);
+    config = parseJson(text);
   } catch (cause) {
     throw new UsageError(`Cannot read model config ${path}: it is no JSON: ${(cause as Error).message}`, {
       cause,

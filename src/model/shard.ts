@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { keepNumbers } from "../files/json.ts";
 import { textConfig } from "./config.ts";
 import type { ModelConfig } from "./model.ts";
 import { brokenBlock } from "./quantized_blocks.ts";
@@ -57,8 +58,8 @@ export interface ShardOptions {
  */
 export function shardConfig(config: ModelConfig, tp: number, options: ShardOptions = {}): ModelConfig {
   const text = textConfig(config);
-  const sharded = { ...text, ...hfOverrides(config, tp, options) };
-  return text === config ? sharded : { ...config, text_config: sharded };
+  const sharded = keepNumbers({ ...text, ...hfOverrides(config, tp, options) }, text);
+  return text === config ? sharded : keepNumbers({ ...config, text_config: sharded }, config);
 }
 
 /**

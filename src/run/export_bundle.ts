@@ -14,6 +14,7 @@ import { countRows } from "../bundle/records.ts";
 import { formatAttention } from "../bundle/whole_table.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
+import { formatJson } from "../files/json.ts";
 import { readIfThere } from "../files/read.ts";
 import { writeAtomic, writeError } from "../files/write.ts";
 import { formatBlocks, formatSequence } from "../model/format_architecture.ts";
@@ -106,7 +107,7 @@ export async function exportBundle(dir: string, options: ExportOptions): Promise
   const place = bundlePath(PERF, hardware, id, variant);
   const files = new Map<string, string | Uint8Array>([
     [`profiler/models/${model.architecture.modelType}.yaml`, architectureText(model, simulator)],
-    [`configs/model/${id}.json`, `${JSON.stringify(model.config, null, 2)}\n`],
+    [`configs/model/${id}.json`, `${formatJson(model.config, 2)}\n`],
   ]);
   const meta = metaFor(bundle.meta, simulator, notes);
   const rows: Record<string, Record<string, number>> = {};

@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { formatJson, keepNumbers } from "../files/json.ts";
 import { textConfig } from "../model/config.ts";
 import type { Model, ModelConfig } from "../model/model.ts";
 import { shardConfig } from "../model/shard.ts";
@@ -87,7 +88,7 @@ export function formatJob({ model, hardware, variant, tp, engine, scenes, loads 
         (odd.after === undefined ? "shares a prefix" : "waits for another") + "; simulate it instead",
     );
   }
-  return JSON.stringify({
+  return formatJson({
     format: SERVED_FORMAT,
     model: model.id,
     hardware,
@@ -116,7 +117,8 @@ function rankConfig(config: ModelConfig, tp: number): ModelConfig {
     ["intermediate_size", "num_attention_heads", "num_key_value_heads", "vocab_size", "head_dim"]
       .flatMap((field) => sharded[field] === undefined ? [] : [[field, sharded[field]]]),
   );
-  return text === config ? { ...config, ...sizes } : { ...config, text_config: { ...text, ...sizes } };
+  const shared = keepNumbers({ ...text, ...sizes }, text);
+  return text === config ? shared : keepNumbers({ ...config, text_config: shared }, config);
 }
 
 /**

@@ -6,7 +6,9 @@
 import { z } from "zod";
 import { pythonFloat } from "../number_format.ts";
 import { UsageError } from "../errors.ts";
+import { formatJson, parseJson } from "../files/json.ts";
 import { architectureSchema } from "../model/architecture.ts";
+import { isObject } from "../model/config.ts";
 import type { Model, ModelConfig } from "../model/model.ts";
 import { type EngineArchitecture, engineArchitecture } from "../model/decoder_layers.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
@@ -71,6 +73,8 @@ export interface Plan {
 }
 
 const text = z.string({ error: "must be a text" });
+/** As it is, so that its numbers stay as they were written. */
+const config = z.custom<ModelConfig>(isObject, { error: "must be an object" });
 /** What a header must look like; see {@linkcode PlanHeader}. */
 export const planHeaderSchema = z.strictObject({
   format: z.literal("shotlab-plan", { error: "must be shotlab-plan" }),
@@ -84,8 +88,8 @@ export const planHeaderSchema = z.strictObject({
     kv_cache_dtype: text,
     ...PLANNED_SHAPE,
   }),
-  configs: z.record(z.string(), z.record(z.string(), z.unknown())),
-  overrides: z.record(z.string(), z.record(z.string(), z.unknown())),
+  configs: z.record(z.string(), config),
+  overrides: z.record(z.string(), config),
   architecture: architectureSchema.extend({
     modelType: text,
     sha256: text,
@@ -134,7 +138,7 @@ export function planHeader(settings: Settings, model: Model, sweeps: readonly Sw
  * @returns The lines, without their ends.
  */
 export function* formatPlan(header: PlanHeader, sweeps: Iterable<Sweep>): Generator<string> {
-  yield JSON.stringify(header);
+  yield formatJson(header);
   for (const { shots } of sweeps) {
     for (const shot of shots) yield shotLine(shot);
   }
@@ -179,7 +183,7 @@ export function parsePlan(lines: Iterable<string>, path = "the plan"): Plan {
     row++;
     if (line.trim() === "") continue;
     if (header === undefined) {
-      header = readJson(planHeaderSchema, line, fail) as PlanHeader;
+      header = readJson(planHeaderSchema, line, fail, parseJson) as PlanHeader;
       continue;
     }
     const shot = readJson(shotSchema, line, fail);

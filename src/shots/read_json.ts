@@ -11,13 +11,19 @@ import type { z } from "zod";
  * @param schema The shape.
  * @param text The JSON.
  * @param fail Makes the error from the rule that was broken.
+ * @param parse Reads JSON. @default {JSON.parse}
  * @returns The value.
  * @throws {Error} what `fail` makes: for the first field that breaks a rule, with its value.
  */
-export function readJson<T>(schema: z.ZodType<T>, text: string, fail: (rule: string) => Error): T {
+export function readJson<T>(
+  schema: z.ZodType<T>,
+  text: string,
+  fail: (rule: string) => Error,
+  parse: (text: string) => unknown = JSON.parse,
+): T {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parse(text);
   } catch {
     throw fail(`it must be JSON, got ${shown(text) || "nothing"}`);
   }

@@ -13,7 +13,6 @@ import type { JournalState } from "./journal_state.ts";
 import { degreesOf } from "./rows.ts";
 import { countCases, skewTimesOf } from "./skew_times.ts";
 import type { BundleState } from "./state.ts";
-import type { TableCounts } from "./table_files.ts";
 
 /** What a session knows about its bundle, for meta.yaml. */
 export interface SessionFacts {
@@ -26,7 +25,7 @@ export interface SessionFacts {
   /** Samples in the journal, by category. */
   readonly samples: Readonly<Partial<Record<SweepCategory, number>>>;
   /** Rows of the tables' files, by `tp<N>` and category. */
-  readonly rows: TableCounts;
+  readonly rows: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
   /** Seconds spent firing, by `tp<N>` and category. */
   readonly durationS: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
   /** Seconds of these in which the device worked, where the harness tells. */

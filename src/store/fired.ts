@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { formatJson } from "../files/json.ts";
 import { readIfThere } from "../files/read.ts";
 import { writeAtomic } from "../files/write.ts";
 import type { FireFact, HarnessInfo } from "../harness/harness.ts";
@@ -103,7 +104,7 @@ export async function openFired(path: string, options: FiredOptions): Promise<Fi
   const id = crypto.randomUUID().slice(0, 8);
   const started = new Date().toISOString();
   const header: PlanLine = { type: "plan", format: JOURNAL_FORMAT, id, started, quantity, plan };
-  const text = JSON.stringify(header) + "\n";
+  const text = formatJson(header) + "\n";
   await writeAtomic(path, text);
   return new FiredJournal(path, options, { bytes: new TextEncoder().encode(text).length, state, notices });
 }

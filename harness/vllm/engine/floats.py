@@ -1,4 +1,4 @@
-"""Numbers of a configuration that an engine takes for floats: on the way through JSON 8.0 becomes 8."""
+"""Numbers of a configuration that an engine takes for floats: clients may make 8 of 8.0."""
 
 import re
 from collections.abc import Mapping
