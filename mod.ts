@@ -66,6 +66,16 @@ export { generateLoad } from "./src/serving/generate_load.ts";
 export { readServedSteps } from "./src/serving/served_files.ts";
 export { planDeployment } from "./src/serving/plan_deployment.ts";
 
+// What devices exchange
+export { measureCollectives } from "./src/run/measure_collectives.ts";
+export { readCollectives } from "./src/bundle/collectives_file.ts";
+export {
+  communicationAt,
+  measuredCommunication,
+  sentCollectives,
+  sheetCommunication,
+} from "./src/predict/communication.ts";
+
 // Notebooks and scripts that open an engine themselves
 export { openHarness } from "./src/harness/open.ts";
 export { adaptAttention } from "./src/adaptive/attention.ts";
@@ -198,6 +208,11 @@ export type { Processor } from "./src/processor.ts";
 export type { Precision, Quantity } from "./src/quantity.ts";
 export type { HardwareSheet } from "./src/roofline/hardware.ts";
 export type { Exported, ExportOptions } from "./src/run/export_bundle.ts";
+export type {
+  CollectivesPlan,
+  MeasureCollectivesOptions,
+  MeasuredCollectives,
+} from "./src/run/measure_collectives.ts";
 export type { FitBundleOptions, FitReader } from "./src/run/fit_bundle.ts";
 export type { Ingested, IngestOptions } from "./src/run/ingest.ts";
 export type { ProfileOptions } from "./src/run/profile.ts";
@@ -208,7 +223,15 @@ export type { GenerateLoadOptions, Lengths } from "./src/serving/generate_load.t
 export type { ErrorSource, IterationError } from "./src/serving/iteration_error.ts";
 export type { JudgedSteps } from "./src/serving/judge_steps.ts";
 export type { LatencySummary, Spread } from "./src/serving/latencies.ts";
-export type { Link } from "./src/serving/link.ts";
+export type { Communication, Link, SentCollective } from "./src/predict/communication.ts";
+export type {
+  Collective,
+  Collectives,
+  CollectiveSample,
+  CollectivesHead,
+  CollectivesRun,
+  CollectiveWay,
+} from "./src/bundle/collectives_file.ts";
 export type { Load, LoadRequest } from "./src/serving/load.ts";
 export type {
   CandidateBundle,

@@ -103,6 +103,8 @@ export { diffTable } from "./src/view/report/diff_sections.ts";
 export { type IssueLine, issueTable } from "./src/view/report/issue_table.ts";
 export { bundleFacts, type Fact } from "./src/view/report/facts.ts";
 export { bundleReport, comparisonReport } from "./src/view/report/report.ts";
+export type { Communication } from "./src/predict/communication.ts";
+export type { Collective } from "./src/bundle/collectives_file.ts";
 export type { BundleReportOptions } from "./src/view/report/bundle_sections.ts";
 
 // Notebooks

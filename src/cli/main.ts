@@ -109,6 +109,12 @@ export const COMMANDS: readonly Listed[] = [
     load: () => import("./commands/serve_load.ts"),
   },
   {
+    name: "collectives",
+    summary: "measure what devices take to exchange their results",
+    measures: true,
+    load: () => import("./commands/collectives.ts"),
+  },
+  {
     name: "models",
     summary: "list the models that have a configuration, and where they were measured",
     load: () => import("./commands/models.ts"),

@@ -46,8 +46,8 @@ export function reportError(
   return { status: FAILED, text: `error: ${message}\n${hint}${stack}` };
 }
 
-/** The original text of a failure, or else the last line that the harness logged. */
-function lastWords({ details: { detail, stderrTail } }: HarnessError): string {
+/** The original text of a failure, or else the last line that the harness logged, where the message lacks it. */
+function lastWords({ message, details: { detail, stderrTail } }: HarnessError): string {
   const words = (detail ?? stderrTail ?? "").trim().split("\n").at(-1)!;
-  return words === "" ? "" : `  ${words}\n`;
+  return words === "" || message.endsWith(words) ? "" : `  ${words}\n`;
 }

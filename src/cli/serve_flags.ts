@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { bundlePath } from "../bundle/layout.ts";
 import { loadModel } from "../model/load_model.ts";
 import { resolveDtype, resolveKvDtype, variantName } from "../model/variant.ts";
-import { serveEngine } from "../harness/serve_engine.ts";
+import { answerJob, SERVED } from "../harness/answer_job.ts";
 import { formatJob, type ServeJob } from "../serving/serve_job.ts";
 import type { Settings } from "../settings.ts";
 import { positive } from "./command.ts";
@@ -132,7 +132,7 @@ export async function serveJob(
   { harness, transport, devices, verbosity }: Settings,
   { signal, err }: Pick<Terminal, "signal" | "err">,
 ): Promise<void> {
-  await serveEngine(formatJob(job), {
+  await answerJob(SERVED, formatJob(job), {
     harness,
     transport,
     devices,

@@ -11,6 +11,7 @@ import type { ExtraGroup, LayerGroup, Model } from "../model/model.ts";
 import { type Batch, emptyFacts, gatherFacts } from "./batch.ts";
 import { batchBlocks, type BlockPool } from "./batch_blocks.ts";
 import { checkBatch } from "./checked.ts";
+import { type Communication, sentCollectives } from "./communication.ts";
 import { type Place, placed } from "./interpolate.ts";
 import { LookupError } from "./lookup_error.ts";
 import type { Predictor } from "./predictor.ts";
@@ -40,6 +41,8 @@ export interface IterationQuery extends Batch {
   readonly routing?: "uniform" | "simulator";
   /** KV blocks that the batch may hold, such as `fits` gives: the estimate then says whether there are as many. */
   readonly pool?: BlockPool;
+  /** How long the devices take to exchange what they must, as `communicationAt` has it; null leaves it out. @default {null} */
+  readonly communication?: Communication | null;
   /** What a server's step takes beside its layers, as `stepModel` makes it: the estimate then has `stepNs`. */
   readonly steps?: StepTimes;
 }
@@ -50,11 +53,14 @@ export interface StepTimes {
   stepUs(batch: Batch): number;
 }
 
-/** What one layer of the model adds. */
+/** What one layer of the model adds, or a collective between its devices. */
 export interface LayerContribution {
-  /** Stage: prologue, pre_attn, post_attn, mlp_dense, mlp_moe or head; of a drafter also mtp_prologue and mtp_head. */
+  /**
+   * Stage: prologue, pre_attn, post_attn, mlp_dense, mlp_moe or head; of a drafter also mtp_prologue and mtp_head;
+   * communication.
+   */
   readonly stage: string;
-  /** The layer's name. */
+  /** The layer's name; all_reduce or all_gather of communication. */
   readonly layer: string;
   /** How often it runs. */
   readonly times: number;
@@ -90,8 +96,8 @@ export interface IterationEstimate {
    * at tp 1.
    */
   readonly experts?: "whole" | "shared";
-  /** What the total leaves out: communication between devices, and all that is not a layer. */
-  readonly excludes: readonly ["communication", "scheduling"];
+  /** What the total leaves out: communication between devices where the query names none, and all that is not a layer. */
+  readonly excludes: readonly ("communication" | "scheduling")[];
   /** KV blocks that the batch holds, and whether they fit; absent without `pool`. */
   readonly kv?: { readonly blocks: number; readonly fits: boolean };
   /** Time of a step of a server with this batch in nanoseconds, host and gaps included; absent without `steps`. */
@@ -101,7 +107,7 @@ export interface IterationEstimate {
 /**
  * Estimates the time of an iteration: prologue and head once, the blocks once for each hidden layer of their kind.
  *
- * Communication between devices is not included. A layer of a block that the bundle does not hold is skipped, as a
+ * Communication between devices is included where the query says how long collectives take. A layer of a block that the bundle does not hold is skipped, as a
  * simulator does, and named in the result; v1.2 needs those of prologue and head.
  *
  * @param predictor Predictor of the bundle.
@@ -212,24 +218,49 @@ function estimate(predictor: Predictor, query: IterationQuery, steps: readonly S
     }
   }
 
-  const contributions = steps
+  const layers = steps
     .filter(([, layer]) => !(layer === "rotary_emb" && predictor.hardware.includes("TPU")))
     .flatMap(contribution);
+  const { communication = null } = query;
+  const sent = communication === null ? null : sentContributions(query, communication, tokens, sequences);
+  const contributions = [...layers, ...sent ?? []];
+  const sum = (of: readonly LayerContribution[]): number => of.reduce((sum, { totalNs }) => sum + totalNs, 0);
+  const left = communication !== null && sent === null
+    ? [`Nobody measured communication between ${tp} devices: it is left out`]
+    : [];
   return {
-    totalNs: contributions.reduce((sum, { totalNs }) => sum + totalNs, 0),
+    totalNs: sum(contributions),
     tokens,
     sequences,
     contributions,
     places,
     skipped,
-    notes: otherModel(predictor, model),
-    ...tp > 1 && contributions.some(({ layer }) => groupOf(model, layer) === "moe") && {
+    notes: [...otherModel(predictor, model), ...left],
+    ...tp > 1 && layers.some(({ layer }) => groupOf(model, layer) === "moe") && {
       experts: epOf(predictor, query) > 1 ? "shared" as const : "whole" as const,
     },
-    excludes: ["communication", "scheduling"],
+    excludes: sent === null ? ["communication", "scheduling"] : ["scheduling"],
+    ...sent !== null && sent.length > 0 && { communication: communication!.source },
     ...query.pool !== undefined && { kv: batchBlocks(query, query.pool) },
     ...query.steps !== undefined && { stepNs: Math.round(1000 * query.steps.stepUs(query)) },
   };
+}
+
+/** The collectives of an iteration; null where nothing is known of so many devices. */
+function sentContributions(
+  { model, tp }: IterationQuery,
+  communication: Communication,
+  tokens: number,
+  sequences: number,
+): LayerContribution[] | null {
+  const contributions: LayerContribution[] = [];
+  for (const { collective, times, bytes } of sentCollectives(model, tp)(tokens, sequences)) {
+    const us = communication.us(collective, tp, bytes);
+    if (us === null) return null;
+    const ns = Math.round(us * 1000);
+    contributions.push({ stage: "communication", layer: collective, times, ns, totalNs: ns * times });
+  }
+  return contributions;
 }
 
 /** Times of another model's layers under the same names: of a derivative right, of any other wrong. */

@@ -8,8 +8,8 @@ import { UsageError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import type { HardwareSheet } from "../roofline/hardware.ts";
 import { type CapacityOptions, fits } from "./capacity.ts";
+import { type Communication, type Link, sheetCommunication } from "../predict/communication.ts";
 import { heldOutError } from "./judge_steps.ts";
-import { allReducesUs, type Link } from "./link.ts";
 import { type LatencySummary, summarize } from "./latencies.ts";
 import { atRate, lasting, type Load } from "./load.ts";
 import { serverOf, type ServerSettings } from "./server.ts";
@@ -31,8 +31,10 @@ export interface CandidateBundle {
   readonly served?: (tp: number) => StepModelOptions["served"];
   /** The device's data sheet, for what fits. */
   readonly hardware: Pick<HardwareSheet, "memory_gib">;
-  /** The link between devices; without one communication is left out. @default {null} */
+  /** The link between devices by its data sheet, for degrees without measured communication. @default {null} */
   readonly link?: Link | null;
+  /** Measured communication of a degree; without it and a link communication is left out. @default {"none"} */
+  readonly communication?: (tp: number) => Communication | null;
   /** Price of a device an hour. @default {null} */
   readonly pricePerHour?: number | null;
 }
@@ -174,7 +176,10 @@ function deploymentOf(input: PlanDeploymentInput, candidate: CandidateBundle, tp
   );
   const served = candidate.served?.(tp) ?? null;
   const capacity = fits(model, candidate.hardware, { maxModelLen: longest, ...engine, tp });
-  const estimates = estimatesOf(candidate, tp, served !== null);
+  const communication = candidate.communication?.(tp) ??
+    (candidate.link ? sheetCommunication(candidate.link) : null);
+  const steps = stepModel(candidate.bundle, { model, tp, served, communication });
+  const estimates = estimatesOf(candidate, steps);
   const name = `${candidate.name}, tp ${tp}`;
   const none = {
     ...{ name, gpus: tp, estimates, stepError: null, maxRatePerS: 0, points: [], gpusNeeded: null },
@@ -200,7 +205,6 @@ function deploymentOf(input: PlanDeploymentInput, candidate: CandidateBundle, tp
     numBlocks: capacity.blocks,
     asyncScheduling: settings?.asyncScheduling ?? true,
   };
-  const steps = withLink(stepModel(candidate.bundle, { model, tp, served }), candidate.link ?? null);
   const own = ownRate(load);
   const at = (rate: number): Simulation =>
     simulateServer(lasting(atRate(load, rate / own), LASTS_S), steps, server);
@@ -223,28 +227,14 @@ function deploymentOf(input: PlanDeploymentInput, candidate: CandidateBundle, tp
   };
 }
 
-function estimatesOf({ estimated, link }: CandidateBundle, tp: number, served: boolean): string[] {
+function estimatesOf({ estimated }: CandidateBundle, { tp, basis, communication }: StepModel): string[] {
   return [
     ...estimated === true ? ["rows"] : [],
-    ...served ? [] : [UNSERVED],
-    ...tp === 1 ? [] : [(link ?? null) === null ? "no communication" : "communication by a data sheet"],
+    ...basis === "rows" ? [UNSERVED] : [],
+    ...tp === 1 || communication === "measured"
+      ? []
+      : [communication === undefined ? "no communication" : "communication by a data sheet"],
   ];
-}
-
-/** The device waits for its peers within a step. */
-function withLink(steps: StepModel, link: Link | null): StepModel {
-  if (link === null || steps.tp === 1) return steps;
-  const communicationUs = allReducesUs(steps.model, steps.tp, link);
-  return {
-    ...steps,
-    // `stepUs` stays the steps' own: nothing here asks for it.
-    work: (batch) => {
-      const tokens = batch.prefills.reduce((sum, { chunk }) => sum + chunk, 0) +
-        batch.decodes.reduce((sum, { count }) => sum + count, 0);
-      const work = steps.work(batch);
-      return { ...work, gapUs: work.gapUs + communicationUs(tokens) };
-    },
-  };
 }
 
 /** Requests a second of a load as it is. */

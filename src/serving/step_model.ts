@@ -6,6 +6,7 @@
 import { UsageError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import type { Batch } from "../predict/batch.ts";
+import { type Communication, sentCollectives, sentUs } from "../predict/communication.ts";
 import { predictor, type PredictorSource } from "../predict/predictor.ts";
 import { type JudgedSteps, judgeSteps } from "./judge_steps.ts";
 import type { Served, ServedHead, ServedSettings } from "./served.ts";
@@ -34,6 +35,13 @@ export interface StepModelOptions {
    * @default {"measured"}
    */
   readonly clock?: "measured" | "cool" | ClockTerm;
+  /**
+   * How long the devices take to exchange what they must, as `communicationAt` has it. The device waits for it within a
+   * step; served steps are one device's share, without it.
+   *
+   * @default {null: it is left out}
+   */
+  readonly communication?: Communication | null;
 }
 
 /** The time of a server's step. */
@@ -48,6 +56,8 @@ export interface StepModel {
   readonly learnedFrom: readonly string[];
   /** How far off the model is on parts that no term was learned from. */
   readonly heldOut: readonly JudgedSteps[];
+  /** Where the times of communication come from; absent where it is left out, or one device has none. */
+  readonly communication?: Communication["source"];
   /** What a user should know, in sentences. */
   readonly notices: readonly string[];
   /** The engine's settings behind the terms, null without served steps. */
@@ -82,7 +92,7 @@ export interface StepModel {
  * ```
  */
 export function stepModel(bundle: PredictorSource, options: StepModelOptions): StepModel {
-  const { model, tp = 1, served = null, clock = "measured" } = options;
+  const { model, tp = 1, served = null, clock = "measured", communication = null } = options;
   const rows = stepRows(predictor(bundle, { architecture: model.architecture }), model, tp);
   const notices = rows.skipped.length === 0
     ? []
@@ -100,11 +110,20 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
     rows,
     served.head.settings,
   );
+  const exchange = exchangeOf(model, tp, communication);
+  if (tp > 1 && exchange === null) {
+    notices.push(
+      `Communication between ${tp} devices is left out: nobody measured it, and no data sheet is given`,
+    );
+  } else if (tp > 1 && communication!.source === "data sheet") {
+    notices.push("Communication is an estimate by the link's data sheet, which real links do not reach");
+  }
   const { term, from } = clockOf(clock, learned, () => sustainedClock(bundle, model, tp, rows));
   const terms = { ...learned, clock: term };
   const settings = served?.head.settings ?? null;
 
-  function work(batch: Batch): StepWork {
+  /** A step of one device's share. */
+  function shareWork(batch: Batch): StepWork {
     let tokens = 0;
     let requests = batch.prefills.length;
     for (const { chunk } of batch.prefills) tokens += chunk;
@@ -122,6 +141,11 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
     };
   }
 
+  function work(batch: Batch): StepWork {
+    const share = shareWork(batch);
+    return exchange === null ? share : { ...share, gapUs: share.gapUs + exchange(batch) };
+  }
+
   const others = served === null ? [] : [...Map.groupBy(served.steps, ({ part }) => part)]
     .filter(([part]) => part.startsWith("load: ") && !learnedFrom.includes(part));
   return {
@@ -129,7 +153,8 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
     terms,
     clockFrom: from,
     learnedFrom,
-    heldOut: others.map(([part, steps]) => judgeSteps(part, steps, { work, terms })),
+    heldOut: others.map(([part, steps]) => judgeSteps(part, steps, { work: shareWork, terms })),
+    ...exchange !== null && { communication: communication!.source },
     notices,
     engine: settings,
     model,
@@ -139,6 +164,22 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
       const { rowsUs, gapUs, hostUs } = work(batch);
       return Math.max(rowsUs + gapUs, hostUs);
     },
+  };
+}
+
+/** What devices exchange in a step, in microseconds; null where there is one, or nothing is known of so many. */
+function exchangeOf(
+  model: Model,
+  tp: number,
+  communication: Communication | null,
+): ((batch: Batch) => number) | null {
+  if (tp === 1 || communication === null) return null;
+  const sent = sentCollectives(model, tp);
+  if (sentUs(sent(1, 1), tp, communication) === null) return null;
+  return ({ prefills, decodes }) => {
+    const requests = decodes.reduce((sum, { count }) => sum + count, prefills.length);
+    const tokens = prefills.reduce((sum, { chunk }) => sum + chunk, requests - prefills.length);
+    return sentUs(sent(tokens, requests), tp, communication)!;
   };
 }
 

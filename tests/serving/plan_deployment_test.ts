@@ -92,22 +92,33 @@ Deno.test("planDeployment finds the largest rate that keeps the targets, and ran
   assert.deepEqual([first!.onFront, second!.onFront], [true, false]);
 });
 
-Deno.test("planDeployment adds communication by the link's data sheet, and says so", () => {
-  const two = { bundle: bundle(4000, [1, 2]), tps: [2] };
-  const [linked, unlinked] = [{ bandwidthGbS: 450, latencyUs: 500 }, null].map((link) =>
-    planDeployment({
+Deno.test("planDeployment adds communication as measured or by the link's data sheet, and says so", () => {
+  const link = { bandwidthGbS: 450, latencyUs: 5000 };
+  const measured = { source: "measured", us: () => 5000 } as const;
+  const table: [more: Partial<CandidateBundle>, estimates: string[]][] = [
+    [{ link: null }, ["no communication"]],
+    [{ link }, ["communication by a data sheet"]],
+    [{ communication: (tp) => tp === 2 ? measured : null }, []],
+    [{ communication: () => null, link }, ["communication by a data sheet"]],
+    [{ communication: () => ({ source: "measured", us: () => null }) }, ["no communication"]],
+  ];
+  const found = table.map(([more, estimates]) => {
+    const two = { bundle: bundle(40_000, [1, 2]), tps: [2], ...more };
+    const [one] = planDeployment({
       model: MODEL,
-      candidates: [candidate("pair", 4000, { ...two, link })],
+      candidates: [candidate("pair", 40_000, two)],
       load: LOAD,
-      targets: TARGETS,
-    })[0]!
-  );
-  assert.deepEqual(linked!.estimates, ["steps without host and gaps", "communication by a data sheet"]);
-  assert.deepEqual(unlinked!.estimates, ["steps without host and gaps", "no communication"]);
-  // Five all-reduces of 0.5 ms in steps of 4 ms.
-  const tpot = (one: typeof linked): number => one!.points[0]!.latencies.tpotMs.p50;
-  assert.ok(Math.abs(tpot(linked) / tpot(unlinked) - 6.5 / 4) < 0.05, `${tpot(linked)} ${tpot(unlinked)}`);
-  assert.equal(linked!.gpus, 2);
+      targets: { ttftMs: 2000, tpotMs: 200 },
+    });
+    assert.deepEqual(one!.estimates, ["steps without host and gaps", ...estimates]);
+    assert.equal(one!.gpus, 2);
+    return one!.points[0]!.latencies.tpotMs.p50;
+  });
+  // Five all-reduces and the all-gather of the logits, 5 ms each, in steps of 40 ms.
+  const expected = [40, 70, 70, 70, 40];
+  for (const [at, tpot] of found.entries()) {
+    assert.ok(Math.abs(tpot / found[0]! - expected[at]! / 40) < 0.05, `${at}: ${tpot}`);
+  }
 });
 
 Deno.test("planDeployment lists what does not fit or keeps the targets at no rate last, with the reason", () => {

@@ -381,3 +381,19 @@ Deno.test("parseServed reads what the worker writes, a cut last line left out", 
     message: "Cannot read served.jsonl, line 2: part must be of type string, got nothing",
   });
 });
+
+Deno.test("a step waits for what the devices exchange; the steps that judge it are one device's share", () => {
+  const source = { ...BUNDLE, tps: [1, 2] };
+  const model = { ...MODEL, config: { num_hidden_layers: 2, hidden_size: 1024, vocab_size: 64_000 } };
+  const communication = { source: "measured", us: () => 20 } as const;
+  const batch: Batch = { prefills: [], decodes: [{ kv: 100, count: 4 }] };
+  const at = (tp: number, given: typeof communication | null): StepModel =>
+    stepModel(source, { model, tp, communication: given });
+  const [without, within] = [at(2, null), at(2, communication)];
+  // Behind the embedding, two mixers and two MLPs, and the logits.
+  assert.equal(within.work(batch).gapUs - without.work(batch).gapUs, 6 * 20);
+  assert.equal(within.stepUs(batch) - without.stepUs(batch), 6 * 20);
+  assert.deepEqual([within.communication, without.communication], ["measured", undefined]);
+  assert.match(without.notices.at(-1)!, /^Communication between 2 devices is left out/);
+  assert.equal(at(1, communication).stepUs(batch), at(1, null).stepUs(batch));
+});

@@ -5,9 +5,11 @@
  */
 import { Argument, type Command, InvalidArgumentError } from "commander";
 import { CONFIG_DIR } from "../../config_dir.ts";
+import { hardwareDirOf, readCollectives } from "../../bundle/collectives_file.ts";
 import { type Bundle, openBundle } from "../../bundle/open.ts";
 import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
+import { communicationAt, sheetLink } from "../../predict/communication.ts";
 import { sheetOf } from "../../roofline/hardware.ts";
 import {
   type CandidateBundle,
@@ -24,9 +26,6 @@ import { examples, type Run, verboseFlag } from "../command.ts";
 import { above0, addLoadFlags, degrees, type LoadFlags, loadOf } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
 import type { Terminal } from "../terminal.ts";
-
-/** Bytes of the link's data sheet hide what a small all-reduce takes: 17 µs for three on two H100s (docs/end-to-end.md). */
-const LINK_LATENCY_US = 5.7;
 
 interface RecommendFlags extends LoadFlags {
   readonly ttftMs: number;
@@ -120,6 +119,7 @@ async function candidateOf(bundle: Bundle, flags: RecommendFlags): Promise<Candi
   const served = new Map(
     await Promise.all(bundle.tps.map(async (tp) => [tp, await readServedSteps(dir, tp)] as const)),
   );
+  const measured = await readCollectives(hardwareDirOf(dir));
   const name = meta.hardware ?? hardware.device;
   return {
     name,
@@ -127,9 +127,7 @@ async function candidateOf(bundle: Bundle, flags: RecommendFlags): Promise<Candi
     estimated: meta.quantity === "estimate",
     hardware,
     served: (tp) => served.get(tp) ?? null,
-    link: hardware.link_gb_s === undefined
-      ? null
-      : { bandwidthGbS: hardware.link_gb_s, latencyUs: LINK_LATENCY_US },
+    communication: (tp) => communicationAt(tp, measured, sheetLink(hardware)),
     pricePerHour: flags.price?.[name] ?? null,
     ...flags.tpDegrees !== undefined && { tps: flags.tpDegrees.filter((tp) => bundle.tps.includes(tp)) },
   };

@@ -5,10 +5,12 @@
  */
 import { Argument, type Command, InvalidArgumentError } from "commander";
 import { CONFIG_DIR } from "../../config_dir.ts";
+import { hardwareDirOf, readCollectives } from "../../bundle/collectives_file.ts";
 import { type Bundle, openBundle } from "../../bundle/open.ts";
 import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
 import type { Model } from "../../model/model.ts";
+import { communicationAt, sheetLink } from "../../predict/communication.ts";
 import { sheetOf } from "../../roofline/hardware.ts";
 import { fits } from "../../serving/capacity.ts";
 import type { ServedSettings } from "../../serving/served.ts";
@@ -95,7 +97,13 @@ async function simulate(
   const model = await loadModel(meta.model, { configDir });
   const served = plain ? null : await readServedSteps(dir, tp);
   const load = await loadOf(flags);
-  const steps = stepModel(bundle, { model, tp, served, clock });
+  const sheet = await sheetOf(meta.gpu ?? "", configDir);
+  const communication = communicationAt(
+    tp,
+    await readCollectives(hardwareDirOf(dir)),
+    sheet === null ? null : sheetLink(sheet),
+  );
+  const steps = stepModel(bundle, { model, tp, served, clock, communication });
   const server = await serverSettings(flags, bundle, model, served?.head.settings ?? null);
   const result = simulateServer(load, steps, server);
   if (json) {

@@ -1,5 +1,6 @@
 /**
- * A whole engine that serves a job: the program beside the worker, its lines kept in a file as they come.
+ * Programs beside the worker that answer one job: a whole engine that serves, ranks that measure collectives. Their
+ * lines are kept in a file as they come.
  *
  * @module
  */
@@ -9,9 +10,39 @@ import { type Ending, startChild } from "./child.ts";
 import { pythonArgv } from "./python_argv.ts";
 
 const GRACE_MS = 2000;
+/** Status of a program that refuses its job. */
+const REFUSED = 2;
 
-/** How a job is served. */
-export interface ServeEngineOptions {
+/** A program that answers a job. */
+export interface JobProgram {
+  /** Its file, from the project's folder, for the harness `vllm`. */
+  readonly file: string;
+  /** What it is for, such as `serve`. */
+  readonly use: string;
+  /** What it is, such as `a whole engine`. */
+  readonly what: string;
+  /** What it has done at its end, such as `the engine ended before it had served all`. */
+  readonly early: string;
+}
+
+/** A whole engine at full depth. */
+export const SERVED: JobProgram = {
+  file: "harness/vllm/served.py",
+  use: "serve",
+  what: "a whole engine",
+  early: "The engine ended before it had served all",
+};
+
+/** Ranks that measure collectives. */
+export const RANKS: JobProgram = {
+  file: "harness/vllm/collectives.py",
+  use: "measure collectives",
+  what: "the program",
+  early: "The program ended before it had measured all",
+};
+
+/** How a job is answered. */
+export interface AnswerJobOptions {
   /** `vllm`, or `cmd:` and a command that takes `--job - --out -`. */
   readonly harness: string;
   /** Command that goes before it and carries it elsewhere. */
@@ -27,17 +58,18 @@ export interface ServeEngineOptions {
 }
 
 /**
- * Serves a job, given and answered as text: `harness/vllm/served.py` says what the lines are.
+ * Has a job answered, given and answered as text: the program's file says what the lines are.
  *
+ * @param what The program.
  * @param job The job, JSON in one line.
  * @param options How.
- * @throws {UsageError} when the harness has no such program or the file cannot be written.
+ * @throws {UsageError} when the harness has no such program, it refuses the job, or the file cannot be written.
  * @throws {HarnessError} when the program cannot be started or ends before it is done.
  */
-export async function serveEngine(job: string, options: ServeEngineOptions): Promise<void> {
+export async function answerJob(what: JobProgram, job: string, options: AnswerJobOptions): Promise<void> {
   const { transport, devices, out, signal, onLog } = options;
   const visible = devices.length > 0 ? ["env", `CUDA_VISIBLE_DEVICES=${devices.join()}`] : [];
-  const program = await programOf(options.harness, transport.length > 0);
+  const program = await programOf(what, options.harness, transport.length > 0);
   const argv = [...transport, ...visible, ...program, "--job", "-", "--out", "-"];
   const file = await openFile(out);
   const child = await startChild(argv, onLog === undefined ? {} : { onLog });
@@ -58,29 +90,34 @@ export async function serveEngine(job: string, options: ServeEngineOptions): Pro
     ending = await child.stop(GRACE_MS);
   }
   signal?.throwIfAborted();
-  if (!done) throw ended(child.log(), ending.exitCode, ending.signal);
+  if (!done) throw ended(what, child.log(), ending.exitCode, ending.signal);
 }
 
-function ended(log: string, exitCode: number | null, signal: string | null): HarnessError {
+function ended(
+  { use, early }: JobProgram,
+  log: string,
+  exitCode: number | null,
+  signal: string | null,
+): UsageError | HarnessError {
   const last = log.split("\n").at(-1) ?? "";
-  return new HarnessError(
-    `The engine ended before it had served all (${signal ?? `status ${exitCode}`})${
-      last === "" ? "" : `: ${last}`
-    }`,
-    {
-      stage: "fire",
-      stderrTail: log,
-      ...exitCode !== null && { exitCode },
-      ...signal !== null && { signal },
-    },
-  );
+  if (exitCode === REFUSED && last !== "") return new UsageError(`Cannot ${use}: ${last}`);
+  return new HarnessError(`${early} (${signal ?? `status ${exitCode}`})${last === "" ? "" : `: ${last}`}`, {
+    stage: "fire",
+    stderrTail: log,
+    ...exitCode !== null && { exitCode },
+    ...signal !== null && { signal },
+  });
 }
 
-async function programOf(harness: string, elsewhere: boolean): Promise<readonly string[]> {
+async function programOf(
+  { file, use, what }: JobProgram,
+  harness: string,
+  elsewhere: boolean,
+): Promise<readonly string[]> {
   if (harness === "vllm") {
     return await pythonArgv({
       harness: "vllm",
-      file: "harness/vllm/served.py",
+      file,
       venv: ".venv",
       variable: "SHOTLAB_PYTHON",
       setup: "deno task setup",
@@ -89,7 +126,7 @@ async function programOf(harness: string, elsewhere: boolean): Promise<readonly 
   const argv = harness.startsWith("cmd:") ? splitArgv(harness.slice("cmd:".length)) : null;
   if (argv !== null && argv.length > 0) return argv;
   throw new UsageError(
-    `Cannot serve with the harness '${harness}': a whole engine is vllm, or cmd:<command> that serves jobs`,
+    `Cannot ${use} with the harness '${harness}': ${what} is vllm, or cmd:<command> that serves jobs`,
   );
 }
 

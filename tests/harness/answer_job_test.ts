@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { serveEngine, type ServeEngineOptions } from "../../src/harness/serve_engine.ts";
+import { answerJob, type AnswerJobOptions, SERVED } from "../../src/harness/answer_job.ts";
 import { withFolder } from "./toy.ts";
 
 const quote = (script: string): string => `cmd:sh -c '${script}' sh`;
@@ -8,14 +8,14 @@ const DONE = '{"type":"done","requests":2}';
 
 /** Serves a job with a shell script in place of an engine; gives what was written, logged, and the error. */
 async function serve(
-  options: Partial<ServeEngineOptions>,
+  options: Partial<AnswerJobOptions>,
 ): Promise<{ written: string; logged: string[]; error: Error | null }> {
   let found: { written: string; logged: string[]; error: Error | null } | undefined;
   await withFolder({ "out.jsonl": "older than this\n" }, async (dir) => {
     const logged: string[] = [];
     const out = `${dir}/out.jsonl`;
     const onLog = (line: string): void => void logged.push(line);
-    const error = await serveEngine('{"job":1}', {
+    const error = await answerJob(SERVED, '{"job":1}', {
       harness: quote("cat"),
       transport: [],
       devices: [],
@@ -89,7 +89,7 @@ Deno.test("an abort ends the engine with the signal's reason, what has come is k
 });
 
 for (const harness of ["roofline:H100", "cmd:", "cmd: ", "cmd:sh 'open", "vllm:x"]) {
-  Deno.test(`serveEngine refuses the harness '${harness}'`, async () => {
+  Deno.test(`answerJob refuses the harness '${harness}'`, async () => {
     const { error, written } = await serve({ harness });
     assert.equal(error?.name, "UsageError");
     assert.equal(
@@ -104,7 +104,7 @@ Deno.test("a file that cannot be written is refused before anything starts", () 
   withFolder({}, async (dir) => {
     const out = `${dir}/none/out.jsonl`;
     const options = { harness: quote(`touch ${dir}/started`), transport: [], devices: [], out };
-    await assert.rejects(serveEngine("{}", options), (error: Error) => {
+    await assert.rejects(answerJob(SERVED, "{}", options), (error: Error) => {
       assert.equal(error.name, "UsageError");
       assert.ok(error.message.startsWith(`Cannot write ${out}: No such file`), error.message);
       return true;

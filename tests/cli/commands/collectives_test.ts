@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { readCollectives } from "../../../src/bundle/collectives_file.ts";
+import { runMain } from "../run_main.ts";
+
+const FAKE = `cmd:"${Deno.execPath()}" run -A tests/run/fake_collectives.ts`;
+
+async function withPerfDir(use: (perfDir: string) => Promise<void>): Promise<void> {
+  const perfDir = await Deno.makeTempDir();
+  try {
+    await use(perfDir);
+  } finally {
+    await Deno.remove(perfDir, { recursive: true });
+  }
+}
+
+const call = (perfDir: string, ...args: string[]): ReturnType<typeof runMain> =>
+  runMain(["collectives", "--hardware", "made-up", "--perf-dir", perfDir, "--silent", ...args]);
+
+Deno.test("collectives measures between two processes of this machine's processor", async () => {
+  await withPerfDir(async (perfDir) => {
+    const { status, out, err } = await call(
+      perfDir,
+      "--backend",
+      "gloo",
+      "--sizes",
+      "4KiB,64KiB",
+      "--trials",
+      "3",
+    );
+    assert.equal(status, 0, err);
+    const { head, samples } = (await readCollectives(`${perfDir}/made-up`))!;
+    assert.deepEqual([head.backend, head.graphs, head.dtype], ["gloo", false, "bfloat16"]);
+    assert.deepEqual(
+      samples.map(({ ranks, way, collective, bytes, trials }) => [ranks, way, collective, bytes, trials]),
+      [
+        [2, "gloo", "all_reduce", 4096, 3],
+        [2, "gloo", "all_reduce", 65536, 3],
+        [2, "gloo", "all_gather", 4096, 3],
+        [2, "gloo", "all_gather", 65536, 3],
+        [2, "gloo", "reduce_scatter", 4096, 3],
+        [2, "gloo", "reduce_scatter", 65536, 3],
+      ],
+    );
+    assert.match(out, /called one after the other; median time of a call$/m);
+    assert.deepEqual((await Array.fromAsync(Deno.readDir(`${perfDir}/made-up`))).map(({ name }) => name), [
+      "collectives.csv",
+    ]);
+  });
+});
+
+Deno.test("collectives adds groups of devices to what is there, and says which failed", async () => {
+  await withPerfDir(async (perfDir) => {
+    const harness = ["--harness", FAKE, "--sizes", "4096,1MiB"];
+    const first = await call(perfDir, ...harness, "--devices", "0,1");
+    assert.equal(first.status, 0, first.err);
+    assert.match(first.out, /^made-up, torch, bfloat16, in CUDA graphs; median time of a call$/m);
+    assert.match(first.out, /^2 ranks, bytes +all_reduce vllm +all_reduce nccl +all_gather vllm/m);
+    assert.match(first.out, /^As a link: [\d.]+ µs and [\d.]+ GiB\/s; off by [\d.]+% on average/m);
+    const second = await call(perfDir, ...harness.with(1, `${FAKE} --fail-group`), "--devices", "0,1,2,3");
+    assert.equal(second.status, 1);
+    assert.equal(second.err, "vllm, 4 ranks: rank 1 ended with status -9\n");
+    const { samples } = (await readCollectives(`${perfDir}/made-up`))!;
+    const groups = new Set(samples.map(({ ranks, way }) => `${ranks} ${way}`));
+    assert.deepEqual([...groups], ["2 vllm", "2 nccl", "4 nccl"]);
+  });
+});
+
+Deno.test("collectives keeps what came before a program died, and leaves no empty folder where it refused", async () => {
+  await withPerfDir(async (perfDir) => {
+    const devices = ["--devices", "0,1"];
+    const refused = await call(perfDir, "--harness", `${FAKE} --refuse`, ...devices);
+    assert.equal(refused.status, 2);
+    assert.equal(
+      refused.err,
+      "error: Cannot measure collectives: NCCL needs GPUs and this machine has none\n",
+    );
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(perfDir)), []);
+    const early = await call(perfDir, "--harness", `${FAKE} --end-early`, ...devices);
+    assert.equal(early.status, 1);
+    assert.equal(
+      early.err,
+      "error: The program ended before it had measured all (status 3): the device is gone\n",
+    );
+    assert.equal((await readCollectives(`${perfDir}/made-up`))!.samples.length, 1);
+  });
+});
+
+Deno.test("collectives writes its job, and takes results of elsewhere", async () => {
+  await withPerfDir(async (perfDir) => {
+    const path = `${perfDir}/job.json`;
+    const { status, out } = await call(perfDir, "--devices", "0,1,2,3", "--ranks", "4,2", "--job", path);
+    assert.equal(status, 0);
+    assert.match(out, /^The job is in .*: python3 harness\/vllm\/collectives\.py --job /);
+    const job = JSON.parse(await Deno.readTextFile(path));
+    assert.deepEqual([job.ranks, job.ways, job.trials], [[2, 4], ["torch", "vllm"], 5]);
+    assert.deepEqual(job.sizes, Array.from({ length: 15 }, (_, at) => 4096 * 2 ** at));
+    const program = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "tests/run/fake_collectives.ts"],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = program.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(await Deno.readTextFile(path)));
+    await writer.close();
+    const results = `${perfDir}/results.jsonl`;
+    await Deno.writeFile(results, (await program.output()).stdout);
+    const taken = await call(perfDir, "--results", results);
+    assert.equal(taken.status, 0, taken.err);
+    assert.equal((await readCollectives(`${perfDir}/made-up`))!.samples.length, 2 * 2 * 3 * 15);
+  });
+});
+
+Deno.test("collectives refuses what it cannot measure", async () => {
+  await withPerfDir(async (perfDir) => {
+    const table: [args: string[], message: RegExp][] = [
+      [
+        [],
+        /at least two devices must be named, such as --devices 0,1, got none; on a machine without GPUs --backend gloo/,
+      ],
+      [["--devices", "0"], /at least two devices must be named, such as --devices 0,1, got 0;/],
+      [["--devices", "0,1", "--ranks", "4"], /4 ranks need as many devices, named are 0,1$/m],
+      [["--backend", "gloo", "--ranks", "1"], /ranks must be whole numbers from 2, got 1$/m],
+      [["--backend", "gloo", "--sizes", "4097"], /sizes must be even numbers of bytes, got 4097$/m],
+      [["--backend", "gloo", "--sizes", "4kb"], /Expected bytes, such as 4096, 64KiB or 1MiB\./],
+      [["--backend", "gloo", "--ways", "mpi"], /Expected torch, vllm or torch,vllm\./],
+      [
+        ["--backend", "gloo", "--harness", "roofline:H100"],
+        /Cannot measure collectives with the harness 'roofline:H100': the program is vllm, or cmd:<command>/,
+      ],
+    ];
+    for (const [args, message] of table) {
+      const { status, err } = await call(perfDir, ...args);
+      assert.equal(status, 2, `${args.join(" ")}: ${err}`);
+      assert.match(err, message);
+    }
+  });
+});
