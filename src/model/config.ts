@@ -7,9 +7,14 @@ import { UsageError } from "../errors.ts";
 import type { ModelConfig } from "./model.ts";
 
 /** Names of the number of routed experts; the first that is there counts. */
-const EXPERTS = ["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"];
+export const EXPERTS: readonly string[] = [
+  "num_local_experts",
+  "num_experts",
+  "n_routed_experts",
+  "moe_num_experts",
+];
 /** Names of the experts per token; the first that is there counts. */
-const TOP_K = [
+export const TOP_K: readonly string[] = [
   "num_experts_per_tok",
   "num_experts_per_token",
   "experts_per_token",
@@ -75,75 +80,6 @@ export function moeParameters(config: ModelConfig): MoeParameters | null {
   return numExperts === null || topK === null ? null : { numExperts, topK };
 }
 
-/** Sizes and counts that a model has one of; a list holds one of each layer. */
-const SIZES = [
-  "hidden_size",
-  "num_hidden_layers",
-  "num_attention_heads",
-  "num_key_value_heads",
-  "head_dim",
-  "vocab_size",
-  "intermediate_size",
-  "max_position_embeddings",
-];
-
-/** Sizes that some layers lack: 0 says so. */
-const SIZES_FROM_0 = [
-  "moe_intermediate_size",
-  "shared_expert_intermediate_size",
-  "n_shared_experts",
-  "first_k_dense_replace",
-  "sliding_window",
-];
-
-/**
- * Checks a configuration's sizes and counts, once for whoever reads them later.
- *
- * @param config The configuration.
- * @returns What is wrong with it, as `hidden_size must be a whole number above 0, got "4096"`; null when nothing is. A size
- * that is absent or null is left to the engine's default.
- *
- * @example
- * ```ts
- * import { sizeFault } from "./config.ts";
- * import assert from "node:assert/strict";
- * assert.equal(sizeFault({ hidden_size: 4096, head_dim: null }), null);
- * assert.equal(sizeFault({ head_dim: -1 }), "head_dim must be a whole number above 0, got -1");
- * assert.equal(
- *   sizeFault({ num_experts: 128 }),
- *   "num_experts is 128, and no field names the experts per token, such as num_experts_per_tok",
- * );
- * ```
- */
-export function sizeFault(config: ModelConfig): string | null {
-  const text = textConfig(config);
-  for (const [names, least, rule] of [[SIZES, 1, "above 0"], [SIZES_FROM_0, 0, "from 0"]] as const) {
-    const wrong = names.find((name) => {
-      const given = text[name] ?? [];
-      const sizes = Array.isArray(given) ? given : [given];
-      return !sizes.every((size) => Number.isSafeInteger(size) && size >= least);
-    });
-    if (wrong !== undefined) {
-      return `${wrong} must be a whole number ${rule}, got ${JSON.stringify(text[wrong])}`;
-    }
-  }
-  const { num_attention_heads: heads, num_key_value_heads: kvHeads } = text;
-  if (typeof heads === "number" && typeof kvHeads === "number" && heads % kvHeads !== 0) {
-    return `num_key_value_heads must divide num_attention_heads, got ${kvHeads} and ${heads}`;
-  }
-  const experts = count(text, EXPERTS);
-  const topK = TOP_K.find((name) => (text[name] ?? null) !== null);
-  if (experts !== null && experts > 1 && topK === undefined) {
-    const name = EXPERTS.find((name) => (text[name] ?? null) !== null);
-    return `${name} is ${experts}, and no field names the experts per token, such as ${TOP_K[0]}`;
-  }
-  const chosen = count(text, TOP_K);
-  if (experts !== null && chosen !== null && chosen > experts) {
-    return `${topK} must be ${experts} at most, as there are so many experts, got ${chosen}`;
-  }
-  return null;
-}
-
 /**
  * The fields that name a number of routed experts, when they name different ones.
  *
@@ -159,8 +95,27 @@ export function expertConflict(config: ModelConfig): [name: string, experts: num
   return new Set(named.map(([, experts]) => experts)).size > 1 ? named : [];
 }
 
-function count(config: ModelConfig, names: readonly string[]): number | null {
-  const name = names.find((candidate) => (config[candidate] ?? null) !== null);
+/**
+ * The field that says something, among those that may.
+ *
+ * @param config The configuration, not nested.
+ * @param names Names of the field; the first that is there counts.
+ * @returns Its name, undefined when none is there.
+ */
+export function fieldOf(config: ModelConfig, names: readonly string[]): string | undefined {
+  return names.find((name) => (config[name] ?? null) !== null);
+}
+
+/**
+ * A number of experts.
+ *
+ * @param config The configuration, not nested.
+ * @param names Names of the field; the first that is there counts.
+ * @returns The number, null when it is missing or 0.
+ * @throws {UsageError} when it is neither a whole number nor a list of one number, repeated.
+ */
+export function count(config: ModelConfig, names: readonly string[]): number | null {
+  const name = fieldOf(config, names);
   if (name === undefined) return null;
   const given = config[name];
   const [first, ...others] = Array.isArray(given) ? given : [given];

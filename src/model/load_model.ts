@@ -11,7 +11,8 @@ import { writeAtomic, writeError } from "../files/write.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
 import { loadArchitecture } from "./architecture.ts";
-import { isObject, sizeFault, textConfig } from "./config.ts";
+import { isObject, textConfig } from "./config.ts";
+import { configFault } from "./config_faults.ts";
 import { downloadConfig, hubOf, storedToken } from "./hub.ts";
 import type { Model, ModelConfig } from "./model.ts";
 import { readOrigin, writeOrigin } from "./origin.ts";
@@ -84,7 +85,7 @@ export async function loadConfig(id: string, options: LoadModelOptions = {}): Pr
   const path = join(folder, org, `${name}${suffix}.json`);
   const text = await readTextIfThere(path) ?? await download({ id, revision, folder, path }, options);
   const config = parseConfig(text, path);
-  const fault = sizeFault(config);
+  const fault = configFault(config);
   if (fault !== null) throw new UsageError(`Cannot read model config ${path}: ${fault}`);
   const type = modelType(config, path);
   const origin = await readOrigin(path, text);

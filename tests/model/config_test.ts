@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
-import { expertConflict, moeParameters, sizeFault, textConfig } from "../../src/model/config.ts";
+import { expertConflict, moeParameters, textConfig } from "../../src/model/config.ts";
+import { configFault } from "../../src/model/config_faults.ts";
 import type { ModelConfig } from "../../src/model/model.ts";
 import { modelNotices } from "../../src/model/notices.ts";
 import { loadModel } from "../../src/model/load_model.ts";
@@ -90,7 +91,84 @@ Deno.test("a size or a count that no model has is refused, wherever it stands", 
       "num_experts_per_tok must be 8 at most, as there are so many experts, got 9",
     ],
   ];
-  for (const [config, fault] of cases) assert.equal(sizeFault(config), fault, JSON.stringify(config));
+  for (const [config, fault] of cases) assert.equal(configFault(config), fault, JSON.stringify(config));
+});
+
+/** Values that are no size. */
+const NO_SIZES = [-1, 1.5, "64", true, {}, [64], 1e30, 2 ** 31];
+
+Deno.test("every size that is read is checked, also in text_config", () => {
+  const sizes = [
+    ...[
+      "hidden_size",
+      "head_dim",
+      "vocab_size",
+      "num_hidden_layers",
+      "max_position_embeddings",
+      "v_head_dim",
+    ],
+    ...["sliding_window", "attention_chunk_size", "kv_lora_rank", "q_lora_rank", "qk_nope_head_dim"],
+    ...["qk_rope_head_dim", "index_n_heads", "index_head_dim", "index_topk", "index_topk_freq"],
+    ...[
+      "first_k_dense_replace",
+      "n_shared_experts",
+      "shared_expert_intermediate_size",
+      "decoder_sparse_step",
+    ],
+    ...["mamba_num_heads", "mamba_n_heads", "mamba_d_state", "ssm_state_size", "state_size", "mamba_d_conv"],
+    ...["mamba_n_groups", "n_groups", "mamba_head_dim", "mamba_d_head", "mamba_d_ssm", "conv_kernel"],
+    ...["linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim"],
+    ...["attn_layer_period", "attn_layer_offset", "expert_layer_period", "expert_layer_offset"],
+    ...[
+      "full_attention_interval",
+      "interleave_moe_layer_step",
+      "no_rope_layer_interval",
+      "max_window_layers",
+    ],
+    ...["sliding_window_pattern", "intermediate_size_mlp", "shared_intermediate_size"],
+  ];
+  for (const name of sizes) {
+    for (const value of NO_SIZES) {
+      for (const config of [{ [name]: value }, { text_config: { [name]: value } }]) {
+        const fault = configFault(config) ?? "";
+        assert.match(fault, new RegExp(`^${name} must be (a whole number|2147483647 at most)`), name);
+        assert.ok(fault.endsWith(`, got ${JSON.stringify(value)}`), fault);
+      }
+    }
+    assert.equal(configFault({ [name]: null }), null);
+    assert.equal(configFault({ [name]: 64 }), null);
+  }
+});
+
+Deno.test("lists by layer name every layer, and fields have the type that they are read as", () => {
+  const cases: readonly [config: ModelConfig, fault: string | null][] = [
+    [{ num_hidden_layers: 2, layer_types: ["full_attention", "sliding_attention"] }, null],
+    ...["layer_types", "layers_block_type", "mlp_layer_types", "attn_type_list", "moe_layer_freq"].flatMap(
+      (name): [ModelConfig, string | null][] => [
+        [
+          { num_hidden_layers: 3, [name]: ["a"] },
+          `${name} must name each of the 3 layers (num_hidden_layers), got ["a"]`,
+        ],
+        [
+          { num_hidden_layers: 1, [name]: [1, 2] },
+          `${name} must name each of the 1 layers (num_hidden_layers), got [1,2]`,
+        ],
+      ],
+    ),
+    [{ num_hidden_layers: 48, no_rope_layers: [] }, null],
+    [{ moe_layer_freq: 1 }, null],
+    [{ mlp_only_layers: 3 }, "mlp_only_layers must be a list of layers, got 3"],
+    [{ mlp_only_layers: [0, -1] }, "mlp_only_layers must be a whole number from 0, got [0,-1]"],
+    [{ quantization_config: "awq" }, 'quantization_config must be an object, got "awq"'],
+    [{ text_config: { quantization_config: [] } }, "quantization_config must be an object, got []"],
+    [{ quantization_config: null }, null],
+    [{ rope_scaling: 2 }, "rope_scaling must be an object, got 2"],
+    [{ text_config: "x" }, 'text_config must be an object, got "x"'],
+    [{ torch_dtype: 16 }, "torch_dtype must be a text, got 16"],
+    [{ tie_word_embeddings: "yes" }, 'tie_word_embeddings must be true or false, got "yes"'],
+    [{ intermediate_size: [64, "x"] }, 'intermediate_size must be a whole number above 0, got [64,"x"]'],
+  ];
+  for (const [config, fault] of cases) assert.equal(configFault(config), fault, JSON.stringify(config));
 });
 
 Deno.test("a config that names different numbers of experts is noted, the one that counts first", () => {

@@ -1,7 +1,7 @@
 """What an engine needs of its device's memory, told before vLLM tries."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.memory import BYTES, gib, needed_tokens, token_bytes
@@ -13,6 +13,17 @@ STEADY_BYTES = 64 << 20
 
 PAUSE_S = 0.5
 MOST_READINGS = 40
+
+EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+TOP_K = (
+    "num_experts_per_tok",
+    "num_experts_per_token",
+    "experts_per_token",
+    "moe_k",
+    "moe_topk",
+    "moe_top_k",
+    "top_k_experts",
+)
 
 CONTEXT_BYTES = 1 << 30
 """What runtime, libraries and workspaces take: seen on an H100, about 0.9 GiB."""
@@ -70,8 +81,7 @@ def weights(config: Mapping[str, Any]) -> int:
     hidden, heads = int(config.get("hidden_size") or 0), int(config.get("num_attention_heads") or 1)
     kv_heads = int(config.get("num_key_value_heads") or heads)
     head_dim = int(config.get("head_dim") or hidden // heads)
-    names = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-    experts = next((int(config[name]) for name in names if config.get(name)), 1)
+    experts = first_count(config, EXPERTS)
     dense = min(int(config.get("first_k_dense_replace") or 0), int(config.get("num_hidden_layers") or 1))
     width = int((experts > 1 and config.get("moe_intermediate_size")) or config.get("intermediate_size") or 0)
     attention = 2 * hidden * head_dim * (heads + kv_heads)
@@ -83,10 +93,15 @@ def weights(config: Mapping[str, Any]) -> int:
 
 def intermediate(config: Mapping[str, Any]) -> int:
     """Return the widest activation of a token."""
-    names = ("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_topk", "moe_k")
-    top_k = next((int(config[name]) for name in names if config.get(name)), 1)
+    top_k = first_count(config, TOP_K)
     widths = (config.get("intermediate_size"), top_k * int(config.get("moe_intermediate_size") or 0))
     return max(int(config.get("hidden_size") or 0), *(int(width or 0) for width in widths))
+
+
+def first_count(config: Mapping[str, Any], names: Iterable[str]) -> int:
+    """Return the first of some counts that is there, 1 for none; a list repeats one for each layer."""
+    given = next((config[name] for name in names if config.get(name)), 1)
+    return int(given[0] if isinstance(given, list) else given)
 
 
 def refuse_too_large(boot: Boot, block_size: int, free: int, total: int) -> None:

@@ -24,13 +24,17 @@ MIXTRAL = {**LLAMA, "num_local_experts": 8, "num_experts_per_tok": 2, "vocab_siz
         (LLAMA, 218_103_808 + 2 * 128256 * 4096),
         ({**LLAMA, "tie_word_embeddings": True}, 218_103_808 + 128256 * 4096),
         (MIXTRAL, 41_943_040 + 8 * 3 * 4096 * 14336 + 2 * 32000 * 4096),
+        (
+            {**MIXTRAL, "num_local_experts": [8, 8]},
+            41_943_040 + 8 * 3 * 4096 * 14336 + 2 * 32000 * 4096,
+        ),
         ({**MIXTRAL, "moe_intermediate_size": 1024}, 41_943_040 + 8 * 3 * 4096 * 1024 + 2 * 32000 * 4096),
         (
             {**LLAMA, "n_routed_experts": 8, "num_hidden_layers": 3, "first_k_dense_replace": 2},
             3 * 41_943_040 + 10 * 3 * 4096 * 14336 + 2 * 128256 * 4096,
         ),
     ],
-    ids=["llama", "tied", "experts", "small experts", "dense layers before experts"],
+    ids=["llama", "tied", "experts", "experts by layer", "small experts", "dense layers before experts"],
 )
 def test_weights_of_one_layer_embedding_and_head(config: dict[str, object], count: int) -> None:
     assert weights(config) == count
