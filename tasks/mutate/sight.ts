@@ -72,10 +72,11 @@ export function sightOf(modules: readonly Module[]): Map<string, Sight> {
 }
 
 /**
- * Finds the tests that see the files of the worker and boot no engine.
+ * Finds the tests that see the files of the worker and boot no engine. A file that none of them imports itself is left
+ * out: what it does shows with an engine alone.
  *
  * @param root The project's folder.
- * @returns The tests, by the file's path; far ones are all the others, as they may start the worker as a process.
+ * @returns The tests, by the file's path; far ones are all the others that boot none.
  */
 export async function sightOfPython(root: string): Promise<Map<string, Sight>> {
   const [source, tests] = await Promise.all(["harness/vllm", "tests/harness/vllm"].map(async (folder) => {
@@ -96,14 +97,17 @@ export async function sightOfPython(root: string): Promise<Map<string, Sight>> {
     path,
     [...text.matchAll(/^\s*(?:from|import) ([\w.]+)/gm)].flatMap(([, name]) => pathOf.get(name!) ?? []),
   ]));
-  const boots = /worker: Client|Client\(|^\s*(?:import|from) (?:torch|vllm)\b/m;
+  const boots = /worker: Client|Client\(|^import subprocess|^\s*(?:import|from) vllm\b/m;
   const quick = tests!.filter(({ path, text }) => path.endsWith("_test.py") && !boots.test(text))
     .map(({ path }) => path);
-  return new Map(source!.map(({ path }) => {
-    const seen = distances(path, users);
-    const near = [...seen.keys()].filter((name) => quick.includes(name));
-    return [path, { near, far: quick.filter((name) => !near.includes(name)) }];
-  }));
+  return new Map(
+    source!.flatMap(({ path }): [string, Sight][] => {
+      const seen = distances(path, users);
+      const near = [...seen.keys()].filter((name) => quick.includes(name));
+      if (!near.some((name) => seen.get(name) === 1)) return [];
+      return [[path, { near, far: quick.filter((name) => !near.includes(name)) }]];
+    }),
+  );
 }
 
 /** Who imports a path. */
