@@ -49,7 +49,7 @@ export function* attentionRounds(
 ): Generator<Round<readonly AttentionShot[], AdaptedAttention>, AdaptedAttention, Answers> {
   const { prior, known, ...others } = options;
   const keys = shots.map(shotKey);
-  const own = attentionFeatures(keys, kernel);
+  const own = attentionFeatures(shots, kernel);
   const views = prior === undefined ? [own] as const : [own, withPrior(own, keys, prior)] as const;
   const rounds = design(views, {
     ...others,

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { AttentionShot } from "../shots/shot.ts";
 import { type AttentionKernel, layOut } from "./layout.ts";
 
 /** Features of some shots. */
@@ -19,7 +20,8 @@ export interface Features {
   readonly kernel: Uint8Array;
 }
 
-/** The columns: name, whether the logarithm of the time is nearly linear in it. */
+/** The columns: name, whether the logarithm of the time is nearly linear in it. The last two are left out of grids of
+ * August, whose shots have one prefill at most and decodes of one token. */
 const COLUMNS: readonly (readonly [name: string, linear: boolean])[] = [
   ["log_prefill_chunk", true],
   ["log_kv_prefill", true],
@@ -35,21 +37,25 @@ const COLUMNS: readonly (readonly [name: string, linear: boolean])[] = [
   ["log_imbalance", false],
   ["log_kv_values", true],
   ["log_kv_reads", false],
+  ["log_prefills", true],
+  ["log_decode_tokens", true],
 ];
 
 /**
  * The features of attention shots.
  *
- * @param keys The shots' keys: prefill_chunk, kv_prefill, n_decode, kv_decode.
+ * @param shots The shots.
  * @param kernel Model and device.
- * @returns The features, in the order of the keys.
+ * @returns The features, in the order of the shots.
  *
  * @example
  * ```ts
  * import { attentionFeatures } from "./features.ts";
  * import assert from "node:assert/strict";
  * const kernel = { heads: 4, kvHeads: 2, multiprocessors: 8 };
- * const { names, columns, kernel: kernels } = attentionFeatures([[128, 0, 0, 0], [0, 0, 2, 63]], kernel);
+ * const shot = { category: "attention", tp: 1, prefill_chunk: 128, kv_prefill: 0, n_decode: 0, kv_decode: 0 } as const;
+ * const decodes = { ...shot, prefill_chunk: 0, n_decode: 2, kv_decode: 63 };
+ * const { names, columns, kernel: kernels } = attentionFeatures([shot, decodes], kernel);
  * const tiles = columns[names.indexOf("log_tiles")]!;
  * assert.equal(Math.round(Math.exp(tiles[0]!)), 28); // 4 heads of blocks that walk 1 and 2 tiles, and 2 each
  * assert.equal(Math.round(Math.exp(tiles[1]!)), 12); // 2 KV heads of 2 decodes that walk 1 tile, and 2
@@ -57,31 +63,43 @@ const COLUMNS: readonly (readonly [name: string, linear: boolean])[] = [
  * ```
  */
 export function attentionFeatures(
-  keys: readonly (readonly number[])[],
+  shots: readonly AttentionShot[],
   kernel: AttentionKernel,
 ): Features {
-  const columns = COLUMNS.map(() => new Float64Array(keys.length));
-  for (const [row, key] of keys.entries()) {
-    for (const [at, value] of featuresOf(key, kernel).entries()) columns[at]![row] = value;
+  const hasSeveral = shots.some(({ prefills = [] }) => prefills.length > 1);
+  const hasDrafts = shots.some(({ decode_q_len = 1 }) => decode_q_len > 1);
+  const chosen = COLUMNS.filter(([name]) =>
+    name === "log_prefills" ? hasSeveral : name === "log_decode_tokens" ? hasDrafts : true
+  );
+  const places = chosen.map((column) => COLUMNS.indexOf(column));
+  const columns = chosen.map(() => new Float64Array(shots.length));
+  const kernels = new Uint8Array(shots.length);
+  for (const [row, shot] of shots.entries()) {
+    const { apart, values } = featuresOf(shot, kernel);
+    for (const [at, place] of places.entries()) columns[at]![row] = values[place]!;
+    kernels[row] = apart ? 1 : 0;
   }
   return {
-    names: COLUMNS.map(([name]) => name),
+    names: chosen.map(([name]) => name),
     columns,
-    linear: COLUMNS.flatMap(([, linear], at) => linear ? [at] : []),
-    kernel: Uint8Array.from(keys, ([chunk]) => chunk! > 0 ? 1 : 0),
+    linear: chosen.flatMap(([, linear], at) => linear ? [at] : []),
+    kernel: kernels,
   };
 }
 
-function featuresOf(key: readonly number[], kernel: AttentionKernel): number[] {
-  const [chunk = 0, history = 0, decodes = 0, kv = 0] = key;
-  const { lists, blocks, emptyBlocks, tiles, decodeTiles, longestWalk, makespan, pairedMakespan } = layOut(
-    { chunk, history, decodes: [[kv, decodes]] },
-    kernel,
-  );
-  const decodeTokens = decodes * (kv + 1);
-  return [
+function featuresOf(
+  shot: AttentionShot,
+  kernel: AttentionKernel,
+): { readonly apart: boolean; readonly values: readonly number[] } {
+  const { prefill_chunk: chunk, kv_prefill, n_decode: decodes, kv_decode: kv, decode_q_len: q = 1 } = shot;
+  const { prefills = chunk > 0 ? [[chunk, kv_prefill] as const] : [] } = shot;
+  const { apart, lists, blocks, emptyBlocks, tiles, decodeTiles, longestWalk, makespan, pairedMakespan } =
+    layOut({ prefills, decodes: [[kv, decodes]], decodeTokens: q }, kernel);
+  const histories = prefills.reduce((sum, [, history]) => sum + history, 0);
+  const decodeTokens = decodes * (kv + q);
+  const values = [
     Math.log1p(chunk),
-    Math.log1p(history),
+    Math.log1p(histories / Math.max(1, prefills.length)),
     Math.log1p(decodes),
     Math.log1p(kv),
     Math.log(makespan),
@@ -92,7 +110,10 @@ function featuresOf(key: readonly number[], kernel: AttentionKernel): number[] {
     Math.log1p(emptyBlocks),
     blocks / kernel.multiprocessors,
     Math.log(makespan * kernel.multiprocessors / tiles),
-    Math.log((chunk + history + decodeTokens) * kernel.kvHeads),
+    Math.log((chunk + histories + decodeTokens) * kernel.kvHeads),
     Math.log1p(decodeTokens * lists),
+    Math.log1p(prefills.length),
+    Math.log(q),
   ];
+  return { apart, values };
 }

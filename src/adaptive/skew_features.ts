@@ -62,7 +62,7 @@ export function skewFeatures(
     const key = [n, pc, kp, kv_big].join();
     let makespan = longestMakespans.get(key);
     if (makespan === undefined) {
-      makespan = layOut({ chunk: pc, history: kp, decodes: [[kv_big, n]] }, kernel).makespan;
+      makespan = layOut({ prefills: prefillOf(pc, kp), decodes: [[kv_big, n]] }, kernel).makespan;
       longestMakespans.set(key, makespan);
     }
     return makespan;
@@ -87,9 +87,9 @@ function featuresOf(
   kernel: AttentionKernel,
 ): number[] {
   const { n, nb, pc, kp, kvs, kv_big, kv_mean } = each;
-  const batch = { chunk: pc, history: kp };
-  const skewed = layOut({ ...batch, decodes: [[kv_big, nb], [kvs, n - nb]] }, kernel);
-  const even = layOut({ ...batch, decodes: [[kv_mean, n]] }, kernel);
+  const prefills = prefillOf(pc, kp);
+  const skewed = layOut({ prefills, decodes: [[kv_big, nb], [kvs, n - nb]] }, kernel);
+  const even = layOut({ prefills, decodes: [[kv_mean, n]] }, kernel);
   const { makespan } = skewed;
   const evenMakespan = even.makespan;
   return [
@@ -110,4 +110,8 @@ function featuresOf(
     Math.log(kvs),
     Math.log(kv_big),
   ];
+}
+
+function prefillOf(chunk: number, history: number): [number, number][] {
+  return chunk > 0 ? [[chunk, history]] : [];
 }
