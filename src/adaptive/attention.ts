@@ -8,10 +8,11 @@ import type { Row } from "../bundle/tables.ts";
 import { type AttentionShot, shotKey } from "../shots/shot.ts";
 import { answered, type Answers, type Measure, measureAll } from "./answers.ts";
 import { design, type Designed, type DesignOptions, type Round } from "./design.ts";
-import { attentionFeatures } from "./features.ts";
+import { attentionFeatures, splitFeatures } from "./features.ts";
 import type { TableErrors } from "./held_out.ts";
 import type { AttentionKernel } from "./layout.ts";
 import { withPrior } from "./prior.ts";
+import { processOn, treesOn } from "./time_model.ts";
 
 /** Options of {@linkcode adaptAttention}. */
 export interface AdaptOptions extends Omit<DesignOptions, "known"> {
@@ -49,9 +50,15 @@ export function* attentionRounds(
 ): Generator<Round<readonly AttentionShot[], AdaptedAttention>, AdaptedAttention, Answers> {
   const { prior, known, ...others } = options;
   const keys = shots.map(shotKey);
-  const own = attentionFeatures(shots, kernel);
-  const views = prior === undefined ? [own] as const : [own, withPrior(own, keys, prior)] as const;
-  const rounds = design(views, {
+  const ways = [[treesOn, attentionFeatures(keys, kernel)], [
+    processOn,
+    splitFeatures(keys, kernel),
+  ]] as const;
+  const surrogates = ways.flatMap(([on, features]) => [
+    on(features),
+    ...prior === undefined ? [] : [on(withPrior(features, keys, prior), true)],
+  ]);
+  const rounds = design(shots.length, surrogates, {
     ...others,
     ...known && { known: (shot): number => known(shots[shot]!) ?? NaN },
   });

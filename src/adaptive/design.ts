@@ -7,9 +7,8 @@ import { randomFrom } from "../random.ts";
 import { UsageError } from "../errors.ts";
 import { quantile } from "../stats.ts";
 import { chooseShots } from "./acquisition.ts";
-import type { Features } from "./features.ts";
 import { type TableErrors, tableErrors } from "./held_out.ts";
-import { learn, type Learned, prepare, type Prepared, QUICK, THOROUGH } from "./time_model.ts";
+import { learn, type Learned, QUICK, type Surrogate, THOROUGH } from "./time_model.ts";
 
 /** When a design ends, and what chance is made from. */
 export interface DesignOptions {
@@ -49,46 +48,54 @@ export interface Designed {
   readonly expectedErrors: Float64Array;
   /** Errors of all rows. */
   readonly errors: TableErrors;
-  /** What 90% of the rows would stay within if the first view were alone; the same as `errors` says when it is. */
+  /** What 90% of the rows would stay within without a prior; the same as `errors` says when there is none. */
   readonly p90Alone: number;
+  /** The models that were still tried. */
+  readonly promising: readonly Surrogate[];
 }
 
 /** The share of the shots that the first round measures. */
 const FIRST_SHARE = 0.03;
 /** Shots without which nothing can be learned. */
 const FIRST_SHOTS = 50;
-/** How much a round adds to all rounds before it, about. */
+/** How much a round adds to all rounds before it, about; and at least, when it is thought to be the last. */
 const GROWTH = 1.4;
-/** The least disagreement that counts, as a share of the time: members can agree by chance. */
-const LEAST_DISAGREEMENT = 0.001;
+const LEAST_GROWTH = 1.06;
+/** The power of the number of shots that errors fall with, about. */
+const POWER = 0.6;
+/** Bounds by a model made in haste that are this many times what was asked for may be below it by a careful one. */
+const NEARLY = 1.25;
+/** The least doubt that counts: members of a model can agree by chance. */
+const LEAST_DOUBT = 0.001;
 
 /**
  * Chooses shots in rounds, and predicts the others. Each round is answered with the times of its shots in
  * microseconds, in their order, NaN or 0 for one that failed; an answer that ends early leaves the others unmeasured
  * and ends the design.
  *
- * @param views Features of all shots, in one or more ways, for `learn`.
+ * @param count Shots of the grid.
+ * @param surrogates Models of their times, for `learn`; those that do not prove themselves are dropped after a round.
  * @param options When it ends.
  * @returns The rounds, and what is known about every shot in the end.
  * @throws {UsageError} when an option is out of range, or so many shots are left out or failed that nothing can be
  * learned.
  */
 export function* design(
-  views: readonly [Features, ...Features[]],
+  count: number,
+  surrogates: readonly Surrogate[],
   options: DesignOptions = {},
 ): Generator<Round, Designed, ArrayLike<number>> {
   const { shots = 1, error = 0, seed = 0, known } = options;
   inRange("shots", shots, (share) => share > 0 && share <= 1, "a share above 0 and up to 1");
   inRange("error", error, (share) => share >= 0 && share < 1, "a share from 0 up to 1");
-  const count = views[0].kernel.length;
   const all = Int32Array.from({ length: count }, (_, shot) => shot);
-  const prepared = views.map(prepare) as [Prepared, ...Prepared[]];
   const random = randomFrom(seed);
   const logTimes = new Float64Array(count).fill(NaN);
   const fair = new Uint8Array(count);
   let left = all;
   let measured = new Int32Array();
   let learned: Learned | null = null;
+  let promising = surrogates;
   let found: Designed | null = null;
   const surprises: number[] = [];
   const tableErrorsNow = (heldOut: Float64Array): TableErrors =>
@@ -103,10 +110,14 @@ export function* design(
     expectedErrors: expectedErrors(model, surprises, left),
     errors: tableErrorsNow(model.heldOut),
     p90Alone: tableErrorsNow(model.heldOutAlone).p90.estimate,
+    promising: model.promising,
   });
-  const goals = roundGoals(count, shots);
-  for (const goal of goals) {
-    const chosen = chooseShots(goal - (count - left.length), left, learned?.disagreement ?? null, random);
+  const last = lastGoal(count, shots);
+  /** What a model made with care says of all that was measured; null when there is none yet. */
+  let careful: Learned | null = null;
+  let upper = Infinity;
+  for (let goal = firstGoal(count, last); goal > 0; goal = nextGoal(goal, last, upper / error)) {
+    const chosen = chooseShots(goal - (count - left.length), left, learned?.doubt ?? null, random);
     const asked = Int32Array.of(...chosen.fair, ...chosen.doubtful);
     const times = yield { shots: asked, found };
     const next = asked.subarray(0, times.length);
@@ -124,15 +135,24 @@ export function* design(
         } that were fired gave a time; measure all of them`,
       );
     }
-    if (goal === goals.at(-1) || next.length < asked.length) break;
-    learned = learn(prepared, measured, logTimes, QUICK, seed + goal);
+    careful = null;
+    if (goal === last || next.length < asked.length) break;
+    learned = learn(promising, measured, logTimes, QUICK, seed + goal);
+    promising = learned.promising;
     found = result(learned);
-    if (surprises.length > 0 && found.errors.p90.upper <= error) break;
+    if (found.errors.p90.upper <= NEARLY * error) {
+      learned = careful = learn(promising, measured, logTimes, THOROUGH, seed);
+      found = result(learned);
+      if (surprises.length > 0 && found.errors.p90.upper <= error) break;
+    }
+    upper = found.errors.p90.upper;
   }
   if (known !== undefined) {
+    const before = measured.length;
     for (const shot of left) logTimes[shot] = Math.log(known(shot));
     measured = Int32Array.of(...measured, ...left.filter((shot) => !Number.isNaN(logTimes[shot]))).sort();
     left = left.filter((shot) => Number.isNaN(logTimes[shot]));
+    if (measured.length > before) careful = null;
   }
   if (left.length === 0) {
     const timesUs = logTimes.map(Math.exp);
@@ -144,9 +164,10 @@ export function* design(
       expectedErrors: new Float64Array(count),
       errors,
       p90Alone: 0,
+      promising,
     };
   }
-  return result(learn(prepared, measured, logTimes, THOROUGH, seed));
+  return result(careful ?? learn(promising, measured, logTimes, THOROUGH, seed));
 }
 
 function mergedTimes(logTimes: Float64Array, learned: Learned, predicted: Int32Array): Float64Array {
@@ -155,7 +176,7 @@ function mergedTimes(logTimes: Float64Array, learned: Learned, predicted: Int32A
   return times;
 }
 
-/** How many times larger than the disagreement the errors were, on fair shots that no member had seen. */
+/** How many times larger than the doubt the errors were, on fair shots that the model had not seen. */
 function surprisesOf(learned: Learned, fair: Int32Array, logTimes: Float64Array): Float64Array {
   return Float64Array.from(
     fair.filter((shot) => !Number.isNaN(logTimes[shot])),
@@ -163,13 +184,13 @@ function surprisesOf(learned: Learned, fair: Int32Array, logTimes: Float64Array)
   );
 }
 
-function doubt({ disagreement }: Learned, shot: number): number {
-  return Math.max(disagreement[shot]!, LEAST_DISAGREEMENT);
+function doubt({ doubt }: Learned, shot: number): number {
+  return Math.max(doubt[shot]!, LEAST_DOUBT);
 }
 
 /**
- * Disagreement, on the scale that makes 90% of the surprises stay within (Papadopoulos and others, "Inductive
- * confidence machines for regression", 2002). Before there were any, what single members missed takes their place.
+ * Doubt, on the scale that makes 90% of the surprises stay within (Papadopoulos and others, "Inductive
+ * confidence machines for regression", 2002). Before there were any, what was missed of shots that were held out takes their place.
  */
 function expectedErrors(learned: Learned, surprises: readonly number[], predicted: Int32Array): Float64Array {
   const errors = new Float64Array(learned.logTimes.length);
@@ -184,8 +205,8 @@ function inRange(name: string, value: number, rule: (value: number) => boolean, 
   if (!rule(value)) throw new UsageError(`Cannot choose shots: ${name} must be ${words}, got ${value}`);
 }
 
-/** How many shots are fired after each round. */
-function roundGoals(count: number, share: number): number[] {
+/** How many shots are fired in all. */
+function lastGoal(count: number, share: number): number {
   const last = Math.round(share * count);
   if (last < count && last < 2 * FIRST_SHOTS) {
     throw new UsageError(
@@ -194,11 +215,22 @@ function roundGoals(count: number, share: number): number[] {
       } must be measured to predict others, got ${last} of ${count}`,
     );
   }
+  return last;
+}
+
+/** How many are fired in the first round; all when they are so few that no others can be predicted. */
+function firstGoal(count: number, last: number): number {
   const first = Math.min(Math.trunc(last / 2), Math.max(FIRST_SHOTS, Math.ceil(FIRST_SHARE * count)));
-  if (first < FIRST_SHOTS) return count === 0 ? [] : [count];
-  const steps = Math.ceil(Math.log(last / first) / Math.log(GROWTH));
-  return [
-    ...Array.from({ length: steps }, (_, i) => Math.round(first * (last / first) ** (i / steps))),
-    last,
-  ];
+  return first < FIRST_SHOTS ? count : first;
+}
+
+/**
+ * How many are fired after the next round: equal steps on a logarithmic scale, but none far beyond where the bound,
+ * which is `ratio` times what was asked for, will be as low as that.
+ */
+function nextGoal(goal: number, last: number, ratio: number): number {
+  const steps = Math.ceil(Math.log(last / goal) / Math.log(GROWTH));
+  const even = goal * (last / goal) ** (1 / steps);
+  const enough = goal * Math.max(LEAST_GROWTH, ratio ** (1 / POWER));
+  return Math.round(Math.min(even, enough));
 }

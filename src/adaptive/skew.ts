@@ -12,8 +12,8 @@ import { design, type DesignOptions, type Round } from "./design.ts";
 import type { TableErrors } from "./held_out.ts";
 import type { AttentionKernel } from "./layout.ts";
 import { casesBetween } from "./skew_between.ts";
-import { type AnyCase, type EndTimes, skewFeatures } from "./skew_features.ts";
-import { learn, prepare, THOROUGH } from "./time_model.ts";
+import { type AnyCase, type EndTimes, skewFeatures, skewSplitFeatures } from "./skew_features.ts";
+import { learn, processOn, type Surrogate, THOROUGH, treesOn } from "./time_model.ts";
 
 /** Cases of which a part was measured. */
 export interface AdaptedSkew {
@@ -54,11 +54,13 @@ export function* skewRounds<T extends AnyCase>(
   const { known, ...others } = options;
   const table = attentionTable(attention);
   const ends = endTimes(cases, table);
-  const rounds = design([skewFeatures(cases, ends, kernel)], {
+  const rounds = design(cases.length, surrogatesOf(cases, ends, kernel), {
     ...others,
     ...known && { known: (i): number => known(cases[i]!) ?? NaN },
   });
-  const found = yield* answered(rounds, cases, ({ timesUs, measured, predicted, errors }) => {
+  let models: readonly Surrogate[] = [];
+  const found = yield* answered(rounds, cases, ({ timesUs, measured, predicted, errors, promising }) => {
+    models = promising;
     const rowOf = (i: number): SkewRow => rowFrom(cases[i]!, ends.mean[i]!, ends.max[i]!, timesUs[i]!);
     return {
       measured: Array.from(measured, rowOf),
@@ -68,7 +70,7 @@ export function* skewRounds<T extends AnyCase>(
     };
   });
   if (found.predicted.length === 0) return found;
-  return { ...found, imagined: imagine(cases, found.measured, table, kernel, options.seed ?? 0) };
+  return { ...found, imagined: imagine(cases, found.measured, table, kernel, options.seed ?? 0, models) };
 }
 
 /**
@@ -92,6 +94,13 @@ export function adaptSkew<T extends AnyCase>(
   return measureAll(skewRounds(cases, attention, kernel, options), measure);
 }
 
+function surrogatesOf(cases: readonly AnyCase[], ends: EndTimes, kernel: AttentionKernel): Surrogate[] {
+  return [
+    treesOn(skewFeatures(cases, ends, kernel)),
+    processOn(skewSplitFeatures(cases, ends, kernel)),
+  ];
+}
+
 /** Predicts the cases between those of a sweep, from the measured ones. */
 function imagine(
   cases: readonly AnyCase[],
@@ -99,12 +108,13 @@ function imagine(
   table: AttentionTable,
   kernel: AttentionKernel,
   seed: number,
+  models: readonly Surrogate[],
 ): SkewRow[] {
   const between = casesBetween(cases);
   const all = [...measured, ...between];
   const ends = endTimes(all, table);
   const { logTimes } = learn(
-    [prepare(skewFeatures(all, ends, kernel))],
+    surrogatesOf(all, ends, kernel).filter(({ name }) => models.some((model) => model.name === name)),
     Int32Array.from(measured.keys()),
     Float64Array.from(all, (_, i) => Math.log(measured[i]?.t_skew_us ?? NaN)),
     THOROUGH,

@@ -6,7 +6,8 @@
 import type { SkewRow } from "../bundle/skew.ts";
 import type { SkewCase } from "../shots/skew_cases.ts";
 import type { Features } from "./features.ts";
-import { type AttentionKernel, layOut } from "./layout.ts";
+import { type AttentionBatch, type AttentionKernel, layOut } from "./layout.ts";
+import { layOutSplit, type SplitLayout } from "./split_layout.ts";
 
 /** Times between which a case's own lies, in microseconds, a value per case. */
 export interface EndTimes {
@@ -62,7 +63,7 @@ export function skewFeatures(
     const key = [n, pc, kp, kv_big].join();
     let makespan = longestMakespans.get(key);
     if (makespan === undefined) {
-      makespan = layOut({ prefills: prefillOf(pc, kp), decodes: [[kv_big, n]] }, kernel).makespan;
+      makespan = layOut({ chunk: pc, history: kp, decodes: [[kv_big, n]] }, kernel).makespan;
       longestMakespans.set(key, makespan);
     }
     return makespan;
@@ -87,9 +88,9 @@ function featuresOf(
   kernel: AttentionKernel,
 ): number[] {
   const { n, nb, pc, kp, kvs, kv_big, kv_mean } = each;
-  const prefills = prefillOf(pc, kp);
-  const skewed = layOut({ prefills, decodes: [[kv_big, nb], [kvs, n - nb]] }, kernel);
-  const even = layOut({ prefills, decodes: [[kv_mean, n]] }, kernel);
+  const batch = { chunk: pc, history: kp };
+  const skewed = layOut({ ...batch, decodes: [[kv_big, nb], [kvs, n - nb]] }, kernel);
+  const even = layOut({ ...batch, decodes: [[kv_mean, n]] }, kernel);
   const { makespan } = skewed;
   const evenMakespan = even.makespan;
   return [
@@ -112,6 +113,91 @@ function featuresOf(
   ];
 }
 
-function prefillOf(chunk: number, history: number): [number, number][] {
-  return chunk > 0 ? [[chunk, history]] : [];
+/** The columns where walks are split. */
+const SPLIT_COLUMNS = [
+  "log_t_mean",
+  "log_t_max",
+  "log_pc",
+  "log_kp",
+  "log_n",
+  "log_nb",
+  "log_kvs",
+  "log_kv_big",
+  "skew_rate",
+  "log_makespan",
+  "log_makespan_ratio",
+  "log_longest_makespan_ratio",
+  "log_imbalance",
+  "log_light_imbalance",
+  "log_longest_walk",
+  "log_longest_walk_ratio",
+  "log_decode_blocks",
+  "log_decode_blocks_ratio",
+  "log_split_limit",
+  "log_prefill_splits",
+  "decode_share",
+];
+
+/** What starting and ending a part of a walk costs in a split layout, in tiles: the usual, and next to nothing. */
+const OVERHEAD = 3;
+const LIGHT_OVERHEAD = 1;
+
+/**
+ * The features of skew cases where walks are split, as FlashAttention-3 does on Hopper devices; the ratios are to the
+ * layout with every history at the mean.
+ *
+ * @param cases The cases.
+ * @param ends The times at their ends, as attention.csv gives them.
+ * @param kernel Model and device.
+ * @returns The features, in the order of the cases.
+ */
+export function skewSplitFeatures(
+  cases: readonly CaseKey[],
+  ends: EndTimes,
+  kernel: AttentionKernel,
+): Pick<Features, "names" | "columns"> {
+  const columns = SPLIT_COLUMNS.map(() => new Float64Array(cases.length));
+  for (const [i, each] of cases.entries()) {
+    const values = splitFeaturesOf(each, ends.mean[i]!, ends.max[i]!, kernel);
+    for (const [at, value] of values.entries()) columns[at]![i] = value;
+  }
+  return { names: SPLIT_COLUMNS, columns };
+}
+
+function splitFeaturesOf(each: CaseKey, mean: number, max: number, kernel: AttentionKernel): number[] {
+  const { n, nb, pc, kp, kvs, kv_big, kv_mean } = each;
+  const lay = (decodes: AttentionBatch["decodes"]): SplitLayout =>
+    layOutSplit({ chunk: pc, history: kp, decodes }, kernel);
+  const skewed = lay([[kv_big, nb], [kvs, n - nb]]);
+  const even = lay([[kv_mean, n]]);
+  const longest = lay([[kv_big, n]]);
+  const { prefillBlocks, decodeBlocks, prefillTiles, decodeTiles } = skewed;
+  const makespan = skewed.makespan(OVERHEAD);
+  const imbalance = (span: number, overhead: number): number => {
+    const work = prefillTiles + decodeTiles + overhead * (prefillBlocks + decodeBlocks);
+    return Math.log(span * kernel.multiprocessors / work);
+  };
+  return [
+    Math.log(mean),
+    Math.log(max),
+    Math.log1p(pc),
+    Math.log1p(kp),
+    Math.log(n),
+    Math.log(nb),
+    Math.log(kvs),
+    Math.log(kv_big),
+    (kv_mean - kvs) / Math.max(kv_big - kvs, 1),
+    Math.log(makespan),
+    Math.log(makespan / even.makespan(OVERHEAD)),
+    Math.log(longest.makespan(OVERHEAD) / even.makespan(OVERHEAD)),
+    imbalance(makespan, OVERHEAD),
+    imbalance(skewed.makespan(LIGHT_OVERHEAD), LIGHT_OVERHEAD),
+    Math.log1p(skewed.longestWalk),
+    Math.log((1 + skewed.longestWalk) / (1 + even.longestWalk)),
+    Math.log1p(decodeBlocks),
+    Math.log((1 + decodeBlocks) / (1 + even.decodeBlocks)),
+    Math.log(skewed.splitLimit),
+    Math.log(skewed.prefillSplits),
+    decodeTiles / (prefillTiles + decodeTiles),
+  ];
 }

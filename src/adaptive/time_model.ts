@@ -1,35 +1,52 @@
 /**
- * A model of times, learned from some shots: a linear one of the logarithm, and boosted trees for what it misses.
+ * Models of times, learned from some shots, and the rule that says which of them speaks.
  *
  * @module
  */
 import { draw, randomFrom } from "../random.ts";
-import { binColumns, type Binned } from "./bins.ts";
+import { binColumns } from "./bins.ts";
 import { boost as boostTrees, type BoostOptions } from "./boost.ts";
 import type { Features } from "./features.ts";
+import { gaussianProcess } from "./gaussian_process.ts";
 import { ridge } from "./ridge.ts";
 
-/** Features, ready to learn from. */
-export interface Prepared extends Features {
-  /** The columns in bins. */
-  readonly binned: Binned;
-}
-
 /** What a model says. */
-export interface Learned {
-  /** The logarithm of every shot's time: the mean of the members. */
+export interface Told {
+  /** The logarithm of every shot's time. */
   readonly logTimes: Float64Array;
-  /** How far the members are apart for every shot: the standard deviation of the logarithm. */
-  readonly disagreement: Float64Array;
-  /**
-   * Measured minus predicted logarithm of each measured shot, by the member that did not see it; NaN for others.
-   */
+  /** How uncertain it is of every shot, in any unit. */
+  readonly doubt: Float64Array;
+  /** Measured minus predicted logarithm of each measured shot, by a model that did not see it; NaN for others. */
   readonly heldOut: Float64Array;
-  /** The same by the first view alone. */
-  readonly heldOutAlone: Float64Array;
 }
 
-/** How much work goes into a model. */
+/** What the model says that speaks. */
+export interface Learned extends Told {
+  /** The same as `heldOut`, by the model that would speak without a prior. */
+  readonly heldOutAlone: Float64Array;
+  /** Models worth another try with more shots. */
+  readonly promising: readonly Surrogate[];
+}
+
+/** A way to learn times. */
+export interface Surrogate {
+  /** Its kind. */
+  readonly name: "trees" | "process";
+  /** Whether it leans on a prior. */
+  readonly leans: boolean;
+  /**
+   * Learns from measured shots.
+   *
+   * @param measured The shots that were measured.
+   * @param logTimes The logarithm of every shot's time; only those of measured shots are read.
+   * @param effort How much work goes into it.
+   * @param seed Seed of every draw.
+   * @returns What it says about all shots.
+   */
+  learn(measured: Int32Array, logTimes: Float64Array, effort: Effort, seed: number): Told;
+}
+
+/** How much work goes into trees. */
 export interface Effort {
   /** Members; each is learned without its own part of the shots. */
   readonly members: number;
@@ -43,95 +60,149 @@ const PENALTY = 0.01;
 const COMMON = { minLeaf: 2, shrinkage: 0.1, rowShare: 0.8, columnShare: 0.7 };
 /** Leaves of a tree: one for so many measured shots, within bounds. */
 const LEAVES = { shots: 60, least: 31, most: 63 };
-/** What the mean of several views may miss, as a share of what the first one misses; chance alone is not enough. */
+/** What the mean of two models may miss, as a share of what the better one misses; chance alone is not enough. */
 const CLEARLY_NEARER = 0.97;
+/**
+ * What the second of the models without a prior may miss to be tried again, as a share of what the first one misses;
+ * of those that lean on one, the best is, where it misses less than the first.
+ */
+const PROMISING = 1.25;
 /** Enough to choose shots. */
 export const QUICK: Effort = { members: 4, boost: { ...COMMON, trees: 100, learningRate: 0.2 } };
 /** For the times that are written. */
 export const THOROUGH: Effort = { members: 6, boost: { ...COMMON, trees: 300, learningRate: 0.1 } };
 
 /**
- * Makes features ready to learn from.
+ * Learns by several models; the one speaks that misses least, on shots that it did not see, or the mean of the best
+ * two where that is clearly nearer. One that leans on a prior must be clearly nearer than those that do not.
  *
- * @param features The features of all shots, measured or not.
- * @returns The same, with bins.
- */
-export function prepare(features: Features): Prepared {
-  return { ...features, binned: binColumns(features.columns) };
-}
-
-/**
- * Learns from measured shots, from each view of them by itself, and says the mean: it is nearer to the truth than the
- * better of two. When it is not clearly nearer than the first view alone, on shots that were kept from the members, that
- * one's say counts.
- *
- * @param views The features of all shots, in one or more ways.
+ * @param surrogates The models.
  * @param measured The shots that were measured.
  * @param logTimes The logarithm of every shot's time; only those of measured shots are read.
  * @param effort How much work goes into it.
- * @param seed Seed of the members' parts and of boosting.
- * @returns What the model says about all shots.
+ * @param seed Seed of every draw.
+ * @returns What the model that speaks says about all shots.
  */
 export function learn(
-  views: readonly [Prepared, ...Prepared[]],
+  surrogates: readonly Surrogate[],
   measured: Int32Array,
   logTimes: Float64Array,
-  { members: count, boost }: Effort,
+  effort: Effort,
   seed: number,
 ): Learned {
-  const leaves = Math.min(LEAVES.most, Math.max(LEAVES.least, Math.trunc(measured.length / LEAVES.shots)));
-  const shuffled = draw(measured, measured.length, randomFrom(seed));
-  const [first, ...others] = views.map((view) =>
-    Array.from({ length: count }, (_, member) =>
-      predict(
-        view,
-        shuffled.filter((_, i) => i % count !== member),
-        logTimes,
-        { ...boost, leaves, seed: seed * count + member },
-      ))
-  ) as [Float64Array[], ...Float64Array[][]];
-  const alone = tell(first, shuffled, logTimes);
-  const together = others.length === 0 ? alone : tell(
-    first.map((own, member) => meanOf([own, ...others.map((view) => view[member]!)])),
-    shuffled,
-    logTimes,
-  );
-  const best = missOf(together, shuffled) < CLEARLY_NEARER * missOf(alone, shuffled) ? together : alone;
-  return { ...best, heldOutAlone: alone.heldOut };
+  const tried = surrogates.map((surrogate) => {
+    const told = surrogate.learn(measured, logTimes, effort, seed);
+    return { surrogate, told, miss: missOf(told, measured) };
+  }).sort((a, b) => a.miss - b.miss);
+  const own = tried.filter(({ surrogate }) => !surrogate.leans);
+  const leaning = tried.filter(({ surrogate }) => surrogate.leans);
+  const alone = speaker(own, measured);
+  const any = speaker(tried, measured);
+  const best = any.miss < CLEARLY_NEARER * alone.miss ? any : alone;
+  const promising = [
+    ...own.slice(0, 2).filter(({ miss }) => miss < PROMISING * own[0]!.miss),
+    ...leaning.slice(0, 1).filter(({ miss }) => miss < own[0]!.miss),
+  ];
+  return {
+    ...best.told,
+    heldOutAlone: alone.told.heldOut,
+    promising: promising.map(({ surrogate }) => surrogate),
+  };
 }
 
-/** What members say together; each did not see its own part of the shuffled shots. */
-function tell(
-  members: readonly Float64Array[],
-  shuffled: Int32Array,
-  logTimes: Float64Array,
-): Omit<Learned, "heldOutAlone"> {
-  const mean = meanOf(members);
-  const disagreement = mean.map((center, shot) =>
-    Math.sqrt(members.reduce((sum, member) => sum + (member[shot]! - center) ** 2, 0) / members.length)
-  );
-  const heldOut = new Float64Array(logTimes.length).fill(NaN);
-  for (const [i, shot] of shuffled.entries()) {
-    heldOut[shot] = logTimes[shot]! - members[i % members.length]![shot]!;
-  }
-  return { logTimes: mean, disagreement, heldOut };
+interface Tried {
+  readonly told: Told;
+  readonly miss: number;
 }
 
-function missOf({ heldOut }: Pick<Learned, "heldOut">, shots: Int32Array): number {
+/** The best of some, in ascending order of what they miss, or the mean of the best two. */
+function speaker([first, second]: readonly Tried[], measured: Int32Array): Tried {
+  if (first === undefined) throw new Error("No model to learn by");
+  if (second === undefined) return first;
+  const both = [first.told, second.told];
+  const told = {
+    logTimes: meanOf(both.map(({ logTimes }) => logTimes)),
+    doubt: first.told.doubt,
+    heldOut: meanOf(both.map(({ heldOut }) => heldOut)),
+  };
+  const miss = missOf(told, measured);
+  return miss < CLEARLY_NEARER * first.miss ? { told, miss } : first;
+}
+
+function missOf({ heldOut }: Pick<Told, "heldOut">, shots: Int32Array): number {
   return shots.reduce((sum, shot) => sum + Math.abs(heldOut[shot]!), 0);
+}
+
+/**
+ * A Gaussian process, which knows smooth functions of its features best.
+ *
+ * @param features The features of all shots, measured or not.
+ * @param leans Whether a prior is among them.
+ * @returns The model.
+ */
+export function processOn({ columns }: Pick<Features, "columns">, leans = false): Surrogate {
+  return {
+    name: "process",
+    leans,
+    learn(measured, logTimes): Told {
+      const { predictions, strangeness, heldOut } = gaussianProcess(columns, measured, logTimes);
+      return { logTimes: predictions, doubt: strangeness, heldOut };
+    },
+  };
+}
+
+/**
+ * A linear model of the logarithm for each kernel, and boosted trees for what it misses: they know jumps best. Several
+ * members are learned, each without its own part of the shots; the mean of all counts, and their standard deviation
+ * is the doubt.
+ *
+ * @param features The features of all shots, measured or not.
+ * @param leans Whether a prior is among them.
+ * @returns The model.
+ */
+export function treesOn(features: Features, leans = false): Surrogate {
+  const binned = binColumns(features.columns);
+  return {
+    name: "trees",
+    leans,
+    learn(measured, logTimes, { members: count, boost }, seed): Told {
+      const leaves = Math.min(
+        LEAVES.most,
+        Math.max(LEAVES.least, Math.trunc(measured.length / LEAVES.shots)),
+      );
+      const shuffled = draw(measured, measured.length, randomFrom(seed));
+      const members = Array.from({ length: count }, (_, member) => {
+        const seen = shuffled.filter((_, i) => i % count !== member);
+        const line = linearOf(features, seen, logTimes);
+        const misses = logTimes.map((time, shot) => time - line[shot]!);
+        const rest = boostTrees(binned, seen, misses, { ...boost, leaves, seed: seed * count + member });
+        return line.map((time, shot) => time + rest[shot]!);
+      });
+      const mean = meanOf(members);
+      const heldOut = new Float64Array(logTimes.length).fill(NaN);
+      for (const [i, shot] of shuffled.entries()) {
+        heldOut[shot] = logTimes[shot]! - members[i % count]![shot]!;
+      }
+      return {
+        logTimes: mean,
+        doubt: mean.map((center, shot) =>
+          Math.sqrt(members.reduce((sum, member) => sum + (member[shot]! - center) ** 2, 0) / count)
+        ),
+        heldOut,
+      };
+    },
+  };
 }
 
 function meanOf(columns: readonly Float64Array[]): Float64Array {
   return columns[0]!.map((_, row) => columns.reduce((sum, column) => sum + column[row]!, 0) / columns.length);
 }
 
-function predict(
-  prepared: Prepared,
+function linearOf(
+  { columns, linear, kernel }: Features,
   seen: Int32Array,
   logTimes: Float64Array,
-  options: BoostOptions,
 ): Float64Array {
-  const { columns, linear, kernel, binned } = prepared;
   const linearColumns = linear.map((at) => columns[at]!);
   const predicted = new Float64Array(logTimes.length);
   for (const each of new Set(kernel)) {
@@ -139,6 +210,5 @@ function predict(
     const line = ridge(linearColumns, own.length > 2 * linear.length ? own : seen, logTimes, PENALTY);
     for (let shot = 0; shot < line.length; shot++) if (kernel[shot] === each) predicted[shot] = line[shot]!;
   }
-  const rest = boostTrees(binned, seen, logTimes.map((time, shot) => time - predicted[shot]!), options);
-  return predicted.map((time, shot) => time + rest[shot]!);
+  return predicted;
 }

@@ -28,9 +28,6 @@ KEYS = {
 }
 """The fields of a shot that are its key, by category, in their order."""
 
-SPLITS = {"attention": "decode_q_len"}
-"""A further field by category, with which keys end unless it is 1."""
-
 ShotId = tuple[Any, ...]
 """What identifies a shot: category, tensor-parallel degree and key."""
 
@@ -38,9 +35,7 @@ ShotId = tuple[Any, ...]
 def id_fields(shot: Mapping[str, Any]) -> dict[str, Any]:
     """Return what lines call a shot of the plan."""
     category = shot["category"]
-    split = shot.get(SPLITS.get(category, ""), 1)
-    key = [shot[name] for name in KEYS[category]]
-    return {"category": category, "tp": shot["tp"], "key": key if split == 1 else [*key, split]}
+    return {"category": category, "tp": shot["tp"], "key": [shot[name] for name in KEYS[category]]}
 
 
 def shot_id(line: Mapping[str, Any]) -> ShotId:
