@@ -1,10 +1,29 @@
 """Batches as the engine's scheduler would hand them to the model runner."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from engine.caches import CacheGroup
+from engine.versions import scheduler_fields
+
+GIVEN = (
+    "scheduled_new_reqs",
+    "scheduled_cached_reqs",
+    "num_scheduled_tokens",
+    "total_num_scheduled_tokens",
+    "scheduled_spec_decode_tokens",
+    "scheduled_encoder_inputs",
+    "finished_req_ids",
+    "free_encoder_mm_hashes",
+)
+"""Fields of SchedulerOutput that all versions have."""
+
+
+def is_needed(field: "Field[Any]") -> bool:
+    """Return whether a field has no default."""
+    return field.default is MISSING and field.default_factory is MISSING and field.init
 
 
 class Batches:
@@ -16,14 +35,15 @@ class Batches:
         most_blocks: int,
         vocab_size: int,
         longest: int,
-        extra: Mapping[str, Any],
     ) -> None:
         """Prepare KV blocks, and prompts of up to `longest` tokens with ids below `vocab_size`."""
         import numpy
         from vllm import SamplingParams
+        from vllm.v1.core.sched.output import SchedulerOutput
 
         self.groups = groups
-        self.extra = extra
+        needed = [each.name for each in fields(SchedulerOutput) if is_needed(each)]
+        self.extra = scheduler_fields([name for name in needed if name not in GIVEN], len(groups))
         self.sampling = SamplingParams(temperature=0.0, max_tokens=1, ignore_eos=True)
         self.prompt = numpy.random.default_rng(0).integers(0, vocab_size, 2 * longest, dtype=numpy.int32)
         self.offsets = longest

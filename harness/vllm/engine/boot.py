@@ -20,7 +20,7 @@ from engine.middle import as_middle_layer
 from engine.preflight import refuse_too_large, steady_memory
 from engine.routing import ROUTING, find_expert_modules, find_routers
 from engine.values import fill_cache, fill_weights
-from engine.versions import scheduler_fields
+from engine.versions import note_untried
 from faults import Fault
 from messages import Boot, Limits
 
@@ -95,6 +95,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
     """Find the runner, layers and limits of a vLLM engine."""
     import vllm
 
+    note_untried(vllm.__version__)
     config = llm.llm_engine.vllm_config
     worker = llm.llm_engine.engine_core.engine_core.model_executor.driver_worker
     runner = getattr(worker, "worker", worker).model_runner
@@ -149,9 +150,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         num_blocks=num_blocks,
         token_bytes=specs[0].page_size_bytes / groups[0].block_size,
         arguments=arguments,
-        batches=Batches(
-            groups, num_blocks, vocab_size, limits.max_model_len, scheduler_fields(vllm.__version__)
-        ),
+        batches=Batches(groups, num_blocks, vocab_size, limits.max_model_len),
         experts=find_expert_modules(modules),
         inner=inner_modules(tree, layers),
         filler=filler,

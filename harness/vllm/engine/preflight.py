@@ -53,31 +53,39 @@ def needed_bytes(boot: Boot, block_size: int) -> dict[str, int]:
     least, _ = needed_tokens(boot, int(config.get("max_position_embeddings") or 2048), block_size)
     wide, vocabulary = intermediate(config), int(config.get("vocab_size") or 0)
     tokens, size = boot.max_num_batched_tokens + boot.max_num_seqs, BYTES.get(dtype, 2)
+    layers, words = weights(config)
     return {
-        "weights": int(weights(config) * weight_bytes(boot.config, size)),
+        "weights": int(layers * weight_bytes(boot.config, size)) + words * size,
         "KV pool": least * token_bytes(config, boot.dtype, boot.kv_cache_dtype),
         "activations": 4 * tokens * wide * size + (boot.max_num_seqs + 1) * vocabulary * 8,
         "runtime": CONTEXT_BYTES,
     }
 
 
-def weight_bytes(config: Mapping[str, Any], size: int) -> float:
-    """Return the least bytes of one weight: of a quantized checkpoint those of its smallest type.
+ALONE = {"fp8": 8, "fbgemm_fp8": 8, "experts_int8": 8, "mxfp4": 4, "gpt_oss_mxfp4": 4, "modelopt_fp4": 4}
+"""Bits of a weight by the methods that have one width."""
 
-    What a checkpoint leaves as it was, such as embeddings, is larger: a refusal needs to be sure.
+
+def weight_bytes(config: Mapping[str, Any], size: int) -> float:
+    """Return the bytes of a layer's weight without its scales: of a quantized checkpoint those of its type.
+
+    Where a checkpoint does not say, the least that its method can have: a refusal needs to be sure.
     """
     inner = config.get("text_config") or {}
     scheme = config.get("quantization_config") or inner.get("quantization_config") or {}
-    method = str(scheme.get("quant_method") or "").lower()
-    if not method:
+    if not scheme:
         return size
-    if "4" in method or method in ("awq", "gptq") or scheme.get("bits") == 4:
-        return 0.5
-    return 0.5 if "compressed" in method or "modelopt" in method else 1
+    method = str(scheme.get("quant_method") or "").lower()
+    groups = (scheme.get("config_groups") or {}).values()
+    widths = [(group.get("weights") or {}).get("num_bits") for group in groups]
+    algorithm = str(scheme.get("quant_algo") or (scheme.get("quantization") or {}).get("quant_algo") or "")
+    named = 8 if algorithm.upper().startswith("FP8") else None
+    known = [ALONE.get(method), scheme.get("bits"), scheme.get("w_bit"), named, *widths]
+    return min((bits for bits in known if isinstance(bits, int)), default=4) / 8
 
 
-def weights(config: Mapping[str, Any]) -> int:
-    """Return how many weights one layer, the embedding and the head have."""
+def weights(config: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many weights the layers have, and how many the embedding and the head, never quantized."""
     hidden, heads = int(config.get("hidden_size") or 0), int(config.get("num_attention_heads") or 1)
     kv_heads = int(config.get("num_key_value_heads") or heads)
     head_dim = int(config.get("head_dim") or hidden // heads)
@@ -88,7 +96,7 @@ def weights(config: Mapping[str, Any]) -> int:
     vocabularies = 1 if config.get("tie_word_embeddings") else 2
     layers = int(config.get("num_hidden_layers") or 1)
     mlps = 3 * hidden * width * (experts * (layers - dense) + dense)
-    return layers * attention + mlps + vocabularies * hidden * int(config.get("vocab_size") or 0)
+    return layers * attention + mlps, vocabularies * hidden * int(config.get("vocab_size") or 0)
 
 
 def intermediate(config: Mapping[str, Any]) -> int:

@@ -159,7 +159,7 @@ const refusedBoots: [string, Partial<BootRequest>, Partial<HardwareSheet>, strin
     "an unknown KV type",
     { kv_cache_dtype: "int3" },
     {},
-    "Cannot boot tp 1: the type must be one of float32, float16, bfloat16, fp8, int8, got int3",
+    "Cannot boot tp 1: the type must be one of float32, float16, bfloat16, fp8, int8, int4, mxfp4, nvfp4, got int3",
   ],
   [
     "a model that does not fit",
@@ -246,3 +246,39 @@ for (const [what, text, message] of sheets) {
       });
     }));
 }
+
+Deno.test("quantized weights have their own width, and the peak of the type that products are computed in", async () => {
+  const peaks = { bfloat16: 100, fp8: 200, int8: 200, nvfp4: 400 };
+  const groups = (activations: object | null): object => ({
+    group_0: { weights: { type: "int", num_bits: 8 }, input_activations: activations },
+  });
+  const cases: readonly [scheme: object, bytes: number, product: string][] = [
+    [{ quant_method: "fp8" }, 1, "fp8"],
+    [{ quant_method: "fp8", weight_block_size: [128, 128] }, 1, "fp8"],
+    [{ quant_method: "awq", bits: 4, group_size: 128 }, 0.5 + 2 / 128, "bfloat16"],
+    [{ quant_method: "gptq", bits: 4 }, 0.5 + 2 / 128, "bfloat16"],
+    [{ quant_method: "gptq", bits: 8 }, 1, "bfloat16"],
+    [{ quant_method: "compressed-tensors", config_groups: groups({ num_bits: 8 }) }, 1, "int8"],
+    [{ quant_method: "compressed-tensors", config_groups: groups(null) }, 1, "bfloat16"],
+    [{ quant_method: "mxfp4" }, 0.5 + 1 / 32, "bfloat16"],
+    [{ quant_method: "modelopt", quant_algo: "NVFP4" }, 0.5 + 1 / 16, "nvfp4"],
+  ];
+  const wide = { ...sheet, peak_tflops: peaks, launch_us: 1 };
+  for (const [quantization_config, bytes, product] of cases) {
+    const config = { ...bootRequest.config, torch_dtype: "bfloat16", quantization_config };
+    await using harness = await rooflineHarness(wide);
+    const booted = await harness.boot({ ...bootRequest, config });
+    const name = JSON.stringify(quantization_config);
+    assert.equal(booted.engine_args["product_dtype"] ?? booted.engine_args["dtype"], product, name);
+    const outcomes = await fireAll(harness, [dense(1), { category: "per_sequence", tp: 1, sequences: 1 }]);
+    const [one, head] = outcomes.map((outcome) => outcome.status === "measured" ? outcome.samples : {});
+    assert.equal(
+      one!["o_proj"]![0]!.toFixed(4),
+      (1 + (bytes * 1024 * 1024 + 4 * 1024 / 2.5) / 0.9e6).toFixed(4),
+      name,
+    );
+    const vocabulary = Number(bootRequest.config["vocab_size"]);
+    const headUs = 1 + (2 * 1024 * vocabulary + 2 * (1024 + vocabulary) / 2.5) / 0.9e6;
+    assert.equal(head!["lm_head"]![0]!.toFixed(4), headUs.toFixed(4), name);
+  }
+});

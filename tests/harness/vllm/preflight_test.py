@@ -37,7 +37,7 @@ MIXTRAL = {**LLAMA, "num_local_experts": 8, "num_experts_per_tok": 2, "vocab_siz
     ids=["llama", "tied", "experts", "experts by layer", "small experts", "dense layers before experts"],
 )
 def test_weights_of_one_layer_embedding_and_head(config: dict[str, object], count: int) -> None:
-    assert weights(config) == count
+    assert sum(weights(config)) == count
 
 
 def test_what_fits_is_booted_and_what_does_not_is_refused_with_its_parts() -> None:
@@ -62,16 +62,28 @@ def test_what_fits_is_booted_and_what_does_not_is_refused_with_its_parts() -> No
         ({"quant_method": "fp8", "weight_block_size": [128, 128]}, 1),
         ({"quant_method": "experts_int8"}, 1),
         ({"quant_method": "awq", "bits": 4}, 0.5),
-        ({"quant_method": "gptq", "bits": 8}, 0.5),
+        ({"quant_method": "awq", "w_bit": 4}, 0.5),
+        ({"quant_method": "gptq", "bits": 8}, 1),
+        ({"quant_method": "gptq", "bits": 3}, 0.375),
         ({"quant_method": "mxfp4"}, 0.5),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, 1),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, 0.5),
+        ({"quant_method": "compressed-tensors", "config_groups": {"a": {"weights": {"num_bits": 8}}}}, 1),
         ({"quant_method": "compressed-tensors"}, 0.5),
     ],
 )
-def test_quantized_weights_are_counted_by_the_least_that_they_can_take(
+def test_quantized_weights_are_counted_by_their_type_or_the_least_that_a_method_has(
     scheme: dict[str, object] | None, size: float
 ) -> None:
     assert weight_bytes({"quantization_config": scheme}, 2) == size
     assert weight_bytes({"text_config": {"quantization_config": scheme}}, 2) == size
+
+
+def test_a_quantized_checkpoint_keeps_its_words_as_they_are() -> None:
+    scheme = {"quantization_config": {"quant_method": "awq", "bits": 4}}
+    request = parse_boot(boot("llama", changes={**LLAMA, **scheme}))
+    layers, _ = weights(dict(request.config))
+    assert needed_bytes(request, 16)["weights"] == layers // 2 + 2 * 128256 * 4096 * 2
 
 
 @pytest.mark.parametrize(
