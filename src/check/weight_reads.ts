@@ -12,7 +12,7 @@ import { tablePath } from "../bundle/layout.ts";
 import type { Meta } from "../bundle/meta.ts";
 import { loadModel } from "../model/load_model.ts";
 import { shardConfig } from "../model/shard.ts";
-import { weightsDtype } from "../model/variant.ts";
+import { resolveDtype, weightsDtype } from "../model/variant.ts";
 import { type HardwareSheet, loadHardware } from "../roofline/hardware.ts";
 import { KNOWN_LAYERS, layerWork } from "../roofline/layer_work.ts";
 import { type Sizes, sizesOf, typeBytes } from "../roofline/sizes.ts";
@@ -44,9 +44,13 @@ export async function readFrom(meta: Meta, configDir: string = CONFIG_DIR): Prom
   try {
     const sheet = await loadHardware(meta.hardware ?? "", configDir);
     const { config } = await loadModel(meta.model ?? "", { configDir, download: false });
-    const bytes = typeBytes(weightsDtype(config, meta.dtype ?? null));
-    if (bytes === null) return null;
-    return { sheet, sizes: (tp) => sizesOf(shardConfig(config, tp), bytes, bytes) };
+    const [bytes, headBytes] = [
+      weightsDtype(config, meta.dtype ?? null),
+      resolveDtype(config, meta.dtype ?? null),
+    ]
+      .map(typeBytes) as [number | null, number | null];
+    if (bytes === null || headBytes === null) return null;
+    return { sheet, sizes: (tp) => sizesOf(shardConfig(config, tp), bytes, bytes, headBytes) };
   } catch (error) {
     if (error instanceof UsageError) return null;
     throw error;

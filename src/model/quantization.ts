@@ -42,6 +42,27 @@ export function quantizedType(config: ModelConfig): string | null {
     integer(scheme.bits ?? scheme.w_bit) ?? (method.replace(/[^a-z0-9]+/g, "_") || "quantized");
 }
 
+/** Methods whose kernels turn weights into the type of the computation before they multiply. */
+const WEIGHTS_ALONE = ["awq", "gptq", "bitsandbytes", "experts_int8", "hqq"];
+
+/**
+ * Whether a checkpoint has quantized weights alone: activations stay as they are, and products are computed in their
+ * type.
+ *
+ * @param config The configuration.
+ * @returns Whether it does; of compressed-tensors what its groups say of activations, other methods quantize both where
+ * the device computes in such a type.
+ */
+export function quantizesWeightsAlone(config: ModelConfig): boolean {
+  const scheme = schemeOf(config);
+  if (scheme === null) return false;
+  const method = String(scheme.quant_method ?? "").toLowerCase();
+  if (WEIGHTS_ALONE.some((name) => method.startsWith(name))) return true;
+  const groups = isObject(scheme.config_groups) ? Object.values(scheme.config_groups) : [];
+  return groups.length > 0 &&
+    groups.every((group) => isObject(group) && (group.input_activations ?? null) === null);
+}
+
 /**
  * The type that a checkpoint wants its KV cache to have: the engine takes it when nobody asks for another.
  *

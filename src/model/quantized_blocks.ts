@@ -60,7 +60,9 @@ function blockShape(config: ModelConfig): BlockShape | null {
   if (Array.isArray(block) && block.length === 2) {
     return { outputs: Number(block[0]), inputs: Number(block[1]), field: "weight_block_size" };
   }
-  const group = scheme.group_size ?? scheme.q_group_size ?? groupSize(scheme.config_groups);
+  const inner = isObject(scheme.quantization) ? scheme.quantization : {};
+  const group = scheme.group_size ?? scheme.q_group_size ?? inner.group_size ??
+    groupSize(scheme.config_groups);
   return typeof group === "number" && group > 0 ? { outputs: 1, inputs: group, field: "group_size" } : null;
 }
 
@@ -69,7 +71,8 @@ function groupSize(groups: unknown): number | undefined {
   if (!isObject(groups)) return undefined;
   const sizes = Object.values(groups).flatMap((group) => {
     const weights = isObject(group) && isObject(group.weights) ? group.weights : {};
-    return weights.strategy === "group" && typeof weights.group_size === "number" ? [weights.group_size] : [];
+    const isGrouped = weights.strategy === "group" || weights.strategy === "tensor_group";
+    return isGrouped && typeof weights.group_size === "number" ? [weights.group_size] : [];
   });
   return sizes.length === 0 ? undefined : Math.max(...sizes);
 }

@@ -46,7 +46,8 @@ const BY_ROW: Readonly<Record<string, Formula>> = {
   o_proj: (rows, sizes) => product(rows, sizes.heads * sizes.headDim, sizes.hidden, sizes),
   gate_up_proj: (rows, sizes) => product(rows, sizes.hidden, 2 * mlp(sizes), sizes),
   down_proj: (rows, sizes) => product(rows, mlp(sizes), sizes.hidden, sizes),
-  lm_head: (rows, sizes) => product(rows, sizes.hidden, sizes.vocab, sizes),
+  lm_head: (rows, sizes) =>
+    product(rows, sizes.hidden, sizes.vocab, { ...sizes, weightBytes: sizes.headBytes }),
   // Logits become float32 (2 bytes read, 4 written), the largest is searched (4 read); small kernels around it.
   sampler: (rows, { vocab }) => elementwise(5 * rows * vocab, 6),
 };

@@ -29,8 +29,10 @@ export interface Sizes {
   readonly topK: number | null;
   /** Tokens that attention of a window or of chunks looks back at. */
   readonly span: number | null;
-  /** Bytes of a weight. */
+  /** Bytes of a weight, scales of quantized ones included. */
   readonly weightBytes: number;
+  /** Bytes of a weight of the head, which quantized checkpoints leave as it was. */
+  readonly headBytes: number;
   /** Bytes of a number in the KV cache. */
   readonly kvBytes: number;
 }
@@ -41,10 +43,16 @@ export interface Sizes {
  * @param config The configuration after sharding.
  * @param weightBytes Bytes of a weight.
  * @param kvBytes Bytes of a number in the KV cache.
+ * @param headBytes Bytes of a weight of the head. @default {those of a weight}
  * @returns The sizes.
  * @throws {UsageError} when a size that every model has is missing.
  */
-export function sizesOf(config: ModelConfig, weightBytes: number, kvBytes: number): Sizes {
+export function sizesOf(
+  config: ModelConfig,
+  weightBytes: number,
+  kvBytes: number,
+  headBytes: number = weightBytes,
+): Sizes {
   const text = textConfig(config);
   const optional = (name: string): number | null => typeof text[name] === "number" ? text[name] : null;
   const required = (name: string): number => {
@@ -69,12 +77,25 @@ export function sizesOf(config: ModelConfig, weightBytes: number, kvBytes: numbe
     topK: moe?.topK ?? null,
     span: optional("sliding_window") ?? optional("attention_chunk_size"),
     weightBytes,
+    headBytes,
     kvBytes,
   };
 }
 
-/** Bytes of a number by type. */
-const TYPE_BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, bfloat16: 2, fp8: 1, int8: 1 };
+/**
+ * Bytes of a number by type. Types of four bits with their scales: one of two bytes for a group of 128 (AWQ, GPTQ), one
+ * byte for 32 (OCP Microscaling Formats 1.0, 2023) and for 16 (NVFP4).
+ */
+const TYPE_BYTES: Readonly<Record<string, number>> = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  fp8: 1,
+  int8: 1,
+  int4: 0.5 + 2 / 128,
+  mxfp4: 0.5 + 1 / 32,
+  nvfp4: 0.5 + 1 / 16,
+};
 
 /** Types whose size is known. */
 export const KNOWN_TYPES: readonly string[] = Object.keys(TYPE_BYTES);

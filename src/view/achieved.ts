@@ -7,10 +7,12 @@ import type { Bundle } from "../bundle/open.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
 import { type HardwareSheet, loadHardware } from "../roofline/hardware.ts";
 import { KNOWN_LAYERS, layerWork } from "../roofline/layer_work.ts";
+import { productType } from "../roofline/product_type.ts";
 import { type Sizes, sizesOf, typeBytes } from "../roofline/sizes.ts";
 import { ACTIVATION, type Work } from "../roofline/work.ts";
 import { loadModel } from "../model/load_model.ts";
 import { shardConfig } from "../model/shard.ts";
+import { resolveDtype, weightsDtype } from "../model/variant.ts";
 
 /** Tables whose rows are taken. */
 const TABLES = ["dense", "per_sequence", "attention", "moe"] as const;
@@ -67,12 +69,15 @@ export async function achievedRows(
   const { configDir = CONFIG_DIR, hardware = bundle.meta.hardware ?? "" } = options;
   const sheet = await loadHardware(hardware, configDir);
   const { config } = await loadModel(bundle.meta.model ?? "", { configDir, download: false });
-  const dtype = bundle.meta.dtype ?? "bfloat16";
+  const dtype = weightsDtype(config, bundle.meta.dtype ?? null);
+  const computed = resolveDtype(config, bundle.meta.dtype ?? null);
+  const product = productType(sheet, config, bundle.meta.dtype ?? null);
   const kvType = bundle.meta.kv_cache_dtype ?? "auto";
   // The rows of types whose size is not known are left out.
   const weightBytes = typeBytes(dtype) ?? NaN;
-  const kvBytes = kvType === "auto" ? weightBytes : typeBytes(kvType) ?? NaN;
-  const sizes = sizesOf(shardConfig(config, tp), weightBytes, kvBytes);
+  const headBytes = typeBytes(computed) ?? NaN;
+  const kvBytes = kvType === "auto" ? headBytes : typeBytes(kvType) ?? NaN;
+  const sizes = sizesOf(shardConfig(config, tp), weightBytes, kvBytes, headBytes);
   const rows = TABLES.flatMap((table) =>
     bundle.table(tp, table).flatMap(({ layer, key, timeUs }): Achieved[] => {
       const name = layer ?? table;
@@ -88,7 +93,7 @@ export async function achievedRows(
       }];
     })
   );
-  return { sheet, peakTflops: sheet.peak_tflops[dtype] ?? NaN, rows };
+  return { sheet, peakTflops: sheet.peak_tflops[product] ?? NaN, rows };
 }
 
 /** What the algorithm itself needs, without what a schedule adds (whole tiles, heads that read again). */

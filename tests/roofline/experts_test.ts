@@ -46,6 +46,7 @@ const BARE: Sizes = {
   topK: null,
   span: null,
   weightBytes: 1,
+  headBytes: 1,
   kvBytes: 4,
 };
 const configs: [string, Record<string, unknown>, Partial<Sizes>][] = [
@@ -109,4 +110,6 @@ for (const [layer, sizes, message] of missing) {
 Deno.test("the bytes of a number by its type", () => {
   const types = ["float32", "float16", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2", "int8", "int3", "fp4"];
   assert.deepEqual(types.map(typeBytes), [4, 2, 2, 1, 1, 1, 1, null, null]);
+  // Four bits, and a scale for every 128, 32 or 16 weights.
+  assert.deepEqual(["int4", "mxfp4", "nvfp4"].map(typeBytes), [0.515625, 0.53125, 0.5625]);
 });

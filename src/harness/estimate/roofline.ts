@@ -22,6 +22,7 @@ import { type HardwareSheet, loadHardware } from "../../roofline/hardware.ts";
 import { infeasible } from "./infeasible.ts";
 import { type InProcessEngine, inProcessHarness, type ShotAnswer } from "../in_process.ts";
 import { KNOWN_LAYERS, layerWork } from "../../roofline/layer_work.ts";
+import { productType } from "../../roofline/product_type.ts";
 import { KNOWN_TYPES, type Sizes, sizesOf, typeBytes } from "../../roofline/sizes.ts";
 import type { Work } from "../../roofline/work.ts";
 
@@ -97,13 +98,15 @@ export async function rooflineHarness(
 function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
   const { catalog } = request.architecture;
   const dtype = weightsDtype(request.config, request.dtype);
-  const peak = sheet.peak_tflops[dtype];
+  const computed = resolveDtype(request.config, request.dtype);
+  const product = productType(sheet, request.config, request.dtype);
+  const peak = sheet.peak_tflops[product];
   if (peak === undefined) {
     throw cannotBoot(
       request,
       `the sheet of ${sheet.device} has peaks for ${
         Object.keys(sheet.peak_tflops).join(", ")
-      }, not for ${dtype}`,
+      }, not for ${product}`,
     );
   }
   const { dense, per_sequence, linear_attention = {} } = catalog;
@@ -115,10 +118,13 @@ function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
       );
     }
   }
-  const kvType = request.kv_cache_dtype === "auto"
-    ? resolveDtype(request.config, request.dtype)
-    : request.kv_cache_dtype;
-  const sizes = sizesOf(request.config, bytesOf(request, dtype), bytesOf(request, kvType));
+  const kvType = request.kv_cache_dtype === "auto" ? computed : request.kv_cache_dtype;
+  const sizes = sizesOf(
+    request.config,
+    bytesOf(request, dtype),
+    bytesOf(request, kvType),
+    bytesOf(request, computed),
+  );
   const limits = limitsOf(sheet, request, sizes);
   const device = { multiprocessors: sheet.multiprocessors, cacheBytes: sheet.l2_mib * 2 ** 20 };
   /** Work by layer, of a skew case by part. */
@@ -142,7 +148,12 @@ function engineOf(sheet: HardwareSheet, request: BootRequest): InProcessEngine {
       limits,
       num_gpu_blocks: limits.num_cache_tokens / limits.block_size,
       layers: Object.fromEntries(names.map((name) => [name, { class: "estimate", modules: 1 }])),
-      engine_args: { dtype, kv_cache_dtype: request.kv_cache_dtype, block_size: limits.block_size },
+      engine_args: {
+        dtype,
+        ...product !== dtype && { product_dtype: product },
+        kv_cache_dtype: request.kv_cache_dtype,
+        block_size: limits.block_size,
+      },
     },
     answer(shot, iterations): ShotAnswer {
       const problem = infeasible(shot, limits);
