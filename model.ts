@@ -8,7 +8,7 @@ export { listModels } from "./src/model/catalogue.ts";
 export { hfOverrides, shardConfig } from "./src/model/shard.ts";
 export { countParameters } from "./src/model/parameters.ts";
 export { fewestLayers } from "./src/model/fewest_layers.ts";
-export { engineArchitecture } from "./src/model/decoder_layers.ts";
+export { engineArchitecture, ownArchitecture } from "./src/model/decoder_layers.ts";
 export { modelNotices } from "./src/model/notices.ts";
 export { loadArchitecture } from "./src/model/architecture.ts";
 export { layersOf } from "./src/model/layers.ts";

@@ -7,7 +7,7 @@ import { HarnessError, UsageError } from "../errors.ts";
 import type { Booted, Harness } from "../harness/harness.ts";
 import type { Walk, WalkedRequests } from "../harness/walk.ts";
 import { parseArchitecture } from "../model/architecture.ts";
-import { decoderLayers, type EngineArchitecture } from "../model/decoder_layers.ts";
+import { decoderLayers, type EngineArchitecture, ownArchitecture } from "../model/decoder_layers.ts";
 import { fewestLayers } from "../model/fewest_layers.ts";
 import { kindName, type LayerKind, layerKinds } from "../model/kinds.ts";
 import type { Architecture, Model } from "../model/model.ts";
@@ -119,7 +119,7 @@ export async function architectureCoverage(
   const { kinds } = fewestLayers(model);
   const layers = decoderLayers(model.architecture, kinds);
   options.onStep?.(`walking ${model.id} with the layers of ${model.architecture.modelType}`);
-  const { walk } = await bootAndWalk(model, 1, { ...model.architecture, layers }, options);
+  const { walk } = await bootAndWalk(model, 1, { ...ownArchitecture(model), layers }, options);
   const coverage = coverageOf(walk, kinds, layerKinds(model));
   const bare = coverage.find(({ uncovered }) => uncovered > MOST_UNCOVERED);
   if (bare === undefined) return { coverage, walk };

@@ -13,6 +13,7 @@ import { UsageError } from "../errors.ts";
 import { loadArchitecture } from "./architecture.ts";
 import { isObject, textConfig } from "./config.ts";
 import { configFault } from "./config_faults.ts";
+import { ownArchitecture } from "./decoder_layers.ts";
 import { downloadConfig, hubOf, storedToken } from "./hub.ts";
 import type { Model, ModelConfig } from "./model.ts";
 import { readOrigin, writeOrigin } from "./origin.ts";
@@ -59,7 +60,7 @@ export interface LoadModelOptions {
 export async function loadModel(id: string, options: LoadModelOptions = {}): Promise<Model> {
   const { modelType, ...model } = await loadConfig(id, options);
   const architecture = await loadArchitecture(modelType, options.configDir ?? CONFIG_DIR);
-  return { ...model, architecture };
+  return { ...model, architecture: ownArchitecture({ ...model, architecture }) };
 }
 
 /** A model's configuration, without the architecture that it is measured by. */

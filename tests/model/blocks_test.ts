@@ -4,6 +4,8 @@ import { UsageError } from "../../src/errors.ts";
 import { loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
 import { decoderBlock, keySaturation } from "../../src/model/blocks.ts";
 import { kindName, layerKinds, layerRuns, leadingLayers } from "../../src/model/kinds.ts";
+import { ownArchitecture } from "../../src/model/decoder_layers.ts";
+import { loadModel } from "../../src/model/load_model.ts";
 import vectors from "../data/layer-kinds.json" with { type: "json" };
 
 const TESTS_DATA = fileURLToPath(new URL("../data", import.meta.url));
@@ -60,4 +62,23 @@ Deno.test("decoderBlock has nothing for a layer that is a mixer or an MLP alone"
     decoderBlock(architecture, { attn, sparse: false, mlp });
   assert.deepEqual(of("none", "dense"), { pre_attn: [], post_attn: [], mlp: ["down"] });
   assert.deepEqual(of("full_attention", "none"), { pre_attn: ["attention"], post_attn: [], mlp: [] });
+});
+
+Deno.test("a model has the layers of its own kinds alone", async () => {
+  const names = async (id: string): Promise<string[]> => {
+    const { architecture: { catalog } } = await loadModel(id);
+    return Object.values(catalog).flatMap((layers) => Object.keys(layers ?? {}));
+  };
+  // The family's newer models have experts, this one has none.
+  const nemotron = await names("nvidia/Nemotron-H-8B-Base-8K");
+  assert.deepEqual(["moe", "ssm", "attention", "up_proj"].map((name) => nemotron.includes(name)), [
+    false,
+    true,
+    true,
+    true,
+  ]);
+  const qwen = await names("Qwen/Qwen1.5-MoE-A2.7B");
+  assert.deepEqual(["moe", "gate_up_proj"].map((name) => qwen.includes(name)), [true, false]);
+  const { architecture } = await loadModel("meta-llama/Llama-3.1-8B");
+  assert.equal(ownArchitecture({ id: "a/b", config: { num_hidden_layers: 2 }, architecture }), architecture);
 });

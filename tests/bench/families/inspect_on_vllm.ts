@@ -30,6 +30,19 @@ function meaning(architecture: Architecture): unknown {
   );
 }
 
+/** Families with layers of two kinds, or two mixers in one, and a layer of each in the order in which they run. */
+const PER_KIND: Readonly<Record<string, readonly string[]>> = {
+  gemma3_text: ["sliding_attention", "attention"],
+  glm4_moe: ["down_proj", "moe"],
+  qwen3_next: ["gdn", "attention"],
+  falcon_h1: ["attention", "ssm"],
+};
+
+async function hasStates(dir: string): Promise<boolean> {
+  const text = await Deno.readTextFile(`${dir}/tp1/linear_attention.csv`).catch(() => "");
+  return text.split("\n").length > 10;
+}
+
 /** The layer of every call, by its path. */
 function bound(walk: Walk): Record<string, string | null> {
   return Object.fromEntries(
@@ -71,9 +84,9 @@ Deno.test("inspection on vLLM", async (t) => {
       },
     );
 
-    for (const modelType of ["gemma3_text", "glm4_moe"]) {
+    for (const [modelType, perKind] of Object.entries(PER_KIND)) {
       await t.step(
-        `${modelType}, whose layers are of two kinds, is drafted, measured into one bundle and predicted`,
+        `${modelType} is drafted, measured into one bundle and predicted, each kind of layer by its own rows`,
         () =>
           withFolder(async (dir) => {
             const tiny = tinyModel(modelType);
@@ -105,11 +118,12 @@ Deno.test("inspection on vLLM", async (t) => {
             });
             assert.deepEqual(skipped, []);
             const names = contributions.map(({ layer }) => layer);
-            const perKind = modelType === "gemma3_text"
-              ? ["sliding_attention", "attention"]
-              : ["down_proj", "moe"];
             assert.deepEqual(names.filter((name) => perKind.includes(name)), perKind);
             assert.equal(kinds.length, 2);
+            assert.equal(
+              await hasStates(bundle.dir),
+              perKind.some((name) => name === "gdn" || name === "ssm"),
+            );
           }),
       );
     }
