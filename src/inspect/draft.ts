@@ -61,7 +61,7 @@ export interface DraftOptions {
  */
 export function draftArchitecture(options: DraftOptions): ArchitectureDraft {
   const { kinds, walk, sharded } = options;
-  const units = unitsOfAll(options);
+  const units = withAgreedGlue(unitsOfAll(options), kinds);
   const blocks = { attn: {}, sparse_attn: {}, mlp: { dense: [], moe: [] } } as {
     attn: Record<string, AttentionBlock>;
     sparse_attn: Record<string, AttentionBlock>;
@@ -105,6 +105,32 @@ function unitsOfAll({ kinds, model, walk, batches, mostDust = MOST_DUST }: Draft
     }
   }
   return told(withoutDust(withResiduals(all), walk, timesInModel(kinds, model), mostDust), kinds);
+}
+
+/**
+ * What decoder layers launch beside their modules stands where its longest kernel runs, which may lie on either side of
+ * an MLP that kinds share: it then stands behind the mixer in all of them.
+ */
+function withAgreedGlue(units: readonly Unit[], kinds: readonly LayerKind[]): readonly Unit[] {
+  const isGlue = ({ name, decoder }: Unit): boolean => decoder !== null && name === "layer_glue";
+  const byMlp = Map.groupBy(kinds.keys(), (decoder) => kinds[decoder]!.mlp);
+  const differ = [...byMlp].some(([, decoders]) =>
+    new Set(
+      [...decoders].map((decoder) =>
+        stagesOf(units.filter((unit) => unit.decoder === decoder), kinds[decoder]!).mlp.join()
+      ),
+    ).size > 1
+  );
+  if (!differ || !units.some(isGlue)) return units;
+  const moved = units.filter((unit) => !isGlue(unit));
+  for (const glue of units.filter(isGlue)) {
+    const isMixer = ({ decoder, category }: Unit): boolean =>
+      decoder === glue.decoder && (category === "attention" || category === "linear_attention");
+    const mixer = moved.findLastIndex(isMixer);
+    const last = moved.findLastIndex(({ decoder }) => decoder === glue.decoder);
+    moved.splice((mixer < 0 ? last : mixer) + 1, 0, glue);
+  }
+  return moved;
 }
 
 /** An addition for each norm of a decoder layer is that of its residual, which norms of most families do themselves. */
@@ -172,7 +198,7 @@ function merged(units: readonly Unit[]): Unit[] {
 function told(units: readonly Unit[], kinds: readonly LayerKind[]): Unit[] {
   const sizes = new Map<string, Map<string, string>>();
   const sizeOf = (name: string, decoder: number): string =>
-    units.filter((unit) => unit.name === name && unit.decoder === decoder && !unit.isAdded)
+    units.filter((unit) => unit.name === name && unit.decoder === decoder && !unit.isRest)
       .map(({ node }) => node.weights).join();
   for (const { name, decoder } of units) {
     if (decoder === null) continue;

@@ -24,6 +24,8 @@ const SHARDED = [
   "mamba_d_ssm",
   "vocab_size",
 ];
+/** Groups of a Mamba mixer: with one for all heads each rank has a copy of it. */
+const GROUPS = ["mamba_n_groups", "n_groups"];
 /** What a nested configuration may leave out, as it says only what differs from the engine's defaults. */
 const NEEDED = ["num_attention_heads", "vocab_size"];
 
@@ -94,6 +96,7 @@ export function hfOverrides(
     const replicated = field === "num_key_value_heads" && !parity && replicatesKvHeads(config, tp);
     overrides[field] = replicated ? 1 : share(field, size, tp);
   }
+  Object.assign(overrides, mixerShares(text, tp));
   const headDim = derivedHeadDim(text);
   const broken = brokenBlock(config, {
     head_dim: headDim ?? text.head_dim,
@@ -114,6 +117,20 @@ export function hfOverrides(
 export function replicatesKvHeads(config: ModelConfig, tp: number): boolean {
   const heads = textConfig(config).num_key_value_heads;
   return typeof heads === "number" && heads > 0 && heads < tp && tp % heads === 0;
+}
+
+/** A rank's groups of a Mamba mixer, and its width where that is said as a multiple of the model's. */
+function mixerShares(text: ModelConfig, tp: number): Record<string, number> {
+  const isMixer = (text.mamba_n_heads ?? text.mamba_num_heads ?? null) !== null;
+  if (!isMixer) return {};
+  const shares: Record<string, number> = {};
+  for (const field of GROUPS) {
+    const groups = text[field] ?? null;
+    if (groups !== null) shares[field] = groups === 1 ? 1 : share(field, groups, tp);
+  }
+  const { mamba_expand: expand, mamba_d_ssm: width } = text;
+  if (typeof expand === "number" && (width ?? null) === null) shares.mamba_expand = expand / tp;
+  return shares;
 }
 
 /** What leaves one layer of each kind; a configuration that names no number of layers is taken to have one. */

@@ -397,3 +397,29 @@ model Model
   assert.deepEqual(catalog.linear_attention, found.catalog.linear_attention);
   assert.deepEqual(sequence["prologue"], ["embedding"]);
 });
+
+Deno.test("what decoder layers of two kinds add up stands behind their mixers, wherever its longest kernel ran", () => {
+  const text = `
+model GraniteModel
+  layers.0 MambaDecoderLayer +30 after=3
+    input_layernorm RMSNorm
+    mixer MambaMixer2 cache=0 +3
+    post_attention_layernorm RMSNorm
+    shared_mlp GraniteMLP
+      input_linear MergedColumnParallelLinear
+  layers.1 AttentionDecoderLayer +30 after=4
+    input_layernorm RMSNorm
+    self_attn GraniteAttention
+      attn Attention cache=1
+    post_attention_layernorm RMSNorm
+    shared_mlp GraniteMLP
+      input_linear MergedColumnParallelLinear`;
+  const { blocks, catalog } = draft(text, [kind("linear_attention"), kind("full_attention")], [STATE, FULL]);
+  const post_attn = ["layer_glue", "layernorm"];
+  assert.deepEqual(blocks.attn, {
+    linear_attention: { pre_attn: ["layernorm", "ssm"], post_attn },
+    full_attention: { pre_attn: ["layernorm", "attention"], post_attn },
+  });
+  assert.deepEqual(blocks.mlp.dense, ["gate_up_proj"]);
+  assert.deepEqual(catalog.dense.layer_glue?.vllm, ["MambaDecoderLayer", "AttentionDecoderLayer"]);
+});

@@ -150,3 +150,28 @@ Deno.test("shardConfig shards a nested text_config where its fields are", () => 
     },
   });
 });
+
+Deno.test("a rank has its groups of a Mamba mixer, one group whole, and its share of a mixer's width", () => {
+  const cases: readonly [ModelConfig, number, ModelConfig][] = [
+    [{ mamba_num_heads: 128, n_groups: 8 }, 4, { mamba_num_heads: 32, n_groups: 2 }],
+    [{ mamba_n_heads: 128, mamba_n_groups: 1 }, 4, { mamba_n_heads: 32, mamba_n_groups: 1 }],
+    [{ mamba_n_heads: 128, mamba_expand: 2 }, 2, { mamba_n_heads: 64, mamba_expand: 1 }],
+    [{ mamba_n_heads: 64, mamba_d_ssm: 4096, mamba_expand: 2 }, 2, {
+      mamba_n_heads: 32,
+      mamba_d_ssm: 2048,
+      mamba_expand: 2,
+    }],
+    // Groups of a router are no mixer's.
+    [{ n_groups: 8 }, 4, { n_groups: 8 }],
+  ];
+  for (const [fields, tp, own] of cases) {
+    const sharded = shardConfig({ num_hidden_layers: 1, ...fields }, tp);
+    assert.deepEqual(Object.fromEntries(Object.keys(own).map((name) => [name, sharded[name]])), own);
+  }
+  assert.throws(
+    () => shardConfig({ num_hidden_layers: 1, mamba_num_heads: 128, n_groups: 8 }, 16),
+    new UsageError(
+      "Cannot shard the model to tp 16: n_groups must be divisible by it, got 8; leave this degree out",
+    ),
+  );
+});
