@@ -208,6 +208,7 @@ export type { Processor } from "./src/processor.ts";
 export type { Precision, Quantity } from "./src/quantity.ts";
 export type { HardwareSheet } from "./src/roofline/hardware.ts";
 export type { Exported, ExportOptions } from "./src/run/export_bundle.ts";
+export type { NetworkLink } from "./src/run/export_host.ts";
 export type {
   CollectivesPlan,
   MeasureCollectivesOptions,

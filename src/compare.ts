@@ -5,14 +5,14 @@
  */
 
 /**
- * Orders keys number by number.
+ * Orders keys number by number; where one ends, it has 0.
  *
  * @param a A key.
- * @param b Another key of the same length.
+ * @param b Another key.
  * @returns Below 0 when `a` comes first, 0 when they are equal.
  */
 export function compareKeys(a: readonly number[], b: readonly number[]): number {
-  for (let index = 0; index < a.length; index++) {
+  for (let index = 0; index < Math.max(a.length, b.length); index++) {
     const difference = (a[index] ?? 0) - (b[index] ?? 0);
     if (difference !== 0) return difference;
   }

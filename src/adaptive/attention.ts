@@ -50,9 +50,9 @@ export function* attentionRounds(
 ): Generator<Round<readonly AttentionShot[], AdaptedAttention>, AdaptedAttention, Answers> {
   const { prior, known, ...others } = options;
   const keys = shots.map(shotKey);
-  const ways = [[treesOn, attentionFeatures(keys, kernel)], [
+  const ways = [[treesOn, attentionFeatures(shots, kernel)], [
     processOn,
-    splitFeatures(keys, kernel),
+    splitFeatures(shots, kernel),
   ]] as const;
   const surrogates = ways.flatMap(([on, features]) => [
     on(features),

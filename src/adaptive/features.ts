@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { AttentionShot } from "../shots/shot.ts";
 import { type AttentionKernel, layOut } from "./layout.ts";
 import { layOutSplit } from "./split_layout.ts";
 
@@ -23,6 +24,8 @@ export interface Features {
 /** Columns: name, whether the logarithm of the time is nearly linear in it. */
 type Columns = readonly (readonly [name: string, linear: boolean])[];
 
+/** Those of walks that are not split. The last two are left out of grids of August, whose shots have one prefill at most
+ * and decodes of one token. */
 const COLUMNS: Columns = [
   ["log_prefill_chunk", true],
   ["log_kv_prefill", true],
@@ -38,6 +41,8 @@ const COLUMNS: Columns = [
   ["log_imbalance", false],
   ["log_kv_values", true],
   ["log_kv_reads", false],
+  ["log_prefills", true],
+  ["log_decode_tokens", true],
 ];
 
 const SPLIT_COLUMNS: Columns = [
@@ -65,16 +70,18 @@ const LIGHT_OVERHEAD = 1;
 /**
  * The features of attention shots.
  *
- * @param keys The shots' keys: prefill_chunk, kv_prefill, n_decode, kv_decode.
+ * @param shots The shots.
  * @param kernel Model and device.
- * @returns The features, in the order of the keys.
+ * @returns The features, in the order of the shots.
  *
  * @example
  * ```ts
  * import { attentionFeatures } from "./features.ts";
  * import assert from "node:assert/strict";
  * const kernel = { heads: 4, kvHeads: 2, multiprocessors: 8 };
- * const { names, columns, kernel: kernels } = attentionFeatures([[128, 0, 0, 0], [0, 0, 2, 63]], kernel);
+ * const shot = { category: "attention", tp: 1, prefill_chunk: 128, kv_prefill: 0, n_decode: 0, kv_decode: 0 } as const;
+ * const decodes = { ...shot, prefill_chunk: 0, n_decode: 2, kv_decode: 63 };
+ * const { names, columns, kernel: kernels } = attentionFeatures([shot, decodes], kernel);
  * const tiles = columns[names.indexOf("log_tiles")]!;
  * assert.equal(Math.round(Math.exp(tiles[0]!)), 28); // 4 heads of blocks that walk 1 and 2 tiles, and 2 each
  * assert.equal(Math.round(Math.exp(tiles[1]!)), 12); // 2 KV heads of 2 decodes that walk 1 tile, and 2
@@ -82,50 +89,64 @@ const LIGHT_OVERHEAD = 1;
  * ```
  */
 export function attentionFeatures(
-  keys: readonly (readonly number[])[],
+  shots: readonly AttentionShot[],
   kernel: AttentionKernel,
 ): Features {
-  return tabulated(COLUMNS, keys, (key) => featuresOf(key, kernel));
-}
-
-/**
- * The features of attention shots where walks are split, as FlashAttention-3 does on Hopper devices.
- *
- * @param keys The shots' keys: prefill_chunk, kv_prefill, n_decode, kv_decode.
- * @param kernel Model and device.
- * @returns The features, in the order of the keys.
- */
-export function splitFeatures(keys: readonly (readonly number[])[], kernel: AttentionKernel): Features {
-  return tabulated(SPLIT_COLUMNS, keys, (key) => splitFeaturesOf(key, kernel));
-}
-
-function tabulated(
-  names: Columns,
-  keys: readonly (readonly number[])[],
-  valuesOf: (key: readonly number[]) => number[],
-): Features {
-  const columns = names.map(() => new Float64Array(keys.length));
-  for (const [row, key] of keys.entries()) {
-    for (const [at, value] of valuesOf(key).entries()) columns[at]![row] = value;
+  const hasSeveral = shots.some(({ prefills = [] }) => prefills.length > 1);
+  const hasDrafts = shots.some(({ decode_q_len = 1 }) => decode_q_len > 1);
+  const chosen = COLUMNS.filter(([name]) =>
+    name === "log_prefills" ? hasSeveral : name === "log_decode_tokens" ? hasDrafts : true
+  );
+  const places = chosen.map((column) => COLUMNS.indexOf(column));
+  const columns = chosen.map(() => new Float64Array(shots.length));
+  const kernels = new Uint8Array(shots.length);
+  for (const [row, shot] of shots.entries()) {
+    const { apart, values } = featuresOf(shot, kernel);
+    for (const [at, place] of places.entries()) columns[at]![row] = values[place]!;
+    kernels[row] = apart ? 1 : 0;
   }
   return {
-    names: names.map(([name]) => name),
+    names: chosen.map(([name]) => name),
     columns,
-    linear: names.flatMap(([, linear], at) => linear ? [at] : []),
-    kernel: Uint8Array.from(keys, ([chunk]) => chunk! > 0 ? 1 : 0),
+    linear: chosen.flatMap(([, linear], at) => linear ? [at] : []),
+    kernel: kernels,
   };
 }
 
-function featuresOf(key: readonly number[], kernel: AttentionKernel): number[] {
-  const [chunk = 0, history = 0, decodes = 0, kv = 0] = key;
-  const { lists, blocks, emptyBlocks, tiles, decodeTiles, longestWalk, makespan, pairedMakespan } = layOut(
-    { chunk, history, decodes: [[kv, decodes]] },
-    kernel,
-  );
-  const decodeTokens = decodes * (kv + 1);
-  return [
+/**
+ * The features of attention shots where walks are split, as FlashAttention-3 does on Hopper devices; several prefills
+ * count as one at their place, and decodes as of one token.
+ *
+ * @param shots The shots.
+ * @param kernel Model and device.
+ * @returns The features, in the order of the shots.
+ */
+export function splitFeatures(shots: readonly AttentionShot[], kernel: AttentionKernel): Features {
+  const columns = SPLIT_COLUMNS.map(() => new Float64Array(shots.length));
+  for (const [row, shot] of shots.entries()) {
+    for (const [at, value] of splitFeaturesOf(shot, kernel).entries()) columns[at]![row] = value;
+  }
+  return {
+    names: SPLIT_COLUMNS.map(([name]) => name),
+    columns,
+    linear: SPLIT_COLUMNS.flatMap(([, linear], at) => linear ? [at] : []),
+    kernel: Uint8Array.from(shots, ({ prefill_chunk }) => prefill_chunk > 0 ? 1 : 0),
+  };
+}
+
+function featuresOf(
+  shot: AttentionShot,
+  kernel: AttentionKernel,
+): { readonly apart: boolean; readonly values: readonly number[] } {
+  const { prefill_chunk: chunk, kv_prefill, n_decode: decodes, kv_decode: kv, decode_q_len: q = 1 } = shot;
+  const { prefills = chunk > 0 ? [[chunk, kv_prefill] as const] : [] } = shot;
+  const { apart, lists, blocks, emptyBlocks, tiles, decodeTiles, longestWalk, makespan, pairedMakespan } =
+    layOut({ prefills, decodes: [[kv, decodes]], decodeTokens: q }, kernel);
+  const histories = prefills.reduce((sum, [, history]) => sum + history, 0);
+  const decodeTokens = decodes * (kv + q);
+  const values = [
     Math.log1p(chunk),
-    Math.log1p(history),
+    Math.log1p(histories / Math.max(1, prefills.length)),
     Math.log1p(decodes),
     Math.log1p(kv),
     Math.log(makespan),
@@ -136,13 +157,17 @@ function featuresOf(key: readonly number[], kernel: AttentionKernel): number[] {
     Math.log1p(emptyBlocks),
     blocks / kernel.multiprocessors,
     Math.log(makespan * kernel.multiprocessors / tiles),
-    Math.log((chunk + history + decodeTokens) * kernel.kvHeads),
+    Math.log((chunk + histories + decodeTokens) * kernel.kvHeads),
     Math.log1p(decodeTokens * lists),
+    Math.log1p(prefills.length),
+    Math.log(q),
   ];
+  return { apart, values };
 }
 
-function splitFeaturesOf(key: readonly number[], kernel: AttentionKernel): number[] {
-  const [chunk = 0, history = 0, decodes = 0, kv = 0] = key;
+function splitFeaturesOf(shot: AttentionShot, kernel: AttentionKernel): number[] {
+  const { prefill_chunk: chunk, kv_prefill, n_decode: decodes, kv_decode: kv } = shot;
+  const history = Math.max(0, kv_prefill);
   const layout = layOutSplit({ chunk, history, decodes: [[kv, decodes]] }, kernel);
   const { prefillBlocks, decodeBlocks, prefillTiles, decodeTiles } = layout;
   const makespan = layout.makespan(OVERHEAD);

@@ -25,7 +25,8 @@ import type { Features } from "./features.ts";
  * import { attentionFeatures } from "./features.ts";
  * import assert from "node:assert/strict";
  * const keys = [[0, 0, 2, 100]];
- * const features = attentionFeatures(keys, { heads: 4, kvHeads: 2, multiprocessors: 8 });
+ * const shot = { category: "attention", tp: 1, prefill_chunk: 0, kv_prefill: 0, n_decode: 2, kv_decode: 100 } as const;
+ * const features = attentionFeatures([shot], { heads: 4, kvHeads: 2, multiprocessors: 8 });
  * const { columns } = withPrior(features, keys, [{ layer: null, key: [0, 0, 2, 100], timeUs: 20 }]);
  * assert.equal(columns.at(-1)![0], Math.log(20));
  * ```

@@ -6,8 +6,8 @@
 import type { SkewRow } from "../bundle/skew.ts";
 import type { SkewCase } from "../shots/skew_cases.ts";
 import type { Features } from "./features.ts";
-import { type AttentionBatch, type AttentionKernel, layOut } from "./layout.ts";
-import { layOutSplit, type SplitLayout } from "./split_layout.ts";
+import { type AttentionKernel, layOut } from "./layout.ts";
+import { layOutSplit, type SplitBatch, type SplitLayout } from "./split_layout.ts";
 
 /** Times between which a case's own lies, in microseconds, a value per case. */
 export interface EndTimes {
@@ -63,7 +63,7 @@ export function skewFeatures(
     const key = [n, pc, kp, kv_big].join();
     let makespan = longestMakespans.get(key);
     if (makespan === undefined) {
-      makespan = layOut({ chunk: pc, history: kp, decodes: [[kv_big, n]] }, kernel).makespan;
+      makespan = layOut({ prefills: prefillOf(pc, kp), decodes: [[kv_big, n]] }, kernel).makespan;
       longestMakespans.set(key, makespan);
     }
     return makespan;
@@ -88,9 +88,9 @@ function featuresOf(
   kernel: AttentionKernel,
 ): number[] {
   const { n, nb, pc, kp, kvs, kv_big, kv_mean } = each;
-  const batch = { chunk: pc, history: kp };
-  const skewed = layOut({ ...batch, decodes: [[kv_big, nb], [kvs, n - nb]] }, kernel);
-  const even = layOut({ ...batch, decodes: [[kv_mean, n]] }, kernel);
+  const prefills = prefillOf(pc, kp);
+  const skewed = layOut({ prefills, decodes: [[kv_big, nb], [kvs, n - nb]] }, kernel);
+  const even = layOut({ prefills, decodes: [[kv_mean, n]] }, kernel);
   const { makespan } = skewed;
   const evenMakespan = even.makespan;
   return [
@@ -111,6 +111,10 @@ function featuresOf(
     Math.log(kvs),
     Math.log(kv_big),
   ];
+}
+
+function prefillOf(chunk: number, history: number): [number, number][] {
+  return chunk > 0 ? [[chunk, history]] : [];
 }
 
 /** The columns where walks are split. */
@@ -166,7 +170,7 @@ export function skewSplitFeatures(
 
 function splitFeaturesOf(each: CaseKey, mean: number, max: number, kernel: AttentionKernel): number[] {
   const { n, nb, pc, kp, kvs, kv_big, kv_mean } = each;
-  const lay = (decodes: AttentionBatch["decodes"]): SplitLayout =>
+  const lay = (decodes: SplitBatch["decodes"]): SplitLayout =>
     layOutSplit({ chunk: pc, history: kp, decodes }, kernel);
   const skewed = lay([[kv_big, nb], [kvs, n - nb]]);
   const even = lay([[kv_mean, n]]);

@@ -10,8 +10,18 @@
  *
  * @module
  */
-import type { AttentionBatch, AttentionKernel } from "./layout.ts";
+import type { AttentionKernel } from "./layout.ts";
 import { type Jobs, listSchedule } from "./list_schedule.ts";
+
+/** A batch of one prefill at most, and decodes of one token each. */
+export interface SplitBatch {
+  /** New tokens of the prefill, 0 for none. */
+  readonly chunk: number;
+  /** History of the prefill in tokens. */
+  readonly history: number;
+  /** Decodes: history in tokens, how many of them; in the order of the batch. */
+  readonly decodes: readonly (readonly [kv: number, count: number])[];
+}
 
 /** A layout; lengths in tiles. */
 export interface SplitLayout {
@@ -67,7 +77,7 @@ const MOST_SPLITS = 128;
  * ```
  */
 export function layOutSplit(
-  { chunk, history, decodes }: AttentionBatch,
+  { chunk, history, decodes }: SplitBatch,
   { heads, kvHeads, multiprocessors }: AttentionKernel,
 ): SplitLayout {
   const group = heads / kvHeads;

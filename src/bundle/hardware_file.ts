@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import type { Collective, Collectives, CollectiveWay } from "./collectives_file.ts";
 import { UsageError } from "../errors.ts";
 import { formatYaml, parseYaml } from "../files/yaml.ts";
 import { MAX_META_CHARS } from "./meta.ts";
@@ -37,7 +38,32 @@ export interface HardwareFile {
   /** Where these come from. */
   readonly from: string;
   /** What was measured between cards; null where nobody has measured. */
-  readonly link: { readonly bandwidthGibS: Sourced; readonly latencyNs: Sourced } | null;
+  readonly link: {
+    readonly bandwidthGibS: Sourced;
+    readonly latencyNs: Sourced;
+    /** The fit behind them, and what it was fitted to; absent where somebody else measured. */
+    readonly fit?: FittedLink;
+    /** The collectives, those between as many devices are written. */
+    readonly collectives?: Collectives;
+  } | null;
+  /** Power that was measured, in watts; nothing reads it. @default {null} */
+  readonly power?: { readonly idleW: number; readonly busyW: number } | null;
+}
+
+/** A link that was fitted to collectives. */
+export interface FittedLink {
+  /** Devices that took part. */
+  readonly ranks: number;
+  /** Through what each collective ran. */
+  readonly ways: Readonly<Partial<Record<Collective, CollectiveWay>>>;
+  /** Latency of a phase in nanoseconds. */
+  readonly latencyNs: number;
+  /** Bandwidth for all collectives in GiB/s. */
+  readonly bandwidthGibS: number;
+  /** Bandwidth of each collective in GiB/s. */
+  readonly bandwidthsGibS: Readonly<Partial<Record<Collective, number>>>;
+  /** Mean error without sign, as a share. */
+  readonly error: number;
 }
 
 const NO_LINK =
@@ -61,7 +87,8 @@ const NO_LINK =
  * ```
  */
 export function formatHardware(file: HardwareFile): string {
-  const { hardware, gpuName, memoryGib, bandwidthGbS, multiprocessors, l2Mib, from, link } = file;
+  const { hardware, gpuName, memoryGib, bandwidthGbS, multiprocessors, l2Mib, from, link, power = null } =
+    file;
   const spec = (value: number, unit: string): Sourced => ({ value, source: "spec", unit, from });
   return formatYaml({
     hardware,
@@ -73,9 +100,15 @@ export function formatHardware(file: HardwareFile): string {
       memory_bw_gbps: bandwidthGbS,
       l2_cache_mib: l2Mib,
     },
-    measured: { interconnect: null, ...link === null && { interconnect_unavailable: NO_LINK } },
+    measured: {
+      ...link?.collectives && { at: link.collectives.head.at },
+      interconnect: interconnectOf(link),
+      ...link === null && { interconnect_unavailable: NO_LINK },
+      ...power && { power: { idle_w: power.idleW, busy_w: power.busyW } },
+    },
     defaults: {
       ...link && { link_bw: link.bandwidthGibS, link_latency: link.latencyNs },
+      ...link?.fit && { collective_links: linksOf(link.fit, link.bandwidthGibS) },
       npu_mem: {
         mem_size: spec(memoryGib, "GiB"),
         mem_bw: spec(bandwidthGbS, "GB/s"),
@@ -83,6 +116,40 @@ export function formatHardware(file: HardwareFile): string {
       },
     },
   });
+}
+
+/** What was measured between the cards, as v1.2's own profiler lays it out. */
+function interconnectOf(link: HardwareFile["link"]): unknown {
+  const { fit, collectives } = link ?? {};
+  if (fit === undefined || collectives === undefined) return null;
+  const samples = collectives.samples.filter(({ ranks, way, collective }) =>
+    ranks === fit.ranks && way === fit.ways[collective]
+  );
+  const fitOf = (bandwidth: number): object => ({
+    bandwidth_gbps: bandwidth,
+    bandwidth_unit: "GiB/s",
+    latency_ns: fit.latencyNs,
+  });
+  return {
+    npus: fit.ranks,
+    collectives: Object.keys(fit.ways),
+    dtype: collectives.head.dtype,
+    communicator: Object.entries(fit.ways).map(([collective, way]) => `${collective}: ${way}`).join(", "),
+    samples: samples.map(({ collective, bytes, us }) => ({
+      ...{ collective, bytes, us },
+      ...collectives.head.graphs && { us_graphed: us },
+    })),
+    fit: { ...fitOf(fit.bandwidthGibS), mean_abs_residual_pct: Number((100 * fit.error).toFixed(3)) },
+    collective_fits: Object.fromEntries(
+      Object.entries(fit.bandwidthsGibS).map(([name, bandwidth]) => [name, fitOf(bandwidth)]),
+    ),
+  };
+}
+
+function linksOf({ bandwidthsGibS }: FittedLink, common: Sourced): Record<string, { link_bw: Sourced }> {
+  return Object.fromEntries(
+    Object.entries(bandwidthsGibS).map(([name, value]) => [name, { link_bw: { ...common, value } }]),
+  );
 }
 
 /** What a card's file gives a cluster that does not say it itself; what is absent there is absent here. */

@@ -18,7 +18,7 @@ import type { SkewShape } from "./skew_shapes.ts";
 import type { SkewCell } from "./skew_cells.ts";
 import type { SkewFitRow } from "./skew_fit.ts";
 import type { Row } from "./tables.ts";
-import { kernelRows, type KernelTable } from "./whole_table.ts";
+import { kernelRows, type KernelTable, shotRows } from "./whole_table.ts";
 
 /** A bundle's content. Rows that cannot be used are left out and stand in `issues`. */
 export interface Bundle {
@@ -57,6 +57,11 @@ export interface WholeBundle extends Bundle {
    * n_decode and kv_decode; of a key that stands twice the last row counts.
    */
   kernels(tp: number, table: KernelTable): ReadonlyMap<string, ReadonlyMap<number, readonly Row[]>>;
+  /**
+   * All rows of a category at a degree under the keys of the shots that measure them: prefills at a place have the
+   * history that one of them would have, new tokens of a decode that are several are the key's last value.
+   */
+  shots(tp: number, category: Category): readonly Row[];
 }
 
 /**
@@ -96,6 +101,7 @@ export async function openBundle(dir: string): Promise<WholeBundle> {
       return simulatorOf({ tps: files.tps, fit: meta.skew_fit, ...tables });
     },
     kernels: (tp, table) => kernelRows(table, tables.table(tp, table)),
+    shots: (tp, category) => shotRows(category, tables.table(tp, category)),
     skewShapes: (tp) => tables.skewShapes(tp).rows,
     skewCells: (tp) => tables.skewCells(tp).rows,
     table: (tp, category) => tables.table(tp, category).rows,

@@ -7,7 +7,7 @@ import { CATEGORIES, type Category } from "../shots/shot.ts";
 import { compareKeys, compareTexts } from "../compare.ts";
 import { formatTimeUs } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
-import { readWholeTable } from "./whole_table.ts";
+import { formatAttention, formatExperts, readWholeTable } from "./whole_table.ts";
 
 /** One measured time. */
 export interface Row {
@@ -79,4 +79,18 @@ export function formatTable(category: Category, rows: readonly Row[]): string {
 export function readTable(category: Category, text: string, path: string): { rows: Row[]; issues: Issue[] } {
   const { rows, issues } = readWholeTable(category, text, path);
   return { rows: [...rows], issues: [...issues] };
+}
+
+/**
+ * Writes the table of a category: attention for both simulators, experts as August has them unless some are on several
+ * devices.
+ *
+ * @param category The category.
+ * @param rows The rows, each key once.
+ * @returns The file's text, sorted by layer and key, lines ended by a line feed.
+ */
+export function formatRows(category: Category, rows: readonly Row[]): string {
+  if (category === "attention") return formatAttention(rows);
+  const plain = CATEGORIES[category].columns.length;
+  return rows.some(({ key }) => key.length > plain) ? formatExperts(rows) : formatTable(category, rows);
 }

@@ -11,6 +11,7 @@ import { compareKeys, compareTexts } from "../compare.ts";
 import type { Cells } from "./cells.ts";
 import { formatTimeUs, pythonFloat } from "../number_format.ts";
 import type { Issue } from "./issue.ts";
+import { CATEGORIES, type Category } from "../shots/shot.ts";
 import { readRecords } from "./records.ts";
 import type { Row } from "./tables.ts";
 
@@ -230,16 +231,55 @@ export function kernelRows(
   return byKernel;
 }
 
-/** A row of August's as v1.2 places it. */
+/** A row as v1.2 places it; a key that is longer than August's ends with the split. */
 function placed(table: KernelTable, { layer, key, timeUs, prefillKey }: Row): KernelRow {
-  if (table !== "attention") return { layer: layer ?? EXPERTS, split: 1, key, timeUs };
+  const length = table in CATEGORIES ? CATEGORIES[table as Category].columns.length : key.length;
+  const split = key[length] ?? 1;
+  if (table !== "attention") return { layer: layer ?? EXPERTS, split, key: key.slice(0, length), timeUs };
   const [chunk = 0, history = 0, n = 0, kv = 0] = key;
   return {
     layer: layer ?? ATTENTION,
-    split: 1,
+    split,
     key: [chunk, prefillKey ?? history + chunk / 2, n, kv],
     timeUs,
   };
+}
+
+/**
+ * The rows of a table with the keys of the shots that measure them: prefills at a place have the history that one of
+ * them would have, several new tokens a decode are the key's last value.
+ *
+ * @param category The table.
+ * @param content Its content.
+ * @returns The rows, those that August reads first.
+ */
+export function shotRows(category: Category, content: Pick<WholeTable, "rows" | "others">): Row[] {
+  return [
+    ...content.rows.map(exactRow),
+    ...content.others.map(({ layer, split, key, timeUs }): Row => {
+      const [chunk = 0, prefillKey = 0, ...decodes] = key;
+      const own = category === "attention" ? [chunk, prefillKey - chunk / 2, ...decodes] : key;
+      return {
+        layer: layer === ATTENTION || category === "moe" ? null : layer,
+        key: split === 1 ? own : [...own, split],
+        timeUs,
+      };
+    }),
+  ];
+}
+
+/**
+ * A row with the exact history of a prefill at its place, of which kv_prefill is the whole part.
+ *
+ * @param row The row, or what has the key of one.
+ * @returns The row without its prefillKey.
+ */
+export function exactRow<R extends Pick<Row, "key" | "prefillKey">>(
+  { prefillKey, ...row }: R,
+): Omit<R, "prefillKey"> {
+  if (prefillKey === undefined) return row;
+  const [chunk = 0, , ...decodes] = row.key;
+  return { ...row, key: [chunk, prefillKey - chunk / 2, ...decodes] };
 }
 
 function textOf({ layer, split, key }: KernelRow): string {
@@ -249,8 +289,7 @@ function textOf({ layer, split, key }: KernelRow): string {
 /**
  * Writes attention.csv for both simulators: August reads kv_prefill, v1.2 prefill_key.
  *
- * @param rows The rows that August reads, each key once.
- * @param others The rows of other kernels and of several new tokens a decode. @default none
+ * @param rows The rows, each key once.
  * @returns The file's text, sorted by layer and key, lines ended by a line feed.
  *
  * @example
@@ -261,8 +300,8 @@ function textOf({ layer, split, key }: KernelRow): string {
  * assert.equal(text.split("\n")[1], "attention,17,512,520.5,2,128,1,12.3457");
  * ```
  */
-export function formatAttention(rows: readonly Row[], others: readonly KernelRow[] = []): string {
-  const all = [...rows.map((row) => placed("attention", row)), ...others].sort(compareKernelRows);
+export function formatAttention(rows: readonly Row[]): string {
+  const all = rows.map((row) => placed("attention", row)).sort(compareKernelRows);
   const lines = all.map(({ layer, split, key: [chunk = 0, prefillKey = 0, n, kv], timeUs }) =>
     [
       layer,
@@ -279,14 +318,13 @@ export function formatAttention(rows: readonly Row[], others: readonly KernelRow
 }
 
 /**
- * Writes moe.csv: as August has it, with a column `ep` where there are rows of experts on several devices.
+ * Writes moe.csv with the column `ep`: rows of experts on one device and on several.
  *
- * @param rows The rows of experts on one device, each key once.
- * @param others The others.
+ * @param rows The rows, each key once.
  * @returns The file's text, sorted by key, lines ended by a line feed.
  */
-export function formatExperts(rows: readonly Row[], others: readonly KernelRow[]): string {
-  const all = [...rows.map((row) => placed("moe", row)), ...others].sort(compareKernelRows);
+export function formatExperts(rows: readonly Row[]): string {
+  const all = rows.map((row) => placed("moe", row)).sort(compareKernelRows);
   const lines = all.map(({ split, key, timeUs }) => [split, ...key, formatTimeUs(timeUs)].join(","));
   return [SHAPES.moe.columns.join(","), ...lines, ""].join("\n");
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { compareKeys } from "../compare.ts";
-import type { Bundle } from "../bundle/open.ts";
+import type { Bundle, WholeBundle } from "../bundle/open.ts";
 import type { Row } from "../bundle/tables.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
 import type { Limits } from "../shots/limits.ts";
@@ -33,9 +33,14 @@ export interface RecordedTimes {
  * @param category The category.
  * @returns The times.
  */
-export function recordedTimes(bundle: Bundle, request: BootRequest, category: Category): RecordedTimes {
+export function recordedTimes(
+  bundle: Pick<WholeBundle, "shots">,
+  request: BootRequest,
+  category: Category,
+): RecordedTimes {
   const names = Object.keys(request.architecture.catalog[category] ?? {});
-  const rows = bundle.table(category === "moe" ? 1 : request.tp, category);
+  const rows = bundle.shots(category === "moe" ? 1 : request.tp, category)
+    .toSorted((a, b) => compareKeys(a.key, b.key));
   const sorted = Map.groupBy(rows, ({ layer }) => layer ?? names[0]);
   const layers = names.filter((name) => sorted.has(name));
   return {

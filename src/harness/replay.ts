@@ -4,7 +4,7 @@
  * @module
  */
 import { gaussian, uniform } from "../random.ts";
-import { type Bundle, openBundle } from "../bundle/open.ts";
+import { type Bundle, openBundle, type WholeBundle } from "../bundle/open.ts";
 import { HarnessError, UsageError } from "../errors.ts";
 import { CATEGORY_ORDER, type Shot, shotKey } from "../shots/shot.ts";
 import { VERSION } from "../version.ts";
@@ -90,7 +90,7 @@ interface Disturbance {
 }
 
 function engineOf(
-  bundle: Bundle,
+  bundle: WholeBundle,
   request: BootRequest,
   { noise, fails, seed }: Disturbance,
 ): InProcessEngine {

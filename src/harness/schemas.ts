@@ -26,6 +26,7 @@ const shot = z.discriminatedUnion("category", [
     kv_decode: count,
     prefills: z.array(z.tuple([positive, count])).optional(),
     prefill_key: z.number().optional(),
+    decode_q_len: positive.optional(),
   }),
   z.object({ category: z.literal("linear_attention"), tp: positive, prefill_tokens: count, n_decode: count }),
   z.object({ category: z.literal("moe"), tp: positive, tokens: positive, activated_experts: positive }),

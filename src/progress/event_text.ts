@@ -77,6 +77,6 @@ function fitInWords({ method, report }: FittedEvent): string {
 
 /** A shot as its row's key reads, such as `dense tp 1 (tokens 16)`. */
 function shotName({ category, tp, key }: Pick<FailedShot, "category" | "tp" | "key">): string {
-  const fields = keyColumns(category).map((column, i) => `${column} ${key[i]}`);
+  const fields = keyColumns(category, key).map((column, i) => `${column} ${key[i]}`);
   return `${category} tp ${tp} (${fields.join(", ")})`;
 }

@@ -27,12 +27,14 @@ export interface AttentionBatch {
   readonly history: number;
   /** Runs of equal decodes: tokens of their history, and how many. */
   readonly decodes: readonly (readonly [kv: number, count: number])[];
+  /** New tokens of each decode. @default {1} */
+  readonly decodeTokens?: number;
   /** Tokens that a window looks back at. @default {all} */
   readonly span?: number;
 }
 
 /**
- * The work of attention as FlashAttention-2 schedules it. Without a prefill, the query heads of a KV head share its
+ * The work of attention as FlashAttention-2 schedules it. With one new token a request, the query heads of a KV head share its
  * tiles, and a request is split over the multiprocessors. With one, each query head walks its own tiles and reads
  * the KV cache for itself: from memory, once the heads no longer walk side by side and what they walk through does
  * not fit in the cache.
@@ -43,19 +45,19 @@ export interface AttentionBatch {
  * @returns The work; `flops` are those of whole tiles, and of the longest walk if it decides.
  */
 export function attentionWork(
-  { chunk, history, decodes, span = Infinity }: AttentionBatch,
+  { chunk, history, decodes, decodeTokens = 1, span = Infinity }: AttentionBatch,
   sizes: Sizes,
   { multiprocessors, cacheBytes }: Device,
 ): Work {
   const { heads, kvHeads, headDim, kvBytes } = sizes;
-  const mixed = chunk > 0;
+  const mixed = chunk > 0 || decodeTokens > 1;
   const walk = (tokens: number): number => Math.ceil(tokens / TILE) + TILE_OVERHEAD;
   let longest = 0;
   let tiles = 0;
   let requests = 0;
   let tokens = 0;
   for (const [kv, count] of decodes) {
-    const seen = Math.min(kv + 1, span);
+    const seen = Math.min(kv + decodeTokens, span);
     if (count > 0 && mixed) longest = Math.max(longest, walk(seen));
     tiles += count * walk(seen);
     requests += count;
@@ -77,7 +79,7 @@ export function attentionWork(
     kernels: 4,
     flops: 4 * TILE * TILE * headDim * Math.max(longest * multiprocessors, tiles * (mixed ? heads : kvHeads)),
     memoryBytes: (chunk + Math.min(history, span)) * tokenBytes + decodeBytes * reads,
-    activationBytes: 2 * (chunk + requests) * heads * headDim * ACTIVATION,
+    activationBytes: 2 * (chunk + requests * decodeTokens) * heads * headDim * ACTIVATION,
     attention: true,
   };
 }

@@ -122,6 +122,7 @@ export function layerWork(
           // Several prefills count as one at their place.
           history: Math.max(0, shot.kv_prefill),
           decodes: [[shot.kv_decode, shot.n_decode]],
+          decodeTokens: shot.decode_q_len ?? 1,
           ...sizes.span !== null && WINDOWED.has(layer) && { span: sizes.span },
         },
         sizes,

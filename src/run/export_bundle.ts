@@ -4,7 +4,6 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { formatHardware, parseHardware } from "../bundle/hardware_file.ts";
 import { bundlePath } from "../bundle/layout.ts";
 import { formatMeta, type Meta } from "../bundle/meta.ts";
 import { openBundle, type WholeBundle } from "../bundle/open.ts";
@@ -23,7 +22,8 @@ import type { Model } from "../model/model.ts";
 import type { DeviceActivity } from "../predict/source.ts";
 import { sustainedSource } from "../predict/sustained.ts";
 import { newerVariant, variantNotices } from "../model/variant.ts";
-import { type HardwareSheet, loadHardware } from "../roofline/hardware.ts";
+import { loadHardware } from "../roofline/hardware.ts";
+import { hostFiles, hostOf, type NetworkLink } from "./export_host.ts";
 
 /** Options of {@linkcode exportBundle}. */
 export interface ExportOptions {
@@ -42,9 +42,10 @@ export interface ExportOptions {
   readonly state?: DeviceActivity;
   /**
    * Bandwidth and latency between two devices; the network model of either simulator counts 2^30 bytes a GB.
-   * @default {those of `hardware.yaml` in the hardware's folder; without one, no cluster of several devices is written}
+   * @default {those of `hardware.yaml` in the hardware's folder, else fitted to `collectives.csv` there; without either,
+   * no cluster of several devices is written}
    */
-  readonly link?: { readonly bandwidthGibS: number; readonly latencyNs: number };
+  readonly link?: NetworkLink;
 }
 
 /** What was written. */
@@ -97,8 +98,8 @@ export async function exportBundle(dir: string, options: ExportOptions): Promise
     if (error instanceof UsageError) return null;
     throw error;
   });
-  const card = await cardOf(dir, sheet);
   const notes: string[] = [];
+  const host = await hostOf(bundle, sheet, notes);
   if (bundle.meta.state === "sustained") {
     notes.push(
       "The tables are an estimate for a device that is at work all the time, not as measured (state in meta.yaml)",
@@ -121,17 +122,23 @@ export async function exportBundle(dir: string, options: ExportOptions): Promise
   }
   files.set(`${place}/meta.yaml`, formatMeta({ ...meta, rows }));
   variantNotes(model, variant, simulator, notes);
-  const clusters = card === null ? [] : clusterFiles(bundle, model, card, options, notes);
-  if (card === null) {
+  const { clusters, others } = host === null ? { clusters: [], others: [] } : hostFiles(bundle, model, host, {
+    simulator,
+    link: options.link,
+    hardwareDir: `${PERF}/${hardware}`,
+    sheet: sheet === null ? null : {
+      figures: sheet,
+      from: `data sheet, ${configDir === CONFIG_DIR ? "configs" : configDir}/hardware/${hardware}.yaml`,
+    },
+  }, notes);
+  if (host === null) {
     notes.push(
       `No sheet configs/hardware/${hardware}.yaml: cluster files${
         simulator === "v1.2" ? " and hardware.yaml" : ""
       } are left out, as nobody says how much memory the device has`,
     );
-  } else if (simulator === "v1.2") {
-    files.set(`${PERF}/${hardware}/hardware.yaml`, card.text ?? hardwareText(hardware, sheet!, options));
   }
-  for (const { path, text } of clusters) files.set(path, text);
+  for (const { path, text } of [...clusters, ...others]) files.set(path, text);
   files.set(EXAMPLE, exampleRequests());
   const command = commandOf(bundle.meta, clusters[0]?.path ?? "configs/cluster/<yours>.json");
   files.set("README.md", readme(bundle, simulator, command, notes));
@@ -276,103 +283,6 @@ function variantNotes(model: Model, variant: string, simulator: Simulator, notes
   }
 }
 
-/** A device: its memory, and what lies between two of them. */
-interface Card {
-  /** Its hardware.yaml, where there is one. */
-  readonly text: string | null;
-  /** Memory in GiB. */
-  readonly memoryGib: number;
-  /** Memory bandwidth in GB/s. */
-  readonly bandwidthGbS: number;
-  /** What lies between two; null where nobody measured it. */
-  readonly link: Required<ExportOptions>["link"] | null;
-}
-
-/** What hardware.yaml beside the model's folders says, and the data sheet where it does not; null without either. */
-async function cardOf(dir: string, sheet: HardwareSheet | null): Promise<Card | null> {
-  const path = join(dir, "..", "..", "..", "hardware.yaml");
-  const bytes = await readIfThere(path);
-  const text = bytes === null ? null : new TextDecoder().decode(bytes);
-  const { linkGibS, linkNs, memoryGib = sheet?.memory_gib, bandwidthGbS = sheet?.bandwidth_gb_s } =
-    text === null ? {} : parseHardware(text, path);
-  if (memoryGib === undefined || bandwidthGbS === undefined) return null;
-  const link = linkGibS === undefined || linkNs === undefined
-    ? null
-    : { bandwidthGibS: linkGibS, latencyNs: linkNs };
-  return { text, memoryGib, bandwidthGbS, link };
-}
-
-/** A cluster of one instance for each degree; v1.2 finds in hardware.yaml what it does not say. */
-function clusterFiles(
-  { meta, tps }: WholeBundle,
-  { id }: Model,
-  card: Card,
-  { simulator, link }: ExportOptions,
-  notes: string[],
-): { path: string; text: string }[] {
-  const { hardware = "" } = meta;
-  const newer = simulator === "v1.2";
-  const linked = tps.filter((tp) => tp === 1 || (link ?? card.link) !== null);
-  const left = tps.filter((tp) => !linked.includes(tp));
-  if (left.length > 0) {
-    notes.push(
-      `Cluster files for tp ${left.join(", ")} are left out: nobody measured the link between devices; ` +
-        "pass --link-bandwidth and --link-latency",
-    );
-  }
-  notes.push(
-    "cpu_mem of the cluster files is an assumption; it counts when KV blocks are moved to the host alone",
-  );
-  return linked.map((tp) => {
-    const own = link ?? (newer && card.link !== null ? null : card.link ?? NO_LINK);
-    return {
-      path: `configs/cluster/${hardware}_${id.replace("/", "_")}_tp${tp}.json`,
-      text: `${
-        JSON.stringify(
-          {
-            num_nodes: 1,
-            ...own && { link_bw: own.bandwidthGibS, link_latency: own.latencyNs },
-            nodes: [{
-              num_instances: 1,
-              cpu_mem: { mem_size: 512, mem_bw: 256, mem_latency: 0 },
-              instances: [{
-                model_name: id,
-                hardware,
-                npu_mem: newer ? {} : { mem_size: card.memoryGib, mem_bw: card.bandwidthGbS, mem_latency: 0 },
-                num_npus: tp,
-                tp_size: tp,
-                pd_type: null,
-              }],
-            }],
-          },
-          null,
-          2,
-        )
-      }\n`,
-    };
-  });
-}
-
-/** One device has no link, but the fields must be there. */
-const NO_LINK = { bandwidthGibS: 1, latencyNs: 0 };
-
-function hardwareText(
-  hardware: string,
-  sheet: HardwareSheet,
-  { configDir = CONFIG_DIR }: ExportOptions,
-): string {
-  return formatHardware({
-    hardware,
-    gpuName: sheet.device,
-    memoryGib: sheet.memory_gib,
-    bandwidthGbS: sheet.bandwidth_gb_s,
-    multiprocessors: sheet.multiprocessors,
-    l2Mib: sheet.l2_mib,
-    from: `data sheet, ${configDir === CONFIG_DIR ? "configs" : configDir}/hardware/${hardware}.yaml`,
-    link: null,
-  });
-}
-
 /** Ten requests, one every 100 ms. */
 function exampleRequests(): string {
   const lines = Array.from({ length: REQUESTS }, (_, i) =>
@@ -420,8 +330,8 @@ Copy this folder over a checkout of the simulator (\`cp -r . <checkout>/\`), the
 ${command}
 \`\`\`
 
-The times are those of the bundle. Memory size and bandwidth are the data sheet's; what lies between devices and beside
-the layers is not measured.
+The times are those of the bundle. Memory size and bandwidth are the data sheet's, unless hardware.yaml of the bundle's
+hardware says otherwise; what is measured, fitted or assumed beside them:
 
 ${notes.map((note) => `- ${note}`).join("\n")}
 `;

@@ -273,7 +273,7 @@ function shotOf({ category, tp, key }: ShotId, parts: readonly string[]): Shot {
   if (category === "skew") {
     return { ...skewCaseOf(key), tier: 1, category, tp, parts: parts as SkewPart[] };
   }
-  const fields = keyColumns(category).map((column, at) => [column, key[at]!]);
+  const fields = keyColumns(category, key).map((column, at) => [column, key[at]!]);
   return { category, tp, ...Object.fromEntries(fields) } as Shot;
 }
 

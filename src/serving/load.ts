@@ -103,7 +103,7 @@ export function parseLoad(text: string, options: ParseLoadOptions = {}): Load {
   if (requests.length === 0) {
     throw new UsageError(`Cannot read the load ${path}: it must have a request, got none`);
   }
-  const first = Math.min(...clocked.slice(0, 1), ...clocked);
+  const first = clocked.reduce((first, time) => Math.min(first, time), Infinity);
   const shifted = clocked.length === 0
     ? requests
     : requests.map((one) => ({ ...one, arrivalS: one.arrivalS - first }));

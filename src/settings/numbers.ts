@@ -77,6 +77,15 @@ export const degrees: Kind<readonly number[]> = {
   read: numbers,
 };
 
+/** New tokens of a decode, sorted; 1 is always among them. */
+export const newTokens: Kind<readonly number[]> = {
+  placeholder: "<list>",
+  schema: integers("expected different numbers of tokens of at least 1, such as 1,4", 1)
+    .refine((list) => list.includes(1), "1 must be among them, because decodes without drafts have one")
+    .transform(sorted),
+  read: numbers,
+};
+
 /** Device numbers, in the order given. */
 export const devices: Kind<readonly number[]> = {
   placeholder: "<list>",

@@ -70,28 +70,24 @@ export function resolve(source: Source, env: Readonly<Record<string, string>>): 
       `No ${option} given: ${source.ask(option, setting.kind.placeholder)} or set ${setting.env}`,
     );
   })) as unknown as Settings;
-  if (settings.skipSkew && settings.onlySkew) {
-    const both = [given("skipSkew"), given("onlySkew")].map((value) => value!.shown);
+  const refuse = (options: readonly (keyof Settings)[], why: string): never => {
     throw new UsageError(
-      `Cannot use ${both.join(" with ")}: one leaves out what the other asks for; turn one off`,
+      `Cannot use ${options.map((option) => given(option)!.shown).join(" with ")}: ${why}`,
     );
+  };
+  if (settings.skipSkew && settings.onlySkew) {
+    refuse(["skipSkew", "onlySkew"], "one leaves out what the other asks for; turn one off");
   }
   if (settings.parity && (settings.adaptive ?? settings.budget) !== null) {
-    const both = [given(settings.adaptive === null ? "budget" : "adaptive"), given("parity")].map((value) =>
-      value!.shown
-    );
-    throw new UsageError(
-      `Cannot use ${both.join(" with ")}: the reference profiler fires every shot; leave one of the two out`,
+    refuse(
+      [settings.adaptive === null ? "budget" : "adaptive", "parity"],
+      "the reference profiler fires every shot; leave one of the two out",
     );
   }
-  if (newer && (settings.adaptive ?? settings.budget) !== null) {
-    const both = [given(settings.adaptive === null ? "budget" : "adaptive"), given("grid")].map((value) =>
-      value!.shown
-    );
-    throw new UsageError(
-      `Cannot use ${
-        both.join(" with ")
-      }: predictions are made for shots of August's grid; leave one of the two out`,
+  if (!newer && settings.decodeQLens.length > 1) {
+    refuse(
+      ["decodeQLens"],
+      "August knows one new token a decode, and takes rows of several for rows of one; add --grid v1.2",
     );
   }
   const measured = { ...settings, ...settings.parity && { skewMode: exactly(given("skewMode")) } };

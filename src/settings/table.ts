@@ -182,6 +182,16 @@ const TABLE = {
     journal: true,
     plan: "v1.2",
   },
+  /** New tokens of a decode, 1 among them, of the grid of v1.2; several are drafts that are checked. */
+  decodeQLens: {
+    env: "SHOTLAB_DECODE_Q_LENS",
+    group: "Sweep",
+    kind: numbers.newTokens,
+    fallback: [1],
+    doc: "New tokens of a decode, 1 among them, of the grid of v1.2; several are drafts that are checked",
+    journal: true,
+    plan: "v1.2",
+  },
   /** Plan exactly the reference profiler's shots. */
   parity: {
     env: "SHOTLAB_PARITY",

@@ -25,6 +25,8 @@ export interface AttentionGrid {
   readonly attentionNFactor?: number;
   /** Tokens of the window of an engine all of whose attention slides. @default {null: none} */
   readonly windowTokens?: number | null;
+  /** New tokens of a decode, ascending, of v1.2's grid; August's is 1. @default {[1]} */
+  readonly decodeQLens?: readonly number[];
 }
 
 /** The axes of an attention grid; each begins with 0. */

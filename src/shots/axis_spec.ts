@@ -99,7 +99,7 @@ export function attentionGridSpec(grid: AttentionGrid, limits?: Limits): Attenti
       n_decode: axisSpec(decodes),
       kv: axisSpec(kv),
       prefill_key: axisSpec(keys),
-      decode_q_lens: [1],
+      decode_q_lens: grid.decodeQLens ?? [1],
       ...window,
     };
   }

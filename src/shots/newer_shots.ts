@@ -5,13 +5,13 @@
  */
 import { roundDecimals } from "../number_format.ts";
 import { WHOLE_CONTEXT } from "../settings/whole_context.ts";
-import { geometricAxisFromZero, powerOfTwoAxis, tokenAxis } from "./axes.ts";
+import { geometricAxisFromZero, powerOfTwoAxis, refuseHuge, tokenAxis } from "./axes.ts";
 import { fitsPool, type Limits, windowOf, withinWindow } from "./limits.ts";
 import type { AttentionGrid } from "./attention_shots.ts";
 import type { AttentionShot, MoeShot } from "./shot.ts";
 import { expertCounts, fitsOneRequest } from "./token_shots.ts";
 
-/** The axes of the grid; each begins with 0. */
+/** The axes of the grid; those of tokens and requests begin with 0. */
 export interface NewerAxes {
   /** New tokens of all prefills. */
   readonly chunks: readonly number[];
@@ -21,13 +21,13 @@ export interface NewerAxes {
   readonly decodes: readonly number[];
   /** Their histories, in tokens. */
   readonly kv: readonly number[];
+  /** New tokens of each of them, from 1. */
+  readonly decodeQLens: readonly number[];
 }
 
 /** Least tokens of each of several prefills. */
 const LEAST_CHUNK = 16;
 const START = 16;
-/** New tokens of each decode. */
-const DECODE_TOKENS = 1;
 
 /**
  * The axes of the grid.
@@ -42,8 +42,9 @@ export function newerAxes(
   limits: Limits,
 ): NewerAxes {
   const { max_num_batched_tokens: tokens, max_num_seqs: requests, max_model_len: longest } = limits;
+  const { decodeQLens = [1] } = grid;
   const reach = grid.attentionMaxKv >= WHOLE_CONTEXT
-    ? Math.max(1, longest - DECODE_TOKENS - 1)
+    ? Math.max(1, longest - Math.max(...decodeQLens) - 1)
     : Math.min(grid.attentionMaxKv, longest);
   const kv = { start: START, factor: grid.attentionKvFactor };
   const windowTokens = windowOf(limits);
@@ -55,6 +56,7 @@ export function newerAxes(
     ),
     decodes: geometricAxisFromZero(requests, { start: 1, factor: grid.attentionNFactor ?? 2 }),
     kv: withinWindow(geometricAxisFromZero(reach, kv), windowTokens),
+    decodeQLens,
   };
 }
 
@@ -64,7 +66,8 @@ export function newerAxes(
  * @param tp Tensor-parallel degree.
  * @param axes The grid's axes.
  * @param limits What the engine allows.
- * @returns The shots, nested in the order of new tokens, place, decodes and their history.
+ * @returns The shots, nested in the order of new tokens, place, decodes, their history and their new tokens.
+ * @throws {UsageError} when the axes span more than 5 million shots.
  *
  * @example
  * ```ts
@@ -74,27 +77,34 @@ export function newerAxes(
  *   max_num_batched_tokens: 64, max_num_seqs: 8, num_cache_tokens: 2000, max_model_len: 512, block_size: 16,
  *   num_experts: null, top_k: null,
  * };
- * const axes = { chunks: [64], keys: [16], decodes: [0], kv: [0] };
+ * const axes = { chunks: [64], keys: [16], decodes: [0], kv: [0], decodeQLens: [1] };
  * assert.deepEqual(newerAttentionShots(1, axes, limits)[0]?.prefills, [[32, 0], [32, 0]]);
  * ```
  */
 export function newerAttentionShots(tp: number, axes: NewerAxes, limits: Limits): AttentionShot[] {
   const { max_num_batched_tokens: tokens, max_num_seqs: requests, max_model_len: longest } = limits;
+  const { chunks, keys, decodes, kv: histories, decodeQLens } = axes;
+  refuseHuge(
+    "attention",
+    chunks.length * keys.length * decodes.length * histories.length * decodeQLens.length,
+  );
   const shots: AttentionShot[] = [];
-  for (const chunk of axes.chunks) {
-    for (const place of chunk === 0 ? [0] : axes.keys) {
+  for (const chunk of chunks) {
+    for (const place of chunk === 0 ? [0] : keys) {
       const prefills = chunk === 0 ? [] : prefillsAt(chunk, place, requests);
       if (prefills === null || prefills.some(([new_, history]) => new_ + history + 1 > longest)) continue;
       const key = prefills.reduce((sum, [new_, history]) => sum + new_ * (history + new_ / 2), 0) / chunk;
-      for (const n of axes.decodes) {
+      const taken = prefills.map(([new_, history]) => [new_ + history, 1, history] as const);
+      for (const n of decodes) {
         if (prefills.length + n > requests || prefills.length + n === 0) continue;
-        if (chunk + n * DECODE_TOKENS > tokens + requests) continue;
-        for (const kv of axes.kv) {
+        for (const kv of histories) {
           if ((n === 0) !== (kv === 0)) continue;
-          if (n > 0 && DECODE_TOKENS + kv + 1 > longest) continue;
-          const taken = prefills.map(([new_, history]) => [new_ + history, 1, history] as const);
-          if (!fitsPool([...taken, [DECODE_TOKENS + kv, n, kv]], limits)) continue;
-          shots.push(placedShot(tp, prefills, chunk === 0 ? 0 : key, n, kv));
+          for (const q of n === 0 ? [1] : decodeQLens) {
+            if (chunk + n * q > tokens + requests) continue;
+            if (n > 0 && q + kv + 1 > longest) continue;
+            if (!fitsPool([...taken, [q + kv, n, kv]], limits)) continue;
+            shots.push(placedShot(tp, prefills, chunk === 0 ? 0 : key, n, kv, q));
+          }
         }
       }
     }
@@ -110,6 +120,7 @@ export function newerAttentionShots(tp: number, axes: NewerAxes, limits: Limits)
  * @param prefillKey Their mean place in tokens, 0 without prefills.
  * @param nDecode Decoding requests.
  * @param kvDecode History of each of them in tokens.
+ * @param decodeQLen New tokens of each of them. @default {1}
  * @returns The shot; its kv_prefill is what one prefill at that place would have before it, below 0 where several lie
  * nearer than one can.
  */
@@ -119,6 +130,7 @@ export function placedShot(
   prefillKey: number,
   nDecode: number,
   kvDecode: number,
+  decodeQLen = 1,
 ): AttentionShot {
   const chunk = prefills.reduce((sum, [own]) => sum + own, 0);
   return {
@@ -130,6 +142,7 @@ export function placedShot(
     kv_decode: kvDecode,
     prefills,
     prefill_key: prefillKey,
+    ...decodeQLen > 1 && { decode_q_len: decodeQLen },
   };
 }
 

@@ -147,9 +147,9 @@ export function* formatPlan(header: PlanHeader, sweeps: Iterable<Sweep>): Genera
 /** A shot as plans write it: prefills at a place are listed, and say all that a single one would. */
 function shotLine(shot: Shot): string {
   if (shot.category !== "attention" || shot.prefills === undefined) return JSON.stringify(shot);
-  const { category, tp, prefills, prefill_key: key = 0, n_decode, kv_decode } = shot;
+  const { category, tp, prefills, prefill_key: key = 0, n_decode, kv_decode, decode_q_len = 1 } = shot;
   const first = JSON.stringify({ category, tp, prefills }).slice(0, -1);
-  const decodes = JSON.stringify({ n_decode, kv_decode, decode_q_len: 1 }).slice(1);
+  const decodes = JSON.stringify({ n_decode, kv_decode, decode_q_len }).slice(1);
   return `${first},"prefill_key":${pythonFloat(key)},${decodes}`;
 }
 

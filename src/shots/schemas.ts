@@ -18,7 +18,6 @@ const experts = z.int(above).min(1, above).nullable().default(null);
 const prefills = z.array(z.tuple([positive, count], { error: "must be [chunk, history]" }), {
   error: "must be a list of [chunk, history]",
 });
-const one = { error: "must be 1" };
 
 /** A shot of attention: one prefill by its history, or prefills at a place as plans of v1.2's grid list them. */
 export const attentionShotSchema = z.strictObject({
@@ -30,11 +29,11 @@ export const attentionShotSchema = z.strictObject({
   prefill_key: z.number({ error: "must be a number of tokens" }).optional(),
   n_decode: count,
   kv_decode: count,
-  decode_q_len: z.literal(1, one).optional(),
+  decode_q_len: positive.default(1),
 }).transform((shot, context): AttentionShot => {
-  const { tp, prefill_chunk, kv_prefill, prefills, prefill_key, n_decode, kv_decode } = shot;
+  const { tp, prefill_chunk, kv_prefill, prefills, prefill_key, n_decode, kv_decode, decode_q_len } = shot;
   if (prefills !== undefined && prefill_key !== undefined) {
-    return placedShot(tp, prefills, prefill_key, n_decode, kv_decode);
+    return placedShot(tp, prefills, prefill_key, n_decode, kv_decode, decode_q_len);
   }
   const missing = prefills !== undefined
     ? "prefill_key"
@@ -51,6 +50,7 @@ export const attentionShotSchema = z.strictObject({
       kv_prefill: kv_prefill!,
       n_decode,
       kv_decode,
+      ...decode_q_len > 1 && { decode_q_len },
     };
   }
   const message = missing === "prefill_key" ? "must be a number of tokens" : whole.error;

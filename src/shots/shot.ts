@@ -48,7 +48,7 @@ export interface AttentionShot {
    * `prefill_key` would have, which may be below 0.
    */
   readonly kv_prefill: number;
-  /** Decoding requests, one new token each. */
+  /** Decoding requests. */
   readonly n_decode: number;
   /** Tokens in the KV cache of each decoding request. */
   readonly kv_decode: number;
@@ -56,6 +56,8 @@ export interface AttentionShot {
   readonly prefills?: readonly (readonly [chunk: number, history: number])[];
   /** The mean place of the prefills' new tokens in tokens, beside `prefills`. */
   readonly prefill_key?: number;
+  /** New tokens of each decoding request: drafts are checked beside the token that is due. @default {1} */
+  readonly decode_q_len?: number;
 }
 
 /** One prefill request (when `prefill_tokens` > 0) beside `n_decode` decodes: every layer that keeps a recurrent state. */
@@ -101,13 +103,19 @@ export interface CategoryShape {
   readonly columns: readonly string[];
   /** Whether rows carry a layer name before the key (several layers share a shot). */
   readonly layered: boolean;
+  /** A further column, which August does not know; keys end with its value unless that is 1. */
+  readonly split?: string;
 }
 
 /** The key of each category, and whether its rows name a layer. */
 export const CATEGORIES: Readonly<Record<Category, CategoryShape>> = {
   dense: { columns: ["tokens"], layered: true },
   per_sequence: { columns: ["sequences"], layered: true },
-  attention: { columns: ["prefill_chunk", "kv_prefill", "n_decode", "kv_decode"], layered: false },
+  attention: {
+    columns: ["prefill_chunk", "kv_prefill", "n_decode", "kv_decode"],
+    layered: false,
+    split: "decode_q_len",
+  },
   linear_attention: { columns: ["prefill_tokens", "n_decode"], layered: true },
   moe: { columns: ["tokens", "activated_experts"], layered: false },
 };
@@ -128,15 +136,18 @@ export const SKEW_KEY = ["n", "nb", "pc", "kp", "kvs", "kv_big"] as const;
  * The columns that identify a shot of a sweep.
  *
  * @param category What is swept.
+ * @param key The shot's key, which has a further column where that is not 1.
  * @returns The columns in their order.
  */
-export function keyColumns(category: SweepCategory): readonly string[] {
-  return category === "skew" ? SKEW_KEY : CATEGORIES[category].columns;
+export function keyColumns(category: SweepCategory, key: readonly number[]): readonly string[] {
+  if (category === "skew") return SKEW_KEY;
+  const { columns, split } = CATEGORIES[category];
+  return split !== undefined && key.length > columns.length ? [...columns, split] : columns;
 }
 
 /**
  * The key of a shot: the values of its category's columns, in their order; of a skew case those of
- * {@linkcode SKEW_KEY}.
+ * {@linkcode SKEW_KEY}. Several new tokens a decode are a further value.
  *
  * @param shot The shot.
  * @returns The key's values.
@@ -155,7 +166,10 @@ export function shotKey(shot: Shot): number[] {
     case "per_sequence":
       return [shot.sequences];
     case "attention":
-      return [shot.prefill_chunk, shot.kv_prefill, shot.n_decode, shot.kv_decode];
+      return withSplit(
+        [shot.prefill_chunk, shot.kv_prefill, shot.n_decode, shot.kv_decode],
+        shot.decode_q_len,
+      );
     case "linear_attention":
       return [shot.prefill_tokens, shot.n_decode];
     case "moe":
@@ -163,4 +177,8 @@ export function shotKey(shot: Shot): number[] {
     case "skew":
       return SKEW_KEY.map((column) => shot[column]);
   }
+}
+
+function withSplit(key: number[], split = 1): number[] {
+  return split === 1 ? key : [...key, split];
 }

@@ -51,9 +51,10 @@ export function findExtraKeys(
   for (const key of there) if (!planned.has(key.join())) strays.set(key.join(), key);
   if (strays.size === 0) return null;
   const keys = [...strays.values()];
-  const foreign = keyColumns(category).flatMap((column, at) => {
-    const known = new Set([...planned.values()].map((key) => key[at]!));
-    const values = [...new Set(keys.map((key) => key[at]!))].filter((value) => !known.has(value));
+  const longest = keys.reduce((longest, key) => key.length > longest.length ? key : longest);
+  const foreign = keyColumns(category, longest).flatMap((column, at) => {
+    const known = new Set([...planned.values()].map((key) => key[at] ?? 1));
+    const values = [...new Set(keys.map((key) => key[at] ?? 1))].filter((value) => !known.has(value));
     return values.length === 0 ? [] : [[column, values.sort((a, b) => a - b)] as const];
   });
   return { category, tp, keys, foreign: Object.fromEntries(foreign) };

@@ -5,15 +5,15 @@
  */
 import { dirname, join } from "node:path";
 import { formatSkew, readSkew, type SkewRow } from "../bundle/skew.ts";
-import { formatTable, type Row } from "../bundle/tables.ts";
-import { formatAttention } from "../bundle/whole_table.ts";
+import { formatRows, type Row } from "../bundle/tables.ts";
+import { readWholeTable, shotRows } from "../bundle/whole_table.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { type Category, SKEW_KEY, type SweepCategory } from "../shots/shot.ts";
 import { readIfThere, readTextIfThere } from "../files/read.ts";
 import { writeError } from "../files/write.ts";
 import type { ArchivedLine, RestoredLine } from "../journal/line.ts";
 import { type ExtraKeys, extraKeysNotice, findExtraKeys } from "./extra_keys.ts";
-import { type ShotRows, shotRows, tableOf } from "./rows.ts";
+import { type ShotRows, tableOf } from "./rows.ts";
 import { idOf, rowText, shotText } from "../shots/shot_id.ts";
 import { skewTimesOf } from "./skew_times.ts";
 import type { BundleState } from "./state.ts";
@@ -81,7 +81,10 @@ async function rowsByKey(path: string, category: SweepCategory): Promise<Map<str
       rows.map((row) => [SKEW_KEY.map((column) => row[column]).join(), { rows: [], skewRow: row }]),
     );
   }
-  const byKey = Map.groupBy(shotRows(category, text, path).measured, ({ key }) => key.join());
+  const byKey = Map.groupBy(
+    shotRows(category, readWholeTable(category, text, path)),
+    ({ key }) => key.join(),
+  );
   return new Map([...byKey].map(([key, rows]) => [key, { rows }]));
 }
 
@@ -105,10 +108,9 @@ function merged(
     const rows = bundle.skewRows(tp).filter((row) => texts.has(textOf(row)));
     return formatSkew(unique([...old, ...rows], textOf));
   }
-  const old = before === null ? [] : shotRows(category, before, path).measured;
+  const old = before === null ? [] : shotRows(category, readWholeTable(category, before, path));
   const rows = rowsAt(bundle, tp, category).filter(({ key }) => texts.has(key.join()));
-  const all = unique([...old, ...rows], ({ layer, key }) => rowText(layer, key));
-  return category === "attention" ? formatAttention(all) : formatTable(category, all);
+  return formatRows(category, unique([...old, ...rows], ({ layer, key }) => rowText(layer, key)));
 }
 
 function rowsAt({ state }: Reconciling, tp: number, category: Category): Row[] {

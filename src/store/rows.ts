@@ -10,7 +10,7 @@ import { tablePath } from "../bundle/layout.ts";
 import { readSkew, type SkewRow } from "../bundle/skew.ts";
 import { listsRequests } from "../bundle/skew_shapes.ts";
 import type { Row } from "../bundle/tables.ts";
-import { type KernelRow, readWholeTable } from "../bundle/whole_table.ts";
+import { exactRow, readWholeTable, shotRows } from "../bundle/whole_table.ts";
 import { type Category, CATEGORY_ORDER, SKEW_KEY } from "../shots/shot.ts";
 import { type Estimate, type Estimates, setEstimates } from "./estimates.ts";
 import { rowText, type ShotId } from "../shots/shot_id.ts";
@@ -108,15 +108,10 @@ export function putBack({ rows, skew }: AllRows, { tp, category, key }: ShotId, 
   if (dropped.skewedUs !== undefined) times.skewed.set(key.join(), dropped.skewedUs);
 }
 
-/** Rows that no shot of ours measures and that files keep: by tensor-parallel degree and category. */
-export type KeptRows = ReadonlyMap<number, ReadonlyMap<Category, readonly KernelRow[]>>;
-
 /** What a bundle's files have. */
 export interface FileRows {
   /** The measured rows. */
   readonly rows: Rows;
-  /** Rows for several new tokens a decode and for experts on several devices. */
-  readonly kept: KeptRows;
   /** The skew cases. */
   readonly skew: SkewTimesByTp;
   /** The predicted rows. */
@@ -135,7 +130,6 @@ export interface FileRows {
  */
 export async function readRows(dir: string): Promise<FileRows> {
   const rows: Rows = new Map();
-  const kept = new Map<number, Map<Category, readonly KernelRow[]>>();
   const skew: SkewTimesByTp = new Map();
   const estimates: Estimates = new Map();
   const listed = new Map<number, readonly EstimatedRow[]>();
@@ -145,71 +139,28 @@ export async function readRows(dir: string): Promise<FileRows> {
     for (const category of CATEGORY_ORDER) {
       const text = texts[category];
       if (typeof text !== "string") continue;
-      const { measured, others, issues: found } = shotRows(category, text, tablePath(dir, tp, category));
-      issues.push(...found);
+      const read = readWholeTable(category, text, tablePath(dir, tp, category));
+      for (const issue of read.issues) issues.push(issue);
       const table = tableOf(rows, tp, category);
-      for (const row of measured) setRow(table, row);
-      if (others.length > 0) {
-        kept.set(tp, (kept.get(tp) ?? new Map<Category, readonly KernelRow[]>()).set(category, others));
-      }
+      for (const row of shotRows(category, read)) setRow(table, row);
     }
     if (typeof texts.estimated === "string") {
       const read = readEstimated(texts.estimated, tablePath(dir, tp, "estimated"));
-      issues.push(...read.issues);
-      listed.set(tp, read.rows);
-      setEstimates(estimates, tp, takeOut(tableOf(rows, tp, "attention"), read.rows));
+      for (const issue of read.issues) issues.push(issue);
+      const named = read.rows.map(exactRow);
+      listed.set(tp, named);
+      setEstimates(estimates, tp, takeOut(tableOf(rows, tp, "attention"), named));
     }
     if (typeof texts.skew === "string" && listsRequests(texts.skew)) {
       skewTimesOf(skew, tp).listsRequests = true;
     } else if (typeof texts.skew === "string") {
       const read = readSkew(texts.skew, tablePath(dir, tp, "skew"));
-      issues.push(...read.issues);
+      for (const issue of read.issues) issues.push(issue);
       const cases = skewTimesOf(skew, tp).rows;
       for (const row of read.rows) cases.set(SKEW_KEY.map((column) => row[column]).join(), row);
     }
   }
-  return { rows, kept, skew, estimates, listed, issues };
-}
-
-/**
- * Reads a table as our shots measure it.
- *
- * @param category The table's category.
- * @param text The file's text.
- * @param path The file's path, for the issues.
- * @returns Rows that shots of ours measure, the others, and what is wrong with what is not valid.
- */
-export function shotRows(
-  category: Category,
-  text: string,
-  path: string,
-): {
-  readonly measured: readonly MeasuredRow[];
-  readonly others: readonly KernelRow[];
-  readonly issues: readonly Issue[];
-} {
-  const { rows, others, issues } = readWholeTable(category, text, path);
-  const ours = others.map((row) => [row, kernelRowOf(category, row)] as const);
-  return {
-    measured: [...rows.map(placedRow), ...ours.flatMap(([, measured]) => measured ?? [])],
-    others: ours.flatMap(([row, measured]) => measured === null ? [row] : []),
-    issues,
-  };
-}
-
-/** A row of an attention kernel beside the one that files without a layer have, as our shots measure it. */
-function kernelRowOf(category: Category, { layer, split, key, timeUs }: KernelRow): MeasuredRow | null {
-  const [chunk = 0, prefillKey = 0, n = 0, kv = 0] = key;
-  const history = prefillKey - chunk / 2;
-  const isOurs = category === "attention" && layer !== "attention" && split === 1 &&
-    Number.isInteger(history);
-  return isOurs && history >= 0 ? { layer, key: [chunk, history, n, kv], timeUs } : null;
-}
-
-/** Of prefills at a place the key has the history that one of them would have, of which the file has the whole part. */
-function placedRow(row: Row): Row {
-  const { layer, key: [chunk = 0, , ...decodes], timeUs, prefillKey } = row;
-  return prefillKey === undefined ? row : { layer, key: [chunk, prefillKey - chunk / 2, ...decodes], timeUs };
+  return { rows, skew, estimates, listed, issues };
 }
 
 function takeOut(table: Map<string, MeasuredRow>, listed: readonly EstimatedRow[]): Estimate[] {

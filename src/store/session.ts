@@ -150,7 +150,7 @@ export class BundleSession extends JournalStore implements Session {
   constructor({ dir, options, state, lock }: Opened) {
     const { architecture, skewMode = "interpolated", write = writeAtomic, openFile, nowS } = options;
     super({ path: `${dir}/${JOURNAL_FILE}`, bytes: state.journalBytes, state, architecture, openFile, nowS });
-    const { meta, rows, kept, estimates, listed } = state;
+    const { meta, rows, estimates, listed } = state;
     this.dir = dir;
     this.meta = meta;
     this.skewMode = skewMode;
@@ -162,7 +162,7 @@ export class BundleSession extends JournalStore implements Session {
     const lists = estimateLists(dir, estimates, listed, write);
     this.#files = tableFiles(
       dir,
-      { rows, kept, estimates, lists, skewRows: this.#shown.skew },
+      { rows, estimates, lists, skewRows: this.#shown.skew },
       architecture,
       write,
     );

@@ -14,14 +14,12 @@ import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
 import { applyLine, emptyState, type JournalState } from "./journal_state.ts";
 import { overlay, overlaySkew } from "./overlay.ts";
 import { readIfThere } from "../files/read.ts";
-import { dropRows, type KeptRows, readRows, tableOf } from "./rows.ts";
+import { dropRows, readRows, tableOf } from "./rows.ts";
 
 /** What a bundle holds. */
 export interface BundleState extends JournalState {
   /** Content of its meta.yaml, null when there is none. */
   readonly meta: Meta | null;
-  /** Rows that no shot of ours measures and that files keep. */
-  readonly kept: KeptRows;
   /** Who measured, by session; empty without a journal. */
   readonly identities: Identity[];
   /** What the lists of predicted rows on the disk name, by degree. */
@@ -43,7 +41,7 @@ export interface BundleState extends JournalState {
  * @throws {UsageError} when meta.yaml is not one of a bundle.
  */
 export async function readState(dir: string, named: ReadonlySet<string>): Promise<BundleState> {
-  const { rows, kept, skew, estimates, listed, issues } = await readRows(dir);
+  const { rows, skew, estimates, listed, issues } = await readRows(dir);
   const journal = emptyState(named);
   const identities: Identity[] = [];
   const reading = await readJournal(`${dir}/${JOURNAL_FILE}`, (line) => {
@@ -64,7 +62,6 @@ export async function readState(dir: string, named: ReadonlySet<string>): Promis
   return {
     ...journal,
     rows,
-    kept,
     skew,
     estimates,
     listed,

@@ -6,14 +6,13 @@
 import { dirname } from "node:path";
 import { tablePath } from "../bundle/layout.ts";
 import { formatSkew, type SkewRow } from "../bundle/skew.ts";
-import { formatTable, type Row } from "../bundle/tables.ts";
-import { formatAttention, formatExperts, type KernelRow } from "../bundle/whole_table.ts";
+import { formatRows, type Row } from "../bundle/tables.ts";
 import { writeError } from "../files/write.ts";
 import { stableLayers } from "../model/layers.ts";
 import type { Architecture } from "../model/model.ts";
 import { type Category, CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
 import { type EstimateLists, type Estimates, estimatesOf } from "./estimates.ts";
-import { degreesOf, fileRows, type KeptRows, type Rows } from "./rows.ts";
+import { degreesOf, fileRows, type Rows } from "./rows.ts";
 
 /** Rows of tables, by `tp<N>` and category; a table without rows is not among them. */
 export type TableCounts = Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
@@ -37,8 +36,6 @@ export interface TableFiles {
 export interface TableSource {
   /** The rows of the categories. */
   readonly rows: Rows;
-  /** Rows that no shot measures and that files keep. @default none */
-  readonly kept?: KeptRows;
   /** Attention rows that are predictions. */
   readonly estimates: Estimates;
   /** The lists of these. */
@@ -58,7 +55,7 @@ export interface TableSource {
  */
 export function tableFiles(
   dir: string,
-  { rows, kept, estimates, lists, skewRows }: TableSource,
+  { rows, estimates, lists, skewRows }: TableSource,
   architecture: Architecture,
   write: (path: string, text: string) => Promise<void>,
 ): TableFiles {
@@ -69,22 +66,19 @@ export function tableFiles(
   const copied = CATEGORY_ORDER.filter((category) => stable.get(category)!.size > 0);
   const touchOne = (tp: number, category: SweepCategory): void =>
     void touched.set(`${tp} ${category}`, [tp, category]);
-  const rowsOf = (tp: number, category: Category): [shown: Row[], others: readonly KernelRow[]] => {
-    const shown = fileRows(rows, tp, category, stable.get(category)!);
-    if (category === "attention") shown.push(...estimatesOf(estimates, tp));
-    return [shown, kept?.get(tp)?.get(category) ?? []];
+  const rowsOf = (tp: number, category: Category): Row[] => {
+    const predicted = category === "attention" ? estimatesOf(estimates, tp) : [];
+    return [...fileRows(rows, tp, category, stable.get(category)!), ...predicted];
   };
   const countOf = (tp: number, category: SweepCategory): number =>
-    category === "skew" ? skewRows(tp).length : rowsOf(tp, category).flat().length;
+    category === "skew" ? skewRows(tp).length : rowsOf(tp, category).length;
   const textOf = (tp: number, category: SweepCategory): string | null => {
     if (category === "skew") {
       const cases = skewRows(tp);
       return cases.length === 0 ? null : formatSkew(cases);
     }
-    const [shown, others] = rowsOf(tp, category);
-    if (shown.length + others.length === 0) return null;
-    if (category === "attention") return formatAttention(shown, others);
-    return others.length > 0 ? formatExperts(shown, others) : formatTable(category, shown);
+    const shown = rowsOf(tp, category);
+    return shown.length === 0 ? null : formatRows(category, shown);
   };
   return {
     touch(tp, category): void {

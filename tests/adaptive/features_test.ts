@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { attentionFeatures } from "../../src/adaptive/features.ts";
+import type { AttentionShot } from "../../src/shots/shot.ts";
 
 const KERNEL = { heads: 8, kvHeads: 2, multiprocessors: 4 };
 
-function featuresOf(key: readonly number[]): Record<string, number> {
-  const { names, columns } = attentionFeatures([key], KERNEL);
+function shot(
+  [prefill_chunk = 0, kv_prefill = 0, n_decode = 0, kv_decode = 0]: readonly number[],
+): AttentionShot {
+  return { category: "attention", tp: 1, prefill_chunk, kv_prefill, n_decode, kv_decode };
+}
+
+function featuresOf(key: readonly number[], more: Partial<AttentionShot> = {}): Record<string, number> {
+  const { names, columns } = attentionFeatures([{ ...shot(key), ...more }], KERNEL);
   return Object.fromEntries(names.map((name, at) => [name, columns[at]![0]!]));
 }
 
@@ -32,9 +39,27 @@ Deno.test("attentionFeatures: with a prefill every query head walks, its blocks 
   assert.equal(rounded(Math.exp(features.log_kv_values!)), (100 + 64 + 1) * 2);
 });
 
+Deno.test("attentionFeatures: several prefills walk each for itself, the shorter beside empty blocks", () => {
+  const features = featuresOf([228, -30, 1, 63], { prefills: [[128, 0], [100, 64]] });
+  assert.equal(rounded(Math.exp(features.log_tiles!)), 8 * (3 + 4 + 4 + 5 + 3));
+  assert.equal(rounded(Math.expm1(features.log_empty_blocks!)), 8); // two each, the decode has one
+  assert.equal(rounded(Math.expm1(features.log_kv_prefill!)), 32);
+  assert.equal(rounded(Math.exp(features.log_kv_values!)), (128 + 164 + 64) * 2);
+  assert.equal(rounded(Math.expm1(features.log_prefills!)), 2);
+  assert.equal(features.log_decode_tokens, undefined);
+});
+
+Deno.test("attentionFeatures: decodes with drafts walk once per query head", () => {
+  const features = featuresOf([0, 0, 3, 60], { decode_q_len: 4 });
+  assert.equal(rounded(Math.exp(features.log_tiles!)), 3 * 3 * 8);
+  assert.equal(rounded(Math.exp(features.log_kv_values!)), 3 * 64 * 2);
+  assert.equal(rounded(Math.exp(features.log_decode_tokens!)), 4);
+  assert.equal(features.log_prefills, undefined);
+});
+
 Deno.test("attentionFeatures: finite for every kind of shot, a kernel number for each kind", () => {
   const { columns, kernel, linear } = attentionFeatures(
-    [[0, 0, 1, 16], [16, 0, 0, 0], [16, 16_384, 255, 16_384]],
+    [[0, 0, 1, 16], [16, 0, 0, 0], [16, 16_384, 255, 16_384]].map(shot),
     KERNEL,
   );
   for (const column of columns) assert.ok(column.every(Number.isFinite));

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { formatEstimated, readEstimated } from "../../src/bundle/estimated.ts";
 
-const HEADER = "prefill_chunk,kv_prefill,n_decode,kv_decode,expected_error\n";
+const HEADER = "prefill_chunk,kv_prefill,prefill_key,n_decode,kv_decode,decode_q_len,expected_error\n";
+const OLDER = "prefill_chunk,kv_prefill,n_decode,kv_decode,expected_error\n";
 
 Deno.test("estimated.csv: rows sorted by key, and read back", () => {
   const rows = [
@@ -9,10 +10,25 @@ Deno.test("estimated.csv: rows sorted by key, and read back", () => {
     { key: [0, 0, 2, 128], expectedError: 0.01239 },
   ];
   const text = formatEstimated(rows);
-  assert.equal(text, `${HEADER}0,0,2,128,0.0124\n16,0,2,128,0.5\n`);
+  assert.equal(text, `${HEADER}0,0,0.0,2,128,1,0.0124\n16,0,8.0,2,128,1,0.5\n`);
+  const read = [{ key: [0, 0, 2, 128], expectedError: 0.0124 }, {
+    key: [16, 0, 2, 128],
+    expectedError: 0.5,
+  }];
+  assert.deepEqual(readEstimated(text, "estimated.csv").rows, read);
+  const older = `${OLDER}0,0,2,128,0.0124\n16,0,2,128,0.5\n`;
+  assert.deepEqual(readEstimated(older, "estimated.csv"), { rows: read, issues: [] });
+});
+
+Deno.test("estimated.csv: places between histories and decodes of several tokens are named as attention.csv does", () => {
+  const text = formatEstimated([
+    { key: [45, -6.75, 2, 128], expectedError: 0.1 },
+    { key: [45, -6.75, 2, 128, 4], expectedError: 0.2 },
+  ]);
+  assert.equal(text, `${HEADER}45,-7,15.75,2,128,1,0.1\n45,-7,15.75,2,128,4,0.2\n`);
   assert.deepEqual(readEstimated(text, "estimated.csv").rows, [
-    { key: [0, 0, 2, 128], expectedError: 0.0124 },
-    { key: [16, 0, 2, 128], expectedError: 0.5 },
+    { key: [45, -7, 2, 128], prefillKey: 15.75, expectedError: 0.1 },
+    { key: [45, -7, 2, 128, 4], prefillKey: 15.75, expectedError: 0.2 },
   ]);
 });
 
@@ -23,7 +39,7 @@ Deno.test("estimated.csv: no rows are a header", () => {
 
 Deno.test("estimated.csv: faults are left out and reported", () => {
   const { rows, issues } = readEstimated(
-    `${HEADER}0,0,1,16,0.1\n0,0,1,16,0.2\n0,0,x,16,0.1\n0,0,2,16,\n`,
+    `${OLDER}0,0,1,16,0.1\n0,0,1,16,0.2\n0,0,x,16,0.1\n0,0,2,16,\n`,
     "estimated.csv",
   );
   assert.deepEqual(rows, [{ key: [0, 0, 1, 16], expectedError: 0.1 }]);

@@ -4,6 +4,7 @@ import {
   formatExperts,
   kernelRows,
   readWholeTable,
+  shotRows,
   type WholeTable,
 } from "../../src/bundle/whole_table.ts";
 
@@ -61,11 +62,11 @@ Deno.test("of a key that stands twice August takes the first row and v1.2 the la
 Deno.test("formatAttention writes what either simulator reads, and reads it back", () => {
   const rows = [
     { layer: null, key: [16, 0, 4, 64], timeUs: 5 },
-    { layer: null, key: [30, -5, 0, 0], timeUs: 6, prefillKey: 10.25 },
+    { layer: null, key: [30, -4.75, 0, 0], timeUs: 6 },
+    { layer: null, key: [16, 0, 4, 64, 4], timeUs: 9 },
     { layer: "indexer", key: [16, 0, 4, 64], timeUs: 2 },
   ];
-  const others = [{ layer: "attention", split: 4, key: [16, 8, 4, 64], timeUs: 9 }];
-  const text = formatAttention(rows, others);
+  const text = formatAttention(rows);
   assert.equal(
     text,
     "layer,prefill_chunk,kv_prefill,prefill_key,n_decode,kv_decode,decode_q_len,time_us\n" +
@@ -75,8 +76,11 @@ Deno.test("formatAttention writes what either simulator reads, and reads it back
       "indexer,16,0,8.0,4,64,1,2\n",
   );
   const content = attention(text);
-  assert.deepEqual(content.rows, rows.slice(0, 2));
-  assert.equal(formatAttention(content.rows, content.others), text);
+  assert.deepEqual(content.rows, [
+    rows[0],
+    { layer: null, key: [30, -5, 0, 0], timeUs: 6, prefillKey: 10.25 },
+  ]);
+  assert.deepEqual(shotRows("attention", content), rows);
 });
 
 Deno.test("places that are cut to one history are kept, and told", () => {
@@ -97,7 +101,7 @@ Deno.test("experts on one device are August's; formatExperts writes all", () => 
   const { rows, others } = readWholeTable("moe", text, "moe.csv");
   assert.deepEqual(rows, [{ layer: null, key: [16, 8], timeUs: 50 }]);
   assert.deepEqual(others, [{ layer: "moe", split: 2, key: [16, 4], timeUs: 30 }]);
-  assert.equal(formatExperts(rows, others), text);
+  assert.equal(formatExperts(shotRows("moe", { rows, others })), text);
 });
 
 Deno.test("a table without kv_prefill and prefill_key is refused", () => {

@@ -61,7 +61,7 @@ Deno.test("validate says how much is predicted and how well, and misses a list t
     );
     assert.deepEqual(others, []);
     const list = await textOfFile(bundle, "tp1/estimated.csv");
-    await putFile(bundle, "tp1/estimated.csv", `${list}999,0,0,0,0.1\n`);
+    await putFile(bundle, "tp1/estimated.csv", `${list}999,0,499.5,0,0,1,0.1\n`);
     assert.deepEqual((await found()).slice(1), [
       "warning estimated-unknown: The list names keys that attention.csv does not have",
     ]);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
+import { readCollectives } from "../../src/bundle/collectives_file.ts";
 import { openBundle } from "../../src/bundle/open.ts";
 import { validate } from "../../src/check/validate.ts";
 import { UsageError } from "../../src/errors.ts";
@@ -72,6 +73,8 @@ Deno.test("exportBundle writes for August what it takes as it is, and turns a fi
     ]);
     assert.deepEqual(notes, [
       "tp1: skew.csv left out, which the simulator does not open",
+      "tp 1: mem_util 0.88636 of 80 GiB leaves 40836 KV blocks, an estimate of vLLM's num_gpu_blocks (docs/serving.md)",
+      "The power block is left out: the bundle's journal has no readings of the device's power",
       "cpu_mem of the cluster files is an assumption; it counts when KV blocks are moved to the host alone",
     ]);
     assert.equal(
@@ -86,7 +89,9 @@ Deno.test("exportBundle writes for August what it takes as it is, and turns a fi
     const architecture = parseYaml(await Deno.readTextFile(`${to}/profiler/models/qwen3.yaml`)) as object;
     assert.deepEqual(Object.keys(architecture), ["sequence", "catalog"]);
     const cluster = JSON.parse(await Deno.readTextFile(`${to}/${files[1]}`));
-    assert.deepEqual(cluster.nodes[0].instances[0].npu_mem, { mem_size: 80, mem_bw: 3350, mem_latency: 0 });
+    assert.deepEqual(cluster.nodes[0].instances[0].npu_mem, {
+      ...{ mem_size: 80, mem_bw: 3350, mem_latency: 0, mem_util: 0.88636 },
+    });
     const readme = await Deno.readTextFile(`${to}/README.md`);
     for (const text of [command, ...notes]) assert.ok(readme.includes(text), text);
   }));
@@ -210,7 +215,9 @@ Deno.test("exportBundle takes what hardware.yaml of the card measured", () =>
     await exportBundle(dir, { simulator: "august", to });
     const august = await cluster(to);
     assert.deepEqual([august.link_bw, august.link_latency], [100, 6600]);
-    assert.ok(JSON.stringify(august).includes('"npu_mem":{"mem_size":79,"mem_bw":3350,"mem_latency":0}'));
+    assert.ok(
+      JSON.stringify(august).includes('"npu_mem":{"mem_size":79,"mem_bw":3350,"mem_latency":0,"mem_util":0.'),
+    );
     await exportBundle(dir, { simulator: "v1.2", to: `${to}2` });
     const newer = await cluster(`${to}2`);
     assert.deepEqual(["link_bw" in newer, "link_latency" in newer], [false, false]);
@@ -249,4 +256,107 @@ Deno.test("exportBundle writes the tables of a device that is at work, and says 
     }
     const { bundleDir } = await exportBundle(dir, { simulator: "august", to: `${to}-cool` });
     assert.deepEqual((await openBundle(bundleDir)).table(1, "dense").map(({ timeUs }) => timeUs), [5]);
+  }));
+
+const COLLECTIVES = `# ${
+  JSON.stringify({
+    ...{ format: 1, backend: "nccl", device: "NVIDIA H100", driver: "580", runtime: "torch 2.11" },
+    ...{ engine_version: "0.26.0", graphs: true, dtype: "bfloat16", at: "2026-11-29T00:00:00Z" },
+    host: { processor: "made-up", cores: 16 },
+  })
+}
+ranks,way,collective,bytes,us,min_us,max_us,trials
+2,nccl,all_reduce,4096,10,9,11,5
+2,nccl,all_reduce,1048576,20,19,21,5
+2,vllm,all_reduce,4096,5,4,6,5
+2,vllm,all_reduce,1048576,15,14,16,5
+2,nccl,all_gather,4096,8,7,9,5
+2,nccl,all_gather,1048576,18,17,19,5
+4,nccl,all_reduce,4096,20,9,21,5
+4,nccl,all_reduce,1048576,40,19,41,5
+`;
+
+Deno.test("exportBundle fits the link to measured collectives, a degree by its own devices", () =>
+  withBundle({
+    "meta.yaml": META.replace("[1, 2]", "[1, 2, 4, 8]"),
+    "../../../collectives.csv": COLLECTIVES,
+    ...Object.fromEntries(
+      [2, 4, 8].map((tp) => [`tp${tp}/attention.csv`, `${HEADER}\nattention,0,0,0.0,2,64,1,10\n`]),
+    ),
+  }, async (dir, to) => {
+    type Figure = { readonly value: number; readonly source: string };
+    type Cluster = { link_bw?: number; link_latency?: number };
+    const { notes } = await exportBundle(dir, { simulator: "v1.2", to });
+    const cluster = async (folder: string, tp: number): Promise<Cluster> =>
+      JSON.parse(await Deno.readTextFile(`${folder}/configs/cluster/H100_Qwen_Qwen3-0.6B_tp${tp}.json`));
+    const { defaults, measured } = parseYaml(
+      await Deno.readTextFile(`${to}/profiler/perf/H100/hardware.yaml`),
+    ) as {
+      defaults: {
+        link_bw: Figure;
+        link_latency: Figure;
+        collective_links: Record<string, { link_bw: Figure }>;
+      };
+      measured: { interconnect: { npus: number; samples: object[] } };
+    };
+    assert.equal(defaults.link_bw.source, "measured");
+    assert.deepEqual(Object.keys(defaults.collective_links), ["all_reduce", "all_gather"]);
+    assert.deepEqual([measured.interconnect.npus, measured.interconnect.samples.length], [2, 4]);
+    assert.deepEqual(measured.interconnect.samples[0], {
+      ...{ collective: "all_reduce", bytes: 4096, us: 5, us_graphed: 5 },
+    });
+    const written = await readCollectives(`${to}/profiler/perf/H100`);
+    assert.deepEqual(written, await readCollectives(`${dir}/../../..`));
+    assert.equal((await cluster(to, 2)).link_bw, undefined); // inherited, with a bandwidth of each collective
+    assert.equal((await cluster(to, 8)).link_bw, undefined);
+    const four = await cluster(to, 4);
+    assert.ok(four.link_bw! > 0 && four.link_latency! > 0);
+    assert.match(
+      notes.find((note) => note.startsWith("tp 2: the link"))!,
+      /between 2 devices, \d+% off on average/,
+    );
+    assert.match(notes.find((note) => note.startsWith("tp 4: the link"))!, /between 4 devices/);
+    assert.match(
+      notes.find((note) => note.startsWith("tp 8: the link"))!,
+      /between so many devices nobody measured$/,
+    );
+
+    await exportBundle(dir, { simulator: "august", to: `${to}2` });
+    const two = await cluster(`${to}2`, 2);
+    assert.deepEqual([two.link_bw, two.link_latency], [defaults.link_bw.value, defaults.link_latency.value]);
+    assert.deepEqual(await cluster(`${to}2`, 4).then(({ link_bw }) => link_bw), four.link_bw);
+  }));
+
+Deno.test("exportBundle tells the device's power where its journal has it, and never makes up the host's", () =>
+  withBundle({
+    "meta.yaml": `${META}sustained:
+${
+      [["2048", 700, 100], ["2048", 400, 50], ["16", 90, 10]].map(([key, power, time], at) =>
+        `- { category: dense, layer: l${at}, tp: 1, key: [${key}], time_us: ${time}, power_w: ${power}, sm_clock_mhz: 1500 }`
+      ).join("\n")
+    }
+`,
+    "journal.jsonl": [
+      { type: "session", format: 2, started: "2026-11-29T00:00:00Z", identity: {}, settings: {} },
+      ...[150, 120.04, 300].map((power_w) => ({
+        ...{
+          type: "state",
+          sm_clock_mhz: 1980,
+          memory_clock_mhz: 3201,
+          temperature_c: 40,
+          power_w,
+          throttle: [],
+        },
+      })),
+    ].map((line) => `${JSON.stringify(line)}\n`).join(""),
+  }, async (dir, to) => {
+    const { notes } = await exportBundle(dir, { simulator: "v1.2", to });
+    assert.match(
+      notes.find((note) => note.startsWith("The power block"))!,
+      /nobody measured the host's parts of it; its npu part .*"H100": \{"idle_power": 120, "active_power": 600\}/,
+    );
+    const { measured } = parseYaml(await Deno.readTextFile(`${to}/profiler/perf/H100/hardware.yaml`)) as {
+      measured: { power: object };
+    };
+    assert.deepEqual(measured.power, { idle_w: 120, busy_w: 600 });
   }));

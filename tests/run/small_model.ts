@@ -35,7 +35,7 @@ export async function rowsOfBundle(dir: string): Promise<string[]> {
   const bundle = await openBundle(dir);
   return bundle.tps.flatMap((tp) => [
     ...CATEGORY_ORDER.flatMap((category) =>
-      bundle.table(tp, category).map((row) =>
+      bundle.shots(tp, category).map((row) =>
         `tp${tp} ${category} ${row.layer} ${row.key.join()} ${row.timeUs}`
       )
     ),

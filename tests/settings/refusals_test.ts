@@ -32,6 +32,8 @@ const VARIANT =
 const TYPE = "expected a type's name, such as bfloat16 or fp8";
 const DEGREES = "expected different integers of at least 1, such as 1,2,4";
 const NO_ONE = "1 must be among them, because layers that no degree changes are measured there";
+const Q_LENS = "expected different numbers of tokens of at least 1, such as 1,4";
+const NO_PLAIN = "1 must be among them, because decodes without drafts have one";
 const DEVICES = "expected different device numbers, such as 0,1";
 
 /** What a setting refuses: as an environment variable's text, and the rule that the message gives. */
@@ -106,6 +108,8 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["exactGrid", "grid", TOGGLE],
   ["grid", "v1.3", "expected august or v1.2"],
   ["attentionNFactor", "1", FACTOR],
+  ["decodeQLens", "1,1", Q_LENS],
+  ["decodeQLens", "4", NO_PLAIN],
   ["retryFailed", "-1", TOGGLE],
   ["acceptSpeed", "slow", TOGGLE],
   ["allowMixed", "nope", TOGGLE],
@@ -223,5 +227,14 @@ Deno.test("parity fires every shot", () => {
   refuses(
     () => resolveFlags({ ...REQUIRED, budget: "5min", parity: true }, {}),
     `Cannot use --budget 5min with --parity: ${rule}`,
+  );
+});
+
+Deno.test("several new tokens a decode are of the grid of v1.2", () => {
+  assert.deepEqual(resolveSettings({ ...REQUIRED, grid: "v1.2", decodeQLens: [4, 1] }).decodeQLens, [1, 4]);
+  refuses(
+    () => resolveFlags({ ...REQUIRED, decodeQLens: "1,4" }, {}),
+    "Cannot use --decode-q-lens 1,4: August knows one new token a decode, and takes rows of several for rows of one; " +
+      "add --grid v1.2",
   );
 });

@@ -13,9 +13,11 @@ for (const { name, grid, limits, axes, attention, moe } of vectors) {
     const own = newerAxes({ ...grid, attentionMaxKv: grid.attentionMaxKv ?? WHOLE_CONTEXT }, limits);
     assert.deepEqual(own, axes);
     const lines = newerAttentionShots(1, own, limits).map((
-      { prefills = [], n_decode, kv_decode, prefill_key = 0 },
+      { prefills = [], n_decode, kv_decode, decode_q_len: q = 1, prefill_key = 0 },
     ) =>
-      `${prefills.map(([c, h]) => `${c}:${h}`).join()}|${n_decode}|${kv_decode}|1|${pythonFloat(prefill_key)}`
+      `${prefills.map(([c, h]) => `${c}:${h}`).join()}|${n_decode}|${kv_decode}|${q}|${
+        pythonFloat(prefill_key)
+      }`
     );
     assert.deepEqual(lines.slice(0, attention.first.length), attention.first);
     assert.deepEqual([lines.length, sha256(lines)], [attention.count, attention.sha256]);
@@ -23,6 +25,6 @@ for (const { name, grid, limits, axes, attention, moe } of vectors) {
     const experts = newerMoeShots(limits).map(({ tokens, activated_experts }) =>
       `1,${tokens},${activated_experts}`
     );
-    assert.deepEqual([experts.length, sha256(experts)], [moe.count, moe.sha256]);
+    assert.deepEqual([experts.length, sha256(experts)], [moe["1"].count, moe["1"].sha256]);
   });
 }

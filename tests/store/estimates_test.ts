@@ -15,10 +15,10 @@ Deno.test("a list names whatever is predicted in the old table or the new one wh
     const written: string[] = [];
     const estimates: Estimates = new Map();
     const write = (_: string, text: string): Promise<void> => {
-      written.push(text.trimEnd().split("\n").slice(1).map((line) => line.split(",")[2]).join(" "));
+      written.push(text.trimEnd().split("\n").slice(1).map((line) => line.split(",")[3]).join(" "));
       return Promise.resolve();
     };
-    const writeTable = (): Promise<void> => write("attention.csv", "\n0,0,table,16");
+    const writeTable = (): Promise<void> => write("attention.csv", "\n0,0,0.0,table,16,1");
     const lists = estimateLists(dir, estimates, new Map([[1, [estimate(1), estimate(2)]]]), write);
     const shown: string[][] = [];
     for (const now of [[2, 3], [2, 3, 4], [3], [3], []]) {

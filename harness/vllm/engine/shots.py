@@ -55,9 +55,10 @@ def state_requests(fields: Mapping[str, Any]) -> Requests:
 
 
 def attention_requests(fields: Mapping[str, Any]) -> Requests:
-    """Return the prefill request, when there is one, before the decoding ones."""
+    """Return the prefill requests before the decoding ones, which have a token or one and drafts to check."""
     decodes, kv_decode = (count(fields, name, least=0) for name in ("n_decode", "kv_decode"))
-    requests = prefill_requests(fields) + ((1, kv_decode),) * decodes
+    new = count(fields, "decode_q_len") if "decode_q_len" in fields else 1
+    requests = prefill_requests(fields) + ((new, kv_decode),) * decodes
     if not requests:
         raise bad_request("attention: a batch has at least one request", "no prefill, and n_decode is 0")
     return requests

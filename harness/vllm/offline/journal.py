@@ -28,6 +28,9 @@ KEYS = {
 }
 """The fields of a shot that are its key, by category, in their order."""
 
+SPLITS = {"attention": "decode_q_len"}
+"""A further field by category, with which keys end unless it is 1."""
+
 ShotId = tuple[Any, ...]
 """What identifies a shot: category, tensor-parallel degree and key."""
 
@@ -35,7 +38,9 @@ ShotId = tuple[Any, ...]
 def id_fields(shot: Mapping[str, Any]) -> dict[str, Any]:
     """Return what lines call a shot of the plan."""
     category = shot["category"]
-    return {"category": category, "tp": shot["tp"], "key": [shot[name] for name in KEYS[category]]}
+    split = shot.get(SPLITS.get(category, ""), 1)
+    key = [shot[name] for name in KEYS[category]]
+    return {"category": category, "tp": shot["tp"], "key": key if split == 1 else [*key, split]}
 
 
 def shot_id(line: Mapping[str, Any]) -> ShotId:

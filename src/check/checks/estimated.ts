@@ -9,6 +9,7 @@ import type { Issue } from "../../bundle/issue.ts";
 import { metaPath, tablePath } from "../../bundle/layout.ts";
 import type { LazyTables } from "../../bundle/lazy_tables.ts";
 import type { AdaptiveEntry, Meta } from "../../bundle/meta.ts";
+import { exactRow, shotRows } from "../../bundle/whole_table.ts";
 
 /**
  * Checks the lists of predicted rows.
@@ -34,8 +35,8 @@ function attentionIssues(
   tp: number,
   entry: AdaptiveEntry | undefined,
 ): Issue[] {
-  const { rows } = tables.table(tp, "attention");
-  const listed = tables.estimated(tp).rows;
+  const rows = shotRows("attention", tables.table(tp, "attention"));
+  const listed = tables.estimated(tp).rows.map(exactRow);
   const known = new Set(rows.map(({ key }) => key.join()));
   const unknown = listed.filter(({ key }) => !known.has(key.join()));
   const predicted = listed.length - unknown.length;

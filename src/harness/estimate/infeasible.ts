@@ -22,7 +22,7 @@ function batchesOf(shot: Shot): Requests[] {
       return [[
         ...shot.prefills?.map(([tokens, history]) => prefill(tokens, history)) ??
           [prefill(shot.prefill_chunk, shot.kv_prefill)],
-        [1, shot.kv_decode, shot.n_decode],
+        [shot.decode_q_len ?? 1, shot.kv_decode, shot.n_decode],
       ]];
     case "linear_attention":
       return [[prefill(shot.prefill_tokens, 0), [1, DECODE_HISTORY, shot.n_decode]]];

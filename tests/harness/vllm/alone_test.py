@@ -119,10 +119,10 @@ def test_prefills_at_a_place_are_called_by_one_that_has_their_sum(
 ) -> None:
     path = tmp_path / "plan.jsonl"
     line = {"category": "attention", "tp": 1, "prefills": prefills, "prefill_key": prefill_key}
-    lines = [HEADER, {**line, "n_decode": 1, "kv_decode": 16, "decode_q_len": 1}]
+    lines = [HEADER, *({**line, "n_decode": 1, "kv_decode": 16, "decode_q_len": q} for q in (1, 4))]
     path.write_text("\n".join(map(json.dumps, lines)))
-    (shot,) = read_plan(path).shots
-    assert id_fields(shot)["key"] == [*called, 1, 16]
+    keys = [id_fields(shot)["key"] for shot in read_plan(path).shots]
+    assert keys == [[*called, 1, 16], [*called, 1, 16, 4]]
 
 
 @pytest.mark.parametrize("arguments", [["--plan", "p"], ["--out", "o"], ["--plan", "none", "--out", "o"]])

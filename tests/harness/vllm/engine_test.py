@@ -71,10 +71,10 @@ def test_a_skew_case_is_measured_by_part_or_not_at_all(worker: Client) -> None:
     )
 
 
-def test_a_full_batch_of_decodes_fits_beside_a_prefill(worker: Client) -> None:
+def test_a_full_batch_of_decodes_with_and_without_drafts_fits_beside_a_prefill(worker: Client) -> None:
     worker.boot(boot("qwen3"))
-    (answer,) = worker.fire(attention(64, 100, 8, 128))
-    assert_measured(answer, {"attention"})
+    for answer in worker.fire(attention(64, 100, 8, 128), {**attention(32, 100, 8, 128), "decode_q_len": 4}):
+        assert_measured(answer, {"attention"})
 
 
 def test_the_largest_engines_corner_is_fired(worker: Client) -> None:

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from client import attention
 from engine.boot import boot_engine, guard_inputs
 from engine.boot_faults import boot_fault
 from engine.engine import Engine
-from engine.shots import Shot
+from engine.shots import Shot, read_shot
 from faults import Fault
 from models import NO_FP8_CACHE, boot
 from protocol import parse_boot
@@ -65,19 +66,22 @@ def test_a_forward_that_ends_before_the_logits_runs_every_layer_before_them(engi
 
 
 def test_history_reaches_the_attention(engine: Engine) -> None:
-    seen: list[tuple[int, list[int]]] = []
+    seen: list[tuple[list[int], list[int]]] = []
 
     def look(*_: Any) -> None:
         from vllm.forward_context import get_forward_context
 
         (metadata, *_rest) = get_forward_context().attn_metadata.values()
-        seen.append((metadata.max_query_len, metadata.seq_lens[:3].tolist()))
+        starts = metadata.query_start_loc[:4].tolist()
+        seen.append((starts, metadata.seq_lens[:3].tolist()))
 
     (module,) = engine.layers["attention"]["attention"]
     hook = module.register_forward_pre_hook(look)
     engine.forward(((16, 100), (1, 40), (1, 40)))
+    drafts = read_shot({**attention(16, 100, 2, 40), "decode_q_len": 4})
+    engine.forward(drafts.requests)
     hook.remove()
-    assert seen == [(16, [116, 41, 41])]
+    assert seen == [([0, 16, 17, 18], [116, 41, 41]), ([0, 16, 20, 24], [116, 44, 44])]
 
 
 def test_experts_are_those_of_the_shot(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,8 @@ LIMITS = Limits(
         (states(64, 2), Shot("linear_attention", ((64, 0), (1, 256), (1, 256)))),
         (states(64, 0), Shot("linear_attention", ((64, 0),))),
         (states(0, 1), Shot("linear_attention", ((1, 256),))),
+        ({**placed([[64, 0]], 2), "decode_q_len": 4}, Shot("attention", ((64, 0), (4, 32), (4, 32)))),
+        ({**attention(0, 0, 1, 32), "decode_q_len": 1}, Shot("attention", ((1, 32),))),
         (moe(64, 8), Shot("moe", ((64, 0),), 8)),
     ],
 )
@@ -59,6 +61,10 @@ def test_a_shot_stands_for_its_requests(fields: Message, shot: Shot) -> None:
             "linear_attention: a batch has at least one request: prefill_tokens and n_decode are 0",
         ),
         (states(-1, 1), "linear_attention: prefill_tokens must be a whole number of at least 0: found -1"),
+        (
+            {**attention(0, 0, 1, 32), "decode_q_len": 0},
+            "attention: decode_q_len must be a whole number of at least 1: found 0",
+        ),
         (placed({}, 1), "attention: prefills must be a list of [chunk, history]: found {}"),
         (placed([[1]], 1), "attention: a prefill must be [chunk, history]: found [1]"),
         (placed([[0, 0]], 1), "message: chunk must be a whole number of at least 1: found 0"),
