@@ -12,7 +12,7 @@ const NOTHING = { rows: [], others: [], repeated: [], issues: [] };
 const other = { layer: "sliding_attention", split: 1, key: [0, 0, 1, 16], timeUs: 1 };
 function factsOf(
   headers: Readonly<Record<string, string>>,
-  contents: Readonly<Record<string, object>> = {},
+  contents: Readonly<Record<string, object>>,
   fit?: object,
 ): SimulatorFacts {
   return {
@@ -26,15 +26,19 @@ function factsOf(
 const ATTENTION = "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n";
 const fit = (entry: object, enabled = true): object => ({ enabled, per_tp: { 2: entry } });
 const simulators: [string, SimulatorFacts, string][] = [
-  ["nothing", factsOf({}), "august"],
-  ["August's tables", factsOf({ attention: ATTENTION, moe: "tokens,activated_experts,time_us\n" }), "august"],
+  ["nothing", factsOf({}, {}), "august"],
+  [
+    "August's tables",
+    factsOf({ attention: ATTENTION, moe: "tokens,activated_experts,time_us\n" }, {}),
+    "august",
+  ],
   [
     "places of prefills",
-    factsOf({ attention: "prefill_chunk,prefill_key,n_decode,kv_decode,time_us\n" }),
+    factsOf({ attention: "prefill_chunk,prefill_key,n_decode,kv_decode,time_us\n" }, {}),
     "v1.2",
   ],
-  ["places beside histories", factsOf({ attention: `prefill_key,${ATTENTION}` }), "august"],
-  ["a column of layers that says nothing new", factsOf({ attention: `layer,${ATTENTION}` }), "august"],
+  ["places beside histories", factsOf({ attention: `prefill_key,${ATTENTION}` }, {}), "august"],
+  ["a column of layers that says nothing new", factsOf({ attention: `layer,${ATTENTION}` }, {}), "august"],
   ["other kernels", factsOf({ attention: `layer,${ATTENTION}` }, { attention: { others: [other] } }), "v1.2"],
   [
     "other kernels without a column",
@@ -46,7 +50,7 @@ const simulators: [string, SimulatorFacts, string][] = [
     factsOf({ moe: "ep,tokens,time_us\n" }, { moe: { others: [other] } }),
     "v1.2",
   ],
-  ["experts on one device", factsOf({ moe: "ep,tokens,time_us\n" }), "august"],
+  ["experts on one device", factsOf({ moe: "ep,tokens,time_us\n" }, {}), "august"],
   ["a recurrent state", factsOf({}, { linear_attention: { rows: [other] } }), "v1.2"],
   ["a drafter", factsOf({}, { mtp: { rows: [other] } }), "v1.2"],
   ["a fit in v1.2's form", factsOf({}, {}, fit({ schema: 2 })), "v1.2"],
