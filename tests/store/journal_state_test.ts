@@ -9,6 +9,7 @@ import {
   dropRows,
   fileRows,
   type MeasuredRow,
+  putBack,
   type Rows,
   setRow,
   tableOf,
@@ -143,11 +144,17 @@ for (const [what, shot, found, left] of drops) {
       [1, "moe", row(null, [1, 8])],
       [1, "attention", row("sliding_attention", [0, 0, 1, 16])],
     ]);
-    assert.equal(dropRows({ rows, skew: new Map() }, shot), found);
+    const before = structuredClone(rows);
+    const dropped = dropRows({ rows, skew: new Map() }, shot);
+    assert.equal(dropped !== null, found);
+    assert.ok(dropped === null || dropped.rows.every(({ key }) => key.join() === shot.key.join()));
     assert.equal(
       [...rows.values()].flatMap((each) => [...each.values()]).reduce((n, { size }) => n + size, 0),
       left,
     );
+    if (dropped !== null) putBack({ rows, skew: new Map() }, shot, dropped);
+    const sorted = (all: Rows): unknown => [...tableOf(all, shot.tp, shot.category as Category)].sort();
+    assert.deepEqual(sorted(rows), sorted(before), "what is put back is what was there");
   });
 }
 
@@ -159,8 +166,12 @@ Deno.test("dropRows takes a skew case out, whether it was fired or has a row", (
       skewed: new Map(fired ? [[text, 5]] : []),
       uniform: new Map(),
     };
-    assert.equal(dropRows({ rows: new Map(), skew: new Map([[1, times]]) }, skew), fired || listed);
+    const all = { rows: new Map(), skew: new Map([[1, times]]) };
+    const dropped = dropRows(all, skew);
+    assert.equal(dropped !== null, fired || listed);
     assert.deepEqual([times.rows.size, times.skewed.size], [0, 0]);
+    if (dropped !== null) putBack(all, skew, dropped);
+    assert.deepEqual([times.rows.size, times.skewed.size], [Number(listed), Number(fired)]);
   }
 });
 

@@ -8,7 +8,8 @@ import { openLanes } from "../../src/workers/open_lanes.ts";
 import { openPool } from "../../src/workers/pool.ts";
 import { fakeHarness } from "../run/fakes.ts";
 import { TINY_BOOT } from "../run/tiny_boot.ts";
-import { denseSweep } from "../run/tiny_run.ts";
+import { attentionSweep, denseSweep } from "../run/tiny_run.ts";
+import type { Shot } from "../../src/shots/shot.ts";
 import { tokensOf } from "./pool_members.ts";
 
 const HOW = { iterations: 1, quantity: "wall" } as const;
@@ -156,3 +157,58 @@ for (
     assert.deepEqual(logs.sort(), prefixes.map((prefix) => `${prefix}up`));
   });
 }
+
+Deno.test("an engine that was booted anew has its sentinel fired before the next shots", async () => {
+  const deaths = ["dead" as const];
+  const mishap = (shot: Shot) => shot.category === "dense" && tokensOf(shot) === 2 ? deaths.pop() : undefined;
+  const lane = await openLane({ open: () => Promise.resolve(fakeHarness({ mishap })), pauseMs: 1 });
+  await lane.boot(TINY_BOOT);
+  const sentinel = { shot: attentionSweep([1]).shots[0]! as Shot, everyS: 1000, share: 0.03 };
+  const told = async (shots: readonly Shot[]): Promise<string[]> =>
+    (await Array.fromAsync(lane.fire(shots, { ...HOW, chunk: 1, sentinel })))
+      .map((step) => step.type === "outcome" ? `${tokensOf(step.shot)}` : step.type);
+  assert.deepEqual(await told(SHOTS), ["engine", "sentinel", "1", "broken", "engine", "sentinel", "2", "3"]);
+  assert.deepEqual(await told(SHOTS), ["1", "2", "3"], "none is due so soon");
+  await lane.boot({ ...TINY_BOOT, tp: 2 });
+  assert.deepEqual(await told([]), ["engine", "sentinel"], "a boot's is fired without shots too");
+  await lane[Symbol.asyncDispose]();
+});
+
+Deno.test("the last shot of a lane that is left out goes to the others, also when they had ended", async () => {
+  let opened = 0;
+  const breaks = (): Promise<Harness> => {
+    const isFirst = opened++ === 0;
+    return Promise.resolve(fakeHarness({ mishap: () => "die", bootFails: () => !isFirst }));
+  };
+  const good = (): Promise<Harness> => Promise.resolve(fakeHarness());
+  for (const members of [[breaks, good], [good, breaks]]) {
+    opened = 0;
+    const [first, second] = members.map((open, n) => ({ name: `device ${n}`, open }));
+    await using pool = await openPool([first!, second!], { pauseMs: 1 });
+    await pool.boot(TINY_BOOT);
+    const steps = await Array.fromAsync(pool.fire(denseSweep([1, 2]).shots, HOW));
+    const outcomes = steps.flatMap((step) =>
+      step.type === "outcome" ? [`${tokensOf(step.shot)} ${step.outcome.status}`] : []
+    );
+    assert.deepEqual(outcomes.sort(), ["1 measured", "2 measured"]);
+    assert.ok(steps.some((step) => "message" in step && step.message.includes("is left out")));
+  }
+});
+
+Deno.test("a shot that all lanes fire is fired by each, and has one outcome", async () => {
+  for (const [count, common] of [[49, 0], [50, 1], [100, 2]] as const) {
+    const fired: string[][] = [[], []];
+    const members = fired.map((own, n) => ({
+      name: `device ${n}`,
+      open: () => Promise.resolve(fakeHarness({ fired: own })),
+    }));
+    await using pool = await openPool([members[0]!, members[1]!], { pauseMs: 1 });
+    await pool.boot(TINY_BOOT);
+    const { shots } = denseSweep(Array.from({ length: count }, (_, n) => n + 1));
+    const steps = await Array.fromAsync(pool.fire(shots, HOW));
+    const outcomes = steps.flatMap((step) => step.type === "outcome" ? [tokensOf(step.shot)] : []);
+    assert.deepEqual(outcomes.sort((a, b) => a - b), shots.map(tokensOf));
+    assert.equal(fired[0]!.filter((text) => fired[1]!.includes(text)).length, common);
+    assert.equal(fired.flat().length, count + common);
+  }
+});
