@@ -6,7 +6,6 @@ import type { Meta } from "../../src/bundle/meta.ts";
 import { countRows } from "../../src/bundle/records.ts";
 import { readSkew } from "../../src/bundle/skew.ts";
 import { readSkewFit } from "../../src/bundle/skew_fit.ts";
-import { shotRows } from "../../src/bundle/whole_table.ts";
 
 const NOTHING = { rows: [], others: [], repeated: [], issues: [] };
 const other = { layer: "sliding_attention", split: 1, key: [0, 0, 1, 16], timeUs: 1 };
@@ -112,24 +111,4 @@ Deno.test("a cell of blanks is an empty one", () => {
   const read = readSkewFit(fitted, "skew_fit.csv");
   assert.deepEqual(read.issues, []);
   assert.equal(read.rows[0]?.alpha, 0.5);
-});
-
-Deno.test("rows of other kernels and tokens have the keys of the shots that measure them", () => {
-  const row = (layer: string, split: number, key: number[]): typeof other => ({
-    layer,
-    split,
-    key,
-    timeUs: 1,
-  });
-  const others = [row("sliding_attention", 1, [16, 8, 1, 32]), row("attention", 4, [16, 10, 1, 32])];
-  assert.deepEqual(shotRows("attention", { rows: [], others }), [
-    { layer: "sliding_attention", key: [16, 0, 1, 32], timeUs: 1 },
-    { layer: null, key: [16, 2, 1, 32, 4], timeUs: 1 },
-  ]);
-  assert.deepEqual(shotRows("moe", { rows: [], others: [row("moe", 2, [16, 8])] }), [
-    { layer: null, key: [16, 8, 2], timeUs: 1 },
-  ]);
-  assert.deepEqual(shotRows("dense", { rows: [{ layer: "o_proj", key: [16], timeUs: 2 }], others: [] }), [
-    { layer: "o_proj", key: [16], timeUs: 2 },
-  ]);
 });
