@@ -69,6 +69,13 @@ Deno.test("the alpha of an anchor is the weighted median, within its bounds", ()
   assert.deepEqual(alphas(many(MIN_ROWS, at(-0.5))), [-0.2]);
   assert.deepEqual(alphas(many(MIN_ROWS, at(1.5))), [1]);
   assert.deepEqual(alphas(many(MIN_ROWS, at(0.123456))), [0.1235]);
+  // At exactly half of the weight it is the mean of both sides.
+  const half = { ...CASE, skewUs: 256 };
+  const halves = [
+    ...many(10, { ...half, meanUs: 256, maxUs: 288 }),
+    ...many(10, { ...half, meanUs: 240, maxUs: 272 }),
+  ];
+  assert.deepEqual([alphas(halves), alphas(halves.toReversed())], [[0.25], [0.25]]);
   // Twenty cases: those of a wide gap weigh four times as much as those of a narrow one.
   const wide = { ...CASE, maxUs: 124, skewUs: 112 };
   const narrow = { ...CASE, maxUs: 106, skewUs: 106 * 1.00 };

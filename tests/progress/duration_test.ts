@@ -6,6 +6,7 @@ Deno.test("formatDuration: the two largest units", () => {
     [0, "0.0 s"],
     [0.44, "0.4 s"],
     [9.94, "9.9 s"],
+    [9.95, "10 s"],
     [9.96, "10 s"],
     [59.4, "59 s"],
     [59.6, "1 min 00 s"],

@@ -19,6 +19,7 @@ Deno.test("describe: how many, how fast, how long to go", () => {
     [{ startMs: 10_000, fired: 30 }, "40/100, 3.0 shots/s, 20 s left"],
     [{ startMs: 19_000, fired: 30, failed: 2 }, "40/100, 30 shots/s, 2.0 s left, 2 failed"],
     [{ startMs: 20_000, fired: 30 }, "40/100"],
+    [{ fired: 30 }, "40/100"],
     [{ startMs: 5_000, endMs: 15_000, done: 100, fired: 60 }, "100/100, 6.0 shots/s, took 10 s"],
     [{ done: 100 }, "100/100"],
   ];

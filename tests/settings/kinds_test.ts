@@ -138,6 +138,7 @@ const words: [string, string | null][] = [
   ["hrdwre", "hardware"],
   ["hardw", "hardware"],
   ["hard", null],
+  ["mdl", "model"],
   ["sed", "seed"],
   ["sees", "seed"],
   ["se", null],

@@ -8,7 +8,7 @@ import {
   refuseHuge,
   tokenAxis,
 } from "../../src/shots/axes.ts";
-import { axisSpec } from "../../src/shots/axis_spec.ts";
+import { attentionGridSpec, axisSpec } from "../../src/shots/axis_spec.ts";
 import type { Limits } from "../../src/shots/limits.ts";
 import type { Sweep } from "../../src/shots/plan_sweeps.ts";
 import { readJson } from "../../src/shots/read_json.ts";
@@ -206,6 +206,31 @@ for (const [values, text] of specs) {
   Deno.test(`an axis of ${values} is written as ${text ?? "it is"}`, () =>
     assert.deepEqual(axisSpec(values), text ?? values));
 }
+
+Deno.test("a grid that names no simulator is August's, whatever is known of the engine", () => {
+  const grid = {
+    maxNumBatchedTokens: 64,
+    maxNumSeqs: 8,
+    attentionMaxKv: 256,
+    attentionChunkFactor: 2,
+    attentionKvFactor: 4,
+  };
+  const august = {
+    max_kv: 256,
+    chunk_factor: 2,
+    kv_factor: 4,
+    chunks: "0, 16-64 x2",
+    n_decode: "0, 1-8 x2",
+    kv: "0, 16-256 x4",
+  };
+  assert.deepEqual(attentionGridSpec(grid), august);
+  assert.deepEqual(attentionGridSpec(grid, LIMITS), august);
+  assert.deepEqual(attentionGridSpec({ ...grid, grid: "v1.2" }), august);
+  assert.equal(
+    attentionGridSpec({ ...grid, grid: "v1.2" }, LIMITS).axes,
+    "prefill_tokens,prefill_key,n_decode,kv_decode",
+  );
+});
 
 const schema = z.strictObject({ tp: z.number().int(), of: z.object({ kv: z.number() }).optional() });
 const faults: [string, string][] = [

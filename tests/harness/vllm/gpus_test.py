@@ -1,5 +1,5 @@
 import pytest
-from engine.gpus import Gpu, choose, parse_listing
+from engine.gpus import Gpu, choose, driver_version, parse_listing
 from faults import Fault
 
 LISTING = """\
@@ -52,3 +52,24 @@ def test_a_device_that_is_not_there_is_refused_and_no_cpu(visible: str) -> None:
         " (GPU-11111111-aaaa-bbbb-cccc-000000000001, GPU-44444444-aaaa-bbbb-cccc-000000000001):"
         f" found '{visible}'"
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "version"),
+    [("570.86\n570.86\n", "570.86"), ("", "unknown"), (None, "unknown")],
+    ids=["of two GPUs", "nothing", "no nvidia-smi"],
+)
+def test_the_drivers_version_is_what_nvidia_smi_tells(
+    told: str | None, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def ask(*arguments: str) -> str | None:
+        asked.append(arguments)
+        return told
+
+    monkeypatch.setattr("engine.gpus.ask", ask)
+    driver_version.cache_clear()
+    assert driver_version() == version
+    driver_version.cache_clear()
+    assert asked == [("--query-gpu=driver_version", "--format=csv,noheader")]

@@ -1,0 +1,93 @@
+"""What is noted of a server's steps, over calls that do nothing."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from serving.steps import Step, Watch
+
+
+class Fake:
+    """A server whose calls take a second each; `planned` are the tokens of each step by request."""
+
+    def __init__(self, planned: list[dict[str, int]], ahead: bool) -> None:
+        self.now = 0.0
+        self.planned = iter(planned)
+        running = [SimpleNamespace(request_id="old", num_computed_tokens=40)]
+        self.scheduler = SimpleNamespace(
+            running=running, schedule=self.schedule, update_from_output=self.tick("updated")
+        )
+        executor = SimpleNamespace(execute_model=self.tick("executed"), sample_tokens=self.tick("sampled"))
+        self.core = SimpleNamespace(model_executor=executor)
+        config = SimpleNamespace(scheduler_config=SimpleNamespace(async_scheduling=ahead))
+        self.engine = SimpleNamespace(vllm_config=config)
+        self.device = SimpleNamespace(type="cpu")
+
+    def clock(self) -> float:
+        return self.now
+
+    def tick(self, answer: str) -> Any:
+        def call(*_: Any) -> str:
+            self.now += 1
+            return answer
+
+        return call
+
+    def schedule(self) -> Any:
+        self.now += 1
+        tokens = next(self.planned)
+        new = [SimpleNamespace(req_id=name, num_computed_tokens=16) for name in tokens if name != "old"]
+        return SimpleNamespace(num_scheduled_tokens=tokens, scheduled_new_reqs=new)
+
+    def step(self) -> None:
+        """Run one step as an engine does."""
+        output = self.scheduler.schedule()
+        executor = self.core.model_executor
+        assert executor.execute_model(output) == "executed"
+        assert executor.sample_tokens() == "sampled"
+        assert self.scheduler.update_from_output(output) == "updated"
+
+
+def watch_of(
+    monkeypatch: pytest.MonkeyPatch, planned: list[dict[str, int]], ahead: bool
+) -> tuple[Any, Watch]:
+    server = Fake(planned, ahead)
+    monkeypatch.setattr("time.perf_counter", server.clock)
+    anything: Any = server
+    return server, Watch(anything)
+
+
+def test_a_step_is_noted_with_its_batch_and_when_it_was_launched_and_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server, watch = watch_of(monkeypatch, [{"old": 1, "a": 8, "b": 8}, {"old": 1}], ahead=False)
+    server.step()
+    server.step()
+    assert watch.take() == [
+        Step([(1, 40, 1), (8, 16, 2)], 0.0, launched_s=2.0, output_s=3.0, next_s=4.0, waited_s=1.0),
+        Step([(1, 40, 1)], 4.0, launched_s=6.0, output_s=7.0, waited_s=1.0),
+    ]
+    assert watch.take() == []
+
+
+def test_a_server_that_schedules_ahead_launches_when_it_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, watch = watch_of(monkeypatch, [{"old": 1}, {"old": 1}], ahead=True)
+    server.step()
+    server.step()
+    first, second = watch.take()
+    assert (first.launched_s, first.output_s, first.waited_s) == (3.0, 3.0, 0.0)
+    assert first.next_s is None, "nothing was scheduled before its tokens had come: the host rested"
+    assert (second.scheduled_s, second.launched_s) == (4.0, 7.0)
+
+
+def test_a_schedule_without_tokens_is_no_step_and_a_rest_ends_what_is_the_hosts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server, watch = watch_of(monkeypatch, [{}, {"old": 1}, {"old": 1}], ahead=False)
+    server.step()
+    assert watch.steps == []
+    server.step()
+    watch.rest()
+    server.step()
+    first, second = watch.take()
+    assert (first.next_s, second.next_s) == (None, None)
