@@ -24,7 +24,7 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
 };
 /** Tests of notebooks, a browser, load and tasks are no tests of a room; some change the process that all run in. */
 const LEFT_OUT =
-  /^tests\/(?:notebooks|browser|soak|bench|tasks)\/|(?:docs|structure|read_only_folder|interrupt)_test\.ts$/;
+  /^tests\/(?:notebooks|browser|soak|bench|tasks)\/|(?:docs|structure|read_only_folder|interrupt|cli\/process)_test\.ts$/;
 
 /**
  * Finds the tests that see the files of `src`.
