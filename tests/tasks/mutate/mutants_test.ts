@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import equivalent from "../../../tasks/mutate/equivalent.json" with { type: "json" };
 import { type Mutant, mutants } from "../../../tasks/mutate/mutants.ts";
 
 const SOURCE = `import { log } from "./log.ts";
@@ -119,3 +120,15 @@ function changedLines(before: string, after: string): number[] {
   assert.notEqual(before, after);
   return own!.flatMap((line, i) => line === other![i] ? [] : [i + 1]);
 }
+
+Deno.test("what is listed as equivalent is a fault of the sources as they are, and says why it is none", async () => {
+  for (const { path, line, change, reason } of equivalent) {
+    const source = await Deno.readTextFile(new URL(`../../../${path}`, import.meta.url));
+    const lines = source.split("\n");
+    const found = mutants(source).filter((fault) =>
+      fault.change === change && lines[fault.line - 1]!.trim() === line
+    );
+    assert.equal(found.length, 1, `${path}: ${change}`);
+    assert.ok(reason.length > 20);
+  }
+});
