@@ -6,6 +6,7 @@ import { resolveSettings } from "../../src/settings.ts";
 import { type Lane, openLane } from "../../src/workers/lane.ts";
 import { openLanes } from "../../src/workers/open_lanes.ts";
 import { openPool } from "../../src/workers/pool.ts";
+import { againWhenKilled } from "../../src/workers/retry.ts";
 import { fakeHarness } from "../run/fakes.ts";
 import { TINY_BOOT } from "../run/tiny_boot.ts";
 import { attentionSweep, denseSweep } from "../run/tiny_run.ts";
@@ -211,4 +212,54 @@ Deno.test("a shot that all lanes fire is fired by each, and has one outcome", as
     assert.equal(fired[0]!.filter((text) => fired[1]!.includes(text)).length, common);
     assert.equal(fired.flat().length, count + common);
   }
+});
+
+Deno.test("an abort is the reason, whatever the harness throws over it, and nothing more is tried", async () => {
+  const reason = new Error("enough");
+  for (const at of ["fire", "boot", "open"] as const) {
+    const abort = new AbortController();
+    let attempts = 0;
+    const dies = (): never => {
+      attempts++;
+      abort.abort(reason);
+      throw new HarnessError("killed", {
+        stage: at === "open" ? "hello" : at,
+        kind: "engine_dead",
+        signal: "SIGKILL",
+      });
+    };
+    const harness = fakeHarness();
+    const lane = await openLane({
+      open: () =>
+        Promise.resolve({
+          ...harness,
+          ...at === "boot" && { boot: async () => await dies() },
+          async *fire(): AsyncGenerator<ShotOutcome> {
+            yield await dies();
+          },
+        }),
+      pauseMs: 1,
+    });
+    const signal = abort.signal;
+    await assert.rejects(async () => {
+      await lane.boot(TINY_BOOT, { signal });
+      await Array.fromAsync(lane.fire(SHOTS, { ...HOW, signal }));
+    }, (error) => error === reason);
+    assert.equal(attempts, 1);
+  }
+});
+
+Deno.test("attempts that were killed are followed by pauses that double", async () => {
+  const begun = performance.now();
+  let attempts = 0;
+  const killed = new HarnessError("killed", { stage: "hello", kind: "engine_dead", signal: "SIGKILL" });
+  const told: string[] = [];
+  const failing = againWhenKilled(() => {
+    attempts++;
+    return Promise.reject(killed);
+  }, { pauseMs: 10, tell: (message) => told.push(message) });
+  await assert.rejects(failing, killed);
+  assert.equal(attempts, 4);
+  assert.equal(told.length, 3);
+  assert.ok(performance.now() - begun >= 10 + 20 + 40 - 3, "a timer may be a millisecond early");
 });
