@@ -46,6 +46,8 @@ export interface BootingEvent {
   readonly type: "booting";
   /** Tensor-parallel degree. */
   readonly tp: number;
+  /** Devices that share the experts, of which it has one's; absent where it has all. */
+  readonly ep?: number;
 }
 
 /** An engine is ready. */
@@ -54,6 +56,8 @@ export interface BootedEvent {
   readonly type: "booted";
   /** Tensor-parallel degree. */
   readonly tp: number;
+  /** Devices that share the experts, of which it has one's; absent where it has all. */
+  readonly ep?: number;
   /** What it allows. */
   readonly limits: Limits;
   /** The layers that will be timed, by name. */

@@ -47,6 +47,8 @@ export interface BootRequest {
   readonly architecture: EngineArchitecture;
   /** Tensor-parallel degree that `config` was sharded for. */
   readonly tp: number;
+  /** Devices that share the experts, when `config` has those of one of them. @default {1} */
+  readonly ep?: number;
   /** Weight type, `auto` for the configuration's own. */
   readonly dtype: string;
   /** KV cache type, `auto` for the weight type. */

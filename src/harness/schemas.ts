@@ -29,7 +29,13 @@ const shot = z.discriminatedUnion("category", [
     decode_q_len: positive.optional(),
   }),
   z.object({ category: z.literal("linear_attention"), tp: positive, prefill_tokens: count, n_decode: count }),
-  z.object({ category: z.literal("moe"), tp: positive, tokens: positive, activated_experts: positive }),
+  z.object({
+    category: z.literal("moe"),
+    tp: positive,
+    tokens: positive,
+    activated_experts: positive,
+    ep: positive.optional(),
+  }),
   z.object({
     category: z.literal("skew"),
     tp: positive,

@@ -68,6 +68,7 @@ const sessionLine = z.object({
 const engineLine = z.object({
   type: z.literal("engine"),
   tp: z.int().positive(),
+  ep: z.int().positive().optional(),
   limits: z.looseObject({}) as unknown as z.ZodType<Limits>,
   num_gpu_blocks: z.number().nonnegative(),
   layers: z.record(z.string(), z.object({ class: z.string(), modules: z.number() })),
@@ -170,6 +171,8 @@ export interface EngineLine {
   readonly type: "engine";
   /** Tensor-parallel degree that it emulates. */
   readonly tp: number;
+  /** Devices that share the experts, of which it has one's; absent where it has all. */
+  readonly ep?: number | undefined;
   /** What it allows. */
   readonly limits: Limits;
   /** Blocks of its KV cache. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { expertConflict, textConfig } from "./config.ts";
+import { expertConflict, moeParameters, textConfig } from "./config.ts";
 import type { ModelConfig } from "./model.ts";
 import { replicatesKvHeads } from "./shard.ts";
 
@@ -11,6 +11,8 @@ import { replicatesKvHeads } from "./shard.ts";
 export interface NoticeOptions {
   /** The tensor-parallel degrees that are measured. */
   readonly tpDegrees: readonly number[];
+  /** How many devices share the experts, one after the other. @default {[1]} */
+  readonly epDegrees?: readonly number[];
 }
 
 /**
@@ -20,7 +22,7 @@ export interface NoticeOptions {
  * @param options What is measured.
  * @returns Sentences; none for a plain model.
  */
-export function modelNotices(config: ModelConfig, { tpDegrees }: NoticeOptions): string[] {
+export function modelNotices(config: ModelConfig, { tpDegrees, epDegrees = [1] }: NoticeOptions): string[] {
   const notices: string[] = [];
   const replicated = tpDegrees.filter((tp) => replicatesKvHeads(config, tp));
   if (replicated.length > 0) {
@@ -38,6 +40,9 @@ export function modelNotices(config: ModelConfig, { tpDegrees }: NoticeOptions):
       }; ` +
         "an engine may read the other, whose number its boot then tells",
     );
+  }
+  if (epDegrees.length > 1 && moeParameters(config) === null) {
+    notices.push("The model has no experts that devices could share: --ep-degrees changes nothing");
   }
   if (config.auto_map) {
     notices.push(

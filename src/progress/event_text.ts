@@ -34,9 +34,9 @@ export function newsOf(event: RunEvent): string | null {
     case "connected":
       return `${event.info.engine} ${event.info.engine_version} on ${event.info.device}`;
     case "booting":
-      return `tp ${event.tp}: booting the engine`;
+      return `${engineName(event)}: booting the engine`;
     case "booted":
-      return `tp ${event.tp}: booted in ${formatDuration(event.seconds)}`;
+      return `${engineName(event)}: booted in ${formatDuration(event.seconds)}`;
     case "estimated":
       return estimatedInWords(event);
     case "fitted":
@@ -48,6 +48,10 @@ export function newsOf(event: RunEvent): string | null {
     default:
       return null;
   }
+}
+
+function engineName({ tp, ep }: { readonly tp: number; readonly ep?: number }): string {
+  return ep === undefined ? `tp ${tp}` : `tp ${tp}, experts of one of ${ep} devices`;
 }
 
 function moved({ drift, clockMhz }: SentinelEvent): string {

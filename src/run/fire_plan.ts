@@ -6,6 +6,7 @@
 import { hideSecrets } from "../hide_secrets.ts";
 import type { Settings } from "../settings.ts";
 import type { Plan } from "../shots/plan_file.ts";
+import { enginesOf } from "../shots/plan_sweeps.ts";
 import type { RunEvent } from "../events.ts";
 import { emulationNotices } from "../processor.ts";
 import { execute } from "./execute.ts";
@@ -87,13 +88,15 @@ export async function* firePlan(
   );
   if (left.length > 0) results.start(lane.info, watchOf(settings, quantity), settings.acceptSpeed);
   let measured = 0;
-  for (const tp of new Set(left.map((sweep) => sweep.tp))) {
-    yield { type: "booting", tp };
+  const planned = enginesOf(sweeps);
+  for (const { tp, ep } of enginesOf(left)) {
+    yield { type: "booting", tp, ...ep > 1 && { ep } };
     const booting = performance.now();
     const booted = await lane.boot({
-      config: header.configs[tp]!,
+      config: ep > 1 ? header.expert_configs![ep]! : header.configs[tp]!,
       architecture: header.architecture,
       tp,
+      ...ep > 1 && { ep },
       dtype: asked.dtype,
       kv_cache_dtype: asked.kv_cache_dtype,
       block_size: null,
@@ -101,8 +104,8 @@ export async function* firePlan(
       max_num_seqs: asked.max_num_seqs,
     }, { ...signal && { signal } });
     const seconds = (performance.now() - booting) / 1000;
-    yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds };
-    const chosen = sweeps.filter((sweep) => sweep.tp === tp);
+    yield { type: "booted", tp, ...ep > 1 && { ep }, limits: booted.limits, layers: booted.layers, seconds };
+    const chosen = planned.find((engine) => engine.tp === tp && engine.ep === ep)!.sweeps;
     const events = execute({
       lane,
       session: results,
@@ -113,7 +116,7 @@ export async function* firePlan(
         chosen,
         {
           named: header.sentinels?.[tp],
-          lasting: header.sustained?.filter((shot) => shot.tp === tp),
+          lasting: header.sustained?.filter((shot) => shot.tp === tp && ep === 1),
         },
       ),
       retryFailed: settings.retryFailed,

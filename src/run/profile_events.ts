@@ -14,13 +14,15 @@ import { loadModel } from "../model/load_model.ts";
 import { modelNotices } from "../model/notices.ts";
 import { engineArchitecture } from "../model/decoder_layers.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
+import { shareExperts } from "../model/share_experts.ts";
 import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
 import type { Limits } from "../shots/limits.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../shots/plan_sweeps.ts";
-import type { SweepCategory } from "../shots/shot.ts";
+import type { Shot, SweepCategory } from "../shots/shot.ts";
 import type { RunEvent } from "../events.ts";
 import { adaptiveRun } from "./adaptive_session.ts";
+import { isDue } from "./due.ts";
 import { execute } from "./execute.ts";
 import { firingOptions, journalSentinel, watchOf } from "./firing_options.ts";
 import { fitBundle } from "./fit_bundle.ts";
@@ -127,7 +129,7 @@ export async function* profileEvents(
   yield* notices([
     ...downloads,
     ...variantNotices(naming),
-    ...modelNotices(model.config, { tpDegrees: degrees }),
+    ...modelNotices(model.config, { ...settings, tpDegrees: degrees }),
     ...session.notices,
     ...bareNotices(bare),
   ]);
@@ -206,30 +208,42 @@ export async function* profileEvents(
       tp,
     })
       .filter(({ category }) => !settings.onlySkew || ["attention", "skew"].includes(category));
-    const sweeps = chosenSweeps(planned, again);
+    const chosen = chosenSweeps(planned, again);
+    const sweeps = chosen.filter(({ ep }) => ep === undefined);
     yield* notices(sweeps.flatMap((sweep) => leftOutNotice(sweep, booted.limits)));
-    // The skew cases first: the ends of their rows come from attention's.
-    const settled = [
-      ...sweeps.filter(({ category }) => category === "skew"),
-      ...sweeps.filter(({ category }) => category !== "skew"),
-    ];
-    for (const sweep of settled) yield* notices(await session.reconcileGrid(sweep, settings.exactGrid));
-    const events = execute({
+    for (const sweep of toSettle(chosen)) {
+      yield* notices(await session.reconcileGrid(sweep, settings.exactGrid));
+    }
+    const firing = {
       lane,
       session,
-      sweeps,
       ...firingOptions(settings, quantity, planned, {
         named: journalSentinel(session.judge, tp, booted.limits),
         lasting: position === 0 && !settings.parity ? sustainedShots(planned) : [],
       }),
       retryFailed: settings.retryFailed,
       again: again !== undefined,
-      ...adaptive && { adaptive: adaptive.begin(tp, config, wholeDegrees ? 1 : configs.length - position) },
       ...signal && { signal },
-    });
-    for await (const event of events) {
-      if (event.type === "shot") measured++;
-      yield event;
+    };
+    const part = adaptive?.begin(tp, config, wholeDegrees ? 1 : configs.length - position);
+    const count = async function* (events: AsyncIterable<RunEvent>): AsyncGenerator<RunEvent> {
+      for await (const event of events) {
+        if (event.type === "shot") measured++;
+        yield event;
+      }
+    };
+    yield* count(execute({ ...firing, sweeps, ...part && { adaptive: part } }));
+    for (const sweep of chosen) {
+      const { ep, shots } = sweep;
+      if (ep === undefined || !shots.some((shot) => isDue(shot, firing))) continue;
+      yield { type: "booting", tp, ep };
+      const booting = stopwatch();
+      const others = await lane.boot({ ...request, config: shareExperts(config, ep), ep }, {
+        ...signal && { signal },
+      });
+      yield { type: "booted", tp, ep, limits: others.limits, layers: others.layers, seconds: booting() };
+      const { sustain: _, ...plain } = firing;
+      yield* count(execute({ ...plain, sweeps: [sweep] }));
     }
     adaptive?.end();
   }
@@ -247,6 +261,19 @@ export async function* profileEvents(
   }
   const { standing: inDoubt } = session.judge;
   yield { type: "finished", dir, measured, failed: session.failed, inDoubt, seconds: elapsed() };
+}
+
+/**
+ * The sweeps by table. The skew cases first: the ends of their rows come from attention's. Experts that several devices
+ * share stand in one table.
+ */
+function toSettle(sweeps: readonly Sweep[]): Sweep[] {
+  const tables = [...Map.groupBy(sweeps, ({ category }) => category)].map(([category, group]): Sweep => ({
+    category,
+    tp: group[0]!.tp,
+    shots: group.flatMap(({ shots }): readonly Shot[] => shots),
+  }));
+  return tables.sort((a, b) => Number(b.category === "skew") - Number(a.category === "skew"));
 }
 
 function chosenSweeps(sweeps: readonly Sweep[], again: SweepName | undefined): readonly Sweep[] {

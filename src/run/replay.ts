@@ -132,7 +132,7 @@ export function replay(
   }
 
   function describe(engine: EngineLine): void {
-    if (identity === undefined) return;
+    if (identity === undefined || engine.ep !== undefined) return;
     const { limitsByTp } = options;
     limitsByTp.set(engine.tp, engine.limits);
     const origin = {

@@ -66,25 +66,22 @@ export const precision: Kind<Precision> = {
 };
 
 /** Tensor-parallel degrees, sorted; 1 is always among them. */
-export const degrees: Kind<readonly number[]> = {
-  placeholder: "<list>",
-  schema: integers("expected different integers of at least 1, such as 1,2,4", 1)
-    .refine(
-      (list) => list.includes(1),
-      "1 must be among them, because layers that no degree changes are measured there",
-    )
-    .transform(sorted),
-  read: numbers,
-};
+export const degrees: Kind<readonly number[]> = withOne(
+  "expected different integers of at least 1, such as 1,2,4",
+  "layers that no degree changes are measured there",
+);
 
 /** New tokens of a decode, sorted; 1 is always among them. */
-export const newTokens: Kind<readonly number[]> = {
-  placeholder: "<list>",
-  schema: integers("expected different numbers of tokens of at least 1, such as 1,4", 1)
-    .refine((list) => list.includes(1), "1 must be among them, because decodes without drafts have one")
-    .transform(sorted),
-  read: numbers,
-};
+export const newTokens: Kind<readonly number[]> = withOne(
+  "expected different numbers of tokens of at least 1, such as 1,4",
+  "decodes without drafts have one",
+);
+
+/** Devices that share the experts, sorted; 1 is always among them. */
+export const epDegrees: Kind<readonly number[]> = withOne(
+  "expected different numbers of devices of at least 1, such as 1,2,4",
+  "the engine of all layers has all experts",
+);
 
 /** Device numbers, in the order given. */
 export const devices: Kind<readonly number[]> = {
@@ -102,6 +99,17 @@ export const devices: Kind<readonly number[]> = {
 export function integer(min: number): Kind<number> {
   const error = `expected an integer of at least ${min}`;
   return { placeholder: "<n>", schema: z.int({ error }).min(min, error), read: number };
+}
+
+/** Different integers from 1, with 1 among them for a reason. */
+function withOne(error: string, why: string): Kind<readonly number[]> {
+  return {
+    placeholder: "<list>",
+    schema: integers(error, 1)
+      .refine((list) => list.includes(1), `1 must be among them, because ${why}`)
+      .transform(sorted),
+    read: numbers,
+  };
 }
 
 function integers(error: string, min: number): z.ZodType<number[]> {

@@ -100,7 +100,7 @@ function planned(): PlannedOption[] {
 
 /** August's grid is what a record speaks of that names none. */
 function isSaid(option: keyof Settings, { grid }: Pick<Settings, "grid">): boolean {
-  return grid === "v1.2" || SETTINGS[option].plan !== "v1.2";
+  return grid !== "august" || SETTINGS[option].plan !== "v1.2";
 }
 
 function shapeOf({ kind, fallback, plan }: Setting<unknown>): z.ZodType {

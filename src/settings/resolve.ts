@@ -23,6 +23,12 @@ const NEWER_GRID: Partial<Settings> = {
   attentionNFactor: Math.SQRT2,
 };
 
+/** Why rows that only v1.2 tells apart are not measured into a bundle for August. */
+const AUGUST_KNOWS = {
+  decodeQLens: "August knows one new token a decode, and takes rows of several for rows of one",
+  epDegrees: "August knows experts on one device, and takes rows of several for rows of one",
+};
+
 /** A way to say settings: its values, how it writes them, and whether they are text still. */
 export interface Source {
   /** The values by option name; what is undefined is not said. */
@@ -59,7 +65,7 @@ export function resolve(source: Source, env: Readonly<Record<string, string>>): 
     const value = preset === null ? undefined : PRESETS[preset][option];
     return said ?? (value === undefined ? undefined : { value, shown: `${option} (preset ${preset})` });
   };
-  const newer = given("grid")?.value === "v1.2";
+  const newer = ["v1.2", "both"].includes(String(given("grid")?.value));
   const settings = Object.fromEntries(OPTIONS.map((option) => {
     const setting: Setting<unknown> = SETTINGS[option];
     const value = given(option);
@@ -84,11 +90,9 @@ export function resolve(source: Source, env: Readonly<Record<string, string>>): 
       "the reference profiler fires every shot; leave one of the two out",
     );
   }
-  if (!newer && settings.decodeQLens.length > 1) {
-    refuse(
-      ["decodeQLens"],
-      "August knows one new token a decode, and takes rows of several for rows of one; add --grid v1.2",
-    );
+  for (const option of ["decodeQLens", "epDegrees"] as const) {
+    if (settings.grid === "v1.2" || settings[option].length === 1) continue;
+    refuse([option], `${AUGUST_KNOWS[option]}; add --grid v1.2`);
   }
   const measured = { ...settings, ...settings.parity && { skewMode: exactly(given("skewMode")) } };
   for (const value of Object.values(measured)) Object.freeze(value);

@@ -46,7 +46,7 @@ export interface Setting<T> {
   readonly journal?: true;
   /**
    * Whether plans record it, in snake case. Plans that are older than an `optional` one lack it and were made with
-   * its default. One of v1.2's grid stands in the plans of that grid alone.
+   * its default. One of v1.2's grid does not stand in plans of August's.
    */
   readonly plan?: "required" | "optional" | "v1.2";
 }
@@ -146,7 +146,7 @@ const TABLE = {
   grid: {
     env: "SHOTLAB_GRID",
     group: "Sweep",
-    kind: kind.oneOf(["august", "v1.2"]),
+    kind: kind.oneOf(["august", "v1.2", "both"]),
     fallback: "august",
     doc: "Which simulator's grid of attention and experts is measured",
     journal: true,
@@ -189,6 +189,16 @@ const TABLE = {
     kind: numbers.newTokens,
     fallback: [1],
     doc: "New tokens of a decode, 1 among them, of the grid of v1.2; several are drafts that are checked",
+    journal: true,
+    plan: "v1.2",
+  },
+  /** Devices that share the experts, 1 among them, of the grid of v1.2. */
+  epDegrees: {
+    env: "SHOTLAB_EP_DEGREES",
+    group: "Sweep",
+    kind: numbers.epDegrees,
+    fallback: [1],
+    doc: "Devices that share the experts, 1 among them, of the grid of v1.2",
     journal: true,
     plan: "v1.2",
   },

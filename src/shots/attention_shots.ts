@@ -19,8 +19,8 @@ export interface AttentionGrid {
   readonly attentionChunkFactor: number;
   /** Ratio of neighbouring histories. */
   readonly attentionKvFactor: number;
-  /** Which simulator's grid it is; v1.2's places prefills. @default {"august"} */
-  readonly grid?: "august" | "v1.2";
+  /** Which simulator's grid it is, or both in one; v1.2's places prefills. @default {"august"} */
+  readonly grid?: "august" | "v1.2" | "both";
   /** Ratio of neighbouring numbers of decodes of v1.2's grid; August's double. @default {2} */
   readonly attentionNFactor?: number;
   /** Tokens of the window of an engine all of whose attention slides. @default {null: none} */

@@ -35,6 +35,8 @@ export interface AttentionGridSpec {
   readonly prefill_key?: AxisSpec;
   /** New tokens of a decode. */
   readonly decode_q_lens?: readonly number[];
+  /** Whether August's grid is measured beside it. */
+  readonly union?: boolean;
 }
 
 /** By how much a step may differ from the first one, as a share of it. */
@@ -87,7 +89,7 @@ function isGeometric(steps: readonly number[], ratio: number): boolean {
 export function attentionGridSpec(grid: AttentionGrid, limits?: Limits): AttentionGridSpec {
   const windowTokens = limits === undefined ? null : windowOf(limits);
   const window = windowTokens === null ? {} : { window: windowTokens };
-  if (grid.grid === "v1.2" && limits !== undefined) {
+  if ((grid.grid ?? "august") !== "august" && limits !== undefined) {
     const { chunks, keys, decodes, kv } = newerAxes(grid, limits);
     return {
       max_kv: kv.at(-1)!,
@@ -101,6 +103,7 @@ export function attentionGridSpec(grid: AttentionGrid, limits?: Limits): Attenti
       prefill_key: axisSpec(keys),
       decode_q_lens: grid.decodeQLens ?? [1],
       ...window,
+      ...grid.grid === "both" && { union: true },
     };
   }
   const axes = attentionAxes({ ...grid, windowTokens });

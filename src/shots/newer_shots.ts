@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sharedExperts } from "../model/share_experts.ts";
 import { roundDecimals } from "../number_format.ts";
 import { WHOLE_CONTEXT } from "../settings/whole_context.ts";
 import { geometricAxisFromZero, powerOfTwoAxis, refuseHuge, tokenAxis } from "./axes.ts";
@@ -160,18 +161,26 @@ function prefillsAt(chunk: number, place: number, requests: number): [number, nu
 }
 
 /**
- * The expert shots of the grid: as August's, on the axis of dense.
+ * The expert shots of the grid: as August's, on the axis of dense, for one of the devices that share the experts.
  *
- * @param limits What the engine allows; it has experts.
+ * @param limits What the engine of all experts allows.
+ * @param ep Devices that share them. @default {1}
  * @returns The shots, by tokens, then by experts; at tensor-parallel degree 1.
- * @throws {UsageError} when the limits name no experts.
+ * @throws {UsageError} when the limits name no experts, or they cannot be shared so.
  */
-export function newerMoeShots(limits: Limits): MoeShot[] {
+export function newerMoeShots(limits: Limits, ep = 1): MoeShot[] {
   const { experts, topK } = expertCounts(limits);
+  const own = sharedExperts({ numExperts: experts, topK }, ep);
   return tokenAxis(limits.max_num_batched_tokens).filter((tokens) => fitsOneRequest(tokens, limits)).flatMap((
     tokens,
   ) =>
-    powerOfTwoAxis(experts).filter((count) => topK <= count && count <= tokens * topK)
-      .map((count): MoeShot => ({ category: "moe", tp: 1, tokens, activated_experts: count }))
+    powerOfTwoAxis(own.numExperts).filter((count) => own.topK <= count && count <= tokens * own.topK)
+      .map((count): MoeShot => ({
+        category: "moe",
+        tp: 1,
+        tokens,
+        activated_experts: count,
+        ...ep > 1 && { ep },
+      }))
   );
 }

@@ -12,6 +12,7 @@ import { isObject } from "../model/config.ts";
 import type { Model, ModelConfig } from "../model/model.ts";
 import { type EngineArchitecture, engineArchitecture } from "../model/decoder_layers.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
+import { shareExperts } from "../model/share_experts.ts";
 import { resolveDtype, resolveKvDtype, variantName } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
 import { PLANNED_SHAPE, type PlannedSettings, toPlanned } from "../settings/recorded.ts";
@@ -51,6 +52,8 @@ export interface PlanHeader {
   readonly settings: PlanSettings;
   /** The configuration to boot, by tensor-parallel degree. */
   readonly configs: Readonly<Record<string, ModelConfig>>;
+  /** The configuration with the experts of one device, by how many share them; absent where no shots are planned of it. */
+  readonly expert_configs?: Readonly<Record<string, ModelConfig>>;
   /** What sharding set in them, as meta.yaml records it, by tensor-parallel degree. */
   readonly overrides: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** The layers to measure. */
@@ -89,6 +92,7 @@ export const planHeaderSchema = z.strictObject({
     ...PLANNED_SHAPE,
   }),
   configs: z.record(z.string(), config),
+  expert_configs: z.record(z.string(), config).optional(),
   overrides: z.record(z.string(), config),
   architecture: architectureSchema.extend({
     modelType: text,
@@ -110,6 +114,7 @@ export const planHeaderSchema = z.strictObject({
  */
 export function planHeader(settings: Settings, model: Model, sweeps: readonly Sweep[]): PlanHeader {
   const { config, revision } = model;
+  const shared = [...new Set(sweeps.flatMap(({ ep }) => ep ?? []))];
   return {
     format: "shotlab-plan",
     version: PLAN_VERSION,
@@ -123,6 +128,11 @@ export function planHeader(settings: Settings, model: Model, sweeps: readonly Sw
       ...toPlanned(settings),
     },
     configs: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, shardConfig(config, tp, settings)])),
+    ...shared.length > 0 && {
+      expert_configs: Object.fromEntries(
+        shared.map((ep) => [ep, shareExperts(shardConfig(config, 1, settings), ep)]),
+      ),
+    },
     overrides: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, hfOverrides(config, tp, settings)])),
     architecture: engineArchitecture(model),
     sentinels: sentinelsOf(sweeps),
@@ -192,9 +202,20 @@ export function parsePlan(lines: Iterable<string>, path = "the plan"): Plan {
         `tp must be one that the header has a config for (${Object.keys(header.configs)}), got ${shot.tp}`,
       );
     }
+    const { ep = 1 } = shot.category === "moe" ? shot : {};
+    if (ep > 1 && !(ep in (header.expert_configs ?? {}))) {
+      throw fail(
+        `ep must be one that the header has an expert config for (${
+          Object.keys(header.expert_configs ?? {}).join() || "none"
+        }), got ${ep}`,
+      );
+    }
     const sweep = sweeps.at(-1);
-    if (sweep?.category === shot.category && sweep.tp === shot.tp) sweep.shots.push(shot);
-    else sweeps.push({ category: shot.category, tp: shot.tp, shots: [shot] });
+    if (sweep?.category === shot.category && sweep.tp === shot.tp && (sweep.ep ?? 1) === ep) {
+      sweep.shots.push(shot);
+    } else {
+      sweeps.push({ category: shot.category, tp: shot.tp, ...ep > 1 && { ep }, shots: [shot] });
+    }
   }
   if (header === undefined) {
     throw new UsageError(`Cannot read ${path}: it must begin with a header, got no lines`);

@@ -9,6 +9,7 @@ import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_s
 import { type Limits, windowOf } from "./limits.ts";
 import { linearShots, recurrentChunk } from "./linear_shots.ts";
 import { newerAttentionShots, newerAxes, newerMoeShots } from "./newer_shots.ts";
+import { unionAttentionShots } from "./union_shots.ts";
 import { type Category, CATEGORY_ORDER, type Shot, shotKey, type SweepCategory } from "./shot.ts";
 import { planSkew, type SkewPlanOptions } from "./skew_plan.ts";
 import { denseShots, moeShots, perSequenceShots } from "./token_shots.ts";
@@ -19,6 +20,8 @@ export interface Sweep {
   readonly category: SweepCategory;
   /** Tensor-parallel degree. */
   readonly tp: number;
+  /** Devices that share the experts: the shots need an engine with those of one of them. @default {1} */
+  readonly ep?: number;
   /** The shots; none when the engine can fire none. */
   readonly shots: readonly Shot[];
   /** Skew cases that are left out, as a batch of theirs does not fit the engine; absent when there are none. */
@@ -40,6 +43,8 @@ export interface PlanOptions extends AttentionGrid, SkewPlanOptions {
    * of which not every batch fits.
    */
   readonly parity: boolean;
+  /** Devices that share the experts, ascending, of v1.2's grid. @default {[1]} */
+  readonly epDegrees?: readonly number[];
   /** Leave the skew sweep out. */
   readonly skipSkew: boolean;
   /** Plan the skew sweep alone. */
@@ -102,7 +107,30 @@ export function planSweeps(options: PlanOptions): Sweep[] {
     .filter((category) => !options.onlySkew && isMeasured(architecture, category, tp))
     .map((category): Sweep => ({ category, tp, shots: shotsOf(category, limits, options) }));
   const skewed = !options.skipSkew && isMeasured(architecture, "attention", tp);
-  return skewed ? [...sweeps, skewSweep(sweeps, options)] : sweeps;
+  return [
+    ...sweeps,
+    ...skewed ? [skewSweep(sweeps, options)] : [],
+    ...sweeps.some(({ category }) => category === "moe") ? sharedSweeps(limits, options) : [],
+  ];
+}
+
+/** Experts that several devices share. */
+function sharedSweeps(limits: Limits, { epDegrees = [1], tp }: PlanOptions): Sweep[] {
+  return epDegrees.filter((ep) => ep > 1)
+    .map((ep) => ({ category: "moe", tp, ep, shots: newerMoeShots(limits, ep) }));
+}
+
+/**
+ * The engines that a plan needs, each with its sweeps.
+ *
+ * @param sweeps The plan.
+ * @returns Degree and devices that share the experts, in the order in which they are met.
+ */
+export function enginesOf(
+  sweeps: readonly Sweep[],
+): { readonly tp: number; readonly ep: number; readonly sweeps: readonly Sweep[] }[] {
+  const groups = Map.groupBy(sweeps, ({ tp, ep = 1 }) => `${tp} ${ep}`);
+  return [...groups.values()].map((sweeps) => ({ tp: sweeps[0]!.tp, ep: sweeps[0]!.ep ?? 1, sweeps }));
 }
 
 function skewSweep(sweeps: readonly Sweep[], options: PlanOptions): Sweep {
@@ -117,7 +145,7 @@ function skewSweep(sweeps: readonly Sweep[], options: PlanOptions): Sweep {
 function skewOptions(options: PlanOptions): SkewPlanOptions {
   const reach = Math.min(
     options.attentionMaxKv,
-    options.grid === "v1.2" ? SKEW_REACH : Infinity,
+    (options.grid ?? "august") === "august" ? Infinity : SKEW_REACH,
     windowOf(options.limits) ?? Infinity,
   );
   return { ...options, attentionMaxKv: reach };
@@ -165,6 +193,7 @@ function shotsOf(category: Category, limits: Limits, options: PlanOptions): Shot
       return perSequenceShots(tp, limits);
     case "attention": {
       if (options.grid === "v1.2") return newerAttentionShots(tp, newerAxes(options, limits), limits);
+      if (options.grid === "both") return unionAttentionShots(tp, options, limits);
       const axes = attentionAxes({
         ...options,
         maxNumBatchedTokens: limits.max_num_batched_tokens,
@@ -177,6 +206,6 @@ function shotsOf(category: Category, limits: Limits, options: PlanOptions): Shot
     case "linear_attention":
       return linearShots(tp, recurrentChunk(options.config ?? {}), limits);
     case "moe":
-      return options.grid === "v1.2" ? newerMoeShots(limits) : moeShots(limits);
+      return (options.grid ?? "august") === "august" ? moeShots(limits) : newerMoeShots(limits);
   }
 }

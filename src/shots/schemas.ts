@@ -69,7 +69,13 @@ export const shotSchema = z.discriminatedUnion("category", [
     prefill_tokens: count,
     n_decode: count,
   }),
-  z.strictObject({ category: z.literal("moe"), tp: positive, tokens: positive, activated_experts: positive }),
+  z.strictObject({
+    category: z.literal("moe"),
+    tp: positive,
+    tokens: positive,
+    activated_experts: positive,
+    ep: positive.optional(),
+  }),
   z.strictObject({
     category: z.literal("skew"),
     tp: positive,

@@ -82,6 +82,8 @@ export interface MoeShot {
   readonly tokens: number;
   /** Experts that receive tokens. */
   readonly activated_experts: number;
+  /** Devices that share the experts: the engine has those of one of them. @default {1} */
+  readonly ep?: number | undefined;
 }
 
 /** Batches of a skew case. */
@@ -117,7 +119,7 @@ export const CATEGORIES: Readonly<Record<Category, CategoryShape>> = {
     split: "decode_q_len",
   },
   linear_attention: { columns: ["prefill_tokens", "n_decode"], layered: true },
-  moe: { columns: ["tokens", "activated_experts"], layered: false },
+  moe: { columns: ["tokens", "activated_experts"], layered: false, split: "ep" },
 };
 
 /** The categories in the order in which they are measured. */
@@ -147,7 +149,8 @@ export function keyColumns(category: SweepCategory, key: readonly number[]): rea
 
 /**
  * The key of a shot: the values of its category's columns, in their order; of a skew case those of
- * {@linkcode SKEW_KEY}. Several new tokens a decode are a further value.
+ * {@linkcode SKEW_KEY}. Several new tokens a decode, and
+ * several devices that share the experts, are a further value.
  *
  * @param shot The shot.
  * @returns The key's values.
@@ -173,7 +176,7 @@ export function shotKey(shot: Shot): number[] {
     case "linear_attention":
       return [shot.prefill_tokens, shot.n_decode];
     case "moe":
-      return [shot.tokens, shot.activated_experts];
+      return withSplit([shot.tokens, shot.activated_experts], shot.ep);
     case "skew":
       return SKEW_KEY.map((column) => shot[column]);
   }

@@ -27,7 +27,9 @@ const SHARES = [1, 1 / 2, 1 / 4, 1 / 8, 1 / 32];
  */
 export function sustainedShots(sweeps: readonly Sweep[]): Shot[] {
   const tp = sweeps[0]?.tp;
-  const shots = sweeps.filter((sweep) => sweep.tp === tp).flatMap((sweep) => sweep.shots as readonly Shot[]);
+  const shots = sweeps.filter((sweep) => sweep.tp === tp && sweep.ep === undefined).flatMap((sweep) =>
+    sweep.shots as readonly Shot[]
+  );
   const dense = shots.filter((shot) => shot.category === "dense");
   const experts = shots.filter((shot) => shot.category === "moe");
   const attention = shots.filter((shot) => shot.category === "attention");

@@ -6,7 +6,7 @@
  */
 import { UsageError } from "../errors.ts";
 import type { FailedShot } from "../events.ts";
-import type { Booted, FailureKind, FireFact } from "../harness/harness.ts";
+import type { FailureKind, FireFact } from "../harness/harness.ts";
 import { type Journal, type JournalFile, openJournal } from "../journal/file.ts";
 import type { Doubts, Verdict } from "../journal/judge.ts";
 import type { JournalLine, SessionLine } from "../journal/line.ts";
@@ -151,10 +151,11 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
     return this.judge.isDue(shotText(idOf(shot)));
   }
 
-  engine(tp: number, booted: Booted, lane?: string): void {
+  engine({ tp, ep, booted }: Parameters<Recorder["engine"]>[0], lane?: string): void {
     const { limits, num_gpu_blocks, layers, engine_args, conditions } = booted;
     this.record({
       ...{ type: "engine", tp, limits, num_gpu_blocks, layers, engine_args },
+      ...ep !== undefined && { ep },
       ...conditions && { conditions },
       ...laneField(lane),
     });

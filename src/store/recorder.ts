@@ -82,7 +82,10 @@ export interface Recorder {
    *
    * @throws {UsageError} when the disk refuses.
    */
-  engine(tp: number, booted: Booted, lane?: string): void;
+  engine(
+    engine: { readonly tp: number; readonly ep?: number | undefined; readonly booted: Booted },
+    lane?: string,
+  ): void;
   /**
    * Records the samples of a shot.
    *

@@ -53,6 +53,8 @@ export type LaneStep =
     readonly type: "engine";
     /** Its tensor-parallel degree. */
     readonly tp: number;
+    /** Devices that share the experts, of which it has one's; absent where it has all. */
+    readonly ep?: number | undefined;
     /** What its boot told. */
     readonly booted: Booted;
     /** Which lane of a pool booted it; left out by a lane that is alone. */
@@ -158,7 +160,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
   /** Tells of the engine that was booted last, once. */
   function* tellEngine(): Generator<LaneStep> {
     if (fresh === undefined) return;
-    const engine = { type: "engine", tp: booted!.tp, booted: fresh } as const;
+    const engine = { type: "engine", tp: booted!.tp, ep: booted!.ep, booted: fresh } as const;
     fresh = undefined;
     yield engine;
   }

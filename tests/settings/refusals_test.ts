@@ -34,6 +34,8 @@ const DEGREES = "expected different integers of at least 1, such as 1,2,4";
 const NO_ONE = "1 must be among them, because layers that no degree changes are measured there";
 const Q_LENS = "expected different numbers of tokens of at least 1, such as 1,4";
 const NO_PLAIN = "1 must be among them, because decodes without drafts have one";
+const EP = "expected different numbers of devices of at least 1, such as 1,2,4";
+const NOT_ALL = "1 must be among them, because the engine of all layers has all experts";
 const DEVICES = "expected different device numbers, such as 0,1";
 
 /** What a setting refuses: as an environment variable's text, and the rule that the message gives. */
@@ -106,10 +108,12 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["force", "please", TOGGLE],
   ["yes", "ok", TOGGLE],
   ["exactGrid", "grid", TOGGLE],
-  ["grid", "v1.3", "expected august or v1.2"],
+  ["grid", "v1.3", "expected august, v1.2 or both"],
   ["attentionNFactor", "1", FACTOR],
   ["decodeQLens", "1,1", Q_LENS],
   ["decodeQLens", "4", NO_PLAIN],
+  ["epDegrees", "1,0", EP],
+  ["epDegrees", "2,4", NOT_ALL],
   ["retryFailed", "-1", TOGGLE],
   ["acceptSpeed", "slow", TOGGLE],
   ["allowMixed", "nope", TOGGLE],
@@ -230,11 +234,16 @@ Deno.test("parity fires every shot", () => {
   );
 });
 
-Deno.test("several new tokens a decode are of the grid of v1.2", () => {
+Deno.test("several new tokens a decode, and devices that share experts, are of the grid of v1.2", () => {
   assert.deepEqual(resolveSettings({ ...REQUIRED, grid: "v1.2", decodeQLens: [4, 1] }).decodeQLens, [1, 4]);
   refuses(
     () => resolveFlags({ ...REQUIRED, decodeQLens: "1,4" }, {}),
     "Cannot use --decode-q-lens 1,4: August knows one new token a decode, and takes rows of several for rows of one; " +
+      "add --grid v1.2",
+  );
+  refuses(
+    () => resolveFlags({ ...REQUIRED, grid: "both", epDegrees: "1,2" }, {}),
+    "Cannot use --ep-degrees 1,2: August knows experts on one device, and takes rows of several for rows of one; " +
       "add --grid v1.2",
   );
 });

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { pythonFloat } from "../../src/number_format.ts";
 import { WHOLE_CONTEXT } from "../../src/settings/whole_context.ts";
+import { attentionAxes, attentionShots } from "../../src/shots/attention_shots.ts";
+import type { AttentionShot } from "../../src/shots/shot.ts";
+import { unionAttentionShots } from "../../src/shots/union_shots.ts";
 import { newerAttentionShots, newerAxes, newerMoeShots } from "../../src/shots/newer_shots.ts";
 import vectors from "../data/shots-v1.2.json" with { type: "json" };
 
@@ -21,10 +24,42 @@ for (const { name, grid, limits, axes, attention, moe } of vectors) {
     );
     assert.deepEqual(lines.slice(0, attention.first.length), attention.first);
     assert.deepEqual([lines.length, sha256(lines)], [attention.count, attention.sha256]);
-    if (moe === null) return;
-    const experts = newerMoeShots(limits).map(({ tokens, activated_experts }) =>
-      `1,${tokens},${activated_experts}`
+    for (const [ep, { count, sha256: expected }] of Object.entries(moe ?? {})) {
+      const experts = newerMoeShots(limits, Number(ep)).map(({ ep = 1, tokens, activated_experts }) =>
+        `${ep},${tokens},${activated_experts}`
+      );
+      assert.deepEqual([experts.length, sha256(experts)], [count, expected], `ep ${ep}`);
+    }
+  });
+}
+
+const UNION: readonly (readonly [factor: number, reach: number])[] = [[Math.SQRT2, 256], [2, 1024], [3, 256]];
+for (const [factor, reach] of UNION) {
+  Deno.test(`the union of both grids has each shot once, for whichever reads it: steps of ${factor} to ${reach}`, () => {
+    const limits = {
+      ...{ max_num_batched_tokens: 64, max_num_seqs: 8, num_cache_tokens: 20_000, max_model_len: 2048 },
+      ...{ block_size: 16, num_experts: null, top_k: null },
+    };
+    const grid = {
+      ...{ maxNumBatchedTokens: 64, maxNumSeqs: 8, attentionMaxKv: reach },
+      ...{ attentionChunkFactor: factor, attentionKvFactor: factor, attentionNFactor: factor },
+    };
+    const shots = unionAttentionShots(1, grid, limits);
+    const newer = newerAttentionShots(1, newerAxes(grid, limits), limits);
+    assert.deepEqual(shots.slice(0, newer.length), newer);
+    const seen = (shot: AttentionShot): string =>
+      [shot.prefill_chunk, Math.floor(shot.kv_prefill), shot.n_decode, shot.kv_decode].join();
+    const places = new Set(shots.map(seen));
+    assert.equal(places.size, shots.length);
+    const steps = Math.max(2, factor);
+    const axes = attentionAxes({ ...grid, attentionChunkFactor: steps, attentionKvFactor: steps });
+    for (const shot of attentionShots(1, axes, limits, 9)) assert.ok(places.has(seen(shot)), seen(shot));
+    const slices = Map.groupBy(
+      shots.filter((shot) => shot.prefill_chunk > 0),
+      (shot) => `${shot.prefill_chunk} ${shot.n_decode}`,
     );
-    assert.deepEqual([experts.length, sha256(experts)], [moe["1"].count, moe["1"].sha256]);
+    for (const [slice, own] of slices) {
+      assert.ok(own.some(({ kv_prefill }) => Math.floor(kv_prefill) === 0), slice);
+    }
   });
 }

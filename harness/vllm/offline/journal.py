@@ -28,7 +28,7 @@ KEYS = {
 }
 """The fields of a shot that are its key, by category, in their order."""
 
-SPLITS = {"attention": "decode_q_len"}
+SPLITS = {"attention": "decode_q_len", "moe": "ep"}
 """A further field by category, with which keys end unless it is 1."""
 
 ShotId = tuple[Any, ...]

@@ -14,6 +14,14 @@ VERSION = 1
 
 Fields = Mapping[str, Any]
 
+EngineKey = tuple[int, int]
+"""An engine's tensor-parallel degree, and how many devices share the experts of which it has one's."""
+
+
+def engine_of(shot: Fields) -> EngineKey:
+    """Return the engine that a shot needs."""
+    return int(shot["tp"]), int(shot.get("ep", 1))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -27,9 +35,9 @@ class Plan:
         """What was asked for."""
         return field(self.header, "settings", dict, "an object", "header")
 
-    def degrees(self) -> list[int]:
-        """Return the tensor-parallel degrees in the order in which they are met."""
-        return list(dict.fromkeys(int(shot["tp"]) for shot in self.shots))
+    def engines(self) -> list[EngineKey]:
+        """Return the engines in the order in which they are met."""
+        return list(dict.fromkeys(map(engine_of, self.shots)))
 
     def sentinel(self, tp: int) -> Fields | None:
         """Return the shot that is repeated at a degree to see drift; None when the header names none."""
@@ -39,17 +47,21 @@ class Plan:
 
     def sentinels(self) -> list[Fields]:
         """Return the sentinels of all degrees."""
-        return [shot for shot in map(self.sentinel, self.degrees()) if shot is not None]
+        degrees = dict.fromkeys(tp for tp, _ in self.engines())
+        return [shot for shot in map(self.sentinel, degrees) if shot is not None]
 
-    def boot(self, tp: int) -> Boot:
-        """Return the request that boots the engine of a degree."""
-        configs = field(self.header, "configs", dict, "an object", "header")
+    def boot(self, tp: int, ep: int = 1) -> Boot:
+        """Return the request that boots a degree's engine, with all experts or those of one of `ep` devices."""
+        if ep == 1:
+            config = field(self.header, "configs", dict, "an object", "header").get(str(tp))
+        else:
+            config = field(self.header, "expert_configs", dict, "an object", "header").get(str(ep))
         names = ("dtype", "kv_cache_dtype", "max_num_batched_tokens", "max_num_seqs")
         return parse_boot(
             {
                 "type": "boot",
                 "tp": tp,
-                "config": configs.get(str(tp)),
+                "config": config,
                 "architecture": self.header.get("architecture"),
                 **{name: self.settings.get(name) for name in names},
             }
@@ -80,6 +92,14 @@ def read_plan(path: Path) -> Plan:
                 "bad_request",
                 f"cannot read {path}, line {row}: tp must be one that the header has a config for ({known}):"
                 f" found {shot['tp']}",
+            )
+        ep = shot.get("ep", 1)
+        known = ["1", *(header.get("expert_configs") or {})]
+        if str(ep) not in known:
+            raise Fault(
+                "bad_request",
+                f"cannot read {path}, line {row}: ep must be one that the header has an expert config for"
+                f" ({', '.join(known)}): found {ep!r}",
             )
     return Plan(header, [placed(shot, path, row) for row, shot in enumerate(parsed[1:], 2)])
 

@@ -14,7 +14,7 @@ from messages import Hello, HelloAnswer
 from offline.firing import Firing
 from offline.journal import FORMAT, Journal, id_of, now, shot_hash
 from offline.judge import usual_share
-from offline.plan import Fields, Plan, read_plan
+from offline.plan import EngineKey, Fields, Plan, engine_of, read_plan
 from offline.resume import ResumeState, read_state
 from protocol import PROTOCOL, fields_of
 
@@ -77,11 +77,11 @@ class OfflineRun:
         self.total = sum(map(self.is_new, left)) + len(hopeless)
         self.count([False for _ in hopeless])
         try:
-            for tp in self.plan.degrees():
-                shots = [shot for shot in left if shot["tp"] == tp]
+            for engine in self.plan.engines():
+                shots = [shot for shot in left if engine_of(shot) == engine]
                 if any(self.is_new(shot) or self.is_doubtful(shot) for shot in shots):
-                    self.sweep(tp, [shot for shot in shots if self.is_new(shot)])
-                    self.sustain(self.lasting(tp))
+                    self.sweep(engine, [shot for shot in shots if self.is_new(shot)])
+                    self.sustain(self.lasting(engine))
         except EngineDead as error:
             print(f"the engine died ({error}): run the same command again to go on", file=sys.stderr)
             return 1
@@ -103,22 +103,23 @@ class OfflineRun:
             )
         return 1 if self.failed or doubtful else 0
 
-    def sweep(self, tp: int, new: Sequence[Fields]) -> None:
-        """Boot the engine of a degree, fire what is new and then again what is in doubt."""
-        booted = fields_of(self.worker.boot(self.plan.boot(tp)))
-        self.firing.write({**booted, "type": "engine"})
+    def sweep(self, engine: EngineKey, new: Sequence[Fields]) -> None:
+        """Boot an engine, fire what is new and then again what is in doubt."""
+        tp, ep = engine
+        booted = fields_of(self.worker.boot(self.plan.boot(tp, ep)))
+        self.firing.write({**booted, "type": "engine", **({"ep": ep} if ep > 1 else {})})
         self.watched = self.plan.sentinel(tp)
         self.first = True
-        if self.watched is None and any(shot["category"] == "attention" for shot in self.shots_of(tp)):
+        if self.watched is None and any(shot["category"] == "attention" for shot in self.shots_of(engine)):
             print(f"the plan names no sentinel at tp {tp}: nothing watches the device", file=sys.stderr)
-        if any(self.is_doubtful(shot) for shot in self.shots_of(tp)):
+        if any(self.is_doubtful(shot) for shot in self.shots_of(engine)):
             self.watch()
         if new:
             self.fire(new)
         for _ in range(ROUNDS_AGAIN):
             if self.state.judge.moved:
                 self.watch()
-            doubtful = [shot for shot in self.shots_of(tp) if self.is_doubtful(shot)]
+            doubtful = [shot for shot in self.shots_of(engine) if self.is_doubtful(shot)]
             if not doubtful:
                 return
             if self.state.judge.moved:
@@ -128,19 +129,21 @@ class OfflineRun:
             self.total += len(doubtful)
             self.fire(doubtful)
 
-    def lasting(self, tp: int) -> list[Fields]:
-        """Return the plan's shots of a degree that are still to be repeated without a pause."""
+    def lasting(self, engine: EngineKey) -> list[Fields]:
+        """Return the plan's shots of an engine that are still to be repeated without a pause."""
         shots = self.plan.header.get("sustained") or []
-        return [shot for shot in shots if shot["tp"] == tp and id_of(shot) not in self.state.sustained]
+        return [
+            shot for shot in shots if engine_of(shot) == engine and id_of(shot) not in self.state.sustained
+        ]
 
     def sustain(self, shots: Sequence[Fields]) -> None:
         """Repeat shots without a pause, where the device tells what that takes."""
         if shots and self.worker.read_state is not None:
             self.firing.sustain(shots)
 
-    def shots_of(self, tp: int) -> list[Fields]:
-        """Return the shots of a degree."""
-        return [shot for shot in self.plan.shots if shot["tp"] == tp]
+    def shots_of(self, engine: EngineKey) -> list[Fields]:
+        """Return the shots of an engine."""
+        return [shot for shot in self.plan.shots if engine_of(shot) == engine]
 
     def fire(self, shots: Sequence[Fields]) -> None:
         """Fire shots, the sentinel before, every few seconds and when the clock has moved, and after them."""

@@ -31,7 +31,7 @@ export function checkGrid(files: BundleFiles, tables: LazyTables, meta: Meta): I
     const path = tablePath(files.dir, tp, "attention");
     return [
       ...offGrid(rows, path, meta, tp),
-      ...ragged(rows, path),
+      ...meta.attention_grid?.union === true ? [] : ragged(rows, path),
       ...corner(rows, path, meta),
       ...beyondWindow(rows, path, meta),
     ];

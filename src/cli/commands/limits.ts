@@ -29,6 +29,7 @@ export function declare(command: Command, run: Run): void {
   addFlags(command, ["What to measure", "Sweep", "Files"], [
     ...["perfDir", "variant", "parity", "grid"] as const,
     ...["attentionMaxKv", "attentionChunkFactor", "attentionKvFactor", "attentionNFactor"] as const,
+    ...["decodeQLens", "epDegrees"] as const,
   ])
     .addOption(verboseFlag())
     .addHelpText(

@@ -185,3 +185,104 @@ Deno.test("--grid v1.2 --adaptive: a part is fired, the rest predicted within wh
     assert.deepEqual([...new Set((await journaledShots(bundle)).values())], [1]);
     assert.deepEqual(await rowsOfBundle(bundle), await rowsOfBundle(`${dir}/whole/${BUNDLE}`));
   }));
+
+Deno.test("--ep-degrees: experts of one of several devices are planned, fired on engines of their own, and answer", () =>
+  withFolder(async (dir) => {
+    const what = ["--model", "Qwen/Qwen3-30B-A3B-Instruct-2507", "--hardware", "H100", "--tp-degrees", "1"];
+    const grid = ["--grid", "v1.2", "--ep-degrees", "1,2,16", ...SMALL, "--skip-skew"];
+    const harness = ["--harness", "roofline:H100"];
+    const profile = ["profile", ...what, ...grid, ...harness, "--perf-dir", `${dir}/whole`];
+    const { status, err } = await runMain(profile);
+    assert.equal(status, 0, err);
+    assert.match(err, /tp 1, experts of one of 16 devices: booting the engine/);
+    const bundle = `${dir}/whole/H100/Qwen/Qwen3-30B-A3B-Instruct-2507/bf16`;
+    const table = await Deno.readTextFile(`${bundle}/tp1/moe.csv`);
+    const lines = table.trimEnd().split("\n");
+    assert.equal(lines[0], "ep,tokens,activated_experts,time_us");
+    // 8 local experts of 16 devices, one of the 8 experts of a token each: 1, 2, 4 and 8 of them.
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith("16,3,")).map((line) => line.split(",")[2]),
+      ["1", "2"],
+    );
+    const checked = await runMain(["validate", bundle, "--simulator", "v1.2"]);
+    assert.equal(checked.out, `${bundle}: 0 errors, 0 warnings\n`);
+    const asked = { kind: "moe", tp: 1, tokens: 64, activated_experts: 8 };
+    await Deno.writeTextFile(
+      `${dir}/q.jsonl`,
+      [1, 2, 16].map((ep) => JSON.stringify({ ...asked, ep })).join("\n"),
+    );
+    const { out } = await runMain(["predict", bundle, "--queries", `${dir}/q.jsonl`]);
+    const times = [1, 2, 16].map((ep) => Number(new RegExp(`\n${ep},64,8,(.*)`).exec(table)![1]));
+    assert.deepEqual(
+      out.trimEnd().split("\n").map((line) => JSON.parse(line).ns),
+      times.map((timeUs) => Math.round(timeUs * 1000)),
+    );
+    assert.equal(new Set(times).size, 3);
+
+    const again = await runMain(profile);
+    assert.equal(again.status, 0, again.err);
+    assert.doesNotMatch(again.err, /one of 16 devices/);
+    assert.deepEqual([...new Set((await journaledShots(bundle)).values())], [1]);
+
+    const limits = {
+      ...{ max_num_batched_tokens: 64, max_num_seqs: 4, num_cache_tokens: 1e6, max_model_len: 262_144 },
+      ...{ num_experts: 128, top_k: 8, block_size: 16 },
+    };
+    await Deno.writeTextFile(`${dir}/limits.json`, JSON.stringify(limits));
+    const files = ["--limits", `${dir}/limits.json`, "--out", `${dir}/plan.jsonl`];
+    assert.equal((await runMain(["plan", ...what, ...grid, ...files])).status, 0);
+    const plan = (await Deno.readTextFile(`${dir}/plan.jsonl`)).trimEnd().split("\n");
+    assert.equal(plan.at(-1), '{"category":"moe","tp":1,"tokens":64,"activated_experts":8,"ep":16}');
+    const { expert_configs } = JSON.parse(plan[0]!);
+    assert.deepEqual(
+      Object.values<Record<string, number>>(expert_configs).map((config) => [
+        config["num_experts"],
+        config["num_experts_per_tok"],
+      ]),
+      [[64, 4], [8, 1]],
+    );
+    const fired = await runMain(["fire", `${dir}/plan.jsonl`, "--out", `${dir}/results.jsonl`, ...harness]);
+    assert.equal(fired.status, 0, fired.err);
+    const ingested = await runMain(["ingest", `${dir}/results.jsonl`, "--perf-dir", `${dir}/apart`]);
+    assert.equal(ingested.status, 0, ingested.err);
+    const apart = `${dir}/apart/H100/Qwen/Qwen3-30B-A3B-Instruct-2507/bf16`;
+    assert.deepEqual(await rowsOfBundle(apart), await rowsOfBundle(bundle));
+    const compared = await runMain(["diff", bundle, apart]);
+    assert.equal(compared.status, 0, compared.out);
+    const dense = await runMain(["plan", ...MODEL, "--ep-degrees", "1,2", ...SMALL, "--skip-skew", ...files]);
+    assert.match(
+      dense.out,
+      /\nThe model has no experts that devices could share: --ep-degrees changes nothing\n/,
+    );
+
+    const refused = await runMain(["plan", ...what, ...grid.with(3, "1,3"), ...files]);
+    assert.deepEqual([refused.status, refused.err.split("\n")[0]], [
+      2,
+      "error: Cannot share the experts among 3 devices: their number must be divisible by it, got 128; " +
+      "leave this degree out",
+    ]);
+  }));
+
+Deno.test("--grid both: one run serves either simulator without a warning", () =>
+  withFolder(async (dir) => {
+    const grid = ["profile", ...MODEL.slice(0, -2), ...SMALL, "--harness", "roofline:H100", "--perf-dir"];
+    const { status, err } = await runMain([...grid, `${dir}/both`, "--grid", "both"]);
+    assert.equal(status, 0, err);
+    const bundle = `${dir}/both/${BUNDLE}`;
+    for (const simulator of ["august", "v1.2"]) {
+      const { out } = await runMain(["validate", bundle, "--simulator", simulator]);
+      assert.equal(out, `${bundle}: 0 errors, 0 warnings\n`);
+      const to = `${dir}/for-${simulator}`;
+      assert.equal((await runMain(["export", bundle, "--simulator", simulator, "--to", to])).status, 0);
+    }
+    for (const one of ["august", "v1.2"]) {
+      assert.equal((await runMain([...grid, `${dir}/${one}`, "--grid", one])).status, 0);
+      const alone = await openBundle(`${dir}/${one}/${BUNDLE}`);
+      const both = new Map(
+        (await openBundle(bundle)).table(1, "attention").map(({ key, timeUs }) => [key.join(), timeUs]),
+      );
+      for (const { key } of alone.table(1, "attention")) assert.ok(both.has(key.join()), key.join());
+    }
+    assert.equal((await runMain([...grid, `${dir}/both`, "--grid", "both"])).status, 0);
+    assert.deepEqual([...new Set((await journaledShots(bundle)).values())], [1]);
+  }));

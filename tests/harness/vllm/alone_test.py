@@ -98,6 +98,7 @@ def key_of(line: Message) -> Message:
         ([json.dumps(HEADER), "{"], "line 2: Expecting property name"),
         ([json.dumps(HEADER), "{}"], "line 2: a shot has a tp: found {}"),
         ([json.dumps(HEADER), json.dumps({**dense(1), "tp": 4})], "line 2: tp must be one that the header"),
+        ([json.dumps(HEADER), json.dumps({**moe(1, 1), "ep": 2})], "line 2: ep must be one that the header"),
         ([json.dumps(HEADER), json.dumps({**dense(1), "prefills": [1]})], "line 2: prefills are a list of"),
     ],
 )

@@ -56,6 +56,19 @@ def test_every_category_of_every_architecture_is_measured(worker: Client, model:
             assert (answer["kind"], answer["message"]) == ("unsupported", message)
 
 
+def test_the_experts_of_one_of_two_devices_are_an_engine_of_their_own(worker: Client) -> None:
+    shared = {"num_experts": 4, "num_experts_per_tok": 1}
+    limits = worker.boot(boot("qwen3_moe", changes=shared))["limits"]
+    assert (limits["num_experts"], limits["top_k"]) == (4, 1)
+    few, all_, unfit, watched = worker.fire(
+        {**moe(16, 1), "ep": 2}, {**moe(16, 4), "ep": 2}, {**moe(16, 8), "ep": 2}, attention(32, 16, 8, 40)
+    )
+    assert_measured(few, {"moe"})
+    assert_measured(all_, {"moe"})
+    assert unfit["message"] == "shot 2 (moe): 8 activated experts, between 1 and 4 are possible"
+    assert_measured(watched, {"attention"})
+
+
 def test_a_skew_case_is_measured_by_part_or_not_at_all(worker: Client) -> None:
     worker.boot(boot("qwen3"))
     whole, one, unfit = worker.fire(
