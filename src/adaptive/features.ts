@@ -6,7 +6,7 @@
  * @module
  */
 import type { AttentionShot } from "../shots/shot.ts";
-import { type AttentionKernel, layOut } from "./layout.ts";
+import { type AttentionBatch, type AttentionKernel, layOut } from "./layout.ts";
 import { layOutSplit } from "./split_layout.ts";
 
 /** Features of some shots. */
@@ -21,11 +21,12 @@ export interface Features {
   readonly kernel: Uint8Array;
 }
 
-/** Columns: name, whether the logarithm of the time is nearly linear in it. */
+/**
+ * Columns: name, whether the logarithm of the time is nearly linear in it. The last two are left out of grids of August,
+ * whose shots have one prefill at most and decodes of one token.
+ */
 type Columns = readonly (readonly [name: string, linear: boolean])[];
 
-/** Those of walks that are not split. The last two are left out of grids of August, whose shots have one prefill at most
- * and decodes of one token. */
 const COLUMNS: Columns = [
   ["log_prefill_chunk", true],
   ["log_kv_prefill", true],
@@ -61,6 +62,8 @@ const SPLIT_COLUMNS: Columns = [
   ["log_decode_tiles", true],
   ["decode_share", false],
   ["log_kv_values", true],
+  ["log_prefills", true],
+  ["log_decode_tokens", true],
 ];
 
 /** What starting and ending a part of a walk costs in a split layout, in tiles: the usual, and next to nothing. */
@@ -92,59 +95,65 @@ export function attentionFeatures(
   shots: readonly AttentionShot[],
   kernel: AttentionKernel,
 ): Features {
-  const hasSeveral = shots.some(({ prefills = [] }) => prefills.length > 1);
-  const hasDrafts = shots.some(({ decode_q_len = 1 }) => decode_q_len > 1);
-  const chosen = COLUMNS.filter(([name]) =>
-    name === "log_prefills" ? hasSeveral : name === "log_decode_tokens" ? hasDrafts : true
-  );
-  const places = chosen.map((column) => COLUMNS.indexOf(column));
-  const columns = chosen.map(() => new Float64Array(shots.length));
-  const kernels = new Uint8Array(shots.length);
-  for (const [row, shot] of shots.entries()) {
-    const { apart, values } = featuresOf(shot, kernel);
-    for (const [at, place] of places.entries()) columns[at]![row] = values[place]!;
-    kernels[row] = apart ? 1 : 0;
-  }
-  return {
-    names: chosen.map(([name]) => name),
-    columns,
-    linear: chosen.flatMap(([, linear], at) => linear ? [at] : []),
-    kernel: kernels,
-  };
+  return tabulated(COLUMNS, shots, (shot) => featuresOf(shot, kernel));
 }
 
 /**
- * The features of attention shots where walks are split, as FlashAttention-3 does on Hopper devices; several prefills
- * count as one at their place, and decodes as of one token.
+ * The features of attention shots where walks are split, as FlashAttention-3 does on Hopper devices.
  *
  * @param shots The shots.
  * @param kernel Model and device.
  * @returns The features, in the order of the shots.
  */
 export function splitFeatures(shots: readonly AttentionShot[], kernel: AttentionKernel): Features {
-  const columns = SPLIT_COLUMNS.map(() => new Float64Array(shots.length));
+  return tabulated(SPLIT_COLUMNS, shots, (shot) => splitFeaturesOf(shot, kernel));
+}
+
+function tabulated(
+  names: Columns,
+  shots: readonly AttentionShot[],
+  valuesOf: (shot: AttentionShot) => readonly number[],
+): Features {
+  const hasSeveral = shots.some(({ prefills = [] }) => prefills.length > 1);
+  const hasDrafts = shots.some(({ decode_q_len = 1 }) => decode_q_len > 1);
+  const chosen = names.filter(([name]) =>
+    name === "log_prefills" ? hasSeveral : name === "log_decode_tokens" ? hasDrafts : true
+  );
+  const places = chosen.map((column) => names.indexOf(column));
+  const columns = chosen.map(() => new Float64Array(shots.length));
   for (const [row, shot] of shots.entries()) {
-    for (const [at, value] of splitFeaturesOf(shot, kernel).entries()) columns[at]![row] = value;
+    const values = valuesOf(shot);
+    for (const [at, place] of places.entries()) columns[at]![row] = values[place]!;
   }
   return {
-    names: SPLIT_COLUMNS.map(([name]) => name),
+    names: chosen.map(([name]) => name),
     columns,
-    linear: SPLIT_COLUMNS.flatMap(([, linear], at) => linear ? [at] : []),
-    kernel: Uint8Array.from(shots, ({ prefill_chunk }) => prefill_chunk > 0 ? 1 : 0),
+    linear: chosen.flatMap(([, linear], at) => linear ? [at] : []),
+    kernel: Uint8Array.from(
+      shots,
+      ({ prefill_chunk, decode_q_len = 1 }) => prefill_chunk > 0 || decode_q_len > 1 ? 1 : 0,
+    ),
   };
 }
 
-function featuresOf(
-  shot: AttentionShot,
-  kernel: AttentionKernel,
-): { readonly apart: boolean; readonly values: readonly number[] } {
-  const { prefill_chunk: chunk, kv_prefill, n_decode: decodes, kv_decode: kv, decode_q_len: q = 1 } = shot;
+/** A shot as the layouts take it, with the sum of its prefills' histories. */
+function batchOf(shot: AttentionShot): AttentionBatch & { readonly histories: number } {
+  const { prefill_chunk: chunk, kv_prefill, n_decode, kv_decode, decode_q_len: decodeTokens = 1 } = shot;
   const { prefills = chunk > 0 ? [[chunk, kv_prefill] as const] : [] } = shot;
-  const { apart, lists, blocks, emptyBlocks, tiles, decodeTiles, longestWalk, makespan, pairedMakespan } =
-    layOut({ prefills, decodes: [[kv, decodes]], decodeTokens: q }, kernel);
   const histories = prefills.reduce((sum, [, history]) => sum + history, 0);
+  return { prefills, decodes: [[kv_decode, n_decode]], decodeTokens, histories };
+}
+
+function featuresOf(shot: AttentionShot, kernel: AttentionKernel): readonly number[] {
+  const { prefill_chunk: chunk, n_decode: decodes, kv_decode: kv, decode_q_len: q = 1 } = shot;
+  const { histories, ...batch } = batchOf(shot);
+  const { prefills } = batch;
+  const { lists, blocks, emptyBlocks, tiles, decodeTiles, longestWalk, makespan, pairedMakespan } = layOut(
+    batch,
+    kernel,
+  );
   const decodeTokens = decodes * (kv + q);
-  const values = [
+  return [
     Math.log1p(chunk),
     Math.log1p(histories / Math.max(1, prefills.length)),
     Math.log1p(decodes),
@@ -162,13 +171,13 @@ function featuresOf(
     Math.log1p(prefills.length),
     Math.log(q),
   ];
-  return { apart, values };
 }
 
-function splitFeaturesOf(shot: AttentionShot, kernel: AttentionKernel): number[] {
-  const { prefill_chunk: chunk, kv_prefill, n_decode: decodes, kv_decode: kv } = shot;
-  const history = Math.max(0, kv_prefill);
-  const layout = layOutSplit({ chunk, history, decodes: [[kv, decodes]] }, kernel);
+function splitFeaturesOf(shot: AttentionShot, kernel: AttentionKernel): readonly number[] {
+  const { prefill_chunk: chunk, n_decode: decodes, kv_decode: kv, decode_q_len: q = 1 } = shot;
+  const { histories, ...batch } = batchOf(shot);
+  const { prefills } = batch;
+  const layout = layOutSplit(batch, kernel);
   const { prefillBlocks, decodeBlocks, prefillTiles, decodeTiles } = layout;
   const makespan = layout.makespan(OVERHEAD);
   const imbalance = (span: number, overhead: number): number => {
@@ -177,7 +186,7 @@ function splitFeaturesOf(shot: AttentionShot, kernel: AttentionKernel): number[]
   };
   return [
     Math.log1p(chunk),
-    Math.log1p(history),
+    Math.log1p(histories / Math.max(1, prefills.length)),
     Math.log1p(decodes),
     Math.log1p(kv),
     Math.log(makespan),
@@ -190,6 +199,8 @@ function splitFeaturesOf(shot: AttentionShot, kernel: AttentionKernel): number[]
     Math.log1p(prefillTiles),
     Math.log1p(decodeTiles),
     decodeTiles / (prefillTiles + decodeTiles),
-    Math.log((chunk + history + decodes * (kv + 1)) * kernel.kvHeads),
+    Math.log((chunk + histories + decodes * (kv + q)) * kernel.kvHeads),
+    Math.log1p(prefills.length),
+    Math.log(q),
   ];
 }

@@ -34,8 +34,6 @@ export interface AttentionBatch {
 
 /** A layout; lengths in tiles. */
 export interface Layout {
-  /** Whether each query head walks for itself. */
-  readonly apart: boolean;
   /** Lists of blocks that go through the device one after the other: query heads or KV heads. */
   readonly lists: number;
   /** Blocks of queries in all lists. */
@@ -90,14 +88,12 @@ export function layOut(
   }
   const prefillBlocks = list.length;
   for (const [kv, count] of decodes) list.push([walkAlong(kv + decodeTokens), count]);
-  const apart = prefills.length > 0 || decodeTokens > 1;
-  const lists = apart ? heads : kvHeads;
+  const lists = prefills.length > 0 || decodeTokens > 1 ? heads : kvHeads;
   const tilesOf = (part: typeof list): number =>
     lists * part.reduce((sum, [walk, count]) => sum + walk * count, 0);
   const decodeBlocks = decodes.reduce((sum, [, count]) => sum + count, 0);
   const blocks = prefillBlocks + decodeBlocks;
   return {
-    apart,
     lists,
     blocks: lists * blocks,
     emptyBlocks: lists * (longestRequest * (prefills.length + decodeBlocks) - blocks),

@@ -6,8 +6,8 @@
 import type { SkewRow } from "../bundle/skew.ts";
 import type { SkewCase } from "../shots/skew_cases.ts";
 import type { Features } from "./features.ts";
-import { type AttentionKernel, layOut } from "./layout.ts";
-import { layOutSplit, type SplitBatch, type SplitLayout } from "./split_layout.ts";
+import { type AttentionBatch, type AttentionKernel, layOut } from "./layout.ts";
+import { layOutSplit, type SplitLayout } from "./split_layout.ts";
 
 /** Times between which a case's own lies, in microseconds, a value per case. */
 export interface EndTimes {
@@ -170,8 +170,8 @@ export function skewSplitFeatures(
 
 function splitFeaturesOf(each: CaseKey, mean: number, max: number, kernel: AttentionKernel): number[] {
   const { n, nb, pc, kp, kvs, kv_big, kv_mean } = each;
-  const lay = (decodes: SplitBatch["decodes"]): SplitLayout =>
-    layOutSplit({ chunk: pc, history: kp, decodes }, kernel);
+  const lay = (decodes: AttentionBatch["decodes"]): SplitLayout =>
+    layOutSplit({ prefills: prefillOf(pc, kp), decodes }, kernel);
   const skewed = lay([[kv_big, nb], [kvs, n - nb]]);
   const even = lay([[kv_mean, n]]);
   const longest = lay([[kv_big, n]]);

@@ -4,36 +4,26 @@
  * The query heads that share a KV head walk together, also in a prefill: 128 rows of queries (64 when the longest
  * request has no more) walk along its keys in tiles of 128. Walks of a batch that would leave multiprocessors idle are
  * split, each request's into as many parts as spread all tiles evenly, up to a limit; the parts are combined by a
- * second kernel. Blocks wait in a list: requests, the prefill first, then heads, then blocks, those with most keys
+ * second kernel. Blocks wait in a list: requests, prefills first, then heads, then blocks, those with most keys
  * first; each goes to the multiprocessor that is free first (vllm-project/flash-attention, hopper/: heuristics.h,
  * flash_prepare_scheduler.cu, tile_size.h and tile_scheduler.hpp, for heads of up to 128 values and a paged cache).
  *
  * @module
  */
-import type { AttentionKernel } from "./layout.ts";
+import type { AttentionBatch, AttentionKernel } from "./layout.ts";
 import { type Jobs, listSchedule } from "./list_schedule.ts";
-
-/** A batch of one prefill at most, and decodes of one token each. */
-export interface SplitBatch {
-  /** New tokens of the prefill, 0 for none. */
-  readonly chunk: number;
-  /** History of the prefill in tokens. */
-  readonly history: number;
-  /** Decodes: history in tokens, how many of them; in the order of the batch. */
-  readonly decodes: readonly (readonly [kv: number, count: number])[];
-}
 
 /** A layout; lengths in tiles. */
 export interface SplitLayout {
   /** How many parts a walk may have at most. */
   readonly splitLimit: number;
-  /** How many parts those of the prefill have; 1 without one. */
+  /** How many parts those of a prefill have at most; 1 without one. */
   readonly prefillSplits: number;
-  /** Parts of walks in the prefill. */
+  /** Parts of walks in the prefills. */
   readonly prefillBlocks: number;
   /** Those of the decodes. */
   readonly decodeBlocks: number;
-  /** Tiles in the prefill. */
+  /** Tiles in the prefills. */
   readonly prefillTiles: number;
   /** Those of the decodes. */
   readonly decodeTiles: number;
@@ -71,49 +61,66 @@ const MOST_SPLITS = 128;
  * import { layOutSplit } from "./split_layout.ts";
  * import assert from "node:assert/strict";
  * const kernel = { heads: 32, kvHeads: 8, multiprocessors: 132 };
- * const one = layOutSplit({ chunk: 0, history: 0, decodes: [[4095, 1]] }, kernel);
+ * const one = layOutSplit({ prefills: [], decodes: [[4095, 1]] }, kernel);
  * assert.deepEqual([one.splitLimit, one.decodeBlocks, one.decodeTiles], [14, 88, 256]); // 8 heads in 11 parts
  * assert.equal(one.makespan(1), 4); // 3 tiles and 1
  * ```
  */
 export function layOutSplit(
-  { chunk, history, decodes }: SplitBatch,
+  { prefills, decodes, decodeTokens = 1 }: AttentionBatch,
   { heads, kvHeads, multiprocessors }: AttentionKernel,
 ): SplitLayout {
   const group = heads / kvHeads;
-  const rows = Math.max(1, chunk) * group <= SMALL_TILE ? SMALL_TILE : TILE;
-  const tilesOf = (keys: number): number => Math.ceil(keys / TILE);
-  const prefillBlocks = Math.ceil(chunk * group / rows);
-  const prefillTiles = chunk > 0 ? tilesOf(history + chunk) : 0;
   const requests = decodes.filter(([, count]) => count > 0);
-  const perDecode = Math.ceil(group / rows);
-  const longest = requests.reduce((most, [kv]) => Math.max(most, tilesOf(kv + 1)), prefillTiles);
+  const most = prefills.reduce(
+    (most, [chunk]) => Math.max(most, chunk),
+    requests.length > 0 ? decodeTokens : 1,
+  );
+  const rows = most * group <= SMALL_TILE ? SMALL_TILE : TILE;
+  const tilesOf = (keys: number): number => Math.ceil(keys / TILE);
+  const own = prefills.map(([chunk, history]) => ({
+    chunk,
+    history,
+    blocks: Math.ceil(chunk * group / rows),
+    tiles: tilesOf(history + chunk),
+  }));
+  const perDecode = Math.ceil(decodeTokens * group / rows);
+  const longest = requests.reduce(
+    (longest, [kv]) => Math.max(longest, tilesOf(kv + decodeTokens)),
+    own.reduce((longest, { tiles }) => Math.max(longest, tiles), 0),
+  );
   const splitLimit = mostSplits(
-    kvHeads * Math.max(prefillBlocks, requests.length > 0 ? perDecode : 0),
+    kvHeads *
+      own.reduce((blocks, each) => Math.max(blocks, each.blocks), requests.length > 0 ? perDecode : 0),
     longest,
     multiprocessors,
   );
   const all = requests.reduce(
-    (sum, [kv, count]) => sum + count * perDecode * tilesOf(kv + 1),
-    prefillBlocks * prefillTiles,
+    (sum, [kv, count]) => sum + count * perDecode * tilesOf(kv + decodeTokens),
+    own.reduce((sum, { blocks, tiles }) => sum + blocks * tiles, 0),
   );
   const even = Math.ceil(1.1 * all * kvHeads / multiprocessors);
   const splitsOf = (tiles: number): number => Math.max(1, Math.min(Math.ceil(tiles / even), splitLimit));
 
   /** Parts of walks, without what starting and ending one costs. */
   const list: Jobs[] = [];
-  const prefillSplits = chunk > 0 ? splitsOf(prefillTiles) : 1;
-  const turns = prefillSplits > 1 ? 1 : headsThatTakeTurns(prefillTiles, group, kvHeads);
-  for (let head = 0; head < kvHeads; head += turns) {
-    for (let block = prefillBlocks - 1; block >= 0; block--) {
-      const last = Math.min(Math.floor(((block + 1) * rows - 1) / group), chunk - 1);
-      const parts = partsOf(tilesOf(history + last + 1), prefillSplits);
-      for (const [walk, count] of parts) list.push([walk, count * Math.min(turns, kvHeads - head)]);
+  let prefillSplits = 1;
+  for (const { chunk, history, blocks, tiles } of own) {
+    const splits = splitsOf(tiles);
+    prefillSplits = Math.max(prefillSplits, splits);
+    const turns = splits > 1 ? 1 : headsThatTakeTurns(tiles, group, kvHeads);
+    for (let head = 0; head < kvHeads; head += turns) {
+      for (let block = blocks - 1; block >= 0; block--) {
+        const last = Math.min(Math.floor(((block + 1) * rows - 1) / group), chunk - 1);
+        const parts = partsOf(tilesOf(history + last + 1), splits);
+        for (const [walk, count] of parts) list.push([walk, count * Math.min(turns, kvHeads - head)]);
+      }
     }
   }
   const prefillParts = list.length;
   for (const [kv, count] of requests) {
-    const parts = partsOf(tilesOf(kv + 1), splitsOf(tilesOf(kv + 1)));
+    const tiles = tilesOf(kv + decodeTokens);
+    const parts = partsOf(tiles, splitsOf(tiles));
     const walks = count * kvHeads * perDecode;
     if (parts.length === 1) list.push([parts[0]![0], parts[0]![1] * walks]);
     else for (let i = 0; i < walks; i++) list.push(...parts);
