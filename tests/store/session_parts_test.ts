@@ -145,8 +145,8 @@ Deno.test("noise is that of rows and sentinels; a sentinel is judged by the sess
 Deno.test("an engine's line has what it allows, its conditions and its lane", () =>
   withSession(async (session, dir) => {
     const booted = await fakeHarness().boot(TINY_BOOT);
-    session.engine(2, booted);
-    session.engine(1, { ...booted, conditions: { cold: true } }, "device 1");
+    session.engine({ tp: 2, booted });
+    session.engine({ tp: 1, booted: { ...booted, conditions: { cold: true } } }, "device 1");
     await session.save();
     const lines = (await textOfFile(dir, "journal.jsonl")).trim().split("\n").slice(1).map((line) =>
       JSON.parse(line)
