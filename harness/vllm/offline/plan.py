@@ -51,7 +51,7 @@ class Plan:
         return [shot for shot in map(self.sentinel, degrees) if shot is not None]
 
     def boot(self, tp: int, ep: int = 1) -> Boot:
-        """Return the request that boots a degree's engine, with all experts or those of one of `ep` devices."""
+        """Return the request that boots an engine, with all experts or those of one of `ep` devices."""
         if ep == 1:
             config = field(self.header, "configs", dict, "an object", "header").get(str(tp))
         else:
@@ -94,12 +94,12 @@ def read_plan(path: Path) -> Plan:
                 f" found {shot['tp']}",
             )
         ep = shot.get("ep", 1)
-        known = ["1", *(header.get("expert_configs") or {})]
-        if str(ep) not in known:
+        shared = ["1", *(header.get("expert_configs") or {})]
+        if str(ep) not in shared:
             raise Fault(
                 "bad_request",
                 f"cannot read {path}, line {row}: ep must be one that the header has an expert config for"
-                f" ({', '.join(known)}): found {ep!r}",
+                f" ({', '.join(shared)}): found {ep!r}",
             )
     return Plan(header, [placed(shot, path, row) for row, shot in enumerate(parsed[1:], 2)])
 

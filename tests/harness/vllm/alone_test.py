@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client import ENTRY, PATIENCE_S, Message, attention, dense, per_sequence, skew
+from client import ENTRY, PATIENCE_S, Message, attention, dense, moe, per_sequence, skew
 from faults import Fault
 from json_lines import read, write
 from models import architecture, config
