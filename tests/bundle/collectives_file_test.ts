@@ -136,3 +136,15 @@ Deno.test("a bundle's hardware is three folders above it", () => {
   assert.equal(hardwareDirOf("perf/H200/org/name/bf16"), "perf/H200");
   assert.equal(hardwareDirOf("/a/perf/H200/org/name/bf16/"), "/a/perf/H200");
 });
+
+Deno.test("a time is the median of its trials to a thousandth; a file is more than its first line", () => {
+  const told = (us: number): string =>
+    `${JSON.stringify(HEAD)}\n${
+      JSON.stringify({
+        ...{ type: "sample", ranks: 2, way: "vllm", collective: "all_reduce", bytes: 4096 },
+        ...{ us, trials_us: [us - 1, us - 1, us + 5] },
+      })
+    }\n`;
+  assert.equal(parseCollectivesRun(told(1000), "r").samples.length, 1);
+  assert.throws(() => parseCollectivesRun(told(999), "r"), /us must be the median of trials_us, got 999$/);
+});

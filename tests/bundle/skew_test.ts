@@ -73,3 +73,20 @@ Deno.test("readSkew leaves out rows with a fault", () => {
     'error: skew.csv, row 2, column alpha: The value is no finite number; expected a number, found "x"',
   ]);
 });
+
+Deno.test("cases are sorted by each column of their key, the first that differs", () => {
+  const least = caseOf(skew_rows[0]!);
+  const columns = ["n", "nb", "skew", "pc", "kp", "kvs"] as const;
+  for (const [at, column] of columns.entries()) {
+    const low: SkewRow = { ...least, regime: "pure", n: 2, nb: 2, skew: 2, pc: 2, kp: 2, kvs: 2 };
+    const high: SkewRow = { ...low, [column]: 10 };
+    // Every later column would say the opposite.
+    for (const later of columns.slice(at + 1)) Object.assign(low, { [later]: 20 });
+    const text = formatSkew([low, high]);
+    assert.equal(formatSkew([high, low]), text, column);
+    const { rows } = readSkew(text, "skew.csv");
+    assert.deepEqual(rows.map((row) => row[column]), [2, 10], column);
+  }
+  const [pure, mixed]: SkewRow[] = [{ ...least, regime: "pure" }, { ...least, regime: "mixed" }];
+  assert.equal(formatSkew([pure!, mixed!]), formatSkew([mixed!, pure!]));
+});
