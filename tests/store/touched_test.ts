@@ -66,7 +66,13 @@ function openFiles(dir: string, stable = true): Opened {
 type Touched = readonly [number, "dense" | "per_sequence" | "attention" | "moe" | "skew"];
 const touches: [string, readonly Touched[], boolean, string[]][] = [
   ["nothing", [], true, []],
-  ["attention, and the skew cases that rest on it", [[2, "attention"]], true, ["tp2/attention", "tp2/skew"]],
+  ["attention, with the skew cases that rest on it and what is copied", [[2, "attention"]], true, [
+    "tp2/attention",
+    "tp2/dense",
+    "tp2/per_sequence",
+    "tp2/skew",
+  ]],
+  ["the same where nothing is copied", [[2, "attention"]], false, ["tp2/attention", "tp2/skew"]],
   ["attention of degree 1 alone", [[1, "attention"]], true, ["tp1/attention"]],
   ["skew cases alone", [[2, "skew"]], true, ["tp2/skew"]],
   ["no skew case", [[1, "skew"]], true, []],
