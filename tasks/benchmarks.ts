@@ -15,7 +15,7 @@ for (const [path, figure] of await makePictures("perf")) {
   await Deno.mkdir(dirname(join(DOCS, path)), { recursive: true });
   await saveFigure(figure, join(DOCS, path), { scale: 1.5 });
 }
-for (const [path, text] of await makePages("perf")) {
+for (const [path, text] of await makePages("perf", DOCS)) {
   await Deno.mkdir(dirname(join(DOCS, path)), { recursive: true });
   await Deno.writeTextFile(join(DOCS, path), text);
   console.log(join(DOCS, path));

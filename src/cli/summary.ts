@@ -30,6 +30,11 @@ export function summarize(bundle: Pick<Bundle, "meta" | "tps" | "table" | "skew"
     ["tokens", [
       ...layers(bundle.table(tp, "dense")),
       line("attention, prefill alone", attention, ([chunk, kv, n]) => kv === 0 && n === 0 ? chunk! : null),
+      ...states(
+        bundle.table(tp, "linear_attention"),
+        "prefill alone",
+        ([tokens, n]) => n === 0 ? tokens! : null,
+      ),
       ...moe(bundle.table(1, "moe")),
     ]],
     ["sequences", [
@@ -38,6 +43,11 @@ export function summarize(bundle: Pick<Bundle, "meta" | "tps" | "table" | "skew"
         `attention, kv ${longest}`,
         attention,
         ([chunk, , n, kv]) => chunk === 0 && kv === longest ? n! : null,
+      ),
+      ...states(
+        bundle.table(tp, "linear_attention"),
+        "decodes alone",
+        ([tokens, n]) => tokens === 0 ? n! : null,
       ),
     ]],
   ] as const;
@@ -58,6 +68,17 @@ function skewLine(cases: readonly Pick<SkewRow, "alpha">[]): string {
 function layers(rows: readonly Row[]): Line[] {
   const names = [...new Set(rows.map((row) => row.layer!))];
   return names.map((name) => line(name, rows.filter((row) => row.layer === name), ([size]) => size!));
+}
+
+/** Layers with a recurrent state in one of their regimes. */
+function states(
+  rows: readonly Row[],
+  regime: string,
+  size: (key: readonly number[]) => number | null,
+): Line[] {
+  return [...Map.groupBy(rows, ({ layer }) => layer)].map(([layer, own]) =>
+    line(`${layer}, ${regime}`, own, size)
+  );
 }
 
 function moe(rows: readonly Row[]): Line[] {

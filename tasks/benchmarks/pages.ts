@@ -4,6 +4,8 @@
  * @module
  */
 import { join } from "node:path";
+import { readText } from "../../src/files/read.ts";
+import { withArchitectureTables } from "./architecture_tables.ts";
 import { benchmarksPage } from "./benchmarks_page.ts";
 import { type Figure, subjectOf } from "../../src/view/figure.ts";
 import { layerTimes } from "../../src/view/figures/layer_times.ts";
@@ -31,14 +33,21 @@ export async function makePictures(perfDir: string): Promise<Map<string, Figure>
  * Makes all pages.
  *
  * @param perfDir The folder of the bundles and of the evidence.
+ * @param docsDir The folder of the documentation: of a page that has words beside its tables the words are kept.
  * @returns The pages, by their paths in the folder of the documentation.
  */
-export async function makePages(perfDir: string): Promise<Map<string, string>> {
+export async function makePages(perfDir: string, docsDir: string): Promise<Map<string, string>> {
   const published = await readPublished(perfDir);
   const evidence = await readEvidenceFiles(join(perfDir, "evidence"));
   const pages: [string, string][] = [
     ["benchmarks.md", benchmarksPage(published, evidence)],
+    ["architectures.md", await architecturesPage(perfDir, docsDir)],
     ...published.map((one): [string, string] => [one.page, bundlePage(one)]),
   ];
   return new Map(await Promise.all(pages.map(async ([path, text]) => [path, await laidOut(text)] as const)));
+}
+
+async function architecturesPage(perfDir: string, docsDir: string): Promise<string> {
+  const page = await readText(join(docsDir, "architectures.md"));
+  return await withArchitectureTables(page, join(perfDir, "evidence", "architectures"));
 }

@@ -83,3 +83,21 @@ Deno.test("summarize: skew cases are counted, and their alphas told where they a
   );
   assert.doesNotMatch(summarize(bundle({ dense }, [1], [{ ...row, alpha: null }])), /skew/);
 });
+
+Deno.test("summarize: layers with a recurrent state, prefills and decodes apart", () => {
+  const linear_attention = rows("ssm", [[[16, 0], 8], [[64, 0], 20], [[0, 1], 2], [[0, 4], 3], [
+    [16, 4],
+    999,
+  ]]);
+  assert.equal(
+    summarize(bundle({ linear_attention })),
+    `org/name on H100, tp 1, microseconds (quantity kernel)
+
+tokens                16    64
+ssm, prefill alone  8.00  20.0
+
+sequences              1     4
+ssm, decodes alone  2.00  3.00
+`,
+  );
+});

@@ -122,8 +122,13 @@ const FAMILIES: Readonly<Record<string, readonly [architecture: string, fields: 
     attention_bias: true,
   }],
   granite: ["GraniteForCausalLM", MULTIPLIERS],
-  cohere: ["CohereForCausalLM", { layer_norm_eps: 1e-5, logit_scale: 0.06 }],
-  cohere2: ["Cohere2ForCausalLM", { ...SLIDING, layer_norm_eps: 1e-5, logit_scale: 0.06 }],
+  cohere: ["CohereForCausalLM", { rms_norm_eps: null, layer_norm_eps: 1e-5, logit_scale: 0.06 }],
+  cohere2: ["Cohere2ForCausalLM", {
+    ...SLIDING,
+    rms_norm_eps: null,
+    layer_norm_eps: 1e-5,
+    logit_scale: 0.06,
+  }],
   minimax_m2: ["MiniMaxM2ForCausalLM", {
     num_local_experts: 8,
     num_experts_per_tok: 2,

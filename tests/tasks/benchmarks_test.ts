@@ -7,10 +7,10 @@ import { makePages } from "../../tasks/benchmarks/pages.ts";
 import { withFolder } from "../run/tiny_run.ts";
 
 Deno.test("the pages of benchmarks and bundles are what their task makes from perf/", async () => {
-  const pages = await makePages("perf");
+  const pages = await makePages("perf", "docs");
   const files = [...Deno.readDirSync("docs/bundles")].map(({ name }) => `bundles/${name}`).sort();
   const [texts, pictures] = [".md", ".png"].map((end) => files.filter((name) => name.endsWith(end)));
-  assert.deepEqual(["benchmarks.md", ...texts!], [...pages.keys()].sort());
+  assert.deepEqual(["architectures.md", "benchmarks.md", ...texts!], [...pages.keys()].sort());
   assert.deepEqual(pictures, texts!.map(pictureOf));
   for (const [path, text] of pages) {
     const there = await Deno.readTextFile(`docs/${path}`);

@@ -12,7 +12,7 @@ from engine.cache import CacheFiller
 from engine.caches import FULL, cache_groups, whole_requests
 from engine.engine import Engine, shut_down
 from engine.floats import with_floats
-from engine.head_width import refuse_derived_widths, with_head_width
+from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
 from engine.layers import decoder_paths, find_decoder, find_layers, inner_modules
 from engine.memory import choose_pool
 from engine.methods import quantized_methods
@@ -106,6 +106,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
     tree = [*runner.get_model().named_modules(), *runner.sampler.named_modules(prefix="sampler")]
     modules = [module for _, module in tree]
     refuse_derived_widths(modules, boot.config, boot.tp)
+    refuse_wide_outputs(tree, boot.tp)
     layers = find_layers(tree, boot.architecture)
     routers = find_routers(modules)
     decoder = find_decoder(tree, layers.get("attention", {}))

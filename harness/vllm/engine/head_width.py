@@ -3,7 +3,7 @@
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -97,4 +97,32 @@ def refuse_derived_widths(modules: Sequence[Any], config: Mapping[str, Any], tp:
                 "unsupported",
                 f"vLLM derives heads of {derived} numbers from hidden_size, the model has {width}: "
                 f"a rank of {tp} cannot be measured on one device",
+            )
+
+
+OUTPUTS = ("o_proj", "out_proj", "dense", "wo", "c_proj")
+"""What attention modules call the projection behind their heads."""
+
+
+def refuse_wide_outputs(tree: Iterable[tuple[str, Any]], tp: int) -> None:
+    """Raise Fault when a rank's output projection takes more numbers than its heads give.
+
+    Classes that size it by hidden_size, as all heads together are, would fail in the first forward.
+    """
+    modules = dict(tree)
+    for path, module in modules.items():
+        if tp == 1 or type(module).__name__ != "Attention":
+            continue
+        parent = path.rpartition(".")[0]
+        found = (modules.get(f"{parent}.{name}") for name in OUTPUTS)
+        taken = next(
+            (getattr(each, "input_size_per_partition", None) for each in found if each is not None), None
+        )
+        width = int(getattr(module, "head_size_v", 0) or getattr(module, "head_size", 0) or 0)
+        given = int(getattr(module, "num_heads", 0)) * width
+        if isinstance(taken, int) and given and taken != given:
+            raise Fault(
+                "unsupported",
+                f"{type(modules[parent]).__name__} projects {taken} numbers, a rank's heads give {given}:"
+                f" a rank of {tp} cannot be measured on one device",
             )

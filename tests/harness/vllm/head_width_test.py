@@ -1,6 +1,6 @@
 import pytest
 import torch
-from engine.head_width import derives, fixed, given_width, refuse_derived_widths
+from engine.head_width import derives, fixed, given_width, refuse_derived_widths, refuse_wide_outputs
 from faults import Fault
 
 QWEN2 = {"hidden_size": 128, "num_attention_heads": 2, "head_dim": 32}
@@ -61,3 +61,27 @@ def test_a_derived_width_is_refused_nevertheless() -> None:
     refuse_derived_widths([Attention(64)], {**QWEN2, "global_head_dim": 64}, 2)
     with pytest.raises(Fault, match="derives heads of 64 numbers from hidden_size, the model has 32"):
         refuse_derived_widths([Attention(64)], QWEN2, 2)
+
+
+def module(name: str, **fields: int) -> object:
+    """Return a module of a class of this name."""
+    return type(name, (), fields)()
+
+
+@pytest.mark.parametrize(("tp", "taken", "refused"), [(1, 128, False), (2, 64, False), (2, 128, True)])
+def test_a_rank_whose_projection_is_wider_than_its_heads_is_refused(
+    tp: int, taken: int, refused: bool
+) -> None:
+    tree = [
+        ("layers.0", module("Owner")),
+        ("layers.0.attn", module("Attention", num_heads=4 // tp, head_size=32)),
+        ("layers.0.o_proj", module("RowParallelLinear", input_size_per_partition=taken)),
+    ]
+    if not refused:
+        refuse_wide_outputs(tree, tp)
+        return
+    with pytest.raises(Fault) as fault:
+        refuse_wide_outputs(tree, tp)
+    assert fault.value.message == (
+        "Owner projects 128 numbers, a rank's heads give 64: a rank of 2 cannot be measured on one device"
+    )

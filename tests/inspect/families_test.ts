@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import type { TinyOutcome } from "../bench/families/tiny.ts";
+import recorded from "../../perf/evidence/architectures/tiny.json" with { type: "json" };
+import { FAMILY_NAMES } from "./tiny_models.ts";
+
+const outcomes = recorded as unknown as Record<string, TinyOutcome>;
+
+/** Families that vLLM's CPU build does not run, and why it says so. */
+const REFUSED: Readonly<Record<string, RegExp>> = {
+  deepseek_v32: /Sparse Attention is not supported on CPU/,
+  minimax_m2: /cpu_router\.py, line \d+: assert self\.scoring_func == "softmax"/,
+};
+
+/** Families of which a rank of two cannot be had on one device, and why. */
+const WHOLE_ALONE: Readonly<Record<string, RegExp>> = {
+  granitemoehybrid: /GraniteMoeHybridAttention projects 128 numbers, a rank's heads give 64/,
+};
+
+Deno.test("what became of a tiny model of every family on a CPU is recorded", () => {
+  assert.deepEqual(Object.keys(outcomes), FAMILY_NAMES);
+});
+
+for (const [family, { draft, file, measured, predicted }] of Object.entries(outcomes)) {
+  const refusal = REFUSED[family];
+  if (refusal !== undefined) {
+    Deno.test(`${family} is refused with the engine's reason`, () => {
+      for (const outcome of [draft, file, ...Object.values(measured)]) {
+        assert.ok("refused" in outcome);
+        assert.match(outcome.refused, refusal);
+      }
+    });
+    continue;
+  }
+  Deno.test(`${family} was drafted, held against its file, measured at two degrees and predicted`, () => {
+    assert.ok(
+      !("refused" in draft) && !("refused" in file) && !("refused" in predicted),
+      JSON.stringify({
+        draft,
+        file,
+        predicted,
+      }),
+    );
+    assert.ok(draft.uncovered <= 0.01 && file.uncovered <= 0.01);
+    assert.deepEqual(predicted.skipped, []);
+    assert.ok(predicted.layers > 5);
+    for (const [tp, outcome] of Object.entries(measured)) {
+      const alone = WHOLE_ALONE[family];
+      if (tp !== "1" && alone !== undefined) {
+        assert.ok("refused" in outcome);
+        assert.match(outcome.refused, alone);
+        continue;
+      }
+      assert.ok(!("refused" in outcome), `tp ${tp}: ${JSON.stringify(outcome)}`);
+      assert.ok(outcome.rows > 20 && outcome.failed === 0);
+    }
+  });
+}
