@@ -42,15 +42,17 @@ const blocks = strict({
   sparse_attn: attentionBlocks.default(none),
   mlp: strict({ dense: stage, moe: stage }).default(() => ({ dense: [], moe: [] })),
 });
+/** Before v1.2.0 a drafter had a `block`: the layers before a decoder layer as the model has them. */
 const mtp = strict({
+  block: stage.optional(),
   prologue: stage,
   decoder_block: strict({
     attn: z.string({ error: "must be a type of attention" }),
     mlp: z.enum(["dense", "moe"], { error: "must be dense or moe" }).optional(),
     sparse: flag.optional(),
-  }),
+  }).optional(),
   head: stage,
-});
+}).transform(({ block = [], prologue, ...others }) => ({ prologue: [...block, ...prologue], ...others }));
 
 const STAGES = {
   prologue: stage,

@@ -51,8 +51,8 @@ export interface Blocks {
 export interface Mtp {
   /** Layers before its decoder layer. */
   readonly prologue: readonly string[];
-  /** The kind of its decoder layer; what is absent is as the model has it. */
-  readonly decoder_block: {
+  /** The kind of its decoder layer; what is absent is as the model has it, which must have one kind alone there. */
+  readonly decoder_block?: {
     readonly attn: string;
     readonly mlp?: "dense" | "moe";
     readonly sparse?: boolean;

@@ -159,7 +159,7 @@ export function predictDraftPass(predictor: Predictor, query: IterationQuery): I
   if (mtp === undefined) {
     throw new UsageError(`Cannot draft with ${model.id}: ${modelType} describes no drafter`);
   }
-  const { attn, sparse = false, mlp = onlyMlp(model) } = mtp.decoder_block;
+  const { attn, sparse = false, mlp = onlyMlp(model) } = mtp.decoder_block ?? onlyAttention(model);
   return estimate(predictor, query, [
     ...mtp.prologue.map((layer): Step => ["mtp_prologue", layer, 1]),
     ...kindSteps(model, [{ attn, sparse, mlp }]),
@@ -337,6 +337,17 @@ function refuseMissingMlp({ id, config, architecture }: Model, kinds: readonly L
       ? `Cannot walk ${id}: its configuration names no number of experts`
       : `Cannot walk ${id}: ${withDense} of its layers have a dense MLP, and the architecture of ` +
         `${modelType} describes none: add it under mlp_dense`,
+  );
+}
+
+/** The attention of a drafter whose file does not name it: that of the model's layers, where all have the same. */
+function onlyAttention(model: Model): { attn: string; sparse: boolean; mlp?: "dense" | "moe" } {
+  const kinds = layerKinds(model);
+  const [first, ...others] = new Set(kinds.map(({ attn, sparse }) => `${attn} ${sparse}`));
+  if (first !== undefined && others.length === 0) return { attn: kinds[0]!.attn, sparse: kinds[0]!.sparse };
+  throw new UsageError(
+    `Cannot draft with ${model.id}: mtp of ${model.architecture.modelType} must name its decoder_block, ` +
+      "as the model's layers have several kinds of attention",
   );
 }
 

@@ -245,3 +245,18 @@ Deno.test("loadArchitecture finds a file that lists the model_type, and refuses 
   );
   await Deno.remove(dir, { recursive: true });
 });
+
+Deno.test("a drafter of before v1.2.0 has a block, which is what its passes begin with", () => {
+  const text = (mtp: string): string =>
+    `blocks: { attn: { full_attention: { pre_attn: [attention] } } }\nshared: {}\nmtp: { ${mtp} }\n` +
+    "catalog:\n  mtp: { proj: { vllm: Linear }, norm: { vllm: RMSNorm } }\n  attention: { attention: { vllm: Attention } }\n";
+  const read = (mtp: string): unknown => parseArchitecture(text(mtp), "drafted.yaml").mtp;
+  assert.deepEqual(read("block: [norm, proj]"), { prologue: ["norm", "proj"], head: [] });
+  assert.deepEqual(
+    read("prologue: [proj], decoder_block: { attn: full_attention }, head: [norm]"),
+    { prologue: ["proj"], decoder_block: { attn: "full_attention" }, head: ["norm"] },
+  );
+  assert.throws(() => read("block: [nobody]"), {
+    message: "Cannot use architecture drafted.yaml: layer 'nobody' of mtp.prologue must be in the catalog",
+  });
+});

@@ -361,6 +361,18 @@ Deno.test("predictDraftPass asks the drafter's layers for the tokens of the pass
     message:
       "Cannot draft with x/y: mtp.decoder_block.mlp of syn must be dense or moe, as the model's layers have both",
   });
+  const older = { ...model, architecture: { ...ARCHITECTURE, mtp: { prologue: ["m"], head: [] } } };
+  assert.throws(() => predictDraftPass(made, { ...query, model: older }), {
+    name: "UsageError",
+    message:
+      "Cannot draft with x/y: mtp of syn must name its decoder_block, as the model's layers have several kinds " +
+      "of attention",
+  });
+  const uniform = { ...older, config: { num_hidden_layers: 2 } };
+  assert.deepEqual(
+    predictDraftPass(made, { ...query, model: uniform }).contributions.map(({ layer }) => layer),
+    ["m", "a", "attention", "b", "a"],
+  );
 });
 
 Deno.test("predictIteration needs the layers of prologue and head in v1.2, and skips those of a block", async () => {
