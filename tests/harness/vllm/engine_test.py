@@ -103,7 +103,8 @@ def test_a_batch_that_breaks_a_limit_is_not_fired_and_the_next_one_is(worker: Cl
     assert [answer.get("kind") for answer in bad] == [*["infeasible"] * 3, *["bad_request"] * 2, None]
     assert bad[0]["message"] == "shot 0 (per_sequence): 10 requests, the engine has room for 9"
     assert bad[3]["message"] == (
-        "shot 3 (skewed): unknown category 'skewed': expected dense, per_sequence, attention, moe or skew"
+        "shot 3 (skewed): unknown category 'skewed': expected dense, per_sequence, attention,"
+        " linear_attention, moe or skew"
     )
     assert_measured(bad[5], layers_of("qwen3", "dense"))
 

@@ -10,11 +10,13 @@ ROOMS = [
     "messages",
     "protocol",
     "engine",
+    "collective",
     "timing",
     "serving",
     "loop",
     "offline",
     "served",
+    "collectives",
     "worker",
 ]
 """From the ground up: a module imports from its own room and from those before it."""
