@@ -48,3 +48,17 @@ Deno.test("readSkewFit leaves out rows with a fault and later duplicates", () =>
   assert.deepEqual(rows.map(({ alpha }) => alpha), [0.5]);
   assert.deepEqual(issues.map(({ code, row }) => [code, row]), [["key-duplicate", 3]]);
 });
+
+Deno.test("readSkewFit: a raw_key names the bucket, whatever the other columns say; one that names none is a fault", () => {
+  const header = "pc,n_label,skew_rate_label,kv_big_label,kp_label,alpha,n_samples,raw_key\n";
+  const { rows, issues } = readSkewFit(
+    `${header}0,n<=2,sr<=70%,kvB<=1k,kp<=2k,0.5,20,pc=16|n<=8|sr<=70%|kvB<=4k|kp<=2k\n` +
+      "0,n<=2,sr<=70%,kvB<=1k,kp<=2k,0.25,20,\n0,n<=4,sr<=70%,kvB<=1k,kp<=2k,0.25,20,bucket\n",
+    "skew_fit.csv",
+  );
+  assert.deepEqual(rows.map(({ pc, n_label, kv_big_label, alpha }) => [pc, n_label, kv_big_label, alpha]), [
+    [0, "n<=2", "kvB<=1k", 0.25],
+    [16, "n<=8", "kvB<=4k", 0.5],
+  ]);
+  assert.deepEqual(issues.map(({ code, row, found }) => [code, row, found]), [["bucket-key", 4, "bucket"]]);
+});
