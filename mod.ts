@@ -79,6 +79,7 @@ export {
 // Notebooks and scripts that open an engine themselves
 export { openHarness } from "./src/harness/open.ts";
 export { adaptAttention } from "./src/adaptive/attention.ts";
+export { type Preflight, preflight, shotCounts } from "./src/run/preflight.ts";
 export { shardConfig } from "./src/model/shard.ts";
 
 // Errors

@@ -65,6 +65,7 @@ export {
   type NamedIteration,
 } from "./src/view/figures/iteration.ts";
 export {
+  bundleCommunication,
   type DecodeIterations,
   decodeIterations,
   type IterationBatch,

@@ -59,9 +59,9 @@ export interface BucketAxes {
   readonly skew_rate_bins: readonly number[];
   /** Labels of the skew rate. */
   readonly skew_rate_labels: readonly string[];
-  /** Edges of the longest history in tokens. */
+  /** Edges of the longest KV length in tokens. */
   readonly kv_big_bins: readonly number[];
-  /** Labels of the longest history. */
+  /** Labels of the longest KV length. */
   readonly kv_big_labels: readonly string[];
   /** Edges of the prefills' history in tokens. */
   readonly kp_bins: readonly number[];

@@ -52,18 +52,18 @@ export interface SkewRow {
   readonly t_mean_us: number;
   /** Time with every history at `kv_big`, in microseconds. */
   readonly t_max_us: number;
-  /** Time of the mixed histories, in microseconds. */
+  /** Time of the mixed KV lengths, in microseconds. */
   readonly t_skew_us: number;
   /** (t_skew - t_mean) / (t_max - t_mean) of the unrounded times, null unless t_max > t_mean. */
   readonly alpha: number | null;
 }
 
 /**
- * Where the time of mixed histories lies between those of uniform ones.
+ * Where the time of mixed KV lengths lies between those of uniform ones.
  *
  * @param meanUs Time with every history at the mean, in microseconds.
  * @param maxUs Time with every history at the longest, in microseconds.
- * @param skewUs Time of the mixed histories, in microseconds.
+ * @param skewUs Time of the mixed KV lengths, in microseconds.
  * @returns 0 at the mean's, 1 at the longest's; null where the longest takes no longer than the mean.
  *
  * @example

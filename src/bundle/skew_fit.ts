@@ -28,7 +28,7 @@ export interface SkewFitRow {
   readonly n_label: string;
   /** Bucket of the skew rate, such as `sr<=15%`. */
   readonly skew_rate_label: string;
-  /** Bucket of the longest history, such as `kvB<=4k`. */
+  /** Bucket of the longest KV length, such as `kvB<=4k`. */
   readonly kv_big_label: string;
   /** Bucket of the prefills' history, such as `kp=0`. */
   readonly kp_label: string;

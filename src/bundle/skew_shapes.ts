@@ -93,7 +93,7 @@ export function readSkewShapes(text: string, path: string): { rows: SkewShape[];
   });
 }
 
-/** Long and short histories. */
+/** Long and short KV lengths. */
 function bimodal(cells: Cells): Pick<SkewShape, "prefills" | "decodes"> {
   const [n, nb, pc, kp, kvs] = (["n", "nb", "pc", "kp", "kvs"] as const).map((column) =>
     cells.count(at(column))

@@ -19,7 +19,7 @@ export interface CoverageNeed {
  * What the bundle was measured for: the need that is taken where none is given.
  *
  * @param bundle The bundle.
- * @returns Its own budgets and longest history, 2048, 256 and 16384 where meta.yaml does not say them.
+ * @returns Its own budgets and longest KV length, 2048, 256 and 16384 where meta.yaml does not say them.
  */
 export function ownNeed({ meta }: Pick<Bundle, "meta">): CoverageNeed {
   return {

@@ -206,7 +206,7 @@ function newerRows(
   );
 }
 
-/** Skew cases as rows of one time: that of the mixed histories. */
+/** Skew cases as rows of one time: that of the mixed KV lengths. */
 function skewRows(rows: readonly SkewRow[]): Row[] {
   return rows.map(({ n, nb, skew, pc, kp, kvs, t_skew_us: timeUs }) => ({
     layer: null,

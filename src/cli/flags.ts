@@ -64,12 +64,15 @@ function presetsInWords(): string {
   }).join("\n");
 }
 
-/** What the help of commands with settings ends with. */
+/** What the help of commands with settings says of them. */
 export const SETTINGS_HELP = `
-${presetsInWords()}
+Flags win over environment variables; an empty variable is not set. Every switch
+has a --no- form, such as --no-skip-skew.`;
 
-Flags win over environment variables, these over the preset; an empty variable
-is not set. Every switch has a --no- form, such as --no-skip-skew.`;
+/** What the help of commands with `--preset` says of it. */
+export const PRESETS_HELP = `
+${presetsInWords()}
+Environment variables win over a preset, flags over both.`;
 
 function flagsFor(option: keyof Settings): Option[] {
   const setting: Setting<unknown> = SETTINGS[option];

@@ -10,14 +10,14 @@ import { distinct } from "../stats.ts";
 
 const LAST_N = 1_000_000;
 const LAST_TOKENS = 1_000_000_000;
-/** First edge of the longest history, and the ratio of the next ones. */
+/** First edge of the longest KV length, and the ratio of the next ones. */
 const KV_EDGE = 1024;
 const KV_RATIO = 4;
 /** Edge of the prefills' history when no prefill has one. */
 const KP_EDGE = 2048;
 
 /**
- * Derives the axes: each n, four-fold steps of the longest history, each history of a prefill.
+ * Derives the axes: each n, four-fold steps of the longest KV length, each history of a prefill.
  *
  * @param cases The cases that count, at least one.
  * @returns The axes, as meta.yaml holds them.

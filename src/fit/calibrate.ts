@@ -24,7 +24,7 @@ const FAR = 1_000_000_000;
 const LEV_BINS: readonly number[] = [0, 0.25, 0.75, 1.5, 3, FAR];
 const DECIMALS = 4;
 
-/** A skewed batch: its time, and those that its decodes' mean and longest histories would give. */
+/** A skewed batch: its time, and those that its decodes' mean and longest KV lengths would give. */
 export interface CalibrationCase {
   /** The attention kernel. */
   readonly layer: string;
@@ -34,9 +34,9 @@ export interface CalibrationCase {
   readonly n: number;
   /** New tokens of all prefills. */
   readonly pc: number;
-  /** Time at the mean history in microseconds, as a simulator reads it from attention.csv. */
+  /** Time at the mean KV length in microseconds, as a simulator reads it from attention.csv. */
   readonly meanUs: number;
-  /** Time at the longest history in microseconds, likewise. */
+  /** Time at the longest KV length in microseconds, likewise. */
   readonly maxUs: number;
   /** Measured time in microseconds. */
   readonly skewUs: number;
@@ -69,7 +69,7 @@ interface Placed extends CalibrationCase {
 /**
  * Fits alphas.
  *
- * @param cases The cases, all of them with decodes of unlike histories.
+ * @param cases The cases, all of them with decodes of unlike KV lengths.
  * @param saturates Whether a kernel reads no more of a history than the model's bound, so that a longer one may take
  * less time.
  * @returns The fit.

@@ -11,7 +11,7 @@ export interface RegimeErrors {
   readonly all?: ErrorFigures;
   /** Decodes only. */
   readonly pure?: ErrorFigures;
-  /** Decodes beside a prefill. */
+  /** Decodes with a prefill. */
   readonly mixed?: ErrorFigures;
 }
 

@@ -30,7 +30,7 @@ export interface NodeSums {
 }
 
 /**
- * Grows the levels: pc and bucket; small pc together; without the prefills' history; without the longest history;
+ * Grows the levels: pc and bucket; small pc together; without the prefills' history; without the longest KV length;
  * without pc, but pure and mixed apart; pure, mixed; all.
  *
  * @param cases The cases.

@@ -13,7 +13,7 @@ export interface UniformTimes {
   readonly mean: Float64Array;
   /** Every history at the longest. */
   readonly max: Float64Array;
-  /** The skewed histories. */
+  /** The skewed KV lengths. */
   readonly skew: Float64Array;
 }
 

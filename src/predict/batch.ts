@@ -1,5 +1,5 @@
 /**
- * What a simulator makes of a batch: one attention lookup at the mean history, or a blend of two.
+ * What a simulator makes of a batch: one attention lookup at the mean KV length, or a blend of two.
  *
  * @module
  */
@@ -152,7 +152,7 @@ export function batchNs(attention: AttentionTable, alphas: AlphaTable, facts: Ba
   return blendNs(mean, attentionNs(attention, pc, kp, n, kvMax), alpha);
 }
 
-/** The time at the mean stands where that at the longest history is not above it. */
+/** The time at the mean stands where that at the longest KV length is not above it. */
 function blendNs(mean: number, max: number, alpha: number): number {
   return max <= mean ? mean : Math.max(1, roundHalfEven(mean + alpha * (max - mean)));
 }

@@ -67,9 +67,9 @@ export interface BatchTrace {
   readonly lev?: number | null;
   /** The rule. */
   readonly rule: BatchRule;
-  /** Lookup at the mean history. */
+  /** Lookup at the mean KV length. */
   readonly mean: AttentionTrace;
-  /** Lookup at the longest history, null where the rule needs none. */
+  /** Lookup at the longest KV length, null where the rule needs none. */
   readonly max: AttentionTrace | null;
   /** The bucket's key, or the cell of v1.2 and its anchor; null where the rule needs none. */
   readonly bucket: string | null;

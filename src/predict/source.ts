@@ -68,7 +68,7 @@ export interface BatchKernel {
   readonly boundTokens?: number | null;
 }
 
-/** One prefill beside decodes of one history. */
+/** One prefill with decodes of one history. */
 export interface AttentionQuery {
   /** New tokens of the prefill, 0 for none. */
   readonly chunk: number;
@@ -80,7 +80,7 @@ export interface AttentionQuery {
   readonly kvDecode: number;
 }
 
-/** Prefills at one place, beside decodes of one history and one number of new tokens. */
+/** Prefills at one place, with decodes of one history and one number of new tokens. */
 export interface KernelQuery extends Omit<AttentionQuery, "kvPrefill"> {
   /** The kernel. @default {"attention"} */
   readonly layer?: string;
@@ -130,9 +130,9 @@ export interface Predictor {
   ): number | null;
   /** The time of attention over one prefill and `nDecode` decodes of one history, in nanoseconds. */
   attention(tp: number, query: AttentionQuery): number;
-  /** The time of an attention kernel over prefills at some place beside decodes, in nanoseconds; August has none. */
+  /** The time of an attention kernel over prefills at some place with decodes, in nanoseconds; August has none. */
   kernelAttention(tp: number, query: KernelQuery): number;
-  /** The time of attention over a batch of any histories, in nanoseconds. */
+  /** The time of attention over a batch of any KV lengths, in nanoseconds. */
   batch(tp: number, batch: Batch, kernel?: BatchKernel): number;
   /** How `attention` comes to its answer. */
   explainAttention(tp: number, query: AttentionQuery): AttentionTrace;

@@ -24,7 +24,7 @@ export interface HardwareSheet {
   readonly launch_us: number;
   /** Bandwidth of one direction of the link between devices of a host, in 10⁹ bytes a second; absent where there is none. */
   readonly link_gb_s?: number | undefined;
-  /** Dense matrix products in 10¹² operations a second, by weight type. */
+  /** Dense GEMMs in 10¹² operations a second, by weight type. */
   readonly peak_tflops: Readonly<Record<string, number>>;
 }
 

@@ -8,7 +8,7 @@
 export interface Work {
   /** Kernels that it launches. */
   readonly kernels: number;
-  /** Multiplications and additions of matrix products. */
+  /** Multiplications and additions of GEMMs. */
   readonly flops: number;
   /** Bytes that must come from memory: weights and the KV cache. */
   readonly memoryBytes: number;
@@ -21,5 +21,5 @@ export interface Work {
 /** Bytes of an activation: norms, rotations and gates work in bfloat16 whatever the weights are. */
 export const ACTIVATION = 2;
 
-/** Rows of a tile: of queries and of keys in FlashAttention-2, of tokens in the experts' products. */
+/** Rows of a tile: of queries and of keys in FlashAttention-2, of tokens in the experts' GEMMs. */
 export const TILE = 64;

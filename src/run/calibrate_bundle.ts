@@ -124,7 +124,7 @@ function readShapes(text: string, path: string): readonly SkewShape[] {
   throw new UsageError(`Cannot calibrate: v1.2 refuses the whole file: ${renderIssue(fault)}`);
 }
 
-/** A batch whose decodes have unlike histories; others tell nothing. */
+/** A batch whose decodes have unlike KV lengths; others tell nothing. */
 function caseOf(
   { layer, decodeQLen, prefills, decodes, skewUs }: SkewShape,
   tp: number,

@@ -134,11 +134,11 @@ async function* settleDoubts(
     const left = doubtful.filter((shot) => session.inDoubt(shot));
     if (left.length === 0) return;
     if (judge.allMoved) {
-      yield leftInDoubt(left.length, sweep, "has moved since the first sentinel and has not come back");
+      yield leftInDoubt(left.length, sweep, "has drifted from its baseline and has not come back");
       return;
     }
     if (left.length * shotS > (adaptive?.budget?.leftS() ?? Infinity)) {
-      yield leftInDoubt(left.length, sweep, "had moved, and the budget is not enough to measure them again");
+      yield leftInDoubt(left.length, sweep, "had drifted, and the budget is too small to measure them again");
       return;
     }
     yield { type: "measuring-again", category, tp, shots: left.length };

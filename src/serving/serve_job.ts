@@ -123,7 +123,7 @@ function rankConfig(config: ModelConfig, tp: number): ModelConfig {
 
 /**
  * Designed batches that show what a step costs beside its layers: decodes at captured and uncaptured sizes, prompts
- * below and above the largest captured size alone and beside decodes, chunks with a history, and prompts in a queue.
+ * below and above the largest captured size alone and with decodes, chunks with a history, and prompts in a queue.
  *
  * @param engine The engine's limits.
  * @returns The scenes; those that an engine cannot hold are left out when it has booted.

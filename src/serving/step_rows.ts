@@ -12,7 +12,7 @@ import type { Predictor } from "../predict/predictor.ts";
 export interface StepRows {
   /** The sum of a batch's layers in nanoseconds: what `predictIteration` gives. */
   ns(batch: Batch): number;
-  /** Whether a step of so many new tokens takes twice the time of one token or more in its matrix products. */
+  /** Whether a step of so many new tokens takes twice the time of one token or more in its GEMMs. */
   computeBound(tokens: number): boolean;
   /** Layers of the sequence that the bundle does not hold. */
   readonly skipped: readonly string[];

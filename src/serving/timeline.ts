@@ -14,7 +14,7 @@ export interface StepWork {
   readonly hostUs: number;
   /** What the host is busy for before the step's first kernel is launched; at most `hostUs`. */
   readonly prepareUs: number;
-  /** Whether the step's matrix products keep the device's arithmetic busy, so that it may reach its power limit. */
+  /** Whether the step's GEMMs keep the device's arithmetic busy, so that it may reach its power limit. */
   readonly computeBound: boolean;
 }
 

@@ -351,14 +351,14 @@ const TABLE = {
     journal: true,
     plan: "required",
   },
-  /** Seconds between two sentinels: one attention shot repeated to see whether the device has moved, 0 for none. */
+  /** Seconds between two sentinels: one attention shot repeated to see whether the device drifts, 0 for none. */
   sentinelS: {
     env: "SHOTLAB_SENTINEL_S",
     group: "Measurement",
     kind: numbers.interval,
     fallback: 30,
     doc:
-      "Seconds between two sentinels: one attention shot repeated to see whether the device has moved, 0 for none",
+      "Seconds between two sentinels: one attention shot repeated to see whether the device drifts, 0 for none",
     journal: true,
   },
   /** Seconds for which a layer is repeated without a pause, to see what a lasting load makes of it, 0 for never. */

@@ -4,5 +4,5 @@
  * @module
  */
 
-/** The longest history in tokens that stands for as long as a request may be, above what any model takes. */
+/** The longest KV length in tokens that stands for as long as a request may be, above what any model takes. */
 export const WHOLE_CONTEXT = 2 ** 24;

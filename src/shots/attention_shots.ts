@@ -17,7 +17,7 @@ export interface AttentionGrid {
   readonly attentionMaxKv: number;
   /** Ratio of neighbouring prefill chunks. */
   readonly attentionChunkFactor: number;
-  /** Ratio of neighbouring histories. */
+  /** Ratio of neighbouring KV lengths. */
   readonly attentionKvFactor: number;
   /** Which simulator's grid it is, or both in one; v1.2's places prefills. @default {"august"} */
   readonly grid?: "august" | "v1.2" | "both";
@@ -82,7 +82,7 @@ export function attentionAxes(grid: AttentionGrid): AttentionAxes {
  * @param axes The grid's axes.
  * @param limits What the engine allows.
  * @param maxRequests Most requests of a batch that has a prefill: the reference profiler stays at `max_num_seqs`
- * and so never measures as many decodes beside a prefill; the engine has room for one more.
+ * and so never measures as many decodes with a prefill; the engine has room for one more.
  * @returns The shots, nested in the order of the key.
  * @throws {UsageError} when the axes span more than 5 million shots.
  */

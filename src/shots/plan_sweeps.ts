@@ -39,7 +39,7 @@ export interface PlanOptions extends AttentionGrid, SkewPlanOptions {
   /** Tensor-parallel degree of the engine. */
   readonly tp: number;
   /**
-   * Plan exactly the reference profiler's shots: without `max_num_seqs` decodes beside a prefill, and with skew cases
+   * Plan exactly the reference profiler's shots: without `max_num_seqs` decodes with a prefill, and with skew cases
    * of which not every batch fits.
    */
   readonly parity: boolean;
@@ -151,7 +151,7 @@ function skewOptions(options: PlanOptions): SkewPlanOptions {
   return { ...options, attentionMaxKv: reach };
 }
 
-/** The longest history of skew cases in tokens. */
+/** The longest KV length of skew cases in tokens. */
 const SKEW_REACH = 16_384;
 
 /**

@@ -18,9 +18,9 @@ export interface SkewGrid {
   readonly skewNFactor: number;
   /** Ratio of neighbouring prefill chunks. */
   readonly skewPcFactor: number;
-  /** Ratio of neighbouring histories of the prefill. */
+  /** Ratio of neighbouring KV lengths of the prefill. */
   readonly skewKpFactor: number;
-  /** Ratio of neighbouring short histories. */
+  /** Ratio of neighbouring short KV lengths. */
   readonly skewKvsFactor: number;
 }
 
@@ -51,7 +51,7 @@ export interface SkewProfileSpec {
   readonly enabled: true;
   /** Ratios of neighbours on its axes. */
   readonly factors: Readonly<Record<keyof SkewAxes, number>>;
-  /** Its axes, the shares of long histories, and how many times longer these are. */
+  /** Its axes, the shares of long KV lengths, and how many times longer these are. */
   readonly grid: Readonly<Record<keyof SkewAxes | "ratio", AxisSpec> & { skew_rep: number }>;
 }
 

@@ -11,7 +11,7 @@ const SHARES = [1, 1 / 2, 1 / 4, 1 / 8, 1 / 32];
 
 /**
  * Chooses shots of a plan: large batches, of which the power limit takes the clock down, and fewer and fewer tokens
- * until it does not; prefills with long histories, decodes, and both.
+ * until it does not; prefills with long KV lengths, decodes, and both.
  *
  * @param sweeps The planned sweeps; only those of the first degree count, because what the ratios say holds for others.
  * @returns The shots, none twice.
@@ -48,7 +48,7 @@ export function sustainedShots(sweeps: readonly Sweep[]): Shot[] {
   return [...new Set(chosen.filter((shot) => shot !== null))];
 }
 
-/** Full prefills with some, and with the longest history; short ones with the longest; decodes alone, and beside. */
+/** Full prefills with some, and with the longest KV length; short ones with the longest; decodes alone, and beside. */
 function attentionCorners(shots: readonly AttentionShot[]): (AttentionShot | null)[] {
   const largest = (name: "prefill_chunk" | "kv_prefill" | "n_decode" | "kv_decode"): number =>
     shots.reduce((most, shot) => Math.max(most, shot[name]), 0);

@@ -37,7 +37,7 @@ export interface Achieved {
 export interface AchievedRows {
   /** The device. */
   readonly sheet: HardwareSheet;
-  /** Matrix products in 10¹² operations a second, by the sheet and the bundle's type. */
+  /** GEMMs in 10¹² operations a second, by the sheet and the bundle's type. */
   readonly peakTflops: number;
   /** The rows. */
   readonly rows: readonly Achieved[];

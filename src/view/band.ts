@@ -20,6 +20,8 @@ export interface Banded {
   readonly color: string;
 }
 
+/** A band ends here below its line, as a share of it: a logarithmic axis has no 0. */
+const LOWEST = 0.05;
 /** How much of what is behind it a band hides, in hex. */
 const OPACITY = "40";
 
@@ -27,7 +29,7 @@ const OPACITY = "40";
  * The band of a line; the figure says what it means.
  *
  * @param line The line.
- * @returns A trace without a legend, to be drawn below the line.
+ * @returns A trace without a legend, to be drawn below the line; it stays above 0.
  *
  * @example
  * ```ts
@@ -45,7 +47,10 @@ export function bandOf({ x, y, shares, color }: Banded): Trace {
     showlegend: false,
     hoverinfo: "skip",
     x: [...x, ...x.toReversed()],
-    y: [...y.map((value, i) => value + off[i]!), ...y.map((value, i) => value - off[i]!).reverse()],
+    y: [
+      ...y.map((value, i) => value + off[i]!),
+      ...y.map((value, i) => Math.max(value - off[i]!, value * LOWEST)).reverse(),
+    ],
     fill: "toself",
     fillcolor: `${color}${OPACITY}`,
     line: { width: 0 },

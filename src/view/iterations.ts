@@ -3,12 +3,16 @@
  *
  * @module
  */
+import { hardwareDirOf, readCollectives } from "../bundle/collectives_file.ts";
 import type { Bundle } from "../bundle/open.ts";
+import { CONFIG_DIR } from "../config_dir.ts";
 import type { Model } from "../model/model.ts";
 import type { Batch } from "../predict/batch.ts";
 import type { BlockPool } from "../predict/batch_blocks.ts";
+import { type Communication, communicationAt, sheetLink } from "../predict/communication.ts";
 import { type IterationEstimate, predictIteration } from "../predict/iteration.ts";
 import { predictor } from "../predict/predictor.ts";
+import { sheetOf } from "../roofline/hardware.ts";
 import { type IterationError, iterationError } from "../serving/iteration_error.ts";
 
 /** Iterations of one bundle in which every request decodes. */
@@ -21,6 +25,40 @@ export interface DecodeIterations {
   readonly requests: readonly number[];
   /** KV blocks of the device: each estimate then says whether its batch fits. @default none */
   readonly pool?: BlockPool;
+  /** How long the devices take to exchange what they must, as {@linkcode bundleCommunication} has it. @default {null} */
+  readonly communication?: Communication | null;
+}
+
+/**
+ * How long the devices of a bundle's hardware take to exchange data: as it was measured beside the bundle, else by the
+ * link of the device's data sheet, an estimate.
+ *
+ * @param bundle The bundle.
+ * @param configDir Folder of `hardware/<name>.yaml`. @default {"the project's own"}
+ * @returns The times by tensor-parallel degree; null for one of which nothing is known.
+ * @throws {UsageError} when the file of collectives or the sheet cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openBundle } from "shotlab";
+ * import { bundleCommunication, decodeIterations } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const model = await loadModel("meta-llama/Llama-3.1-8B");
+ * const communication = (await bundleCommunication(bundle))(2);
+ * const [first] = decodeIterations(bundle, model, { tp: 2, kv: 2048, requests: [8], communication });
+ * assert.equal(first![1].communication, "data sheet");
+ * ```
+ */
+export async function bundleCommunication(
+  { dir, meta }: Pick<Bundle, "dir" | "meta">,
+  configDir: string = CONFIG_DIR,
+): Promise<(tp: number) => Communication | null> {
+  const [measured, sheet] = await Promise.all([
+    readCollectives(hardwareDirOf(dir)),
+    sheetOf(meta.gpu ?? "", configDir),
+  ]);
+  return (tp) => communicationAt(tp, measured, sheet === null ? null : sheetLink(sheet));
 }
 
 /**
@@ -46,11 +84,11 @@ export interface DecodeIterations {
 export function decodeIterations(
   bundle: Bundle,
   model: Model,
-  { tp = 1, kv, requests, pool }: DecodeIterations,
+  { tp = 1, kv, requests, pool, communication = null }: DecodeIterations,
 ): [requests: number, estimate: IterationEstimate, error: IterationError][] {
   const predict = predictor(bundle, { architecture: model.architecture });
   return requests.map((count) => {
-    const query = { model, tp, prefills: [], decodes: [{ kv, count }], ...pool && { pool } };
+    const query = { model, tp, prefills: [], decodes: [{ kv, count }], communication, ...pool && { pool } };
     const estimate = predictIteration(predict, query);
     return [count, estimate, iterationError(bundle, query, estimate)];
   });
@@ -66,6 +104,8 @@ export interface IterationColumn {
   readonly model: Model;
   /** Tensor-parallel degree. @default {1} */
   readonly tp?: number;
+  /** How long the devices take to exchange what they must; null leaves it out. @default {null} */
+  readonly communication?: Communication | null;
 }
 
 /** A batch of a table of iterations: decodes, with a prefill or without. */
@@ -109,8 +149,8 @@ export function iterationTable(
       prefills: chunk > 0 ? [{ chunk, history: 0 }] : [],
       decodes: [{ kv, count: requests }],
     };
-    const times = columns.map(({ name, model, tp = 1 }, i) => {
-      const { totalNs } = predictIteration(predictors[i]!, { model, tp, ...batch });
+    const times = columns.map(({ name, model, tp = 1, communication = null }, i) => {
+      const { totalNs } = predictIteration(predictors[i]!, { model, tp, communication, ...batch });
       return [`${name} (ms)`, totalNs / 1e6] as const;
     });
     return { requests, "KV length": kv, prefill: chunk, ...Object.fromEntries(times) };

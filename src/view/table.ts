@@ -21,6 +21,8 @@ interface LinkCell {
 export interface TableOptions {
   /** Rows that are shown at most; of longer tables the first and the last. @default {20} */
   readonly rows?: number;
+  /** Characters of a line of text: cells of words are broken at spaces where the table is wider. @default {Infinity} */
+  readonly width?: number;
 }
 
 /**
@@ -67,13 +69,60 @@ export function tableText(table: Tabular, options: TableOptions = {}): string {
   const { shown, left } = partOf(rows, options.rows ?? 20);
   const cells = [columns, ...shown.map((row) => row?.map(cellText) ?? null)];
   const words = columns.map((_, i) => alignOf(rows.map((row) => row[i])) === "left");
-  const widths = columns.map((_, i) => Math.max(...cells.map((row) => row?.[i]?.length ?? 0)));
-  return cells.map((row) =>
-    row === null
-      ? `… ${formatCount(left)} more …`
-      : row.map((cell, i) => words[i] ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")
-        .trimEnd()
-  ).join("\n");
+  const widths = fitted(
+    columns.map((_, i) => cells.map((row) => row?.[i] ?? "")),
+    words,
+    options.width ?? Infinity,
+  );
+  return cells.flatMap((row) => {
+    if (row === null) return `… ${formatCount(left)} more …`;
+    const lines = row.map((cell, i) => broken(cell, widths[i]!));
+    return Array.from(
+      { length: Math.max(...lines.map(({ length }) => length)) },
+      (_, line) =>
+        lines.map((parts, i) => {
+          const part = parts[line] ?? "";
+          return words[i] ? part.padEnd(widths[i]!) : part.padStart(widths[i]!);
+        }).join(GAP).trimEnd(),
+    );
+  }).join("\n");
+}
+
+/** What stands between two columns. */
+const GAP = "  ";
+
+/** Widths of columns: as their cells are, or narrower by breaking the widest cells of words, as far as words allow. */
+function fitted(columns: readonly (readonly string[])[], words: readonly boolean[], width: number): number[] {
+  const widths = columns.map((cells) => Math.max(...cells.map(({ length }) => length)));
+  const least = columns.map((cells, i) =>
+    words[i] ? Math.max(...cells.flatMap((cell) => cell.split(" ")).map(({ length }) => length)) : widths[i]!
+  );
+  const total = (): number => widths.reduce((sum, one) => sum + one + GAP.length, -GAP.length);
+  while (total() > width) {
+    const roomy = widths.map((one, i) => one > least[i]! ? one : 0);
+    const widest = roomy.indexOf(Math.max(...roomy));
+    if (roomy[widest] === 0) break;
+    widths[widest] = Math.max(least[widest]!, widths[widest]! - (total() - width), second(roomy));
+  }
+  return widths;
+}
+
+/** The second largest number, less one so that the largest is left behind. */
+function second(numbers: readonly number[]): number {
+  return Math.max(0, (numbers.toSorted((a, b) => b - a)[1] ?? 0) - 1);
+}
+
+/** The lines of a cell. */
+function broken(cell: string, width: number): string[] {
+  if (cell.length <= width) return [cell];
+  const lines = [""];
+  for (const word of cell.split(" ")) {
+    const last = lines.at(-1)!;
+    if (last === "") lines[lines.length - 1] = word;
+    else if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /**

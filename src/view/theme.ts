@@ -283,6 +283,7 @@ const LAYERS = [
   "sampler",
   "router",
   "all_reduce",
+  "all_gather",
 ];
 
 /**

@@ -85,7 +85,7 @@ const lines: readonly (readonly [what: string, value: string, bound: string])[] 
     `${Math.round(newerRate)} /s`,
     "at least 1000000 /s",
   ],
-  ["batches of 1 to 32 histories", `${Math.round(batchRate)} /s`, "at least 200000 /s"],
+  ["batches of 1 to 32 KV lengths", `${Math.round(batchRate)} /s`, "at least 200000 /s"],
   [`reference fit, ${skew.length} cases, median`, `${reference.median.toFixed(1)} ms`, ""],
   [
     `reference fit, ${skew.length} cases, best of ${REPEATS}`,

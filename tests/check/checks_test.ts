@@ -194,8 +194,8 @@ const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]
   "shots in doubt": [
     [{ ...META, noise: { sentinels: 3, in_doubt: 66 } }, attention()],
     [
-      "meta.yaml, key noise.in_doubt: Shots are in doubt: the device had moved when they were measured, or no sentinel " +
-      "says that it had not; the run that measured them measures them again, readEvidence() names them; expected 0, " +
+      "meta.yaml, key noise.in_doubt: Shots are in doubt: the device drifted while they were measured, or no sentinel " +
+      "says that it did not; the run that measured them measures them again, readEvidence() names them; expected 0, " +
       "found 66",
     ],
   ],

@@ -58,7 +58,17 @@ console.error("ready");
 Deno.test("only commands that drive an engine save at a signal; any other is ended by it, also while it computes", () => {
   assert.deepEqual(
     COMMANDS.map(({ name }) => name).filter((name) => measures([name])),
-    ["profile", "profile-all", "refresh", "fire", "steps", "serve-load", "inspect", "conformance"],
+    [
+      "profile",
+      "profile-all",
+      "refresh",
+      "fire",
+      "steps",
+      "serve-load",
+      "collectives",
+      "inspect",
+      "conformance",
+    ],
   );
   assert.equal(measures([]), false);
 });

@@ -38,6 +38,7 @@ export async function runMain(
     errStream: null,
     env,
     signal,
+    ...env["COLUMNS"] !== undefined && { columns: Number(env["COLUMNS"]) },
   });
   return { status, out, err };
 }

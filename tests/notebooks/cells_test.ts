@@ -29,12 +29,43 @@ Deno.test("the notebooks' cells have no type errors", async () => {
   }
 });
 
+Deno.test("no cell is a program: each fits a screen, and longer functions are the library's", () => {
+  for (const name of NAMES) {
+    for (const { cell_type, source } of readCells(`${NOTEBOOKS}/${name}`)) {
+      if (cell_type !== "code") continue;
+      const lines = [source].flat().join("").split("\n");
+      assert.ok(lines.length <= 30, `${name}: ${lines.length} lines from ${lines[0]}`);
+      for (const [from, line] of lines.entries()) {
+        if (!/^(async )?function /.test(line)) continue;
+        const length = lines.slice(from).findIndex((end) => end === "}") + 1;
+        assert.ok(length <= 12, `${name}: ${length} lines of ${line}`);
+      }
+    }
+  }
+});
+
 for (const name of NAMES) {
   Deno.test(`${name} is saved with its outputs, figures among them and no error`, () => {
     assertOutputs(readCells(`${NOTEBOOKS}/${name}`));
     assert.ok(Deno.statSync(`${NOTEBOOKS}/${name}`).size < 1_000_000);
   });
 }
+
+Deno.test("no saved table has a column without a value", () => {
+  const texts = (html: string, tag: string): string[] =>
+    [...html.matchAll(new RegExp(`<${tag}[^>]*>(.*?)</${tag}>`, "gs"))].map(([, inner]) => inner!);
+  for (const name of NAMES) {
+    const outputs = readCells(`${NOTEBOOKS}/${name}`).flatMap(({ outputs = [] }) => outputs);
+    for (const { data = {} } of outputs) {
+      const html = [data["text/html"] ?? ""].flat().join("");
+      const rows = texts(html, "tr").map((row) => texts(row, "td")).filter(({ length }) => length > 1);
+      if (rows.length < 2) continue; // a record may lack a value
+      for (const [i, head] of texts(html, "th").entries()) {
+        assert.ok(rows.some((row) => row[i] !== ""), `${name}: nothing under ${head}`);
+      }
+    }
+  }
+});
 
 Deno.test("moduleOf takes code alone, and names each cell", () => {
   const cells = [

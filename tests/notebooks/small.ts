@@ -33,7 +33,7 @@ function changesOf(name: string, configDir: string): readonly Change[] {
       [`model: "Qwen/Qwen3-0.6B",`, `model: ${tiny}, ${dir},`],
       [`loadModel("Qwen/Qwen3-0.6B")`, `loadModel(${tiny}, { ${dir} })`],
     ],
-    "02-new-hardware.ipynb": [[`[0.05, 0.1, 0.2].map(`, `[0.05].map(`]],
+    "02-new-hardware.ipynb": [[`shares: [0.05, 0.1, 0.2]`, `shares: [0.05]`]],
   } as Readonly<Record<string, readonly Change[]>>)[name] ?? [];
 }
 

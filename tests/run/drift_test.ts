@@ -61,7 +61,7 @@ Deno.test("shots in doubt are not measured again when a budget is spent, and a n
     });
     assert.ok(
       messages.includes(
-        "28 shots of dense at tp 1 are in doubt: the device had moved, and the budget is not enough to measure " +
+        "28 shots of dense at tp 1 are in doubt: the device had drifted, and the budget is too small to measure " +
           "them again; their times stand, and the same run measures them again",
       ),
       messages.join("\n"),
@@ -103,7 +103,7 @@ Deno.test("a device that does not come back is not measured over and over; the n
     const events = await run(dir, fake);
     assert.deepEqual(denseOf(fake.fired), [1, 2, 3, 4, 5]);
     assert.deepEqual(only(events, "notice").map(({ message }) => message), [
-      "3 shots of dense at tp 1 are in doubt: the device has moved since the first sentinel and has not come back; " +
+      "3 shots of dense at tp 1 are in doubt: the device has drifted from its baseline and has not come back; " +
       "their times stand, and the same run measures them again",
     ]);
     const later = device(() => false);
@@ -284,7 +284,7 @@ Deno.test("a resumed run is held against the first one's speed, not its own", ()
       "The device is slower than what was measured before at tp 1 (the sentinel takes 19.0% more time): what it " +
       "measures is in doubt until it is back; if this is its speed from now on, acceptSpeed (--accept-speed) measures " +
       "again what was measured before",
-      "3 shots of dense at tp 1 are in doubt: the device has moved since the first sentinel and has not come back; " +
+      "3 shots of dense at tp 1 are in doubt: the device has drifted from its baseline and has not come back; " +
       "their times stand, and the same run measures them again",
     ]);
     const still = slowed(1.19);

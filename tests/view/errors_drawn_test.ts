@@ -7,6 +7,7 @@ import type { Figure, Trace } from "../../src/view/figure.ts";
 import { figureCsv } from "../../src/view/figure_csv.ts";
 import { attentionMap } from "../../src/view/figures/attention_map.ts";
 import { attentionSlices } from "../../src/view/figures/attention_slices.ts";
+import { errorOverShots } from "../../src/view/figures/error_over_shots.ts";
 import { deploymentFigure } from "../../src/view/figures/deployment.ts";
 import { iterationTimeline, iterationTimes } from "../../src/view/figures/iteration.ts";
 import { latencyOverRate } from "../../src/view/figures/latency_over_rate.ts";
@@ -94,7 +95,10 @@ Deno.test("communication is a part of its own, however small, and its source is 
   const contributions = [...estimate.contributions, reduce];
   const cases: readonly (readonly [Partial<IterationEstimate>, RegExp])[] = [
     [{ contributions, communication: "measured" }, /; communication measured; /],
-    [{ contributions, communication: "data sheet" }, /; communication by a data sheet, an estimate; /],
+    [
+      { contributions, communication: "data sheet" },
+      /; communication by a data sheet, an estimate without an error bar; /,
+    ],
     [{}, /; without communication and scheduling$/],
     [{ experts: "whole" }, /; each device computes all experts; /],
   ];
@@ -110,6 +114,28 @@ Deno.test("communication is a part of its own, however small, and its source is 
 
 const spread = { mean: 20, p50: 20, p90: 30, p99: 40 };
 const latencies = { ttftMs: spread, tpotMs: spread, e2eMs: spread };
+
+Deno.test("samples that differ by more than themselves keep a band above 0, as the axis is logarithmic", () => {
+  const samples = [sample({ spread: 3 })];
+  const [band] = bandsOf(layerTimes({ subject, size: "tokens", rows: rows.slice(0, 1), samples }));
+  assert.deepEqual(band!["y"], [40, 0.5]);
+});
+
+Deno.test("errors of adaptive parts have bars up to the bound that the sweep itself gives", () => {
+  const curves = [
+    {
+      name: "adaptive",
+      points: [{ shots: 0.1, error: 0.03, bound: 0.06 }, { shots: 0.2, error: 0.03, bound: Infinity }],
+    },
+    { name: "random part", points: [{ shots: 0.1, error: 0.2 }] },
+  ];
+  const figure = errorOverShots({ subject, curves });
+  assert.deepEqual(
+    figure.data.map(({ error_y: bar }) => (bar as Trace | undefined)?.["array"]),
+    [[3, 0], undefined],
+  );
+  assert.match(subtitleOf(figure), /; bars: up to the sweep's own 95% bound$/);
+});
 
 Deno.test("simulated latencies have the band of the steps' held-out error, or say that there is none", () => {
   const judged = { part: "load: busy", steps: 100, busyS: 1, busyError: 0, windowP50: 0.02, windowP90: 0.07 };

@@ -198,7 +198,7 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
       clocks: [{ order: 0, mhz: 1980 }],
       drifts: [{ order: 0, drift: -0.04 }],
     }),
-    "Samples of a shot differ by 2% at the median; 0% by more than 10%",
+    "Samples of a shot differ by 2% at the median; 0% by more than 10%; sentinels drift by 4% at most",
     "shots fired before",
     "CV of the samples (%), log",
   ],

@@ -120,3 +120,17 @@ const LIMITS = {
   top_k: null,
   block_size: 16,
 };
+
+Deno.test("figures stand on a dark page where SHOTLAB_THEME says so, unless the call says otherwise", async () => {
+  const program = `
+    import { mimeBundle } from "${new URL("../../src/view/notebook/show.ts", import.meta.url)}";
+    const figure = { data: [], layout: { paper_bgcolor: "#FFFFFF" } };
+    const pages = await Promise.all([{}, { theme: "light" }].map(async (options) =>
+      (await mimeBundle(figure, options))["application/vnd.plotly.v1+json"].layout.paper_bgcolor));
+    console.log(pages.join());`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", program],
+    env: { SHOTLAB_THEME: "dark" },
+  }).output();
+  assert.equal(new TextDecoder().decode(stdout), "#1E1E20,#FFFFFF\n");
+});

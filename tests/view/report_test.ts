@@ -121,7 +121,7 @@ Deno.test("bundleFacts tells how noisy the measurements are", () => {
   const facts = bundleFacts({ ...SMALL, meta: { ...SMALL.meta, noise } }).map(({ value }) => value);
   assert.deepEqual(facts.slice(-2), [
     "0.6% at the median, 1.7% at p90 (CV)",
-    "54, drift at most 3.6%; 2,688 shots in doubt, before one that had moved",
+    "54, drift at most 3.6%; 2,688 shots in doubt, before one that drifted",
   ]);
 });
 

@@ -96,7 +96,7 @@ class OfflineRun:
         doubtful = sum(self.state.judge.in_doubt(id_of(shot)) for shot in self.plan.shots)
         if doubtful:
             print(
-                f"{doubtful} shots are in doubt: the device had moved, or nothing says that it had not; the"
+                f"{doubtful} shots are in doubt: the device drifted, or nothing says that it did not; the"
                 " same command measures them again when it is back, --accept-speed takes its present speed"
                 " for the right one",
                 file=sys.stderr,
@@ -123,7 +123,7 @@ class OfflineRun:
             if not doubtful:
                 return
             if self.state.judge.moved:
-                print(f"the device has moved: {len(doubtful)} shots at tp {tp} are in doubt", file=sys.stderr)
+                print(f"the device drifted: {len(doubtful)} shots at tp {tp} are in doubt", file=sys.stderr)
                 return
             print(f"{len(doubtful)} shots at tp {tp} are measured again", file=sys.stderr)
             self.total += len(doubtful)

@@ -221,7 +221,7 @@ function doubtful({ dir }: BundleFiles, { noise = {} }: Meta): Issue[] {
     path: metaPath(dir),
     column: "noise.in_doubt",
     message:
-      "Shots are in doubt: the device had moved when they were measured, or no sentinel says that it had not; " +
+      "Shots are in doubt: the device drifted while they were measured, or no sentinel says that it did not; " +
       "the run that measured them measures them again, readEvidence() names them",
     found: String(shots),
     expected: "0",

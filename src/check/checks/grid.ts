@@ -22,7 +22,7 @@ const MAX_NAMED = 8;
  * @param tables Their content.
  * @param meta What meta.yaml says.
  * @returns Warnings: values off meta.yaml's grid and values of it without rows, lines that skip values which others have, and the corner of the most
- * requests beside a prefill.
+ * requests with a prefill.
  */
 export function checkGrid(files: BundleFiles, tables: LazyTables, meta: Meta): Issue[] {
   return files.tps.flatMap((tp) => {
@@ -166,7 +166,7 @@ function corner(rows: readonly Row[], path: string, { engine_effective: engine }
   if (most === undefined || most < 2) return [];
   const mixed = rows.filter(({ key }) => key[0]! > 0 && key[2]! > 0);
   const reached = mixed.reduce((n, { key }) => Math.max(n, key[2]!), 0);
-  // Beside a prefill a run has one decode less.
+  // With a prefill a run has one decode less.
   if (mixed.length === 0 || reached >= most - 1) return [];
   return [{
     code: "grid-corner",

@@ -98,18 +98,18 @@ function fitsText(
     hardware,
     tp,
     fits: yes ? "yes" : "no",
-    "usable GiB": gib(bytes.usable),
+    usable: gib(bytes.usable),
     weights: gib(bytes.weights),
-    activations: gib(bytes.activations),
+    activ: gib(bytes.activations),
     graphs: gib(bytes.graphs),
-    "KV cache": gib(bytes.kv),
-    "KV blocks": formatCount(blocks),
+    KV: gib(bytes.kv),
+    blocks: formatCount(blocks),
     tokens: formatCount(tokens),
   }));
   const { maxModelLen, blockSize, notices } = found[0]!.capacity;
   return [
     `${id}, a request of ${formatCount(maxModelLen)} tokens, blocks of ${blockSize}; estimated, a GPU each`,
-    "",
+    "GiB of each GPU's memory (activ: activations, KV: KV cache):",
     tableText(rows, { rows: Infinity }),
     ...notices,
     "",

@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { CONFIG_DIR } from "../../config_dir.ts";
 import { loadHardware, sheetNames } from "../../roofline/hardware.ts";
 import { tableText } from "../../view/table.ts";
+import { significant } from "../../view/text.ts";
 import { examples, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -47,12 +48,16 @@ async function printSheets(
     hardware: name,
     "memory, GiB": memory_gib,
     "TB/s": bandwidth_gb_s / 1000,
-    "bf16 TFLOP/s": peak_tflops["bfloat16"] ?? null,
-    "fp8 TFLOP/s": peak_tflops["fp8"] ?? null,
+    "bf16 TFLOP/s": rate(peak_tflops["bfloat16"]),
+    "fp8 TFLOP/s": rate(peak_tflops["fp8"]),
     "cache, MiB": l2_mib,
   }));
   terminal.out(
     json ? `${JSON.stringify(sheets, null, 2)}\n` : `${tableText(rows, { rows: Infinity })}\n`,
   );
   return 0;
+}
+
+function rate(tflops: number | undefined): string {
+  return tflops === undefined ? "" : significant(tflops);
 }

@@ -58,7 +58,7 @@ async function ingestFiles(
   if (failed.length > 0) terminal.err(`${failed.length} shots failed and have no row\n`);
   if (inDoubt > 0) {
     terminal.err(
-      `${inDoubt} shots are in doubt: a device had moved, or nothing says that it had not; fire the plan on and ingest ` +
+      `${inDoubt} shots are in doubt: a device drifted, or nothing says that it did not; fire the plan on and ingest ` +
         `again, or with --accept-speed if the speed of these files is the right one\n`,
     );
   }

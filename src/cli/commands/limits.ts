@@ -6,9 +6,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { writeAtomic } from "../../files/write.ts";
-import { rooflineHarness } from "../../harness/estimate/roofline.ts";
-import { loadModel } from "../../model/load_model.ts";
-import { shardConfig } from "../../model/shard.ts";
+import { preflight } from "../../run/preflight.ts";
 import { examples, type Run, settingsOf, verboseFlag } from "../command.ts";
 import { addFlags, type Flags } from "../flags.ts";
 import type { Terminal } from "../terminal.ts";
@@ -49,18 +47,7 @@ async function writeLimits(
 ): Promise<number> {
   const [tp] = settings.tpDegrees;
   if (tp === undefined) throw new UsageError("Cannot say limits: --tp-degrees must name a degree");
-  const { config, architecture } = await loadModel(settings.model, settings);
-  await using harness = await rooflineHarness(settings.hardware, { configDir: settings.configDir });
-  const { limits } = await harness.boot({
-    config: shardConfig(config, tp),
-    architecture,
-    tp,
-    dtype: settings.dtype ?? "auto",
-    kv_cache_dtype: settings.kvCacheDtype ?? "auto",
-    block_size: null,
-    max_num_batched_tokens: settings.maxNumBatchedTokens,
-    max_num_seqs: settings.maxNumSeqs,
-  });
+  const { limits } = await preflight({ ...settings, harness: `roofline:${settings.hardware}` });
   const text = `${JSON.stringify(limits, null, 2)}\n`;
   if (out === undefined) terminal.out(text);
   else {

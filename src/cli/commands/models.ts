@@ -39,25 +39,38 @@ export function declare(command: Command, run: Run): void {
 /** Prints the catalogue. */
 async function printModels(
   { json = false, ...folders }: ModelsFlags,
-  terminal: Pick<Terminal, "out">,
+  { out, columns = 80 }: Pick<Terminal, "out" | "columns">,
 ): Promise<number> {
   const models = await listModels(folders);
-  terminal.out(
-    json ? `${JSON.stringify(models, null, 2)}\n` : `${tableText(models.map(row), { rows: Infinity })}\n`,
-  );
+  if (json) {
+    out(`${JSON.stringify(models, null, 2)}\n`);
+    return 0;
+  }
+  const rows = models.map((model) => row(model, columns >= WIDE));
+  out(`${tableText(rows, { rows: Infinity, width: columns })}\n\n`);
+  out("params, B: parameters in 10⁹, in brackets those that a token uses\n");
   return 0;
 }
 
+/** A space at which no line is broken. */
+const NO_BREAK = "\u00a0";
+/** Characters of a line that has room for architectures and variants, too. */
+const WIDE = 110;
+
 function row(
   { model, modelType, parameters, kinds, quantized, hasArchitecture, measured }: CatalogueEntry,
+  wide: boolean,
 ): Record<string, string> {
+  const devices = [...new Set(measured.map((bundle) => bundle.split("/")[0]!))];
   const { total, active } = parameters;
   return {
     model: quantized === null ? model : `${model} (${quantized})`,
-    architecture: hasArchitecture ? modelType : `${modelType}: none yet`,
-    "parameters, 10⁹": billions(total) + (active < 0.8 * total ? `, ${billions(active)} active` : ""),
-    layers: kinds.map(({ kind, layers }) => `${layers} ${kind.replaceAll("_attention", "")}`).join(", "),
-    measured: measured.join(", ") || "-",
+    ...wide && { architecture: hasArchitecture ? modelType : `${modelType}: none yet` },
+    "params, B": billions(total) + (active < 0.8 * total ? ` (${billions(active)})` : ""),
+    layers: kinds.map(({ kind, layers }) => `${layers}${NO_BREAK}${kind.replaceAll("_attention", "")}`).join(
+      ", ",
+    ),
+    measured: (wide ? measured : devices).join(", ") || "-",
   };
 }
 

@@ -15,7 +15,7 @@ import { formatPlan, planHeader } from "../../shots/plan_file.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../../shots/plan_sweeps.ts";
 import { splitPlan } from "../../shots/split_plan.ts";
 import { examples, positive, type Run, settingsOf, verboseFlag } from "../command.ts";
-import { addFlags, type Flags, SETTINGS_HELP } from "../flags.ts";
+import { addFlags, type Flags, PRESETS_HELP, SETTINGS_HELP } from "../flags.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** The files, and in how many pieces the plan is written. */
@@ -48,6 +48,7 @@ export function declare(command: Command, run: Run): void {
     "perfDir",
   ])
     .addOption(verboseFlag())
+    .addHelpText("after", PRESETS_HELP)
     .addHelpText("after", SETTINGS_HELP)
     .addHelpText(
       "after",

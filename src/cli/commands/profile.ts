@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { profile } from "../../run/profile.ts";
 import { GROUPS } from "../../settings/table.ts";
 import { examples, type Run, settingsOf } from "../command.ts";
-import { addFlags, type Flags, SETTINGS_HELP } from "../flags.ts";
+import { addFlags, type Flags, PRESETS_HELP, SETTINGS_HELP } from "../flags.ts";
 import { runAndReport } from "../run_and_report.ts";
 
 /**
@@ -21,6 +21,7 @@ export function declare(command: Command, run: Run): void {
     .description(
       "Measures a model's layers on this hardware into a bundle; resumes from what the bundle has.",
     )
+    .addHelpText("after", PRESETS_HELP)
     .addHelpText("after", SETTINGS_HELP)
     .addHelpText(
       "after",

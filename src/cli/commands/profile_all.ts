@@ -10,7 +10,7 @@ import { DEFAULT_MODELS, type ModelOutcome, profileOne } from "../../run/profile
 import { parseModelsFile, resolveModels } from "../../settings/models_file.ts";
 import { GROUPS } from "../../settings/table.ts";
 import { examples, type Run } from "../command.ts";
-import { addFlags, type Flags, SETTINGS_HELP, settingsAmong } from "../flags.ts";
+import { addFlags, type Flags, PRESETS_HELP, SETTINGS_HELP, settingsAmong } from "../flags.ts";
 import { showProgress } from "../progress.ts";
 import { FAILED } from "../report_error.ts";
 import { doubtText } from "../run_and_report.ts";
@@ -43,6 +43,7 @@ export function declare(command: Command, run: Run): void {
     )
     .option("--file <file>", "Models and settings, YAML; flags win over it");
   addFlags(command, GROUPS, ["model"])
+    .addHelpText("after", PRESETS_HELP)
     .addHelpText("after", SETTINGS_HELP)
     .addHelpText(
       "after",

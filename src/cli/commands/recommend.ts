@@ -77,7 +77,7 @@ export function declare(command: Command, run: Run): void {
 async function recommend(
   dirs: readonly string[],
   flags: RecommendFlags,
-  terminal: Pick<Terminal, "out">,
+  terminal: Pick<Terminal, "out" | "columns">,
 ): Promise<number> {
   const bundles = await Promise.all(dirs.map((dir) => openBundle(dir)));
   const id = modelOf(bundles);
@@ -92,7 +92,7 @@ async function recommend(
   const words = `TTFT ${significant(ttftMs)} ms and TPOT ${significant(tpotMs)} ms at ${percentile}, ` +
     `load ${load.name} of ${plural(load.requests.length, "request")}`;
   if (flags.json === true) terminal.out(`${JSON.stringify(deployments, null, 2)}\n`);
-  else terminal.out(recommendationText(id, words, deployments, rate));
+  else terminal.out(recommendationText(id, words, deployments, rate, terminal.columns ?? 80));
   if (flags.figure !== undefined && serving.length > 0) {
     await saveFigure(deploymentFigure({ model: id, targets: words, deployments }), flags.figure);
   }
@@ -138,19 +138,20 @@ function recommendationText(
   words: string,
   deployments: readonly Deployment[],
   rate: number | null,
+  width: number,
 ): string {
   const priced = deployments.some(({ pricePerMillionTokens }) => pricePerMillionTokens !== null);
   const rows = deployments.map((one) => {
     const most = one.points.at(-1);
     return {
       candidate: one.name,
-      "requests/s": most === undefined ? "-" : significant(one.maxRatePerS),
-      "TTFT p99": most === undefined ? "-" : significant(most.latencies.ttftMs.p99),
-      "TPOT p99": most === undefined ? "-" : significant(most.latencies.tpotMs.p99),
-      "tokens/s/GPU": most === undefined ? "-" : significant(most.tokensPerSPerGpu),
+      "req/s": most === undefined ? "-" : significant(one.maxRatePerS),
+      TTFT: most === undefined ? "-" : significant(most.latencies.ttftMs.p99),
+      TPOT: most === undefined ? "-" : significant(most.latencies.tpotMs.p99),
+      "tok/s/GPU": most === undefined ? "-" : significant(most.tokensPerSPerGpu),
       ...rate !== null && { GPUs: one.gpusNeeded === null ? "-" : String(one.gpusNeeded) },
       ...priced && {
-        "price/M tokens": one.pricePerMillionTokens === null ? "-" : significant(one.pricePerMillionTokens),
+        "price/M": one.pricePerMillionTokens === null ? "-" : significant(one.pricePerMillionTokens),
       },
       front: one.onFront ? "yes" : "",
       "rests on": one.problem ?? (one.estimates.join(", ") || "measurements"),
@@ -176,7 +177,14 @@ function recommendationText(
         "shotlab steps to compare.",
       ]
       : [];
-  return [`${id}, ${words}`, head, ...unlike, "", tableText(rows, { rows: Infinity }), ""].join("\n");
+  return [
+    `${id}, ${words}`,
+    head,
+    ...unlike,
+    `Latencies in ms at p99${priced ? ", price of 10⁶ tokens" : ""}:`,
+    tableText(rows, { rows: Infinity, width }),
+    "",
+  ].join("\n");
 }
 
 function percentile(text: string): string {

@@ -10,7 +10,7 @@ import { refresh } from "../../run/refresh.ts";
 import { GROUPS } from "../../settings/table.ts";
 import { CATEGORY_ORDER, type SweepCategory } from "../../shots/shot.ts";
 import { examples, positive, type Run, settingsOf } from "../command.ts";
-import { addFlags, type Flags, SETTINGS_HELP } from "../flags.ts";
+import { addFlags, type Flags, PRESETS_HELP, SETTINGS_HELP } from "../flags.ts";
 import { runAndReport } from "../run_and_report.ts";
 
 /**
@@ -31,6 +31,7 @@ export function declare(command: Command, run: Run): void {
       new Option("--category <name>", "Category").choices([...CATEGORY_ORDER, "skew"]).makeOptionMandatory(),
     );
   addFlags(command, GROUPS, [], ["tpDegrees", "adaptive", "budget", "prior", "force", "yes", "retryFailed"])
+    .addHelpText("after", PRESETS_HELP)
     .addHelpText("after", SETTINGS_HELP)
     .addHelpText(
       "after",

@@ -1,7 +1,7 @@
 /**
  * A harness that measures nothing: it estimates times from a data sheet.
  *
- * A layer takes `kernels · launch + max(products / peak, bytes / bandwidth)`, each side at a fixed efficiency (after
+ * A layer takes `kernels · launch + max(operations / peak, bytes / bandwidth)`, each side at a fixed efficiency (after
  * Williams, Waterman and Patterson, "Roofline", 2009). It knows no clocks, kernel versions or tile shapes but
  * attention's. `docs/roofline.md` says how far it is from published measurements. It is there to plan, to try things
  * out and to see what is out of line.

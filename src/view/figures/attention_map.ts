@@ -61,7 +61,9 @@ export function attentionMap(
     (kvPrefill > 0 ? ` after ${formatCount(kvPrefill)}` : "");
   return heatMap({
     cells,
-    title: `Attention takes up to ${text}: ${plural(cell.y, "decode")} at KV length ${formatCount(cell.x)}`,
+    title: `Attention${chunk === 0 ? "" : ` with a prefill of ${formatCount(chunk)}`} takes up to ${text}: ${
+      plural(cell.y, "decode")
+    } at KV length ${formatCount(cell.x)}`,
     subtitle: subjectText(subject, beside),
     missing: "not measured",
     x: "KV length of each decode (tokens)",

@@ -36,7 +36,7 @@ export function diffMap({ a, b, rowsA, rowsB, chunk }: DiffMap): Figure {
   const wanted = ({ key: [pc, kp, n] }: Row): boolean => pc === chunk && kp === 0 && n! > 0;
   const cells = ratioRows(rowsA.filter(wanted), rowsB.filter(wanted))
     .map(({ key, ratio }): Cell => ({ x: key[3]!, y: key[2]!, value: ratio }));
-  const [first, second] = names(a, b);
+  const [first, second] = bundleNames(a, b);
   return heatMap({
     cells,
     title: verdict(first, second, cells.map(({ value }) => value), "batches"),
@@ -70,7 +70,7 @@ export interface DiffSummary {
 export function diffSummary({ a, b, tables }: DiffSummary): Figure {
   const rows = tables.flatMap((table) => table.ratio === null ? [] : [{ ...table, ratio: table.ratio }])
     .sort((x, y) => y.ratio.p50 - x.ratio.p50);
-  const [first, second] = names(a, b);
+  const [first, second] = bundleNames(a, b);
   const ends = rows.flatMap(({ ratio }) => [ratio.p10, ratio.p90, 1]);
   const spread = Math.log10(Math.max(...ends) / Math.min(...ends)) || 1;
   return shownFigure({
@@ -138,8 +138,14 @@ function verdict(first: string, second: string, ratios: readonly number[], of: s
   } and within noise in ${formatCount(ratios.length - clear.length)} of ${formatCount(ratios.length)} ${of}`;
 }
 
-/** What tells two bundles apart: the hardware, or else the model, or else the degree. */
-function names(a: Subject, b: Subject): [string, string] {
+/**
+ * What tells two bundles apart: the hardware, or else the model, or else the degree.
+ *
+ * @param a What the first is about.
+ * @param b What the second is about.
+ * @returns Their names; `the first` and `the second` where nothing does.
+ */
+export function bundleNames(a: Subject, b: Subject): [first: string, second: string] {
   if (a.hardware !== b.hardware) return [a.hardware, b.hardware];
   if (a.model !== b.model) return [a.model.split("/").at(-1)!, b.model.split("/").at(-1)!];
   return a.tp !== b.tp ? [`tp ${a.tp}`, `tp ${b.tp}`] : ["the first", "the second"];

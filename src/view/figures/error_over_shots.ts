@@ -4,7 +4,7 @@
  * @module
  */
 import { decadeTicks, extent } from "../axes.ts";
-import { type Figure, shownFigure, type Subject, subjectText } from "../figure.ts";
+import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { significant } from "../text.ts";
 import { axis, layoutOf, lineOf, lookOf } from "../theme.ts";
 
@@ -13,7 +13,12 @@ export interface ErrorCurve {
   /** Its name. */
   readonly name: string;
   /** Share of the shots that is measured, and the relative error that 90% of all rows stay within, as shares. */
-  readonly points: readonly { readonly shots: number; readonly error: number }[];
+  readonly points: readonly {
+    readonly shots: number;
+    readonly error: number;
+    /** What the sweep itself says that the error stays below, as a share. @default {not drawn} */
+    readonly bound?: number;
+  }[];
 }
 
 /** What the figure shows. */
@@ -31,6 +36,7 @@ export interface ErrorOverShots {
  * @returns The figure.
  */
 export function errorOverShots({ subject, curves }: ErrorOverShots): Figure {
+  const bounded = curves.some(({ points }) => points.some(({ bound }) => bound !== undefined));
   const ordered = curves.map(({ name, points }) => ({
     name,
     points: points.toSorted((a, b) => a.shots - b.shots),
@@ -44,15 +50,37 @@ export function errorOverShots({ subject, curves }: ErrorOverShots): Figure {
       x: points.map(({ shots }) => 100 * shots),
       y: points.map(({ error }) => 100 * error),
       hovertemplate: "%{x:.3~g}% of the shots: 90% of the rows within %{y:.3~g}%",
+      ...points.some(({ bound }) => bound !== undefined) &&
+        { error_y: boundsOf(points, lookOf(index).color) },
       ...lineOf(lookOf(index)),
     })),
     layout: layoutOf({
       title: titleOf(ordered),
-      subtitle: subjectText(subject, "error of all rows of attention, measured ones counted as exact"),
+      subtitle: subjectText(
+        subject,
+        `error of all rows of attention, measured ones counted as exact${
+          bounded ? "; bars: up to the sweep's own 95% bound" : ""
+        }`,
+      ),
       xaxis: percentAxis("measured shots (%)", all.map(({ shots }) => shots)),
-      yaxis: percentAxis("error that 90% of the rows stay within (%)", all.map(({ error }) => error)),
+      yaxis: percentAxis(
+        "error that 90% of the rows stay within (%)",
+        all.flatMap(({ error, bound = error }) => Number.isFinite(bound) ? [error, bound] : error),
+      ),
     }),
   });
+}
+
+/** Bars from the errors up to the bounds. */
+function boundsOf(points: ErrorCurve["points"], color: string): Trace {
+  const up = points.map(({ error, bound = error }) =>
+    Number.isFinite(bound) ? Math.max(0, bound - error) : 0
+  );
+  return {
+    ...{ type: "data", symmetric: false, color, thickness: 1.2, width: 4 },
+    array: up.map((share) => 100 * share),
+    arrayminus: points.map(() => 0),
+  };
 }
 
 /** The first way against the best of the others, where shares are nearest to each other. */

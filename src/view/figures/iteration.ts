@@ -26,6 +26,8 @@ export interface IterationTimes {
 
 /** Parts of a bar below this share have no room for a number. */
 const LEAST_LABELLED = 0.07;
+/** Parts of a timeline below this share of the longest have no room for a time. */
+const LEAST_TIMED = 0.1;
 /** Layers below this share of every iteration are summed up; communication is not. */
 const LEAST_SHARE = 0.02;
 
@@ -137,7 +139,7 @@ export function iterationTimeline({ batch, iterations }: IterationTimeline): Fig
         x: row.ns.map((ns) => ns / 1e6),
         customdata: row.ns.map((ns, i) => `${formatUs(ns / 1000)}, ${formatShare(ns / totals[i]!)}`),
         hovertemplate: "%{y}: %{customdata}",
-        text: row.ns.map((ns) => ns < LEAST_LABELLED * totals[worst]! ? "" : formatUs(ns / 1000)),
+        text: row.ns.map((ns) => ns < LEAST_TIMED * totals[worst]! ? "" : formatUs(ns / 1000)),
       })),
       errorBars({ x: totals.map((ns) => ns / 1e6), y: names, errors, along: "x" }),
       {
@@ -275,7 +277,7 @@ function scopeText(estimates: readonly IterationEstimate[]): string {
   const sources = new Set(estimates.flatMap(({ communication }) => communication ?? []));
   return [
     ...sources.has("measured") ? ["communication measured"] : [],
-    ...sources.has("data sheet") ? ["communication by a data sheet, an estimate"] : [],
+    ...sources.has("data sheet") ? ["communication by a data sheet, an estimate without an error bar"] : [],
     ...estimates.some(({ experts }) => experts === "whole") ? ["each device computes all experts"] : [],
     ...excluded.length === 0 ? [] : [`without ${excluded.join(" and ")}`],
   ].join("; ");

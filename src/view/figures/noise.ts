@@ -95,7 +95,13 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
     layout: layoutOf({
       title: `Samples of a shot differ by ${formatShare(median)} at the median; ${
         formatShare(wild)
-      } by more than 10%`,
+      } by more than 10%${
+        drifts.length === 0
+          ? ""
+          : `; sentinels drift by ${
+            formatShare(Math.max(...drifts.map(({ drift }) => Math.abs(drift))))
+          } at most`
+      }`,
       subtitle: subjectText(
         subject,
         `${formatCount(samples.length)} layers of shots as they were fired; CV: standard deviation / median${

@@ -13,11 +13,18 @@ import { inNotebook, type MimeBundle, send } from "./kernel.ts";
 
 /** Pixels of the still that a notebook keeps beside the live figure, for one of the figure: notebooks stay small. */
 const STILL_SCALE = 1;
+/** Width of the still in pixels: JupyterLab shows it, and cuts it off, until the mouse is over it. */
+const STILL_WIDTH = 640;
 
 /** How something is shown. */
 export interface ShowOptions extends TableOptions {
-  /** The page that a figure stands on. @default {"light"} */
+  /** The page that a figure stands on. @default {"dark" where the environment has SHOTLAB_THEME=dark, else "light"} */
   readonly theme?: Theme;
+}
+
+/** The page that figures stand on where nothing else is said: a kernel does not know the notebook's theme. */
+function usualTheme(): Theme {
+  return Deno.env.get("SHOTLAB_THEME") === "dark" ? "dark" : "light";
 }
 
 /** What can be shown: a figure, a table, or a text. */
@@ -55,10 +62,11 @@ export async function mimeBundle(value: Showable, options: ShowOptions = {}): Pr
   const text = { "text/plain": textOf(value, options) };
   if (typeof value === "string") return text;
   if (!isFigure(value)) return { "text/html": tableHtml(value, options), ...text };
-  const { theme = "light" } = options;
+  const { theme = usualTheme() } = options;
+  const still = { data: value.data, layout: { width: STILL_WIDTH, ...value.layout } };
   return {
     "application/vnd.plotly.v1+json": JSON.parse(figureJson(themed(value, theme))),
-    "image/png": Buffer.from(await figurePng(value, { theme, scale: STILL_SCALE })).toString("base64"),
+    "image/png": Buffer.from(await figurePng(still, { theme, scale: STILL_SCALE })).toString("base64"),
     ...text,
   };
 }

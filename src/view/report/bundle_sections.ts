@@ -30,7 +30,7 @@ import { rooflinePlot } from "../figures/roofline_plot.ts";
 import { skewAlpha } from "../figures/skew_alpha.ts";
 import { predictedOverMeasured, residuals } from "../figures/skew_predicted.ts";
 import { tpScaling } from "../figures/tp_scaling.ts";
-import { decodeIterations } from "../iterations.ts";
+import { bundleCommunication, decodeIterations } from "../iterations.ts";
 import { predictSkew } from "../predictions.ts";
 import { formatCount } from "../text.ts";
 import { type LayerSamples, readTimeline } from "../timeline.ts";
@@ -164,6 +164,7 @@ async function rateFigures(bundle: Bundle): Promise<Figure[]> {
 /** Batches that the device holds, where there is a sheet of it. */
 async function iterationFigures(bundle: Bundle, model: Model): Promise<Figure[]> {
   const sheet = await sheetOf(bundle.meta.gpu ?? "", CONFIG_DIR);
+  const communicationAt = await bundleCommunication(bundle);
   const choices = bundle.tps.flatMap((tp): Choice[] => {
     const decodes = bundle.table(tp, "attention").filter(({ key }) => key[0] === 0);
     if (decodes.length === 0) return [];
@@ -171,7 +172,11 @@ async function iterationFigures(bundle: Bundle, model: Model): Promise<Figure[]>
     const kv = Math.min(USUAL_KV, longest);
     const requests = distinct(decodes.map(({ key }) => key[2]!));
     const pool = sheet === null ? null : poolOf(model, sheet, tp);
-    const all = decodeIterations(bundle, model, { tp, kv, requests, ...pool !== null && { pool } });
+    const communication = communicationAt(tp);
+    const all = decodeIterations(bundle, model, {
+      ...{ tp, kv, requests, communication },
+      ...pool !== null && { pool },
+    });
     const points = all.filter(([, { kv: held }]) => held?.fits !== false);
     if (points.length === 0) return [];
     const left = all.find(([, { kv: held }]) => held?.fits === false);

@@ -8,9 +8,9 @@ import type { Bundle } from "../../bundle/open.ts";
 import type { Model } from "../../model/model.ts";
 import { type Figure, subjectOf } from "../figure.ts";
 import { type Choice, figureMenu } from "../figure_menu.ts";
-import { diffMap, diffSummary } from "../figures/diff_map.ts";
+import { bundleNames, diffMap, diffSummary } from "../figures/diff_map.ts";
 import { iterationTimeline } from "../figures/iteration.ts";
-import { decodeIterations } from "../iterations.ts";
+import { bundleCommunication, decodeIterations } from "../iterations.ts";
 import { formatCount, plural } from "../text.ts";
 import { bundleFacts } from "./facts.ts";
 import { menuChunks } from "./menu_chunks.ts";
@@ -24,11 +24,15 @@ import type { Section } from "./section.ts";
  * @param models The models of both, for whole iterations; without them there are none.
  * @returns The parts in their order.
  */
-export function diffSections(a: Bundle, b: Bundle, models?: readonly [Model, Model]): Section[] {
+export async function diffSections(
+  a: Bundle,
+  b: Bundle,
+  models?: readonly [Model, Model],
+): Promise<Section[]> {
   const diff = diffBundles(a, b);
   return [
     { heading: "Summary", tables: [factsSideBySide(a, b)] },
-    ...iterationSection(a, b, models),
+    ...await iterationSection(a, b, models),
     ...diff.tps.map((tp) => ({
       heading: `Ratios at tp ${tp}`,
       text:
@@ -60,20 +64,36 @@ function factsSideBySide(a: Bundle, b: Bundle): Record<string, string>[] {
 }
 
 /** Whole iterations of the degrees and batches that both can answer. */
-function iterationSection(a: Bundle, b: Bundle, models?: readonly [Model, Model]): Section[] {
+async function iterationSection(
+  a: Bundle,
+  b: Bundle,
+  models?: readonly [Model, Model],
+): Promise<Section[]> {
   if (models === undefined) return [];
-  const bundles = [a, b].map((bundle, i) => ({ bundle, model: models[i]! }));
+  const bundles = await Promise.all([a, b].map(async (bundle, i) => {
+    const communicationAt = await bundleCommunication(bundle);
+    return { bundle, model: models[i]!, communicationAt };
+  }));
+  const [first, second] = bundleNames(subjectOf(a, 1), subjectOf(b, 1));
+  const names = first === "the first" ? ["first", "second"] : [first, second];
   const choices = commonTps(a, b).flatMap((tp): Choice[] => {
     const reach = bundles.map(({ bundle }) => reachOf(bundle, tp));
     const kv = Math.min(USUAL_KV, ...reach.map(({ kv }) => kv));
     const most = Math.min(...reach.map(({ decodes }) => decodes));
     return BATCHES.filter((count) => count <= most).map((count) => {
-      const iterations = bundles.map(({ bundle, model }, i) => {
-        const [, estimate, error] = decodeIterations(bundle, model, { tp, kv, requests: [count] })[0]!;
-        return { name: `${i === 0 ? "first" : "second"}: ${nameOf(bundle)}`, estimate, error };
+      const iterations = bundles.map(({ bundle, model, communicationAt }, i) => {
+        const communication = communicationAt(tp);
+        const query = { tp, kv, requests: [count], communication };
+        const [, estimate, error] = decodeIterations(bundle, model, query)[0]!;
+        return { name: names[i]!, estimate, error };
       });
-      const batch = `${plural(count, "decode")} at KV length ${formatCount(kv)}, tp ${tp}`;
-      return { name: batch, figure: iterationTimeline({ batch, iterations }) };
+      const batch = `${bundles.map(({ bundle }) => nameOf(bundle)).reverse().join(" against ")}, tp ${tp}, ${
+        plural(count, "decode")
+      } at KV length ${formatCount(kv)}`;
+      return {
+        name: `${plural(count, "decode")}, tp ${tp}`,
+        figure: iterationTimeline({ batch, iterations }),
+      };
     });
   });
   return choices.length === 0 ? [] : [{ heading: "Whole iterations", figures: [figureMenu(choices)] }];

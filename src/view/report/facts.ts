@@ -90,7 +90,7 @@ function sentinelText({ noise = {} }: Meta): string | undefined {
   const { sentinels = 0, sentinel_drift_max: largest = 0, in_doubt: doubtful = 0 } = noise;
   if (sentinels === 0) return undefined;
   const moved = `${formatCount(sentinels)}, drift at most ${formatShare(largest)}`;
-  return doubtful === 0 ? moved : `${moved}; ${plural(doubtful, "shot")} in doubt, before one that had moved`;
+  return doubtful === 0 ? moved : `${moved}; ${plural(doubtful, "shot")} in doubt, before one that drifted`;
 }
 
 function predictedText(bundle: Bundle): string {

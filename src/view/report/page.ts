@@ -43,16 +43,23 @@ const draw = (place) => {
   drawn.add(place);
   const text = own(place);
   const themed = dark.matches && !printing ? text.replaceAll(/#[0-9A-F]{6}/g, (color) => DARK[color] ?? color) : text;
-  const { data, layout } = JSON.parse(themed);
+  const { data: given, layout } = JSON.parse(themed);
+  const narrow = innerWidth < 600;
+  const data = narrow ? given.map(small) : given;
+  const legend = given.filter(({ name, showlegend, visible }) => name && showlegend !== false && visible !== false);
+  const height = layout.height + (narrow ? 17 * Math.ceil(legend.length / 2) : 0);
   const plot = place.querySelector(".plot");
+  plot.style.height = height + "px";
   const { title, ...rest } = layout;
-  const margin = { ...layout.margin, t: layout.updatemenus ? 52 : 34, l: Math.min(layout.margin.l, innerWidth < 600 ? 60 : 200) };
-  Plotly.react(plot, data, { ...rest, margin, modebar: { ...layout.modebar, orientation: "h" } }, config).then(() => {
+  const margin = { ...layout.margin, t: layout.updatemenus ? 52 : 34, l: Math.min(layout.margin.l, narrow ? 60 : 200) };
+  Plotly.react(plot, data, { ...rest, height, margin, modebar: { ...layout.modebar, orientation: "h" } }, config).then(() => {
     plot.removeAllListeners("plotly_buttonclicked");
     plot.on("plotly_buttonclicked", ({ button }) => caption(place, button.args[1].meta));
   });
   caption(place, layout.meta);
 };
+// Numbers in cells and above bars have less room.
+const small = (trace) => trace.mode === "text" ? { ...trace, textfont: { ...trace.textfont, size: 7 } } : trace;
 const caption = (place, words) => {
   place.querySelector("b").textContent = words.title;
   place.querySelector("span").textContent = words.subtitle;

@@ -55,7 +55,7 @@ export async function comparisonReport(
   return await pageHtml({
     title: `${name(b)} against ${name(a)}`,
     banner: estimateBanner([a, b]),
-    sections: diffSections(a, b, models),
+    sections: await diffSections(a, b, models),
   });
 }
 

@@ -30,8 +30,8 @@ Deno.test("shotlab profile: shots in doubt end in 1, a warning of validate, and 
     assert.equal(doubtful.status, 0);
     assert.ok(
       doubtful.out.includes(
-        "meta.yaml:\n  warning: key noise.in_doubt: Shots are in doubt: the device had moved when they were " +
-          "measured, or no sentinel says that it had not; the run that measured them measures them again, " +
+        "meta.yaml:\n  warning: key noise.in_doubt: Shots are in doubt: the device drifted while they were " +
+          "measured, or no sentinel says that it did not; the run that measured them measures them again, " +
           `readEvidence() names them; expected 0, found ${shots}\n`,
       ),
       doubtful.out,
@@ -63,6 +63,6 @@ Deno.test("shotlab ingest: shots in doubt end in 1", () =>
     assert.match(ingested.err, /journal-2.jsonl: The device is slower than what was measured before at tp 1/);
     assert.match(
       lastOf(ingested),
-      /^\d+ shots are in doubt: a device had moved, or nothing says that it had not; /,
+      /^\d+ shots are in doubt: a device drifted, or nothing says that it did not; /,
     );
   }));

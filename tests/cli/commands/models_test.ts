@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { runMain } from "../run_main.ts";
 
 Deno.test("shotlab models: lists what has a configuration, its layers and where it was measured", async () => {
-  const { status, out } = await runMain(["models"]);
+  const { status, out } = await runMain(["models"], { COLUMNS: "160" });
   assert.equal(status, 0);
-  assert.match(out, /google\/gemma-3-27b-it +gemma3_text +27 +52 sliding\/dense, 10 full\/dense +-\n/);
-  assert.match(out, /meta-llama\/Llama-3\.1-8B +llama +8\.0 +32 full\/dense +H100\/bf16\b.*\n/);
+  assert.match(out, /google\/gemma-3-27b-it +gemma3_text +27 +52\ssliding\/dense, 10\sfull\/dense +-\n/);
+  assert.match(out, /meta-llama\/Llama-3\.1-8B +llama +8\.0 +32\sfull\/dense +H100\/bf16\b.*\n/);
   assert.match(
     out,
-    /openai\/gpt-oss-20b \(mxfp4\) +gpt_oss +21, 3\.6 active +12 sliding\/moe, 12 full\/moe +-\n/,
+    /openai\/gpt-oss-20b \(mxfp4\) +gpt_oss +21 \(3\.6\) +12\ssliding\/moe, 12\sfull\/moe +-\n/,
   );
   const models = JSON.parse((await runMain(["models", "--json"])).out);
   assert.deepEqual(models.find(({ model }: { model: string }) => model === "Qwen/Qwen3-32B").kinds, [

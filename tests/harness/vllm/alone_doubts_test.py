@@ -50,7 +50,7 @@ def test_a_device_that_does_not_come_back_stands_and_the_next_run_measures_again
     path, worker = tmp_path / "out", FakeWorker(slow_from(2))
     assert run(path, worker) == 1
     assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"]]
-    assert "the device has moved: 7 shots at tp 1 are in doubt" in capsys.readouterr().err
+    assert "the device drifted: 7 shots at tp 1 are in doubt" in capsys.readouterr().err
     worker = FakeWorker()
     assert run(path, worker) == 0
     assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"]]
