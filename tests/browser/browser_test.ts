@@ -63,7 +63,7 @@ Deno.test({
       const download = page.waitForEvent("download");
       await page.locator("figcaption button").first().click();
       const csv = await Deno.readTextFile(await (await download).path());
-      assert.match(csv, /^series,new tokens in the batch,time of one layer \(µs\)\n/);
+      assert.match(csv, /^series,new tokens in the batch,time of one layer \(µs\),± \(share\)\n/);
 
       const background = (): Promise<string> =>
         page.locator("figure").first().locator("svg.main-svg").first().evaluate((svg) =>
