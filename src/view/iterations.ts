@@ -67,7 +67,8 @@ export async function bundleCommunication(
  * @param bundle The bundle.
  * @param model Its model.
  * @param iterations Their sizes.
- * @returns Of each the requests, the estimate, and how far that may be off.
+ * @returns Of each the requests, the estimate, and how far that may be off; nobody knows for a bundle that is itself an
+ * estimate.
  * @throws {LookupError} when the bundle holds no times of a kind that the model cannot be without.
  *
  * @example
@@ -85,12 +86,13 @@ export function decodeIterations(
   bundle: Bundle,
   model: Model,
   { tp = 1, kv, requests, pool, communication = null }: DecodeIterations,
-): [requests: number, estimate: IterationEstimate, error: IterationError][] {
+): [requests: number, estimate: IterationEstimate, error: IterationError | undefined][] {
   const predict = predictor(bundle, { architecture: model.architecture });
   return requests.map((count) => {
     const query = { model, tp, prefills: [], decodes: [{ kv, count }], communication, ...pool && { pool } };
     const estimate = predictIteration(predict, query);
-    return [count, estimate, iterationError(bundle, query, estimate)];
+    const known = bundle.meta.quantity !== "estimate";
+    return [count, estimate, known ? iterationError(bundle, query, estimate) : undefined];
   });
 }
 

@@ -7,6 +7,7 @@ import { JOURNAL_FILE, readJournal } from "../journal/file.ts";
 import { newJudge } from "../journal/judge.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 import { median, relativeSpread } from "../stats.ts";
+import type { Subject } from "./figure.ts";
 
 /** One layer of one fired shot. */
 export interface LayerSamples {
@@ -100,17 +101,18 @@ export async function readTimeline(dir: string): Promise<Timeline> {
  * How far the samples of a shot differ, by layer and key; of a shot that was measured again, those of the last time.
  *
  * @param samples The samples, in the order of firing.
- * @param tp Tensor-parallel degree.
+ * @param subject Whose degree counts.
  * @param category The category.
- * @returns The standard deviation of a row's samples as a share of their median, null where they are not among those given.
+ * @returns The standard deviation of a row's samples as a share of their median; null where they are not among those
+ * given, and of an estimate, whose repetition says nothing of its error.
  */
 export function spreadsOf(
   samples: readonly LayerSamples[],
-  tp: number,
+  { tp, quantity }: Pick<Subject, "tp" | "quantity">,
   category: SweepCategory,
 ): (layer: string, key: readonly number[]) => number | null {
   const spreads = new Map(
-    samples.filter((one) => one.tp === tp && one.category === category)
+    samples.filter((one) => quantity !== "estimate" && one.tp === tp && one.category === category)
       .map(({ layer, key, spread }) => [`${layer} ${key.join()}`, spread]),
   );
   return (layer, key) => spreads.get(`${layer} ${key.join()}`) ?? null;

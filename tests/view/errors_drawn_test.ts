@@ -60,6 +60,12 @@ Deno.test("attention has the band too, and its map tells the deviation of a cell
   assert.deepEqual(attentionMap(input).data[0]!["customdata"], [[[16, 2, ""], [64, 2, " ±10%"]]]);
 });
 
+Deno.test("an estimate has no band, however often it is repeated: that says nothing of its error", () => {
+  const estimated = { ...subject, quantity: "estimate" };
+  const figure = layerTimes({ subject: estimated, size: "tokens", rows, samples: [sample({ spread: 0 })] });
+  assert.deepEqual([bandsOf(figure), /band/.test(subtitleOf(figure))], [[], false]);
+});
+
 Deno.test("without samples there is no band, and no word of one", () => {
   const figures = [
     layerTimes({ subject, size: "tokens", rows }),

@@ -36,3 +36,9 @@ Deno.test("a table of iterations has the totals of the estimates, in millisecond
   assert.ok(mixed!["H200 (ms)"]! > totalNs / 1e6);
   assert.equal(mixed!["prefill"], 512);
 });
+
+Deno.test("iterations of an estimate have no error: nobody knows it", () => {
+  const estimated = { ...bundle, meta: { ...bundle.meta, quantity: "estimate" as const } };
+  const [, , error] = decodeIterations(estimated, model, { kv: 1024, requests: [8] })[0]!;
+  assert.equal(error, undefined);
+});

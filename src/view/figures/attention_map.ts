@@ -47,7 +47,7 @@ export interface AttentionMap {
 export function attentionMap(
   { subject, rows, estimated, samples = [], chunk, kvPrefill = 0 }: AttentionMap,
 ): Figure {
-  const spreadOf = spreadsOf(samples, subject.tp, "attention");
+  const spreadOf = spreadsOf(samples, subject, "attention");
   const isPredicted = predictedAmong(estimated);
   const cells = rows
     .filter(({ key: [pc, kp, n] }) => pc === chunk && kp === kvPrefill && n! > 0)
@@ -85,7 +85,7 @@ export function prefillMap(
     "subject" | "rows" | "estimated" | "samples"
   >,
 ): Figure {
-  const spreadOf = spreadsOf(samples, subject.tp, "attention");
+  const spreadOf = spreadsOf(samples, subject, "attention");
   const isPredicted = predictedAmong(estimated);
   const cells = rows
     .filter(({ key }) => key[0]! > 0 && key[2] === 0)

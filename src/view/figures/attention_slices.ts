@@ -21,7 +21,7 @@ import { type AttentionMap, predictedAmong } from "./attention_map.ts";
 export function attentionSlices(
   { subject, rows, estimated, samples = [], chunk, kvPrefill = 0 }: AttentionMap,
 ): Figure {
-  const spreadOf = spreadsOf(samples, subject.tp, "attention");
+  const spreadOf = spreadsOf(samples, subject, "attention");
   const isPredicted = predictedAmong(estimated);
   const shown = rows.filter(({ key: [pc, kp, n] }) => pc === chunk && kp === kvPrefill && n! > 0);
   const slices = [...Map.groupBy(shown, ({ key }) => key[2]!)].sort(([a], [b]) => a - b)

@@ -20,7 +20,7 @@ export interface IterationTimes {
   readonly points: readonly (readonly [
     requests: number,
     estimate: IterationEstimate,
-    error?: IterationError,
+    error?: IterationError | undefined,
   ])[];
 }
 
@@ -93,7 +93,7 @@ export interface NamedIteration {
   /** Its estimate. */
   readonly estimate: IterationEstimate;
   /** How far the estimate may be off, as `iterationError` says. @default {not drawn} */
-  readonly error?: IterationError;
+  readonly error?: IterationError | undefined;
 }
 
 /** What the figure of milliseconds shows. */

@@ -44,7 +44,7 @@ export interface LayerTimes {
  * ```
  */
 export function layerTimes({ subject, size, rows, estimate = [], samples = [] }: LayerTimes): Figure {
-  const spreadOf = spreadsOf(samples, subject.tp, size === "tokens" ? "dense" : "per_sequence");
+  const spreadOf = spreadsOf(samples, subject, size === "tokens" ? "dense" : "per_sequence");
   const lines = linesOf(rows);
   const estimates = new Map(linesOf(estimate).map((line) => [line.layer, line]));
   const [most] = lines;
