@@ -209,7 +209,7 @@ export interface FinishedEvent {
   readonly measured: number;
   /** Shots that have failed, now or before, and were not measured since. */
   readonly failed: readonly FailedShot[];
-  /** Shots whose times are in doubt: the device had moved when they were measured, or nothing says that it had not. */
+  /** Shots whose times are in doubt: the device drifted when they were measured, or nothing says that it had not. */
   readonly inDoubt: number;
   /** How long the run took, in seconds. */
   readonly seconds: number;

@@ -22,6 +22,10 @@ const STOP_LIST: readonly (readonly [RegExp, string])[] = [
   [/\bcan be asked where\b/i, "can be traced"],
   [/\bmends? the error\b/i, "absorbs the error"],
   [/\bmind two things\b/i, "two caveats"],
+  [/\bbeside (a prefill|decodes)\b/i, "with a prefill, with decodes"],
+  [/\bmatrix products\b/i, "GEMMs"],
+  [/\b(longest|mean) histor(y|ies)\b/i, "longest KV length, mean KV length"],
+  [/\bdevices? (has|have|had) moved\b/i, "the device drifted"],
 ];
 
 /** Pages that a task writes, whose words are in its source, and this list itself. */
@@ -44,7 +48,7 @@ export interface Finding {
  * @returns The findings in their order.
  */
 export function findWords(text: string): Finding[] {
-  const plain = text.replaceAll(/\n(?:\s*(?:\*|\/\/|#|>))?\s*/g, (gap) => "\n".padEnd(gap.length));
+  const plain = text.replaceAll(/\n(?:[ \t]*(?:\*|\/\/|#|>))?[ \t]*/g, (gap) => "\n".padEnd(gap.length));
   const flat = plain.replaceAll("\n", " ");
   return STOP_LIST.flatMap(([pattern, instead]) =>
     [...flat.matchAll(new RegExp(spaced(pattern), "gi"))].map(({ 0: found, index }) => ({

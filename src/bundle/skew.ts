@@ -46,7 +46,7 @@ export interface SkewRow {
   readonly kvs: number;
   /** Long history in tokens. */
   readonly kv_big: number;
-  /** Mean history in tokens, rounded down. */
+  /** Mean KV length in tokens, rounded down. */
   readonly kv_mean: number;
   /** Time with every history at `kv_mean`, in microseconds. */
   readonly t_mean_us: number;

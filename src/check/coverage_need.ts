@@ -11,7 +11,7 @@ export interface CoverageNeed {
   readonly maxNumBatchedTokens: number;
   /** Requests that a batch may hold. */
   readonly maxNumSeqs: number;
-  /** Longest history of a request in tokens. */
+  /** Longest KV length of a request in tokens. */
   readonly maxKv: number;
 }
 

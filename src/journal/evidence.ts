@@ -35,7 +35,7 @@ export interface ShotEvidence extends ShotId {
   readonly rows: Readonly<Record<string, RowEvidence>>;
   /** How often it was measured; the rows are from the last time. */
   readonly measured: number;
-  /** Whether its times are in doubt: the device had moved, or no sentinel came after them. */
+  /** Whether its times are in doubt: the device drifted, or no sentinel came after them. */
   readonly inDoubt: boolean;
 }
 

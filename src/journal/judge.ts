@@ -12,7 +12,7 @@ import type { JournalLine, SentinelLine, SessionLine, ShotLine } from "./line.ts
 import { newReferences, type News } from "./references.ts";
 import { clocksOf, farthestClock, type Reading, readingOf, usualDriftShare } from "./sentinel.ts";
 
-/** How often a shot is measured again at most because the device had moved. */
+/** How often a shot is measured again at most because the device drifted. */
 const MOST_AGAIN = 2;
 /** After a break, a sentinel vouches for what lies before it when it comes within so many sentinel intervals. */
 const BREAK_INTERVALS = 2;
@@ -156,7 +156,7 @@ export function newJudge(): Judge {
     return state;
   }
 
-  /** Whether the device had moved when a stretch began: by the sentinel's time, and the clock after it. */
+  /** Whether the device drifted when a stretch began: by the sentinel's time, and the clock after it. */
   const beganOff = (stretch: Stretch, before: Reading): boolean =>
     references.isOff(stretch.sentinel, stretch.lane, before, [before.clockMhz]);
 
@@ -164,7 +164,7 @@ export function newJudge(): Judge {
   const endedOff = (stretch: Stretch, after: Reading): boolean =>
     references.isOff(stretch.sentinel, stretch.lane, after, clocksOf(after));
 
-  /** Whether the device had moved on a side of a stretch. */
+  /** Whether the device drifted on a side of a stretch. */
   function hasMoved(stretch: Stretch): boolean {
     const { before, after } = stretch;
     if (before === null) return false;

@@ -83,7 +83,7 @@ function fallbackOf(
  * @param pc New tokens of all prefills.
  * @param n Decodes.
  * @param skewRate Skew rate, from 0 to 1.
- * @param kvBig Longest history of a decode in tokens.
+ * @param kvBig Longest KV length of a decode in tokens.
  * @param kp History of all prefills in tokens.
  * @returns The bucket's alpha, undefined without a bucket: then the table's fallback counts.
  */
@@ -108,7 +108,7 @@ export function bucketAlpha(
  * @param pc New tokens of all prefills.
  * @param n Decodes.
  * @param skewRate Skew rate, from 0 to 1.
- * @param kvBig Longest history of a decode in tokens.
+ * @param kvBig Longest KV length of a decode in tokens.
  * @param kp History of all prefills in tokens.
  * @returns The key, such as `pc=16|n<=4|sr<=40%|kvB<=1k|kp=0`.
  */

@@ -41,9 +41,9 @@ export interface BatchFacts {
   prefills: number;
   /** Decodes. */
   n: number;
-  /** Mean history of the decodes in tokens, rounded down; 0 without decodes. */
+  /** Mean KV length of the decodes in tokens, rounded down; 0 without decodes. */
   kvMean: number;
-  /** Longest history of the decodes in tokens. */
+  /** Longest KV length of the decodes in tokens. */
   kvMax: number;
   /** Shortest history of the decodes in tokens. */
   kvMin: number;

@@ -69,7 +69,7 @@ export function numberBuckets(axes: BucketAxes): BucketNumbering {
  * @param numbering The numbering.
  * @param n Decodes.
  * @param skewRate Skew rate, from 0 to 1.
- * @param kvBig Longest history of a decode in tokens.
+ * @param kvBig Longest KV length of a decode in tokens.
  * @param kp History of all prefills in tokens.
  * @returns The number.
  */

@@ -37,7 +37,7 @@ export function isDue(
  *
  * @param session What is known of it, and of the device.
  * @param shot The shot.
- * @returns Whether it is; not as long as every device has moved.
+ * @returns Whether it is; not as long as every device drifted.
  */
 function isWorthAgain(session: Pick<Recorder, "judge" | "inDoubt">, shot: Shot): boolean {
   return session.inDoubt(shot) && !session.judge.allMoved;

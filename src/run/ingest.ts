@@ -42,7 +42,7 @@ export interface Ingested {
   readonly known: number;
   /** Shots that have failed, now or before, and were not measured since. */
   readonly failed: readonly FailedShot[];
-  /** Shots whose times are in doubt: the device had moved when they were measured, or nothing says that it had not. */
+  /** Shots whose times are in doubt: the device drifted when they were measured, or nothing says that it had not. */
   readonly inDoubt: number;
   /** What a user should know, in sentences. */
   readonly notices: readonly string[];

@@ -132,13 +132,13 @@ const TABLE = {
     journal: true,
     plan: "required",
   },
-  /** Longest history in tokens; with --grid v1.2 all that a request may have. */
+  /** Longest KV length in tokens; with --grid v1.2 all that a request may have. */
   attentionMaxKv: {
     env: "ATTENTION_MAX_KV",
     group: "Sweep",
     kind: numbers.integer(1),
     fallback: 16384,
-    doc: "Longest history in tokens; with --grid v1.2 all that a request may have",
+    doc: "Longest KV length in tokens; with --grid v1.2 all that a request may have",
     journal: true,
     plan: "required",
   },

@@ -13,7 +13,7 @@ export interface AttentionGrid {
   readonly maxNumBatchedTokens: number;
   /** Most decoding requests. */
   readonly maxNumSeqs: number;
-  /** Longest history, in tokens. */
+  /** Longest KV length, in tokens. */
   readonly attentionMaxKv: number;
   /** Ratio of neighbouring prefill chunks. */
   readonly attentionChunkFactor: number;

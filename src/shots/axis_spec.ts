@@ -13,7 +13,7 @@ export type AxisSpec = string | readonly number[];
 
 /** The grid of the attention sweep, as meta.yaml records it. */
 export interface AttentionGridSpec {
-  /** Longest history asked for, in tokens. */
+  /** Longest KV length asked for, in tokens. */
   readonly max_kv: number;
   /** Ratio of neighbours on the chunk axis. */
   readonly chunk_factor: number;

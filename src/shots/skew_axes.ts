@@ -12,7 +12,7 @@ export interface SkewGrid {
   readonly maxNumBatchedTokens: number;
   /** Most decoding requests. */
   readonly maxNumSeqs: number;
-  /** Longest history, in tokens. */
+  /** Longest KV length, in tokens. */
   readonly attentionMaxKv: number;
   /** Ratio of neighbouring numbers of decodes. */
   readonly skewNFactor: number;

@@ -26,7 +26,7 @@ export interface SkewCase {
   readonly kvs: number;
   /** Long history in tokens. */
   readonly kv_big: number;
-  /** Mean history in tokens, rounded down. */
+  /** Mean KV length in tokens, rounded down. */
   readonly kv_mean: number;
   /** `pure` decodes, or `mixed` with a prefill. */
   readonly regime: "pure" | "mixed";

@@ -42,7 +42,7 @@ export interface LaneFire extends Omit<FireRequest, "shots">, CallOptions {
   readonly chunk?: number;
   /** A shot that each lane repeats after a boot, then every so often between chunks; without it none is. */
   readonly sentinel?: SentinelOptions;
-  /** Lanes of a pool that are to fire nothing, because their device has moved. @default none */
+  /** Lanes of a pool that are to fire nothing, because their device drifted. @default none */
   readonly resting?: readonly string[];
 }
 

@@ -19,7 +19,7 @@ const TWO_GRIDS = [1, 2].flatMap((tp) => [
   `grid-off-meta tp${tp}/attention.csv kv_decode: 768, 1152, 1728, 2592, 3888, 5832, 8748, 13122`,
   `grid-ragged tp${tp}/attention.csv kv_prefill`,
   `grid-ragged tp${tp}/attention.csv kv_decode`,
-  `grid-corner tp${tp}/attention.csv n_decode: 128 decodes beside a prefill at most`,
+  `grid-corner tp${tp}/attention.csv n_decode: 128 decodes with a prefill at most`,
 ]);
 const SUMMED = [1, 2].map((tp) => `skew-summed tp${tp}/skew.csv t_max_us: 3 times those of attention.csv`);
 
@@ -27,7 +27,7 @@ const SUMMED = [1, 2].map((tp) => `skew-summed tp${tp}/skew.csv t_max_us: 3 time
 const KNOWN: Record<string, string[]> = {
   "RTX4090/meta-llama/Llama-3.1-8B": [
     "skew-fit-off tp1/skew_fit.csv",
-    "grid-corner tp1/attention.csv n_decode: 128 decodes beside a prefill at most",
+    "grid-corner tp1/attention.csv n_decode: 128 decodes with a prefill at most",
     "skew-profile meta.yaml skew_profile.enabled: false",
     SUMMED[0]!,
     "time-falls tp1/dense.csv tokens: embedding 0.44 of the time at tokens 32, at 4 places",

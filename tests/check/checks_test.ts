@@ -65,7 +65,7 @@ async function findings(
 const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]> = {
   "a grid in full": [[META, attention()], []],
   "a grid that the KV pool cuts": [[META, attention(([, , n = 0, kv = 0]) => n * kv < 200)], []],
-  "one decode less beside a prefill, as a run has it": [
+  "one decode less with a prefill, as a run has it": [
     [
       META,
       attention().map((row) =>
@@ -77,11 +77,11 @@ const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]
       "expected 0, 1, 2, 4, found 3",
     ],
   ],
-  "no more than half of the requests beside a prefill": [
+  "no more than half of the requests with a prefill": [
     [META, attention(([chunk = 0, , n = 0]) => chunk === 0 || n < 4)],
     [
-      "tp1/attention.csv, key n_decode: Beside a prefill, lookups of more than 2 decodes are answered from a " +
-      "neighbouring slice; expected 4, or 3 at least, found 2 decodes beside a prefill at most",
+      "tp1/attention.csv, key n_decode: With a prefill, lookups of more than 2 decodes are answered from a " +
+      "neighbouring slice; expected 4, or 3 at least, found 2 decodes with a prefill at most",
     ],
   ],
   "a grid that meta.yaml does not record": [

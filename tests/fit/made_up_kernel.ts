@@ -15,7 +15,7 @@ export interface Extent {
   readonly maxNumBatchedTokens: number;
   /** Most decoding requests. */
   readonly maxNumSeqs: number;
-  /** Longest history, in tokens. */
+  /** Longest KV length, in tokens. */
   readonly attentionMaxKv: number;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { newsOf } from "../../src/progress/event_text.ts";
 import type { RunEvent } from "../../src/events.ts";
 
-Deno.test("newsOf says when the device has moved and what is measured again", () => {
+Deno.test("newsOf says when the device drifted and what is measured again", () => {
   const sentinel = { type: "sentinel", tp: 2, drift: -0.0441, clockMhz: null, moved: true } as const;
   const cases: [RunEvent, string | null][] = [
     [{ ...sentinel, moved: false }, null],

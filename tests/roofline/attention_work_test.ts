@@ -70,7 +70,7 @@ const cases: [
     { tiles: 5 * 132, tokens: 130, rows: 100 },
   ],
   [
-    "a decode beside a prefill walks as a whole",
+    "a decode with a prefill walks as a whole",
     { chunk: 1, history: 0, decodes: [[6399, 1]] },
     MANY,
     { tiles: 102 * 132, tokens: 1 + 6400, rows: 2 },
@@ -106,7 +106,7 @@ for (const [what, batch, device, { tiles, tokens, rows }] of cases) {
   });
 }
 
-/** Beside a prefill of 64: decodes, multiprocessors, bytes of the cache, how often their tokens are read. */
+/** With a prefill of 64: decodes, multiprocessors, bytes of the cache, how often their tokens are read. */
 const reads: [decodes: number, multiprocessors: number, cacheBytes: number, times: number][] = [
   [8, 4, 0, 1], // 64 walks are 8 rounds of 8: side by side still
   [9, 4, 0, 4],

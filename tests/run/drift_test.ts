@@ -68,12 +68,12 @@ Deno.test("shots in doubt are not measured again when a budget is spent, and a n
     );
   }));
 
-Deno.test("shots that were fired while the device had moved are measured again when it is back", () =>
+Deno.test("shots that were fired while the device drifted are measured again when it is back", () =>
   withFolder(async (dir) => {
     await tinyRun(`${dir}/quiet`, [SWEEP]);
     const fake = device((tokens, time) => time === 1 && (tokens === 3 || tokens === 4));
     const events = await run(`${dir}/moved`, fake);
-    // The fifth began while the device had moved, for all that the sentinel before it says.
+    // The fifth began while the device drifted, for all that the sentinel before it says.
     assert.deepEqual(denseOf(fake.fired), [1, 2, 3, 4, 5, 3, 4, 5]);
     assert.deepEqual(only(events, "measuring-again"), [
       { type: "measuring-again", category: "dense", tp: 1, shots: 3 },

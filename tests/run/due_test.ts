@@ -16,7 +16,7 @@ import { attentionSweep, denseSweep } from "./tiny_run.ts";
 
 const SHOT: Shot = { category: "dense", tp: 1, tokens: 16 };
 
-/** Missing, failed, in doubt, every device has moved, again, retry failed: due. */
+/** Missing, failed, in doubt, every device drifted, again, retry failed: due. */
 const TABLE: [boolean, boolean, boolean, boolean, boolean, boolean, boolean][] = [
   [false, false, false, false, false, false, false],
   [true, false, false, false, false, false, true],

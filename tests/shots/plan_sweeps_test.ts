@@ -95,7 +95,7 @@ Deno.test("the axes are the reference's under every setting", () => {
   }
 });
 
-Deno.test("planSweeps without parity adds max_num_seqs decodes beside a prefill, and nothing else", async () => {
+Deno.test("planSweeps without parity adds max_num_seqs decodes with a prefill, and nothing else", async () => {
   for (const vector of vectors) {
     const options = await reference(vector);
     const { max_num_seqs: most } = options.limits;

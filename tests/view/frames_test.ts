@@ -69,7 +69,7 @@ Deno.test("longFrame puts degrees and bundles below each other", () => {
 Deno.test("predictedSkewFrame puts a simulator's time beside the measured one", () => {
   const frame = predictedSkewFrame([CASE], predictor(SMALL), 1);
   const [{ predicted_us: predicted, error }] = frame.toRecords() as [{ predicted_us: number; error: number }];
-  assert.equal(predicted, 10.5); // attention of 16 new tokens and 4 decodes at 28, the mean history
+  assert.equal(predicted, 10.5); // attention of 16 new tokens and 4 decodes at 28, the mean KV length
   assert.equal(error, 10.5 / 15 - 1);
 });
 

@@ -87,7 +87,7 @@ def broken_limit(shot: Shot, limits: Limits, tokens_only: bool = False) -> str |
     """Return the first limit that a shot breaks, as a sentence, or None when it can be fired.
 
     The engine has room for `max_num_seqs` tokens and one request above the limits, so that a full
-    batch of decodes can be fired beside a prefill. `tokens_only` leaves the pool to who knows its groups.
+    batch of decodes can be fired with a prefill. `tokens_only` leaves the pool to who knows its groups.
     """
     tokens = sum(new for new, _ in shot.requests)
     longest = max(new + history for new, history in shot.requests)

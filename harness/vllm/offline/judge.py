@@ -12,7 +12,7 @@ from typing import Any
 from offline.journal import ShotId, shot_id
 
 MOST_AGAIN = 2
-"""How often a shot is measured again at most because the device had moved."""
+"""How often a shot is measured again at most because the device drifted."""
 
 WALL_SHARE = 0.25
 DEVICE_SHARE = 0.03
@@ -165,7 +165,7 @@ class Judge:
         return 0 <= after.at_s - before.at_s <= BREAK_INTERVALS * self.every_s
 
     def has_moved(self, stretch: Stretch) -> bool:
-        """Return whether the device had moved on a side of a stretch."""
+        """Return whether the device drifted on a side of a stretch."""
         before, after = stretch.before, stretch.after
         if before is None:
             return False

@@ -135,7 +135,7 @@ function ragged(rows: readonly Row[], path: string): Issue[] {
 /** By how much times may differ, at the median, that a window should make alike. */
 const ALIKE = 0.1;
 
-/** The longest history against the first that fills the window: nothing between them was measured, as all take as long. */
+/** The longest KV length against the first that fills the window: nothing between them was measured, as all take as long. */
 function beyondWindow(rows: readonly Row[], path: string, { attention_grid: grid }: Meta): Issue[] {
   const window = grid?.window;
   if (window === undefined) return [];
@@ -173,9 +173,8 @@ function corner(rows: readonly Row[], path: string, { engine_effective: engine }
     severity: "warning",
     path,
     column: "n_decode",
-    message:
-      `Beside a prefill, lookups of more than ${reached} decodes are answered from a neighbouring slice`,
-    found: `${reached} decodes beside a prefill at most`,
+    message: `With a prefill, lookups of more than ${reached} decodes are answered from a neighbouring slice`,
+    found: `${reached} decodes with a prefill at most`,
     expected: `${most}, or ${most - 1} at least`,
   }];
 }

@@ -27,7 +27,7 @@ export function declare(command: Command, run: Run): void {
     .addArgument(new Argument("<bundle>", "The bundle's folder"))
     .option("--max-num-batched-tokens <n>", "New tokens of a batch (default the bundle's own)", positive)
     .option("--max-num-seqs <n>", "Requests of a batch (default the bundle's own)", positive)
-    .option("--max-kv <n>", "Longest history, in tokens (default the bundle's own)", positive)
+    .option("--max-kv <n>", "Longest KV length, in tokens (default the bundle's own)", positive)
     .option("--json", "Print the coverage as JSON")
     .addOption(verboseFlag())
     .addHelpText("after", examples("coverage perf/H100/meta-llama/Llama-3.1-8B/bf16 --max-num-seqs 512"))

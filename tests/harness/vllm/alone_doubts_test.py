@@ -37,7 +37,7 @@ def test_what_is_in_doubt_is_measured_again_after_the_others(
     worker = FakeWorker(slow_from(5, 6))  # two sentinels, three shots, and then a slow sentinel
     path = tmp_path / "out"
     assert run(path, worker) == 0
-    # The fourth to the sixth began while the device had moved, for all that the sentinel before them says.
+    # The fourth to the sixth began while the device drifted, for all that the sentinel before them says.
     again = [["1", "2", "3"], ["4", "5", "6"]]
     assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"], *again]
     judge = read_state(path, {}).judge

@@ -93,7 +93,7 @@ def attention(prefill_chunk: int, kv_prefill: int, n_decode: int, kv_decode: int
 
 
 def placed(prefills: object, n_decode: int) -> Message:
-    """Prefills that a shot lists, beside decodes of 32 tokens."""
+    """Prefills that a shot lists, with decodes of 32 tokens."""
     return {
         **attention(96, -3, n_decode, 32),
         "prefills": prefills,
