@@ -20,6 +20,7 @@ import { readTextIfThere } from "../files/read.ts";
 import { fitLink, type LinkFit } from "../fit/link_fit.ts";
 import { type DevicePower, readDevicePower } from "../journal/device_power.ts";
 import { textConfig } from "../model/config.ts";
+import { layerKinds } from "../model/kinds.ts";
 import type { Model } from "../model/model.ts";
 import { quantizedType } from "../model/quantization.ts";
 import { preferred } from "../predict/communication.ts";
@@ -254,6 +255,9 @@ function memoryShare({ meta }: WholeBundle, model: Model, host: Host, tp: number
   const none = (problem: string): MemoryShare => ({ utilization: null, blocks: 0, problem });
   if (quantizedType(model.config) !== null) {
     return none("the simulator's own count of quantized weights is not known");
+  }
+  if (layerKinds(model).some(({ attn }) => attn === "linear_attention" || attn === "hybrid_attention")) {
+    return none("the state of its recurrent layers is not counted");
   }
   try {
     const { max_num_batched_tokens: tokens, max_num_seqs: requests } = meta.engine_effective ?? {};
