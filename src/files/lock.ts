@@ -9,11 +9,15 @@
  */
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { readBytesSync } from "./read.ts";
 import { writeError } from "./write.ts";
 import { UsageError } from "../errors.ts";
 
 /** Name of the lock file in a bundle's folder. */
 const LOCK_FILE = ".lock";
+
+/** A lock names a process. */
+const MAX_OWNER_BYTES = 4096;
 
 /** Who writes a bundle. */
 export interface LockOwner {
@@ -110,6 +114,7 @@ export function describeOwner(owner: LockOwner): string {
 async function openLocked(written: string, path: string): Promise<Deno.FsFile> {
   while (true) {
     let file: Deno.FsFile;
+    refuseOther(written, path);
     try {
       await Deno.mkdir(dirname(path), { recursive: true });
       file = await Deno.open(path, { read: true, write: true, create: true });
@@ -158,12 +163,23 @@ function isSameFile(file: Deno.FsFile, path: string): boolean {
   }
 }
 
+/** What is no file, or is a link to one elsewhere, is neither waited for nor written to. */
+function refuseOther(written: string, path: string): void {
+  try {
+    if (Deno.lstatSync(path).isFile) return;
+  } catch {
+    return; // It is not there, or opening it tells why it cannot be seen.
+  }
+  throw new UsageError(`Cannot write ${written}: its lock ${path} is no regular file; remove it`);
+}
+
 function readOwner(path: string): LockOwner | null {
   try {
-    const owner = JSON.parse(Deno.readTextFileSync(path));
+    const owner = JSON.parse(new TextDecoder().decode(readBytesSync(path, MAX_OWNER_BYTES)));
     return typeof owner?.host === "string" ? owner : null;
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof Deno.errors.NotFound) return null;
+    const isNone = error instanceof SyntaxError || error instanceof UsageError;
+    if (isNone || error instanceof Deno.errors.NotFound) return null;
     throw error;
   }
 }

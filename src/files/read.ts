@@ -43,13 +43,14 @@ export async function readBytes(path: string, maxBytes: number = MAX_BYTES): Pro
  * Reads a file without waiting, as {@linkcode readBytes} does.
  *
  * @param path The file.
+ * @param maxBytes How many bytes it may have at most. @default {1 GiB}
  * @returns Its bytes.
  * @throws {Deno.errors.NotFound} when it is not there.
- * @throws {UsageError} when it is no regular file, is larger than 1 GiB, or cannot be read.
+ * @throws {UsageError} when it is no regular file, is larger, or cannot be read.
  */
-export function readBytesSync(path: string): Uint8Array {
+export function readBytesSync(path: string, maxBytes: number = MAX_BYTES): Uint8Array {
   try {
-    refuseOther(path, Deno.statSync(path), MAX_BYTES);
+    refuseOther(path, Deno.statSync(path), maxBytes);
     return Deno.readFileSync(path);
   } catch (error) {
     throw readError(path, error);

@@ -11,9 +11,9 @@ export type WritableFile = Pick<Deno.FsFile, "write" | "sync" | "close">;
 /** Options of {@linkcode writeAtomic}. */
 export interface WriteOptions {
   /**
-   * Creates a file for writing, emptied when it is there.
+   * Creates a file for writing, in place of one that is there.
    *
-   * @default Deno.create
+   * @default {a new file; a link of that name is not followed}
    */
   readonly create?: (path: string) => Promise<WritableFile>;
 }
@@ -53,7 +53,7 @@ export async function writeAtomic(
   content: string | Uint8Array,
   options: WriteOptions = {},
 ): Promise<void> {
-  const { create = Deno.create } = options;
+  const { create = createNew } = options;
   const temporary = `${path}.tmp`;
   try {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -88,6 +88,14 @@ export function writeError(path: string, error: unknown): UsageError {
   const known = typeof code === "string" ? REASONS[code] : undefined;
   const reason = known ?? (error instanceof Error ? error.message : String(error));
   return new UsageError(`Cannot write ${path}: ${reason}`, { cause: error });
+}
+
+/** A link that somebody put in the way would lead the bytes elsewhere. */
+async function createNew(path: string): Promise<Deno.FsFile> {
+  await Deno.remove(path).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  return await Deno.open(path, { write: true, createNew: true });
 }
 
 async function writeAll(file: WritableFile, bytes: Uint8Array): Promise<void> {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { writeAtomic, writeError } from "../files/write.ts";
 import { UsageError } from "../errors.ts";
@@ -113,7 +113,8 @@ function unpacked(path: string, packed: Uint8Array): Buffer {
 }
 
 function writeSynced(path: string, bytes: Uint8Array): void {
-  using file = Deno.openSync(path, { write: true, create: true, truncate: true });
+  rmSync(path, { force: true });
+  using file = Deno.openSync(path, { write: true, createNew: true });
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
   file.syncDataSync();
 }

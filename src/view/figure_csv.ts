@@ -35,7 +35,8 @@ export function figureCsv({ data, layout }: Figure): string {
     });
   const columns = [...new Set(lines.flatMap(Object.keys))];
   const short = lines.map((line) => columns.map((column) => shortened(line[column])));
-  return Papa.unparse({ fields: columns, data: short }, { newline: "\n" }) + "\n";
+  // A text that a spreadsheet would compute stays a text.
+  return Papa.unparse({ fields: columns, data: short }, { newline: "\n", escapeFormulae: true }) + "\n";
 }
 
 /** Digits of a number: those of a bundle's times. */

@@ -43,6 +43,33 @@ Deno.test("lockBundle takes over a lock file that was cut when its owner was kil
     assert.equal(lock.takenFrom, null);
   }));
 
+Deno.test("lockBundle reads no owner of a file that was made to fill the memory", () =>
+  withFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/.lock`, "");
+    await Deno.truncate(`${dir}/.lock`, 2 ** 33);
+    using lock = await lockBundle(dir);
+    assert.equal(lock.takenFrom, null);
+  }));
+
+Deno.test("lockBundle waits for no pipe and writes through no link", () =>
+  withFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/mine`, "kept");
+    const made = {
+      link: () => Deno.symlink(`${dir}/mine`, `${dir}/link/.lock`),
+      pipe: async () => void await new Deno.Command("mkfifo", { args: [`${dir}/pipe/.lock`] }).output(),
+      folder: () => Deno.mkdir(`${dir}/folder/.lock`),
+    };
+    for (const [name, make] of Object.entries(made)) {
+      await Deno.mkdir(`${dir}/${name}`);
+      await make();
+      await assert.rejects(lockBundle(`${dir}/${name}`), {
+        name: "UsageError",
+        message: `Cannot write ${dir}/${name}: its lock ${dir}/${name}/.lock is no regular file; remove it`,
+      });
+    }
+    assert.equal(await Deno.readTextFile(`${dir}/mine`), "kept");
+  }));
+
 Deno.test("lockBundle refuses a lock of another host, naming owner and file", () =>
   withFolder(async (dir) => {
     const owner = { pid: 12, host: "gpu7", since: "2026-01-01T00:00:00.000Z" };

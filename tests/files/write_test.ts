@@ -102,3 +102,12 @@ Deno.test("writeAtomic says why a file cannot be created", async () => {
     );
   });
 });
+
+Deno.test("writeAtomic follows no link that stands in the way of its temporary file", () =>
+  withFolder(async (dir) => {
+    await Deno.writeTextFile(`${dir}/mine`, "kept");
+    await Deno.symlink(`${dir}/mine`, `${dir}/report.html.tmp`);
+    await writeAtomic(`${dir}/report.html`, "new");
+    assert.equal(await Deno.readTextFile(`${dir}/mine`), "kept");
+    assert.equal(await Deno.readTextFile(`${dir}/report.html`), "new");
+  }));

@@ -100,3 +100,12 @@ Deno.test("achieved rates: operations and bytes by hand for one GEMM and one dec
   assert.equal(decode!.tflops, 4 * 2 * 1024 * 32 * 128 / 5 / 1e6);
   assert.equal(decode!.tbPerS, (2 * 1024 * 2 * 8 * 128 * 2 + 2 * 2 * 32 * 128 * 2) / 5 / 1e6);
 });
+
+Deno.test("figureCsv: texts that a spreadsheet would compute stay texts, numbers stay numbers", () => {
+  const layout = { xaxis: { title: { text: "=x" } }, yaxis: { title: { text: "y" } } };
+  for (const name of ["=HYPERLINK(1)", "+1", "-1", "@a", "\tb"]) {
+    const [head, line] = figureCsv({ data: [{ name, x: [-1], y: [-2.5] }], layout }).split("\n");
+    assert.equal(head, `series,"'=x",y`);
+    assert.equal(line, `"'${name}",-1,-2.5`);
+  }
+});

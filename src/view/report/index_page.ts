@@ -26,7 +26,7 @@ export interface IndexEntry {
 export async function indexPage(folder: string, entries: readonly IndexEntry[]): Promise<string> {
   const rows = entries.map(({ bundle: { meta, tps }, report }) => ({
     hardware: meta.hardware ?? "?",
-    model: { text: meta.model ?? "?", href: relative(folder, report) },
+    model: { text: meta.model ?? "?", href: linkTo(relative(folder, report)) },
     variant: meta.variant ?? "",
     degrees: tps.join(", "),
     quantity: meta.quantity ?? "",
@@ -40,4 +40,9 @@ export async function indexPage(folder: string, entries: readonly IndexEntry[]):
     banner: null,
     sections: [{ heading: `${formatCount(rows.length)} bundles`, tables: [rows] }],
   });
+}
+
+/** A path as a link: no name in it is taken for a scheme, a query or a place in the page. */
+function linkTo(path: string): string {
+  return path.split("/").map(encodeURIComponent).join("/");
 }
