@@ -10,18 +10,19 @@ import os
 import statistics
 import sys
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import Any, TextIO
 
 from collective.job import FORMAT, Job, read_job
 from collective.rank import run_rank
 from collective.ranks import measure_group, rank_commands
 from engine.device import cpu_name, describe
-from faults import Fault, first_line
+from faults import Fault
+from job_script import leave, open_answers, say, status_of, watch_input
 
 PROGRAM = (sys.executable, str(Path(__file__).resolve()))
 
@@ -101,26 +102,6 @@ def check_gpus(ranks: int, any_gpu: bool) -> None:
         )
 
 
-def open_answers(path: str) -> TextIO:
-    """Return the file for the answers, for `-` standard output: what others print goes to standard error."""
-    if path != "-":
-        return Path(path).open("w", encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
-    return answers
-
-
-def end_with_input() -> None:
-    """End the process, and its ranks with it, when nobody is left who would read its answers."""
-    sys.stdin.read()
-    os._exit(130)
-
-
-def say(text: str) -> None:
-    """Tell on standard error."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """Measure the job that the command line names; returns the exit status."""
     parser = ArgumentParser(description=__doc__)
@@ -131,27 +112,19 @@ def main() -> int:
     parser.add_argument("--way", default="torch", help="torch or vllm")
     parser.add_argument("--store", default="", help="file by which the ranks of a group meet")
     arguments = parser.parse_args()
-    try:
-        job = read_job(arguments.job)
-        if arguments.rank is not None:
-            return run_rank(job, arguments.way, arguments.rank, arguments.of, arguments.store)
-        if arguments.job == "-":
-            Thread(target=end_with_input, daemon=True).start()
-        with open_answers(arguments.out) as file:
-            return measure(job, file)
-    except Fault as fault:
-        say(fault.message)
-        return 2
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    except Exception as error:
-        say(f"the collectives failed: {first_line(error)}")
-        return 1
+    return status_of(partial(work_off, arguments), "the collectives")
+
+
+def work_off(arguments: Namespace) -> int:
+    """Measure the job, or one rank's part of it."""
+    job = read_job(arguments.job)
+    if arguments.rank is not None:
+        return run_rank(job, arguments.way, arguments.rank, arguments.of, arguments.store)
+    if arguments.job == "-":
+        watch_input()
+    with open_answers(arguments.out) as file:
+        return measure(job, file)
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # without torch's teardown, which waits for other ranks
+    leave(main())

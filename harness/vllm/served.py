@@ -5,17 +5,14 @@ With `-` for both it reads the job on standard input, answers on standard output
 """
 
 import json
-import os
-import sys
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from threading import Thread
 from typing import Any, TextIO
 
-from faults import Fault, first_line
+from faults import first_line
+from job_script import leave, open_answers, say, status_of, watch_input
 from serving.job import FORMAT, Job, Load, Scene, read_job
 from serving.loads import itl_us, serve_load
 from serving.scenes import Stage
@@ -127,51 +124,23 @@ def fire(server: Server, watch: Watch, load: Load, writer: Writer) -> None:
         writer.step(f"load: {load.name}", step, start)
 
 
-def open_answers(path: str) -> TextIO:
-    """Return the file for the answers, for `-` standard output: what others print goes to standard error."""
-    if path != "-":
-        return Path(path).open("w", encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
-    return answers
-
-
-def end_with_input() -> None:
-    """End the process when nobody is left who would read its answers."""
-    sys.stdin.read()
-    os._exit(130)
-
-
-def say(text: str) -> None:
-    """Tell on standard error."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """Serve the job that the command line names; returns the exit status."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--job", required=True, help="what to serve, JSON; `shotlab steps --job` writes it")
     parser.add_argument("--out", required=True, help="file of what was served, JSON Lines; emptied first")
     arguments = parser.parse_args()
-    try:
-        job = read_job(arguments.job)
-        if arguments.job == "-":
-            Thread(target=end_with_input, daemon=True).start()
-        with open_answers(arguments.out) as file:
-            return serve(job, Writer(file))
-    except Fault as fault:
-        say(fault.message)
-        return 2
-    except KeyboardInterrupt:
-        say("interrupted")
-        return 130
-    except Exception as error:
-        say(f"the engine failed: {first_line(error)}")
-        return 1
+    return status_of(partial(work_off, arguments), "the engine")
+
+
+def work_off(arguments: Namespace) -> int:
+    """Serve the job."""
+    job = read_job(arguments.job)
+    if arguments.job == "-":
+        watch_input()
+    with open_answers(arguments.out) as file:
+        return serve(job, Writer(file))
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # without the engine's teardown, which can take seconds
+    leave(main())

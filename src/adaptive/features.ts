@@ -7,7 +7,7 @@
  */
 import type { AttentionShot } from "../shots/shot.ts";
 import { type AttentionBatch, type AttentionKernel, layOut } from "./layout.ts";
-import { layOutSplit } from "./split_layout.ts";
+import { layOutSplit, LIGHT_OVERHEAD, logImbalance, OVERHEAD } from "./split_layout.ts";
 
 /** Features of some shots. */
 export interface Features {
@@ -65,10 +65,6 @@ const SPLIT_COLUMNS: Columns = [
   ["log_prefills", true],
   ["log_decode_tokens", true],
 ];
-
-/** What starting and ending a part of a walk costs in a split layout, in tiles: the usual, and next to nothing. */
-const OVERHEAD = 3;
-const LIGHT_OVERHEAD = 1;
 
 /**
  * The features of attention shots.
@@ -178,12 +174,10 @@ function splitFeaturesOf(shot: AttentionShot, kernel: AttentionKernel): readonly
   const { histories, ...batch } = batchOf(shot);
   const { prefills } = batch;
   const layout = layOutSplit(batch, kernel);
-  const { prefillBlocks, decodeBlocks, prefillTiles, decodeTiles } = layout;
+  const { prefillBlocks, prefillTiles, decodeTiles } = layout;
   const makespan = layout.makespan(OVERHEAD);
-  const imbalance = (span: number, overhead: number): number => {
-    const work = prefillTiles + decodeTiles + overhead * (prefillBlocks + decodeBlocks);
-    return Math.log(span * kernel.multiprocessors / work);
-  };
+  const imbalance = (span: number, overhead: number): number =>
+    logImbalance(layout, span, overhead, kernel.multiprocessors);
   return [
     Math.log1p(chunk),
     Math.log1p(histories / Math.max(1, prefills.length)),

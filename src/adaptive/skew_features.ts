@@ -7,7 +7,7 @@ import type { SkewRow } from "../bundle/skew.ts";
 import type { SkewCase } from "../shots/skew_cases.ts";
 import type { Features } from "./features.ts";
 import { type AttentionBatch, type AttentionKernel, layOut } from "./layout.ts";
-import { layOutSplit, type SplitLayout } from "./split_layout.ts";
+import { layOutSplit, LIGHT_OVERHEAD, logImbalance, OVERHEAD, type SplitLayout } from "./split_layout.ts";
 
 /** Times between which a case's own lies, in microseconds, a value per case. */
 export interface EndTimes {
@@ -142,10 +142,6 @@ const SPLIT_COLUMNS = [
   "decode_share",
 ];
 
-/** What starting and ending a part of a walk costs in a split layout, in tiles: the usual, and next to nothing. */
-const OVERHEAD = 3;
-const LIGHT_OVERHEAD = 1;
-
 /**
  * The features of skew cases where walks are split, as FlashAttention-3 does on Hopper devices; the ratios are to the
  * layout with every history at the mean.
@@ -175,12 +171,10 @@ function splitFeaturesOf(each: CaseKey, mean: number, max: number, kernel: Atten
   const skewed = lay([[kv_big, nb], [kvs, n - nb]]);
   const even = lay([[kv_mean, n]]);
   const longest = lay([[kv_big, n]]);
-  const { prefillBlocks, decodeBlocks, prefillTiles, decodeTiles } = skewed;
+  const { decodeBlocks, prefillTiles, decodeTiles } = skewed;
   const makespan = skewed.makespan(OVERHEAD);
-  const imbalance = (span: number, overhead: number): number => {
-    const work = prefillTiles + decodeTiles + overhead * (prefillBlocks + decodeBlocks);
-    return Math.log(span * kernel.multiprocessors / work);
-  };
+  const imbalance = (span: number, overhead: number): number =>
+    logImbalance(skewed, span, overhead, kernel.multiprocessors);
   return [
     Math.log(mean),
     Math.log(max),

@@ -37,6 +37,10 @@ export interface SplitLayout {
   makespan(overhead: number): number;
 }
 
+/** What starting and ending a part of a walk costs, in tiles: the usual, and next to nothing. */
+export const OVERHEAD = 3;
+export const LIGHT_OVERHEAD = 1;
+
 /** Queries and keys in a tile. */
 const TILE = 128;
 /** Queries in a tile when no request has more. */
@@ -48,6 +52,25 @@ const TILE_BYTES = TILE * 2 * 128 * 2;
 /** Keys of so few tiles are never split. */
 const WHOLE = 4;
 const MOST_SPLITS = 128;
+
+/**
+ * How much later the last part ends than it would if all multiprocessors had the same to do.
+ *
+ * @param layout The layout.
+ * @param span When its last part ends, in tiles.
+ * @param overhead What starting and ending a part costs there, in tiles.
+ * @param multiprocessors Those of the device.
+ * @returns The logarithm of the ratio.
+ */
+export function logImbalance(
+  { prefillTiles, decodeTiles, prefillBlocks, decodeBlocks }: SplitLayout,
+  span: number,
+  overhead: number,
+  multiprocessors: number,
+): number {
+  const work = prefillTiles + decodeTiles + overhead * (prefillBlocks + decodeBlocks);
+  return Math.log(span * multiprocessors / work);
+}
 
 /**
  * Lays a batch out.

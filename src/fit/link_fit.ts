@@ -3,24 +3,13 @@
  *
  * @module
  */
-import type { Collective, CollectiveSample, CollectiveWay } from "../bundle/collectives_file.ts";
+import type { Collective, CollectiveSample } from "../bundle/collectives_file.ts";
 import { COLLECTIVES } from "../bundle/collectives_file.ts";
+import type { FittedLink } from "../bundle/hardware_file.ts";
 import { UsageError } from "../errors.ts";
 
-/** A link, fitted. */
-export interface LinkFit {
-  /** Devices that took part. */
-  readonly ranks: number;
-  /** Through what each collective ran. */
-  readonly ways: Readonly<Partial<Record<Collective, CollectiveWay>>>;
-  /** Latency of a phase in nanoseconds, for all collectives. */
-  readonly latencyNs: number;
-  /** Bandwidth for all collectives in GiB/s. */
-  readonly bandwidthGibS: number;
-  /** Bandwidth of each collective in GiB/s at that latency. */
-  readonly bandwidthsGibS: Readonly<Partial<Record<Collective, number>>>;
-  /** Mean of the errors without sign over the samples, with the bandwidth of each collective, as a share. */
-  readonly error: number;
+/** A link, fitted; its mean error is over the samples, with the bandwidth of each collective. */
+export interface LinkFit extends FittedLink {
   /** The largest error without sign, as a share. */
   readonly worstError: number;
 }

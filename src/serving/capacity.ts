@@ -11,6 +11,7 @@ import { countParameters } from "../model/parameters.ts";
 import { replicatesKvHeads } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, weightsDtype } from "../model/variant.ts";
 import type { HardwareSheet } from "../roofline/hardware.ts";
+import { typeBytes } from "../roofline/sizes.ts";
 
 /** How an engine is set up. */
 export interface CapacityOptions {
@@ -75,19 +76,19 @@ export interface Capacity {
   readonly notices: readonly string[];
 }
 
-/** Bytes of a number by type; half a byte has its scales beside it. */
-const BYTES: Readonly<Record<string, number>> = {
-  float32: 4,
-  float16: 2,
-  bfloat16: 2,
-  fp8: 1,
-  fp8_e4m3: 1,
-  fp8_e5m2: 1,
-  int8: 1,
-  int4: 0.5 + 2 / 128,
-  mxfp4: 0.5 + 1 / 32,
-  nvfp4: 0.5 + 1 / 16,
-};
+/** Types whose size is known, those of the KV cache among them. */
+const TYPES = [
+  "float32",
+  "float16",
+  "bfloat16",
+  "fp8",
+  "fp8_e4m3",
+  "fp8_e5m2",
+  "int8",
+  "int4",
+  "mxfp4",
+  "nvfp4",
+];
 
 /** What a device keeps from programs: an H200 of 140.4 GiB gives 139.8 (`memory` of perf/evidence/serving-*.json). */
 const RESERVED_BYTES = 0.6 * 2 ** 30;
@@ -251,11 +252,11 @@ function widest(rank: ModelConfig): number {
 }
 
 function bytesOf(dtype: string): number {
-  const bytes = BYTES[dtype];
-  if (bytes !== undefined) return bytes;
+  const bytes = TYPES.includes(dtype) ? typeBytes(dtype) : null;
+  if (bytes !== null) return bytes;
   throw new UsageError(
     `Cannot say whether the model fits: the size of the type ${dtype} is not known; known are ${
-      Object.keys(BYTES).join(", ")
+      TYPES.join(", ")
     }`,
   );
 }

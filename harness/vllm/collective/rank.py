@@ -1,22 +1,19 @@
 """One rank: meets the others, times each collective, and tells the process that started it."""
 
 import json
-import os
-import sys
 import warnings
 from collections.abc import Mapping
-from threading import Thread
 from typing import Any
 
 from collective.job import Job
 from faults import first_line
+from job_script import open_answers, watch_input
 
 
 def run_rank(job: Job, way: str, rank: int, ranks: int, store: str) -> int:
     """Measure a job as one of its ranks; returns the exit status."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
-    os.dup2(2, 1)
-    Thread(target=end_with_input, daemon=True).start()
+    answers = open_answers("-")
+    watch_input()
 
     def answer(fields: Mapping[str, Any]) -> None:
         answers.write(json.dumps(fields, allow_nan=False, separators=(",", ":")) + "\n")
@@ -39,9 +36,3 @@ def run_rank(job: Job, way: str, rank: int, ranks: int, store: str) -> int:
     except Exception as error:
         answer({"type": "failed", "message": f"{type(error).__name__}: {first_line(error)}"})
         return 1
-
-
-def end_with_input() -> None:
-    """End the process when the one that started it is gone."""
-    sys.stdin.read()
-    os._exit(130)
