@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { diffBundles, ratioRows } from "../../src/check/diff.ts";
 import type { Bundle, WholeBundle } from "../../src/bundle/open.ts";
+import type { SkewRow } from "../../src/bundle/skew.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 
 function row(layer: string | null, key: number[], timeUs: number): Row {
@@ -96,5 +97,39 @@ Deno.test("diffBundles compares rows that August has no place for, each kernel, 
     ["attention", "indexer", 1, 0.5],
     ["moe", "moe ep=2", 1, 0.5],
     ["mtp", "mtp_fc", 1, 0.5],
+  ]);
+});
+
+Deno.test("diffBundles pairs skew cases by the whole batch, and takes the time of the mixed lengths", () => {
+  const batch = { n: 4, nb: 1, skew: 4, pc: 0, kp: 0, kvs: 16 };
+  const other = {
+    regime: "pure",
+    ratio: 0.25,
+    kv_big: 64,
+    kv_mean: 28,
+    t_mean_us: 1,
+    t_max_us: 2,
+    alpha: null,
+  };
+  const rows = (t_skew_us: number): SkewRow[] => [
+    { ...batch, ...other, t_skew_us },
+    ...Object.entries(batch).map(([name, value]) => ({
+      ...batch,
+      [name]: value + t_skew_us,
+      ...other,
+      t_skew_us,
+    })),
+  ];
+  const diff = diffBundles(bundle({ skew: () => rows(10) }), bundle({ skew: () => rows(5) }));
+  assert.deepEqual(diff.tables, [
+    {
+      tp: 1,
+      table: "skew",
+      layer: null,
+      common: 1,
+      onlyA: 6,
+      onlyB: 6,
+      ratio: { min: 0.5, p10: 0.5, p50: 0.5, p90: 0.5, max: 0.5 },
+    },
   ]);
 });

@@ -86,3 +86,82 @@ for (const [what, keys, timeUs, told] of window) {
     assert.equal(found.some((code) => /window/.test(code)), told, found.join());
   });
 }
+
+/** Every value of a grid to 32 tokens, 4 requests and histories of 64. */
+const AXES = { chunks: [0, 16, 32], decodes: [0, 1, 2, 4], kv: [16, 32, 64] };
+const whole = (axes: Partial<typeof AXES>): Key[] => {
+  const { chunks, decodes, kv } = { ...AXES, ...axes };
+  return chunks.flatMap((chunk) =>
+    (chunk > 0 ? [0, ...kv] : [0]).flatMap((kp) =>
+      decodes.flatMap((n) => (n > 0 ? kv : [0]).map((kd): Key => [chunk, kp, n, kd]))
+    )
+  ).filter(([chunk, , n]) => chunk + n > 0);
+};
+const cut: [string, Partial<typeof AXES>, object, string[]][] = [
+  ["a grid in full", {}, {}, []],
+  ["a longest request that a history fits in twice", { kv: [16, 32] }, { max_model_len: 128 }, [
+    "kv_prefill",
+    "kv_decode",
+  ]],
+  ["a longest request that it does not", { kv: [16, 32] }, { max_model_len: 127 }, []],
+  ["a pool that a history fits in twice", { kv: [16, 32] }, { num_cache_tokens: 128, max_model_len: 999 }, [
+    "kv_prefill",
+    "kv_decode",
+  ]],
+  ["a pool that it does not", { kv: [16, 32] }, { num_cache_tokens: 127, max_model_len: 999 }, []],
+  ["a pool of 64 tokens a decode", { decodes: [0, 1, 2] }, { num_cache_tokens: 256 }, ["n_decode"]],
+  ["a pool of less", { decodes: [0, 1, 2] }, { num_cache_tokens: 255 }, []],
+  ["a last value in place of the axis'", { decodes: [0, 1, 2, 3] }, {}, []],
+  ["a value within the axis", { chunks: [0, 32] }, {}, ["prefill_chunk"]],
+];
+for (const [what, axes, resolved, columns] of cut) {
+  Deno.test(`a grid that meta.yaml records, with ${what}: ${columns.join() || "nothing"} is missed`, () => {
+    const meta = {
+      attention_grid: { chunk_factor: 2, kv_factor: 2, max_kv: 64 },
+      engine_effective: { max_num_batched_tokens: 32, max_num_seqs: 4 },
+      engine_resolved: { per_tp: { 1: resolved } },
+    };
+    const found = codes(whole(axes), meta).filter((code) => !code.startsWith("grid-corner"));
+    assert.deepEqual(found, columns.map((column) => `grid-incomplete ${column}`));
+  });
+}
+
+Deno.test("an issue of a grid names eight values, and how many more there are", () => {
+  const foundOf = (count: number): (string | undefined)[] => {
+    const rows = decodes(1, ...Array.from({ length: count }, (_, i) => 2 * i + 3))
+      .map((key) => ({ layer: null, key: [...key], timeUs: 1 }));
+    const tables = { table: () => ({ rows, others: [], issues: [] }) } as unknown as LazyTables;
+    const meta = { attention_grid: { chunk_factor: 2, kv_factor: 2, max_kv: 64 }, engine_effective: ENGINE };
+    return checkGrid({ dir: "/b", tps: [1] } as unknown as BundleFiles, tables, meta as unknown as Meta)
+      .filter(({ code }) => code === "grid-off-meta").map(({ found }) => found);
+  };
+  assert.deepEqual(foundOf(9), ["3, 5, 7, 9, 11, 13, 15, 17"], "the last may lie off the grid");
+  assert.deepEqual(foundOf(10), ["3, 5, 7, 9, 11, 13, 15, 17, ... (9)"]);
+});
+
+const corners: [string, number, Key[], string[]][] = [
+  ["all but one", 4, [[8, 0, 3, 16]], []],
+  ["fewer", 4, [[8, 0, 2, 16]], ["grid-corner n_decode"]],
+  ["one request alone", 1, [[8, 0, 0, 0]], []],
+  ["one of two", 2, [[8, 0, 1, 16]], []],
+  ["no batch of both", 4, [[8, 0, 0, 0], [0, 0, 2, 16]], []],
+];
+for (const [what, max_num_seqs, keys, expected] of corners) {
+  Deno.test(`decodes with a prefill: ${what}`, () => {
+    assert.deepEqual(codes(keys, { engine_effective: { max_num_seqs } }), expected);
+  });
+}
+
+Deno.test("times beyond a window are compared at the median of the lines, from the window itself on", () => {
+  const lines = [1, 2, 4].flatMap((n) => decodes(n, 16, 32, 64));
+  const factor = new Map([[1, 1], [2, 1.05], [4, 3]]);
+  const told = (times: Map<number, number>): boolean =>
+    codes(
+      lines,
+      { attention_grid: { window: 16 } },
+      ([, , n, kv]) => kv === 64 ? times.get(n)! : kv === 32 ? 7 : 1,
+    )
+      .some((code) => code === "window-differs kv_decode");
+  assert.equal(told(factor), false);
+  assert.equal(told(factor.set(2, 1.2)), true);
+});
