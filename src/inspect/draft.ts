@@ -257,6 +257,7 @@ function catalogOf(units: readonly Unit[], walk: Walk, sharded: Walk | null): Ar
     Record<string, CatalogEntry>
   >;
   const classes = classesByPath(walk);
+  const attentions = attentionsByClass(walk);
   const namesByClass = new Map<string, Set<string | null>>();
   const nameOf = new Map(units.map(({ node, name }) => [node.path, name]));
   for (const [path, name] of classes) {
@@ -272,9 +273,11 @@ function catalogOf(units: readonly Unit[], walk: Walk, sharded: Walk | null): Ar
         walk.decoders.includes(path) ? LIST : ownerClass(path, classes) ?? []
       ),
     );
+    const notWithin = unique(vllm.flatMap((each) => [...attentions.get(each) ?? []]));
     catalog[own[0]!.category][name] = {
       vllm,
       ...ambiguous && within.length > 0 && { within },
+      ...notWithin.length > 0 && { not_within: notWithin },
       ...isStable(name, own, walk, sharded) && { tp_stable: true },
     };
   }
@@ -320,6 +323,20 @@ function classesByPath(walk: Walk): Map<string, string> {
       nodes.slice(1).map(({ path, class: name }): [string, string] => [path, name])
     ),
   );
+}
+
+/** By class of module: the classes of the attentions that call one, in which its time is theirs. */
+function attentionsByClass({ batches, caches }: Walk): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const { nodes } of Object.values(batches)) {
+    const within: (string | null)[] = [];
+    for (const { class: name, parent, cache } of nodes) {
+      const above = parent === null ? null : within[parent]!;
+      if (above !== null) found.set(name, (found.get(name) ?? new Set()).add(above));
+      within.push(cache === null || caches[cache]?.kind === "state" ? above : name);
+    }
+  }
+  return found;
 }
 
 /** The class of the nearest module above a path that was called. */

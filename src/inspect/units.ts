@@ -161,11 +161,11 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
     units.push({ name, category, place, decoder: own, node, ...isRest && { isRest } });
   }
 
-  /** Whether a call is a part of a recurrent mixer's own work: all but its projections and norms is. */
+  /** Whether a call is a part of a mixer's own work: all in an attention, all but projections and norms in others. */
   function isPartOfMixer(at: number): boolean {
-    const isState = ({ cache }: WalkNode): boolean =>
-      cache !== null && naming.caches[cache]?.kind === "state";
-    return parentsOf(at).some(isState) && !/Linear|Norm/.test(nodes[at]!.class);
+    const mixer = parentsOf(at).find(({ cache }) => cache !== null);
+    if (mixer === undefined) return false;
+    return naming.caches[mixer.cache!]?.kind !== "state" || !/Linear|Norm/.test(nodes[at]!.class);
   }
 
   function parentsOf(at: number): WalkNode[] {

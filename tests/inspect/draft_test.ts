@@ -63,6 +63,26 @@ Deno.test("a dense model comes out as the file that was written by hand for it",
   assert.ok(text.startsWith("# a comment\nsequence:\n  prologue: [embedding]\n"));
 });
 
+Deno.test("what an attention calls is its own, other modules of that class are told by it", () => {
+  const { blocks, catalog } = draft(
+    `
+model DeepseekV2Model
+  layers.0 DeepseekV2DecoderLayer
+    self_attn DeepseekV2MLAAttention
+      q_b_proj ColumnParallelLinear sharded
+      mla_attn MLAAttention sharded cache=0 +5
+        kv_b_proj ColumnParallelLinear sharded
+      o_proj RowParallelLinear sharded`,
+    [kind("full_attention", "none")],
+  );
+  assert.deepEqual(blocks.attn.full_attention?.pre_attn, ["mla_b_proj", "attention"]);
+  assert.deepEqual(catalog.dense.mla_b_proj, {
+    vllm: ["ColumnParallelLinear"],
+    within: ["DeepseekV2MLAAttention"],
+    not_within: ["MLAAttention"],
+  });
+});
+
 Deno.test("classes that carry several layers are told by the module around them", () => {
   const { catalog } = draft(LLAMA, [kind("full_attention")]);
   assert.deepEqual(catalog.dense.layernorm, {

@@ -1,6 +1,6 @@
 """Layers of an architecture, found in a module tree by class and ancestor."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from faults import Fault
@@ -25,9 +25,10 @@ def find_layers(tree: Iterable[tuple[str, Any]], architecture: Architecture) -> 
     modules = dict(tree)
     classes = {path: type(module).__name__ for path, module in modules.items()}
     allowed = allowed_names(modules, architecture)
+    held = holders(modules, architecture)
     found: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for path, name in classes.items():
-        key = owner(name, ancestors(path, classes), architecture, allowed(path))
+        key = owner(name, ancestors(path, classes), architecture, allowed(path), held.get(path, ()))
         if key:
             found.setdefault(key, {}).setdefault(name, []).append(modules[path])
     layers: dict[str, Sites] = {}
@@ -121,6 +122,26 @@ def find_decoder(tree: Iterable[tuple[str, Any]], attention: Sites) -> Any:
     return modules.get(above.pop()) if len(above) == 1 else None
 
 
+def holders(modules: Mapping[str, Any], architecture: Architecture) -> dict[str, set[str]]:
+    """Return by path the classes of some `not_within` that hold a module of the same decoder layer as well.
+
+    A module has one path, that of what was made first; latent attention is given a projection beside it.
+    """
+    entries = [entry for group in architecture.catalog.values() for entry in group.values()]
+    asked = {name for entry in entries for name in entry.not_within}
+    paths = {id(module): path for path, module in modules.items()}
+    decoders = decoder_paths(modules) if asked else []
+    held: dict[str, set[str]] = {}
+    for path, module in modules.items():
+        if type(module).__name__ not in asked or not hasattr(module, "modules"):
+            continue
+        decoder = next((decoder for decoder in decoders if path.startswith(f"{decoder}.")), None)
+        for below in (paths.get(id(each), path) for each in module.modules()):
+            if decoder is not None and below != path and below.startswith(f"{decoder}."):
+                held.setdefault(below, set()).add(type(module).__name__)
+    return held
+
+
 def ancestors(path: str, classes: Mapping[str, str]) -> list[str]:
     """Return the classes of a path's ancestors, the root's first."""
     parts = path.split(".")
@@ -129,11 +150,15 @@ def ancestors(path: str, classes: Mapping[str, str]) -> list[str]:
 
 
 def owner(
-    name: str, above: Sequence[str], architecture: Architecture, allowed: frozenset[str] | None
+    name: str,
+    above: Sequence[str],
+    architecture: Architecture,
+    allowed: frozenset[str] | None,
+    held: Collection[str] = (),
 ) -> tuple[str, str] | None:
     """Return category and layer, one of those allowed, of a module of class `name` below `above`, or None."""
     depths = {
-        (category, layer): depth(entry, above)
+        (category, layer): depth(entry, above, held)
         for category, entries in architecture.catalog.items()
         for layer, entry in entries.items()
         if name in entry.classes and (allowed is None or layer in allowed)
@@ -150,9 +175,9 @@ def owner(
     return best[0]
 
 
-def depth(entry: Entry, above: Sequence[str]) -> int:
-    """Return how deep the deepest ancestor is that an entry asks for."""
-    if any(parent in entry.not_within for parent in above):
+def depth(entry: Entry, above: Sequence[str], held: Collection[str] = ()) -> int:
+    """Return how deep the deepest ancestor is that an entry asks for; `held` are classes that hold it too."""
+    if any(parent in entry.not_within for parent in (*above, *held)):
         return NOWHERE
     if not entry.within:
         return ANYWHERE

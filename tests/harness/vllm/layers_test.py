@@ -88,6 +88,34 @@ KINDS = [
 ]
 
 
+class Holder:
+    """Stands for a module that is given others, which lie beside it."""
+
+    def __init__(self, *held: Any) -> None:
+        self.held = held
+
+    def modules(self) -> list[Any]:
+        """Return itself and what it holds, as a torch module does."""
+        return [self, *self.held]
+
+
+def test_a_module_that_an_excluded_class_holds_is_below_it_too() -> None:
+    attention = type("MLAAttention", (Holder,), {})
+    beside, shared = module("ColumnParallelLinear"), module("ColumnParallelLinear")
+    modules = [
+        *tree(root="Model", model__layers__0="Decoder", model__layers__0__attn="Wrapper"),
+        ("model.layers.0.attn.q_b_proj", module("ColumnParallelLinear")),
+        ("model.layers.0.attn.kv_b_proj", beside),
+        ("model.layers.0.attn.mla", attention(beside)),
+        ("model.layers.1.attn.q_b_proj", shared),
+        ("model.layers.2.attn.mla", attention(shared)),
+    ]
+    entries = {"b_proj": Entry(("ColumnParallelLinear",), (), ("MLAAttention",))}
+    assert found(modules, entries) == {
+        "b_proj": ["model.layers.0.attn.q_b_proj", "model.layers.1.attn.q_b_proj"]
+    }
+
+
 def test_modules_of_a_decoder_layer_belong_to_the_layers_that_it_consists_of() -> None:
     entries = {
         "attention": Entry(("Attention",), ()),
