@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isObject } from "./config.ts";
+import { isObject, textConfig } from "./config.ts";
 import { schemeOf } from "./quantization.ts";
 import type { ModelConfig } from "./model.ts";
 
@@ -11,9 +11,22 @@ import type { ModelConfig } from "./model.ts";
 interface BlockShape {
   readonly outputs: number;
   readonly inputs: number;
-  /** The field that says so. */
+  /** The field that says so, or the method that has no other size. */
   readonly field: string;
+  /** Whether the engine gives each rank whole ones, rounded up: then the model's own size must consist of them. */
+  readonly isRounded?: boolean;
 }
+
+/**
+ * Methods with one size of group along a weight's inputs: OCP Microscaling Formats v1.0, section 5.2, has 32; NVFP4
+ * has 16. Ranks of mxfp4 experts get whole groups (vLLM's loader: groups / ranks, rounded up).
+ */
+const IMPLICIT: Readonly<Record<string, Omit<BlockShape, "field">>> = {
+  mxfp4: { outputs: 1, inputs: 32, isRounded: true },
+  gpt_oss_mxfp4: { outputs: 1, inputs: 32, isRounded: true },
+  modelopt_mxfp8: { outputs: 1, inputs: 32 },
+  modelopt_fp4: { outputs: 1, inputs: 16 },
+};
 
 /**
  * Why the weights of a rank cannot be quantized as the checkpoint's are: a block or group would lie on two ranks.
@@ -39,6 +52,12 @@ export function brokenBlock(config: ModelConfig, shares: Readonly<Record<string,
   if (shape === null) return null;
   const { intermediate_size: wide, num_attention_heads: heads, num_key_value_heads: kvHeads } = shares;
   const { head_dim: headDim, v_head_dim: valueDim } = shares;
+  if (shape.isRounded) {
+    const size = Number(textConfig(config).intermediate_size);
+    return size > 0 && size % shape.inputs !== 0
+      ? `intermediate_size must consist of whole blocks of ${shape.inputs} (${shape.field}), got ${size}`
+      : null;
+  }
   const dim = Number(valueDim ?? headDim);
   const sizes: [name: string, size: number, block: number][] = [
     ["intermediate_size", Number(wide), Math.max(shape.outputs, shape.inputs)],
@@ -63,7 +82,10 @@ function blockShape(config: ModelConfig): BlockShape | null {
   const inner = isObject(scheme.quantization) ? scheme.quantization : {};
   const group = scheme.group_size ?? scheme.q_group_size ?? inner.group_size ??
     groupSize(scheme.config_groups);
-  return typeof group === "number" && group > 0 ? { outputs: 1, inputs: group, field: "group_size" } : null;
+  if (typeof group === "number") return group > 0 ? { outputs: 1, inputs: group, field: "group_size" } : null;
+  const method = String(scheme.quant_method ?? "").toLowerCase();
+  const implicit = IMPLICIT[method];
+  return implicit === undefined ? null : { ...implicit, field: method };
 }
 
 /** The largest group of the groups that compressed-tensors lists. */

@@ -37,6 +37,17 @@ Deno.test("a rank has whole blocks of quantized weights", () => {
         "intermediate_size of a rank must consist of whole blocks of 128 (group_size), got 1376",
       ],
       [
+        { quant_method: "modelopt_fp4" },
+        { intermediate_size: 40 },
+        "intermediate_size of a rank must consist of whole blocks of 16 (modelopt_fp4), got 40",
+      ],
+      [
+        { quant_method: "modelopt_mxfp8" },
+        { intermediate_size: 48 },
+        "intermediate_size of a rank must consist of whole blocks of 32 (modelopt_mxfp8), got 48",
+      ],
+      [{ quant_method: "mxfp4" }, { intermediate_size: 720 }, null],
+      [
         {
           quant_method: "compressed-tensors",
           config_groups: { a: { weights: { strategy: "group", group_size: 64 } } },

@@ -15,7 +15,7 @@ from engine.floats import with_floats
 from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
 from engine.layers import decoder_paths, find_decoder, find_layers, inner_modules
 from engine.memory import choose_pool
-from engine.methods import quantized_methods
+from engine.methods import quantized_methods, refuse_unquantized, with_named_modules
 from engine.middle import as_middle_layer
 from engine.preflight import refuse_too_large, steady_memory
 from engine.routing import ROUTING, find_expert_modules, find_routers
@@ -48,7 +48,8 @@ def boot_engine(boot: Boot, changes: Mapping[str, Any] | None = None) -> Engine:
     arguments = {**engine_arguments(boot, on_cpu), **(changes or {})}
     try:
         with tempfile.TemporaryDirectory(prefix="shotlab-") as folder:
-            Path(folder, "config.json").write_text(json.dumps(with_floats(boot.config)), encoding="utf-8")
+            config = with_named_modules(with_floats(boot.config))
+            Path(folder, "config.json").write_text(json.dumps(config), encoding="utf-8")
             with with_head_width(boot.config, boot.tp):
                 llm = vllm.LLM(model=folder, **arguments)
     except Exception:
@@ -117,6 +118,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         fill_weights(runner.get_model().named_parameters())
         fill_cache(runner.kv_caches)
     methods = quantized_methods(layers)
+    refuse_unquantized(boot.config, methods)
     conditions = {
         "cache_bytes": filler.cache_bytes,
         "filler_bytes": filler.filler_bytes,

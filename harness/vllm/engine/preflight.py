@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.memory import BYTES, gib, needed_tokens, token_bytes
+from engine.methods import scheme_of
 from faults import Fault
 from messages import Boot
 
@@ -71,8 +72,7 @@ def weight_bytes(config: Mapping[str, Any], size: int) -> float:
 
     Where a checkpoint does not say, the least that its method can have: a refusal needs to be sure.
     """
-    inner = config.get("text_config") or {}
-    scheme = config.get("quantization_config") or inner.get("quantization_config") or {}
+    scheme = scheme_of(config)
     if not scheme:
         return size
     method = str(scheme.get("quant_method") or "").lower()
