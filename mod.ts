@@ -186,7 +186,14 @@ export type { ShardOptions } from "./src/model/shard.ts";
 export type { AlphaSource } from "./src/predict/alpha.ts";
 export type { Batch, BatchFacts, Decodes, Prefill } from "./src/predict/batch.ts";
 export type { BlockPool } from "./src/predict/batch_blocks.ts";
-export type { AttentionTrace, AxisTrace, BatchRule, BatchTrace, CornerTrace } from "./src/predict/explain.ts";
+export type {
+  AttentionTrace,
+  AxisTrace,
+  BatchRule,
+  BatchTrace,
+  CornerTrace,
+  SliceKey,
+} from "./src/predict/explain.ts";
 export type { Place } from "./src/predict/interpolate.ts";
 export type {
   IterationEstimate,
@@ -225,7 +232,7 @@ export type { GenerateLoadOptions, Lengths } from "./src/serving/generate_load.t
 export type { ErrorSource, IterationError } from "./src/serving/iteration_error.ts";
 export type { JudgedSteps } from "./src/serving/judge_steps.ts";
 export type { LatencySummary, Spread } from "./src/serving/latencies.ts";
-export type { Communication, Link, SentCollective } from "./src/predict/communication.ts";
+export type { Communication, Link, SentCollective, Transfer } from "./src/predict/communication.ts";
 export type {
   Collective,
   Collectives,

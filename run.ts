@@ -141,6 +141,7 @@ export type {
   Recorder,
   Samples,
   SentinelReading,
+  SpentTime,
 } from "./src/store/recorder.ts";
 export type { Session, SessionFacts, SessionOptions, StartOptions } from "./src/store/session.ts";
 export type { Confirm } from "./src/store/wipe.ts";

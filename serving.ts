@@ -45,8 +45,15 @@ export type {
 export type { AlphaSource } from "./src/predict/alpha.ts";
 export type { Batch, BatchFacts, Decodes, Prefill } from "./src/predict/batch.ts";
 export type { BlockPool } from "./src/predict/batch_blocks.ts";
-export type { AttentionTrace, AxisTrace, BatchRule, BatchTrace, CornerTrace } from "./src/predict/explain.ts";
-export type { Communication } from "./src/predict/communication.ts";
+export type {
+  AttentionTrace,
+  AxisTrace,
+  BatchRule,
+  BatchTrace,
+  CornerTrace,
+  SliceKey,
+} from "./src/predict/explain.ts";
+export type { Communication, Transfer } from "./src/predict/communication.ts";
 export type { Collective } from "./src/bundle/collectives_file.ts";
 export type { Place } from "./src/predict/interpolate.ts";
 export type {

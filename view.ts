@@ -104,7 +104,7 @@ export { diffTable } from "./src/view/report/diff_sections.ts";
 export { type IssueLine, issueTable } from "./src/view/report/issue_table.ts";
 export { bundleFacts, type Fact } from "./src/view/report/facts.ts";
 export { bundleReport, comparisonReport } from "./src/view/report/report.ts";
-export type { Communication } from "./src/predict/communication.ts";
+export type { Communication, Transfer } from "./src/predict/communication.ts";
 export type { Collective } from "./src/bundle/collectives_file.ts";
 export type { BundleReportOptions } from "./src/view/report/bundle_sections.ts";
 
@@ -199,7 +199,14 @@ export type {
 export type { AlphaSource } from "./src/predict/alpha.ts";
 export type { Batch, BatchFacts, Decodes, Prefill } from "./src/predict/batch.ts";
 export type { BlockPool } from "./src/predict/batch_blocks.ts";
-export type { AttentionTrace, AxisTrace, BatchRule, BatchTrace, CornerTrace } from "./src/predict/explain.ts";
+export type {
+  AttentionTrace,
+  AxisTrace,
+  BatchRule,
+  BatchTrace,
+  CornerTrace,
+  SliceKey,
+} from "./src/predict/explain.ts";
 export type { Place as LookupPlace } from "./src/predict/interpolate.ts";
 export type { IterationEstimate, LayerContribution } from "./src/predict/iteration.ts";
 export type {

@@ -29,7 +29,7 @@ export function shareOfRows(
 ): number {
   let counted = 0;
   let all = 0;
-  for (const { slice: [chunk, nDecode], weight, kvPrefill, kvDecode } of corners) {
+  for (const { slice: { chunk, nDecode }, weight, kvPrefill, kvDecode } of corners) {
     for (const [line, [kp, lineWeight]] of sides(kvPrefill).entries()) {
       for (const [kv, rowWeight] of sides(kvDecode[line]!)) {
         // Beyond the grid one of two weights is below 0.

@@ -87,7 +87,10 @@ export async function startProcessHarness(
       batches: Readonly<Record<string, WalkedRequests>>,
       { signal }: CallOptions = {},
     ): Promise<Walk> {
-      const exchange = talk.begin("walk", { type: "walk", batches }, signal);
+      const sent = Object.entries(batches).map(([batch, requests]) =>
+        [batch, requests.map(({ newTokens, history }) => [newTokens, history] as const)] as const
+      );
+      const exchange = talk.begin("walk", { type: "walk", batches: Object.fromEntries(sent) }, signal);
       const { type: _, ...walked } = await exchange.next(["walked"], "walking the engine", {
         seconds: bootTimeoutS,
         setting: "bootTimeoutS",

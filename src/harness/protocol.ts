@@ -16,7 +16,7 @@ import type {
 } from "./harness.ts";
 import { formatJson } from "../files/json.ts";
 import { answerSchema, requestSchema } from "./schemas.ts";
-import type { Walk, WalkedRequests } from "./walk.ts";
+import type { Walk } from "./walk.ts";
 
 /** The version that this side speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -35,7 +35,10 @@ export type Request =
   | { readonly type: "boot" } & BootRequest
   | { readonly type: "fire"; readonly seq: number } & FireRequest
   | { readonly type: "sustain"; readonly seq: number } & SustainRequest
-  | { readonly type: "walk"; readonly batches: Readonly<Record<string, WalkedRequests>> }
+  | {
+    readonly type: "walk";
+    readonly batches: Readonly<Record<string, readonly (readonly [number, number])[]>>;
+  }
   | { readonly type: "shutdown" };
 
 /** Says who the harness is. */

@@ -5,8 +5,13 @@
  */
 import type { CacheGroup } from "../shots/limits.ts";
 
-/** Requests of a batch: new tokens, and KV tokens, of each. */
-export type WalkedRequests = readonly (readonly [newTokens: number, history: number])[];
+/** Requests of a batch. */
+export type WalkedRequests = readonly {
+  /** New tokens. */
+  readonly newTokens: number;
+  /** Tokens computed before. */
+  readonly history: number;
+}[];
 
 /** One call of a module. */
 export interface WalkNode {

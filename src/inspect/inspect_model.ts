@@ -193,15 +193,13 @@ function batchesWithin(limits: Limits): Record<string, WalkedRequests> {
   );
   const history = Math.min(2048, Math.floor(limits.max_model_len / 2));
   const part = (of: number, share: number): number => Math.max(1, Math.floor(of * share));
+  const decode = (share: number): WalkedRequests[number] => ({ newTokens: 1, history: part(history, share) });
   return {
-    prefill: [[part(tokens, 3 / 8), 0], [part(tokens, 5 / 8), 0]],
-    decode: [1, 1 / 2, 1 / 4, 1 / 7].map((share) => [1, part(history, share)]),
+    prefill: [3 / 8, 5 / 8].map((share) => ({ newTokens: part(tokens, share), history: 0 })),
+    decode: [1, 1 / 2, 1 / 4, 1 / 7].map(decode),
     mixed: [
-      [part(tokens, 1 / 2), part(tokens, 1 / 2)],
-      ...[1, 1 / 2, 1 / 3].map((share): [number, number] => [
-        1,
-        part(history, share),
-      ]),
+      { newTokens: part(tokens, 1 / 2), history: part(tokens, 1 / 2) },
+      ...[1, 1 / 2, 1 / 3].map(decode),
     ],
   };
 }

@@ -11,15 +11,24 @@ import type { Model } from "../model/model.ts";
 import { resolveDtype } from "../model/variant.ts";
 import type { HardwareSheet } from "../roofline/hardware.ts";
 
+/** One collective between devices. */
+export interface Transfer {
+  /** Which. */
+  readonly collective: Collective;
+  /** Devices. */
+  readonly ranks: number;
+  /** Bytes of all_reduce's input, of a device's input of all_gather, of a device's output of reduce_scatter. */
+  readonly bytes: number;
+}
+
 /** How long collectives take between the devices of a server. */
 export interface Communication {
   /** Where the times come from; those of a data sheet are an estimate that real ones do not reach. */
   readonly source: "measured" | "data sheet";
   /**
-   * The time of a collective in microseconds, null where nothing is known of so many devices. Bytes are those of
-   * all_reduce's input, of a device's input of all_gather, of a device's output of reduce_scatter.
+   * The time of a collective in microseconds, null where nothing is known of so many devices.
    */
-  us(collective: Collective, ranks: number, bytes: number): number | null;
+  us(transfer: Transfer): number | null;
 }
 
 /** A link between the devices of one server, by its data sheet. */
@@ -36,7 +45,7 @@ export interface SentCollective {
   readonly collective: Collective;
   /** How often. */
   readonly times: number;
-  /** Bytes of each, as {@linkcode Communication} counts them. */
+  /** Bytes of each, as {@linkcode Transfer} counts them. */
   readonly bytes: number;
 }
 
@@ -59,7 +68,7 @@ const VOCABULARY_PAD = 64;
  * import { loadModel, sentCollectives } from "shotlab";
  * import assert from "node:assert/strict";
  * const sent = sentCollectives(await loadModel("meta-llama/Llama-3.1-8B"), 2);
- * assert.deepEqual(sent(2048, 1), [
+ * assert.deepEqual(sent({ tokens: 2048, sequences: 1 }), [
  *   { collective: "all_reduce", times: 65, bytes: 2048 * 4096 * 2 },
  *   { collective: "all_gather", times: 1, bytes: 64128 * 2 },
  * ]);
@@ -68,7 +77,7 @@ const VOCABULARY_PAD = 64;
 export function sentCollectives(
   model: Model,
   tp: number,
-): (tokens: number, sequences: number) => SentCollective[] {
+): (batch: { readonly tokens: number; readonly sequences: number }) => SentCollective[] {
   if (tp === 1) return () => [];
   const { hidden_size: hidden, vocab_size: words } = textConfig(model.config);
   const width = resolveDtype(model.config, null) === "float32" ? 4 : 2;
@@ -79,7 +88,7 @@ export function sentCollectives(
   const perToken = typeof hidden === "number" ? hidden * width : 0;
   const padded = typeof words === "number" ? Math.ceil(words / VOCABULARY_PAD) * VOCABULARY_PAD : 0;
   const perSequence = Math.ceil(padded / tp) * width;
-  return (tokens, sequences) => [
+  return ({ tokens, sequences }) => [
     { collective: "all_reduce", times, bytes: tokens * perToken },
     { collective: "all_gather", times: 1, bytes: sequences * perSequence },
   ];
@@ -104,7 +113,7 @@ export function sentUs(
 ): number | null {
   let sum = 0;
   for (const { collective, times, bytes } of sent) {
-    const us = communication.us(collective, tp, bytes);
+    const us = communication.us({ collective, ranks: tp, bytes });
     if (us === null) return null;
     sum += times * us;
   }
@@ -132,14 +141,14 @@ export function sheetLink({ link_gb_s: bandwidthGbS }: Pick<HardwareSheet, "link
  * import { sheetCommunication } from "shotlab";
  * import assert from "node:assert/strict";
  * const { us } = sheetCommunication({ bandwidthGbS: 450, latencyUs: 5.7 });
- * assert.equal(us("all_reduce", 2, 450e3), 6.7); // 450 kB at 450 GB/s
+ * assert.equal(us({ collective: "all_reduce", ranks: 2, bytes: 450e3 }), 6.7); // 450 kB at 450 GB/s
  * ```
  */
 export function sheetCommunication({ bandwidthGbS, latencyUs }: Link): Communication {
   const usPerByte = 1 / (bandwidthGbS * 1000);
   return {
     source: "data sheet",
-    us: (collective, ranks, bytes) => {
+    us: ({ collective, ranks, bytes }) => {
       const moved = collective === "all_reduce" ? 2 * (ranks - 1) / ranks : ranks - 1;
       return latencyUs + moved * bytes * usPerByte;
     },
@@ -159,7 +168,7 @@ export function sheetCommunication({ bandwidthGbS, latencyUs }: Link): Communica
  * import { measuredCommunication, readCollectives } from "shotlab";
  * const measured = await readCollectives("perf/H200");
  * const communication = measured === null ? null : measuredCommunication(measured);
- * console.log(communication?.us("all_reduce", 2, 8192) ?? "nobody measured it");
+ * console.log(communication?.us({ collective: "all_reduce", ranks: 2, bytes: 8192 }) ?? "nobody measured it");
  * ```
  */
 export function measuredCommunication({ samples }: Pick<Collectives, "samples">): Communication {
@@ -169,7 +178,7 @@ export function measuredCommunication({ samples }: Pick<Collectives, "samples">)
   }
   return {
     source: "measured",
-    us: (collective, ranks, bytes) => {
+    us: ({ collective, ranks, bytes }) => {
       const line = lines.get(`${collective} ${ranks}`);
       return line === undefined ? null : onLine(line, bytes);
     },
@@ -219,6 +228,8 @@ export function communicationAt(
 ): Communication | null {
   const own = measured === null ? null : measuredCommunication(measured);
   const whole = own !== null &&
-    (["all_reduce", "all_gather"] as const).every((collective) => own.us(collective, tp, 1) !== null);
+    (["all_reduce", "all_gather"] as const).every((collective) =>
+      own.us({ collective, ranks: tp, bytes: 1 }) !== null
+    );
   return whole ? own : link === null ? null : sheetCommunication(link);
 }

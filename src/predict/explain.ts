@@ -22,12 +22,20 @@ export interface AxisTrace {
   readonly place: Place;
 }
 
+/** What the lines of a slice have in common. */
+export interface SliceKey {
+  /** New tokens of the prefill. */
+  readonly chunk: number;
+  /** Decoding requests. */
+  readonly nDecode: number;
+}
+
 /** One of the up to four slices around a query. */
 export interface CornerTrace {
   /** prefill_chunk and n_decode of the grid's corner. */
-  readonly corner: readonly [chunk: number, nDecode: number];
+  readonly corner: SliceKey;
   /** Those of the slice that was read: another one where the corner was never measured. */
-  readonly slice: readonly [chunk: number, nDecode: number];
+  readonly slice: SliceKey;
   /** Whether the slice stands in for a missing one. */
   readonly replaced: boolean;
   /** Its share in the answer; the shares sum to 1. */
@@ -168,16 +176,16 @@ function traceCorner(
 ): CornerTrace {
   const { chunks, decodes, sliceStart, lineStart, lineKvPrefill } = table;
   const slice = table.sliceAt[chunks.indexOf(chunk) * decodes.length + decodes.indexOf(nDecode)]!;
-  const read = [table.sliceChunk[slice]!, table.sliceDecodes[slice]!] as const;
+  const read = { chunk: table.sliceChunk[slice]!, nDecode: table.sliceDecodes[slice]! };
   const start = sliceStart[slice]!;
   const end = sliceStart[slice + 1]!;
   const kvPrefillTrace = traceAxis(lineKvPrefill, start, end, kvPrefill);
   const line = lineKvPrefill.indexOf(kvPrefillTrace.lower, start);
   const lines = kvPrefillTrace.upper === null ? [line] : [line, line + 1];
   return {
-    corner: [chunk, nDecode],
+    corner: { chunk, nDecode },
     slice: read,
-    replaced: read[0] !== chunk || read[1] !== nDecode,
+    replaced: read.chunk !== chunk || read.nDecode !== nDecode,
     weight,
     ns: sliceNs(table, slice, kvPrefill, kvDecode),
     kvPrefill: kvPrefillTrace,

@@ -254,8 +254,8 @@ function sentContributions(
   sequences: number,
 ): LayerContribution[] | null {
   const contributions: LayerContribution[] = [];
-  for (const { collective, times, bytes } of sentCollectives(model, tp)(tokens, sequences)) {
-    const us = communication.us(collective, tp, bytes);
+  for (const { collective, times, bytes } of sentCollectives(model, tp)({ tokens, sequences })) {
+    const us = communication.us({ collective, ranks: tp, bytes });
     if (us === null) return null;
     const ns = Math.round(us * 1000);
     contributions.push({ stage: "communication", layer: collective, times, ns, totalNs: ns * times });
@@ -302,7 +302,7 @@ function expertsNs(predictor: Predictor, query: IterationQuery, tokens: number):
     const expected = Math.round(numExperts * (1 - (1 - topK / numExperts) ** tokens));
     return predictor.moe({ tokens, activatedExperts: expected, ep });
   }
-  const load = expertLoad(simulator, moe, tokens, ep);
+  const load = expertLoad(simulator, moe, { tokens, ep });
   return load.tokens === 0 ? 0 : predictor.moe({ ...load, ep });
 }
 

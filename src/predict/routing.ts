@@ -25,8 +25,7 @@ export interface ExpertLoad {
  *
  * @param simulator The simulator.
  * @param moe The model's experts and experts per token.
- * @param tokens New tokens of the batch.
- * @param ep Devices that share the experts.
+ * @param batch The batch's new tokens, and the devices that share the experts.
  * @returns The load.
  *
  * @example
@@ -34,15 +33,14 @@ export interface ExpertLoad {
  * import { expertLoad } from "shotlab/serving";
  * import assert from "node:assert/strict";
  * const moe = { numExperts: 8, topK: 2 };
- * assert.deepEqual(expertLoad("august", moe, 4, 2), { tokens: 3, activatedExperts: 4 });
- * assert.deepEqual(expertLoad("v1.2", moe, 4, 2), { tokens: 4, activatedExperts: 3 });
+ * assert.deepEqual(expertLoad("august", moe, { tokens: 4, ep: 2 }), { tokens: 3, activatedExperts: 4 });
+ * assert.deepEqual(expertLoad("v1.2", moe, { tokens: 4, ep: 2 }), { tokens: 4, activatedExperts: 3 });
  * ```
  */
 export function expertLoad(
   simulator: Simulator,
   { numExperts, topK }: MoeParameters,
-  tokens: number,
-  ep: number,
+  { tokens, ep }: { readonly tokens: number; readonly ep: number },
 ): ExpertLoad {
   const own = Math.floor(numExperts / ep);
   if (simulator === "v1.2") {

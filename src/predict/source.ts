@@ -103,6 +103,9 @@ export interface MoeQuery {
 /**
  * Looks times up in a bundle. Times are whole nanoseconds, tokens, sequences and experts are counts; one that is
  * negative or no number is a `RangeError`.
+ *
+ * Lookups by layer are asked a million times a second and take their arguments by place, always degree, layer, size;
+ * everything else takes objects with names.
  */
 export interface Predictor {
   /** Whose answers these are. */

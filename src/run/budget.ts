@@ -15,8 +15,8 @@ export interface Budget {
   leftS(): number;
   /** How many shots of a category the time left is enough for; Infinity before it is known how long they take. */
   affords(category: SweepCategory): number;
-  /** Tells how long shots of a category took, in seconds. */
-  spend(category: SweepCategory, seconds: number, shots: number): void;
+  /** Tells how long so many shots of a category took, in seconds. */
+  spend(category: SweepCategory, took: { readonly seconds: number; readonly shots: number }): void;
   /** How long a shot of a category takes, in seconds; null before it is known. */
   pace(category: SweepCategory): number | null;
 }
@@ -36,7 +36,7 @@ export interface Budget {
  * const budget = openBudget(10, () => now);
  * assert.equal(budget.affords("attention"), Infinity);
  * now = 2000;
- * budget.spend("attention", 2, 40);
+ * budget.spend("attention", { seconds: 2, shots: 40 });
  * assert.equal(budget.affords("attention"), 160);
  * ```
  */
@@ -55,10 +55,13 @@ export function openBudget(seconds: number, now: () => number = () => performanc
       const each = pace(category);
       return each === null ? Infinity : Math.floor(leftS() / each);
     },
-    spend(category, took, shots): void {
-      if (shots === 0) return;
+    spend(category, took): void {
+      if (took.shots === 0) return;
       const before = spent.get(category) ?? { seconds: 0, shots: 0 };
-      spent.set(category, { seconds: before.seconds + took, shots: before.shots + shots });
+      spent.set(category, {
+        seconds: before.seconds + took.seconds,
+        shots: before.shots + took.shots,
+      });
     },
     pace,
   };

@@ -220,12 +220,10 @@ export function replay(
     for (const sweep of Map.groupBy(shots, ({ tp, category }) => `${tp} ${category}`).values()) {
       const { tp, category } = sweep[0]!;
       const share = sweep.length / shots.length / 1e6;
-      session.spend(
-        tp,
-        category,
-        wall_us * share,
-        typeof device_busy_us === "number" ? device_busy_us * share : null,
-      );
+      session.spend(tp, category, {
+        seconds: wall_us * share,
+        deviceBusyS: typeof device_busy_us === "number" ? device_busy_us * share : null,
+      });
     }
     shots.length = 0;
   }

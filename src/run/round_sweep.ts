@@ -118,7 +118,7 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
     const begun = performance.now();
     yield { type: "fire", shots: typeof options.seed === "number" ? shuffled(due, options.seed) : due };
     const seconds = (performance.now() - begun) / 1000;
-    budget?.spend(category, seconds, due.length);
+    budget?.spend(category, { seconds, shots: due.length });
     firingS += seconds;
   }
   const inOnePiece = (): number => {

@@ -95,8 +95,8 @@ async function* advance(
   } finally {
     const seconds = (performance.now() - begun) / 1000;
     firing.seconds += seconds;
-    const busyS = tally.deviceBusyS === null ? null : tally.deviceBusyS - (busyBefore ?? 0);
-    session.spend(tp, category, seconds, busyS);
+    const deviceBusyS = tally.deviceBusyS === null ? null : tally.deviceBusyS - (busyBefore ?? 0);
+    session.spend(tp, category, { seconds, deviceBusyS });
   }
   await session.save();
   const { measured, failed, deviceBusyS } = tally;
@@ -174,7 +174,10 @@ export async function* fireDoubtful(
     const tally: Tally = { measured: 0, failed: 0, deviceBusyS: null };
     yield* settleDoubts(sweep, sweep.shots, options, tally);
     if (tally.measured === 0) continue;
-    session.spend(sweep.tp, sweep.category, (performance.now() - begun) / 1000, tally.deviceBusyS);
+    session.spend(sweep.tp, sweep.category, {
+      seconds: (performance.now() - begun) / 1000,
+      deviceBusyS: tally.deviceBusyS,
+    });
   }
 }
 

@@ -175,11 +175,11 @@ function exchangeOf(
 ): ((batch: Batch) => number) | null {
   if (tp === 1 || communication === null) return null;
   const sent = sentCollectives(model, tp);
-  if (sentUs(sent(1, 1), tp, communication) === null) return null;
+  if (sentUs(sent({ tokens: 1, sequences: 1 }), tp, communication) === null) return null;
   return ({ prefills, decodes }) => {
     const requests = decodes.reduce((sum, { count }) => sum + count, prefills.length);
     const tokens = prefills.reduce((sum, { chunk }) => sum + chunk, requests - prefills.length);
-    return sentUs(sent(tokens, requests), tp, communication)!;
+    return sentUs(sent({ tokens, sequences: requests }), tp, communication)!;
   };
 }
 

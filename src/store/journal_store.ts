@@ -17,7 +17,15 @@ import { idOf, rowText, shotText } from "../shots/shot_id.ts";
 import type { SkewMode } from "../shots/skew_parts.ts";
 import { median } from "../stats.ts";
 import { applyLine, type JournalState } from "./journal_state.ts";
-import type { Evidence, FactOrigin, FailedOrigin, Recorder, Samples, SentinelReading } from "./recorder.ts";
+import type {
+  Evidence,
+  FactOrigin,
+  FailedOrigin,
+  Recorder,
+  Samples,
+  SentinelReading,
+  SpentTime,
+} from "./recorder.ts";
 import { tableOf } from "./rows.ts";
 import { countCases, hasPart, skewTimesOf } from "./skew_times.ts";
 import { type TimedLayer, timedLayers } from "./timed_layers.ts";
@@ -53,7 +61,7 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
 
   abstract readonly skewMode: SkewMode | null;
   abstract skewProblem(tp: number, again: boolean): string | null;
-  abstract spend(tp: number, category: SweepCategory, seconds: number, deviceBusyS?: number | null): void;
+  abstract spend(tp: number, category: SweepCategory, spent: SpentTime): void;
   abstract saveIfDue(): Promise<void>;
   abstract save(): Promise<void>;
 

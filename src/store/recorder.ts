@@ -47,6 +47,14 @@ export interface FailedOrigin {
   readonly sentinel?: boolean;
 }
 
+/** What a sweep took. */
+export interface SpentTime {
+  /** Seconds. */
+  readonly seconds: number;
+  /** Those in which the device worked; null where nobody knows. @default {null} */
+  readonly deviceBusyS?: number | null;
+}
+
 /** Where a fact comes from. */
 export interface FactOrigin {
   /** When it was, in seconds since 1970; null when it is not known. @default now */
@@ -124,8 +132,8 @@ export interface Recorder {
    * @throws {UsageError} when the disk refuses.
    */
   fail(shot: Shot, kind: FailureKind, message: string, more?: FailedOrigin): FailedShot;
-  /** Adds to the time that was spent on a sweep and, where it is known, that in which the device worked, in seconds. */
-  spend(tp: number, category: SweepCategory, seconds: number, deviceBusyS?: number | null): void;
+  /** Adds to the time that was spent on the sweep of a category at a degree. */
+  spend(tp: number, category: SweepCategory, spent: SpentTime): void;
   /** Writes the files when the last time is long enough ago. */
   saveIfDue(): Promise<void>;
   /**

@@ -23,7 +23,7 @@ import { type Estimate, estimateLists, estimatesOf, setEstimates } from "./estim
 import { addSeconds, type Durations, type SessionFacts, sessionFacts } from "./facts.ts";
 import { identityConflict } from "./identity_conflict.ts";
 import { JournalStore } from "./journal_store.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Recorder, SpentTime } from "./recorder.ts";
 import { reconcileGrid } from "./reconcile_grid.ts";
 import { removedLayers } from "./removed_layers.ts";
 import { degreesOf, tableOf } from "./rows.ts";
@@ -252,9 +252,9 @@ export class BundleSession extends JournalStore implements Session {
     });
   }
 
-  spend(tp: number, category: SweepCategory, seconds: number, busyS: number | null = null): void {
+  spend(tp: number, category: SweepCategory, { seconds, deviceBusyS = null }: SpentTime): void {
     addSeconds(this.#durationS, tp, category, seconds);
-    if (busyS !== null) addSeconds(this.#deviceBusyS, tp, category, busyS);
+    if (deviceBusyS !== null) addSeconds(this.#deviceBusyS, tp, category, deviceBusyS);
   }
 
   async saveIfDue(): Promise<void> {

@@ -139,3 +139,19 @@ for (
     assert.equal(Object.keys(outcome.samples).join(", "), expected);
   });
 }
+
+test("a walk's requests go out as PROTOCOL.md writes them: pairs of new tokens and history", async () => {
+  const versions =
+    '"harness_version":"1","engine":"toy","engine_version":"1","driver":"none","runtime":"none"';
+  const hello =
+    `{"type":"hello","protocol":1,"harness":"toy",${versions},"device":"a","quantities":["wall"],"lanes":1}`;
+  const told = await Deno.makeTempFile();
+  const walked = '{"type":"walked","decoders":[],"caches":[],"batches":{}}';
+  await using harness = await startProcessHarness([
+    "sh",
+    "-c",
+    `read -r line; echo '${hello}'; read -r line; printf %s "$line" > '${told}'; echo '${walked}'; read -r line`,
+  ]);
+  await harness.walk!({ decode: [{ newTokens: 1, history: 1023 }, { newTokens: 4, history: 0 }] });
+  assert.equal(await Deno.readTextFile(told), '{"type":"walk","batches":{"decode":[[1,1023],[4,0]]}}');
+});

@@ -7,7 +7,7 @@ import type { LayerKind } from "../../src/model/kinds.ts";
 import type { Walk } from "../../src/harness/walk.ts";
 import { madeUpWalk } from "./made_up_walk.ts";
 
-const BATCHES = { prefill: [[16, 0], [24, 0]] } as const;
+const BATCHES = { prefill: [{ newTokens: 16, history: 0 }, { newTokens: 24, history: 0 }] };
 const FULL = { kind: "full", block_size: 16, span: null } as const;
 const SLIDING = { kind: "sliding", block_size: 16, span: 64 } as const;
 const STATE = { kind: "state", block_size: 512, span: null } as const;

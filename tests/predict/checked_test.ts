@@ -115,7 +115,7 @@ const loads: [Parameters<typeof expertLoad>[0], number, number, number, number][
 ];
 for (const [simulator, tokens, ep, own, activatedExperts] of loads) {
   Deno.test(`${simulator} gives one of ${ep} devices ${own} of ${tokens} tokens on ${activatedExperts} experts`, () => {
-    assert.deepEqual(expertLoad(simulator, MOE, tokens, ep), { tokens: own, activatedExperts });
+    assert.deepEqual(expertLoad(simulator, MOE, { tokens, ep }), { tokens: own, activatedExperts });
   });
 }
 

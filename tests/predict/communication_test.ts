@@ -43,12 +43,12 @@ Deno.test("an iteration sends what vLLM's ranks send: an all-reduce behind the e
     ],
   ];
   for (const [what, model, tp, times, bytes, logits] of table) {
-    assert.deepEqual(sentCollectives(model, tp)(3, 5), [
+    assert.deepEqual(sentCollectives(model, tp)({ tokens: 3, sequences: 5 }), [
       { collective: "all_reduce", times, bytes },
       { collective: "all_gather", times: 1, bytes: logits },
     ], what);
   }
-  assert.deepEqual(sentCollectives(MODEL, 1)(3, 5), []);
+  assert.deepEqual(sentCollectives(MODEL, 1)({ tokens: 3, sequences: 5 }), []);
 });
 
 Deno.test("measured communication lies on the line between two sizes, and never below the smallest or largest one", () => {
@@ -63,18 +63,20 @@ Deno.test("measured communication lies on the line between two sizes, and never 
     [16384, 20],
     [24576, 28],
   ];
-  for (const [bytes, expected] of table) assert.equal(us("all_reduce", 2, bytes), expected, String(bytes));
-  assert.equal(us("all_reduce", 4, 4096), null);
-  assert.equal(us("all_gather", 2, 4096), null);
+  for (const [bytes, expected] of table) {
+    assert.equal(us({ collective: "all_reduce", ranks: 2, bytes }), expected, String(bytes));
+  }
+  assert.equal(us({ collective: "all_reduce", ranks: 4, bytes: 4096 }), null);
+  assert.equal(us({ collective: "all_gather", ranks: 2, bytes: 4096 }), null);
   const falling = measuredCommunication({ samples: [sample(4096, 10), sample(8192, 9)] });
-  assert.equal(falling.us("all_reduce", 2, 1e9), 9);
+  assert.equal(falling.us({ collective: "all_reduce", ranks: 2, bytes: 1e9 }), 9);
 });
 
 Deno.test("measured communication is vLLM's own where it was measured, else NCCL's, never a mixture", () => {
   const { us } = measuredCommunication({
     samples: [sample(4096, 10), sample(8192, 12), sample(8192, 6, { way: "vllm" })],
   });
-  assert.equal(us("all_reduce", 2, 4096), 6);
+  assert.equal(us({ collective: "all_reduce", ranks: 2, bytes: 4096 }), 6);
 });
 
 Deno.test("a degree takes measured communication where both collectives are there, else the data sheet, else none", () => {
@@ -89,9 +91,9 @@ Deno.test("a degree takes measured communication where both collectives are ther
 
 Deno.test("a data sheet's link carries what a ring moves", () => {
   const { us } = sheetCommunication({ bandwidthGbS: 1, latencyUs: 5 });
-  assert.equal(us("all_reduce", 4, 1000), 5 + 1.5);
-  assert.equal(us("all_gather", 4, 1000), 5 + 3);
-  assert.equal(us("reduce_scatter", 4, 1000), 5 + 3);
+  assert.equal(us({ collective: "all_reduce", ranks: 4, bytes: 1000 }), 5 + 1.5);
+  assert.equal(us({ collective: "all_gather", ranks: 4, bytes: 1000 }), 5 + 3);
+  assert.equal(us({ collective: "reduce_scatter", ranks: 4, bytes: 1000 }), 5 + 3);
 });
 
 Deno.test("predictIteration adds communication where the query says how long it takes, and says what is left out", async () => {

@@ -41,7 +41,7 @@ Deno.test("explainAttention of a measured shot reads one slice", () => {
   const trace = made().explainAttention(1, { chunk: 0, kvPrefill: 0, nDecode: 2, kvDecode: 100 });
   assert.equal(trace.ns, 10_000);
   assert.deepEqual(trace.corners.map(({ corner, slice, weight, ns }) => ({ corner, slice, weight, ns })), [
-    { corner: [0, 2], slice: [0, 2], weight: 1, ns: 10_000 },
+    { corner: { chunk: 0, nDecode: 2 }, slice: { chunk: 0, nDecode: 2 }, weight: 1, ns: 10_000 },
   ]);
   assert.deepEqual(trace.corners[0]?.kvDecode, [
     { query: 100, lower: 100, upper: null, fraction: 0, place: "exact" },
@@ -52,12 +52,14 @@ Deno.test("explainAttention names corners, replaced slices and shares", () => {
   const trace = made().explainAttention(1, { chunk: 4, kvPrefill: 32, nDecode: 3, kvDecode: 150 });
   assert.deepEqual(trace.chunk, { query: 4, lower: 0, upper: 16, fraction: 0.25, place: "between" });
   assert.deepEqual(
-    trace.corners.map(({ corner, slice, replaced, weight }) => [corner, slice, replaced, weight]),
+    trace.corners.map((
+      { corner, slice, replaced, weight },
+    ) => [corner.chunk, corner.nDecode, slice.chunk, slice.nDecode, replaced, weight]),
     [
-      [[0, 2], [0, 2], false, 0.375],
-      [[0, 4], [0, 4], false, 0.375],
-      [[16, 2], [16, 2], false, 0.125],
-      [[16, 4], [16, 2], true, 0.125],
+      [0, 2, 0, 2, false, 0.375],
+      [0, 4, 0, 4, false, 0.375],
+      [16, 2, 16, 2, false, 0.125],
+      [16, 4, 16, 2, true, 0.125],
     ],
   );
   const blend = trace.corners.reduce((sum, { weight, ns }) => sum + weight * ns, 0);

@@ -81,7 +81,7 @@ Deno.test("an explanation names the lines and rows between which a time lies", (
   );
   const { corners } = traceAttention(makeAttentionTable(rows)!, 16, 150, 4, 140);
   const [{ kvPrefill, kvDecode, slice, replaced, weight }] = corners as [typeof corners[number]];
-  assert.deepEqual([slice, replaced, weight], [[16, 4], false, 1]);
+  assert.deepEqual([slice, replaced, weight], [{ chunk: 16, nDecode: 4 }, false, 1]);
   assert.deepEqual([kvPrefill.lower, kvPrefill.upper], [100, 200]);
   assert.deepEqual(kvDecode.map(({ lower, upper }) => [lower, upper]), [[132, 164], [216, null]]);
 });

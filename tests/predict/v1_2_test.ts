@@ -158,7 +158,7 @@ Deno.test("published tables of v1.2 answer as they do there", () => {
       kernelRows("moe", readWholeTable("moe", table === "moe" ? moe.csv : "", "moe.csv")),
   }, { simulator: "v1.2" });
   for (const [ep, tokens, activated, balanced, ns] of moe.rows) {
-    const load = expertLoad("v1.2", { numExperts: 128, topK: 8 }, tokens, ep);
+    const load = expertLoad("v1.2", { numExperts: 128, topK: 8 }, { tokens, ep });
     assert.equal(load.activatedExperts, balanced, `${ep} ${tokens}`);
     assert.equal(
       experts.moe({ tokens, activatedExperts: activated, ep }),
@@ -218,7 +218,7 @@ for (const { tp, ep, refit, layers, batches } of H100.lookups) {
       assert.equal(totalNs - left.reduce((sum, own) => sum + own.totalNs, 0), iteration, about);
       assert.equal(trace.ns, byLayer.get("attention"));
       if (activated === null) continue;
-      const load = expertLoad("v1.2", { numExperts: 128, topK: 8 }, tokens, ep);
+      const load = expertLoad("v1.2", { numExperts: 128, topK: 8 }, { tokens, ep });
       assert.equal(load.activatedExperts, activated, about);
     }
   });

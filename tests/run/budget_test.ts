@@ -10,9 +10,9 @@ Deno.test("a budget affords what its time is enough for, at the pace of each cat
   const budget = openBudget(100, () => now);
   assert.equal(budget.affords("attention"), Infinity);
   now = 20_000;
-  budget.spend("attention", 10, 100);
-  budget.spend("skew", 10, 20);
-  budget.spend("skew", 3, 0);
+  budget.spend("attention", { seconds: 10, shots: 100 });
+  budget.spend("skew", { seconds: 10, shots: 20 });
+  budget.spend("skew", { seconds: 3, shots: 0 });
   assert.deepEqual([budget.affords("attention"), budget.affords("skew")], [800, 160]);
   now = 120_000;
   assert.equal(budget.affords("attention"), 0);
@@ -20,8 +20,8 @@ Deno.test("a budget affords what its time is enough for, at the pace of each cat
 
 Deno.test("moreWouldBuy goes on along the errors of the rounds, up to the end of a sweep", () => {
   const budget = openBudget(100, () => 0);
-  budget.spend("attention", 10, 100);
-  budget.spend("skew", 10, 100);
+  budget.spend("attention", { seconds: 10, shots: 100 });
+  budget.spend("skew", { seconds: 10, shots: 100 });
   const curve = [{ fired: 100, error: 0.16 }, { fired: 400, error: 0.08 }];
   const attention = { category: "attention", fired: 1000, left: 7000, error: 0.06, curve } as const;
   const skew = { ...attention, category: "skew", left: 500 } as const;
@@ -40,7 +40,7 @@ Deno.test("notEnough says what becomes of the shots that a budget has no time fo
   const sweep = { category: "attention", tp: 1 } as const;
   assert.equal(notEnough(budget, sweep, 1000), null);
   now = 40_000;
-  budget.spend("attention", 25, 50);
+  budget.spend("attention", { seconds: 25, shots: 50 });
   assert.equal(notEnough(budget, sweep, 120), null);
   assert.equal(
     notEnough(budget, sweep, 285),

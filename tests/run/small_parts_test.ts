@@ -47,9 +47,9 @@ Deno.test("a budget's pace is that of all shots of its category, and its end is 
     null,
     Infinity,
   ]);
-  budget.spend("skew", 1, 10);
-  budget.spend("skew", 5, 20);
-  budget.spend("attention", 9, 0);
+  budget.spend("skew", { seconds: 1, shots: 10 });
+  budget.spend("skew", { seconds: 5, shots: 20 });
+  budget.spend("attention", { seconds: 9, shots: 0 });
   assert.deepEqual([budget.pace("skew"), budget.pace("attention")], [0.2, null]);
   assert.equal(budget.affords("skew"), 50);
   now = 14_900;
@@ -60,7 +60,7 @@ Deno.test("a budget's pace is that of all shots of its category, and its end is 
 
 Deno.test("a budget is not enough for one shot more than it affords", () => {
   const budget = openBudget(10, () => 0);
-  budget.spend("attention", 1, 10);
+  budget.spend("attention", { seconds: 1, shots: 10 });
   const sweep = { category: "attention", tp: 2 } as const;
   assert.equal(notEnough(budget, sweep, 100), null);
   assert.match(
@@ -96,7 +96,7 @@ const promises: readonly [string, Partial<CutSweep>, RegExp | null][] = [
 for (const [what, cut, promise] of promises) {
   Deno.test(`what as much time again would buy: ${what}`, () => {
     const budget = openBudget(60, () => 0);
-    budget.spend("attention", 10, 100);
+    budget.spend("attention", { seconds: 10, shots: 100 });
     const told = moreWouldBuy(budget, 2, [{ ...CUT, ...cut }]);
     if (promise === null) return assert.equal(told, null);
     assert.match(told!, promise);

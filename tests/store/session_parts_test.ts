@@ -112,10 +112,10 @@ Deno.test("rows beside the plan are told, moved into the archive, and taken back
 Deno.test("what sweeps took adds up, the device's share where it is told, over what meta.yaml had", () =>
   withSession(async (session, _, facts) => {
     session.measured(ONE!, { attn: [1] });
-    session.spend(1, "attention", 2);
-    session.spend(1, "attention", 3, 1);
-    session.spend(2, "dense", 4, 0.5);
-    session.spend(2, "dense", 1, 0.5);
+    session.spend(1, "attention", { seconds: 2 });
+    session.spend(1, "attention", { seconds: 3, deviceBusyS: 1 });
+    session.spend(2, "dense", { seconds: 4, deviceBusyS: 0.5 });
+    session.spend(2, "dense", { seconds: 1, deviceBusyS: 0.5 });
     await session.save();
     const { durationS, deviceBusyS, tps, samples, failed, mixed, noise } = facts.at(-1)!;
     assert.deepEqual(durationS, { tp1: { attention: 5 }, tp2: { dense: 5 } });
