@@ -74,6 +74,7 @@ export {
 } from "./src/view/iterations.ts";
 export { type LatencyOverRate, latencyOverRate } from "./src/view/figures/latency_over_rate.ts";
 export { type LayerTimes, layerTimes } from "./src/view/figures/layer_times.ts";
+export { linearAttentionMap } from "./src/view/figures/linear_attention_map.ts";
 export { moeMap } from "./src/view/figures/moe_map.ts";
 export { type Noise, noise } from "./src/view/figures/noise.ts";
 export { rooflinePlot } from "./src/view/figures/roofline_plot.ts";

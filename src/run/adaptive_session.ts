@@ -7,11 +7,13 @@ import type { TableErrors } from "../adaptive/held_out.ts";
 import { roundDecimals } from "../number_format.ts";
 import type { AdaptiveEntry, AdaptiveProfile } from "../bundle/meta.ts";
 import { openBundle } from "../bundle/open.ts";
+import { UsageError } from "../errors.ts";
+import { layersOf } from "../model/layers.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import { multiprocessorsOf } from "../roofline/hardware.ts";
 import type { HarnessInfo } from "../harness/harness.ts";
 import { sizesOf } from "../roofline/sizes.ts";
-import type { ModelConfig } from "../model/model.ts";
+import type { Architecture, ModelConfig } from "../model/model.ts";
 import { formatDuration } from "../progress/duration.ts";
 import type { Settings } from "../settings.ts";
 import type { AdaptiveOptions, RoundEstimate } from "./round_sweep.ts";
@@ -51,6 +53,29 @@ export interface AdaptiveRun {
   skewRows(): Map<number, readonly SkewRow[]>;
   /** meta.yaml's block about what was found so far. */
   profile(): AdaptiveProfile;
+}
+
+/**
+ * Refuses to fire a part of the shots of a model with several attention kernels: what is chosen and predicted is the
+ * time of one.
+ *
+ * @param settings The settings.
+ * @param architecture The model's layers.
+ * @throws {UsageError} when they ask for a part and there are several kernels, naming them.
+ */
+export function refuseSeveralKernels(
+  { adaptive, budget, onlySkew }: Pick<Settings, "adaptive" | "budget" | "onlySkew">,
+  architecture: Architecture,
+): void {
+  const kernels = layersOf(architecture, "attention").map(({ name }) => name);
+  if ((adaptive === null && budget === null) || onlySkew || kernels.length < 2) return;
+  throw new UsageError(
+    `Cannot fire a part of the shots: attention of ${architecture.modelType} has ${kernels.length} kernels ` +
+      `(${
+        kernels.join(", ")
+      }), and the rows of one alone are predicted; leave adaptive (--adaptive) and budget ` +
+      "(--budget) out, or take a smaller grid",
+  );
 }
 
 /**

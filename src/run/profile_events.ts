@@ -21,7 +21,7 @@ import type { Limits } from "../shots/limits.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../shots/plan_sweeps.ts";
 import type { Shot, SweepCategory } from "../shots/shot.ts";
 import type { RunEvent } from "../events.ts";
-import { adaptiveRun } from "./adaptive_session.ts";
+import { adaptiveRun, refuseSeveralKernels } from "./adaptive_session.ts";
 import { isDue } from "./due.ts";
 import { execute } from "./execute.ts";
 import { firingOptions, journalSentinel, watchOf } from "./firing_options.ts";
@@ -110,6 +110,7 @@ export async function* profileEvents(
     onDownload: (message) => downloads.push(message),
   });
   const { architecture } = model;
+  if (again === undefined) refuseSeveralKernels(settings, architecture);
   const naming = { ...settings, config: model.config };
   const variant = variantName(naming);
   const dir = bundlePath(settings.perfDir, settings.hardware, model.id, variant);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
+import { UsageError } from "../../src/errors.ts";
+import { profile } from "../../src/run/profile.ts";
 import { validate } from "../../src/check/validate.ts";
 import { quantile } from "../../src/stats.ts";
 import { assertInside, errorsOf, estimatedOf, FIFTH, GRID, recordGrid, runGrid } from "./adaptive_grid.ts";
@@ -156,4 +158,24 @@ Deno.test("the rounds go to all lanes of a pool", () =>
     }
     assert.deepEqual([...lanes].sort(), ["device 0", "device 1"]);
     assert.deepEqual([...await journaledShots(bundle.dir)].filter(([, count]) => count > 1), []);
+  }));
+
+Deno.test("a part of the shots of several attention kernels is refused before anything is booted", () =>
+  withFolder(async (perfDir) => {
+    for (const part of [{ adaptive: { shots: 0.2 } }, { budget: 60 }]) {
+      const settings = {
+        model: "google/gemma-3-27b-it",
+        hardware: "H100",
+        harness: "roofline:H100",
+        perfDir,
+      };
+      await assert.rejects(
+        profile({ ...settings, ...part }),
+        new UsageError(
+          "Cannot fire a part of the shots: attention of gemma3_text has 2 kernels (sliding_attention, attention), and " +
+            "the rows of one alone are predicted; leave adaptive (--adaptive) and budget (--budget) out, or take a " +
+            "smaller grid",
+        ),
+      );
+    }
   }));

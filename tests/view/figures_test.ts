@@ -10,6 +10,7 @@ import { coverageMap } from "../../src/view/figures/coverage_map.ts";
 import { diffMap, diffSummary } from "../../src/view/figures/diff_map.ts";
 import { iterationTimeline, iterationTimes } from "../../src/view/figures/iteration.ts";
 import { layerTimes } from "../../src/view/figures/layer_times.ts";
+import { linearAttentionMap } from "../../src/view/figures/linear_attention_map.ts";
 import { moeMap } from "../../src/view/figures/moe_map.ts";
 import { noise } from "../../src/view/figures/noise.ts";
 import { rooflinePlot } from "../../src/view/figures/roofline_plot.ts";
@@ -101,6 +102,19 @@ const FIGURES: Record<string, [Figure, title: string, x: string, y: string]> = {
     "At 64 tokens, 64 experts take 3x as long as 8",
     "new tokens in the batch",
     "experts that get tokens",
+  ],
+  "recurrent layers": [
+    linearAttentionMap({
+      subject,
+      rows: [[0, 1, 8], [64, 0, 80], [64, 1, 90]].map(([tokens, decodes, timeUs]) => ({
+        layer: "gdn",
+        key: [tokens!, decodes!],
+        timeUs: timeUs!,
+      })),
+    }),
+    "gdn takes up to 90 µs: 64 prefill tokens, 1 decode",
+    "new tokens of the prefill",
+    "decoding requests",
   ],
   "scaling": [
     tpScaling({

@@ -52,6 +52,33 @@ Deno.test("the report of a bundle has all its parts, and says that an estimate i
   });
 });
 
+Deno.test("kernels of several kinds of attention have slices of their own, recurrent layers a section", async () => {
+  const table: typeof SMALL.table = (tp, category) => {
+    const rows = SMALL.table(tp, category);
+    if (category === "linear_attention") {
+      return [[0, 1], [64, 1]].map((key) => ({ layer: "gdn", key, timeUs: 8 + key[0]! }));
+    }
+    return category === "attention"
+      ? ["sliding_attention", null].flatMap((layer) => rows.map((row) => ({ ...row, layer })))
+      : rows;
+  };
+  await withFolder(async (dir) => {
+    const html = await bundleReport({ ...SMALL, dir, table });
+    assert.ok(headings(html).includes("Recurrent layers"));
+    for (
+      const name of [
+        "sliding_attention, decodes alone",
+        "with a prefill of 16",
+        "sliding_attention, prefills alone",
+      ]
+    ) {
+      assert.ok(html.includes(`"label":"${name}"`), name);
+    }
+    assert.match(html, /gdn takes up to 72 µs/);
+    assert.match(html, /sliding_attention with a prefill of 16 takes up to 15 µs/);
+  });
+});
+
 Deno.test("the report of two bundles compares their common degrees", async () => {
   const html = await comparisonReport(SMALL, {
     ...SMALL,

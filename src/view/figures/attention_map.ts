@@ -61,9 +61,9 @@ export function attentionMap(
     (kvPrefill > 0 ? ` after ${formatCount(kvPrefill)}` : "");
   return heatMap({
     cells,
-    title: `Attention${chunk === 0 ? "" : ` with a prefill of ${formatCount(chunk)}`} takes up to ${text}: ${
-      plural(cell.y, "decode")
-    } at KV length ${formatCount(cell.x)}`,
+    title: `${kernelName(rows)}${
+      chunk === 0 ? "" : ` with a prefill of ${formatCount(chunk)}`
+    } takes up to ${text}: ${plural(cell.y, "decode")} at KV length ${formatCount(cell.x)}`,
     subtitle: subjectText(subject, beside),
     missing: "not measured",
     x: "KV length of each decode (tokens)",
@@ -96,9 +96,9 @@ export function prefillMap(
   const { text, cell } = peak(cells);
   return heatMap({
     cells,
-    title: `Prefill attention takes up to ${text}: ${formatCount(cell.y)} new tokens after ${
-      formatCount(cell.x)
-    }`,
+    title: `${
+      (rows[0]?.layer ?? null) === null ? "Prefill attention" : `${kernelName(rows)} of a prefill`
+    } takes up to ${text}: ${formatCount(cell.y)} new tokens after ${formatCount(cell.x)}`,
     subtitle: subjectText(subject, "one prefill alone"),
     missing: "not measured",
     x: "KV length before the prefill (tokens)",
@@ -106,6 +106,11 @@ export function prefillMap(
     scale: "time",
     legend: "time",
   });
+}
+
+/** What the kernel of some rows is called. */
+function kernelName([first]: readonly Row[]): string {
+  return first?.layer ?? "Attention";
 }
 
 /** What to ask for where a table has no rows with a prefill. */

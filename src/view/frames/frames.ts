@@ -20,6 +20,8 @@ export interface Frames {
   perSequence(tp: number): pl.DataFrame;
   /** Times of attention: prefill_chunk, kv_prefill, n_decode, kv_decode, time_us; estimated: predicted, not measured. */
   attention(tp: number): pl.DataFrame;
+  /** Times of layers with a recurrent state: layer, prefill_tokens, n_decode, time_us. */
+  linearAttention(tp: number): pl.DataFrame;
   /** Times of the experts: tokens, activated_experts, time_us. */
   moe(tp: number): pl.DataFrame;
   /**
@@ -66,6 +68,7 @@ export function frames(bundle: Bundle & Partial<Pick<WholeBundle, "kernels" | "s
     dense: table("dense"),
     perSequence: table("per_sequence"),
     attention: (tp) => tableFrame("attention", bundle.table(tp, "attention"), bundle.estimated(tp)),
+    linearAttention: table("linear_attention"),
     moe: table("moe"),
     kernels: (tp, name) => kernelFrame(name, bundle.kernels?.(tp, name) ?? new Map()),
     skewCells: (tp) => skewCellsFrame(bundle.skewCells?.(tp) ?? []),

@@ -24,6 +24,7 @@ import { attentionSlices } from "../figures/attention_slices.ts";
 import { coverageMap } from "../figures/coverage_map.ts";
 import { iterationTimes } from "../figures/iteration.ts";
 import { layerTimes } from "../figures/layer_times.ts";
+import { linearAttentionMap } from "../figures/linear_attention_map.ts";
 import { moeMap } from "../figures/moe_map.ts";
 import { noise } from "../figures/noise.ts";
 import { rooflinePlot } from "../figures/roofline_plot.ts";
@@ -77,6 +78,12 @@ export async function bundleSections(bundle: Bundle, options: BundleReportOption
   sections.push({ heading: "Layers", figures: await layerFigures(bundle, tp, samples) });
   sections.push({ heading: "Attention", figures: attentionFigures(bundle, tp, samples) });
   sections.push({ heading: "Achieved rates", figures: await rateFigures(bundle) });
+  const recurrent = Map.groupBy(bundle.table(tp, "linear_attention"), ({ layer }) => layer ?? "");
+  if (recurrent.size > 0) {
+    const subject = subjectOf(bundle, tp);
+    const figures = [...recurrent.values()].map((rows) => linearAttentionMap({ subject, rows }));
+    sections.push({ heading: "Recurrent layers", figures });
+  }
   const experts = bundle.table(tp, "moe");
   if (experts.length > 0) {
     sections.push({
@@ -127,23 +134,29 @@ async function layerFigures(
   return figures;
 }
 
+/** The attention of each kernel, where the model has several. */
 function attentionFigures(bundle: Bundle, tp: number, samples: readonly LayerSamples[]): Figure[] {
-  const rows = bundle.table(tp, "attention");
-  const estimated = bundle.estimated(tp);
   const subject = subjectOf(bundle, tp);
-  const mixed = rows.filter(({ key }) => key[1] === 0 && key[2]! > 0);
-  const chunks = menuChunks(distinct(mixed.map(({ key }) => key[0]!)));
-  const name = (chunk: number): string =>
-    chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)}`;
-  const choices = (draw: typeof attentionMap): Choice[] =>
-    chunks.map((chunk) => ({
-      name: name(chunk),
-      figure: draw({ subject, rows, estimated, samples, chunk }),
-    }));
-  return [
-    ...(chunks.length === 0 ? [] : [figureMenu(choices(attentionMap)), figureMenu(choices(attentionSlices))]),
-    ...(rows.some(({ key }) => key[2] === 0) ? [prefillMap({ subject, rows, estimated, samples })] : []),
-  ];
+  const kernels = [...Map.groupBy(bundle.table(tp, "attention"), ({ layer }) => layer)].map(
+    ([layer, rows]) => ({
+      prefix: layer === null ? "" : `${layer}, `,
+      input: { subject, rows, samples, estimated: layer === null ? bundle.estimated(tp) : [] },
+    }),
+  );
+  const beside = (draw: typeof attentionMap): Choice[] =>
+    kernels.flatMap(({ prefix, input }) => {
+      const mixed = input.rows.filter(({ key }) => key[1] === 0 && key[2]! > 0);
+      return menuChunks(distinct(mixed.map(({ key }) => key[0]!))).map((chunk) => ({
+        name: prefix + (chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)}`),
+        figure: draw({ ...input, chunk }),
+      }));
+    });
+  const alone = kernels.filter(({ input }) => input.rows.some(({ key }) => key[2] === 0)).map(
+    ({ prefix, input }) => ({ name: `${prefix}prefills alone`, figure: prefillMap(input) }),
+  );
+  return [beside(attentionMap), beside(attentionSlices), alone].filter(({ length }) => length > 0).map(
+    figureMenu,
+  );
 }
 
 /** The rows of every degree as points of a roofline; none where the device or the model has no sheet. */
