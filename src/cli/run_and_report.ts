@@ -75,7 +75,19 @@ export function doubtText(shots: number): string {
     `them again when it is back, --accept-speed takes its present speed for the right one\n`;
 }
 
-function nextStep({ dir }: Bundle, verbosity: Settings["verbosity"], terminal: Terminal): Promise<number> {
+/**
+ * Names the command that checks a bundle.
+ *
+ * @param bundle The bundle.
+ * @param verbosity How much is told.
+ * @param terminal Where it is told.
+ * @returns The exit status.
+ */
+export function nextStep(
+  { dir }: Bundle,
+  verbosity: Settings["verbosity"],
+  terminal: Terminal,
+): Promise<number> {
   if (verbosity !== "silent") terminal.out(`Next, check it:  deno task shotlab validate ${shellWord(dir)}\n`);
   return Promise.resolve(0);
 }

@@ -4,11 +4,27 @@
  * @module
  */
 import type { Command } from "commander";
+import type { Bundle } from "../../bundle/open.ts";
+import { UsageError } from "../../errors.ts";
+import { measureCollectives } from "../../run/measure_collectives.ts";
 import { profile } from "../../run/profile.ts";
+import type { Settings } from "../../settings.ts";
 import { GROUPS } from "../../settings/table.ts";
-import { examples, type Run, settingsOf } from "../command.ts";
+import { readServedSteps } from "../../serving/served_files.ts";
+import { examples, positive, type Run, settingsOf } from "../command.ts";
 import { addFlags, type Flags, PRESETS_HELP, SETTINGS_HELP } from "../flags.ts";
-import { runAndReport } from "../run_and_report.ts";
+import { LOAD_SECONDS, measureSteps, stepsJob } from "../measure_steps.ts";
+import { nextStep, runAndReport } from "../run_and_report.ts";
+import { tellCollectives } from "../tell_collectives.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** What is measured after the rows. */
+interface AfterRows {
+  /** Steps of a whole engine: how long the requests of each load arrive, in seconds, or as long as `steps` has it. */
+  readonly steps?: number | true;
+  /** What devices take to exchange their results. */
+  readonly collectives?: true;
+}
 
 /**
  * Declares the command.
@@ -21,19 +37,78 @@ export function declare(command: Command, run: Run): void {
     .description(
       "Measures a model's layers on this hardware into a bundle; resumes from what the bundle has.",
     )
+    .optionsGroup("After the rows:")
+    .option(
+      "--steps [seconds]",
+      `Serve steps on the whole engine, as the command steps does; how long the requests of each load arrive (default: ${LOAD_SECONDS})`,
+      positive,
+    )
+    .option(
+      "--collectives",
+      "Measure what --devices take to exchange results, as the command collectives does",
+    )
     .addHelpText("after", PRESETS_HELP)
     .addHelpText("after", SETTINGS_HELP)
     .addHelpText(
       "after",
       examples(
         "profile --model meta-llama/Llama-3.1-8B --hardware H100 --tp-degrees 1,2,4",
+        "profile --model meta-llama/Llama-3.1-8B --hardware H100 --grid both --adaptive 3% --steps",
         "profile --model Qwen/Qwen3-0.6B --hardware MY-ESTIMATE --harness roofline:H100 --preset quick",
       ),
     )
-    .action((flags: Flags) =>
+    .action(({ steps, collectives, ...flags }: Flags & AfterRows) =>
       run((terminal) => {
         const settings = settingsOf(flags, terminal);
-        return runAndReport((options) => profile(settings, options), settings.verbosity, terminal);
+        const after: AfterRows = { ...steps !== undefined && { steps }, ...collectives && { collectives } };
+        if (collectives && settings.devices.length < 2) {
+          throw new UsageError(
+            `Cannot measure collectives between ${settings.devices.length || "unnamed"} devices: ` +
+              "name two or more with --devices",
+          );
+        }
+        return runAndReport(
+          (options) => profile(settings, options),
+          settings.verbosity,
+          terminal,
+          (bundle) => afterRows(bundle, after, settings, terminal),
+        );
       })
     );
+}
+
+async function afterRows(
+  bundle: Bundle,
+  { steps, collectives }: AfterRows,
+  settings: Settings,
+  terminal: Terminal,
+): Promise<number> {
+  const statuses: number[] = [];
+  if (steps !== undefined) statuses.push(await serveSteps(bundle, steps, settings, terminal));
+  if (collectives) {
+    const { hardware, perfDir, harness, transport, devices, configDir, verbosity } = settings;
+    const found = await measureCollectives({
+      ...{ hardware, perfDir, harness, transport, devices, signal: terminal.signal },
+      ...verbosity !== "silent" && { onLog: (line: string): void => terminal.err(`${line}\n`) },
+    });
+    statuses.push(await tellCollectives(found, configDir, terminal));
+  }
+  return Math.max(...statuses, await nextStep(bundle, settings.verbosity, terminal));
+}
+
+/** Serves steps at the first degree, unless the bundle has them. */
+async function serveSteps(
+  { dir }: Bundle,
+  seconds: number | true,
+  settings: Settings,
+  terminal: Terminal,
+): Promise<number> {
+  const { maxNumBatchedTokens, maxNumSeqs } = settings;
+  if (await readServedSteps(dir, 1) !== null && !settings.force) {
+    terminal.out("The bundle has served steps at tp 1; the command steps measures them again\n");
+    return 0;
+  }
+  const engine = { tp: 1, maxNumBatchedTokens, maxNumSeqs, gpuMemoryUtilization: 0.9 };
+  const flags = { ...engine, seconds: seconds === true ? LOAD_SECONDS : seconds, loadSeed: 0 };
+  return await measureSteps(await stepsJob(settings, flags, terminal), settings, terminal);
 }

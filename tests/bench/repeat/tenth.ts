@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console
 /**
- * Makes a plan of a random tenth of another one's shots, to be measured a second time:
+ * Makes a plan of a random part of another one's shots, a tenth unless told, to be measured a second time:
  *
  *     deno run -A tests/bench/repeat/tenth.ts plan.jsonl --seed 7 --out tenth.jsonl
  *
@@ -31,13 +31,19 @@ export function sampleSweeps(sweeps: readonly Sweep[], share: number, seed: numb
 if (import.meta.main) {
   const { values, positionals: [plan] } = parseArgs({
     allowPositionals: true,
-    options: { seed: { type: "string", default: "7" }, out: { type: "string" } },
+    options: {
+      seed: { type: "string", default: "7" },
+      out: { type: "string" },
+      share: { type: "string", default: "0.1" },
+      only: { type: "string" },
+    },
   });
   if (plan === undefined || values.out === undefined) {
-    throw new Error("Expected tenth.ts PLAN --out FILE [--seed NUMBER]");
+    throw new Error("Expected tenth.ts PLAN --out FILE [--seed NUMBER] [--share SHARE] [--only CATEGORY]");
   }
   const { header, sweeps } = parsePlan((await Deno.readTextFile(plan)).split("\n"), plan);
-  const sample = sampleSweeps(sweeps, 0.1, Number(values.seed));
+  const chosen = sweeps.filter(({ category }) => values.only === undefined || category === values.only);
+  const sample = sampleSweeps(chosen, Number(values.share), Number(values.seed));
   await Deno.writeTextFile(values.out, [...formatPlan(header, sample), ""].join("\n"));
   for (const { category, tp, shots } of sample) console.log(`tp ${tp} ${category}: ${shots.length} shots`);
 }

@@ -146,3 +146,30 @@ Deno.test("serve-load serves a load and compares it with the simulated one", asy
     assert.match(alone.out, /There is no bundle at .*none.* to simulate the load with/);
   });
 });
+
+Deno.test("profile serves steps after the rows, once, and says before it starts what collectives need", async () => {
+  const perfDir = await Deno.makeTempDir();
+  try {
+    const limits = ["--max-num-batched-tokens", "64", "--max-num-seqs", "4", "--attention-max-kv", "64"];
+    const sweep = "--tp-degrees 1 --skip-skew --sentinel-s 0 --silent --allow-mixed".split(" ");
+    const args = ["profile", ...MODEL, ...limits, ...sweep, "--perf-dir", perfDir, "--harness"];
+    const rows = `cmd:"${Deno.execPath()}" run -A tests/serving/fake_both.ts`;
+    const first = await runMain([...args, rows, "--steps", "1"]);
+    assert.equal(first.status, 1, first.err);
+    assert.match(first.out, /Written: .*served_steps\.csv/);
+    assert.match(first.err, /^1 decodes at 16 failed: it does not fit the engine$/m);
+    const again = await runMain([...args, rows, "--steps"]);
+    assert.equal(again.status, 0, again.err);
+    assert.match(again.out, /^The bundle has served steps at tp 1; the command steps measures them again\n/);
+    const lonely = await runMain([...args, rows, "--collectives", "--devices", "0"]);
+    assert.equal(lonely.status, 2);
+    assert.match(
+      lonely.err,
+      /^error: Cannot measure collectives between 1 devices: name two or more with --devices/,
+    );
+    const odd = await runMain([...args, rows, "--steps", "none"]);
+    assert.match(odd.err, /'none' is invalid.*Expected an integer of at least 1\./);
+  } finally {
+    await Deno.remove(perfDir, { recursive: true });
+  }
+});
