@@ -69,6 +69,23 @@ export function positive(text: string): number {
   throw new InvalidArgumentError("Expected an integer of at least 1.");
 }
 
+/**
+ * What a command prints for programs.
+ *
+ * @param value What it found.
+ * @returns JSON, indented by two spaces, with its line's end.
+ *
+ * @example
+ * ```ts
+ * import { jsonText } from "./command.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(jsonText({ tps: [1] }), '{\n  "tps": [\n    1\n  ]\n}\n');
+ * ```
+ */
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
 /** Characters of a line of help. */
 const HELP_WIDTH = 80;
 

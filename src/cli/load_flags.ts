@@ -73,7 +73,7 @@ export async function loadOf(flags: LoadFlags): Promise<Load> {
  */
 export function above0(text: string): number {
   const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  if (Number.isFinite(value) && value > 0) return value;
   throw new InvalidArgumentError("Expected a number above 0.");
 }
 

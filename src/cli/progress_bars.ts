@@ -25,10 +25,11 @@ const CLEAR_TO_END = "\x1b[K";
 export function barProgress(stream: TerminalStream, now: () => number): View {
   let tracks = newTracks();
   let bars: MultiBar | null = null;
+  const columns = (): number => stream.columns ?? 80;
   const line = (given: string): void => {
     const text = printable(given);
     if (bars === null) stream.write(`${text}\n`);
-    else for (const part of wrapped(text, (stream.columns ?? 80) - 1)) bars.log(`${part}${CLEAR_TO_END}\n`);
+    else for (const part of wrapped(text, columns() - 1)) bars.log(`${part}${CLEAR_TO_END}\n`);
   };
   const close = (): void => {
     bars?.update();
@@ -44,13 +45,13 @@ export function barProgress(stream: TerminalStream, now: () => number): View {
       follow(tracks, event, now());
       if (["connected", "fitted", "measuring-again"].includes(event.type)) line(newsOf(event)!);
       if (event.type === "booting" && bars === null) {
-        const barsize = (stream.columns ?? 80) < 100 ? 12 : 24;
+        const barsize = columns() < 100 ? 12 : 24;
         bars = new MultiBar({ stream, forceRedraw: true, hideCursor: true, fps: 10, barsize });
-        row(bars, (bar) => fitted(heading(tracks, now(), bar), (stream.columns ?? 80) - 1));
+        row(bars, (bar) => fitted(heading(tracks, now(), bar), columns() - 1));
       }
       if (event.type === "planned" && bars !== null) {
         for (const track of tracks.sweeps.values()) {
-          row(bars, (bar) => fitted(`  ${text(track, now(), bar)}`, (stream.columns ?? 80) - 1));
+          row(bars, (bar) => fitted(`  ${text(track, now(), bar)}`, columns() - 1));
         }
       }
     },

@@ -74,16 +74,21 @@ Deno.test("plainProgress: of sweeps that are fired side by side, each has its cl
 });
 
 /** Shows the events on a terminal and returns what it and plain standard error were given. */
-function drawn(env: Record<string, string>): { terminal: string; plain: string } {
+function drawn(
+  env: Record<string, string>,
+  given: { columns?: number | undefined; events?: typeof EVENTS; now?: () => number } = {},
+): { terminal: string; plain: string } {
+  const { events = EVENTS, now = tickingClock() } = given;
+  const columns = "columns" in given ? given.columns : 80;
   let [terminal, plain] = ["", ""];
   const write = (chunk: unknown, _encoding: string, done: () => void): void => {
     terminal += String(chunk);
     done();
   };
-  const errStream = Object.assign(new Writable({ write }), { isTTY: true, columns: 80 });
+  const errStream = Object.assign(new Writable({ write }), { isTTY: true, columns: columns as number });
   const err = (more: string): void => void (plain += more);
-  const view = showProgress({ err, errStream, env }, "info", tickingClock());
-  for (const event of EVENTS) view.event(event);
+  const view = showProgress({ err, errStream, env }, "info", now);
+  for (const event of events) view.event(event);
   view.line(`${"a word ".repeat(9)}two words that are broken between them`);
   view.line("x".repeat(100));
   view.close();
@@ -102,6 +107,44 @@ Deno.test("showProgress: on a terminal, a bar per sweep under one for the degree
       `${"x".repeat(79)}\x1b[K\n${"x".repeat(21)}\x1b[K\n`,
     ]
   ) assert(terminal.includes(part), part);
+});
+
+const widths: [columns: number | undefined, bar: number, line: number][] = [
+  [60, 12, 59],
+  [99, 12, 98],
+  [100, 24, 99],
+  [undefined, 12, 79],
+];
+for (const [columns, bar, line] of widths) {
+  Deno.test(`showProgress: bars on a terminal of ${columns ?? "unknown"} columns`, () => {
+    const { terminal } = drawn({ TERM: "xterm" }, { columns });
+    assert(terminal.includes(`  dense         [${"=".repeat(bar)}] 2/2`), terminal);
+    assert(!terminal.includes("=".repeat(bar + 1)));
+    assert(terminal.includes(`${"x".repeat(line)}\x1b[K`));
+    assert(!terminal.includes("x".repeat(line + 1)));
+    const rows = terminal.split(/\n|\r|\x1b\[[\d;?]*[A-Za-z]/);
+    assert(rows.every((row) => row.length <= line), `${Math.max(...rows.map((row) => row.length))}`);
+  });
+}
+
+Deno.test("showProgress: a row that is too long ends with a mark, and a boot tells how long it takes", () => {
+  const { terminal } = drawn({ TERM: "xterm" }, { columns: 40 });
+  assert(terminal.includes(`\x1b[1G  attention     [${"=".repeat(12)}] 3/3, 0.…\x1b`), terminal);
+  const times = [0, 0];
+  const booting = drawn({ TERM: "xterm" }, { events: EVENTS.slice(0, 2), now: () => times.shift() ?? 2345 });
+  assert(booting.terminal.includes("tp 1  booting the engine ⠸ 2.3 s"), booting.terminal);
+});
+
+Deno.test("plainProgress: tells how far it is every five seconds", () => {
+  const usual = globalThis.setInterval;
+  const waits: unknown[] = [];
+  try {
+    globalThis.setInterval = ((...given: unknown[]) => waits.push(given[1])) as never;
+    plainProgress(() => {}, () => 0).close();
+  } finally {
+    globalThis.setInterval = usual;
+  }
+  assert.deepEqual(waits, [5000]);
 });
 
 Deno.test("showProgress: a terminal that cannot move its cursor gets lines", () => {

@@ -8,7 +8,7 @@ import { conformance, type Finding } from "../../conformance/conformance.ts";
 import { harnessCommand } from "../../harness/open.ts";
 import { loadModel } from "../../model/load_model.ts";
 import type { Settings } from "../../settings.ts";
-import { examples, type Run, settingsOf } from "../command.ts";
+import { examples, jsonText, type Run, settingsOf } from "../command.ts";
 import { addFlags, type Flags } from "../flags.ts";
 import { FAILED } from "../report_error.ts";
 import type { Terminal } from "../terminal.ts";
@@ -60,7 +60,7 @@ async function checkHarness(
     findings.push(finding);
     if (!json) terminal.out(render(finding));
   }
-  if (json) terminal.out(`${JSON.stringify(findings, null, 2)}\n`);
+  if (json) terminal.out(jsonText(findings));
   else terminal.out(`\n${summary(settings.harness, findings)}\n`);
   return findings.some(({ status }) => status === "failed") ? FAILED : 0;
 }

@@ -9,8 +9,8 @@ import { PLACES } from "../../check/attention_coverage.ts";
 import { coverage } from "../../check/coverage.ts";
 import { type CoverageNeed, ownNeed } from "../../check/coverage_need.ts";
 import { tableText } from "../../view/table.ts";
-import { formatCount, formatShare } from "../../view/text.ts";
-import { examples, positive, type Run, verboseFlag } from "../command.ts";
+import { formatCount, formatShare, plural } from "../../view/text.ts";
+import { examples, jsonText, positive, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 type CoverageFlags = { json?: boolean } & Partial<CoverageNeed>;
@@ -50,13 +50,13 @@ async function printCoverage(
   const bundle = await openBundle(dir);
   const found = coverage(bundle, { ...ownNeed(bundle), ...options.need });
   if (options.json) {
-    terminal.out(`${JSON.stringify(found, null, 2)}\n`);
+    terminal.out(jsonText(found));
     return 0;
   }
   const { maxNumBatchedTokens, maxNumSeqs, maxKv } = found.need;
   const head =
-    `A run with up to ${formatCount(maxNumBatchedTokens)} new tokens, ${formatCount(maxNumSeqs)} ` +
-    `requests and ${formatCount(maxKv)} KV tokens`;
+    `A run with up to ${formatCount(maxNumBatchedTokens)} new tokens, ${plural(maxNumSeqs, "request")} ` +
+    `and ${formatCount(maxKv)} KV tokens`;
   const beyond = found.layers.filter(({ place }) => place === "extrapolated").map((one) =>
     `tp ${one.tp} ${one.category}${one.layer === null ? "" : ` ${one.layer}`}: extrapolated beyond ` +
     `${formatCount(one.highest)} ${one.axis}`

@@ -8,7 +8,7 @@ import { openBundle } from "../../bundle/open.ts";
 import { diffBundles } from "../../check/diff.ts";
 import { diffTable } from "../../view/report/diff_sections.ts";
 import { tableText } from "../../view/table.ts";
-import { examples, type Run, verboseFlag } from "../command.ts";
+import { examples, jsonText, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 /**
@@ -41,7 +41,7 @@ async function printDiff(
 ): Promise<number> {
   const diff = diffBundles(await openBundle(dirs[0]), await openBundle(dirs[1]));
   if (json) {
-    terminal.out(`${JSON.stringify(diff, null, 2)}\n`);
+    terminal.out(jsonText(diff));
     return 0;
   }
   const facts = diff.meta.map(({ key, a, b }) => `${key}: ${a ?? "-"} | ${b ?? "-"}`);

@@ -11,7 +11,7 @@ import { loadHardware } from "../../roofline/hardware.ts";
 import { type Capacity, fits } from "../../serving/capacity.ts";
 import { tableText } from "../../view/table.ts";
 import { formatCount } from "../../view/text.ts";
-import { examples, positive, type Run, verboseFlag } from "../command.ts";
+import { examples, jsonText, positive, type Run, verboseFlag } from "../command.ts";
 import { degrees } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
 import { addEngineFlags } from "../serve_flags.ts";
@@ -85,7 +85,7 @@ async function printFits(flags: FitsFlags, terminal: Pick<Terminal, "out">): Pro
       found.push({ hardware, tp, capacity: fits(model, sheet, options) });
     }
   }
-  terminal.out(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : fitsText(flags.model, found));
+  terminal.out(flags.json === true ? jsonText(found) : fitsText(flags.model, found));
   return found.some(({ capacity }) => capacity.fits) ? 0 : FAILED;
 }
 

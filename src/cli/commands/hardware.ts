@@ -8,7 +8,7 @@ import { CONFIG_DIR } from "../../config_dir.ts";
 import { loadHardware, sheetNames } from "../../roofline/hardware.ts";
 import { tableText } from "../../view/table.ts";
 import { significant } from "../../view/text.ts";
-import { examples, type Run, verboseFlag } from "../command.ts";
+import { examples, jsonText, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface HardwareFlags {
@@ -53,7 +53,7 @@ async function printSheets(
     "cache, MiB": l2_mib,
   }));
   terminal.out(
-    json ? `${JSON.stringify(sheets, null, 2)}\n` : `${tableText(rows, { rows: Infinity })}\n`,
+    json ? jsonText(sheets) : `${tableText(rows, { rows: Infinity })}\n`,
   );
   return 0;
 }

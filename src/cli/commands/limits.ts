@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { writeAtomic } from "../../files/write.ts";
 import { preflight } from "../../run/preflight.ts";
-import { examples, type Run, settingsOf, verboseFlag } from "../command.ts";
+import { examples, jsonText, type Run, settingsOf, verboseFlag } from "../command.ts";
 import { addFlags, type Flags } from "../flags.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -48,7 +48,7 @@ async function writeLimits(
   const [tp] = settings.tpDegrees;
   if (tp === undefined) throw new UsageError("Cannot say limits: --tp-degrees must name a degree");
   const { limits } = await preflight({ ...settings, harness: `roofline:${settings.hardware}` });
-  const text = `${JSON.stringify(limits, null, 2)}\n`;
+  const text = jsonText(limits);
   if (out === undefined) terminal.out(text);
   else {
     await writeAtomic(out, text);

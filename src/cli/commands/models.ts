@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { CONFIG_DIR } from "../../config_dir.ts";
 import { type CatalogueEntry, listModels } from "../../model/catalogue.ts";
 import { tableText } from "../../view/table.ts";
-import { examples, type Run, verboseFlag } from "../command.ts";
+import { examples, jsonText, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface ModelsFlags {
@@ -43,7 +43,7 @@ async function printModels(
 ): Promise<number> {
   const models = await listModels(folders);
   if (json) {
-    out(`${JSON.stringify(models, null, 2)}\n`);
+    out(jsonText(models));
     return 0;
   }
   const rows = models.map((model) => row(model, columns >= WIDE));

@@ -22,7 +22,7 @@ import { deploymentFigure } from "../../view/figures/deployment.ts";
 import { saveFigure } from "../../view/render/render.ts";
 import { tableText } from "../../view/table.ts";
 import { plural, significant } from "../../view/text.ts";
-import { examples, type Run, verboseFlag } from "../command.ts";
+import { examples, jsonText, type Run, verboseFlag } from "../command.ts";
 import { above0, addLoadFlags, degrees, type LoadFlags, loadOf } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
 import type { Terminal } from "../terminal.ts";
@@ -91,7 +91,7 @@ async function recommend(
   const serving = deployments.filter(({ problem }) => problem === null);
   const words = `TTFT ${significant(ttftMs)} ms and TPOT ${significant(tpotMs)} ms at ${percentile}, ` +
     `load ${load.name} of ${plural(load.requests.length, "request")}`;
-  if (flags.json === true) terminal.out(`${JSON.stringify(deployments, null, 2)}\n`);
+  if (flags.json === true) terminal.out(jsonText(deployments));
   else terminal.out(recommendationText(id, words, deployments, rate, terminal.columns ?? 80));
   if (flags.figure !== undefined && serving.length > 0) {
     await saveFigure(deploymentFigure({ model: id, targets: words, deployments }), flags.figure);

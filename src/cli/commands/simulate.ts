@@ -19,7 +19,7 @@ import { serverOf, type ServerSettings } from "../../serving/server.ts";
 import { simulateServer, type Simulation } from "../../serving/simulate_server.ts";
 import { type StepModel, stepModel } from "../../serving/step_model.ts";
 import { formatCount, formatShare, plural, significant } from "../../view/text.ts";
-import { examples, positive, type Run, verboseFlag } from "../command.ts";
+import { examples, jsonText, positive, type Run, verboseFlag } from "../command.ts";
 import { addLoadFlags, type LoadFlags, loadOf } from "../load_flags.ts";
 import { heldOutLines, latencyTable, termsText } from "../serving_text.ts";
 import type { Terminal } from "../terminal.ts";
@@ -107,7 +107,7 @@ async function simulate(
   const server = await serverSettings(flags, bundle, model, served?.head.settings ?? null);
   const result = simulateServer(load, steps, server);
   if (json) {
-    terminal.out(`${JSON.stringify({ ...result, server }, null, 2)}\n`);
+    terminal.out(jsonText({ ...result, server }));
   } else {
     for (const notice of steps.notices) terminal.err(`${notice}\n`);
     terminal.out(simulationText(result, steps, server));

@@ -12,7 +12,7 @@ import type { Simulator } from "../../bundle/simulator.ts";
 import { validate, type ValidateOptions } from "../../check/validate.ts";
 import { UsageError } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
-import { examples, type Run, simulatorFlag, verboseFlag } from "../command.ts";
+import { examples, jsonText, type Run, simulatorFlag, verboseFlag } from "../command.ts";
 import { FAILED } from "../report_error.ts";
 import { colored, type Terminal } from "../terminal.ts";
 
@@ -58,7 +58,7 @@ export async function printIssues(
     ...simulator && { simulator },
     ...configDir !== undefined && await modelOf(dir, configDir, simulator),
   });
-  terminal.out(json ? `${JSON.stringify(issues, null, 2)}\n` : render(dir, issues, terminal.colors?.out));
+  terminal.out(json ? jsonText(issues) : render(dir, issues, terminal.colors?.out));
   return issues.some((issue) => issue.severity === "error") ? FAILED : 0;
 }
 
