@@ -227,6 +227,7 @@ export interface CollectivesRun extends Collectives {
 
 const above0 = { error: "must be a number of microseconds above 0" };
 const time = z.number(above0).positive(above0);
+const from1 = { error: "must be a whole number from 1" };
 const from2 = { error: "must be a whole number from 2" };
 const lineSchema = z.discriminatedUnion("type", [
   z.object({
@@ -234,7 +235,7 @@ const lineSchema = z.discriminatedUnion("type", [
     ranks: z.int(from2).min(2, from2),
     way: z.enum(WAYS),
     collective: z.enum(COLLECTIVES),
-    bytes: z.int().min(1),
+    bytes: z.int(from1).min(1, from1),
     us: time,
     trials_us: z.array(time).min(1),
   }),

@@ -63,6 +63,9 @@ Deno.test("an edited collectives.csv is refused with file, line and rule", () =>
       "reduce,4096",
       "line 3: collective must be all_reduce, all_gather, reduce_scatter, got reduce",
     ],
+    ["4096,10.25", "0,10.25", "line 3: bytes must be a whole number from 1, got 0"],
+    ["13,5", "13,0", "line 4: trials must be a whole number from 1, got 0"],
+    ["4096,10.25", "4096,9", "line 3: us must lie between min_us and max_us, got 9"],
     ["4096,10.25", "4096.5,10.25", "line 3: bytes must be a whole number from 1, got 4096.5"],
     ["4096,10.25", "4096,nan", "line 3: us must be above 0, got nan"],
     ["4096,10.25", "4096,-1", "line 3: us must be above 0, got -1"],
@@ -107,6 +110,7 @@ Deno.test("what the program told is read up to a line that is cut", () => {
       ['"us":2', '"us":3', "us must be the median of trials_us, got 3"],
       ['"us":2', '"us":-2', "us must be a number of microseconds above 0, got -2"],
       ['"ranks":2', '"ranks":1', "ranks must be a whole number from 2, got 1"],
+      ['"bytes":4096', '"bytes":0', "bytes must be a whole number from 1, got 0"],
     ] as const
   ) {
     assert.throws(() => parseCollectivesRun(text.replace(from, to), "r"), {
@@ -147,4 +151,12 @@ Deno.test("a time is the median of its trials to a thousandth; a file is more th
     }\n`;
   assert.equal(parseCollectivesRun(told(1000), "r").samples.length, 1);
   assert.throws(() => parseCollectivesRun(told(999), "r"), /us must be the median of trials_us, got 999$/);
+});
+
+Deno.test("collectives.csv may have blank lines, one trial of a byte, and times that do not differ", () => {
+  const least = sample(1, 2, { minUs: 2, maxUs: 2, trials: 1 });
+  const text = formatCollectives({ head: HEAD, samples: [least] });
+  assert.deepEqual(parseCollectives(`${text}\n`, "c").samples, [least]);
+  assert.deepEqual(parseCollectives(text.split("\n")[0]!, "c"), { head: HEAD, samples: [] });
+  assert.equal(text.split("\n")[2], "2,vllm,all_reduce,1,2,2,2,1");
 });

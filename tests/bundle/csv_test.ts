@@ -64,6 +64,8 @@ Deno.test("visitLines reads decimal numbers and nothing else", () => {
     ["nan", NaN],
     ["1 2", NaN],
     ["1_000", NaN],
+    ["1:2", NaN],
+    ["1/2", NaN],
   ];
   for (const [text, expected] of cases) {
     const [scanned] = values(`${text},x\n`);

@@ -39,10 +39,13 @@ Deno.test("estimated.csv: no rows are a header", () => {
 
 Deno.test("estimated.csv: faults are left out and reported", () => {
   const { rows, issues } = readEstimated(
-    `${OLDER}0,0,1,16,0.1\n0,0,1,16,0.2\n0,0,x,16,0.1\n0,0,2,16,\n`,
+    `${OLDER}0,0,1,16,0.1\n0,0,1,16,0.2\n0,0,x,16,0.1\n0,0,2,16,\n0,0,4,16,0.3\n`,
     "estimated.csv",
   );
-  assert.deepEqual(rows, [{ key: [0, 0, 1, 16], expectedError: 0.1 }]);
+  assert.deepEqual(rows, [{ key: [0, 0, 1, 16], expectedError: 0.1 }, {
+    key: [0, 0, 4, 16],
+    expectedError: 0.3,
+  }]);
   assert.deepEqual(issues.map(({ code, row }) => [code, row]).sort(), [
     ["key-duplicate", 3],
     ["key-invalid", 4],

@@ -144,3 +144,20 @@ Deno.test("parseMeta refuses wrong types, naming the key", () => {
     assert.throws(() => parseMeta(yaml, "meta.yaml"), new UsageError(message), yaml);
   }
 });
+
+Deno.test("formatMeta puts the keys of v1.2 behind those of August that they belong to, then ours, then others", () => {
+  const keys = [
+    "tp_degrees",
+    "category_provenance",
+    "engine_effective",
+    "engine_resolved",
+    "skew_fit",
+    "moe_components",
+    "harness",
+    "zeta",
+  ];
+  const meta = Object.fromEntries(keys.toReversed().map((key) => [key, "x"])) as unknown as Parameters<
+    typeof formatMeta
+  >[0];
+  assert.deepEqual([...formatMeta(meta).matchAll(/^(\w+):/gm)].map(([, key]) => key), keys);
+});

@@ -52,9 +52,22 @@ Deno.test("readSkewShapes says what no batch can be made of", () => {
     ["n,nb,pc,kp,kvs,t_skew_us\n4,1,0,0,16,5\n", "column-missing"],
     ['requests_json,t_skew_us\n"[[1]]",5\n', "skew-shape"],
     ["requests_json,t_skew_us\nnone,5\n", "skew-shape"],
+    ["requests_json,t_skew_us\n[],5\n", "skew-shape"],
+    ['requests_json,t_skew_us\n"[[0, 5]]",5\n', "skew-shape"],
+    ['requests_json,t_skew_us\n"[[1, -1]]",5\n', "skew-shape"],
+    ['requests_json,t_skew_us\n"[[1, 1.5]]",5\n', "skew-shape"],
+    ['requests_json,t_skew_us\n"[[1, 2, 3]]",5\n', "skew-shape"],
     ['requests_json,decode_q_len,t_skew_us\n"[[2, 5], [2, 9]]",2,5\n', "skew-shape"],
   ];
   for (const [text, code] of cases) {
     assert.deepEqual(readSkewShapes(text, "skew.csv").issues.map((issue) => issue.code), [code], text);
   }
+});
+
+Deno.test("readSkewShapes knows a batch again whose prefills stand in another order, and one whose decodes differ", () => {
+  const header = "requests_json,n_prefill,t_skew_us\n";
+  const codes = (first: string, second: string): string[] =>
+    readSkewShapes(`${header}"${first}",2,5\n"${second}",2,6\n`, "skew.csv").issues.map(({ code }) => code);
+  assert.deepEqual(codes("[[30, 16], [12, 0], [1, 7]]", "[[12, 0], [30, 16], [1, 7]]"), ["key-duplicate"]);
+  assert.deepEqual(codes("[[30, 16], [12, 0], [1, 7]]", "[[12, 0], [30, 16], [1, 8]]"), []);
 });

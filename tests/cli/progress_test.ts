@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
 import { plainProgress } from "../../src/cli/progress_lines.ts";
 import { showProgress } from "../../src/cli/progress.ts";
 import { EVENTS, FAILURE, NOTICE, tickingClock } from "./events.ts";
@@ -122,7 +123,7 @@ for (const [columns, bar, line] of widths) {
     assert(!terminal.includes("=".repeat(bar + 1)));
     assert(terminal.includes(`${"x".repeat(line)}\x1b[K`));
     assert(!terminal.includes("x".repeat(line + 1)));
-    const rows = terminal.split(/\n|\r|\x1b\[[\d;?]*[A-Za-z]/);
+    const rows = stripVTControlCharacters(terminal.replaceAll("\x1b[1G", "\n")).split("\n");
     assert(rows.every((row) => row.length <= line), `${Math.max(...rows.map((row) => row.length))}`);
   });
 }

@@ -42,3 +42,14 @@ Deno.test("joinedInfo: processors have together what each of them has", () => {
   });
   assert.deepEqual(joinedInfo([INFO, INFO]), { ...INFO, lanes: 2 });
 });
+
+Deno.test("joinedInfo: words that differ are joined once each, quantities are those of all, lanes add up", () => {
+  const other = { ...INFO, device: "Loom", driver: "560", quantities: ["kernel", "wall"] as const, lanes: 4 };
+  assert.deepEqual(joinedInfo([{ ...INFO, quantities: ["wall", "event"] }, other, other]), {
+    ...INFO,
+    device: "AMD EPYC + Loom",
+    driver: "none + 560",
+    quantities: ["wall"],
+    lanes: 9,
+  });
+});

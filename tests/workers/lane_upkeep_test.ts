@@ -175,6 +175,28 @@ Deno.test("an engine that was booted anew has its sentinel fired before the next
   await lane[Symbol.asyncDispose]();
 });
 
+Deno.test("a sentinel takes nine samples, whatever a shot takes", async () => {
+  const counts: Record<string, number> = {};
+  const factor = (shot: Shot): number => {
+    counts[shot.category] = (counts[shot.category] ?? 0) + 1;
+    return 1;
+  };
+  await using lane = await openLane({ harness: fakeHarness({ factor }) });
+  await lane.boot(TINY_BOOT);
+  const sentinel = { shot: attentionSweep([1]).shots[0]! as Shot, everyS: 1000, share: 0.03 };
+  const precision = { relative: 0, min: 3, max: 4 };
+  const steps = await Array.fromAsync(lane.fire(SHOTS.slice(0, 1), { ...HOW, precision, sentinel }));
+  const times = steps.flatMap((step) =>
+    step.type === "sentinel" && step.outcome.status === "measured" ? Object.values(step.outcome.samples) : []
+  );
+  assert.deepEqual(times.map((own) => own.length), [9]);
+  assert.deepEqual(
+    counts,
+    { attention: 18, dense: 3 },
+    "the first two agree; three samples of one time are precise",
+  );
+});
+
 Deno.test("the last shot of a lane that is left out goes to the others, also when they had ended", async () => {
   let opened = 0;
   const breaks = (): Promise<Harness> => {

@@ -54,3 +54,15 @@ Deno.test("when the consumer leaves, all are stopped and have ended", async () =
   ) break;
   assert.deepEqual(notes.filter((note) => !note.endsWith("asked")).sort(), ["a ended", "b ended", "stopped"]);
 });
+
+Deno.test("what has arrived while the consumer was busy is given, also behind a stream that has ended", async () => {
+  async function* of(...values: string[]): AsyncGenerator<string> {
+    yield* values;
+  }
+  const seen: string[] = [];
+  for await (const value of merge([of("a"), of(), of("b", "c"), of()])) {
+    seen.push(value);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.deepEqual(seen.sort(), ["a", "b", "c"]);
+});

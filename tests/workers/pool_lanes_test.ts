@@ -67,33 +67,49 @@ Deno.test("openPool: what its engine allows, each lane's allows", async () => {
   assert.equal((await pool.boot(TINY_BOOT)).limits.num_cache_tokens, 400);
 });
 
-Deno.test("openPool: a lane that is slow for the shots that all lanes fire is named, once", async () => {
-  const slow = fakeHarness();
-  const throttled: Harness = {
-    ...slow,
-    async *fire(request, options): ReturnType<Harness["fire"]> & AsyncGenerator {
-      for await (const outcome of slow.fire(request, options)) {
-        if (outcome.status === "failed") yield outcome;
-        else {
-          const samples = Object.entries(outcome.samples).map(([layer, values]) =>
-            [layer, values.map((value) => value * 1.4)] as const
-          );
-          yield { ...outcome, samples: Object.fromEntries(samples) };
-        }
-      }
-    },
-  };
+/** A lane whose shots take so many times as long. */
+const slowed = (name: string, factor: () => number): PoolMember => member(name, { factor });
+const slowOnes = (steps: readonly string[]): string[] => steps.filter((step) => step.includes("slow"));
+const slow = (name: string, percent: number): string =>
+  `${name} is slow: it needs ${percent}% more time than the fastest lane for the same shots`;
+
+Deno.test("openPool: lanes that are slow for the shots that all lanes fire are named, each once", async () => {
   await using pool = await openPool([
     member("device 0"),
-    { name: "device 1", open: () => Promise.resolve(throttled) },
+    slowed("device 1", () => 1.4),
+    slowed("device 2", () => 1.3),
   ]);
   await pool.boot(TINY_BOOT);
   const steps = await tell(pool, upTo(300));
   assert.deepEqual(outcomes(steps), upTo(300).map(String));
-  assert.deepEqual(steps.filter((step) => step.includes("slow")), [
-    "device 1 is slow: it needs 40% more time than the fastest lane for the same shots",
+  assert.deepEqual(slowOnes(steps), [slow("device 1", 40), slow("device 2", 30)]);
+  assert.deepEqual(slowOnes(await tell(pool, upTo(300))), []);
+});
+
+Deno.test("openPool: one that has become slow is named beside one that was", async () => {
+  let factor = 1;
+  await using pool = await openPool([
+    member("device 0"),
+    slowed("device 1", () => 1.4),
+    slowed("device 2", () => factor),
   ]);
-  assert.deepEqual((await tell(pool, upTo(300))).filter((step) => step.includes("slow")), []);
+  await pool.boot(TINY_BOOT);
+  assert.deepEqual(slowOnes(await tell(pool, upTo(300))), [slow("device 1", 40)]);
+  factor = 1.5;
+  assert.deepEqual(slowOnes(await tell(pool, upTo(300))), [slow("device 2", 50)]);
+});
+
+Deno.test("openPool: the one shot that all lanes fire of fifty is fired by each, and has one outcome", async () => {
+  const fired: string[][] = [[], []];
+  await using pool = await openPool([
+    member("a", { fired: fired[0]! }),
+    member("b", { fired: fired[1]! }),
+  ]);
+  await pool.boot(TINY_BOOT);
+  assert.deepEqual(outcomes(await tell(pool, upTo(50))), upTo(50).map(String));
+  const both = fired[0]!.filter((shot) => fired[1]!.includes(shot));
+  assert.deepEqual(both, ["dense tp1 26"]);
+  assert.equal(fired.flat().length, 51);
 });
 
 Deno.test("openPool: two lanes take little more than half of the time of one", async () => {
