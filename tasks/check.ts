@@ -6,32 +6,8 @@
  */
 import { execa } from "execa";
 import { ENTRIES } from "./structure.ts";
+import { runScript } from "./script.ts";
 import { setup } from "./setup.ts";
-
-const python = await setup({ dev: true, say: console.log });
-const deno = Deno.execPath();
-const CHECKS: readonly (readonly string[])[] = [
-  [deno, "fmt", "--check"],
-  [deno, "lint"],
-  [deno, "check", ...ENTRIES, "src", "tests", "tasks"],
-  [deno, "run", "--allow-read", "tasks/structure.ts"],
-  [deno, "run", "--allow-read", "tasks/words.ts"],
-  [python, "-m", "ruff", "check", "harness", "tasks", "tests"],
-  [python, "-m", "ruff", "format", "--check", "harness", "tasks", "tests"],
-  [python, "-m", "mypy", "harness/vllm", "harness/ray"],
-];
-for (const entry of ENTRIES) {
-  console.log(`> deno doc --lint ${entry}`);
-  const { stdout, stderr } = await execa(deno, ["doc", "--quiet", "--lint", entry], { reject: false });
-  const faults = documentationFaults(stdout + stderr);
-  for (const fault of faults) console.error(fault);
-  if (faults.length > 0) Deno.exit(1);
-}
-for (const [program, ...args] of CHECKS) {
-  console.log(`> ${program!.split("/").at(-1)} ${args.join(" ")}`);
-  const { failed, exitCode } = await execa(program!, args, { stdio: "inherit", reject: false });
-  if (failed) Deno.exit(exitCode ?? 1);
-}
 
 /** What `deno doc --lint` says of documentation, but for data frames, whose types are the library's own. */
 function documentationFaults(text: string): string[] {
@@ -39,3 +15,31 @@ function documentationFaults(text: string): string[] {
   const lines = text.replace(/\x1b\[[\d;]*m/g, "").split("\n");
   return lines.filter((line) => /^error\[/.test(line) && !/private type '(pl|DataFrame)'$/.test(line));
 }
+
+await runScript({ usage: "deno task check" }, async () => {
+  const python = await setup({ dev: true, say: console.log });
+  const deno = Deno.execPath();
+  const checks: readonly (readonly string[])[] = [
+    [deno, "fmt", "--check"],
+    [deno, "lint"],
+    [deno, "check", ...ENTRIES, "src", "tests", "tasks"],
+    [deno, "run", "-A", "tasks/structure.ts"],
+    [deno, "run", "-A", "tasks/words.ts"],
+    [python, "-m", "ruff", "check", "harness", "tasks", "tests"],
+    [python, "-m", "ruff", "format", "--check", "harness", "tasks", "tests"],
+    [python, "-m", "mypy", "harness/vllm", "harness/ray"],
+  ];
+  for (const entry of ENTRIES) {
+    console.log(`> deno doc --lint ${entry}`);
+    const { stdout, stderr } = await execa(deno, ["doc", "--quiet", "--lint", entry], { reject: false });
+    const faults = documentationFaults(stdout + stderr);
+    for (const fault of faults) console.error(fault);
+    if (faults.length > 0) return 1;
+  }
+  for (const [program, ...args] of checks) {
+    console.log(`> ${program!.split("/").at(-1)} ${args.join(" ")}`);
+    const { failed, exitCode } = await execa(program!, args, { stdio: "inherit", reject: false });
+    if (failed) return exitCode ?? 1;
+  }
+  return 0;
+});

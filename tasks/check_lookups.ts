@@ -7,39 +7,34 @@
  *
  * @module
  */
-import { gunzipSync } from "node:zlib";
-import { openBundle } from "../src/bundle/open.ts";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { type Bundle, openBundle } from "../src/bundle/open.ts";
+import { UsageError } from "../src/errors.ts";
 import { loadArchitecture } from "../src/model/architecture.ts";
 import { compareLookups, type LookupVectors } from "../tests/predict/compare_lookups.ts";
 import { predictor, type PredictorSource } from "../src/predict/predictor.ts";
+import { readJsonFile, runScript } from "./script.ts";
 
-const [dir, vectors, fit] = Deno.args;
-if (dir === undefined || vectors === undefined) {
-  console.error("Usage: check_lookups.ts BUNDLE VECTORS [FIT]");
-  Deno.exit(2);
-}
+const CONFIGS = fileURLToPath(new URL("../configs", import.meta.url));
 
-const bundle = await openBundle(dir);
-const { header, ...lookups } = await readJson(vectors) as LookupVectors & { header: { setting: string } };
-const tp = Number(/ tp(\d+)/.exec(header.setting)?.[1]);
-const architecture = await loadArchitecture(bundle.meta.architecture ?? "", "configs");
-const source = fit === undefined ? bundle : withFit(await readJson(fit));
-let different = 0;
-for (
-  const [kind, { equal, differences }] of compareLookups(predictor(source, { architecture }), tp, lookups)
-) {
-  console.log(`${kind}: ${equal} of ${equal + differences.length} equal`);
-  differences.slice(0, 5).forEach((difference) => console.log(`  ${difference}`));
-  different += differences.length;
-}
-Deno.exit(different === 0 ? 0 : 1);
+const vectorsSchema = z.looseObject({
+  header: z.looseObject({ setting: z.string() }),
+  batches: z.looseObject({ rows: z.array(z.unknown()) }),
+});
+const fitSchema = z.object({
+  skew_fit_block: z.custom<Bundle["meta"]["skew_fit"]>(),
+  skew_fit_csv: z.record(z.string(), z.object({ rows: z.array(z.array(z.unknown())) })),
+});
 
-// deno-lint-ignore no-explicit-any
-function withFit({ skew_fit_block, skew_fit_csv }: any): PredictorSource {
-  const rowsOf = (tp: number): unknown[][] => skew_fit_csv[tp].rows;
+function withFit(
+  bundle: Bundle,
+  { skew_fit_block, skew_fit_csv }: z.infer<typeof fitSchema>,
+): PredictorSource {
+  const rowsOf = (tp: number): unknown[][] => skew_fit_csv[tp]?.rows ?? [];
   return {
     tps: bundle.tps,
-    meta: { ...bundle.meta, skew_fit: skew_fit_block },
+    meta: { ...bundle.meta, ...skew_fit_block !== undefined && { skew_fit: skew_fit_block } },
     table: (tp, category) => bundle.table(tp, category),
     skewFit: (tp) =>
       rowsOf(tp).map(([pc, n_label, skew_rate_label, kv_big_label, kp_label, alpha, n_samples]) => ({
@@ -54,7 +49,29 @@ function withFit({ skew_fit_block, skew_fit_csv }: any): PredictorSource {
   };
 }
 
-async function readJson(path: string): Promise<unknown> {
-  const bytes = await Deno.readFile(path);
-  return JSON.parse(new TextDecoder().decode(path.endsWith(".gz") ? gunzipSync(bytes) : bytes));
-}
+const script = { usage: "check_lookups.ts BUNDLE VECTORS [FIT]", words: [2, 3] } as const;
+await runScript(script, async (_, dir, vectors, fit?: string) => {
+  const bundle = await openBundle(dir);
+  const { header, ...lookups } = await readJsonFile(vectors, vectorsSchema);
+  const tp = Number(/ tp(\d+)/.exec(header.setting)?.[1]);
+  const { hardware, model } = bundle.meta;
+  if (!header.setting.startsWith(`${hardware}/${model}/`) || !bundle.tps.includes(tp)) {
+    throw new UsageError(
+      `Cannot compare ${vectors} with ${dir}: the lookups are of ${header.setting}, the bundle of ${hardware}/${model} tp ${
+        bundle.tps.join(", ")
+      }`,
+    );
+  }
+  const architecture = await loadArchitecture(bundle.meta.architecture ?? "", CONFIGS);
+  const source = fit === undefined ? bundle : withFit(bundle, await readJsonFile(fit, fitSchema));
+  const asked = lookups as unknown as LookupVectors;
+  let different = 0;
+  for (
+    const [kind, { equal, differences }] of compareLookups(predictor(source, { architecture }), tp, asked)
+  ) {
+    console.log(`${kind}: ${equal} of ${equal + differences.length} equal`);
+    differences.slice(0, 5).forEach((difference) => console.log(`  ${difference}`));
+    different += differences.length;
+  }
+  return different === 0 ? 0 : 1;
+});

@@ -20,20 +20,10 @@ import { type FitProblem, referenceProblem, shrinkageProblem } from "../src/fit/
 import { randomFolds } from "../src/fit/random_folds.ts";
 import { formatReports, percentages } from "../src/fit/report.ts";
 import { makeAttentionTable } from "../src/predict/attention.ts";
+import { runScript } from "./script.ts";
 
 const FOLDS = 5;
 const SEED = 1;
-
-const dirs = Deno.args.filter((arg) => arg !== "--check");
-if (dirs.length === 0) {
-  console.error("Usage: fit_error.ts [--check] BUNDLE...");
-  Deno.exit(2);
-}
-const bundles = await Promise.all(dirs.map((dir) => openBundle(dir)));
-if (Deno.args.includes("--check")) Deno.exit(bundles.every(checkReference) ? 0 : 1);
-printErrors();
-printPooled();
-printTableSizes();
 
 function nameOf({ meta }: Bundle, tp: number): string {
   return `${meta.hardware} ${meta.model?.split("/").at(-1)} tp${tp}`;
@@ -72,7 +62,7 @@ function checkReference(bundle: Bundle): boolean {
   return equal;
 }
 
-function printErrors(): void {
+function printErrors(bundles: readonly Bundle[]): void {
   for (const method of ["reference", "shrinkage"] as const) {
     const reports = bundles.flatMap((bundle) =>
       bundle.tps.map((tp) => {
@@ -84,7 +74,7 @@ function printErrors(): void {
   }
 }
 
-function printPooled(): void {
+function printPooled(bundles: readonly Bundle[]): void {
   const folds = (pc: Float64Array): Int32Array => randomFolds(pc.length, FOLDS, SEED);
   const problems: [string, (bundle: Bundle, tp: number) => [FitProblem, FitProblem["ends"]]][] = [
     ["reference", (bundle, tp) => [referenceProblem(bundle.skew(tp))!, endsOf(bundle, tp)]],
@@ -109,14 +99,14 @@ function printPooled(): void {
   console.log("| pooled | k-fold | one pc left out |\n| --- | --- | --- |");
   for (const [name, problemOf] of problems) {
     const figures = [folds, chunkGroups].map((groupsOf) =>
-      pooled((bundle, tp) => {
+      pooled(bundles, (bundle, tp) => {
         const [problem, ends] = problemOf(bundle, tp);
         return unseenErrors(problem, ends, groupsOf(problem.cases.pc));
       })
     );
     console.log(`| ${[name, ...figures.map(percentages)].join(" | ")} |`);
   }
-  const fallbacks = pooled((bundle, tp) => {
+  const fallbacks = pooled(bundles, (bundle, tp) => {
     const ends = endsOf(bundle, tp);
     const problem = shrinkageProblem(bundle.skew(tp), ends)!;
     const bare = { ...problem, fitter: fallbackOnly(problem) };
@@ -129,7 +119,10 @@ function fallbackOnly({ fitter }: FitProblem): FitProblem["fitter"] {
   return (selected) => ({ ...fitter(selected), alphaAt: () => undefined });
 }
 
-function pooled(errorsOf: (bundle: Bundle, tp: number) => Float64Array): ErrorFigures | undefined {
+function pooled(
+  bundles: readonly Bundle[],
+  errorsOf: (bundle: Bundle, tp: number) => Float64Array,
+): ErrorFigures | undefined {
   const errors = bundles.flatMap((bundle) => bundle.tps.flatMap((tp) => [...errorsOf(bundle, tp)]));
   return errorFigures(errors.filter((error) => !Number.isNaN(error))) ?? undefined;
 }
@@ -138,14 +131,28 @@ function endsOf(bundle: Bundle, tp: number): ReturnType<typeof interpolatedTimes
   return interpolatedTimes(bundle.skew(tp), makeAttentionTable(bundle.table(tp, "attention"))!);
 }
 
-function printTableSizes(): void {
+function printTableSizes(bundle: Bundle): void {
   console.log("| table | pc values | rows | pc with rows | bytes |\n| --- | --- | --- | --- | --- |");
-  const [bundle] = bundles;
-  const tp = bundle!.tps[0]!;
+  const tp = bundle.tps[0]!;
   for (const pcValues of ["profiled", "common", "all"] satisfies PrefillGrid[]) {
-    const table = fitSkew({ method: "shrinkage", ...inputOf(bundle!, tp), pcValues }).tables.get(tp)!;
+    const table = fitSkew({ method: "shrinkage", ...inputOf(bundle, tp), pcValues }).tables.get(tp)!;
     const chunks = new Set(table.map(({ pc }) => pc)).size;
     const bytes = formatSkewFit(table).length;
-    console.log(`| ${[nameOf(bundle!, tp), pcValues, table.length, chunks, bytes].join(" | ")} |`);
+    console.log(`| ${[nameOf(bundle, tp), pcValues, table.length, chunks, bytes].join(" | ")} |`);
   }
+}
+
+if (import.meta.main) {
+  const script = {
+    usage: "fit_error.ts [--check] BUNDLE...",
+    options: { check: { type: "boolean" } },
+  } as const;
+  await runScript({ ...script, words: [1, Infinity] }, async ({ check }, ...dirs) => {
+    const bundles = await Promise.all(dirs.map((dir) => openBundle(dir)));
+    if (check) return bundles.every(checkReference) ? 0 : 1;
+    printErrors(bundles);
+    printPooled(bundles);
+    printTableSizes(bundles[0]!);
+    return 0;
+  });
 }

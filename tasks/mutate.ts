@@ -14,12 +14,13 @@
 import { existsSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { UsageError } from "../src/errors.ts";
 import { draw, randomFrom } from "../src/random.ts";
 import equivalent from "./mutate/equivalent.json" with { type: "json" };
 import { type Mutant, mutants } from "./mutate/mutants.ts";
 import { type Sight, sightOf, sightOfPython } from "./mutate/sight.ts";
-import { readModules, roomOf } from "./structure.ts";
+import { runScript } from "./script.ts";
+import { readModules, roomOf, ROOMS } from "./structure.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** What a copy needs; everything else is large or made anew. */
@@ -28,58 +29,14 @@ const LINKED = ["node_modules", "perf", "notebooks", ".venv", "README.md"];
 /** How much longer than without a fault tests may take, and what is added for their start, in seconds. */
 const PATIENCE = { times: 5, startS: 60 };
 
-const { values: { seed, count, room, near } } = parseArgs({
-  options: {
-    seed: { type: "string", default: "1" },
-    count: { type: "string", default: "100" },
-    room: { type: "string" },
-    near: { type: "boolean", default: false },
-  },
-});
-
 /** A fault in its file. */
 type Placed = Mutant & { readonly path: string; readonly room: string; readonly sight: Sight };
 type Verdict = "caught" | "far" | "survived" | "refused";
 
 /** How long a test file takes without a fault, in seconds. */
 const tookS = new Map<string, number>();
-const copy = await Deno.makeTempDir({ prefix: "mutate-" });
-try {
-  for (const name of COPIED) await cp(`${ROOT}${name}`, `${copy}/${name}`, { recursive: true });
-  for (const entry of Deno.readDirSync(ROOT)) {
-    if (/\.(ts|toml|lock)$|^deno\.json$/.test(entry.name)) {
-      await Deno.copyFile(`${ROOT}${entry.name}`, `${copy}/${entry.name}`);
-    }
-  }
-  for (const name of LINKED) {
-    if (existsSync(`${ROOT}${name}`)) await Deno.symlink(`${ROOT}${name}`, `${copy}/${name}`);
-  }
-
-  const places = await faults();
-  const chosen = [...draw(Int32Array.from(places.keys()), Number(count), randomFrom(Number(seed)))]
-    .map((at) => places[at]!);
-  await learn(chosen.flatMap(({ sight }) => sight.near));
-  const tally = new Map<string, { caught: number; all: number }>();
-  for (const fault of chosen) {
-    const verdict = await judge(fault);
-    console.log(`${verdict.padEnd(8)} ${fault.path}:${fault.line} ${fault.operator}: ${fault.change}`);
-    if (verdict === "refused") continue;
-    const { caught, all } = tally.get(fault.room) ?? { caught: 0, all: 0 };
-    tally.set(fault.room, { caught: caught + (verdict === "survived" ? 0 : 1), all: all + 1 });
-  }
-  const total = { caught: 0, all: 0 };
-  for (const [name, { caught, all }] of [...tally].sort()) {
-    console.log(shareLine(name, caught, all));
-    total.caught += caught;
-    total.all += all;
-  }
-  console.log(shareLine("all", total.caught, total.all));
-} finally {
-  await Deno.remove(copy, { recursive: true });
-}
-
 /** All faults of the files that a test sees, but for those that change nothing. */
-async function faults(): Promise<Placed[]> {
+async function faults(room: string | undefined): Promise<Placed[]> {
   const known = new Set(equivalent.map(({ path, line, change }) => `${path}|${line}|${change}`));
   const sights = [...sightOf(await readModules()), ...await sightOfPython(ROOT)]
     .map(([path, sight]) => ({ path, sight, own: path.endsWith(".py") ? "python" : roomOf(path)! }))
@@ -107,33 +64,34 @@ async function pythonMutants(path: string): Promise<Mutant[]> {
 }
 
 /** Whether tests notice, near ones first, and if not, whether the compiler would. */
-async function judge({ path, text, sight }: Placed): Promise<Verdict> {
+async function judge({ path, text, sight }: Placed, copy: string, near: boolean): Promise<Verdict> {
   const file = `${copy}/${path}`;
   const before = await Deno.readTextFile(file);
   const isPython = path.endsWith(".py");
   try {
     await Deno.writeTextFile(file, text);
     const example = isPython ? [] : [path];
-    if (!await pass([...sight.near, ...example])) return "caught";
-    if (!isPython && !(await run(["check", "--quiet", path], 600)).passed) return "refused";
+    if (!await pass(copy, [...sight.near, ...example])) return "caught";
+    if (!isPython && !(await run(copy, ["check", "--quiet", path], 600)).passed) return "refused";
     if (near) return "survived";
     await Deno.writeTextFile(file, before);
-    await learn(sight.far);
+    await learn(copy, sight.far);
     await Deno.writeTextFile(file, text);
-    return await pass(sight.far) ? "survived" : "far";
+    return await pass(copy, sight.far) ? "survived" : "far";
   } finally {
     await Deno.writeTextFile(file, before);
   }
 }
 
 /** Measures how long test files take, and refuses those that fail without any fault. */
-async function learn(tests: readonly string[]): Promise<void> {
+async function learn(copy: string, tests: readonly string[]): Promise<void> {
   const unknown = [...new Set(tests)].filter((path) => !tookS.has(path));
   for (const isPython of [false, true]) {
     const paths = unknown.filter((path) => path.endsWith(".py") === isPython);
     if (paths.length === 0) continue;
     const report = `${copy}/report.xml`;
     const { passed } = await run(
+      copy,
       isPython ? ["-m", "pytest", "-q", `--junit-xml=${report}`, ...paths] : [
         "test",
         "-A",
@@ -164,7 +122,7 @@ async function learn(tests: readonly string[]): Promise<void> {
 }
 
 /** Whether tests pass within their time, the quick ones first, as far as the first failure. */
-async function pass(paths: readonly string[]): Promise<boolean> {
+async function pass(copy: string, paths: readonly string[]): Promise<boolean> {
   if (paths.length === 0) return true;
   const usual = (path: string): number => tookS.get(path) ?? 0;
   const tests = [...paths].sort((a, b) => usual(a) - usual(b));
@@ -174,10 +132,15 @@ async function pass(paths: readonly string[]): Promise<boolean> {
   const args = isPython
     ? ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", ...tests]
     : ["test", "-A", "--quiet", "--no-check", "--doc", "--fail-fast", ...tests];
-  return (await run(args, limitS, isPython)).passed;
+  return (await run(copy, args, limitS, isPython)).passed;
 }
 
-async function run(args: readonly string[], limitS: number, isPython = false): Promise<{ passed: boolean }> {
+async function run(
+  copy: string,
+  args: readonly string[],
+  limitS: number,
+  isPython = false,
+): Promise<{ passed: boolean }> {
   const child = new Deno.Command(isPython ? `${copy}/.venv/bin/python` : Deno.execPath(), {
     args: [...args],
     cwd: copy,
@@ -198,3 +161,50 @@ function shareLine(name: string, caught: number, all: number): string {
     all === 0 ? "-" : `${Math.round(100 * caught / all)}%`
   })`;
 }
+
+const options = {
+  seed: { type: "string", default: "1" },
+  count: { type: "string", default: "100" },
+  room: { type: "string" },
+  near: { type: "boolean", default: false },
+} as const;
+const usage = "mutate [--seed NUMBER] [--count NUMBER] [--room NAME] [--near]";
+await runScript({ usage, options }, async ({ seed, count, room, near }) => {
+  if (room !== undefined && room !== "python" && !ROOMS.includes(room)) {
+    throw new UsageError(`There is no room ${room}; known are python, ${ROOMS.join(", ")}`);
+  }
+  const copy = await Deno.makeTempDir({ prefix: "mutate-" });
+  try {
+    for (const name of COPIED) await cp(`${ROOT}${name}`, `${copy}/${name}`, { recursive: true });
+    for (const entry of Deno.readDirSync(ROOT)) {
+      if (/\.(ts|toml|lock)$|^deno\.json$/.test(entry.name)) {
+        await Deno.copyFile(`${ROOT}${entry.name}`, `${copy}/${entry.name}`);
+      }
+    }
+    for (const name of LINKED) {
+      if (existsSync(`${ROOT}${name}`)) await Deno.symlink(`${ROOT}${name}`, `${copy}/${name}`);
+    }
+
+    const places = await faults(room);
+    const chosen = [...draw(Int32Array.from(places.keys()), Number(count), randomFrom(Number(seed)))]
+      .map((at) => places[at]!);
+    await learn(copy, chosen.flatMap(({ sight }) => sight.near));
+    const tally = new Map<string, { caught: number; all: number }>();
+    for (const fault of chosen) {
+      const verdict = await judge(fault, copy, near);
+      console.log(`${verdict.padEnd(8)} ${fault.path}:${fault.line} ${fault.operator}: ${fault.change}`);
+      if (verdict === "refused") continue;
+      const { caught, all } = tally.get(fault.room) ?? { caught: 0, all: 0 };
+      tally.set(fault.room, { caught: caught + (verdict === "survived" ? 0 : 1), all: all + 1 });
+    }
+    const total = { caught: 0, all: 0 };
+    for (const [name, { caught, all }] of [...tally].sort()) {
+      console.log(shareLine(name, caught, all));
+      total.caught += caught;
+      total.all += all;
+    }
+    console.log(shareLine("all", total.caught, total.all));
+  } finally {
+    await Deno.remove(copy, { recursive: true });
+  }
+});

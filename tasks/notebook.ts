@@ -25,7 +25,7 @@ try {
   const args = ["-m", "jupyterlab", ...asRoot, ...seen, ...Deno.args];
   // Jupyter asks twice on Ctrl-C; this process waits for its answer.
   Deno.addSignalListener("SIGINT", () => {});
-  const options = { cwd: root, stdio: "inherit", cleanup: false, reject: false } as const;
+  const options = { stdio: "inherit", cleanup: false, reject: false } as const;
   const { exitCode } = await execa(python, args, options);
   Deno.exit(exitCode ?? 1);
 } catch (error) {

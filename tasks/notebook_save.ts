@@ -1,36 +1,43 @@
 // deno-lint-ignore-file no-console
 /**
- * Runs all notebooks from top to bottom and saves them with their outputs. Arguments are beginnings of names: without
- * any, all notebooks.
+ * Runs notebooks from top to bottom and saves them with their outputs. Words are beginnings of names in `notebooks`, or
+ * files of notebooks; without any, all of `notebooks` are run.
  *
  * @module
  */
 import { execa } from "execa";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../src/errors.ts";
 import { writeKernel } from "./kernel.ts";
+import { runScript } from "./script.ts";
 import { setup } from "./setup.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-try {
-  const python = await setup({ engine: false, notebook: true, say: console.log });
-  await writeKernel(`${root}.venv`);
-  const names = [...Deno.readDirSync(`${root}notebooks`)].map(({ name }) => name)
-    .filter((name) => name.endsWith(".ipynb"))
-    .filter((name) => Deno.args.length === 0 || Deno.args.some((start) => name.startsWith(start))).sort();
-  for (const name of names) {
-    const path = `notebooks/${name}`;
-    await run(python, "tests/notebooks/execute.py", path, path);
-    await run(Deno.execPath(), "fmt", "--quiet", "--no-config", "--line-width=110", path);
+/** The notebooks that a word stands for. */
+function notebooksOf(word: string): string[] {
+  if (existsSync(word) && word.endsWith(".ipynb")) return [word];
+  const names = [...Deno.readDirSync(`${root}notebooks`)].map(({ name }) => name).sort()
+    .filter((name) => name.endsWith(".ipynb") && name.startsWith(word));
+  if (names.length === 0) {
+    throw new UsageError(`Cannot save ${word}: it is no notebook, and no name in notebooks begins so`);
   }
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(error.message);
-  Deno.exit(2);
+  return names.map((name) => `${root}notebooks/${name}`);
 }
 
 async function run(program: string, ...args: string[]): Promise<void> {
-  const { failed } = await execa(program, args, { cwd: root, stdio: "inherit", reject: false });
+  const { failed } = await execa(program, args, { stdio: "inherit", reject: false });
   if (failed) throw new UsageError(`Cannot save the notebooks: ${args.join(" ")} failed`);
 }
+
+const script = { usage: "deno task notebook:save [NAME...]", words: [0, Infinity] } as const;
+await runScript(script, async (_, ...words) => {
+  const paths = new Set((words.length === 0 ? [""] : words).flatMap(notebooksOf));
+  const python = await setup({ engine: false, notebook: true, say: console.log });
+  await writeKernel(`${root}.venv`);
+  for (const path of paths) {
+    await run(python, `${root}tests/notebooks/execute.py`, path, path);
+    await run(Deno.execPath(), "fmt", "--quiet", "--no-config", "--line-width=110", path);
+  }
+});

@@ -6,7 +6,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../src/errors.ts";
+import { runScript } from "./script.ts";
 import { type Requirements, setupEnvironment } from "./setup/environment.ts";
 import { checkPlatform } from "./setup/platform.ts";
 import { run } from "./setup/python.ts";
@@ -87,16 +87,11 @@ export async function setup(options: SetupOptions): Promise<string> {
 }
 
 if (import.meta.main) {
-  try {
-    const python = await setup({
-      dev: Deno.args.includes("--dev"),
-      ray: Deno.args.includes("--ray"),
-      say: console.log,
-    });
-    console.log(`Ready: ${python}`);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    Deno.exit(2);
-  }
+  const options = { dev: { type: "boolean" }, ray: { type: "boolean" } } as const;
+  await runScript(
+    { usage: "deno task setup [--dev] [--ray]", options },
+    async ({ dev = false, ray = false }) => {
+      console.log(`Ready: ${await setup({ dev, ray, say: console.log })}`);
+    },
+  );
 }

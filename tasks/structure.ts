@@ -6,6 +6,7 @@
  * @module
  */
 import { readdir } from "node:fs/promises";
+import { runScript } from "./script.ts";
 
 /**
  * The rooms of `src` from the ground up: a file imports from its own room and from those before it. A room is a folder,
@@ -235,21 +236,23 @@ export function structureFaults(modules: readonly Module[]): string[] {
 }
 
 if (import.meta.main) {
-  const modules = await readModules();
-  const source = modules.filter(({ path }) => path.startsWith("src/"));
-  const folders = Map.groupBy(source, ({ path }) => path.replace(/\/[^/]*$/, ""));
-  for (const [folder, files] of [...folders, ["all of src", source] as const]) {
-    const lines = files.reduce((sum, file) => sum + file.lines, 0);
+  await runScript({ usage: "structure.ts" }, async () => {
+    const modules = await readModules();
+    const source = modules.filter(({ path }) => path.startsWith("src/"));
+    const folders = Map.groupBy(source, ({ path }) => path.replace(/\/[^/]*$/, ""));
+    for (const [folder, files] of [...folders, ["all of src", source] as const]) {
+      const lines = files.reduce((sum, file) => sum + file.lines, 0);
+      console.log(
+        `${folder.padEnd(22)}${String(files.length).padStart(5)} files ${String(lines).padStart(6)} lines`,
+      );
+    }
     console.log(
-      `${folder.padEnd(22)}${String(files.length).padStart(5)} files ${String(lines).padStart(6)} lines`,
+      `circles of types alone: ${
+        circles(source, true).map((circle) => circle.join(", ")).join("; ") || "none"
+      }`,
     );
-  }
-  console.log(
-    `circles of types alone: ${
-      circles(source, true).map((circle) => circle.join(", ")).join("; ") || "none"
-    }`,
-  );
-  const faults = structureFaults(modules);
-  for (const fault of faults) console.error(fault);
-  if (faults.length > 0) Deno.exit(1);
+    const faults = structureFaults(modules);
+    for (const fault of faults) console.error(fault);
+    return faults.length > 0 ? 1 : 0;
+  });
 }

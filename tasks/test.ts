@@ -5,7 +5,8 @@
  * @module
  */
 import { execa } from "execa";
-import { UsageError } from "../src/errors.ts";
+import { fileURLToPath } from "node:url";
+import { runScript } from "./script.ts";
 import { setup } from "./setup.ts";
 import { addCounts, type Counts, countsOf, countsText } from "./test/counts.ts";
 import { type Part, partLine, PARTS } from "./test/parts.ts";
@@ -21,7 +22,8 @@ async function runPart({ name, program, args }: Part, python: string): Promise<C
   return countsOf(await Deno.readTextFile(report).catch(() => ""), !failed);
 }
 
-try {
+await runScript({ usage: "deno task test" }, async () => {
+  Deno.chdir(fileURLToPath(new URL("..", import.meta.url)));
   const python = await setup({ dev: true, notebook: true, say: console.log });
   await Deno.mkdir(REPORTS, { recursive: true });
   let counts: Counts = { passed: 0, failed: 0, skipped: 0 };
@@ -35,9 +37,5 @@ try {
   const times = PARTS.map(({ name }, i) => `${name} ${Math.round(tookS[i]!)} s`);
   console.log(`\nTook ${times.join(", ")}`);
   console.log(countsText(counts));
-  Deno.exit(counts.failed > 0 ? 1 : 0);
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(error.message);
-  Deno.exit(2);
-}
+  return counts.failed > 0 ? 1 : 0;
+});

@@ -6,6 +6,7 @@
  * @module
  */
 import { readdir } from "node:fs/promises";
+import { runScript } from "./script.ts";
 
 /** What is not written, and what is instead. */
 const STOP_LIST: readonly (readonly [RegExp, string])[] = [
@@ -72,18 +73,22 @@ function readable(path: string, text: string): string {
 }
 
 if (import.meta.main) {
-  let found = 0;
-  const folders = await Promise.all(
-    ["docs", "notebooks", "src", "harness", "tasks"].map(async (folder) =>
-      (await readdir(folder, { recursive: true })).sort().map((name) => `${folder}/${name}`)
-    ),
-  );
-  for (const path of ["README.md", "CHANGELOG.md", ...folders.flat()]) {
-    if (!/\.(md|ts|py|ipynb)$/.test(path) || GENERATED.test(path)) continue;
-    for (const { line, found: words, instead } of findWords(readable(path, await Deno.readTextFile(path)))) {
-      found++;
-      console.error(`${path}, line ${line}: "${words}"; write ${instead} (docs/terms.md)`);
+  await runScript({ usage: "words.ts" }, async () => {
+    let found = 0;
+    const folders = await Promise.all(
+      ["docs", "notebooks", "src", "harness", "tasks"].map(async (folder) =>
+        (await readdir(folder, { recursive: true })).sort().map((name) => `${folder}/${name}`)
+      ),
+    );
+    for (const path of ["README.md", "CHANGELOG.md", ...folders.flat()]) {
+      if (!/\.(md|ts|py|ipynb)$/.test(path) || GENERATED.test(path)) continue;
+      for (
+        const { line, found: words, instead } of findWords(readable(path, await Deno.readTextFile(path)))
+      ) {
+        found++;
+        console.error(`${path}, line ${line}: "${words}"; write ${instead} (docs/terms.md)`);
+      }
     }
-  }
-  if (found > 0) Deno.exit(1);
+    return found > 0 ? 1 : 0;
+  });
 }

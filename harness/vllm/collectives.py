@@ -22,7 +22,8 @@ from collective.rank import run_rank
 from collective.ranks import measure_group, rank_commands
 from engine.device import cpu_name, describe
 from faults import Fault
-from job_script import leave, open_answers, say, status_of, watch_input
+from job_script import open_answers, watch_input
+from script import leave, say, status_of
 
 PROGRAM = (sys.executable, str(Path(__file__).resolve()))
 

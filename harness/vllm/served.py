@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any, TextIO
 
 from faults import first_line
-from job_script import leave, open_answers, say, status_of, watch_input
+from job_script import open_answers, watch_input
+from script import leave, say, status_of
 from serving.job import FORMAT, Job, Load, Scene, read_job
 from serving.loads import itl_us, serve_load
 from serving.scenes import Stage

@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from typing import TextIO
 
 from engine.gpus import use_bus_order
@@ -16,6 +17,7 @@ from loop import Worker
 from messages import Answer
 from offline.run import run_alone
 from protocol import encode
+from script import leave, status_of
 
 
 def claim_stdout() -> TextIO:
@@ -63,7 +65,4 @@ def read_arguments() -> Namespace:
 if __name__ == "__main__":
     use_bus_order()
     arguments = read_arguments()
-    status = serve() if arguments.plan is None else run_alone(arguments)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # without the engine's teardown, which can take seconds
+    leave(serve() if arguments.plan is None else status_of(partial(run_alone, arguments), "the run"))

@@ -3,8 +3,14 @@
 import ast
 import json
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "harness/vllm"))
+
+from faults import Fault
+from script import read_text, run_script
 
 COMPARISONS = {
     ast.Eq: ("flip a comparison", "=="), ast.NotEq: ("flip a comparison", "!="),
@@ -153,7 +159,18 @@ def mutants(path: str, text: str) -> Iterator[dict[str, object]]:
         }
 
 
+def main() -> None:
+    """Print the faults of the files that the command line names."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    for path in parser.parse_args().files:
+        text = read_text(path)
+        try:
+            for mutant in mutants(path, text):
+                print(json.dumps(mutant, ensure_ascii=False))
+        except SyntaxError as error:
+            raise Fault("bad_request", f"cannot read {path}: {error}") from error
+
+
 if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        for mutant in mutants(argument, Path(argument).read_text()):
-            print(json.dumps(mutant, ensure_ascii=False))
+    run_script(main)

@@ -11,6 +11,13 @@ import signal
 import subprocess
 import sys
 import threading
+from argparse import REMAINDER, ArgumentParser
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "harness/vllm"))
+
+from faults import Fault
+from script import reason, run_script
 
 EVERY_S = 1.0
 
@@ -33,18 +40,21 @@ def size_of(folder: str) -> tuple[int, int]:
     return sum(sizes.values()), len(sizes)
 
 
-def main(lock: str, folder: str, command: list[str]) -> int:
+def fill(lock: str, folder: str, command: list[str]) -> int:
     """Run the command; returns its exit status."""
-    held = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    bytes_before, files_before = size_of(folder)
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        pass_fds=[held],
-        start_new_session=True,
-    )
+    try:
+        held = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        bytes_before, files_before = size_of(folder)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[held],
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Fault("bad_request", f"cannot start {command[0]} with {lock}: {reason(error)}") from error
 
     def end_with_parent() -> None:
         # Not sys.stdin, whose lock would be held when the interpreter ends.
@@ -65,5 +75,17 @@ def main(lock: str, folder: str, command: list[str]) -> int:
         return 130
 
 
+def main() -> int:
+    """Run the command that the command line names; returns its exit status."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("lock")
+    parser.add_argument("folder")
+    parser.add_argument("command", nargs=REMAINDER)
+    arguments = parser.parse_args()
+    if not arguments.command:
+        parser.error("the following arguments are required: command")
+    return fill(arguments.lock, arguments.folder, arguments.command)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
+    run_script(main)

@@ -9,13 +9,16 @@
  */
 import { dirname, join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { roundDecimals } from "../../src/number_format.ts";
 import { writeAtomic } from "../../src/files/write.ts";
 import { listFiles } from "../../src/model/list_files.ts";
+import { runScript } from "../../tasks/script.ts";
 import { sideBySide } from "./adaptive/side_by_side.ts";
 import type { Outcome, Trial } from "./adaptive/trials.ts";
 import { openTruths } from "./adaptive/truth.ts";
 
+const PERF = fileURLToPath(new URL("../../perf", import.meta.url));
 const SEEDS = 5;
 /** Shares of the attention shots, and what p50, p90 and p99 are to stay within. */
 const GOALS: readonly (readonly [shots: number, limits: readonly number[]])[] = [
@@ -34,51 +37,28 @@ const SKEW_SHARE = 0.2;
 /** How much worse than a full sweep's an adaptive sweep's alphas may be. */
 const SKEW_LOSS = 1.05;
 
-const named = Deno.args.filter((arg) => !arg.startsWith("--json="));
-const json = Deno.args.find((arg) => arg.startsWith("--json="))?.slice("--json=".length);
-const dirs = named.length > 0 ? named : await knownBundles();
-const begun = performance.now();
-const truths = await openTruths(dirs);
-const names = truths.map(({ name }) => name);
-const withSkew = Array.from(truths.keys()).filter((table) => truths[table]!.skew.length > 0);
-const lines = {
-  attention: names.flatMap((_, table) =>
-    GOALS.map(([shots]) => seeded({ category: "attention", table, shots }))
-  ),
-  priors: names.map((_, table) =>
-    (["none", "before", "nonsense"] as const).map((prior) =>
-      seeded({ category: "attention", table, shots: PRIOR_SHARE, prior }, PRIOR_SEEDS)
-    )
-  ),
-  skew: withSkew.map((table) => seeded({ category: "skew", table, shots: SKEW_SHARE })),
-};
-const trials = [...lines.attention.flat(), ...lines.priors.flat(2), ...lines.skew.flat()];
-const outcomes = sideBySide(dirs, trials);
-const outcomeOf = new Map(trials.map((trial, i) => [trial, outcomes[i]!]));
-
-const attention = await attentionTable();
-await priorTable();
-const skew = await skewTable();
-const { user, system } = process.cpuUsage();
-const seconds = (performance.now() - begun) / 1000;
-console.log(`\n${seconds.toFixed(0)} s; ${((user + system) / 1e6).toFixed(0)} s of processor time`);
-if (json !== undefined) {
-  const text = JSON.stringify({ kind: "adaptive", seeds: SEEDS, attention, skew }, null, 1);
-  await writeAtomic(json, `${text}\n`);
+/** What is tried, by the tables that show it. */
+interface Tables {
+  /** Names of the truths. */
+  readonly names: readonly string[];
+  /** Trials of each line. */
+  readonly lines: {
+    readonly attention: readonly (readonly Trial[])[];
+    readonly priors: readonly (readonly (readonly Trial[])[])[];
+    readonly skew: readonly (readonly Trial[])[];
+  };
+  /** How a line's trials went. */
+  readonly triedOf: (line: readonly Trial[]) => Promise<Outcome[]>;
 }
 
 async function knownBundles(): Promise<string[]> {
-  const own = await listFiles("perf", "meta.yaml");
+  const own = await listFiles(PERF, "meta.yaml");
   const others = Deno.env.get("SHOTLAB_BUNDLES")?.split(":") ?? [];
-  return [...others, ...own.map((bundle) => dirname(join("perf", `${bundle}meta.yaml`)))];
+  return [...others, ...own.map((bundle) => dirname(join(PERF, `${bundle}meta.yaml`)))];
 }
 
 function seeded(trial: Omit<Trial, "seed">, seeds: number = SEEDS): Trial[] {
   return Array.from({ length: seeds }, (_, seed) => ({ ...trial, seed }));
-}
-
-function triedOf(line: readonly Trial[]): Promise<Outcome[]> {
-  return Promise.all(line.map((trial) => outcomeOf.get(trial)!));
 }
 
 function meanOf(rows: readonly (readonly number[])[]): number[] {
@@ -104,7 +84,7 @@ function print(name: string, ...cells: readonly string[]): void {
   console.log([name.padEnd(43), ...cells].join("  "));
 }
 
-async function attentionTable(): Promise<object[]> {
+async function attentionTable({ names, lines, triedOf }: Tables): Promise<object[]> {
   console.log(`\
 Attention: relative errors of all rows in %, measured rows exact; p50, p90, p99, mean of ${SEEDS} seeds (* above the
 target). The bound is what each run says its own p50, p90 and p99 stay below. Milliseconds of choosing per measured shot.
@@ -131,7 +111,7 @@ target). The bound is what each run says its own p50, p90 and p99 stay below. Mi
   return found;
 }
 
-async function priorTable(): Promise<void> {
+async function priorTable({ names, lines, triedOf }: Tables): Promise<void> {
   console.log(`
 Priors: the same at ${
     100 * PRIOR_SHARE
@@ -148,7 +128,7 @@ prior, and with its own times shuffled as prior (* above ${PRIOR_LOSS} times the
   }
 }
 
-async function skewTable(): Promise<object[]> {
+async function skewTable({ names, lines, triedOf }: Tables): Promise<object[]> {
   console.log(`
 Skew: relative errors in % of what a simulator predicts for one case in five, by alphas fitted without it: to all other
 cases measured; to ${100 * SKEW_SHARE}% of all cases measured, and the rest and cases between them predicted \
@@ -168,4 +148,45 @@ the first).
     found.push({ name, share: SKEW_SHARE, full: full.map(rounded), part: part.map(rounded) });
   }
   return found;
+}
+
+if (import.meta.main) {
+  const script = {
+    usage: "adaptive_bench.ts [--json=FILE] [BUNDLE...]",
+    options: { json: { type: "string" } },
+  } as const;
+  await runScript({ ...script, words: [0, Infinity] }, async ({ json }, ...named) => {
+    const dirs = named.length > 0 ? named : await knownBundles();
+    const begun = performance.now();
+    const truths = await openTruths(dirs);
+    const names = truths.map(({ name }) => name);
+    const withSkew = Array.from(truths.keys()).filter((table) => truths[table]!.skew.length > 0);
+    const lines = {
+      attention: names.flatMap((_, table) =>
+        GOALS.map(([shots]) => seeded({ category: "attention", table, shots }))
+      ),
+      priors: names.map((_, table) =>
+        (["none", "before", "nonsense"] as const).map((prior) =>
+          seeded({ category: "attention", table, shots: PRIOR_SHARE, prior }, PRIOR_SEEDS)
+        )
+      ),
+      skew: withSkew.map((table) => seeded({ category: "skew", table, shots: SKEW_SHARE })),
+    };
+    const trials = [...lines.attention.flat(), ...lines.priors.flat(2), ...lines.skew.flat()];
+    const outcomes = sideBySide(dirs, trials);
+    const outcomeOf = new Map(trials.map((trial, i) => [trial, outcomes[i]!]));
+    const triedOf: Tables["triedOf"] = (line) => Promise.all(line.map((trial) => outcomeOf.get(trial)!));
+    const tables = { names, lines, triedOf };
+
+    const attention = await attentionTable(tables);
+    await priorTable(tables);
+    const skew = await skewTable(tables);
+    const { user, system } = process.cpuUsage();
+    const seconds = (performance.now() - begun) / 1000;
+    console.log(`\n${seconds.toFixed(0)} s; ${((user + system) / 1e6).toFixed(0)} s of processor time`);
+    if (json !== undefined) {
+      const text = JSON.stringify({ kind: "adaptive", seeds: SEEDS, attention, skew }, null, 1);
+      await writeAtomic(json, `${text}\n`);
+    }
+  });
 }

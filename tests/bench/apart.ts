@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { roundDecimals } from "../../src/number_format.ts";
 import { quantile } from "../../src/stats.ts";
 
@@ -41,6 +42,19 @@ export function apartText({ signed_p50, p50, p90, p99 }: Apart): string {
   const percent = (share: number): string => (100 * share).toFixed(2);
   const sign = signed_p50 < 0 ? "" : "+";
   return `${percent(p50)} / ${percent(p90)} / ${percent(p99)}% (${sign}${percent(signed_p50)})`;
+}
+
+/**
+ * Where a model's evidence is published.
+ *
+ * @param kind What it shows.
+ * @param model The model.
+ * @returns The file.
+ */
+export function evidencePath(kind: string, model: string): string {
+  return fileURLToPath(
+    new URL(`../../perf/evidence/${kind}-${model.split("/").at(-1)}.json`, import.meta.url),
+  );
 }
 
 /**

@@ -7,6 +7,7 @@
 import { openBundle } from "../../src/bundle/open.ts";
 import { median } from "../../src/stats.ts";
 import { frames } from "../../src/view/frames/frames.ts";
+import { runScript } from "../../tasks/script.ts";
 import { type Measurement, timed } from "./measure.ts";
 import { type BundleSize, writeSyntheticBundle } from "./synthetic_bundle.ts";
 
@@ -73,6 +74,8 @@ async function toFrames(dir: string): Promise<number> {
 }
 
 if (import.meta.main) {
-  const told = await timed(10, () => toFrames(Deno.args[0]!));
-  Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(told)));
+  await runScript({ usage: "frames_bench.ts BUNDLE", words: [1, 1] }, async (_, dir) => {
+    const told = await timed(10, () => toFrames(dir));
+    Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(told)));
+  });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { replayHarness } from "../../src/harness/replay.ts";
+import { runScript } from "../../tasks/script.ts";
 import { fireAll } from "./execute_bench.ts";
 import { type Measurement } from "./measure.ts";
 import { writeSyntheticBundle } from "./synthetic_bundle.ts";
@@ -70,4 +71,4 @@ async function main(): Promise<void> {
   }
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await runScript({ usage: "memory_bench.ts" }, main);

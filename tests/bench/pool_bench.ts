@@ -7,6 +7,7 @@
 import type { Harness } from "../../src/harness/harness.ts";
 import { inProcessHarness } from "../../src/harness/in_process.ts";
 import { openPool, type PoolMember } from "../../src/workers/pool.ts";
+import { runScript } from "../../tasks/script.ts";
 import { fakeHarness } from "../run/fakes.ts";
 import { TINY_BOOT } from "../run/tiny_boot.ts";
 import { denseSweep } from "../run/tiny_run.ts";
@@ -55,12 +56,14 @@ export async function poolSeconds(lanes: number): Promise<number> {
 }
 
 if (import.meta.main) {
-  await poolSeconds(1);
-  const one = await poolSeconds(1);
-  for (const lanes of [2, 4, 8]) {
-    const seconds = await poolSeconds(lanes);
-    console.log(
-      `${lanes} lanes: ${seconds.toFixed(2)} s, ${(one / seconds).toFixed(2)} times as fast as one`,
-    );
-  }
+  await runScript({ usage: "pool_bench.ts" }, async () => {
+    await poolSeconds(1);
+    const one = await poolSeconds(1);
+    for (const lanes of [2, 4, 8]) {
+      const seconds = await poolSeconds(lanes);
+      console.log(
+        `${lanes} lanes: ${seconds.toFixed(2)} s, ${(one / seconds).toFixed(2)} times as fast as one`,
+      );
+    }
+  });
 }

@@ -8,6 +8,7 @@ import { openBundle } from "../../src/bundle/open.ts";
 import { loadArchitecture } from "../../src/model/architecture.ts";
 import { planSweeps } from "../../src/shots/plan_sweeps.ts";
 import { CATEGORY_ORDER } from "../../src/shots/shot.ts";
+import { runScript } from "../../tasks/script.ts";
 import { measureExecute } from "./execute_bench.ts";
 import { measureFrames } from "./frames_bench.ts";
 import { formatMeasurements, type Measurement, timed } from "./measure.ts";
@@ -85,11 +86,13 @@ async function measureOpening(): Promise<Measurement[]> {
   }
 }
 
-const rows = [
-  ...await measurePlanning(),
-  ...await measureOpening(),
-  ...await measureFrames(),
-  ...await measureExecute(),
-  ...await measureMemory(),
-];
-Deno.stdout.writeSync(new TextEncoder().encode(formatMeasurements(rows) + "\n"));
+await runScript({ usage: "sdk_bench.ts" }, async () => {
+  const rows = [
+    ...await measurePlanning(),
+    ...await measureOpening(),
+    ...await measureFrames(),
+    ...await measureExecute(),
+    ...await measureMemory(),
+  ];
+  Deno.stdout.writeSync(new TextEncoder().encode(formatMeasurements(rows) + "\n"));
+});

@@ -7,8 +7,9 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
+import { UsageError } from "../../src/errors.ts";
 import { profile } from "../../src/run/profile.ts";
+import { runScript } from "../../tasks/script.ts";
 import { type Chaos, runThroughChaos } from "./chaos.ts";
 import { type Counted, countJournal, faultsOf } from "./checks.ts";
 import { growthOf } from "./memory.ts";
@@ -76,18 +77,19 @@ function held(planned: number, chaos: Chaos, { shots, repeated, unmeasured }: Co
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      minutes: { type: "string", default: "15" },
-      shots: { type: "string", default: "200000" },
-      seed: { type: "string", default: "1" },
-      memory: { type: "string" },
-    },
+  const options = {
+    minutes: { type: "string", default: "15" },
+    shots: { type: "string", default: "200000" },
+    seed: { type: "string", default: "1" },
+    memory: { type: "string" },
+  } as const;
+  const usage = "deno task soak [--minutes NUMBER] [--shots NUMBER] [--seed NUMBER] [--memory FILE]";
+  await runScript({ usage, options }, async ({ memory, ...given }) => {
+    const [minutes, shots, seed] = [given.minutes, given.shots, given.seed].map(Number);
+    if (!(minutes! > 0 && shots! > 0 && Number.isInteger(seed))) throw new UsageError(`Usage: ${usage}`);
+    const report = await soak({ seconds: 60 * minutes!, shots: shots!, seed: seed! });
+    if (memory !== undefined) await Deno.writeTextFile(memory, JSON.stringify(report.memory));
+    Deno.stdout.writeSync(new TextEncoder().encode(formatReport(report)));
+    return report.faults.length === 0 ? 0 : 1;
   });
-  const [minutes, shots, seed] = [values.minutes, values.shots, values.seed].map(Number);
-  const report = await soak({ seconds: 60 * minutes!, shots: shots!, seed: seed! });
-  if (values.memory !== undefined) await Deno.writeTextFile(values.memory, JSON.stringify(report.memory));
-  Deno.stdout.writeSync(new TextEncoder().encode(formatReport(report)));
-  Deno.exit(report.faults.length === 0 ? 0 : 1);
 }

@@ -8,7 +8,9 @@ from typing import Any
 
 from faults import Fault
 from messages import Boot
+from offline.journal import id_of
 from protocol import field, parse_boot
+from script import read_text
 
 VERSION = 1
 
@@ -70,10 +72,7 @@ class Plan:
 
 def read_plan(path: Path) -> Plan:
     """Read a plan; raises Fault that names the line when it is none."""
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Fault("bad_request", f"cannot read {path}: {error}") from error
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
     parsed = list(objects(lines, path))
     header = parsed[0] if parsed else {}
     if header.get("format") != "shotlab-plan" or header.get("version") != VERSION:
@@ -101,7 +100,17 @@ def read_plan(path: Path) -> Plan:
                 f"cannot read {path}, line {row}: ep must be one that the header has an expert config for"
                 f" ({', '.join(shared)}): found {ep!r}",
             )
-    return Plan(header, [placed(shot, path, row) for row, shot in enumerate(parsed[1:], 2)])
+    shots = [placed(shot, path, row) for row, shot in enumerate(parsed[1:], 2)]
+    for row, shot in enumerate(shots, 2):
+        try:
+            id_of(shot)
+        except (KeyError, TypeError) as error:
+            raise Fault(
+                "bad_request",
+                f"cannot read {path}, line {row}: a shot has a category and the fields of its key:"
+                f" found {shot!r}",
+            ) from error
+    return Plan(header, shots)
 
 
 def placed(shot: Fields, path: Path, row: int) -> Fields:

@@ -17,6 +17,7 @@ from offline.judge import usual_share
 from offline.plan import EngineKey, Fields, Plan, engine_of, read_plan
 from offline.resume import ResumeState, read_state
 from protocol import PROTOCOL, fields_of
+from script import reason
 
 CHUNKS = {"kernel": 128, "event": 64}
 """Shots between which a sentinel may come, by quantity: a chunk should take about a second."""
@@ -215,8 +216,11 @@ def run_alone(arguments: Any, worker: Worker | None = None) -> int:
         plan = read_plan(Path(arguments.plan))
         names = {id_of(shot): shot_hash(shot) for shot in [*plan.shots, *plan.sentinels()]}
         journal = Journal(Path(arguments.out))
-    except (Fault, OSError) as error:
-        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"cannot write {arguments.out}: {reason(error)}", file=sys.stderr)
+        return 2
+    except Fault as fault:
+        print(fault.message, file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -4,10 +4,10 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from faults import Fault
+from script import read_text
 
 FORMAT = 1
 """Version of the job file and of the file of what was served."""
@@ -61,7 +61,7 @@ class Job:
 def read_job(path: str) -> Job:
     """Return the job of a file, of the first line of standard input for `-`; raises Fault when it is none."""
     try:
-        fields = json.loads(sys.stdin.readline() if path == "-" else Path(path).read_text(encoding="utf-8"))
+        fields = json.loads(sys.stdin.readline() if path == "-" else read_text(path))
         if fields["format"] != FORMAT:
             raise Fault("bad_request", f"cannot read {path}: format must be {FORMAT}: {fields['format']}")
         return Job(

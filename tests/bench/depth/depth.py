@@ -37,6 +37,7 @@ from forward import with_layers
 from lasting import queue
 from offline.plan import read_plan
 from routings import routing
+from script import open_out, run_script
 from values_trial import values
 from whole import forward
 
@@ -93,7 +94,7 @@ def main() -> None:
         Run(arguments.layers, {name: step for name, step in WHOLE.items() if name in asked}),
         Run(arguments.layers, {name: step for name, step in GRAPHS.items() if name in asked}, CAPTURED),
     ]
-    with arguments.out.open("a", encoding="utf-8") as out:
+    with open_out(arguments.out, "a") as out:
         head = {**file_head("depth", plan), "tp": arguments.tp, "layers": arguments.layers}
         write(out, {**head, "kind": "depth"})
         for run in runs:
@@ -132,4 +133,4 @@ def write(out: TextIO, line: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -3,6 +3,7 @@
 python3 tests/bench/depth/gated.py LOCK STARTED SCRIPT [ARGUMENT]...
 """
 
+import argparse
 import fcntl
 import os
 import runpy
@@ -13,23 +14,32 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 
 from engine.boot import ENVIRONMENT
 from engine.gpus import use_bus_order
+from faults import Fault
+from script import open_out, run_script
 
 
 def main() -> None:
     """Import, wait for the lock, say so, and run."""
-    lock, started, script, *arguments = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lock")
+    parser.add_argument("started")
+    parser.add_argument("script", type=Path)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    call = parser.parse_args()
+    if not call.script.is_file():
+        raise Fault("bad_request", f"cannot read {call.script}: there is no such file")
     use_bus_order()
     os.environ.update(ENVIRONMENT)
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from vllm import LLM  # noqa: F401
 
-    with Path(lock).open("w") as file:
+    with open_out(call.lock) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        Path(started).touch()
-        sys.argv = [script, *arguments]
-        sys.path.insert(0, str(Path(script).parent))
-        runpy.run_path(script, run_name="__main__")
+        Path(call.started).touch()
+        sys.argv = [str(call.script), *call.arguments]
+        sys.path.insert(0, str(call.script.parent))
+        runpy.run_path(str(call.script), run_name="__main__")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -20,8 +20,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
+
+from faults import Fault
+from script import open_out, read_json, run_script
+
 IMPORTS_S = 120.0
 """How long a part may import, beyond the part before it."""
+
+FIELDS = {"name": str, "seconds": (int, float), "limit": (int, float), "argv": list, "files": list}
+"""What a part has."""
 
 GATED = Path(__file__).with_name("gated.py")
 
@@ -78,7 +86,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="+")
     arguments = parser.parse_args()
     begun = time.monotonic()
-    specs = json.loads(arguments.parts.read_text(encoding="utf-8"))
+    specs = read_json(arguments.parts, list, "a list of parts")
+    for spec in specs:
+        if not isinstance(spec, dict) or any(not isinstance(spec.get(name), FIELDS[name]) for name in FIELDS):
+            fields = ", ".join(FIELDS)
+            raise Fault("bad_request", f"cannot read {arguments.parts}: a part has {fields}: found {spec}")
+    if not arguments.out.is_dir():
+        raise Fault("bad_request", f"cannot write {arguments.out}: it is no folder")
     waiting = [spec for spec in specs if not arguments.only or spec["name"] in arguments.only]
     folder = Path(tempfile.mkdtemp(prefix="parts-"))
     log: list[dict[str, Any]] = []
@@ -109,9 +123,10 @@ def main() -> None:
         )
         print(f"{part.spec['name']}: status {status}, {took} s, {left_s():.0f} s left", flush=True)
         lines = "".join(json.dumps(line) + "\n" for line in log)
-        (arguments.out / "log.jsonl").write_text(lines, encoding="utf-8")
+        with open_out(arguments.out / "log.jsonl") as file:
+            file.write(lines)
         part = following
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

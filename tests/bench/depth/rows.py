@@ -5,10 +5,8 @@
 Ends with 1 when the engine died or shots were left; the same command goes on from there.
 """
 
-import os
 import signal
 import sys
-import traceback
 from argparse import Namespace
 from itertools import groupby
 from pathlib import Path
@@ -17,8 +15,10 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import depth
+from faults import Fault
 from loop import Worker
 from offline.run import run_alone
+from script import run_script
 
 
 def fire(plan: str, path: str) -> int:
@@ -34,7 +34,14 @@ def fire(plan: str, path: str) -> int:
 def main() -> int:
     """Fire plans and compare depths in the order of the command line; returns the largest exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if any(word in {"-h", "--help"} for word in sys.argv[1:2]):
+        print(__doc__)
+        return 0
     groups = [list(group) for is_end, group in groupby(sys.argv[1:], lambda word: word == "--") if not is_end]
+    if not groups or any(len(group) < 2 for group in groups):
+        raise Fault(
+            "bad_request", "rows.py takes PLAN RESULTS, or arguments of depth.py, with -- between them"
+        )
     statuses = [0]
     for group in groups:
         if len(group) == 2:
@@ -46,11 +53,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        status = main()
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    run_script(main)

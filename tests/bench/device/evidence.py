@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from engine.device import describe
+from engine.device import describe, device_type
+from faults import Fault
 from offline.plan import Plan
 
 
@@ -18,3 +19,10 @@ def head(kind: str, plan: Plan) -> dict[str, Any]:
         "engine_version": answer.engine_version,
         "runtime": answer.runtime,
     }
+
+
+def needs_cuda(what: str) -> None:
+    """Raise Fault where the engine runs on no CUDA device."""
+    kind = device_type()
+    if kind != "cuda":
+        raise Fault("unsupported", f"{what} need a CUDA device, and this engine runs on a {kind}")

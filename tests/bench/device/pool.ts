@@ -10,10 +10,12 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
+import { UsageError } from "../../../src/errors.ts";
+import { readText } from "../../../src/files/read.ts";
 import { readFired } from "../../../src/journal/fired.ts";
 import type { PlanLine } from "../../../src/journal/line.ts";
-import { writeEvidence } from "../apart.ts";
+import { runScript } from "../../../tasks/script.ts";
+import { evidencePath, writeEvidence } from "../apart.ts";
 
 /** How fast shots were fired. */
 export interface Pace {
@@ -46,7 +48,7 @@ export function paceOf(text: string, path: string): Pace {
   }
   const [begin, end] = [times[0], times.at(-1)];
   if (begin === undefined || end === undefined || begin.shots === end.shots) {
-    throw new Error(
+    throw new UsageError(
       `Cannot time ${path}: it must have two readings of a device's state and shots between them`,
     );
   }
@@ -54,28 +56,32 @@ export function paceOf(text: string, path: string): Pace {
 }
 
 if (import.meta.main) {
-  const { values, positionals: paths } = parseArgs({
-    allowPositionals: true,
-    options: { devices: { type: "string", default: "2" }, out: { type: "string" } },
-  });
-  const [one, two] = await Promise.all(
-    paths.map(async (path) => paceOf(await Deno.readTextFile(path), path)),
-  );
-  if (one === undefined || two === undefined || one.shots !== two.shots) {
-    throw new Error(
-      "Expected pool.ts ONE TWO [--devices NUMBER] [--out FILE], two files with the same shots",
-    );
-  }
-  console.log(`one: ${one.seconds.toFixed(1)} s, pool: ${two.seconds.toFixed(1)} s for ${one.shots} shots`);
-  const { model, hardware } = one.header.plan.settings;
-  await writeEvidence(values.out ?? `perf/evidence/pool-${model.split("/").at(-1)}.json`, {
-    kind: "pool",
-    model,
-    hardware,
-    device: one.device,
-    devices: Number(values.devices),
-    shots: one.shots,
-    one_s: Number(one.seconds.toFixed(2)),
-    two_s: Number(two.seconds.toFixed(2)),
+  const usage = "pool.ts ONE TWO [--devices NUMBER] [--out FILE], two files with the same shots";
+  const options = { devices: { type: "string", default: "2" }, out: { type: "string" } } as const;
+  await runScript({ usage, options, words: [2, 2] }, async ({ devices, out }, first, second) => {
+    const one = paceOf(await readText(first), first);
+    const two = paceOf(await readText(second), second);
+    const { model, hardware } = one.header.plan.settings;
+    for (const what of ["model", "device", "shots"] as const) {
+      const [own, other] = [one, two].map((pace) =>
+        what === "model" ? pace.header.plan.settings.model : pace[what]
+      );
+      if (own !== other) {
+        throw new UsageError(
+          `Cannot compare ${first} with ${second}: their ${what} must be the same, got ${own} and ${other}`,
+        );
+      }
+    }
+    console.log(`one: ${one.seconds.toFixed(1)} s, pool: ${two.seconds.toFixed(1)} s for ${one.shots} shots`);
+    await writeEvidence(out ?? evidencePath("pool", model), {
+      kind: "pool",
+      model,
+      hardware,
+      device: one.device,
+      devices: Number(devices),
+      shots: one.shots,
+      one_s: Number(one.seconds.toFixed(2)),
+      two_s: Number(two.seconds.toFixed(2)),
+    });
   });
 }

@@ -8,7 +8,6 @@ The device error comes last: the process cannot use the device after it.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +15,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 
 from device_error import try_device_error
-from evidence import head
+from evidence import head, needs_cuda
+from faults import Fault
 from full_memory import try_out_of_memory
 from loop import Worker
 from offline.plan import Plan, read_plan
+from script import open_out, read_json, run_script
 from stop_rule import try_precision
 from trial import Trial
 
@@ -41,9 +42,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for what came of them, written after each")
     arguments = parser.parse_args()
     plan, worker = read_plan(arguments.plan), Worker()
+    if set(arguments.trials) - {"precision"}:
+        needs_cuda("full memory and device errors")
     record = {**head("trials", plan), "sentences": []}
     if arguments.json is not None and arguments.json.exists():
-        record = json.loads(arguments.json.read_text(encoding="utf-8"))
+        record = read_json(arguments.json, dict, "a file of trials")
+        if not isinstance(record.get("sentences"), list):
+            raise Fault("bad_request", f"cannot read {arguments.json}: it is no file of trials")
     worker.boot(plan.boot(plan.degrees()[0]))
     for name, attempt in TRIALS.items():
         if name not in arguments.trials:
@@ -53,10 +58,10 @@ def main() -> None:
         record[name] = trial
         print(json.dumps({name: trial}), flush=True)
         if arguments.json is not None:
-            arguments.json.write_text(json.dumps(record), encoding="utf-8")
+            with open_out(arguments.json) as file:
+                file.write(json.dumps(record))
     print(*record["sentences"], sep="\n", flush=True)
-    os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -9,6 +9,7 @@ import { decoderLayers } from "../../../src/model/decoder_layers.ts";
 import { fewestLayers } from "../../../src/model/fewest_layers.ts";
 import { kindName, layerKinds } from "../../../src/model/kinds.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
+import { runScript } from "../../../tasks/script.ts";
 import { shardConfig } from "../../../src/model/shard.ts";
 
 interface Case {
@@ -111,27 +112,29 @@ const CASES: Readonly<Record<string, Case>> = {
 
 const LAYERS = 2;
 
-const cases: Record<string, unknown> = {};
-for (const [name, { model: id, tp = 1, change = {}, more = {} }] of Object.entries(CASES)) {
-  const { architecture, config } = await loadModel(id);
-  const model = { id, config: { ...config, ...change } };
-  const { overrides, kinds } = fewestLayers(model, LAYERS);
-  const { sequence, catalog, modelType, sha256 } = architecture;
-  cases[name] = {
-    model: id,
-    tp,
-    config: { ...shardConfig(model.config, tp), ...overrides },
-    kinds: kinds.map(kindName),
-    pattern: layerKinds(model).map(kindName),
-    architecture: { modelType, sha256, sequence, catalog, layers: decoderLayers(architecture, kinds) },
-    ...more,
-  };
-}
-await Deno.writeTextFile(
-  Deno.args[0]!,
-  `{\n${
-    Object.entries(cases).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(
-      ",\n",
-    )
-  }\n}\n`,
-);
+await runScript({ usage: "cases.ts FILE", words: [1, 1] }, async (_, path) => {
+  const cases: Record<string, unknown> = {};
+  for (const [name, { model: id, tp = 1, change = {}, more = {} }] of Object.entries(CASES)) {
+    const { architecture, config } = await loadModel(id);
+    const model = { id, config: { ...config, ...change } };
+    const { overrides, kinds } = fewestLayers(model, LAYERS);
+    const { sequence, catalog, modelType, sha256 } = architecture;
+    cases[name] = {
+      model: id,
+      tp,
+      config: { ...shardConfig(model.config, tp), ...overrides },
+      kinds: kinds.map(kindName),
+      pattern: layerKinds(model).map(kindName),
+      architecture: { modelType, sha256, sequence, catalog, layers: decoderLayers(architecture, kinds) },
+      ...more,
+    };
+  }
+  await Deno.writeTextFile(
+    path,
+    `{\n${
+      Object.entries(cases).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(
+        ",\n",
+      )
+    }\n}\n`,
+  );
+});

@@ -22,8 +22,10 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[3]
-sys.path.insert(0, str(ROOT / "harness/vllm"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
+
+from faults import Fault
+from script import read_json, run_script
 
 WALKS = {
     "prefill": [[384, 0], [640, 0]],
@@ -55,11 +57,17 @@ def main() -> int:
     parser.add_argument("--measure-s", type=float, default=45, help="longest time of a case after it")
     parser.add_argument("--total-s", type=float, default=400, help="longest time of all together, in seconds")
     arguments = parser.parse_args()
-    cases = json.loads(arguments.cases.read_text(encoding="utf-8"))
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    cases = read_json(arguments.cases, dict, "an object of cases")
+    names = [name for name in arguments.only.split(",") if name] or list(cases)
+    unknown = {*names, *([arguments.case] if arguments.case else [])} - set(cases)
+    if unknown:
+        raise Fault("bad_request", f"{arguments.cases} has no case {', '.join(sorted(unknown))}")
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Fault("bad_request", f"cannot write {arguments.out}: {error.strerror}") from error
     if arguments.case:
         return run_case(cases[arguments.case], arguments.out / f"{arguments.case}.json")
-    names = [name for name in arguments.only.split(",") if name] or list(cases)
     end = time.monotonic() + arguments.total_s
     boots_end = time.monotonic() + arguments.boot_s
     left = {name: start(name, cases[name], arguments) for name in names}
@@ -302,7 +310,6 @@ def route_of(
 def fire(worker: Any, engine: Any, requests: Sequence[tuple[int, int]]) -> dict[str, Any]:
     """Return the rows of a batch by layer, and the kernels of the whole forward by layer."""
     from engine.routing import forced
-    from faults import Fault
     from messages import Walk
     from protocol import fields_of
     from timing.walk import PASSES, WARM_UP
@@ -338,7 +345,6 @@ def shots_of(requests: Sequence[tuple[int, int]], activated: int | None) -> dict
 def rows_of(worker: Any, engine: Any, shots: Mapping[str, Any]) -> dict[str, Any]:
     """Return the samples of every layer."""
     from engine.device import QUANTITIES
-    from faults import Fault
     from timing.jobs import job_of
 
     timer = worker.timer(engine, QUANTITIES[engine.device.type][0])
@@ -398,6 +404,4 @@ def glue_name(node: Mapping[str, Any], in_decoder: bool, is_decoder: bool) -> st
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    os._exit(status)
+    run_script(main)

@@ -5,10 +5,15 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { UsageError } from "../../../src/errors.ts";
 import type { Walk, WalkNode } from "../../../src/harness/walk.ts";
 import { coverageOf } from "../../../src/inspect/coverage.ts";
 import type { LayerKind } from "../../../src/model/kinds.ts";
 import { median } from "../../../src/stats.ts";
+import { readJsonFile, runScript } from "../../../tasks/script.ts";
 import cases from "./cases.json" with { type: "json" };
 
 interface Forward {
@@ -111,47 +116,58 @@ function kindOf(name: string): LayerKind {
   return { attn: attn!, mlp: mlp as LayerKind["mlp"], sparse: sparse === "sparse" };
 }
 
+/** As far as a file of `families.py` is relied on; it is written as {@linkcode Measured} says. */
+const measuredSchema = z.custom<Measured>(
+  (value) => typeof value === "object" && value !== null && "config" in value,
+  "must be a case that families.py has written",
+);
+
 if (import.meta.main) {
-  const [folder, out] = Deno.args;
-  const evidence: Record<string, unknown> = {};
-  for (const [name, { kinds, pattern }] of Object.entries(cases)) {
-    const text = await Deno.readTextFile(`${folder}/${name}.json`).catch(() => null);
-    if (text === null) continue;
-    const measured: Measured = JSON.parse(text);
-    const judged = judge(measured);
-    const coverage = measured.covered === undefined
-      ? []
-      : coverageOf(measured.covered, kinds.map(kindOf), pattern.map(kindOf));
-    const errors = judged.map(({ error }) => Math.abs(error));
-    evidence[name] = {
-      device: measured.device?.device,
-      engine: `vLLM ${measured.device?.engine_version}`,
-      kinds,
-      conditions: measured.booted?.conditions,
-      caches: measured.booted?.caches,
-      ...measured.error !== undefined && { error: measured.error },
-      ...measured.check !== undefined && { check: measured.check },
-      coverage: coverage.map(({ batch, uncovered, modules }) => ({
-        batch,
-        uncovered,
-        modules: modules.slice(0, 3),
-      })),
-      ...errors.length > 0 && { medianError: median(errors), worstError: Math.max(...errors) },
-      forwards: judged,
-    };
-    const share = (value: number): string => `${(100 * value).toFixed(2)}%`;
-    Deno.stdout.writeSync(new TextEncoder().encode([
-      `${name}: ${measured.error ?? "ok"} ${measured.check ?? ""}`,
-      ...coverage.map(({ batch, uncovered, modules }) =>
-        `  ${batch}: ${share(uncovered)} in no layer${modules[0] ? `, most in ${modules[0].module}` : ""}`
-      ),
-      ...judged.map(({ forward, forwardUs, comparedUs, rowsUs, error, faults }) =>
-        `  ${forward}: forward ${forwardUs.toFixed(0)} µs, ${
-          share(comparedUs / forwardUs)
-        } of it compared, rows ${rowsUs.toFixed(0)} µs, ${share(error)} ${faults.join("; ")}`
-      ),
-      "",
-    ].join("\n")));
-  }
-  if (out !== undefined) await Deno.writeTextFile(out, `${JSON.stringify(evidence, null, 1)}\n`);
+  await runScript(
+    { usage: "judge.ts FOLDER [evidence.json]", words: [1, 2] },
+    async (_, folder, out?: string) => {
+      if (!existsSync(folder)) throw new UsageError(`Cannot read ${folder}: there is no such folder`);
+      const evidence: Record<string, unknown> = {};
+      for (const [name, { kinds, pattern }] of Object.entries(cases)) {
+        const path = join(folder, `${name}.json`);
+        if (!existsSync(path)) continue;
+        const measured = await readJsonFile(path, measuredSchema);
+        const judged = judge(measured);
+        const coverage = measured.covered === undefined
+          ? []
+          : coverageOf(measured.covered, kinds.map(kindOf), pattern.map(kindOf));
+        const errors = judged.map(({ error }) => Math.abs(error));
+        evidence[name] = {
+          device: measured.device?.device,
+          engine: `vLLM ${measured.device?.engine_version}`,
+          kinds,
+          conditions: measured.booted?.conditions,
+          caches: measured.booted?.caches,
+          ...measured.error !== undefined && { error: measured.error },
+          ...measured.check !== undefined && { check: measured.check },
+          coverage: coverage.map(({ batch, uncovered, modules }) => ({
+            batch,
+            uncovered,
+            modules: modules.slice(0, 3),
+          })),
+          ...errors.length > 0 && { medianError: median(errors), worstError: Math.max(...errors) },
+          forwards: judged,
+        };
+        const share = (value: number): string => `${(100 * value).toFixed(2)}%`;
+        Deno.stdout.writeSync(new TextEncoder().encode([
+          `${name}: ${measured.error ?? "ok"} ${measured.check ?? ""}`,
+          ...coverage.map(({ batch, uncovered, modules }) =>
+            `  ${batch}: ${share(uncovered)} in no layer${modules[0] ? `, most in ${modules[0].module}` : ""}`
+          ),
+          ...judged.map(({ forward, forwardUs, comparedUs, rowsUs, error, faults }) =>
+            `  ${forward}: forward ${forwardUs.toFixed(0)} µs, ${
+              share(comparedUs / forwardUs)
+            } of it compared, rows ${rowsUs.toFixed(0)} µs, ${share(error)} ${faults.join("; ")}`
+          ),
+          "",
+        ].join("\n")));
+      }
+      if (out !== undefined) await Deno.writeTextFile(out, `${JSON.stringify(evidence, null, 1)}\n`);
+    },
+  );
 }

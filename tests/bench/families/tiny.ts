@@ -8,6 +8,8 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
+import { z } from "zod";
 import type { Bundle } from "../../../src/bundle/open.ts";
 import { openBundle } from "../../../src/bundle/open.ts";
 import { HarnessError, UsageError } from "../../../src/errors.ts";
@@ -24,6 +26,7 @@ import { predictIteration } from "../../../src/predict/iteration.ts";
 import { predictor } from "../../../src/predict/predictor.ts";
 import { profile } from "../../../src/run/profile.ts";
 import { CATEGORY_ORDER } from "../../../src/shots/shot.ts";
+import { readJsonFile, runScript } from "../../../tasks/script.ts";
 import { putFile } from "../../run/tiny_run.ts";
 import { FAMILY_NAMES, tinyModel } from "../../inspect/tiny_models.ts";
 
@@ -146,18 +149,26 @@ async function predictedFrom(id: string, dir: string): Promise<TinyOutcome["pred
 }
 
 if (import.meta.main) {
-  const [path = "", ...asked] = Deno.args;
-  const recorded: Record<string, TinyOutcome> = JSON.parse(await Deno.readTextFile(path).catch(() => "{}"));
-  try {
-    for (const modelType of asked.length > 0 ? asked : FAMILY_NAMES) {
-      recorded[modelType] = await outcomeOf(modelType);
-      console.log(modelType, JSON.stringify(recorded[modelType]));
-      const sorted = Object.fromEntries(
-        FAMILY_NAMES.flatMap((name) => recorded[name] === undefined ? [] : [[name, recorded[name]]]),
-      );
-      await writeAtomic(path, `${JSON.stringify(sorted, null, 1)}\n`);
+  const script = { usage: "tiny.ts FILE [model_type ...]", words: [1, Infinity] } as const;
+  await runScript(script, async (_, path, ...asked) => {
+    const unknown = asked.find((name) => !FAMILY_NAMES.includes(name));
+    if (unknown !== undefined) {
+      throw new UsageError(`There is no tiny model of ${unknown}; known are ${FAMILY_NAMES.join(", ")}`);
     }
-  } finally {
-    await harness?.close();
-  }
+    const recorded: Record<string, TinyOutcome> = existsSync(path)
+      ? await readJsonFile(path, z.record(z.string(), z.custom<TinyOutcome>()))
+      : {};
+    try {
+      for (const modelType of asked.length > 0 ? asked : FAMILY_NAMES) {
+        recorded[modelType] = await outcomeOf(modelType);
+        console.log(modelType, JSON.stringify(recorded[modelType]));
+        const sorted = Object.fromEntries(
+          FAMILY_NAMES.flatMap((name) => recorded[name] === undefined ? [] : [[name, recorded[name]]]),
+        );
+        await writeAtomic(path, `${JSON.stringify(sorted, null, 1)}\n`);
+      }
+    } finally {
+      await harness?.close();
+    }
+  });
 }

@@ -24,10 +24,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "device"))
 from agreement import agreement, line_of
 from engine.boot import boot_engine
 from engine.engine import Engine
-from evidence import head
+from evidence import head, needs_cuda
 from faults import Fault
 from offline.plan import Fields, read_plan
 from reference import load_profile, time_classes
+from script import open_out, run_script
 from timing.jobs import Job, jobs_of
 from timing.timed import Timed, Timer
 from timing.timers import make_timer
@@ -151,6 +152,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for what came of it, written after each category")
     arguments = parser.parse_args()
     plan = read_plan(arguments.plan)
+    needs_cuda("vLLM's profiler and the worker's kernels")
     record = {
         **head("layerwise", plan),
         "made": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -176,8 +178,9 @@ def main() -> None:
         say(compared)
         record["categories"].append(compared)
         if arguments.json is not None:
-            arguments.json.write_text(json.dumps(record), encoding="utf-8")
+            with open_out(arguments.json) as file:
+                file.write(json.dumps(record))
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { type Bundle, openBundle } from "../../../src/bundle/open.ts";
 import type { Architecture } from "../../../src/model/model.ts";
 import { median } from "../../../src/stats.ts";
@@ -16,7 +15,10 @@ import { readFired } from "../../../src/journal/fired.ts";
 import type { PlanLine } from "../../../src/journal/line.ts";
 import { rowText, type ShotId, shotText } from "../../../src/shots/shot_id.ts";
 import { CATEGORIES, SKEW_KEY, type SweepCategory } from "../../../src/shots/shot.ts";
-import { apart, apartText, writeEvidence } from "../apart.ts";
+import { readText } from "../../../src/files/read.ts";
+import { runScript } from "../../../tasks/script.ts";
+import { apart, apartText, evidencePath, writeEvidence } from "../apart.ts";
+import { refuseOther } from "../same_subject.ts";
 
 /** A shot that was measured again. */
 export interface Again {
@@ -43,19 +45,24 @@ export interface SweepDifferences {
  *
  * @param text The file's text.
  * @param path The file, for messages.
- * @returns Its header and the shots.
+ * @returns Its header, the device that fired them last, and the shots.
  */
-export function parseAgain(text: string, path: string): { header: PlanLine; again: Again[] } {
+export function parseAgain(
+  text: string,
+  path: string,
+): { header: PlanLine; device: string | undefined; again: Again[] } {
   const { header, lines } = readFired(path, new TextEncoder().encode(text + "\n"));
   const again = new Map<string, Again>();
+  let device: string | undefined;
   for (const line of lines) {
+    if (line.type === "session") device = line.identity.device;
     if (line.type !== "shot") continue;
     const timesUs = Object.fromEntries(
       Object.entries(line.samples).map(([layer, samples]) => [layer, median(samples)]),
     );
     again.set(shotText(line), { shot: line, timesUs });
   }
-  return { header, again: [...again.values()] };
+  return { header, device, again: [...again.values()] };
 }
 
 /**
@@ -108,35 +115,28 @@ function firstTimes(
 }
 
 if (import.meta.main) {
-  const { values, positionals: [dir, file] } = parseArgs({
-    allowPositionals: true,
-    options: { seed: { type: "string", default: "7" }, out: { type: "string" } },
-  });
-  if (dir === undefined || file === undefined) {
-    throw new Error("Expected compare.ts BUNDLE RESULTS [--seed NUMBER] [--out FILE]");
-  }
-  const bundle = await openBundle(dir);
-  const { header, again } = parseAgain(await Deno.readTextFile(file), file);
-  const categories = compareAgain(bundle, again, header.plan.architecture.catalog).map((
-    { tp, category, shots, differences },
-  ) => ({
-    tp,
-    category,
-    shots,
-    ...apart(differences),
-  }));
-  for (const { tp, category, shots, ...figures } of categories) {
-    console.log(`tp ${tp} ${category} (${shots} shots): ${apartText(figures)}`);
-  }
-  const { model } = header.plan.settings;
-  await writeEvidence(values.out ?? `perf/evidence/repeat-${model.split("/").at(-1)}.json`, {
-    kind: "repeat",
-    model,
-    hardware: bundle.meta.hardware,
-    device: bundle.meta.gpu,
-    driver: bundle.meta.driver,
-    engine_version: bundle.meta.engine_version,
-    seed: Number(values.seed),
-    categories,
+  const usage = "compare.ts BUNDLE RESULTS [--seed NUMBER] [--out FILE]";
+  const options = { seed: { type: "string", default: "7" }, out: { type: "string" } } as const;
+  await runScript({ usage, options, words: [2, 2] }, async ({ seed, out }, dir, file) => {
+    const bundle = await openBundle(dir);
+    const { header, device, again } = parseAgain(await readText(file), file);
+    const { model } = header.plan.settings;
+    refuseOther(bundle, file, { model, ...device !== undefined && { device } });
+    const categories = compareAgain(bundle, again, header.plan.architecture.catalog).map((
+      { tp, category, shots, differences },
+    ) => ({ tp, category, shots, ...apart(differences) }));
+    for (const { tp, category, shots, ...figures } of categories) {
+      console.log(`tp ${tp} ${category} (${shots} shots): ${apartText(figures)}`);
+    }
+    await writeEvidence(out ?? evidencePath("repeat", model), {
+      kind: "repeat",
+      model,
+      hardware: bundle.meta.hardware,
+      device: bundle.meta.gpu,
+      driver: bundle.meta.driver,
+      engine_version: bundle.meta.engine_version,
+      seed: Number(seed),
+      categories,
+    });
   });
 }

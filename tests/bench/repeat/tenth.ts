@@ -6,9 +6,11 @@
  *
  * @module
  */
+import { UsageError } from "../../../src/errors.ts";
+import { readText } from "../../../src/files/read.ts";
 import { draw, randomFrom } from "../../../src/random.ts";
-import { parseArgs } from "node:util";
 import { formatPlan, parsePlan } from "../../../src/shots/plan_file.ts";
+import { runScript } from "../../../tasks/script.ts";
 import type { Sweep } from "../../../src/shots/plan_sweeps.ts";
 
 /**
@@ -29,21 +31,19 @@ export function sampleSweeps(sweeps: readonly Sweep[], share: number, seed: numb
 }
 
 if (import.meta.main) {
-  const { values, positionals: [plan] } = parseArgs({
-    allowPositionals: true,
-    options: {
-      seed: { type: "string", default: "7" },
-      out: { type: "string" },
-      share: { type: "string", default: "0.1" },
-      only: { type: "string" },
-    },
+  const options = {
+    seed: { type: "string", default: "7" },
+    out: { type: "string" },
+    share: { type: "string", default: "0.1" },
+    only: { type: "string" },
+  } as const;
+  const usage = "tenth.ts PLAN --out FILE [--seed NUMBER] [--share SHARE] [--only CATEGORY]";
+  await runScript({ usage, options, words: [1, 1] }, async ({ seed, out, share, only }, plan) => {
+    if (out === undefined) throw new UsageError(`Usage: ${usage}`);
+    const { header, sweeps } = parsePlan((await readText(plan)).split("\n"), plan);
+    const chosen = sweeps.filter(({ category }) => only === undefined || category === only);
+    const sample = sampleSweeps(chosen, Number(share), Number(seed));
+    await Deno.writeTextFile(out, [...formatPlan(header, sample), ""].join("\n"));
+    for (const { category, tp, shots } of sample) console.log(`tp ${tp} ${category}: ${shots.length} shots`);
   });
-  if (plan === undefined || values.out === undefined) {
-    throw new Error("Expected tenth.ts PLAN --out FILE [--seed NUMBER] [--share SHARE] [--only CATEGORY]");
-  }
-  const { header, sweeps } = parsePlan((await Deno.readTextFile(plan)).split("\n"), plan);
-  const chosen = sweeps.filter(({ category }) => values.only === undefined || category === values.only);
-  const sample = sampleSweeps(chosen, Number(values.share), Number(values.seed));
-  await Deno.writeTextFile(values.out, [...formatPlan(header, sample), ""].join("\n"));
-  for (const { category, tp, shots } of sample) console.log(`tp ${tp} ${category}: ${shots.length} shots`);
 }

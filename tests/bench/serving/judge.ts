@@ -8,8 +8,18 @@
  * engine had `--blocks N`, vLLM's default graphs, 2,048 tokens and 256 requests a step). Without `--learn` the terms
  * are learned from designed batches, or from the first load.
  */
-import { parseArgs } from "node:util";
-import { loadModel, openBundle, type Served, simulateServer, stepModel } from "../../../mod.ts";
+import {
+  type Bundle,
+  loadModel,
+  type Model,
+  openBundle,
+  type Served,
+  simulateServer,
+  stepModel,
+} from "../../../mod.ts";
+import { readText } from "../../../src/files/read.ts";
+import { runScript } from "../../../tasks/script.ts";
+import { refuseOther } from "../same_subject.ts";
 import { spreadOf } from "../../../src/serving/latencies.ts";
 import { parseServed } from "../../../src/serving/served.ts";
 import { latenciesOf } from "../../../src/serving/served_files.ts";
@@ -17,90 +27,12 @@ import { serverOf } from "../../../src/serving/server.ts";
 import { judgeSteps } from "../../../src/serving/judge_steps.ts";
 import { DEFAULT_SIZES, readTrace, requestsOfTrace, stepsOfTrace } from "./traces.ts";
 
-const { values, positionals: [dir, ...files] } = parseArgs({
-  allowPositionals: true,
-  options: {
-    learn: { type: "string", multiple: true },
-    clock: { type: "string" },
-    blocks: { type: "string", default: "55917" },
-    json: { type: "string" },
-  },
-});
-if (dir === undefined || files.length === 0) throw new Error("Name a bundle and what was served");
-const bundle = await openBundle(dir);
-const model = await loadModel(bundle.meta.model ?? "");
-const served = await read(files);
-const clock = values.clock === undefined || values.clock === "cool" ? values.clock : clockOf(values.clock);
-const steps = stepModel(bundle, {
-  model,
-  tp: served.head.tp,
-  served,
-  ...values.learn && { learnFrom: values.learn },
-  ...clock !== undefined && { clock },
-});
-const plain = stepModel(bundle, { model, tp: served.head.tp });
-console.log(`${model.id} on ${served.head.device}, learned from ${steps.learnedFrom.join("; ")}`);
-console.log(JSON.stringify(steps.terms));
-
-const error = (ours: number, real: number): number => Number((100 * (ours / real - 1)).toFixed(2));
-const parts = [...new Set(served.requests.map(({ part }) => part))];
-const rows = parts.map((part) => {
-  const of = served.steps.filter((step) => step.part === part);
-  const judged = judgeSteps(part, of, { work: steps.work, terms: steps.terms });
-  const rowsAlone = judgeSteps(part, of, { work: plain.work, terms: plain.terms });
-  const requests = served.requests.filter((one) => one.part === part);
-  const load = {
-    name: part,
-    concurrency: null,
-    requests: requests.map(({ arrivalS, inputTokens, outputTokens }) => ({
-      arrivalS,
-      inputTokens,
-      outputTokens,
-    })),
-  };
-  const real = requests.map(latenciesOf);
-  const ours = simulateServer(load, steps, serverOf(served.head.settings));
-  const percent = (value: number): number => Number((100 * value).toFixed(2));
-  const spread = (key: "ttftMs" | "tpotMs" | "e2eMs"): Record<string, number> => {
-    const truth = spreadOf(
-      real.filter(({ outputTokens }) => key !== "tpotMs" || outputTokens > 1).map((one) => one[key]),
-    );
-    const name = key.replace("Ms", "");
-    return Object.fromEntries(
-      (["mean", "p50", "p99"] as const).map((
-        of,
-      ) => [`${name} ${of}`, error(ours.latencies[key][of], truth[of])]),
-    );
-  };
-  return {
-    part: part.replace("load: ", ""),
-    learned: steps.learnedFrom.includes(part),
-    steps: judged.steps,
-    "busy s": Number(judged.busyS.toFixed(2)),
-    "rows busy": percent(rowsAlone.busyError),
-    "rows p50": percent(rowsAlone.windowP50),
-    "rows p90": percent(rowsAlone.windowP90),
-    busy: percent(judged.busyError),
-    p50: percent(judged.windowP50),
-    p90: percent(judged.windowP90),
-    ...spread("ttftMs"),
-    ...spread("tpotMs"),
-    ...spread("e2eMs"),
-  };
-});
-console.log("Errors in percent:");
-for (const row of rows) {
-  console.log(Object.entries(row).map(([name, value]) => `${name} ${value}`).join(", "));
-}
-if (values.json !== undefined) {
-  const { head } = served;
-  const text = JSON.stringify({ head, learnedFrom: steps.learnedFrom, terms: steps.terms, rows }, null, 2);
-  await Deno.writeTextFile(values.json, `${text}\n`);
-}
-
-async function read(paths: readonly string[]): Promise<Pick<Served, "head" | "steps" | "requests">> {
+async function read(
+  paths: readonly string[],
+  { bundle, model, blocks }: { readonly bundle: Bundle; readonly model: Model; readonly blocks: number },
+): Promise<Pick<Served, "head" | "steps" | "requests">> {
   if (!paths[0]!.includes(".json") || paths[0]!.endsWith(".jsonl")) {
-    return parseServed(await Deno.readTextFile(paths[0]!), paths[0]!);
+    return parseServed(await readText(paths[0]!), paths[0]!);
   }
   const head: Served["head"] = {
     format: 1,
@@ -120,7 +52,7 @@ async function read(paths: readonly string[]): Promise<Pick<Served, "head" | "st
       max_num_seqs: 256,
       max_model_len: 16384,
       block_size: 16,
-      num_gpu_blocks: Number(values.blocks),
+      num_gpu_blocks: blocks,
       dtype: "bfloat16",
       kv_cache_dtype: "auto",
       enforce_eager: false,
@@ -141,4 +73,95 @@ async function read(paths: readonly string[]): Promise<Pick<Served, "head" | "st
 function clockOf(text: string): { slowdown: number; onsetUs: number } {
   const [slowdown = NaN, onsetMs = NaN] = text.split(",").map(Number);
   return { slowdown, onsetUs: onsetMs * 1000 };
+}
+
+if (import.meta.main) {
+  const usage =
+    "judge.ts BUNDLE FILE... [--learn PART]... [--clock cool|SLOWDOWN,ONSET_MS] [--blocks N] [--json OUT]";
+  const options = {
+    learn: { type: "string", multiple: true },
+    clock: { type: "string" },
+    blocks: { type: "string", default: "55917" },
+    json: { type: "string" },
+  } as const;
+  await runScript(
+    { usage, options, words: [2, Infinity] },
+    async ({ learn, clock: told, blocks, json }, dir, ...files) => {
+      const bundle = await openBundle(dir);
+      const model = await loadModel(bundle.meta.model ?? "");
+      const served = await read(files, { bundle, model, blocks: Number(blocks) });
+      const clock = told === undefined || told === "cool" ? told : clockOf(told);
+      refuseOther(bundle, files[0]!, served.head);
+      const steps = stepModel(bundle, {
+        model,
+        tp: served.head.tp,
+        served,
+        ...learn && { learnFrom: learn },
+        ...clock !== undefined && { clock },
+      });
+      const plain = stepModel(bundle, { model, tp: served.head.tp });
+      console.log(`${model.id} on ${served.head.device}, learned from ${steps.learnedFrom.join("; ")}`);
+      console.log(JSON.stringify(steps.terms));
+
+      const error = (ours: number, real: number): number => Number((100 * (ours / real - 1)).toFixed(2));
+      const parts = [...new Set(served.requests.map(({ part }) => part))];
+      const rows = parts.map((part) => {
+        const of = served.steps.filter((step) => step.part === part);
+        const judged = judgeSteps(part, of, { work: steps.work, terms: steps.terms });
+        const rowsAlone = judgeSteps(part, of, { work: plain.work, terms: plain.terms });
+        const requests = served.requests.filter((one) => one.part === part);
+        const load = {
+          name: part,
+          concurrency: null,
+          requests: requests.map(({ arrivalS, inputTokens, outputTokens }) => ({
+            arrivalS,
+            inputTokens,
+            outputTokens,
+          })),
+        };
+        const real = requests.map(latenciesOf);
+        const ours = simulateServer(load, steps, serverOf(served.head.settings));
+        const percent = (value: number): number => Number((100 * value).toFixed(2));
+        const spread = (key: "ttftMs" | "tpotMs" | "e2eMs"): Record<string, number> => {
+          const truth = spreadOf(
+            real.filter(({ outputTokens }) => key !== "tpotMs" || outputTokens > 1).map((one) => one[key]),
+          );
+          const name = key.replace("Ms", "");
+          return Object.fromEntries(
+            (["mean", "p50", "p99"] as const).map((
+              of,
+            ) => [`${name} ${of}`, error(ours.latencies[key][of], truth[of])]),
+          );
+        };
+        return {
+          part: part.replace("load: ", ""),
+          learned: steps.learnedFrom.includes(part),
+          steps: judged.steps,
+          "busy s": Number(judged.busyS.toFixed(2)),
+          "rows busy": percent(rowsAlone.busyError),
+          "rows p50": percent(rowsAlone.windowP50),
+          "rows p90": percent(rowsAlone.windowP90),
+          busy: percent(judged.busyError),
+          p50: percent(judged.windowP50),
+          p90: percent(judged.windowP90),
+          ...spread("ttftMs"),
+          ...spread("tpotMs"),
+          ...spread("e2eMs"),
+        };
+      });
+      console.log("Errors in percent:");
+      for (const row of rows) {
+        console.log(Object.entries(row).map(([name, value]) => `${name} ${value}`).join(", "));
+      }
+      if (json !== undefined) {
+        const { head } = served;
+        const text = JSON.stringify(
+          { head, learnedFrom: steps.learnedFrom, terms: steps.terms, rows },
+          null,
+          2,
+        );
+        await Deno.writeTextFile(json, `${text}\n`);
+      }
+    },
+  );
 }

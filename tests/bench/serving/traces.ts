@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { median } from "../../../src/stats.ts";
+import { readJsonFile } from "../../../tasks/script.ts";
 import type { Served, ServedSettings, ServedStep } from "../../../src/serving/served.ts";
 import { type LaunchKind, launchKind, tokensOf } from "../../../src/serving/step_terms.ts";
 
@@ -35,11 +36,10 @@ export const DEFAULT_SIZES: readonly number[] = [
  *
  * @param path The file.
  * @returns The trace.
+ * @throws {UsageError} when it cannot be read or is no trace.
  */
 export async function readTrace(path: string): Promise<Trace> {
-  const file = (await Deno.open(path)).readable;
-  const stream = path.endsWith(".gz") ? file.pipeThrough(new DecompressionStream("gzip")) : file;
-  return traceSchema.parse(JSON.parse(await new Response(stream).text()));
+  return await readJsonFile(path, traceSchema);
 }
 
 /**

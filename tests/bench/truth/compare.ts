@@ -8,14 +8,16 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { openBundle } from "../../../src/bundle/open.ts";
 import { roundDecimals } from "../../../src/number_format.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
 import { percent } from "../../../src/stats.ts";
 import { median } from "../../../src/stats.ts";
 import { predictor } from "../../../src/predict/predictor.ts";
-import { apart, apartText, writeEvidence } from "../apart.ts";
+import { readText } from "../../../src/files/read.ts";
+import { runScript } from "../../../tasks/script.ts";
+import { apart, apartText, evidencePath, writeEvidence } from "../apart.ts";
+import { refuseOther } from "../same_subject.ts";
 import { difference, differencesIf, judge, type Judged, layerShares, uncovered } from "./judge.ts";
 import { ELSEWHERE, parseTruth, type TruthBatch } from "./truth_file.ts";
 
@@ -97,69 +99,70 @@ function eventsShare(judged: readonly Judged[]): number | null {
 }
 
 if (import.meta.main) {
-  const { values, positionals: [file, dir] } = parseArgs({
-    allowPositionals: true,
+  const script = {
+    usage: "compare.ts FILE BUNDLE [--out FILE]",
     options: { out: { type: "string" } },
-  });
-  if (file === undefined || dir === undefined) {
-    throw new Error("Expected compare.ts FILE BUNDLE [--out FILE]");
-  }
-  const { header, batches, failed } = parseTruth(await Deno.readTextFile(file));
-  const bundle = await openBundle(dir);
-  const model = await loadModel(header.model);
-  const source = predictor(bundle, { architecture: model.architecture });
-  const judged = batches.map((batch) => judge(source, model, batch));
-  const groups = groupsOf(judged);
-  const inOrder = judged.filter(({ batch }) => batch.order === "prefills_first");
-  const layers = layerShares(inOrder).map(({ layer, share, adds, differences }) => ({
-    layer,
-    share: roundDecimals(share, 5),
-    adds: roundDecimals(adds, 5),
-    ...differences.length > 0 && apart(differences),
-  }));
-  const parts = partsOf(inOrder);
-  const outsideUs = roundDecimals(median(inOrder.map(elsewhereUs)), 1);
-  const events = eventsShare(inOrder);
-  const kernels = uncovered(inOrder);
+  } as const;
+  await runScript({ ...script, words: [2, 2] }, async ({ out }, file, dir) => {
+    const { header, batches, failed } = parseTruth(await readText(file), file);
+    const bundle = await openBundle(dir);
+    refuseOther(bundle, file, header);
+    const model = await loadModel(header.model);
+    const source = predictor(bundle, { architecture: model.architecture });
+    const judged = batches.map((batch) => judge(source, model, batch));
+    const groups = groupsOf(judged);
+    const inOrder = judged.filter(({ batch }) => batch.order === "prefills_first");
+    const layers = layerShares(inOrder).map(({ layer, share, adds, differences }) => ({
+      layer,
+      share: roundDecimals(share, 5),
+      adds: roundDecimals(adds, 5),
+      ...differences.length > 0 && apart(differences),
+    }));
+    const parts = partsOf(inOrder);
+    const outsideUs = roundDecimals(median(inOrder.map(elsewhereUs)), 1);
+    const events = eventsShare(inOrder);
+    const kernels = uncovered(inOrder);
 
-  for (const { name, batches, per_layer, whole } of groups) {
-    console.log(`${name} (${batches}): per layer ${apartText(per_layer)}, whole ${apartText(whole)}`);
-  }
-  console.table(layers);
-  const exact = parts.map(({ part, per_layer: { p50, p90 } }) =>
-    `${percent(p50)} / ${percent(p90)} if the times of ${part} were exact`
-  );
-  const explained = [
-    `the error of a layer would be ${exact.join(", ")}`,
-    `besides its layers a forward keeps the device busy for ${outsideUs} µs, which no bundle holds`,
-    ...events === null ? [] : [
-      `between two events a layer takes ${percent(Math.abs(events))} ${
-        events < 0 ? "less" : "more"
-      } than its kernels`,
-    ],
-  ];
-  for (const sentence of explained) console.log(sentence);
-  console.log(`kernels in decoder layers outside of the catalogue's layers: ${kernels.join("; ") || "none"}`);
-  for (const message of failed) console.log(`failed: ${message}`);
-  const name = header.model.split("/").at(-1);
-  await writeEvidence(values.out ?? `perf/evidence/truth-${name}.json`, {
-    kind: "truth",
-    model: header.model,
-    hardware: bundle.meta.hardware,
-    device: header.device,
-    driver: header.driver,
-    engine_version: header.engine.split(" ").at(-1),
-    quantity: header.quantity,
-    tp: 1,
-    batches: inOrder.length,
-    seed: header.seed,
-    layers: header.layers,
-    groups,
-    by_layer: layers,
-    if_exact: parts,
-    elsewhere_us: outsideUs,
-    events_share: events,
-    uncovered_kernels: kernels,
-    explained,
+    for (const { name, batches, per_layer, whole } of groups) {
+      console.log(`${name} (${batches}): per layer ${apartText(per_layer)}, whole ${apartText(whole)}`);
+    }
+    console.table(layers);
+    const exact = parts.map(({ part, per_layer: { p50, p90 } }) =>
+      `${percent(p50)} / ${percent(p90)} if the times of ${part} were exact`
+    );
+    const explained = [
+      `the error of a layer would be ${exact.join(", ")}`,
+      `besides its layers a forward keeps the device busy for ${outsideUs} µs, which no bundle holds`,
+      ...events === null ? [] : [
+        `between two events a layer takes ${percent(Math.abs(events))} ${
+          events < 0 ? "less" : "more"
+        } than its kernels`,
+      ],
+    ];
+    for (const sentence of explained) console.log(sentence);
+    console.log(
+      `kernels in decoder layers outside of the catalogue's layers: ${kernels.join("; ") || "none"}`,
+    );
+    for (const message of failed) console.log(`failed: ${message}`);
+    await writeEvidence(out ?? evidencePath("truth", header.model), {
+      kind: "truth",
+      model: header.model,
+      hardware: bundle.meta.hardware,
+      device: header.device,
+      driver: header.driver,
+      engine_version: header.engine.split(" ").at(-1),
+      quantity: header.quantity,
+      tp: 1,
+      batches: inOrder.length,
+      seed: header.seed,
+      layers: header.layers,
+      groups,
+      by_layer: layers,
+      if_exact: parts,
+      elsewhere_us: outsideUs,
+      events_share: events,
+      uncovered_kernels: kernels,
+      explained,
+    });
   });
 }

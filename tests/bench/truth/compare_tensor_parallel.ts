@@ -8,10 +8,12 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { z } from "zod";
+import { UsageError } from "../../../src/errors.ts";
+import { readText } from "../../../src/files/read.ts";
 import { median } from "../../../src/stats.ts";
-import { apart, apartText, writeEvidence } from "../apart.ts";
+import { readJsonLines, runScript } from "../../../tasks/script.ts";
+import { apart, apartText, evidencePath, writeEvidence } from "../apart.ts";
 import { ELSEWHERE } from "./truth_file.ts";
 
 /** Name of what passes between ranks. */
@@ -48,13 +50,20 @@ export interface RankDifferences {
 /**
  * Reads a file of ranks.
  *
- * @param text Its text.
+ * @param text Its text; a last line that was cut does not count.
+ * @param path The file, for messages.
  * @returns Its first line and the others.
- * @throws {z.ZodError} when a line is none of such a file.
+ * @throws {UsageError} when a line is none of such a file.
  */
-export function parseRanks(text: string): { header: z.infer<typeof header>; shots: z.infer<typeof shot>[] } {
-  const [first, ...rest] = text.trimEnd().split("\n").map((line): unknown => JSON.parse(line));
-  return { header: header.parse(first), shots: rest.map((line) => shot.parse(line)) };
+export function parseRanks(
+  text: string,
+  path: string,
+): { header: z.infer<typeof header>; shots: z.infer<typeof shot>[] } {
+  const [first, ...rest] = readJsonLines(text, path, z.discriminatedUnion("type", [header, shot]));
+  if (first.type !== "tensor_parallel") {
+    throw new UsageError(`Cannot read ${path}, line 1: it must be a header of ranks, got ${first.type}`);
+  }
+  return { header: first, shots: rest.filter((line) => line.type === "shot") };
 }
 
 /**
@@ -104,39 +113,36 @@ export function communicationUs(shots: readonly z.infer<typeof shot>[]): { token
 }
 
 if (import.meta.main) {
-  const { values, positionals: [file] } = parseArgs({
-    allowPositionals: true,
-    options: { out: { type: "string" }, hardware: { type: "string" } },
-  });
-  if (file === undefined || values.hardware === undefined) {
-    throw new Error("Expected compare_tensor_parallel.ts FILE --hardware NAME [--out FILE]");
-  }
-  const { header, shots } = parseRanks(await Deno.readTextFile(file));
-  const { real, noise } = compareRanks(shots);
-  const modules = [...real].map(([module, differences]) => ({
-    module,
-    batches: differences.length,
-    ...apart(differences),
-    ...noise.has(module) && { noise: apart(noise.get(module)!) },
-  }));
-  for (const { module, batches, noise, ...figures } of modules) {
-    const itself = noise === undefined ? "" : `, emulated again ${apartText(noise)}`;
-    console.log(`${module} (${batches}): real against emulated ${apartText(figures)}${itself}`);
-  }
-  const communication = communicationUs(shots);
-  console.table(communication);
-  const name = header.model.split("/").at(-1);
-  await writeEvidence(values.out ?? `perf/evidence/tensor_parallel-${name}.json`, {
-    kind: "tensor_parallel",
-    model: header.model,
-    hardware: values.hardware,
-    device: header.device,
-    driver: header.driver,
-    engine_version: header.engine.split(" ").at(-1),
-    quantity: header.quantity,
-    tp: header.tp,
-    ranks: new Set(shots.flatMap(({ rank }) => rank ?? [])).size,
-    communication,
-    modules,
+  const usage = "compare_tensor_parallel.ts FILE --hardware NAME [--out FILE]";
+  const options = { out: { type: "string" }, hardware: { type: "string" } } as const;
+  await runScript({ usage, options, words: [1, 1] }, async ({ out, hardware }, file) => {
+    if (hardware === undefined) throw new UsageError(`Usage: ${usage}`);
+    const { header, shots } = parseRanks(await readText(file), file);
+    const { real, noise } = compareRanks(shots);
+    const modules = [...real].map(([module, differences]) => ({
+      module,
+      batches: differences.length,
+      ...apart(differences),
+      ...noise.has(module) && { noise: apart(noise.get(module)!) },
+    }));
+    for (const { module, batches, noise, ...figures } of modules) {
+      const itself = noise === undefined ? "" : `, emulated again ${apartText(noise)}`;
+      console.log(`${module} (${batches}): real against emulated ${apartText(figures)}${itself}`);
+    }
+    const communication = communicationUs(shots);
+    console.table(communication);
+    await writeEvidence(out ?? evidencePath("tensor_parallel", header.model), {
+      kind: "tensor_parallel",
+      model: header.model,
+      hardware,
+      device: header.device,
+      driver: header.driver,
+      engine_version: header.engine.split(" ").at(-1),
+      quantity: header.quantity,
+      tp: header.tp,
+      ranks: new Set(shots.flatMap(({ rank }) => rank ?? [])).size,
+      communication,
+      modules,
+    });
   });
 }

@@ -26,7 +26,7 @@ Deno.test("real ranks and the emulated one's second round are compared with its 
     shot(1, 1, 32, { o_proj: [18] }),
     shot(1, 1, 64, { o_proj: [30] }),
   ];
-  const { shots } = parseRanks(lines.map((line) => JSON.stringify(line)).join("\n"));
+  const { shots } = parseRanks(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), "ranks.jsonl");
   const { real, noise } = compareRanks(shots);
   const rounded = (differences: ReadonlyMap<string, readonly number[]>): unknown =>
     [...differences].map(([layer, values]) => [layer, values.map((value) => Math.round(1000 * value))]);

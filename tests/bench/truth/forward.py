@@ -28,6 +28,7 @@ from file_head import file_head
 from messages import Boot, Limits
 from offline.plan import read_plan
 from recording import Recorded, all_sites, record, rounded, whole_events
+from script import open_out, run_script
 from timing.jobs import Job
 
 LAYERS = (4, 2)
@@ -115,13 +116,14 @@ def main() -> None:
     plan = read_plan(arguments.plan)
     boot = plan.boot(1)
     batches: list[Batch] = []
-    with arguments.out.open("w", encoding="utf-8") as out:
+    with open_out(arguments.out) as out:
         for layers in LAYERS:
             started = time.perf_counter()
             try:
                 engine = boot_engine(with_layers(boot, layers))
             except Exception as error:
-                raise SystemExit(f"cannot boot {layers} layers: {boot_fault(error).message}") from error
+                fault = boot_fault(error)
+                raise Fault(fault.kind, f"cannot boot {layers} layers: {fault.message}") from error
             say(layers, "booted", started)
             if not batches:
                 batches = random_batches(arguments.batches, arguments.seed, engine.limits)
@@ -143,4 +145,4 @@ def say(layers: int, what: str, started: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -77,7 +77,7 @@ const text = (...lines: object[]): string => lines.map((line) => JSON.stringify(
 const FILE = text(HEADER, BATCH, forward(4, "prefills_first"), forward(2, "prefills_first"));
 
 Deno.test("a forward's layers are put beside what the bundle says of them", () => {
-  const [batch] = parseTruth(FILE).batches;
+  const [batch] = parseTruth(FILE, "truth.jsonl").batches;
   const judged = judge(source, model, batch!);
   assert.deepEqual(judged.perLayer, { predicted: 40, measured: 44 });
   assert.equal(difference(judged.perLayer), 40 / 44 - 1);
@@ -93,7 +93,7 @@ Deno.test("a forward's layers are put beside what the bundle says of them", () =
 });
 
 Deno.test("the difference is put down to the layers, and to kernels that no layer holds", () => {
-  const judged = parseTruth(FILE).batches.map((batch) => judge(source, model, batch));
+  const judged = parseTruth(FILE, "truth.jsonl").batches.map((batch) => judge(source, model, batch));
   assert.deepEqual(layerShares(judged), [
     { layer: "mlp", share: 30 / 44, adds: 0, differences: [0] },
     { layer: "attention", share: 12 / 44, adds: -2 / 44, differences: [10 / 12 - 1] },
@@ -113,6 +113,7 @@ Deno.test("a batch counts when both forwards are there, in each order by itself"
       { type: "failed", batch: 0, layers: 2, order: "prefills_first", message: "out of memory" },
       forward(2, "decodes_first", { event_us: null }),
     ) + '{"type":"times","cut',
+    "truth.jsonl",
   );
   assert.deepEqual(batches.map(({ order, few }) => [order, few.eventUs]), [["decodes_first", null]]);
   assert.deepEqual(failed, ["out of memory"]);

@@ -21,6 +21,7 @@ from file_head import file_head
 from offline.plan import read_plan
 from rank import SAMPLES, fire
 from rank_processes import free_port, gather, run_process
+from script import open_out, run_script
 
 
 def run_all(arguments: argparse.Namespace) -> None:
@@ -28,7 +29,7 @@ def run_all(arguments: argparse.Namespace) -> None:
     shared = [__file__, str(arguments.plan), "--tp", str(arguments.tp), "--rank"]
     head = file_head("tensor_parallel", read_plan(arguments.plan))
     header = {**head, "tp": arguments.tp, "samples": SAMPLES}
-    with tempfile.TemporaryDirectory() as folder, arguments.out.open("w", encoding="utf-8") as out:
+    with tempfile.TemporaryDirectory() as folder, open_out(arguments.out) as out:
         out.write(json.dumps(header) + "\n")
         path = Path(folder, "emulated.jsonl")
         first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
@@ -67,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

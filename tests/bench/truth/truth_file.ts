@@ -4,7 +4,9 @@
  * @module
  */
 import { z } from "zod";
+import { UsageError } from "../../../src/errors.ts";
 import { median } from "../../../src/stats.ts";
+import { readJsonLines } from "../../../tasks/script.ts";
 
 /** Name of what a forward does outside of the catalogue's layers. */
 export const ELSEWHERE = "elsewhere";
@@ -75,17 +77,20 @@ export interface TruthBatch {
  * Reads a file of forwards.
  *
  * @param text Its text; a last line that was cut does not count.
+ * @param path The file, for messages.
  * @returns The header, the batches of which both forwards are there, and why others failed.
- * @throws {z.ZodError} when a line is none of such a file.
+ * @throws {UsageError} when a line is none of such a file.
  */
-export function parseTruth(text: string): {
+export function parseTruth(text: string, path: string): {
   readonly header: TruthHeader;
   readonly batches: readonly TruthBatch[];
   readonly failed: readonly string[];
 } {
-  const lines = text.slice(0, text.lastIndexOf("\n")).split("\n").map((row) => line.parse(JSON.parse(row)));
+  const lines = readJsonLines(text, path, line);
   const [first] = lines;
-  if (first?.type !== "truth") throw new Error("Cannot read the forwards: the first line must be a header");
+  if (first.type !== "truth") {
+    throw new UsageError(`Cannot read ${path}, line 1: it must be a header of forwards, got ${first.type}`);
+  }
   const [few, many] = first.layers;
   const fired = lines.filter((row) => row.type === "times");
   const asked = new Map(lines.filter((row) => row.type === "batch").map((row) => [row.batch, row]));

@@ -7,6 +7,7 @@ WORKER = Path(__file__).parents[3] / "harness" / "vllm"
 
 ROOMS = [
     "faults",
+    "script",
     "job_script",
     "messages",
     "protocol",
