@@ -45,6 +45,13 @@ Deno.test("layOutSplit: a prefill of few rows has tiles of 64", () => {
   assert.deepEqual([16, 17, 32, 33].map(blocksOf), [8, 8, 8, 16]);
 });
 
+Deno.test("layOutSplit: the last rows of a prefill walk as far as its last token", () => {
+  // 100 tokens of 4 heads are 4 tiles of rows; the last token is the 128th key.
+  const tilesOf = (history: number): number =>
+    layOutSplit({ prefills: [[100, history]], decodes: [] }, KERNEL).prefillTiles;
+  assert.deepEqual([28, 29].map(tilesOf), [8 * 4, 8 * 5]);
+});
+
 Deno.test("layOutSplit: every request has its own number of parts, under one limit", () => {
   const { decodeTiles, decodeBlocks } = layOutSplit(
     { prefills: [], decodes: [[16_383, 1], [127, 3]] },
