@@ -11,7 +11,7 @@ const WIDTH = 110;
 
 /**
  * Writes a draft as an architecture file: with a `sequence` when all decoder layers are of one kind and have none but
- * the groups of old files, else with `blocks`.
+ * the groups and keys of old files, else with `blocks`.
  *
  * @param draft The draft.
  * @param options `comment`: lines for its head; `modelTypes`: what it is for beside its name, none by default.
@@ -40,6 +40,7 @@ function isOneSequence({ blocks, catalog }: ArchitectureDraft): boolean {
   return only?.[0] === "full_attention" && others.length === 0 &&
     Object.keys(blocks.sparse_attn).length === 0 &&
     Object.keys(catalog.linear_attention).length === 0 && Object.keys(catalog.attention).length === 1 &&
+    Object.values(catalog.dense).every(({ not_within }) => not_within === undefined) &&
     !(blocks.mlp.dense.length > 0 && blocks.mlp.moe.length > 0);
 }
 
@@ -87,14 +88,19 @@ function groupLines(group: string, entries: Readonly<Record<string, CatalogEntry
   return [`  ${group}:`, ...names.flatMap((name) => entryLines(name, entries[name]!))];
 }
 
-function entryLines(name: string, { vllm, within, tp_stable }: CatalogEntry): string[] {
+function entryLines(name: string, { vllm, within, not_within, tp_stable }: CatalogEntry): string[] {
   const fields = [
-    `vllm: ${vllm.length === 1 ? vllm[0] : list(vllm)}`,
-    ...within === undefined ? [] : [`within: ${within.length === 1 ? within[0] : list(within)}`],
+    `vllm: ${oneOrList(vllm)}`,
+    ...within === undefined ? [] : [`within: ${oneOrList(within)}`],
+    ...not_within === undefined ? [] : [`not_within: ${oneOrList(not_within)}`],
     ...tp_stable ? ["tp_stable: true"] : [],
   ];
   const line = `    ${name}: { ${fields.join(", ")} }`;
   return line.length <= WIDTH ? [line] : [`    ${name}:`, ...fields.map((field) => `      ${field}`)];
+}
+
+function oneOrList(names: readonly string[]): string {
+  return names.length === 1 ? names[0]! : list(names);
 }
 
 function list(names: readonly string[]): string {

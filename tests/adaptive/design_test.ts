@@ -23,7 +23,7 @@ function designed(
   const model: Surrogate = {
     name: "trees",
     leans: false,
-    learn(measured, logTimes, effort, seed) {
+    learn(measured, logTimes, effort, seed): ReturnType<Surrogate["learn"]> {
       learned.push(
         `${measured.length} ${effort === QUICK ? "quick" : effort === THOROUGH ? "thorough" : "?"} ${seed}`,
       );

@@ -64,7 +64,7 @@ Deno.test("a dense model comes out as the file that was written by hand for it",
 });
 
 Deno.test("what an attention calls is its own, other modules of that class are told by it", () => {
-  const { blocks, catalog } = draft(
+  const found = draft(
     `
 model DeepseekV2Model
   layers.0 DeepseekV2DecoderLayer
@@ -75,12 +75,15 @@ model DeepseekV2Model
       o_proj RowParallelLinear sharded`,
     [kind("full_attention", "none")],
   );
+  const { blocks, catalog } = found;
   assert.deepEqual(blocks.attn.full_attention?.pre_attn, ["mla_b_proj", "attention"]);
   assert.deepEqual(catalog.dense.mla_b_proj, {
     vllm: ["ColumnParallelLinear"],
     within: ["DeepseekV2MLAAttention"],
     not_within: ["MLAAttention"],
   });
+  const written = parseArchitecture(formatArchitecture(found, { comment: [] }), "deepseek.yaml").catalog;
+  assert.deepEqual(written.dense["mla_b_proj"], catalog.dense["mla_b_proj"]);
 });
 
 Deno.test("classes that carry several layers are told by the module around them", () => {

@@ -1,0 +1,169 @@
+/** An inspection from its first boot to the file, with an engine that walks what it is told. */
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import type { Harness } from "../../src/harness/harness.ts";
+import type { Walk, WalkedRequests } from "../../src/harness/walk.ts";
+import { type Inspection, inspectModel } from "../../src/inspect/inspect_model.ts";
+import { fakeHarness } from "../run/fakes.ts";
+import { madeUpWalk } from "./made_up_walk.ts";
+
+const MODEL = {
+  id: "o/x",
+  modelType: "llama",
+  config: {
+    ...{ model_type: "llama", num_hidden_layers: 8, hidden_size: 60, intermediate_size: 120 },
+    ...{ num_attention_heads: 6, num_key_value_heads: 6, vocab_size: 240, torch_dtype: "bfloat16" },
+  },
+};
+const FORWARD = `
+model LlamaModel
+  embed_tokens VocabParallelEmbedding sharded layer=embedding
+  layers.0 LlamaDecoderLayer
+    input_layernorm RMSNorm layer=layernorm
+    self_attn LlamaAttention
+      qkv_proj QKVParallelLinear sharded layer=qkv_proj
+      attn Attention sharded cache=0 layer=attention
+      o_proj RowParallelLinear sharded
+    mlp LlamaMLP
+      gate_up_proj MergedColumnParallelLinear sharded layer=gate_up_proj
+      act_fn SiluAndMul sharded layer=act_fn
+      down_proj RowParallelLinear sharded layer=down_proj
+  norm RMSNorm layer=final_layernorm
+logits_processor LogitsProcessor rows=2 sharded layer=lm_head
+sampler Sampler rows=2 layer=sampler`;
+
+interface Engine {
+  readonly maxModelLen?: number;
+  /** Degrees that it cannot boot. */
+  readonly refused?: readonly number[];
+  /** What the projection of an attention's output belongs to, when layers are there. */
+  readonly output?: string;
+}
+interface Inspected {
+  readonly found: Inspection | Error;
+  readonly boots: readonly string[];
+  readonly walked: readonly Readonly<Record<string, WalkedRequests>>[];
+  readonly steps: readonly string[];
+}
+/** Inspects; gives what was booted and walked besides. */
+async function inspected(
+  { maxModelLen = 100_000, refused = [], output = "o_proj" }: Engine,
+): Promise<Inspected> {
+  const boots: string[] = [];
+  const walked: Readonly<Record<string, WalkedRequests>>[] = [];
+  const steps: string[] = [];
+  const harness = fakeHarness();
+  let tp = 1;
+  let layers = 0;
+  const engine: Harness = {
+    ...harness,
+    async boot(request): ReturnType<Harness["boot"]> {
+      boots.push(
+        `tp${request.tp} ${
+          request.config["num_attention_heads"]
+        } heads ${request.dtype} ${request.kv_cache_dtype} ` +
+          `${request.max_num_batched_tokens} ${request.max_num_seqs}`,
+      );
+      if (refused.includes(request.tp)) throw new HarnessError("no", { stage: "boot", kind: "unsupported" });
+      tp = request.tp;
+      layers = Object.keys(request.architecture.catalog.dense).length;
+      const booted = await harness.boot(request);
+      return { ...booted, limits: { ...booted.limits, max_model_len: maxModelLen } };
+    },
+    walk(batches): Promise<Walk> {
+      walked.push(batches);
+      const text = FORWARD.replace(
+        "o_proj RowParallelLinear sharded",
+        (line) => layers > 0 ? `${line} layer=${output}` : line,
+      )
+        .replaceAll(
+          / layer=(\w+)?$/gm,
+          (mark, name?: string) => layers > 0 && name !== undefined ? mark : "",
+        );
+      const walk = madeUpWalk(text, { tp });
+      const [[, { nodes }] = ["", { nodes: [] }]] = Object.entries(walk.batches);
+      return Promise.resolve({
+        ...walk,
+        batches: Object.fromEntries(Object.keys(batches).map((name) => [name, { nodes }])),
+      });
+    },
+  };
+  const found = await inspectModel(MODEL, { harness: engine, onStep: (step) => void steps.push(step) })
+    .catch((error: unknown) => error as Error);
+  return { found, boots, walked, steps };
+}
+
+Deno.test("inspectModel boots one layer, a second degree, and what it drafted; walks batches of a running server", async () => {
+  const { found, boots, walked, steps } = await inspected({});
+  assert.ok(!(found instanceof Error), `${found}`);
+  assert.deepEqual(boots, [1, 2, 1].map((tp) => `tp${tp} ${6 / tp} heads auto auto 2048 16`));
+  assert.deepEqual(steps, [
+    "booting 1 layers of o/x: 1 full_attention/dense",
+    "booting tp 2",
+    "walking o/x with the layers of llama",
+  ]);
+  const decodes = (...histories: number[]): WalkedRequests =>
+    histories.map((history) => ({ newTokens: 1, history }));
+  assert.deepEqual(
+    walked,
+    new Array(3).fill({
+      prefill: [{ newTokens: 384, history: 0 }, { newTokens: 640, history: 0 }],
+      decode: decodes(2048, 1024, 512, 292),
+      mixed: [{ newTokens: 512, history: 512 }, ...decodes(2048, 1024, 682)],
+    }),
+  );
+  assert.deepEqual(found.text.split("\n").slice(0, 4), [
+    "# Drafted from o/x, fake 1.0 on Abacus: read it, and change what it got wrong.",
+    "# KV blocks of 16 tokens; 8 full_attention/dense.",
+    "sequence:",
+    "  prologue: [embedding]",
+  ]);
+  assert.deepEqual(found.kinds.length, 8);
+  assert.deepEqual(found.coverage.map(({ batch, uncovered }) => [batch, uncovered]), [["prefill", 0], [
+    "decode",
+    0,
+  ], ["mixed", 0]]);
+  assert.equal(found.architecture.catalog.dense["layernorm"]?.tp_stable, true);
+  assert.equal(found.architecture.catalog.dense["o_proj"]?.tp_stable, undefined);
+});
+
+Deno.test("inspectModel keeps its batches within what an engine allows", async () => {
+  const { walked } = await inspected({ maxModelLen: 100 });
+  assert.deepEqual(walked[0]!["prefill"], [{ newTokens: 9, history: 0 }, { newTokens: 15, history: 0 }]);
+  assert.deepEqual(walked[0]!["decode"]!.map(({ history }) => history), [50, 25, 12, 7]);
+  assert.deepEqual(walked[0]!["mixed"], [
+    { newTokens: 12, history: 12 },
+    ...[50, 25, 16].map((history) => ({ newTokens: 1, history })),
+  ]);
+});
+
+Deno.test("inspectModel tries degrees in turn, and says where none could be booted", async () => {
+  const third = await inspected({ refused: [2] });
+  assert.deepEqual(third.boots.map((boot) => boot.split(" ")[0]), ["tp1", "tp2", "tp3", "tp1"]);
+  const { found, steps } = await inspected({ refused: [2, 3, 4, 5, 7] });
+  assert.ok(!(found instanceof Error));
+  assert.deepEqual(steps.slice(1, -1), [2, 4, 3, 5, 7].map((tp) => `booting tp ${tp}`));
+  assert.equal(
+    found.text.split("\n")[2],
+    "# No second degree could be booted: no layer is said to be independent of it.",
+  );
+});
+
+Deno.test("inspectModel refuses layers that leave more than a hundredth of the kernels uncovered", async () => {
+  const { found } = await inspected({ output: "" });
+  assert.ok(found instanceof HarnessError);
+  // Of 4 launches around the layers and 8 layers of 7.
+  assert.equal(
+    found.message,
+    "Cannot use the layers of llama for o/x: of a prefill 13% of the kernels belong to no layer, at most 1% may; " +
+      "most of them, 13%, in RowParallelLinear model.layers.0.self_attn.o_proj (RowParallelLinear kernel); " +
+      "name it in the architecture file",
+  );
+});
+
+Deno.test("inspectModel refuses a harness that cannot walk", async () => {
+  await assert.rejects(inspectModel(MODEL, { harness: fakeHarness() }), {
+    name: "UsageError",
+    message: "Cannot inspect with the harness 'fake': it cannot walk; use vllm",
+  });
+});
