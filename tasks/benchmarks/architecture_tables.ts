@@ -9,8 +9,22 @@ import { table } from "./markdown.ts";
 
 type Outcome<T> = T | { readonly refused: string };
 
+/** The engine's method and kernel by layer. */
+type Methods = Readonly<Record<string, string>>;
+
+/** What is read of a quantized tiny model. */
+interface QuantizedOutcome {
+  readonly engine: string;
+  readonly methods?: Methods;
+  readonly rows?: Readonly<Record<string, number>>;
+  readonly refused?: string;
+}
+
 /** What is read of a model that was measured on a device. */
 interface DeviceOutcome {
+  readonly device?: string;
+  readonly engine?: string;
+  readonly conditions?: { readonly methods?: Methods };
   readonly kinds: readonly string[];
   readonly coverage: readonly { readonly uncovered: number }[];
   readonly medianError?: number;
@@ -37,7 +51,7 @@ interface TinyOutcome {
  * Puts the tables into the page, in place of those that begin with the same column.
  *
  * @param page The page as it is.
- * @param evidenceDir The folder of `families.json` and `tiny.json`.
+ * @param evidenceDir The folder of `families.json`, `tiny.json` and `quantized.json`.
  * @returns The page with the tables as they are recorded.
  */
 export async function withArchitectureTables(page: string, evidenceDir: string): Promise<string> {
@@ -45,10 +59,15 @@ export async function withArchitectureTables(page: string, evidenceDir: string):
     JSON.parse(await readText(join(evidenceDir, name)));
   const device = Object.entries(await read<DeviceOutcome>("families.json"));
   const tiny = Object.entries(await read<TinyOutcome>("tiny.json"));
-  return replaced(
-    replaced(page, [DEVICE_COLUMNS, device.map(([name, outcome]) => deviceRow(name, outcome))]),
-    [TINY_COLUMNS, tiny.map(([name, outcome]) => tinyRow(name, outcome))],
-  );
+  const quantized = Object.entries(await read<QuantizedOutcome>("quantized.json"));
+  return [
+    [DEVICE_COLUMNS, device.map(([name, outcome]) => deviceRow(name, outcome))] as const,
+    [TINY_COLUMNS, tiny.map(([name, outcome]) => tinyRow(name, outcome))] as const,
+    [QUANTIZED_COLUMNS, [
+      ...device.flatMap(([name, outcome]) => quantizedOnDevice(name, outcome)),
+      ...quantized.map(([name, outcome]) => quantizedRow(name, outcome)),
+    ]] as const,
+  ].reduce(replaced, page);
 }
 
 const DEVICE_COLUMNS = [
@@ -68,6 +87,37 @@ const TINY_COLUMNS = [
   "rows at tp 1, 2",
   "status",
 ];
+
+const QUANTIZED_COLUMNS = ["checkpoint", "engine", "method and kernel", "status"];
+
+/** The row of a model with quantized weights; none of others, or of one that did not boot. */
+function quantizedOnDevice(name: string, outcome: DeviceOutcome): string[][] {
+  const { engine = "", device = "", conditions: { methods } = {}, medianError } = outcome;
+  if (methods === undefined || medianError === undefined) return [];
+  const status = `rows of a forward ${percent(medianError)} off at the median`;
+  return [[name, `${engine}, ${device}`, methodsText(methods), status].map(cell)];
+}
+
+function quantizedRow(
+  name: string,
+  { engine, methods = {}, rows = {}, refused }: QuantizedOutcome,
+): string[] {
+  const counts = Object.entries(rows).map(([tp, count]) => `${count} at tp ${tp}`);
+  return [
+    name,
+    engine,
+    methodsText(methods),
+    refused?.replace(/^cannot boot tp \d+: /, "") ?? `rows: ${counts.join(", ")}`,
+  ].map(cell);
+}
+
+/** Each method once, with the layers that have it where there are several. */
+function methodsText(methods: Methods): string {
+  const layers = Map.groupBy(Object.keys(methods), (layer) => methods[layer]!);
+  if (layers.size === 0) return "-";
+  return [...layers].map(([method, names]) => layers.size === 1 ? method : `${method} (${names.join(", ")})`)
+    .join("; ");
+}
 
 function deviceRow(name: string, outcome: DeviceOutcome): string[] {
   const { kinds, coverage, medianError, worstError, forwards, error } = outcome;

