@@ -11,10 +11,11 @@ import { adaptive } from "./sections/adaptive.ts";
 import { layerwise, repeat } from "./sections/agreement.ts";
 import { pool, trials } from "./sections/devices.ts";
 import { tensorParallel, truth } from "./sections/forwards.ts";
+import { wholeJob } from "./sections/whole_job.ts";
 import { costCells, firingOf } from "./firing.ts";
 
 /** The sections that come from evidence, in their order. */
-const SECTIONS = [layerwise, repeat, truth, adaptive, tensorParallel, pool, trials];
+const SECTIONS = [wholeJob, layerwise, repeat, truth, adaptive, tensorParallel, pool, trials];
 
 /**
  * Writes the page.

@@ -97,7 +97,37 @@ const adaptive = z.looseObject({
   })),
 });
 
-const file = z.discriminatedUnion("kind", [layerwise, repeat, truth, tensorParallel, pool, trials, adaptive]);
+const stated = z.looseObject({
+  estimated: count,
+  rel_err_p50: share,
+  rel_err_p90: share,
+  rel_err_p99: share,
+  upper_p90: share.nullable(),
+});
+
+/** One command for all that a simulator needs of a model, by `tests/bench/whole_job/ledger.ts`. */
+const wholeJob = z.looseObject({
+  kind: z.literal("whole_job"),
+  ...measured,
+  command: z.string(),
+  parts: z.array(z.object({ part: z.string(), seconds: z.number() })),
+  sweeps: z.array(
+    z.object({ tp: count, category: z.string(), shots: count, firing_s: z.number(), between_s: z.number() }),
+  ),
+  degrees: z.array(z.object({ tp: count, attention: stated.optional(), skew: stated.optional() })),
+  judged: z.array(z.object({ rows: z.enum(["all", "predicted", "measured"]), shots: count, ...figures })),
+});
+
+const file = z.discriminatedUnion("kind", [
+  layerwise,
+  repeat,
+  truth,
+  tensorParallel,
+  pool,
+  trials,
+  adaptive,
+  wholeJob,
+]);
 
 /** A file of evidence. */
 export type EvidenceFile = z.infer<typeof file>;

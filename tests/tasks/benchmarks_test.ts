@@ -74,6 +74,24 @@ const EVIDENCE: readonly [file: object, line: string][] = [
     { kind: "trials", ...MEASURED, sentences: ["It fails."] },
     "- H M: It fails.",
   ],
+  [{
+    kind: "whole_job",
+    ...MEASURED,
+    command: "shotlab profile",
+    parts: [{ part: "tp 1 boot", seconds: 61 }, { part: "files", seconds: 1.5 }],
+    sweeps: [{ tp: 1, category: "attention", shots: 5000, firing_s: 20, between_s: 30 }],
+    degrees: [{
+      tp: 1,
+      attention: {
+        estimated: 157_000,
+        rel_err_p50: 0.01,
+        rel_err_p90: 0.05,
+        rel_err_p99: 0.1,
+        upper_p90: 0.051,
+      },
+    }],
+    judged: [{ rows: "predicted", shots: 2400, ...APART }],
+  }, "| predicted | 2,400 | 0.56 / 1.68 / 2.90 (-0.10) |"],
 ];
 
 Deno.test("each file of evidence makes its section, what is missing is said", () =>
@@ -86,6 +104,13 @@ Deno.test("each file of evidence makes its section, what is missing is said", ()
     const page = benchmarksPage([], await readEvidenceFiles(dir));
     assert.ok(!page.includes("Not measured yet"));
     for (const [, line] of EVIDENCE) assert.ok(page.includes(`\n${line}\n`), line);
+    // 162,000 shots at the 428 ms of the reference's way.
+    assert.match(
+      page,
+      /^H M: `shotlab profile` took 1 min 03 s, 30 s of it between chunks\. Its 162,000 shots .* the 428 ms of H M: 19 hours\.$/m,
+    );
+    assert.ok(page.includes("\n| 1 | attention | 5,000 | 20.0 | 4.0 | 30.0 |\n"));
+    assert.ok(page.includes("\n| 1 | attention | 157,000 | 1.00 / 5.00 / 10.00 | 5.10 |\n"));
     assert.equal(await laidOut(await laidOut(page)), await laidOut(page));
   }));
 

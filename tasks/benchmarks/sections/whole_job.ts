@@ -1,0 +1,91 @@
+/**
+ * Section of whole jobs: one command, and where its time went.
+ *
+ * @module
+ */
+import { formatCount } from "../../../src/view/text.ts";
+import { about, type EvidenceFile, type EvidenceOf } from "../evidence.ts";
+import { percents, table } from "../markdown.ts";
+import { apartText, code, nameOf, type Section } from "./section.ts";
+
+type Job = EvidenceOf<"whole_job">;
+
+/** Whole jobs. */
+export const wholeJob: Section = {
+  kind: "whole_job",
+  title: "A whole job",
+  text:
+    "One command that measures all that a simulator needs of a model, and where its time went. _Between_ are the " +
+    "seconds in which a sweep fires nothing: it chooses shots, learns, and predicts. The reference's way is the same " +
+    "shots without a choice, all of the grid, each at what a shot takes its profiler where both were timed " +
+    "([below](#against-the-references-way)).",
+  body: (files): string => about(files, "whole_job").map((job) => jobText(job, files)).join("\n\n"),
+};
+
+function jobText(job: Job, files: readonly EvidenceFile[]): string {
+  const total = job.parts.reduce((sum, { seconds }) => sum + seconds, 0);
+  const between = job.sweeps.reduce((sum, sweep) => sum + sweep.between_s, 0);
+  return [
+    `${nameOf(job)}: ${code(job.command)} took ${minutes(total)}, ${
+      between.toFixed(0)
+    } s of it between chunks. ` +
+    referenceText(job, files),
+    table(
+      ["part", "seconds"],
+      [...job.parts.map(({ part, seconds }) => [part, seconds.toFixed(1)]), ["all", total.toFixed(1)]],
+    ),
+    table(
+      ["tp", "sweep", "shots", "firing, s", "ms a shot", "between, s"],
+      job.sweeps.map(({ tp, category, shots, firing_s, between_s }) => [
+        ...[String(tp), category, formatCount(shots), firing_s.toFixed(1)],
+        ...[(1000 * firing_s / shots).toFixed(1), between_s.toFixed(1)],
+      ]),
+    ),
+    "What the run said of its own rows (median / 90% / 99%, and the bound of the second with 95% confidence):",
+    table(
+      ["tp", "sweep", "predicted", "said", "bound at 90%"],
+      job.degrees.flatMap((degree) =>
+        (["attention", "skew"] as const).flatMap((sweep) => {
+          const said = degree[sweep];
+          return said === undefined ? [] : [[
+            String(degree.tp),
+            sweep,
+            formatCount(said.estimated),
+            percents(said.rel_err_p50, said.rel_err_p90, said.rel_err_p99),
+            said.upper_p90 === null ? "-" : percents(said.upper_p90),
+          ]];
+        })
+      ),
+    ),
+    ...job.judged.length === 0 ? [] : [
+      "Against random shots of the grid that were fired beside it, in a process of their own, and fitted to nothing " +
+      "(rows that were measured twice show what is noise):",
+      table(
+        ["rows", "shots", "apart"],
+        job.judged.map(({ rows, shots, ...figures }) => [rows, formatCount(shots), apartText(figures)]),
+      ),
+    ],
+  ].join("\n\n");
+}
+
+/** What the grids would take shot by shot, where somebody timed a shot both ways. */
+function referenceText({ sweeps, degrees }: Job, files: readonly EvidenceFile[]): string {
+  const [timed] = about(files, "layerwise");
+  const ms = timed?.categories.find(({ category }) => category === "attention")?.reference_ms;
+  if (timed === undefined || ms === undefined) return "";
+  const shots = (["attention", "skew"] as const).reduce(
+    (sum, category) =>
+      sum + sweeps.filter((one) => one.category === category).reduce((of, one) => of + one.shots, 0) +
+      degrees.reduce((of, degree) => of + (degree[category]?.estimated ?? 0), 0),
+    0,
+  );
+  const hours = shots * ms / 3_600_000;
+  return `Its ${formatCount(shots)} shots of attention and skew by the reference's way, at the ${
+    ms.toFixed(0)
+  } ms of ` +
+    `${nameOf(timed)}: ${hours.toFixed(0)} hours.`;
+}
+
+function minutes(seconds: number): string {
+  return `${Math.floor(seconds / 60)} min ${String(Math.round(seconds % 60)).padStart(2, "0")} s`;
+}

@@ -1,0 +1,197 @@
+// deno-lint-ignore-file no-console
+/**
+ * Where the time of a whole job went, and how far its predicted rows are from shots that were fired beside it:
+ *
+ *     deno run -A tests/bench/whole_job/ledger.ts BUNDLE LOG --results sample.jsonl --out perf/evidence/whole-job-NAME.json
+ *
+ * LOG is what the command told on its standard error and output, each line begun by the seconds since its start.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Bundle, openBundle } from "../../../src/bundle/open.ts";
+import { roundDecimals } from "../../../src/number_format.ts";
+import { JOURNAL_FILE, readLines } from "../../../src/journal/file.ts";
+import type { JournalLine } from "../../../src/journal/line.ts";
+import { readPlainOrPacked } from "../../../src/journal/packed.ts";
+import type { SweepCategory } from "../../../src/shots/shot.ts";
+import { rowText } from "../../../src/shots/shot_id.ts";
+import { median } from "../../../src/stats.ts";
+import { type Apart, apart, writeEvidence } from "../apart.ts";
+import { type Again, parseAgain } from "../repeat/compare.ts";
+
+/** What the job did, and how long it took. */
+export interface Part {
+  /** What it did. */
+  readonly part: string;
+  /** Seconds. */
+  readonly seconds: number;
+}
+
+/** Lines that end a part, and the part. */
+const ENDS: readonly (readonly [line: RegExp, part: (found: RegExpExecArray) => string])[] = [
+  [/^vllm \S+ on /, () => "start of the worker"],
+  [/^(tp \d+): booted in /, ([, tp]) => `${tp} boot`],
+  [/^(tp \d+ [a-z_]+): .*, took /, ([, sweep]) => sweep!],
+  [/^alphas fitted/, () => "last rows, lasting load, alphas"],
+  [/^The bundle is in /, () => "files"],
+  [/: booted in \d+ s$/, () => "boot of the whole engine"],
+  [/^Steps are /, () => "served steps and loads"],
+];
+
+/**
+ * The parts of a job by what it told.
+ *
+ * @param log Its lines, each begun by the seconds since its start.
+ * @returns The parts in their order; what came after the last is `the rest`.
+ */
+export function partsOf(log: string): Part[] {
+  const lines = log.split("\n").flatMap((line) => {
+    const found = /^\s*([\d.]+) (.*)$/.exec(line);
+    return found === null ? [] : [{ atS: Number(found[1]), text: found[2]! }];
+  });
+  const parts: Part[] = [];
+  let begun = 0;
+  const add = (part: string, atS: number): void => {
+    parts.push({ part, seconds: roundDecimals(atS - begun, 1) });
+    begun = atS;
+  };
+  for (const { atS, text } of lines) {
+    for (const [end, part] of ENDS) {
+      const found = end.exec(text);
+      if (found !== null) add(part(found), atS);
+    }
+  }
+  const last = lines.at(-1)?.atS ?? 0;
+  if (last > begun) add("the rest", last);
+  return parts;
+}
+
+/** What a sweep of a degree took. */
+export interface SweepTime {
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** What was swept. */
+  readonly category: SweepCategory;
+  /** Shots that were fired. */
+  readonly shots: number;
+  /** Seconds in which they were fired. */
+  readonly firingS: number;
+  /** Seconds between them, in which shots were chosen and rows predicted. */
+  readonly betweenS: number;
+}
+
+/** A chunk of 64 shots takes half of it; choosing takes several. */
+const PAUSE_S = 1;
+
+/**
+ * What the sweeps of a journal took, by the readings of the device after each chunk. A gap above a second in a
+ * sweep that is chosen in rounds has a chunk as the others in it; the rest of it lies between chunks.
+ *
+ * @param lines The journal's lines.
+ * @returns The sweeps in their order.
+ */
+export function sweepTimes(lines: Iterable<JournalLine>): SweepTime[] {
+  const gaps = new Map<string, { tp: number; category: SweepCategory; shots: number; gaps: number[] }>();
+  let current: { shots: number; gaps: number[] } | null = null;
+  let before: number | null = null;
+  for (const line of lines) {
+    if (line.type === "shot") {
+      const { tp, category } = line;
+      const name = `${tp} ${category}`;
+      const sweep = gaps.get(name) ?? { tp, category, shots: 0, gaps: [] };
+      gaps.set(name, sweep);
+      sweep.shots++;
+      current = sweep;
+    } else if (line.type === "engine") before = null;
+    else if (line.type === "state" && line.at_s !== undefined) {
+      if (current !== null && before !== null) current.gaps.push(line.at_s - before);
+      before = line.at_s;
+      current = null;
+    }
+  }
+  return [...gaps.values()].map(({ tp, category, shots, gaps }) => {
+    const isChosen = category === "attention" || category === "skew";
+    const [short, long] = [
+      gaps.filter((gap) => gap <= PAUSE_S),
+      gaps.filter((gap) => isChosen && gap > PAUSE_S),
+    ];
+    const sum = (of: readonly number[]): number => of.reduce((total, gap) => total + gap, 0);
+    const chunk = short.length === 0 ? 0 : median(short);
+    const betweenS = sum(long) - long.length * chunk;
+    return {
+      ...{ tp, category, shots },
+      ...{ firingS: roundDecimals(sum(gaps) - betweenS, 2), betweenS: roundDecimals(betweenS, 2) },
+    };
+  });
+}
+
+/**
+ * How far a bundle's rows of attention are from shots that were fired beside it.
+ *
+ * @param bundle The bundle.
+ * @param again The shots.
+ * @returns Of predicted rows and of measured ones, how many and how far: (predicted - fired) / fired.
+ */
+export function judgeRows(
+  bundle: Pick<Bundle, "table" | "estimated">,
+  again: readonly Again[],
+): { readonly rows: "all" | "predicted" | "measured"; readonly shots: number; readonly apart: Apart }[] {
+  const tp = again[0]!.shot.tp;
+  const times = new Map(bundle.table(tp, "attention").map(({ key, timeUs }) => [rowText(null, key), timeUs]));
+  const estimated = new Set(bundle.estimated(tp).map(({ key }) => rowText(null, key)));
+  const pairs = again.flatMap(({ shot, timesUs }) => {
+    const [fired] = Object.values(timesUs);
+    const text = rowText(null, shot.key);
+    const row = times.get(text);
+    return row === undefined || fired === undefined ? [] : [{ text, difference: row / fired - 1 }];
+  });
+  return (["all", "predicted", "measured"] as const).flatMap((rows) => {
+    const of = pairs.filter(({ text }) => rows === "all" || estimated.has(text) === (rows === "predicted"));
+    return of.length === 0
+      ? []
+      : [{ rows, shots: of.length, apart: apart(of.map(({ difference }) => difference)) }];
+  });
+}
+
+async function journalOf(dir: string): Promise<JournalLine[]> {
+  const lines: JournalLine[] = [];
+  const path = join(dir, JOURNAL_FILE);
+  const parse = (text: string): JournalLine => JSON.parse(text);
+  readLines(path, await readPlainOrPacked(path), (line) => void lines.push(line), parse);
+  return lines;
+}
+
+if (import.meta.main) {
+  const { values, positionals: [dir, log] } = parseArgs({
+    allowPositionals: true,
+    options: { results: { type: "string" }, out: { type: "string" }, command: { type: "string" } },
+  });
+  if (dir === undefined || log === undefined || values.out === undefined || values.command === undefined) {
+    throw new Error("Expected ledger.ts BUNDLE LOG --command TEXT --out FILE [--results FILE]");
+  }
+  const bundle = await openBundle(dir);
+  const { meta } = bundle;
+  const parts = partsOf(await Deno.readTextFile(log));
+  const judged = values.results === undefined
+    ? []
+    : judgeRows(bundle, parseAgain(await Deno.readTextFile(values.results), values.results).again);
+  const evidence = {
+    kind: "whole_job",
+    ...{ model: meta.model, hardware: meta.hardware, device: meta.gpu },
+    command: values.command,
+    parts,
+    sweeps: sweepTimes(await journalOf(dir)).map(({ firingS, betweenS, ...sweep }) => ({
+      ...sweep,
+      ...{ firing_s: firingS, between_s: betweenS },
+    })),
+    degrees: bundle.tps.map((tp) => {
+      const { attention, skew } = meta.adaptive?.per_tp[tp] ?? {};
+      return { tp, attention, skew };
+    }),
+    judged: judged.map(({ rows, shots, apart }) => ({ rows, shots, ...apart })),
+  };
+  console.log(evidence);
+  await writeEvidence(values.out, evidence);
+}
