@@ -4,6 +4,7 @@
  * @module
  */
 import { formatCount, plural } from "../../src/view/text.ts";
+import { changesSection } from "./changes.ts";
 import { about, type EvidenceFile } from "./evidence.ts";
 import { percents, table } from "./markdown.ts";
 import type { Published } from "./published.ts";
@@ -35,6 +36,7 @@ export function benchmarksPage(published: readonly Published[], evidence: readon
     ...noiseSection(published),
     ...SECTIONS.filter((section) => !missing.includes(section))
       .flatMap((section) => [`## ${section.title}`, section.text, section.body(evidence)]),
+    ...changesSection(published, nameOf),
     ...rooflineSection(published),
     ...missing.length === 0
       ? []

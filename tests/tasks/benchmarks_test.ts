@@ -4,6 +4,9 @@ import { pictureOf } from "../../tasks/benchmarks/bundle_page.ts";
 import { readEvidenceFiles } from "../../tasks/benchmarks/evidence.ts";
 import { laidOut } from "../../tasks/benchmarks/markdown.ts";
 import { makePages } from "../../tasks/benchmarks/pages.ts";
+import { changesSection } from "../../tasks/benchmarks/changes.ts";
+import type { Published } from "../../tasks/benchmarks/published.ts";
+import { openBundle } from "../../src/bundle/open.ts";
 import { withFolder } from "../run/tiny_run.ts";
 
 Deno.test("the pages of benchmarks and bundles are what their task makes from perf/", async () => {
@@ -122,3 +125,18 @@ Deno.test("a file that is no evidence is refused", () =>
         `Cannot read ${dir}/a.json: ✖ Invalid input: expected array, received undefined\n  → at categories`,
     });
   }));
+
+Deno.test("two bundles of one device are compared row by row, those of unlike devices are not", async () => {
+  const load = async (path: string): Promise<Published> =>
+    ({ bundle: await openBundle(`perf/${path}`), model: path }) as unknown as Published;
+  const paths = ["bf16", "bf16-cold"].map((variant) => `H200/meta-llama/Llama-3.1-8B/${variant}`);
+  const [old, cold] = await Promise.all(paths.map(load));
+  const other = await load("H100/meta-llama/Llama-3.1-8B/bf16");
+  const name = ({ model }: Published): string => model;
+  assert.deepEqual(changesSection([other, old!], name), []);
+  const [, , table] = changesSection([other, old!, cold!], name);
+  assert.match(
+    table!,
+    /^\| H200\/\S+\/bf16-cold \| 1 \| dense \| layernorm \| 152 \| 1\.056 \| 1\.198 \| 1\.248 \|$/m,
+  );
+});
