@@ -13,6 +13,7 @@ export { prefillKey } from "./src/predict/prefill_key.ts";
 export { expertLoad } from "./src/predict/routing.ts";
 export { batchBlocks } from "./src/predict/batch_blocks.ts";
 export { serverOf } from "./src/serving/server.ts";
+export { cacheGroups } from "./src/serving/capacity.ts";
 export { atRate, formatLoad, parseLoad } from "./src/serving/load.ts";
 export { CHAT_LENGTHS } from "./src/serving/generate_load.ts";
 export { parseServed } from "./src/serving/served.ts";
@@ -70,6 +71,8 @@ export type {
   Predictor,
 } from "./src/predict/predictor.ts";
 export type { ExpertLoad } from "./src/predict/routing.ts";
+export type { CapacityOptions } from "./src/serving/capacity.ts";
+export type { CacheGroup } from "./src/shots/limits.ts";
 export type { Lengths } from "./src/serving/generate_load.ts";
 export type { Load, LoadRequest, ParseLoadOptions } from "./src/serving/load.ts";
 export type {

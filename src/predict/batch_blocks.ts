@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type CacheGroup, keptBlocks } from "../shots/limits.ts";
 import type { Batch } from "./batch.ts";
 
 /** A pool of KV blocks. */
@@ -11,6 +12,8 @@ export interface BlockPool {
   readonly blocks: number;
   /** Tokens of a block. */
   readonly blockSize: number;
+  /** Groups of layers that share the blocks, such as `fits` gives. @default {one that keeps all tokens} */
+  readonly groups?: readonly CacheGroup[];
 }
 
 /**
@@ -32,8 +35,23 @@ export function batchBlocks(
   { prefills, decodes }: Batch,
   pool: BlockPool,
 ): { readonly blocks: number; readonly fits: boolean } {
-  const of = (tokens: number): number => Math.ceil(tokens / pool.blockSize);
-  const blocks = prefills.reduce((sum, { chunk, history }) => sum + of(chunk + history), 0) +
-    decodes.reduce((sum, { kv, count }) => sum + of(kv + 1) * count, 0);
+  const of = (history: number, added: number): number =>
+    requestBlocks(pool, { tokens: history + added, history });
+  const blocks = prefills.reduce((sum, { chunk, history }) => sum + of(history, chunk), 0) +
+    decodes.reduce((sum, { kv, count }) => sum + of(kv, 1) * count, 0);
   return { blocks, fits: blocks <= pool.blocks - 1 };
+}
+
+/**
+ * The blocks that one request holds.
+ *
+ * @param pool The engine's pool.
+ * @param request Tokens of the request, and those of them that were computed before.
+ * @returns The blocks of all groups.
+ */
+export function requestBlocks(
+  { blockSize, groups }: Omit<BlockPool, "blocks">,
+  request: { readonly tokens: number; readonly history: number },
+): number {
+  return groups === undefined ? Math.ceil(request.tokens / blockSize) : keptBlocks(groups, request);
 }

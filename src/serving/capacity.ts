@@ -12,6 +12,8 @@ import { replicatesKvHeads } from "../model/shard.ts";
 import { resolveDtype, resolveKvDtype, weightsDtype } from "../model/variant.ts";
 import type { HardwareSheet } from "../roofline/hardware.ts";
 import { typeBytes } from "../roofline/sizes.ts";
+import { type CacheGroup, keptBlocks } from "../shots/limits.ts";
+import { stateBytes } from "./recurrent_state.ts";
 
 /** How an engine is set up. */
 export interface CapacityOptions {
@@ -27,7 +29,7 @@ export interface CapacityOptions {
   readonly maxNumSeqs?: number;
   /** Longest request in tokens; the model fits when one of them does. @default {"the model's longest"} */
   readonly maxModelLen?: number;
-  /** Tokens of a KV block. @default {16} */
+  /** Tokens of a KV block; an engine whose layers keep a state has larger ones. @default {16} */
   readonly blockSize?: number;
   /** Share of the device's memory that the engine may use. @default {0.9} */
   readonly memoryUtilization?: number;
@@ -55,9 +57,11 @@ export interface Capacity {
   readonly fits: boolean;
   /** KV blocks: vLLM's `num_gpu_blocks`; 0 when not even the weights fit. */
   readonly blocks: number;
-  /** Tokens of a block. */
+  /** Tokens of a block: as many as a state takes the memory of, where layers keep one. */
   readonly blockSize: number;
-  /** Tokens that the blocks hold. */
+  /** Groups of layers that share the blocks. */
+  readonly groups: readonly CacheGroup[];
+  /** Tokens that the blocks hold, of requests of `maxModelLen`. */
   readonly tokens: number;
   /** Longest request in tokens. */
   readonly maxModelLen: number;
@@ -72,6 +76,8 @@ export interface Capacity {
   };
   /** The KV cache, by kind of layer. */
   readonly caches: readonly CacheKind[];
+  /** Layers that keep a state, and a request's bytes of it in all of them, null where the configuration does not say. */
+  readonly recurrent?: { readonly layers: number; readonly bytesPerRequest: number | null };
   /** What a user should know, in sentences. */
   readonly notices: readonly string[];
 }
@@ -128,17 +134,13 @@ export function fits(
   hardware: Pick<HardwareSheet, "memory_gib">,
   options: CapacityOptions = {},
 ): Capacity {
-  const { tp = 1, dtype = null, kvDtype = null, eager = false, memoryUtilization = 0.9 } = options;
-  const { maxNumBatchedTokens = 2048, maxNumSeqs = 256, blockSize = 16 } = options;
-  checkOptions({ tp, maxNumBatchedTokens, maxNumSeqs, blockSize, memoryUtilization });
-  const text = textConfig(model.config);
-  const rank = rankConfig(text, tp);
-  const size = (name: string): number => typeof rank[name] === "number" ? rank[name] : 0;
-  const computed = bytesOf(resolveDtype(model.config, dtype));
-  const kvType = resolveKvDtype(model.config, kvDtype);
-  const caches = cachesOf(model, rank, kvType === "auto" ? computed : bytesOf(kvType), size);
+  const { tp = 1, dtype = null, eager = false, memoryUtilization = 0.9 } = options;
+  const { maxNumBatchedTokens = 2048, maxNumSeqs = 256 } = options;
+  checkOptions({ tp, maxNumBatchedTokens, maxNumSeqs, memoryUtilization });
+  const { rank, computed, size, maxModelLen } = sizesOf(model, options);
+  const { caches, groups, blockBytes, recurrent } = layPool(model, options);
+  const [{ block_size: blockSize } = { block_size: options.blockSize ?? 16 }] = groups;
   const layers = layerKinds(model).length;
-  const maxModelLen = options.maxModelLen ?? (size("max_position_embeddings") || 2048);
 
   const usable = memoryUtilization * (options.memoryBytes ?? hardware.memory_gib * 2 ** 30 - RESERVED_BYTES);
   const weights = weightBytes(model, rank, dtype, computed);
@@ -148,25 +150,143 @@ export function fits(
   const activations = logits + maxNumBatchedTokens * held * computed;
   const graphs = eager ? 0 : GRAPH_BYTES_PER_LAYER * layers;
   const kv = Math.max(0, usable - weights - activations - graphs - RUNTIME_BYTES);
-  const perBlock = blockBytes(caches) * blockSize;
-  const blocks = perBlock === 0 ? 0 : Math.floor(kv / perBlock);
-  const windowed = caches.some(({ windowTokens }) => windowTokens !== null);
+  const blocks = blockBytes === 0 ? 0 : Math.floor(kv / blockBytes);
+  const history = Math.max(0, maxModelLen - maxNumBatchedTokens);
+  const longest = keptBlocks(groups, { tokens: maxModelLen, history });
   return {
-    fits: kv > 0 && (perBlock === 0 || blocks > Math.ceil(maxModelLen / blockSize)),
+    fits: kv > 0 && (blockBytes === 0 || blocks > longest),
     blocks,
     blockSize,
-    tokens: blocks * blockSize,
+    groups,
+    tokens: groups.length === 1
+      ? blocks * blockSize
+      : Math.floor(blocks / Math.max(1, longest) * maxModelLen),
     maxModelLen,
     bytes: { usable, weights, activations, graphs, runtime: RUNTIME_BYTES, kv },
     caches,
+    ...recurrent !== null && { recurrent },
     notices: [
-      ...windowed
-        ? ["Layers of several kinds share the blocks: a request needs fewer of them than its tokens say"]
+      ...groups.length > 1
+        ? [
+          `${groups.length} groups of layers share the blocks, and a request takes some of each` +
+          (caches.some(({ windowTokens }) => windowTokens !== null)
+            ? "; beyond a window a request needs fewer of them than its tokens say"
+            : ""),
+        ]
         : [],
-      ...layerKinds(model).some(({ attn }) => attn === "linear_attention" || attn === "hybrid_attention")
-        ? ["The state of recurrent layers is left out: it takes memory for each request, not for each token"]
-        : [],
+      ...recurrent === null ? [] : recurrent.bytesPerRequest === null
+        ? [
+          "The state of recurrent layers is left out: the configuration does not say its sizes, and it takes memory for " +
+          "each request, not for each token",
+        ]
+        : [
+          `Each request holds the state of ${recurrent.layers} recurrent layers, ` +
+          `${groups.filter(({ kind }) => kind === "state").length} of its blocks whatever its length`,
+        ],
     ],
+  };
+}
+
+/**
+ * The groups of layers that share the KV blocks of an engine, each with its own block table.
+ *
+ * @param model The model.
+ * @param options How the engine is set up; `blockSize` is taken as it is where an engine has said it.
+ * @returns The groups; one for a model whose layers are all alike.
+ * @throws {UsageError} as {@linkcode fits}.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "shotlab";
+ * import { cacheGroups } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * const groups = cacheGroups(await loadModel("meta-llama/Llama-3.1-8B"));
+ * assert.deepEqual(groups, [{ kind: "full", block_size: 16, span: null }]);
+ * ```
+ */
+export function cacheGroups(model: Model, options: CapacityOptions = {}): readonly CacheGroup[] {
+  const { groups } = layPool(model, options);
+  return groups.map((group) => ({ ...group, block_size: options.blockSize ?? group.block_size }));
+}
+
+interface Sizes {
+  /** One device's share of the configuration. */
+  readonly rank: ModelConfig;
+  /** Bytes of a number of the computation. */
+  readonly computed: number;
+  readonly maxModelLen: number;
+  /** A size of the share, 0 where it is not said. */
+  size(name: string): number;
+}
+
+function sizesOf(model: Model, { tp = 1, dtype = null, maxModelLen }: CapacityOptions): Sizes {
+  const rank = rankConfig(textConfig(model.config), tp);
+  const size = (name: string): number => typeof rank[name] === "number" ? rank[name] : 0;
+  return {
+    rank,
+    computed: bytesOf(resolveDtype(model.config, dtype)),
+    maxModelLen: maxModelLen ?? (size("max_position_embeddings") || 2048),
+    size,
+  };
+}
+
+/** Kinds of layers that keep a state. */
+const RECURRENT = ["linear_attention", "hybrid_attention"];
+/** Tokens that a block of a latent cache beside states is a multiple of, in vLLM 0.32. */
+const LATENT_ALIGNMENT = 128;
+/** The commonest kind gives the size of groups where it has less than this many times the layers of the rarest. */
+const ALIKE = 1.5;
+
+/** How the caches of all layers lie in one pool of equal blocks. */
+interface PoolLayout {
+  readonly caches: readonly CacheKind[];
+  readonly groups: readonly CacheGroup[];
+  /** Bytes of a block, 0 without caches. */
+  readonly blockBytes: number;
+  readonly recurrent: NonNullable<Capacity["recurrent"]> | null;
+}
+
+/**
+ * Layers of a kind are put into groups of equally many, as many as the rarest kind has; a block holds some tokens of
+ * each layer of a group, or their states. Where layers keep a state, a block gets as many tokens as take the memory of
+ * one, as vLLM does.
+ */
+function layPool(model: Model, options: CapacityOptions): PoolLayout {
+  const { tp = 1, kvDtype = null, blockSize: asked = 16 } = options;
+  checkOptions({ tp, blockSize: asked });
+  const { rank, computed, size, maxModelLen } = sizesOf(model, options);
+  const kvType = resolveKvDtype(model.config, kvDtype);
+  const caches = cachesOf(model, rank, kvType === "auto" ? computed : bytesOf(kvType), size);
+  const layers = layerKinds(model).filter(({ attn }) => RECURRENT.includes(attn)).length;
+  const state = layers === 0 ? null : stateBytes(textConfig(model.config), tp, computed, bytesOf);
+  const states = state === null ? 0 : layers;
+  const counts = [...caches.map(({ layers }) => layers), ...states > 0 ? [states] : []];
+  const recurrent = layers === 0 ? null : { layers, bytesPerRequest: state === null ? null : layers * state };
+  if (counts.length === 0) return { caches, groups: [], blockBytes: 0, recurrent };
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const together = most < ALIKE * least ? most : least;
+  const [first] = caches;
+  const tokenBytes = first === undefined ? 0 : first.bytesPerToken / first.layers;
+  const unit = state !== null && size("kv_lora_rank") > 0 ? Math.max(asked, LATENT_ALIGNMENT) : asked;
+  const blockSize = first === undefined
+    ? maxModelLen
+    : unit * Math.max(1, Math.ceil((state ?? 0) / (unit * tokenBytes)));
+  const groupsFor = (layers: number, kind: CacheGroup["kind"], span: number | null): CacheGroup[] =>
+    Array.from({ length: Math.ceil(layers / together) }, () => ({ kind, block_size: blockSize, span }));
+  return {
+    caches,
+    groups: [
+      ...caches.flatMap(({ kind, layers, windowTokens }) =>
+        groupsFor(
+          layers,
+          windowTokens === null ? "full" : kind === "chunked_attention" ? "chunked" : "sliding",
+          windowTokens,
+        )
+      ),
+      ...groupsFor(states, "state", null),
+    ],
+    blockBytes: together * (first === undefined ? state ?? 0 : blockSize * tokenBytes),
+    recurrent,
   };
 }
 
@@ -230,16 +350,6 @@ function cachesOf(
       ? number(rank.attention_chunk_size)
       : null,
   }));
-}
-
-/**
- * Bytes of a token in the pool: vLLM lays layers of several kinds over each other in groups of equally many layers, as
- * many as the rarest kind has.
- */
-function blockBytes(caches: readonly CacheKind[]): number {
-  const least = Math.min(...caches.map(({ layers }) => layers));
-  const { bytesPerToken = 0, layers = 1 } = caches[0] ?? {};
-  return caches.length === 0 ? 0 : caches.length === 1 ? bytesPerToken : least * bytesPerToken / layers;
 }
 
 /** The widest activation of a token. */

@@ -30,8 +30,8 @@ export interface KvPool {
   readonly held: number;
   /** Blocks of a prefix that are there; the request uses them from now on. */
   findPrefix(holder: Holder, name: string, most: number): number;
-  /** Gives a request blocks up to a number; false, and nothing changes, when there is no room. */
-  grow(holder: Holder, blocks: number): boolean;
+  /** Gives a request blocks up to a number, or takes what it has above it; false, and nothing changes, without room. */
+  resize(holder: Holder, blocks: number): boolean;
   /** Whether so many more blocks could be given. */
   hasRoom(blocks: number): boolean;
   /** Keeps the first blocks of a request for others with the same prefix. */
@@ -80,10 +80,9 @@ export function kvPool(size: number): KvPool {
       holder.prefix = prefix;
       return prefix.blocks;
     },
-    grow(holder, blocks): boolean {
+    resize(holder, blocks): boolean {
       const more = blocks - holder.blocks - (holder.prefix?.blocks ?? 0);
-      if (more <= 0) return true;
-      if (!makeRoom(more)) return false;
+      if (more > 0 && !makeRoom(more)) return false;
       holder.blocks += more;
       own += more;
       return true;

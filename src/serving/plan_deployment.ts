@@ -9,6 +9,7 @@ import type { Model } from "../model/model.ts";
 import type { HardwareSheet } from "../roofline/hardware.ts";
 import { type CapacityOptions, fits } from "./capacity.ts";
 import { type Communication, type Link, sheetCommunication } from "../predict/communication.ts";
+import { LookupError } from "../predict/lookup_error.ts";
 import { heldOutError } from "./judge_steps.ts";
 import { type LatencySummary, summarize } from "./latencies.ts";
 import { atRate, lasting, type Load } from "./load.ts";
@@ -83,7 +84,10 @@ export interface Deployment {
   readonly name: string;
   /** Devices of one server. */
   readonly gpus: number;
-  /** Why it is none: the model does not fit, or no rate keeps the targets; null for one that serves. */
+  /**
+   * Why it is none: the model does not fit, the bundle lacks rows, or no rate keeps the targets; null for one that
+   * serves.
+   */
   readonly problem: string | null;
   /** What of it is an estimate, in words; empty when all is measured. */
   readonly estimates: readonly string[];
@@ -143,8 +147,9 @@ export function planDeployment(input: PlanDeploymentInput): Deployment[] {
   if (load.concurrency !== null) {
     throw new UsageError("Cannot plan: the load must arrive by the clock, got one of constant concurrency");
   }
+  const own = ownRate(load);
   const found = candidates.flatMap((candidate) =>
-    (candidate.tps ?? candidate.bundle.tps).map((tp) => deploymentOf(input, candidate, tp))
+    (candidate.tps ?? candidate.bundle.tps).map((tp) => deploymentOf(input, candidate, tp, own))
   );
   const points = found.flatMap((one) => one.points.map((point) => ({ one, point })));
   const beaten = ({ tokensPerSPerGpu: gpu, tokensPerSPerUser: user }: DeploymentPoint): boolean =>
@@ -168,56 +173,79 @@ function rank(
   return rate !== null && gpusNeeded !== null ? gpusNeeded : 1 / points.at(-1)!.tokensPerSPerGpu;
 }
 
-function deploymentOf(input: PlanDeploymentInput, candidate: CandidateBundle, tp: number): Deployment {
-  const { model, load, targets, ratePerS = null, engine = {} } = input;
+/** What a candidate serves; one that cannot be asked is listed with the reason. */
+function deploymentOf(
+  input: PlanDeploymentInput,
+  candidate: CandidateBundle,
+  tp: number,
+  ownRate: number,
+): Deployment {
+  const none: Deployment = {
+    name: `${candidate.name}, tp ${tp}`,
+    gpus: tp,
+    problem: null,
+    estimates: candidate.estimated === true ? ["rows"] : [],
+    stepError: null,
+    maxRatePerS: 0,
+    points: [],
+    gpusNeeded: null,
+    pricePerMillionTokens: null,
+    pricePerHour: null,
+    onFront: false,
+  };
+  try {
+    return { ...none, ...servedBy(input, candidate, tp, ownRate) };
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof LookupError) {
+      return { ...none, problem: error.message };
+    }
+    throw error;
+  }
+}
+
+function servedBy(
+  { model, load, targets, ratePerS = null, engine = {} }: PlanDeploymentInput,
+  candidate: CandidateBundle,
+  tp: number,
+  ownRate: number,
+): Partial<Deployment> {
   const longest = load.requests.reduce(
     (most, { inputTokens, outputTokens }) => Math.max(most, inputTokens + outputTokens),
     1,
   );
-  const served = candidate.served?.(tp) ?? null;
   const capacity = fits(model, candidate.hardware, { maxModelLen: longest, ...engine, tp });
-  const communication = candidate.communication?.(tp) ??
-    (candidate.link ? sheetCommunication(candidate.link) : null);
-  const steps = stepModel(candidate.bundle, { model, tp, served, communication });
-  const estimates = estimatesOf(candidate, steps);
-  const name = `${candidate.name}, tp ${tp}`;
-  const none = {
-    ...{ name, gpus: tp, estimates, stepError: null, maxRatePerS: 0, points: [], gpusNeeded: null },
-    onFront: false,
-  };
-  const priceless = { pricePerMillionTokens: null, pricePerHour: null };
   if (!capacity.fits) {
     const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);
     const { weights, usable } = capacity.bytes;
     return {
-      ...none,
-      ...priceless,
       problem: `does not fit: ${gib(weights)} GiB of weights, ${
         gib(usable)
       } usable, requests of ${longest} tokens`,
     };
   }
+  const served = candidate.served?.(tp) ?? null;
+  const communication = candidate.communication?.(tp) ??
+    (candidate.link ? sheetCommunication(candidate.link) : null);
+  const steps = stepModel(candidate.bundle, { model, tp, served, communication });
+  const estimates = estimatesOf(candidate, steps);
   const settings = served === null ? null : serverOf(served.head.settings);
   const server: ServerSettings = {
     maxNumBatchedTokens: engine.maxNumBatchedTokens ?? settings?.maxNumBatchedTokens ?? 2048,
     maxNumSeqs: engine.maxNumSeqs ?? settings?.maxNumSeqs ?? 256,
     blockSize: capacity.blockSize,
     numBlocks: capacity.blocks,
+    ...capacity.groups.length > 1 && { groups: capacity.groups },
     asyncScheduling: settings?.asyncScheduling ?? true,
   };
-  const own = ownRate(load);
   const at = (rate: number): Simulation =>
-    simulateServer(lasting(atRate(load, rate / own), LASTS_S), steps, server);
+    simulateServer(lasting(atRate(load, rate / ownRate), LASTS_S), steps, server);
   const maxRatePerS = largestRate(at, targets);
-  if (maxRatePerS === 0) {
-    return { ...none, ...priceless, problem: "keeps the targets at no rate" };
-  }
+  if (maxRatePerS === 0) return { estimates, problem: "keeps the targets at no rate" };
   const points = SHARES.map((share) => pointOf(at(share * maxRatePerS), share * maxRatePerS, tp));
   const gpusNeeded = ratePerS === null ? null : tp * Math.ceil(ratePerS / maxRatePerS);
   const price = candidate.pricePerHour ?? null;
   return {
-    ...none,
-    problem: null,
+    estimates,
     stepError: heldOutError(steps.heldOut),
     maxRatePerS,
     points,

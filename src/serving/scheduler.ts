@@ -5,6 +5,7 @@
  * @module
  */
 import type { Batch } from "../predict/batch.ts";
+import { requestBlocks } from "../predict/batch_blocks.ts";
 import { type Holder, type KvPool, kvPool } from "./kv_pool.ts";
 import type { ServerSettings } from "./server.ts";
 
@@ -71,7 +72,9 @@ export function scheduler(settings: ServerSettings): Scheduler {
   let head = 0;
   let preemptions = 0;
 
-  const blocksFor = (tokens: number): number => Math.ceil(tokens / blockSize);
+  /** Blocks of a request with so many tokens computed and added. */
+  const blocksFor = (history: number, added: number): number =>
+    requestBlocks(settings, { tokens: history + added, history });
 
   /** Preempts the last request that has tokens to make; one whose last token is on its way is about to leave. */
   function preempt(): RunningRequest {
@@ -108,11 +111,12 @@ export function scheduler(settings: ServerSettings): Scheduler {
       cached = pool.findPrefix(request, request.shares.name, most);
     }
     const tokens = Math.min(request.goal - cached * blockSize, budget);
-    if (!pool.hasRoom(blocksFor(request.goal) - cached)) {
+    const last = Math.min(request.goal, maxNumBatchedTokens);
+    if (!pool.hasRoom(blocksFor(request.goal - last, last) - cached)) {
       pool.release(request);
       return null;
     }
-    pool.grow(request, blocksFor(cached * blockSize + tokens));
+    pool.resize(request, blocksFor(cached * blockSize, tokens));
     request.computed = cached * blockSize;
     return tokens;
   }
@@ -135,11 +139,11 @@ export function scheduler(settings: ServerSettings): Scheduler {
         const request = running[at]!;
         if (request.made >= request.outputTokens) continue; // Its last token is on its way.
         const tokens = Math.min(request.goal - request.computed, budget);
-        let granted = pool.grow(request, blocksFor(request.computed + tokens));
+        let granted = pool.resize(request, blocksFor(request.computed, tokens));
         while (!granted) {
           preempted = true;
           if (preempt() === request) break;
-          granted = pool.grow(request, blocksFor(request.computed + tokens));
+          granted = pool.resize(request, blocksFor(request.computed, tokens));
         }
         if (!granted) break;
         take(request, tokens, step);

@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import type { CacheGroup } from "../shots/limits.ts";
 import type { ServedSettings } from "./served.ts";
 
 /** The limits of a server, by vLLM's names, and how it schedules. */
@@ -16,6 +17,8 @@ export interface ServerSettings {
   readonly blockSize: number;
   /** KV blocks, `num_gpu_blocks` of vLLM: one of them holds nothing. */
   readonly numBlocks: number;
+  /** Groups of layers that share the blocks, such as `fits` gives. @default {one that keeps all tokens} */
+  readonly groups?: readonly CacheGroup[];
   /** Longest request in tokens. @default {Infinity} */
   readonly maxModelLen?: number;
   /** Whether step i+1 is scheduled when step i starts, as vLLM does by default; else when its tokens have come. @default {true} */
@@ -46,7 +49,8 @@ export function serverOf(settings: ServedSettings): ServerSettings {
  * Refuses settings that no server has.
  *
  * @param settings The settings.
- * @throws {UsageError} when a limit is no whole number of at least 1, or there are fewer than 2 blocks.
+ * @throws {UsageError} when a limit is no whole number of at least 1, there are fewer than 2 blocks, or prefixes are
+ * cached where groups of layers share the blocks.
  */
 export function checkServer(settings: ServerSettings): void {
   const least = { maxNumBatchedTokens: 1, maxNumSeqs: 1, blockSize: 1, numBlocks: 2 };
@@ -55,6 +59,13 @@ export function checkServer(settings: ServerSettings): void {
     if (Number.isInteger(value) && value >= from) continue;
     throw new UsageError(
       `Cannot simulate the server: ${name} must be a whole number from ${from}, got ${value}`,
+    );
+  }
+  const { prefixCaching = false, groups = [] } = settings;
+  if (prefixCaching && groups.length > 1) {
+    throw new UsageError(
+      `Cannot simulate the server: prefixCaching must be off where ${groups.length} groups of layers share the KV ` +
+        "blocks; how they keep prefixes is not simulated",
     );
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { requestBlocks } from "../predict/batch_blocks.ts";
 import { arrivalsOf } from "./arrivals.ts";
 import { intervals, type LatencySummary, type Spread, summarize } from "./latencies.ts";
 import type { Load } from "./load.ts";
@@ -89,11 +90,10 @@ export interface Simulation {
  */
 export function simulateServer(load: Load, model: StepModel, server: ServerSettings): Simulation {
   checkServer(server);
-  const { asyncScheduling = true, maxModelLen = Infinity } = server;
+  const { asyncScheduling = true } = server;
   const batches = scheduler(server);
   const device = restedDevice();
   const ahead = asyncScheduling ? 2 : 1;
-  const capacity = batches.pool.size * server.blockSize;
   const total = load.requests.length;
   const firstUs = new Float64Array(total).fill(NaN);
   const lastUs = new Float64Array(total).fill(NaN);
@@ -115,9 +115,9 @@ export function simulateServer(load: Load, model: StepModel, server: ServerSetti
       const tokens = inputTokens + outputTokens;
       arrivedUs[place] = arrivals.atUs;
       nowUs += model.terms.arrivalUs;
-      if (tokens > Math.min(maxModelLen, capacity)) {
-        const limit = tokens > maxModelLen ? `maxModelLen ${maxModelLen}` : `${capacity} of all KV blocks`;
-        refused.push({ place, reason: `${tokens} tokens exceed the ${limit}` });
+      const reason = refusal(server, inputTokens, tokens);
+      if (reason !== null) {
+        refused.push({ place, reason });
         arrivals.ended(place, nowUs);
         continue;
       }
@@ -220,4 +220,23 @@ export function simulateServer(load: Load, model: StepModel, server: ServerSetti
     preemptions: batches.preemptions,
     basis: model.basis,
   };
+}
+
+/** Why a server never serves a request, null where it can. */
+function refusal(
+  server: ServerSettings,
+  inputTokens: number,
+  tokens: number,
+): string | null {
+  const { maxModelLen = Infinity, maxNumBatchedTokens, blockSize, numBlocks } = server;
+  if (tokens > maxModelLen) return `${tokens} tokens exceed the maxModelLen ${maxModelLen}`;
+  const history = Math.max(0, inputTokens - maxNumBatchedTokens);
+  const most = Math.max(
+    requestBlocks(server, { tokens: inputTokens, history }),
+    requestBlocks(server, { tokens, history: tokens - 1 }),
+  );
+  if (most < numBlocks) return null;
+  return server.groups === undefined
+    ? `${tokens} tokens exceed the ${(numBlocks - 1) * blockSize} of all KV blocks`
+    : `${tokens} tokens take ${most} KV blocks, there are ${numBlocks - 1}`;
 }

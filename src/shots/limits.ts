@@ -66,14 +66,37 @@ export function fitsPool(
   for (const [size, count, history = 0] of requests) {
     if (pool === undefined) taken += count * Math.ceil(size / block) * block;
     else if (size > 0) {
-      taken += count * pool.groups.reduce((sum, group) => sum + keptBlocks(group, size, history), 0);
+      taken += count * keptBlocks(pool.groups, { tokens: size, history });
     }
   }
   return taken <= (pool === undefined ? tokens : pool.blocks - 1);
 }
 
-/** Blocks that a group keeps of a request: those that no new token attends to are gone. */
-function keptBlocks({ kind, block_size: block, span }: CacheGroup, tokens: number, history: number): number {
+/**
+ * Blocks that groups of the KV cache keep of a request: those that no new token attends to are gone.
+ *
+ * @param groups The groups.
+ * @param request Tokens of the request, and those of them that were computed before.
+ * @returns The blocks of all groups.
+ *
+ * @example
+ * ```ts
+ * import { keptBlocks } from "./limits.ts";
+ * import assert from "node:assert/strict";
+ * const groups = [{ kind: "sliding", block_size: 16, span: 32 }, { kind: "state", block_size: 64, span: null }] as const;
+ * assert.equal(keptBlocks(groups, { tokens: 1001, history: 1000 }), 3 + 1);
+ * ```
+ */
+export function keptBlocks(
+  groups: readonly CacheGroup[],
+  { tokens, history }: { readonly tokens: number; readonly history: number },
+): number {
+  let blocks = 0;
+  for (const group of groups) blocks += keptIn(group, tokens, history);
+  return blocks;
+}
+
+function keptIn({ kind, block_size: block, span }: CacheGroup, tokens: number, history: number): number {
   if (kind === "state") return 1;
   const forgotten = span === null || kind === "full"
     ? 0

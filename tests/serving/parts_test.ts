@@ -84,7 +84,7 @@ Deno.test("a pool gives blocks while there are any, all or none", () => {
   const pool = kvPool(10);
   const [one, two] = [holder(), holder()];
   assert.deepEqual([pool.size, pool.held, pool.hasRoom(10), pool.hasRoom(11)], [10, 0, true, false]);
-  assert.deepEqual([pool.grow(one, 6), pool.grow(two, 5), pool.grow(two, 4)], [true, false, true]);
+  assert.deepEqual([pool.resize(one, 6), pool.resize(two, 5), pool.resize(two, 4)], [true, false, true]);
   assert.deepEqual([one.blocks, two.blocks, pool.held, pool.hasRoom(1), pool.hasRoom(0)], [
     6,
     4,
@@ -92,28 +92,35 @@ Deno.test("a pool gives blocks while there are any, all or none", () => {
     false,
     true,
   ]);
-  assert.equal(pool.grow(one, 3), true, "fewer than it has are there already");
+  assert.equal(pool.resize(one, 6), true, "as many as it has are there already");
   assert.deepEqual([one.blocks, pool.held], [6, 10]);
   pool.release(one);
-  assert.deepEqual([one.blocks, pool.held, pool.grow(two, 10), pool.grow(two, 11)], [0, 4, true, false]);
+  assert.deepEqual([one.blocks, pool.held, pool.resize(two, 10), pool.resize(two, 11)], [0, 4, true, false]);
+});
+
+Deno.test("a pool takes back what a request has above what it needs", () => {
+  const pool = kvPool(10);
+  const one = holder();
+  assert.deepEqual([pool.resize(one, 6), pool.resize(one, 2), one.blocks, pool.held], [true, true, 2, 2]);
+  assert.deepEqual([pool.resize(holder(), 8), pool.resize(one, 3), pool.resize(one, 1)], [true, false, true]);
 });
 
 Deno.test("a prefix is computed once, counts once, and is kept while there is room", () => {
   const pool = kvPool(10);
   const [one, two, three] = [holder(), holder(), holder()];
   assert.equal(pool.findPrefix(one, "a", 9), 0);
-  pool.grow(one, 6);
+  pool.resize(one, 6);
   pool.share(one, "a", 4);
   assert.deepEqual([one.blocks, pool.held], [2, 6]);
   assert.equal(pool.findPrefix(two, "a", 3), 0, "longer than its prompt");
   assert.equal(pool.findPrefix(two, "a", 4), 4);
-  assert.deepEqual([pool.grow(two, 6), two.blocks, pool.held], [true, 2, 8]);
+  assert.deepEqual([pool.resize(two, 6), two.blocks, pool.held], [true, 2, 8]);
   pool.release(one);
   assert.deepEqual([pool.held, pool.hasRoom(4), pool.hasRoom(5)], [6, true, false]);
   pool.release(two);
   assert.deepEqual([pool.held, pool.findPrefix(three, "a", 9), pool.held], [0, 4, 4], "nobody's, but kept");
   pool.release(three);
-  assert.equal(pool.grow(one, 7), true, "it gives way");
+  assert.equal(pool.resize(one, 7), true, "it gives way");
   assert.equal(pool.findPrefix(three, "a", 9), 0);
 });
 
@@ -121,26 +128,26 @@ Deno.test("what gives way is the prefix that was unused longest", () => {
   const pool = kvPool(6);
   for (const name of ["a", "b"]) {
     const each = holder();
-    pool.grow(each, 2);
+    pool.resize(each, 2);
     pool.share(each, name, 2);
     pool.release(each);
   }
   const user = holder();
   assert.equal(pool.findPrefix(user, "a", 2), 2);
   pool.release(user);
-  assert.equal(pool.grow(holder(), 4), true);
+  assert.equal(pool.resize(holder(), 4), true);
   assert.deepEqual([pool.findPrefix(holder(), "b", 2), pool.findPrefix(holder(), "a", 2)], [0, 2]);
 });
 
 Deno.test("a prefix is shared by the first that has all of it, and only once", () => {
   const pool = kvPool(10);
   const [one, two] = [holder(), holder()];
-  pool.grow(one, 3);
+  pool.resize(one, 3);
   pool.share(one, "a", 4);
   pool.share(one, "a", 0);
   assert.deepEqual([one.blocks, one.prefix, pool.findPrefix(holder(), "a", 9)], [3, null, 0]);
   pool.share(one, "a", 3);
-  pool.grow(two, 3);
+  pool.resize(two, 3);
   pool.share(two, "a", 3);
   assert.deepEqual([one.blocks, two.blocks, two.prefix, pool.held], [0, 3, null, 6]);
   pool.share(one, "b", 0);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Model } from "../../src/model/model.ts";
 import type { PredictorSource } from "../../src/predict/predictor.ts";
 import { generateLoad } from "../../src/serving/generate_load.ts";
+import type { Served } from "../../src/serving/served.ts";
 import { type CandidateBundle, planDeployment } from "../../src/serving/plan_deployment.ts";
 import { deploymentFigure } from "../../src/view/figures/deployment.ts";
 
@@ -118,6 +119,43 @@ Deno.test("planDeployment adds communication as measured or by the link's data s
   const expected = [40, 70, 70, 70, 40];
   for (const [at, tpot] of found.entries()) {
     assert.ok(Math.abs(tpot / found[0]! - expected[at]! / 40) < 0.05, `${at}: ${tpot}`);
+  }
+});
+
+Deno.test("planDeployment lists a candidate that cannot be asked with the reason, beside one that serves", () => {
+  const bare: PredictorSource = { ...bundle(2000), table: () => [] };
+  const half: PredictorSource = {
+    ...bundle(2000),
+    table: (tp, category) => category === "attention" ? [] : bundle(2000).table(tp, category),
+  };
+  const other = { head: { model: "org/other", tp: 1 } } as unknown as Served;
+  const table: [what: string, more: Partial<CandidateBundle>, problem: RegExp, estimates?: string[]][] = [
+    ["no rows", { bundle: bare }, /^Cannot look up attention at tp 1: /],
+    ["no attention rows", { bundle: half }, /^Cannot look up attention at tp 1: /],
+    ["no rows that fit a device either", { bundle: bare, hardware: { memory_gib: 1 } }, /^does not fit: /],
+    ["a degree that is not measured", { tps: [4] }, /tp ?4/],
+    ["a degree that does not divide the heads", { tps: [3] }, /^Cannot shard the model to tp 3: /],
+    ["served steps of another model", { served: () => other }, /^Cannot use the served steps: .*org\/other/],
+    ["rows of a formula that do not fit", { estimated: true, hardware: { memory_gib: 1 } }, /^does not fit/, [
+      "rows",
+    ]],
+  ];
+  for (const [what, more, problem, estimates = []] of table) {
+    const [good, bad, ...none] = planDeployment({
+      model: MODEL,
+      candidates: [candidate("bad", 2000, { pricePerHour: 1, ...more }), candidate("good", 4000)],
+      load: LOAD,
+      targets: TARGETS,
+      ratePerS: 10,
+    });
+    assert.deepEqual([good!.name, good!.problem, none.length], ["good, tp 1", null, 0], what);
+    assert.match(bad!.problem!, problem, what);
+    const { points, maxRatePerS, gpusNeeded, pricePerHour, pricePerMillionTokens, onFront } = bad!;
+    assert.deepEqual(
+      [points, maxRatePerS, gpusNeeded, pricePerHour, pricePerMillionTokens, onFront, bad!.estimates],
+      [[], 0, null, null, null, false, estimates],
+      what,
+    );
   }
 });
 

@@ -121,6 +121,53 @@ Deno.test("simulateServer refuses requests that can never fit, and serves the ot
   assert.equal(small.refused[0]!.reason, "1100 tokens exceed the 10 of all KV blocks");
 });
 
+const GROUPS = [
+  { kind: "full", block_size: 10, span: null },
+  { kind: "sliding", block_size: 10, span: 20 },
+  { kind: "state", block_size: 10, span: null },
+] as const;
+
+Deno.test("simulateServer gives a request blocks of each group: all tokens, a window's, a state", () => {
+  const server = { ...SERVER, groups: GROUPS, numBlocks: 101 };
+  const peak = (input: number, output: number): number =>
+    Math.round(
+      100 * simulateServer(load([request(0, input, output)]), madeUpModel(), server).occupancy.kvSharePeak,
+    );
+  const table: [input: number, output: number, blocks: number][] = [
+    [5, 1, 1 + 1 + 1],
+    [90, 1, 9 + 9 + 1], // Its tokens are computed at once: each of the window's blocks is needed.
+    [300, 1, 30 + 12 + 1], // Chunks of 100: the last two blocks of what was before, and the chunk's own.
+  ];
+  for (const [input, output, blocks] of table) {
+    assert.equal(peak(input, output), blocks, `${input} ${output}`);
+  }
+  const many = simulateServer(load(Array(20).fill(request(0, 30, 20))), madeUpModel(), {
+    ...server,
+    numBlocks: 31,
+  });
+  assert.equal(many.requests.length, 20);
+  assert.ok(many.occupancy.kvSharePeak <= 1);
+  const states = simulateServer(load(Array(20).fill(request(0, 1, 2))), madeUpModel(), {
+    ...server,
+    groups: [GROUPS[2], GROUPS[2]],
+    numBlocks: 7,
+  });
+  assert.equal(states.occupancy.kvSharePeak, 1, "three requests of two states each");
+  assert.ok(states.occupancy.requests <= 3);
+});
+
+Deno.test("simulateServer refuses what groups can never hold, and prefixes where they share the blocks", () => {
+  const server = { ...SERVER, groups: GROUPS, numBlocks: 21 };
+  const { refused } = simulateServer(load([request(0, 90, 5), request(0, 180, 5)]), madeUpModel(), server);
+  assert.deepEqual(refused, [{ place: 1, reason: "185 tokens take 31 KV blocks, there are 20" }]);
+  assert.throws(() => simulateServer(load([]), madeUpModel(), { ...server, prefixCaching: true }), {
+    name: "UsageError",
+    message:
+      "Cannot simulate the server: prefixCaching must be off where 3 groups of layers share the KV blocks; how " +
+      "they keep prefixes is not simulated",
+  });
+});
+
 Deno.test("simulateServer shares the blocks of a prefix: the second prompt computes the rest alone", () => {
   const prefix = { name: "system", tokens: 80 };
   const requests = load([

@@ -12,7 +12,7 @@ import { loadModel } from "../../model/load_model.ts";
 import type { Model } from "../../model/model.ts";
 import { communicationAt, sheetLink } from "../../predict/communication.ts";
 import { sheetOf } from "../../roofline/hardware.ts";
-import { fits } from "../../serving/capacity.ts";
+import { cacheGroups, type CapacityOptions, fits } from "../../serving/capacity.ts";
 import type { ServedSettings } from "../../serving/served.ts";
 import { readServedSteps } from "../../serving/served_files.ts";
 import { serverOf, type ServerSettings } from "../../serving/server.ts";
@@ -123,18 +123,22 @@ async function serverSettings(
   settings: ServedSettings | null,
 ): Promise<ServerSettings> {
   const served = settings === null ? null : serverOf(settings);
-  const engine: Readonly<Record<string, unknown>> = { ...meta.engine_effective };
+  const effective: Readonly<Record<string, unknown>> = { ...meta.engine_effective };
   const own = (name: string): number | undefined =>
-    typeof engine[name] === "number" ? engine[name] : undefined;
+    typeof effective[name] === "number" ? effective[name] : undefined;
   const limits = {
     maxNumBatchedTokens: flags.maxNumBatchedTokens ?? served?.maxNumBatchedTokens ??
       own("max_num_batched_tokens") ?? 2048,
     maxNumSeqs: flags.maxNumSeqs ?? served?.maxNumSeqs ?? own("max_num_seqs") ?? 256,
-    blockSize: flags.blockSize ?? served?.blockSize ?? 16,
   };
+  const blockSize = flags.blockSize ?? served?.blockSize;
+  const engine = { tp: flags.tp, ...limits, ...blockSize !== undefined && { blockSize } };
+  const groups = cacheGroups(model, engine);
   return {
     ...limits,
-    numBlocks: flags.numBlocks ?? served?.numBlocks ?? await estimatedBlocks(flags, meta, dir, model, limits),
+    blockSize: groups[0]?.block_size ?? 16,
+    numBlocks: flags.numBlocks ?? served?.numBlocks ?? await estimatedBlocks(flags, meta, dir, model, engine),
+    ...groups.length > 1 && { groups },
     maxModelLen: flags.maxModelLen ?? served?.maxModelLen ?? Infinity,
     asyncScheduling: flags.sync === true ? false : served?.asyncScheduling ?? true,
     prefixCaching: flags.prefixCaching ?? served?.prefixCaching ?? false,
@@ -142,11 +146,11 @@ async function serverSettings(
 }
 
 async function estimatedBlocks(
-  { tp, configDir }: SimulateFlags,
+  { configDir }: SimulateFlags,
   meta: Bundle["meta"],
   dir: string,
   model: Model,
-  limits: { readonly maxNumBatchedTokens: number; readonly maxNumSeqs: number; readonly blockSize: number },
+  engine: CapacityOptions & { readonly tp: number },
 ): Promise<number> {
   const sheet = await sheetOf(meta.gpu ?? "", configDir);
   if (sheet === null) {
@@ -155,10 +159,10 @@ async function estimatedBlocks(
         `${meta.gpu ?? "its device"} to estimate them by; name them with --num-blocks`,
     );
   }
-  const { blocks, bytes } = fits(model, sheet, { tp, ...limits });
+  const { blocks, bytes } = fits(model, sheet, engine);
   if (blocks >= 2) return blocks;
   throw new UsageError(
-    `Cannot simulate the server: ${model.id} at tp ${tp} does not fit ${sheet.device}: ${
+    `Cannot simulate the server: ${model.id} at tp ${engine.tp} does not fit ${sheet.device}: ${
       gib(bytes.weights)
     } of ` +
       `weights, ${gib(bytes.usable)} usable; choose a larger degree (${dir} has its own) or another device`,
