@@ -81,7 +81,6 @@ export function scheduler(settings: ServerSettings): Scheduler {
     const at = running.findLastIndex(({ made, outputTokens }) => made < outputTokens);
     const [last] = running.splice(at, 1) as [RunningRequest];
     pool.release(last);
-    last.computed = 0;
     last.goal = last.inputTokens + last.made;
     last.preemptions++;
     preemptions++;

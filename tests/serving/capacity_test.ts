@@ -139,3 +139,61 @@ Deno.test("fits refuses what it cannot answer", async () => {
     assert.throws(() => fits(model, hardware, options), { name: "UsageError", message });
   }
 });
+
+const SMALL: Model = {
+  id: "org/m",
+  architecture: null as never,
+  config: {
+    ...{
+      hidden_size: 1024,
+      num_attention_heads: 8,
+      num_key_value_heads: 4,
+      head_dim: 128,
+      num_hidden_layers: 6,
+    },
+    ...{ intermediate_size: 2048, vocab_size: 1000, max_position_embeddings: 4096, torch_dtype: "bfloat16" },
+  },
+};
+Deno.test("fits adds up bytes that are known by hand: compiled with graphs, and eager", () => {
+  const layer = 2 * 1024 * 1024 + 2 * 1024 * 512 + 3 * 1024 * 2048;
+  const weights = 2 * (6 * layer + 2 * 1000 * 1024) + 4096 * 128 * 2;
+  const logits = 256 * 1000 * 4 * 4.1;
+  const usable = 0.9 * (80 * 2 ** 30 - 0.6 * 2 ** 30);
+  const compiled = fits(SMALL, { memory_gib: 80 });
+  const parts = {
+    ...{ usable, weights, runtime: 250e6 },
+    ...{ activations: logits + 2048 * 9 * 2048 * 2, graphs: 6 * 11.4e6 },
+  };
+  const kv = usable - weights - parts.activations - parts.graphs - 250e6;
+  assert.deepEqual(compiled.bytes, { ...parts, kv });
+  const perBlock = 6 * 2 * 4 * 128 * 2 * 16;
+  assert.deepEqual([compiled.blocks, compiled.tokens], [
+    Math.floor(kv / perBlock),
+    16 * Math.floor(kv / perBlock),
+  ]);
+  assert.deepEqual([compiled.blockSize, compiled.maxModelLen], [16, 4096]);
+  const eager = fits(SMALL, { memory_gib: 80 }, {
+    eager: true,
+    maxNumSeqs: 10,
+    maxNumBatchedTokens: 100,
+    memoryUtilization: 1,
+  });
+  assert.equal(eager.bytes.usable, 80 * 2 ** 30 - 0.6 * 2 ** 30);
+  assert.equal(eager.bytes.graphs, 0);
+  assert.equal(eager.bytes.activations, 10 * 1000 * 4 * 4.1 + 100 * (3 * 2048 + 2 * 1024) * 2);
+});
+
+Deno.test("fits asks for one block more than the longest request fills", () => {
+  const perBlock = 6 * 2 * 4 * 128 * 2 * 16;
+  const engine = { memoryUtilization: 1, maxModelLen: 161 };
+  const { usable, kv } = fits(SMALL, { memory_gib: 1 }, { ...engine, memoryBytes: 2 ** 32 }).bytes;
+  const withBlocks = (blocks: number): [number, boolean] => {
+    const found = fits(SMALL, { memory_gib: 1 }, {
+      ...engine,
+      memoryBytes: usable - kv + blocks * perBlock + 9,
+    });
+    return [found.blocks, found.fits];
+  };
+  assert.deepEqual([11, 12].map(withBlocks), [[11, false], [12, true]]);
+  assert.deepEqual(withBlocks(-1), [0, false]);
+});

@@ -61,5 +61,17 @@ Deno.test("short loads arrive for as long as they are asked for, each by its own
     shortLoads(20, 4096, seed).map(({ requests }) => requests[0]!.inputTokens);
   assert.equal(new Set([...firsts(7), ...firsts(8)]).size, 6);
   assert.deepEqual(firsts(7), firsts(7));
+  assert.deepEqual(loads.map(({ requests }) => requests.length), [4 * 20, 12 * 20, 6 * 20]);
+  const medians = shortLoads(200, 1e6, 7).map(({ requests }) =>
+    (["inputTokens", "outputTokens"] as const).map((name) =>
+      requests.map((request) => request[name]).sort((a, b) => a - b)[requests.length >> 1]!
+    )
+  );
+  for (const [i, [input, output]] of [[300, 100], [300, 100], [1200, 100]].entries()) {
+    assert.ok(
+      Math.abs(medians[i]![0]! / input! - 1) < 0.15 && Math.abs(medians[i]![1]! / output! - 1) < 0.15,
+      `${medians[i]}`,
+    );
+  }
   assert.deepEqual(shortLoads(0, 4096, 7).map(({ requests }) => requests.length), [1, 1, 1]);
 });

@@ -1,0 +1,71 @@
+/** What a server takes into each step, request by request. */
+import assert from "node:assert/strict";
+import { type RunningRequest, scheduler } from "../../src/serving/scheduler.ts";
+import type { ServerSettings } from "../../src/serving/server.ts";
+
+const SERVER: ServerSettings = { maxNumBatchedTokens: 32, maxNumSeqs: 2, blockSize: 16, numBlocks: 100 };
+function request(
+  inputTokens: number,
+  outputTokens: number,
+  shares: RunningRequest["shares"] = null,
+): RunningRequest {
+  const begun = { computed: 0, made: 0, goal: inputTokens, preemptions: 0 };
+  return { place: 0, inputTokens, outputTokens, shares, ...begun, blocks: 0, prefix: null };
+}
+/** The batches of so many steps: prefills as `chunk@history`, decodes as `kv`; requests leave when they are done. */
+function steps(settings: Partial<ServerSettings>, requests: readonly RunningRequest[], most = 20): string[] {
+  const server = scheduler({ ...SERVER, ...settings });
+  for (const each of requests) server.add(each);
+  const batches: string[] = [];
+  for (let step = server.schedule(); step !== null && batches.length < most; step = server.schedule()) {
+    const { prefills, decodes } = step.batch;
+    batches.push([
+      ...prefills.map(({ chunk, history }) => `${chunk}@${history}`),
+      ...decodes.map(({ kv, count }) => (assert.equal(count, 1), `${kv}`)),
+    ].join(" "));
+    assert.equal(step.requests, prefills.length + decodes.length);
+    for (const each of step.makers) if (each.made === each.outputTokens) server.finish(each);
+  }
+  return batches;
+}
+
+const cases: [what: string, Partial<ServerSettings>, [number, number][], string[]][] = [
+  ["a prompt and its answer", {}, [[20, 3]], ["20@0", "20", "21"]],
+  ["a prompt in chunks", {}, [[70, 2]], ["32@0", "32@32", "6@64", "70"]],
+  ["a prompt of one token", {}, [[1, 2]], ["1@0", "1"]],
+  ["a chunk beside a decode", {}, [[8, 3], [40, 1]], ["8@0 24@0", "16@24 8", "9"]],
+  ["two of three at a time", {}, [[4, 2], [4, 1], [4, 1]], ["4@0 4@0", "4@0 4"]],
+  ["a step that is full to the token", {}, [[16, 1], [16, 1], [16, 1]], ["16@0 16@0", "16@0"]],
+  // Of 3 blocks one holds nothing: 2 hold 32 tokens. Both fill one; the 17th token of the first drives the second out.
+  ["blocks that run out", { numBlocks: 3 }, [[16, 3], [16, 2]], ["16@0 16@0", "16", "17", "17@0"]],
+  ["a prompt that waits for room", { numBlocks: 3 }, [[20, 2], [16, 1]], ["20@0", "20", "16@0"]],
+  ["one that has room to the block", { numBlocks: 4 }, [[20, 2], [16, 1]], ["20@0 12@0", "4@12 20"]],
+];
+for (const [what, settings, requests, batches] of cases) {
+  Deno.test(`scheduler: ${what}`, () => {
+    assert.deepEqual(steps(settings, requests.map(([input, output]) => request(input, output))), batches);
+  });
+}
+
+Deno.test("scheduler: a request that was driven out computes its answer so far again, before others that wait", () => {
+  const requests = [request(16, 4), request(16, 4), request(5, 1)];
+  const batches = ["16@0 16@0", "16", "17", "18", "17@0", "17", "18", "5@0"];
+  assert.deepEqual(steps({ numBlocks: 3 }, requests), batches);
+  assert.deepEqual(requests.map(({ preemptions }) => preemptions), [0, 1, 0]);
+});
+
+Deno.test("scheduler: blocks of a common prefix are computed once, whole ones, and never the last token", () => {
+  const shares = { name: "system", tokens: 40 };
+  const both = [request(48, 1, shares), request(48, 1, shares)];
+  assert.deepEqual(
+    steps({ prefixCaching: true, maxNumBatchedTokens: 64 }, both.map((each) => ({ ...each }))),
+    ["48@0 16@32"],
+  );
+  assert.deepEqual(
+    steps({ prefixCaching: true, maxNumBatchedTokens: 48 }, both.map((each) => ({ ...each }))),
+    ["48@0", "16@32"],
+  );
+  const whole = [request(32, 1, { name: "a", tokens: 32 }), request(32, 1, { name: "a", tokens: 32 })];
+  assert.deepEqual(steps({ prefixCaching: true }, whole), ["32@0", "16@16"]);
+  assert.deepEqual(steps({ prefixCaching: false, maxNumBatchedTokens: 48 }, both), ["48@0", "48@0"]);
+});
