@@ -130,7 +130,10 @@ function deviceRow(name: string, outcome: DeviceOutcome): string[] {
     covered,
     medianError === undefined ? "-" : percent(medianError),
     worstError === undefined ? "-" : percent(worstError),
-    error === undefined ? sharesText(forwards) : error.replace(/^Fault: /, ""),
+    [
+      ...forwards.length > 0 ? [sharesText(forwards)] : [],
+      ...error === undefined ? [] : [error.replace(/^Fault: /, "")],
+    ].join("; "),
   ].map(cell);
 }
 
@@ -138,7 +141,9 @@ function deviceRow(name: string, outcome: DeviceOutcome): string[] {
 function sharesText(forwards: DeviceOutcome["forwards"]): string {
   const shares = forwards.map(({ comparedUs, forwardUs }) => comparedUs / forwardUs);
   const faults = [...new Set(forwards.flatMap((forward) => forward.faults))];
-  if (faults.length === 0) return "measured";
+  if (faults.length === 0) {
+    return forwards.length === 6 ? "measured" : `${forwards.length} of 6 forwards measured`;
+  }
   const range = `${percent(Math.min(...shares), 0)} to ${
     percent(Math.max(...shares), 0)
   } of a forward compared`;

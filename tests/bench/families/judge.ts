@@ -30,7 +30,10 @@ export interface Measured {
   readonly check?: string;
   readonly device?: { readonly device: string; readonly engine_version: string };
   readonly booted?: { readonly conditions?: Readonly<Record<string, unknown>>; readonly caches?: unknown };
+  /** What the drafted layers cover; absent of a case that was cut before it. */
   readonly covered?: Walk;
+  /** The same of the file's layers. */
+  readonly walk?: Walk;
   readonly architecture?: {
     readonly sequence: Readonly<Record<string, readonly string[]>>;
     readonly layers: readonly (readonly string[])[];
@@ -133,9 +136,10 @@ if (import.meta.main) {
         if (!existsSync(path)) continue;
         const measured = await readJsonFile(path, measuredSchema);
         const judged = judge(measured);
-        const coverage = measured.covered === undefined
+        const covered = measured.covered ?? measured.walk;
+        const coverage = covered === undefined
           ? []
-          : coverageOf(measured.covered, kinds.map(kindOf), pattern.map(kindOf));
+          : coverageOf(covered, kinds.map(kindOf), pattern.map(kindOf));
         const errors = judged.map(({ error }) => Math.abs(error));
         evidence[name] = {
           device: measured.device?.device,
