@@ -92,6 +92,7 @@ export type { AdaptedAttention, AdaptOptions } from "./src/adaptive/attention.ts
 export type { DesignOptions } from "./src/adaptive/design.ts";
 export type { ErrorBound, TableErrors } from "./src/adaptive/held_out.ts";
 export type { AttentionKernel } from "./src/adaptive/layout.ts";
+export type { PriorTable } from "./src/adaptive/prior.ts";
 export type { EstimatedRow } from "./src/bundle/estimated.ts";
 export type { Issue } from "./src/bundle/issue.ts";
 export type {

@@ -11,13 +11,13 @@ import { design, type Designed, type DesignOptions, type Round } from "./design.
 import { attentionFeatures, splitFeatures } from "./features.ts";
 import type { TableErrors } from "./held_out.ts";
 import type { AttentionKernel } from "./layout.ts";
-import { withPrior } from "./prior.ts";
+import { type PriorTable, priorTimes, withPrior } from "./prior.ts";
 import { processOn, treesOn } from "./time_model.ts";
 
 /** Options of {@linkcode adaptAttention}. */
 export interface AdaptOptions extends Omit<DesignOptions, "known"> {
-  /** Attention rows of another model or device to lean on; a bundle's `table(tp, "attention")`. */
-  readonly prior?: readonly Row[];
+  /** Attention times of other models, degrees or devices to lean on, those that count more at last. */
+  readonly prior?: readonly PriorTable[];
   /** The time of a shot that was measured before, null for any other; one that no round asks for is used in the end. */
   readonly known?: (shot: AttentionShot) => number | null;
 }
@@ -48,21 +48,22 @@ export function* attentionRounds(
   kernel: AttentionKernel,
   options: AdaptOptions = {},
 ): Generator<Round<readonly AttentionShot[], AdaptedAttention>, AdaptedAttention, Answers> {
-  const { prior, known, ...others } = options;
+  const { prior = [], known, ...others } = options;
   const keys = shots.map(shotKey);
   const ways = [[treesOn, attentionFeatures(shots, kernel)], [
     processOn,
     splitFeatures(shots, kernel),
   ]] as const;
+  const logTimes = priorTimes(shots, kernel, prior);
   const surrogates = ways.flatMap(([on, features]) => [
     on(features),
-    ...prior === undefined ? [] : [on(withPrior(features, keys, prior), true)],
+    ...logTimes === null ? [] : [on(withPrior(features, logTimes), true)],
   ]);
   const rounds = design(shots.length, surrogates, {
     ...others,
     ...known && { known: (shot): number => known(shots[shot]!) ?? NaN },
   });
-  return yield* answered(rounds, shots, (designed) => adapted(keys, designed, prior !== undefined));
+  return yield* answered(rounds, shots, (designed) => adapted(keys, designed, logTimes !== null));
 }
 
 function adapted(

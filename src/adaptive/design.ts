@@ -56,6 +56,8 @@ export interface Designed {
 
 /** The share of the shots that the first round measures. */
 const FIRST_SHARE = 0.03;
+/** The same where models may lean on other tables. */
+const LEANING_SHARE = 0.01;
 /** Shots without which nothing can be learned. */
 const FIRST_SHOTS = 50;
 /** How much a round adds to all rounds before it, about; and at least, when it is thought to be the last. */
@@ -116,7 +118,11 @@ export function* design(
   /** What a model made with care says of all that was measured; null when there is none yet. */
   let careful: Learned | null = null;
   let upper = Infinity;
-  for (let goal = firstGoal(count, last); goal > 0; goal = nextGoal(goal, last, upper / error)) {
+  for (
+    let goal = firstGoal(count, last, surrogates.some(({ leans }) => leans));
+    goal > 0;
+    goal = nextGoal(goal, last, upper / error)
+  ) {
     const chosen = chooseShots(goal - (count - left.length), left, learned?.doubt ?? null, random);
     const asked = Int32Array.of(...chosen.fair, ...chosen.doubtful);
     const times = yield { shots: asked, found };
@@ -219,8 +225,9 @@ function lastGoal(count: number, share: number): number {
 }
 
 /** How many are fired in the first round; all when they are so few that no others can be predicted. */
-function firstGoal(count: number, last: number): number {
-  const first = Math.min(Math.trunc(last / 2), Math.max(FIRST_SHOTS, Math.ceil(FIRST_SHARE * count)));
+function firstGoal(count: number, last: number, leans: boolean): number {
+  const share = leans ? LEANING_SHARE : FIRST_SHARE;
+  const first = Math.min(Math.trunc(last / 2), Math.max(FIRST_SHOTS, Math.ceil(share * count)));
   return first < FIRST_SHOTS ? count : first;
 }
 

@@ -11,6 +11,7 @@ import { answered, type Answers, type Measure, measureAll } from "./answers.ts";
 import { design, type DesignOptions, type Round } from "./design.ts";
 import type { TableErrors } from "./held_out.ts";
 import type { AttentionKernel } from "./layout.ts";
+import { alikeOf, learnFrom, type PriorTable, someOf, withPrior } from "./prior.ts";
 import { casesBetween } from "./skew_between.ts";
 import { type AnyCase, type EndTimes, skewFeatures, skewSplitFeatures } from "./skew_features.ts";
 import { learn, processOn, type Surrogate, THOROUGH, treesOn } from "./time_model.ts";
@@ -21,6 +22,8 @@ export interface AdaptedSkew {
   readonly measured: readonly SkewRow[];
   /** Rows of the others, t_skew predicted. */
   readonly predicted: readonly SkewRow[];
+  /** What 90% of the rows would stay within without the prior, and do with it; null without one. */
+  readonly prior: { readonly without: number; readonly with: number } | null;
   /** Rows of cases between those of the sweep, t_skew predicted, in the end: alphas are fitted to all three. */
   readonly imagined: readonly SkewRow[];
   /** How far the t_skew of all rows are from the truth, measured ones counted as exact. */
@@ -29,6 +32,8 @@ export interface AdaptedSkew {
 
 /** Options of {@linkcode adaptSkew}. */
 export interface SkewOptions<T> extends Omit<DesignOptions, "known"> {
+  /** Times of other models, degrees or devices to lean on, those that count more at last. */
+  readonly prior?: readonly PriorTable[];
   /** The t_skew of a case that was measured before, null for any other; one that no round asks for is used in the end. */
   readonly known?: (skewCase: T) => number | null;
 }
@@ -51,26 +56,37 @@ export function* skewRounds<T extends AnyCase>(
   kernel: AttentionKernel,
   options: SkewOptions<T> = {},
 ): Generator<Round<readonly T[], AdaptedSkew>, AdaptedSkew, Answers> {
-  const { known, ...others } = options;
+  const { known, prior = [], ...others } = options;
   const table = attentionTable(attention);
   const ends = endTimes(cases, table);
-  const rounds = design(cases.length, surrogatesOf(cases, ends, kernel), {
+  const surrogates = surrogatesOf(cases, ends, kernel, prior);
+  const rounds = design(cases.length, surrogates, {
     ...others,
     ...known && { known: (i): number => known(cases[i]!) ?? NaN },
   });
   let models: readonly Surrogate[] = [];
-  const found = yield* answered(rounds, cases, ({ timesUs, measured, predicted, errors, promising }) => {
-    models = promising;
-    const rowOf = (i: number): SkewRow => rowFrom(cases[i]!, ends.mean[i]!, ends.max[i]!, timesUs[i]!);
-    return {
-      measured: Array.from(measured, rowOf),
-      predicted: Array.from(predicted, rowOf),
-      imagined: [],
-      errors,
-    };
-  });
+  const found = yield* answered(
+    rounds,
+    cases,
+    ({ timesUs, measured, predicted, errors, p90Alone, promising }) => {
+      models = promising;
+      const rowOf = (i: number): SkewRow => rowFrom(cases[i]!, ends.mean[i]!, ends.max[i]!, timesUs[i]!);
+      return {
+        measured: Array.from(measured, rowOf),
+        predicted: Array.from(predicted, rowOf),
+        imagined: [],
+        errors,
+        prior: surrogates.some(({ leans }) => leans)
+          ? { without: p90Alone, with: errors.p90.estimate }
+          : null,
+      };
+    },
+  );
   if (found.predicted.length === 0) return found;
-  return { ...found, imagined: imagine(cases, found.measured, table, kernel, options.seed ?? 0, models) };
+  return {
+    ...found,
+    imagined: imagine(cases, found.measured, table, kernel, options.seed ?? 0, prior, models),
+  };
 }
 
 /**
@@ -94,11 +110,43 @@ export function adaptSkew<T extends AnyCase>(
   return measureAll(skewRounds(cases, attention, kernel, options), measure);
 }
 
-function surrogatesOf(cases: readonly AnyCase[], ends: EndTimes, kernel: AttentionKernel): Surrogate[] {
+function surrogatesOf(
+  cases: readonly AnyCase[],
+  ends: EndTimes,
+  kernel: AttentionKernel,
+  prior: readonly PriorTable[],
+): Surrogate[] {
+  const [layout, split] = [skewFeatures(cases, ends, kernel), skewSplitFeatures(cases, ends, kernel)];
+  const logTimes = priorSkew(split.columns, kernel, prior);
   return [
-    treesOn(skewFeatures(cases, ends, kernel)),
-    processOn(skewSplitFeatures(cases, ends, kernel)),
+    treesOn(layout),
+    processOn(split),
+    ...logTimes === null
+      ? []
+      : [treesOn(withPrior(layout, logTimes), true), processOn(withPrior(split, logTimes), true)],
   ];
+}
+
+/** What other tables say about cases: a process that learns from the largest with the same heads, else from all. */
+function priorSkew(
+  own: readonly Float64Array[],
+  kernel: AttentionKernel,
+  prior: readonly PriorTable[],
+): Float64Array | null {
+  const some = prior.filter(({ rows, skew = [] }) => rows.length > 0 && skew.length > 0);
+  if (some.length === 0) return null;
+  const alike = alikeOf(some, kernel);
+  const tables = alike === undefined ? some : [alike];
+  return learnFrom(
+    own,
+    tables.map(({ rows, skew = [], kernel }, at) => {
+      const part = someOf(skew, tables.length, at);
+      return {
+        columns: skewSplitFeatures(part, endTimes(part, attentionTable(rows)), kernel).columns,
+        logTimes: part.map(({ t_skew_us }) => Math.log(t_skew_us)),
+      };
+    }),
+  );
 }
 
 /** Predicts the cases between those of a sweep, from the measured ones. */
@@ -108,13 +156,16 @@ function imagine(
   table: AttentionTable,
   kernel: AttentionKernel,
   seed: number,
+  prior: readonly PriorTable[],
   models: readonly Surrogate[],
 ): SkewRow[] {
   const between = casesBetween(cases);
   const all = [...measured, ...between];
   const ends = endTimes(all, table);
   const { logTimes } = learn(
-    surrogatesOf(all, ends, kernel).filter(({ name }) => models.some((model) => model.name === name)),
+    surrogatesOf(all, ends, kernel, prior).filter(({ name, leans }) =>
+      models.some((model) => model.name === name && model.leans === leans)
+    ),
     Int32Array.from(measured.keys()),
     Float64Array.from(all, (_, i) => Math.log(measured[i]?.t_skew_us ?? NaN)),
     THOROUGH,

@@ -57,17 +57,7 @@ export function skewFeatures(
   kernel: AttentionKernel,
 ): Features {
   const columns = COLUMNS.map(() => new Float64Array(cases.length));
-  /** Many cases share what they would be with every history the longest. */
-  const longestMakespans = new Map<string, number>();
-  const longestMakespan = ({ n, pc, kp, kv_big }: CaseKey): number => {
-    const key = [n, pc, kp, kv_big].join();
-    let makespan = longestMakespans.get(key);
-    if (makespan === undefined) {
-      makespan = layOut({ prefills: prefillOf(pc, kp), decodes: [[kv_big, n]] }, kernel).makespan;
-      longestMakespans.set(key, makespan);
-    }
-    return makespan;
-  };
+  const longestMakespan = withLongest((batch) => layOut(batch, kernel).makespan);
   for (const [i, each] of cases.entries()) {
     const values = featuresOf(each, ends.mean[i]!, ends.max[i]!, longestMakespan(each), kernel);
     for (const [at, value] of values.entries()) columns[at]![i] = value;
@@ -113,6 +103,17 @@ function featuresOf(
   ];
 }
 
+/** Remembers what many cases share: what they would be with every history the longest. */
+function withLongest(makespanOf: (batch: AttentionBatch) => number): (each: CaseKey) => number {
+  const known = new Map<string, number>();
+  return ({ n, pc, kp, kv_big }) => {
+    const key = [n, pc, kp, kv_big].join();
+    const makespan = known.get(key) ?? makespanOf({ prefills: prefillOf(pc, kp), decodes: [[kv_big, n]] });
+    known.set(key, makespan);
+    return makespan;
+  };
+}
+
 function prefillOf(chunk: number, history: number): [number, number][] {
   return chunk > 0 ? [[chunk, history]] : [];
 }
@@ -155,24 +156,31 @@ export function skewSplitFeatures(
   cases: readonly CaseKey[],
   ends: EndTimes,
   kernel: AttentionKernel,
-): Pick<Features, "names" | "columns"> {
+): Features {
   const columns = SPLIT_COLUMNS.map(() => new Float64Array(cases.length));
+  const longestMakespan = withLongest((batch) => layOutSplit(batch, kernel).makespan(OVERHEAD));
   for (const [i, each] of cases.entries()) {
-    const values = splitFeaturesOf(each, ends.mean[i]!, ends.max[i]!, kernel);
+    const values = splitFeaturesOf(each, ends.mean[i]!, ends.max[i]!, longestMakespan(each), kernel);
     for (const [at, value] of values.entries()) columns[at]![i] = value;
   }
-  return { names: SPLIT_COLUMNS, columns };
+  return { names: SPLIT_COLUMNS, columns, linear: [], kernel: new Uint8Array(cases.length) };
 }
 
-function splitFeaturesOf(each: CaseKey, mean: number, max: number, kernel: AttentionKernel): number[] {
+function splitFeaturesOf(
+  each: CaseKey,
+  mean: number,
+  max: number,
+  longestMakespan: number,
+  kernel: AttentionKernel,
+): number[] {
   const { n, nb, pc, kp, kvs, kv_big, kv_mean } = each;
   const lay = (decodes: AttentionBatch["decodes"]): SplitLayout =>
     layOutSplit({ prefills: prefillOf(pc, kp), decodes }, kernel);
   const skewed = lay([[kv_big, nb], [kvs, n - nb]]);
   const even = lay([[kv_mean, n]]);
-  const longest = lay([[kv_big, n]]);
   const { decodeBlocks, prefillTiles, decodeTiles } = skewed;
   const makespan = skewed.makespan(OVERHEAD);
+  const evenMakespan = even.makespan(OVERHEAD);
   const imbalance = (span: number, overhead: number): number =>
     logImbalance(skewed, span, overhead, kernel.multiprocessors);
   return [
@@ -186,8 +194,8 @@ function splitFeaturesOf(each: CaseKey, mean: number, max: number, kernel: Atten
     Math.log(kv_big),
     (kv_mean - kvs) / Math.max(kv_big - kvs, 1),
     Math.log(makespan),
-    Math.log(makespan / even.makespan(OVERHEAD)),
-    Math.log(longest.makespan(OVERHEAD) / even.makespan(OVERHEAD)),
+    Math.log(makespan / evenMakespan),
+    Math.log(longestMakespan / evenMakespan),
     imbalance(makespan, OVERHEAD),
     imbalance(skewed.makespan(LIGHT_OVERHEAD), LIGHT_OVERHEAD),
     Math.log1p(skewed.longestWalk),

@@ -64,7 +64,7 @@ const LEAVES = { shots: 60, least: 31, most: 63 };
 const CLEARLY_NEARER = 0.97;
 /**
  * What the second of the models without a prior may miss to be tried again, as a share of what the first one misses;
- * of those that lean on one, the best is, where it misses less than the first.
+ * the same for those that lean on one, where they miss less than the first without.
  */
 const PROMISING = 1.25;
 /** Enough to choose shots. */
@@ -101,7 +101,7 @@ export function learn(
   const best = any.miss < CLEARLY_NEARER * alone.miss ? any : alone;
   const promising = [
     ...own.slice(0, 2).filter(({ miss }) => miss < PROMISING * own[0]!.miss),
-    ...leaning.slice(0, 1).filter(({ miss }) => miss < own[0]!.miss),
+    ...leaning.slice(0, 2).filter(({ miss }) => miss < own[0]!.miss && miss < PROMISING * leaning[0]!.miss),
   ];
   return {
     ...best.told,

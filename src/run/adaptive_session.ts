@@ -6,7 +6,6 @@
 import type { TableErrors } from "../adaptive/held_out.ts";
 import { roundDecimals } from "../number_format.ts";
 import type { AdaptiveEntry, AdaptiveProfile } from "../bundle/meta.ts";
-import { openBundle } from "../bundle/open.ts";
 import { UsageError } from "../errors.ts";
 import { layersOf } from "../model/layers.ts";
 import type { SkewRow } from "../bundle/skew.ts";
@@ -16,8 +15,9 @@ import { sizesOf } from "../roofline/sizes.ts";
 import type { Architecture, ModelConfig } from "../model/model.ts";
 import { formatDuration } from "../progress/duration.ts";
 import type { Settings } from "../settings.ts";
+import { type Budget, openBudget } from "./budget.ts";
+import { openPrior } from "./prior_tables.ts";
 import type { AdaptiveOptions, RoundEstimate } from "./round_sweep.ts";
-import { openBudget } from "./budget.ts";
 import type { Session, SessionFacts } from "../store/session.ts";
 
 /** Multiprocessors of a device that nobody has described: those of an A100. */
@@ -33,15 +33,23 @@ export interface AdaptiveRun {
    */
   setDevice(info: Pick<HarnessInfo, "device" | "processor">): Promise<string[]>;
   /**
-   * How a degree is fired; its share of the budget begins now.
+   * Begins a degree, before its engine boots: its share of the budget runs from now on.
+   *
+   * @param degreesLeft Degrees that share what is left of the budget.
+   */
+  begin(degreesLeft: number): void;
+  /**
+   * How the degree that was begun last is fired, once its engine is booted.
    *
    * @param tp Tensor-parallel degree.
    * @param config The configuration after sharding.
-   * @param degreesLeft Degrees that share what is left of the budget.
+   * @param lastingS How long shots are repeated after the sweeps, in seconds.
    */
-  begin(tp: number, config: ModelConfig, degreesLeft: number): AdaptiveOptions;
+  booted(tp: number, config: ModelConfig, lastingS: number): AdaptiveOptions;
   /** Ends the degree that was begun last. */
   end(): void;
+  /** What a budget was spent on, in a sentence; null without one. */
+  account(): string | null;
   /**
    * Whether too little of the budget is left for another degree; a higher one takes less time than the one before.
    *
@@ -53,6 +61,16 @@ export interface AdaptiveRun {
   skewRows(): Map<number, readonly SkewRow[]>;
   /** meta.yaml's block about what was found so far. */
   profile(): AdaptiveProfile;
+}
+
+/** Options of {@linkcode adaptiveRun}. */
+export interface AdaptiveRunOptions {
+  /** Folders of bundles to lean on beside the settings' prior, those that count more at last. @default {none} */
+  readonly earlier?: readonly string[];
+  /** A clock, in milliseconds. @default {performance.now} */
+  readonly nowMs?: () => number;
+  /** When the budget began by that clock. @default {now} */
+  readonly begunMs?: number;
 }
 
 /**
@@ -83,23 +101,27 @@ export function refuseSeveralKernels(
  *
  * @param settings The settings.
  * @param session Where what is predicted is shown.
- * @param nowMs A clock, in milliseconds.
+ * @param options What it leans on, and its clock.
  * @returns The run, null when the settings ask for all shots.
- * @throws {UsageError} when the prior cannot be opened.
+ * @throws {UsageError} when a prior cannot be opened, or its model is not known.
  */
 export async function adaptiveRun(
   settings: Settings,
   session: Session,
-  nowMs: () => number = () => performance.now(),
+  options: AdaptiveRunOptions = {},
 ): Promise<AdaptiveRun | null> {
+  const { earlier = [], nowMs = (): number => performance.now(), begunMs = nowMs() } = options;
   const { adaptive: target, budget, seed, configDir } = settings;
   if (target === null && budget === null) return null;
-  const prior = settings.prior === null ? null : await openBundle(settings.prior);
+  const prior = await openPrior(settings.prior === null ? earlier : [...earlier, settings.prior], settings);
   const found = new Map<number, Partial<Record<RoundEstimate["category"], RoundEstimate>>>();
   let multiprocessors = ASSUMED;
-  let spentS = 0;
-  let shareS = Infinity;
-  let begun = 0;
+  const secondsSince = (ms: number): number => (nowMs() - ms) / 1000;
+  const leftS = (): number => Math.max(0, (budget ?? Infinity) - secondsSince(begunMs));
+  const spent = { bootingS: 0, firingS: 0, thinkingS: 0 };
+  let share: Budget | null = null;
+  let degreeMs = 0;
+  let bootedMs = 0;
   let lastS = 0;
   return {
     async setDevice({ device, processor }): Promise<string[]> {
@@ -110,38 +132,52 @@ export async function adaptiveRun(
         `predictions are worse`,
       ];
     },
-    begin(tp, config, degreesLeft): AdaptiveOptions {
-      begun = nowMs();
-      if (budget !== null) shareS = Math.max(0, budget - spentS) / degreesLeft;
+    begin(degreesLeft): void {
+      degreeMs = nowMs();
+      if (budget !== null) share = openBudget(leftS() / degreesLeft, nowMs);
+    },
+    booted(tp, config, lastingS): AdaptiveOptions {
+      bootedMs = nowMs();
+      share?.reserve("dense", lastingS);
       const { heads, kvHeads } = sizesOf(config, 2, 2);
-      const rows = prior?.table(prior.tps.includes(tp) ? tp : prior.tps[0] ?? 1, "attention") ?? [];
       return {
         target,
         kernel: { heads, kvHeads, multiprocessors },
         seed,
         session,
-        ...rows.length > 0 && { prior: rows },
-        ...budget !== null && { budget: openBudget(shareS) },
+        ...prior !== null && { prior: prior.tables(multiprocessors) },
+        ...share !== null && { budget: share },
         onEstimate: (each) => void found.set(tp, { ...found.get(tp), [each.category]: each }),
       };
     },
     end(): void {
-      // The last predictions, which end later than the share, are at nobody's cost.
-      lastS = Math.min(shareS, (nowMs() - begun) / 1000);
-      spentS += lastS;
+      lastS = secondsSince(degreeMs);
+      const thinkingS = share?.thoughtS ?? 0;
+      spent.bootingS += (bootedMs - degreeMs) / 1000;
+      spent.firingS += secondsSince(bootedMs) - thinkingS;
+      spent.thinkingS += thinkingS;
+    },
+    account(): string | null {
+      if (budget === null) return null;
+      const { bootingS, firingS, thinkingS } = spent;
+      return `The budget was ${formatDuration(budget)}, and the run took ${
+        formatDuration(secondsSince(begunMs))
+      }: booting ` +
+        `${formatDuration(bootingS)}, firing ${formatDuration(firingS)}, choosing and predicting ` +
+        formatDuration(thinkingS);
     },
     shortFor(tps): string | null {
-      const leftS = (budget ?? Infinity) - spentS;
-      if (leftS >= lastS) return null;
+      const left = leftS();
+      if (left >= lastS) return null;
       return `tp ${tps.join(", ")} ${tps.length === 1 ? "is" : "are"} left out: the degree before took ` +
-        `${formatDuration(lastS)} of the budget, of which ${formatDuration(leftS)} are left`;
+        `${formatDuration(lastS)} of the budget, of which ${formatDuration(left)} are left`;
     },
     skewRows: () => new Map([...found].map(([tp, { skew }]) => [tp, skew?.skew ?? []])),
     profile: () => ({
       ...target !== null && { target },
       ...budget !== null && { budget_s: budget },
       seed,
-      ...prior !== null && { prior: nameOf(prior.meta) },
+      ...prior !== null && { prior: prior.names.join(", ") },
       per_tp: Object.fromEntries(
         [...found].map(([tp, { attention, skew }]) => [tp, {
           ...attention && { attention: entryOf(attention) },
@@ -150,12 +186,6 @@ export async function adaptiveRun(
       ),
     }),
   };
-}
-
-function nameOf(
-  { hardware, model, variant }: { hardware?: string; model?: string; variant?: string },
-): string {
-  return [hardware, model, variant].filter((part) => part !== undefined).join("/");
 }
 
 function entryOf({ estimated, errors, prior }: RoundEstimate): AdaptiveEntry {

@@ -61,6 +61,7 @@ function attentionTask(sweep: Sweep, options: ExecuteOptions, adaptive: Adaptive
   const { tp } = sweep;
   const shots = sweep.shots.filter((shot) => shot.category === "attention");
   return roundsTask(sweep, shots, options, adaptive, {
+    lastChoice: 3,
     rounds: () =>
       attentionRounds(shots, kernel, {
         ...designOf(adaptive, shots.length),
@@ -81,15 +82,17 @@ function attentionTask(sweep: Sweep, options: ExecuteOptions, adaptive: Adaptive
 }
 
 function skewTask(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptions): AdaptiveTask {
-  const { session, kernel } = adaptive;
+  const { session, kernel, prior } = adaptive;
   const { tp } = sweep;
   const { retryFailed = false } = options;
   const cases = sweep.shots.filter((shot) => shot.category === "skew");
   const mode = options.session.skewMode ?? "interpolated";
   return roundsTask(sweep, cases, options, adaptive, {
+    lastChoice: 4,
     rounds: () =>
       skewRounds(cases, session.attention(tp), kernel, {
         ...designOf(adaptive, cases.length),
+        ...prior && { prior },
         known: (shot) => session.timeUs(shot),
       }),
     due: (asked) =>
@@ -99,9 +102,9 @@ function skewTask(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptio
       return target !== null && "error" in target &&
         isFitEnough(found, target.error, tp, session.attention(tp));
     },
-    found({ measured, predicted, imagined, errors }): RoundEstimate {
+    found({ measured, predicted, imagined, errors, prior }): RoundEstimate {
       const counts = { measured: measured.length, estimated: predicted.length };
-      return { category: "skew", tp, ...counts, errors, prior: null, skew: [...predicted, ...imagined] };
+      return { category: "skew", tp, ...counts, errors, prior, skew: [...predicted, ...imagined] };
     },
   });
 }

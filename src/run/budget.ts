@@ -7,12 +7,20 @@ import { formatDuration } from "../progress/duration.ts";
 import { percent } from "../stats.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 
-/** Time for the sweeps of one degree. */
+/** Time for one degree: booting, firing, choosing and predicting. */
 export interface Budget {
   /** The time, in seconds. */
   readonly seconds: number;
-  /** What is left of it, in seconds. */
+  /** A clock, in milliseconds. */
+  nowMs(): number;
+  /** What is left of it for firing, in seconds: without what is reserved. */
   leftS(): number;
+  /** Keeps time for the last predictions of a category, in seconds, in place of what was kept for it before. */
+  reserve(category: SweepCategory, seconds: number): void;
+  /** Tells how long choosing and predicting took, in seconds. */
+  think(seconds: number): void;
+  /** How long choosing and predicting have taken so far, in seconds. */
+  readonly thoughtS: number;
   /** How many shots of a category the time left is enough for; Infinity before it is known how long they take. */
   affords(category: SweepCategory): number;
   /** Tells how long so many shots of a category took, in seconds. */
@@ -25,8 +33,8 @@ export interface Budget {
  * Starts the clock of a budget.
  *
  * @param seconds The time.
- * @param now A clock in milliseconds.
- * @returns The budget.
+ * @param nowMs A clock in milliseconds.
+ * @returns The budget, which runs from now on.
  *
  * @example
  * ```ts
@@ -40,17 +48,26 @@ export interface Budget {
  * assert.equal(budget.affords("attention"), 160);
  * ```
  */
-export function openBudget(seconds: number, now: () => number = () => performance.now()): Budget {
-  const end = now() + 1000 * seconds;
+export function openBudget(seconds: number, nowMs: () => number = () => performance.now()): Budget {
+  const end = nowMs() + 1000 * seconds;
+  const reserved = new Map<SweepCategory, number>();
+  let thoughtS = 0;
   const spent = new Map<SweepCategory, { seconds: number; shots: number }>();
   const pace = (category: SweepCategory): number | null => {
     const known = spent.get(category);
     return known === undefined ? null : known.seconds / known.shots;
   };
-  const leftS = (): number => Math.max(0, (end - now()) / 1000);
+  const leftS = (): number =>
+    Math.max(0, (end - nowMs()) / 1000 - reserved.values().reduce((sum, kept) => sum + kept, 0));
   return {
     seconds,
+    nowMs,
     leftS,
+    reserve: (category, kept) => void reserved.set(category, kept),
+    think: (took) => void (thoughtS += took),
+    get thoughtS(): number {
+      return thoughtS;
+    },
     affords(category): number {
       const each = pace(category);
       return each === null ? Infinity : Math.floor(leftS() / each);

@@ -45,7 +45,7 @@ export interface ModelOutcome {
 
 /**
  * Measures the layers of several models into their bundles. One that fails does not stop the others; when called
- * again, it resumes from what the bundles have.
+ * again, it resumes from what the bundles have. Adaptive runs lean on the models before.
  *
  * @param input The settings; a model's own win over those for all.
  * @param options How it is cancelled and observed.
@@ -77,8 +77,24 @@ export async function profileAll(
     resolveSettings({ ...common, ...typeof model === "string" ? { model } : model })
   );
   const outcomes: ModelOutcome[] = [];
-  for (const settings of all) outcomes.push(await profileOne(settings, options));
+  for (const settings of all) {
+    outcomes.push(await profileOne(settings, { ...options, earlier: measuredBefore(outcomes, settings) }));
+  }
   return outcomes;
+}
+
+/**
+ * Bundles that an adaptive run of the next model may lean on: those of the models before it on the same device.
+ *
+ * @param outcomes What became of the models before it.
+ * @param settings The settings of the next one.
+ * @returns Their folders, in the order of the models.
+ */
+export function measuredBefore(
+  outcomes: readonly ModelOutcome[],
+  { hardware }: Pick<Settings, "hardware">,
+): string[] {
+  return outcomes.flatMap(({ bundle }) => bundle?.meta.hardware === hardware ? [bundle.dir] : []);
 }
 
 /**

@@ -62,6 +62,11 @@ export interface ProfileEventsOptions {
    * is left is left out, and a notice says so. @default {false}
    */
   readonly wholeDegrees?: boolean;
+  /**
+   * Folders of bundles that an adaptive run may lean on beside the setting `prior`, those that count more at last.
+   * @default {none}
+   */
+  readonly earlier?: readonly string[];
   /** Asked before `force` deletes something, unless `yes` is set. @default {nobody is} */
   readonly confirm?: Confirm;
   /** One sweep to measure again, in place of everything that is absent. */
@@ -99,8 +104,9 @@ export async function* profileEvents(
   settings: Settings,
   options: ProfileEventsOptions = {},
 ): AsyncGenerator<RunEvent> {
-  const { signal, again, wholeDegrees = false, confirm } = options;
+  const { signal, again, wholeDegrees = false, earlier = [], confirm } = options;
   const startedAt = new Date();
+  const begunMs = performance.now();
   const elapsed = stopwatch();
   signal?.throwIfAborted();
   const downloads: string[] = [];
@@ -134,7 +140,7 @@ export async function* profileEvents(
     ...session.notices,
     ...bareNotices(bare),
   ]);
-  const adaptive = again === undefined ? await adaptiveRun(settings, session) : null;
+  const adaptive = again === undefined ? await adaptiveRun(settings, session, { earlier, begunMs }) : null;
   if (settings.prior !== null && adaptive === null) yield* notices([PRIOR_UNUSED]);
   if (settings.prior !== null && resolve(settings.prior) === resolve(dir)) yield* notices([PRIOR_OWN]);
   if (options.harness === undefined) yield { type: "starting", harness: hideSecrets(settings.harness) };
@@ -183,6 +189,7 @@ export async function* profileEvents(
       yield* notices([short]);
       break;
     }
+    adaptive?.begin(wholeDegrees ? 1 : configs.length - position);
     yield { type: "booting", tp };
     const booting = stopwatch();
     const request = {
@@ -226,7 +233,11 @@ export async function* profileEvents(
       again: again !== undefined,
       ...signal && { signal },
     };
-    const part = adaptive?.begin(tp, config, wholeDegrees ? 1 : configs.length - position);
+    const { sustain } = firing;
+    const lastingS = sustain === undefined || booted.sustains !== true
+      ? 0
+      : sustain.seconds * sustain.shots.filter((shot) => !session.hasSustained(shot)).length;
+    const part = adaptive?.booted(tp, config, lastingS);
     const count = async function* (events: AsyncIterable<RunEvent>): AsyncGenerator<RunEvent> {
       for await (const event of events) {
         if (event.type === "shot") measured++;
@@ -260,6 +271,8 @@ export async function* profileEvents(
     });
     if (report.size > 0) yield { type: "fitted", method, report };
   }
+  const account = adaptive?.account() ?? null;
+  if (account !== null) yield* notices([account]);
   const { standing: inDoubt } = session.judge;
   yield { type: "finished", dir, measured, failed: session.failed, inDoubt, seconds: elapsed() };
 }

@@ -6,8 +6,8 @@
 import type { Answers } from "../adaptive/answers.ts";
 import type { Round } from "../adaptive/design.ts";
 import type { AttentionKernel } from "../adaptive/layout.ts";
+import type { PriorTable } from "../adaptive/prior.ts";
 import type { SkewRow } from "../bundle/skew.ts";
-import type { Row } from "../bundle/tables.ts";
 import type { AdaptiveTarget } from "../settings.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { type AttentionShot, type Shot, shotKey, type SkewShot } from "../shots/shot.ts";
@@ -26,9 +26,9 @@ export interface AdaptiveOptions {
   readonly kernel: AttentionKernel;
   /** Seed of every draw. */
   readonly seed: number;
-  /** Attention rows of another bundle to lean on. */
-  readonly prior?: readonly Row[];
-  /** Time that firing may take; the first rounds are fired in any case. */
+  /** Attention times of other bundles to lean on. */
+  readonly prior?: readonly PriorTable[];
+  /** Time that the degree may take; the first rounds are fired in any case. */
   readonly budget?: Budget;
   /** Knows what was measured, and shows what is predicted. */
   readonly session: Pick<Session, "timeUs" | "attention" | "estimate">;
@@ -81,6 +81,8 @@ const LEAST_OF_FIRST = 0.6;
 
 /** What differs between attention and skew. */
 export interface Kind<S, F> {
+  /** How long the last predictions take, as a multiple of the slowest choice before them: it is kept of a budget. */
+  readonly lastChoice: number;
   /** The rounds of the design. */
   readonly rounds: () => Generator<Round<readonly S[], F>, F, Answers>;
   /** Those of some shots that are to be fired. */
@@ -114,13 +116,25 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
   let isCut = false;
   let fired = 0;
   let firingS = 0;
+  let slowestS = 0;
+  const nowMs = budget?.nowMs ?? ((): number => performance.now());
   function* fire(due: readonly S[]): Generator<Step> {
-    const begun = performance.now();
+    const begun = nowMs();
     yield { type: "fire", shots: typeof options.seed === "number" ? shuffled(due, options.seed) : due };
-    const seconds = (performance.now() - begun) / 1000;
+    const seconds = (nowMs() - begun) / 1000;
     budget?.spend(category, { seconds, shots: due.length });
     firingS += seconds;
   }
+  /** Chooses or predicts, and keeps the time that the last predictions will take. */
+  const think = <T>(work: () => T): T => {
+    const begun = nowMs();
+    const done = work();
+    const seconds = (nowMs() - begun) / 1000;
+    slowestS = Math.max(slowestS, seconds);
+    budget?.think(seconds);
+    budget?.reserve(category, kind.lastChoice * slowestS);
+    return done;
+  };
   const inOnePiece = (): number => {
     const pace = budget?.pace(category) ?? null;
     return pace === null ? Infinity : Math.ceil(PIECE_S / pace);
@@ -136,17 +150,17 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
     problem: () => skewProblem(sweep, options),
     *steps(): Generator<Step> {
       const rounds = kind.rounds();
-      let step = rounds.next();
+      let step = think(() => rounds.next());
       while (!step.done) {
         const { shots: asked, found } = step.value;
         if (found !== null) {
-          const told = kind.found(found);
+          const told = think(() => kind.found(found));
           onEstimate(told);
           curve.push({ fired, error: told.errors.p90.estimate, atS: firingS });
           yield { type: "pause" };
         }
-        if (found !== null && kind.isEnough?.(found)) {
-          step = rounds.next([]);
+        if (found !== null && think(() => kind.isEnough?.(found))) {
+          step = think(() => rounds.next([]));
           continue;
         }
         if (budget?.pace(category) === null) {
@@ -166,9 +180,11 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
         const taken = upTo(asked, open[0]);
         isCut ||= taken.length < asked.length;
         fired += taken.length;
-        step = rounds.next(taken.map((shot) => session.timeUs(shot)));
+        step = think(() => rounds.next(taken.map((shot) => session.timeUs(shot))));
       }
-      const last = kind.found(step.value);
+      const found = step.value;
+      const last = think(() => kind.found(found));
+      budget?.reserve(category, 0);
       onEstimate(last);
       const { skew: _, ...told } = last;
       if (isCut) {

@@ -290,14 +290,14 @@ const TABLE = {
       "Fire a part of attention and skew and predict the rest: a share of the shots, or enough for an error",
     journal: true,
   },
-  /** Longest time to fire for, in seconds or such as 5min; what it is not enough for is predicted. */
+  /** How long a run may take, in seconds or such as 5min; what it is not enough for is predicted. */
   budget: {
     env: "SHOTLAB_BUDGET",
     group: "Adaptive",
     kind: kind.optional(adaptive.timeSpan),
     fallback: null,
     otherwise: "no limit",
-    doc: "Longest time to fire for, in seconds or such as 5min; what it is not enough for is predicted",
+    doc: "How long a run may take, in seconds or such as 5min; what it is not enough for is predicted",
     journal: true,
   },
   /** Folder of another bundle that predictions may lean on. */

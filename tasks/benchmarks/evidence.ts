@@ -89,9 +89,22 @@ const adaptive = z.looseObject({
   attention: z.array(
     z.looseObject({ name: z.string(), share, p50: share, p90: share, p99: share, ms_per_shot: z.number() }),
   ),
+  stops: z.array(z.looseObject({
+    name: z.string(),
+    error: share,
+    runs: z.array(z.looseObject({ measured: count, p90: share })),
+  })),
+  priors: z.array(z.looseObject({
+    name: z.string(),
+    share,
+    none: z.tuple([share, share, share]),
+    device: z.tuple([share, share, share]).optional(),
+    others: z.tuple([share, share, share]).optional(),
+  })),
   skew: z.array(z.looseObject({
     name: z.string(),
     share,
+    ms_per_shot: z.number(),
     full: z.tuple([share, share, share]),
     part: z.tuple([share, share, share]),
   })),

@@ -89,5 +89,5 @@ function leftOut({ budget, tpDegrees }: Settings, bundle: Bundle): string | null
     }),
   ];
   if (budget === null || parts.length === 0) return null;
-  return `Left out, for firing to take about ${formatDuration(budget)}: ${parts.join("; ")}`;
+  return `Left out, for the run to take about ${formatDuration(budget)}: ${parts.join("; ")}`;
 }

@@ -11,8 +11,8 @@ import type { Settings } from "../../src/settings.ts";
 import { shellWord } from "../../src/settings/argv.ts";
 import { flagOf, GROUPS } from "../../src/settings/table.ts";
 
-/** Seconds of firing: with two boots, and with what a last round overruns, a quickstart stays within three minutes. */
-const BUDGET_S = 100;
+/** Seconds of the run, two boots included: with the environment's set-up beside it, a quickstart stays within three minutes. */
+const BUDGET_S = 140;
 
 /** What is measured unless flags or the environment say something else, by environment variable. */
 const DEFAULTS = {

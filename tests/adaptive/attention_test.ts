@@ -102,7 +102,7 @@ Deno.test("adaptAttention: a prior helps where few shots are measured, a bad one
   }));
   const nonsense = prior.map((row, i) => ({ ...row, timeUs: prior[(i * 7919) % prior.length]!.timeUs }));
   const p90 = async (rows?: readonly Row[]): Promise<number> => {
-    const options = rows === undefined ? {} : { prior: rows };
+    const options = rows === undefined ? {} : { prior: [{ rows, kernel: other.kernel }] };
     return quantile(errorsOf((await adapt({ shots: 0.06, seed: 1, ...options })).rows), 0.9);
   };
   const without = await p90();

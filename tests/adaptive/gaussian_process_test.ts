@@ -59,3 +59,62 @@ Deno.test("gaussianProcess: a column that never changes, and one point known, te
   );
   assert.deepEqual([...predictions].map((value) => value.toFixed(6)), ["7.000000", "7.000000", "7.000000"]);
 });
+
+/** The textbook's equations, one point at a time: Rasmussen and Williams (2.25) and (5.12). */
+function plainly(
+  points: readonly (readonly number[])[],
+  known: readonly number[],
+  targets: readonly number[],
+): {
+  predictions: number[];
+  heldOut: number[];
+} {
+  const covariance = (a: readonly number[], b: readonly number[]): number => {
+    const distance = Math.sqrt(5 * a.reduce((sum, value, at) => sum + (value - b[at]!) ** 2, 0));
+    const linear = a.reduce((sum, value, at) => sum + value * b[at]!, 0);
+    return (1 + distance + distance ** 2 / 3) * Math.exp(-distance) + 100 * linear;
+  };
+  const inverse = known.map((i, row) => [
+    ...known.map((j) => covariance(points[i]!, points[j]!) + (i === j ? 0.003 : 0)),
+    ...known.map((_, column) => Number(row === column)),
+  ]);
+  for (const [i, pivot] of inverse.entries()) {
+    const scale = pivot[i]!;
+    for (const at of pivot.keys()) pivot[at]! /= scale;
+    for (const row of inverse) {
+      const factor = row === pivot ? 0 : row[i]!;
+      for (const at of row.keys()) row[at]! -= factor * pivot[at]!;
+    }
+  }
+  const mean = known.reduce((sum, i) => sum + targets[i]!, 0) / known.length;
+  const weights = inverse.map((row) =>
+    known.reduce((sum, j, at) => sum + row[known.length + at]! * (targets[j]! - mean), 0)
+  );
+  return {
+    predictions: points.map((point) =>
+      known.reduce((sum, i, at) => sum + weights[at]! * covariance(point, points[i]!), mean)
+    ),
+    heldOut: known.map((_, at) => weights[at]! / inverse[at]![known.length + at]!),
+  };
+}
+
+for (const [count, width] of [[1, 1], [4, 2], [5, 3], [22, 1], [23, 4], [40, 5]] as const) {
+  Deno.test(`gaussianProcess: says what the textbook's equations say, ${count} points of ${width} columns`, () => {
+    const stream = randomFrom(count);
+    const columns = Array.from({ length: width }, () => Float64Array.from({ length: 53 }, stream));
+    const targets = Float64Array.from({ length: 53 }, (_, row) => Math.cos(5 * columns[0]![row]!) + stream());
+    const rows = Array.from({ length: count }, (_, i) => 50 - i);
+    const { predictions, heldOut } = gaussianProcess(columns, Int32Array.from(rows), targets);
+    const scaled = columns.map((column) => {
+      const mean = rows.reduce((sum, row) => sum + column[row]!, 0) / count;
+      const variance = rows.reduce((sum, row) => sum + (column[row]! - mean) ** 2, 0) / count;
+      return column.map((value) => variance > 0 ? (value - mean) / Math.sqrt(variance * width) : 0);
+    });
+    const points = Array.from(targets, (_, row) => scaled.map((column) => column[row]!));
+    const plain = plainly(points, rows, [...targets]);
+    for (const [row, value] of plain.predictions.entries()) {
+      assert.ok(Math.abs(predictions[row]! - value) < 1e-7, `${row}: ${predictions[row]} ${value}`);
+    }
+    for (const [at, row] of rows.entries()) assert.ok(Math.abs(heldOut[row]! - plain.heldOut[at]!) < 1e-7);
+  });
+}

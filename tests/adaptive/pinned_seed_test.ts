@@ -25,11 +25,11 @@ async function attention(seed: number, withPrior: boolean): Promise<Record<strin
   const { shots: grid, kernel, timeUs } = await makeUpTable("H100");
   const shots = grid.filter((_, index) => index % 6 === 0);
   const asked: string[] = [];
-  const prior = grid.map((shot) => ({ layer: null, key: shotKey(shot), timeUs: 3 * timeUs(shot) ** 0.9 }));
+  const told = grid.map((shot) => ({ layer: null, key: shotKey(shot), timeUs: 3 * timeUs(shot) ** 0.9 }));
   const { rows, estimated, errors } = await adaptAttention(shots, kernel, (next) => {
     asked.push(...next.map((shot) => shotKey(shot).join()));
     return Promise.resolve(next.map(timeUs));
-  }, { shots: 0.45, seed, ...withPrior && { prior } });
+  }, { shots: 0.45, seed, ...withPrior && { prior: [{ rows: told, kernel }] } });
   return {
     asked: brief(asked),
     rows: brief(rows.map(({ key, timeUs }) => `${key.join()} ${timeUs.toPrecision(6)}`)),

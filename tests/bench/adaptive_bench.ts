@@ -15,7 +15,7 @@ import { writeAtomic } from "../../src/files/write.ts";
 import { listFiles } from "../../src/model/list_files.ts";
 import { runScript } from "../../tasks/script.ts";
 import { sideBySide } from "./adaptive/side_by_side.ts";
-import type { Outcome, Trial } from "./adaptive/trials.ts";
+import { type Outcome, priorOf, type Trial } from "./adaptive/trials.ts";
 import { openTruths } from "./adaptive/truth.ts";
 
 const PERF = fileURLToPath(new URL("../../perf", import.meta.url));
@@ -27,15 +27,21 @@ const GOALS: readonly (readonly [shots: number, limits: readonly number[]])[] = 
 ];
 /** Milliseconds that choosing a shot may take. */
 const MOST_MS = 3;
+/** The error that 90% of the rows are to stay within where it ends the rounds. */
+const ERROR = 0.05;
 /** The share of the attention shots with which priors are tried. */
-const PRIOR_SHARE = 0.05;
-const PRIOR_SEEDS = 3;
+const PRIOR_SHARE = 0.03;
+const PRIORS = ["none", "device", "others", "nonsense"] as const;
+/** Seeds of priors and errors. */
+const FEW_SEEDS = 3;
 /** How much larger a bad prior may make the errors: 5% more shots make up for that much. */
 const PRIOR_LOSS = 1.03;
 /** The share of all skew cases that is measured. */
 const SKEW_SHARE = 0.2;
 /** How much worse than a full sweep's an adaptive sweep's alphas may be. */
 const SKEW_LOSS = 1.05;
+/** Cases that a share of which is large enough to predict the others from. */
+const SKEW_CASES = 1000;
 
 /** What is tried, by the tables that show it. */
 interface Tables {
@@ -44,6 +50,7 @@ interface Tables {
   /** Trials of each line. */
   readonly lines: {
     readonly attention: readonly (readonly Trial[])[];
+    readonly stops: readonly (readonly Trial[])[];
     readonly priors: readonly (readonly (readonly Trial[])[])[];
     readonly skew: readonly (readonly Trial[])[];
   };
@@ -87,7 +94,7 @@ function print(name: string, ...cells: readonly string[]): void {
 async function attentionTable({ names, lines, triedOf }: Tables): Promise<object[]> {
   console.log(`\
 Attention: relative errors of all rows in %, measured rows exact; p50, p90, p99, mean of ${SEEDS} seeds (* above the
-target). The bound is what each run says its own p50, p90 and p99 stay below. Milliseconds of choosing per measured shot.
+target). The bound is what each run says its own p50, p90 and p99 stay below. Milliseconds of choosing per measured shot. Predicted rows within their own expected error, by seed.
 `);
   const found: object[] = [];
   for (const [i, line] of lines.attention.entries()) {
@@ -100,10 +107,11 @@ target). The bound is what each run says its own p50, p90 and p99 stay below. Mi
     const [ms, text] = milliseconds(tried);
     print(
       names[table]!,
-      `${100 * shots}%`.padStart(4),
+      `${100 * shots!}%`.padStart(4),
       percentages(errors, GOALS[i % GOALS.length]![1]),
       `bound holds ${held.map((runs) => `${runs}/${SEEDS}`).join(" ")}`,
       text,
+      `${percentages(tried.map(({ inside }) => inside!))}inside`,
     );
     const [p50, p90, p99] = errors.map(rounded);
     found.push({ name: names[table], share: shots, p50, p90, p99, ms_per_shot: ms });
@@ -111,21 +119,52 @@ target). The bound is what each run says its own p50, p90 and p99 stay below. Mi
   return found;
 }
 
-async function priorTable({ names, lines, triedOf }: Tables): Promise<void> {
+async function stopTable({ names, lines, triedOf }: Tables): Promise<object[]> {
+  console.log(`
+Stopped by an error of ${
+    100 * ERROR
+  }%: shots that were measured, and the true error that 90% of all rows stay \
+within, by seed (* above it).
+`);
+  const found: object[] = [];
+  for (const line of lines.stops) {
+    const name = names[line[0]!.table]!;
+    const runs = (await triedOf(line)).map(({ measured, errors: [, p90] }) => ({
+      measured,
+      p90: rounded(p90),
+    }));
+    const texts = runs.map(({ measured, p90 }) =>
+      `${measured} ${(100 * p90).toFixed(2)}${p90 > ERROR ? "*" : " "}`
+    );
+    print(name, ...texts);
+    found.push({ name, error: ERROR, runs });
+  }
+  return found;
+}
+
+async function priorTable({ names, lines, triedOf }: Tables): Promise<object[]> {
   console.log(`
 Priors: the same at ${
     100 * PRIOR_SHARE
-  }% of the shots, mean of ${PRIOR_SEEDS} seeds; without a prior, with the table in \
-the line above as
-prior, and with its own times shuffled as prior (* above ${PRIOR_LOSS} times the error without).
+  }% of the shots, mean of ${FEW_SEEDS} seeds; without a prior, with the other models of the device, \
+with other devices, and
+with its own times shuffled (* above ${PRIOR_LOSS} times the error without).
 `);
+  const found: object[] = [];
   for (const [table, line] of lines.priors.entries()) {
-    const [without, ...others] = (await Promise.all(line.map(triedOf))).map((tried) =>
+    const errors = (await Promise.all(line.map(triedOf))).map((tried) =>
       meanOf(tried.map(({ errors }) => errors))
     );
-    const limits = without!.map((error) => PRIOR_LOSS * error);
-    print(names[table]!, percentages(without!), ...others.map((errors) => percentages(errors, limits)));
+    const limits = errors[0]!.map((error) => PRIOR_LOSS * error);
+    const kinds = line.map(([trial]) => trial!.prior!);
+    print(names[table]!, ...errors.map((each, at) => `${kinds[at]} ${percentages(each, limits)}`));
+    found.push({
+      name: names[table],
+      share: PRIOR_SHARE,
+      ...Object.fromEntries(kinds.map((kind, at) => [kind, errors[at]!.map(rounded)])),
+    });
   }
+  return found;
 }
 
 async function skewTable({ names, lines, triedOf }: Tables): Promise<object[]> {
@@ -145,7 +184,14 @@ the first).
     ];
     const limits = full.map((error) => SKEW_LOSS * error);
     print(name, percentages(full), percentages(part, limits), milliseconds(tried)[1]);
-    found.push({ name, share: SKEW_SHARE, full: full.map(rounded), part: part.map(rounded) });
+    const [ms] = milliseconds(tried);
+    found.push({
+      name,
+      share: SKEW_SHARE,
+      full: full.map(rounded),
+      part: part.map(rounded),
+      ms_per_shot: ms,
+    });
   }
   return found;
 }
@@ -160,32 +206,43 @@ if (import.meta.main) {
     const begun = performance.now();
     const truths = await openTruths(dirs);
     const names = truths.map(({ name }) => name);
-    const withSkew = Array.from(truths.keys()).filter((table) => truths[table]!.skew.length > 0);
+    const withSkew = Array.from(truths.keys()).filter((table) => truths[table]!.skew.length >= SKEW_CASES);
     const lines = {
       attention: names.flatMap((_, table) =>
         GOALS.map(([shots]) => seeded({ category: "attention", table, shots }))
       ),
-      priors: names.map((_, table) =>
-        (["none", "before", "nonsense"] as const).map((prior) =>
-          seeded({ category: "attention", table, shots: PRIOR_SHARE, prior }, PRIOR_SEEDS)
+      stops: names.map((_, table) => seeded({ category: "attention", table, error: ERROR }, FEW_SEEDS)),
+      priors: truths.map((truth, table) =>
+        PRIORS.filter((prior) => priorOf(truths, truth, prior) !== null).map((prior) =>
+          seeded({ category: "attention", table, shots: PRIOR_SHARE, prior }, FEW_SEEDS)
         )
       ),
       skew: withSkew.map((table) => seeded({ category: "skew", table, shots: SKEW_SHARE })),
     };
-    const trials = [...lines.attention.flat(), ...lines.priors.flat(2), ...lines.skew.flat()];
+    const trials = [
+      ...lines.attention.flat(),
+      ...lines.stops.flat(),
+      ...lines.priors.flat(2),
+      ...lines.skew.flat(),
+    ];
     const outcomes = sideBySide(dirs, trials);
     const outcomeOf = new Map(trials.map((trial, i) => [trial, outcomes[i]!]));
     const triedOf: Tables["triedOf"] = (line) => Promise.all(line.map((trial) => outcomeOf.get(trial)!));
     const tables = { names, lines, triedOf };
 
     const attention = await attentionTable(tables);
-    await priorTable(tables);
+    const stops = await stopTable(tables);
+    const priors = await priorTable(tables);
     const skew = await skewTable(tables);
     const { user, system } = process.cpuUsage();
     const seconds = (performance.now() - begun) / 1000;
     console.log(`\n${seconds.toFixed(0)} s; ${((user + system) / 1e6).toFixed(0)} s of processor time`);
     if (json !== undefined) {
-      const text = JSON.stringify({ kind: "adaptive", seeds: SEEDS, attention, skew }, null, 1);
+      const text = JSON.stringify(
+        { kind: "adaptive", seeds: SEEDS, attention, stops, priors, skew },
+        null,
+        1,
+      );
       await writeAtomic(json, `${text}\n`);
     }
   });

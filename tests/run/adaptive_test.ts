@@ -101,6 +101,10 @@ Deno.test("a budget ends attention and skew, side by side, and says what more wo
     assert.match(notices[0]!, /^tp 1 (attention|skew): the \d+ other shots would take about /);
     assert.match(
       notices.at(-1)!,
+      /^The budget was 4\.0 s, and the run took [^:]+: booting [^,]+, firing [^,]+, choosing and predicting [^,]+$/,
+    );
+    assert.match(
+      notices.at(-2)!,
       /^As much time again, 4 s at tp 1, would bring the error that 90% of the rows stay within down: attention from [\d.]+% to /,
     );
     assert.equal((await openBundle(smallBundle(dir))).meta.adaptive?.budget_s, 4);

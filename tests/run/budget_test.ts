@@ -49,17 +49,59 @@ Deno.test("notEnough says what becomes of the shots that a budget has no time fo
   );
 });
 
-Deno.test("a budget is shared by the degrees: what one has spent, the next ones do not have", async () => {
-  const settings = resolveSettings({ ...SMALL, adaptive: null, budget: 12 });
-  let nowMs = 0;
-  const run = (await adaptiveRun(settings, {} as Session, () => nowMs))!;
-  const config = { hidden_size: 64, num_attention_heads: 4, vocab_size: 100 };
-  const shareOf = (tp: number, left: number): number => run.begin(tp, config, left).budget!.seconds;
-  assert.equal(shareOf(1, 3), 4);
-  nowMs += 2_000;
+Deno.test("a budget keeps what is reserved for the last predictions of each category, and counts choosing", () => {
+  let now = 0;
+  const budget = openBudget(100, () => now);
+  now = 10_000;
+  budget.reserve("attention", 20);
+  budget.reserve("skew", 5);
+  assert.equal(budget.leftS(), 65);
+  budget.reserve("attention", 30);
+  assert.equal(budget.leftS(), 55);
+  budget.reserve("attention", 0);
+  assert.equal(budget.leftS(), 85);
+  budget.reserve("skew", 1000);
+  assert.equal(budget.leftS(), 0);
+  budget.think(2);
+  budget.think(0.5);
+  assert.equal(budget.thoughtS, 2.5);
+});
+
+const CONFIG = { hidden_size: 64, num_attention_heads: 4, vocab_size: 100 };
+
+Deno.test("a budget is the whole wait, shared by the degrees: what one has spent, the next ones do not have", async () => {
+  const settings = resolveSettings({ ...SMALL, adaptive: null, budget: 60 });
+  let nowMs = 1_000;
+  const run = (await adaptiveRun(settings, {} as Session, { nowMs: () => nowMs, begunMs: 0 }))!;
+  nowMs = 6_000; // connecting
+  run.begin(3);
+  nowMs += 5_000; // booting
+  const first = run.booted(1, CONFIG, 2).budget!;
+  assert.deepEqual([first.seconds, first.leftS()], [18, 11]);
+  nowMs += 13_000;
+  first.think(4);
   run.end();
-  assert.equal(shareOf(2, 2), 5);
-  nowMs += 9_000; // the last predictions end later than the share, at nobody's cost
+  run.begin(2);
+  nowMs += 1_000;
+  const second = run.booted(2, CONFIG, 0).budget!;
+  assert.deepEqual([second.seconds, second.leftS()], [18, 17]);
+  nowMs += 30_000;
   run.end();
-  assert.equal(shareOf(4, 1), 5);
+  assert.equal(
+    run.shortFor([4]),
+    "tp 4 is left out: the degree before took 31 s of the budget, of which 5.0 s are left",
+  );
+  assert.equal(
+    run.account(),
+    "The budget was 1 min 00 s, and the run took 55 s: booting 6.0 s, firing 39 s, choosing and predicting 4.0 s",
+  );
+});
+
+Deno.test("a run without a budget has no account of one", async () => {
+  const settings = resolveSettings({ ...SMALL, adaptive: { shots: 0.5 } });
+  const run = (await adaptiveRun(settings, {} as Session))!;
+  run.begin(1);
+  const { budget } = run.booted(1, CONFIG, 0);
+  run.end();
+  assert.deepEqual([budget, run.account(), run.shortFor([2])], [undefined, null, null]);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import type { Harness } from "../../src/harness/harness.ts";
 import { DEFAULT_MODELS, type ModelOutcome, profileAll } from "../../src/run/profile_all.ts";
+import { FIFTH, GRID } from "./adaptive_grid.ts";
 import { fakeHarness } from "./fakes.ts";
 import { SMALL } from "./small_model.ts";
 import { withFolder } from "./tiny_run.ts";
@@ -78,4 +79,27 @@ Deno.test("profileAll that is aborted rejects with the signal's reason", () =>
     const open = (): Promise<Harness> => Promise.resolve(fakeHarness());
     const run = profileAll({ ...COMMON, perfDir: dir }, { open, onEvent, signal: controller.signal });
     await assert.rejects(run, { message: "enough" });
+  }));
+
+Deno.test("adaptive runs lean on the models before them on the same hardware, and say which", () =>
+  withFolder(async (dir) => {
+    const { model: _, ...grid } = GRID;
+    const outcomes = await profileAll({
+      ...{ ...grid, ...FIFTH, skipSkew: true, perfDir: dir, harness: "roofline:H100" },
+      models: [
+        "Qwen/Qwen3-0.6B",
+        { model: "Qwen/Qwen3-32B", hardware: "OTHER" },
+        { model: "Qwen/Qwen3-8B", prior: `${dir}/OTHER/Qwen/Qwen3-32B/bf16` },
+        "meta-llama/Llama-3.1-8B",
+      ],
+    });
+    const leant = outcomes.map(({ bundle, error }) => error?.message ?? bundle?.meta.adaptive?.prior);
+    assert.deepEqual(leant, [
+      undefined,
+      undefined,
+      "TEST/Qwen/Qwen3-0.6B/bf16, OTHER/Qwen/Qwen3-32B/bf16",
+      "TEST/Qwen/Qwen3-0.6B/bf16, TEST/Qwen/Qwen3-8B/bf16",
+    ]);
+    const { p90_with_prior, p90_without_prior } = outcomes[3]!.bundle!.meta.adaptive!.per_tp[1]!.attention!;
+    assert.ok(p90_with_prior! <= p90_without_prior!);
   }));

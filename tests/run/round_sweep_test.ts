@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Answers } from "../../src/adaptive/answers.ts";
 import type { Round } from "../../src/adaptive/design.ts";
-import type { Budget } from "../../src/run/budget.ts";
+import { type Budget, openBudget } from "../../src/run/budget.ts";
 import type { ExecuteOptions } from "../../src/run/execute.ts";
 import { type AdaptiveOptions, type RoundEstimate, roundsTask } from "../../src/run/round_sweep.ts";
 import type { AttentionShot } from "../../src/shots/shot.ts";
@@ -32,6 +32,10 @@ function firedIn(affords: (fired: number) => number): { pieces: number[]; answer
   let answered = 0;
   const budget: Budget = {
     seconds: 100,
+    nowMs: () => 0,
+    reserve: () => {},
+    think: () => {},
+    thoughtS: 0,
     leftS: () => affords(fired.size),
     affords: () => fired.size === 0 ? Infinity : affords(fired.size),
     pace: () => fired.size === 0 ? null : 1,
@@ -44,6 +48,7 @@ function firedIn(affords: (fired: number) => number): { pieces: number[]; answer
   const adaptive = { target: null, session: { timeUs: () => 1 }, budget, onEstimate: () => {} };
   const sweep = { category: "attention", tp: 1, shots: SHOTS } as const;
   const work = roundsTask(sweep, SHOTS, {} as ExecuteOptions, adaptive as unknown as AdaptiveOptions, {
+    lastChoice: 1,
     rounds,
     due: (asked) => asked.filter((shot) => !fired.has(shot)),
     found: () => FOUND,
@@ -70,5 +75,57 @@ const CASES: Record<string, [affords: (fired: number) => number, pieces: number[
 for (const [what, [affords, pieces, answered]] of Object.entries(CASES)) {
   Deno.test(`a round is fired in pieces while its budget lasts; it ${what}`, () => {
     assert.deepEqual(firedIn(affords), { pieces, answered });
+  });
+}
+
+/** Fires rounds of ten shots by a clock that firing and choosing move on; when all ended, in seconds, and what was fired. */
+function endOf(times: { budgetS: number; shotS: number; choiceS: number; lastS: number }): [number, number] {
+  let nowMs = 0;
+  const budget = openBudget(times.budgetS, () => nowMs);
+  const known = new Set<AttentionShot>();
+  function* rounds(): Generator<Round<readonly AttentionShot[], string>, string, Answers> {
+    for (let first = 0; first < SHOTS.length; first += 10) {
+      nowMs += 1000 * times.choiceS;
+      const { length } = yield {
+        shots: SHOTS.slice(first, first + 10),
+        found: first === 0 ? null : "so far",
+      };
+      if (length < 10) break;
+    }
+    nowMs += 1000 * times.lastS;
+    return "in the end";
+  }
+  const session = { timeUs: () => 1 };
+  const adaptive = { target: null, session, budget, onEstimate: () => {} } as unknown as AdaptiveOptions;
+  const sweep = { category: "attention", tp: 1, shots: SHOTS } as const;
+  const work = roundsTask(sweep, SHOTS, {} as ExecuteOptions, adaptive, {
+    lastChoice: 3,
+    rounds,
+    due: (asked) => asked.filter((shot) => !known.has(shot)),
+    found: () => FOUND,
+  });
+  const steps = work.steps();
+  for (let step = steps.next(); !step.done; step = steps.next()) {
+    if (step.value.type !== "fire") continue;
+    nowMs += 1000 * times.shotS * step.value.shots.length;
+    for (const shot of step.value.shots) known.add(shot as AttentionShot);
+  }
+  assert.equal(budget.thoughtS + times.shotS * known.size, nowMs / 1000);
+  return [nowMs / 1000, known.size];
+}
+
+for (
+  const [what, times, expected] of [
+    ["is kept: the last predictions end with it", { budgetS: 40, shotS: 1, choiceS: 1, lastS: 3 }, [40, 33]],
+    ["is not used up when all shots are fired", { budgetS: 100, shotS: 1, choiceS: 1, lastS: 3 }, [58, 50]],
+    [
+      "is overrun by no more than six tenths of the first round need",
+      { budgetS: 2, shotS: 1, choiceS: 1, lastS: 3 },
+      [15, 10],
+    ],
+  ] as const
+) {
+  Deno.test(`a budget is what the user waits for, choosing and predicting included; it ${what}`, () => {
+    assert.deepEqual(endOf(times), expected);
   });
 }

@@ -60,7 +60,13 @@ const EVIDENCE: readonly [file: object, line: string][] = [
     kind: "adaptive",
     seeds: 5,
     attention: [{ name: "H M tp1", share: 0.1, p50: 0.01, p90: 0.04, p99: 0.1, ms_per_shot: 1.5 }],
-    skew: [{ name: "H M tp1", share: 0.2, full: [0.01, 0.1, 0.3], part: [0.02, 0.2, 0.4] }],
+    stops: [{
+      name: "H M tp1",
+      error: 0.05,
+      runs: [{ measured: 500, p90: 0.04 }, { measured: 40, p90: 0.03 }],
+    }],
+    priors: [{ name: "H M tp1", share: 0.03, none: [0.01, 0.05, 0.1], device: [0.01, 0.02, 0.03] }],
+    skew: [{ name: "H M tp1", share: 0.2, ms_per_shot: 2, full: [0.01, 0.1, 0.3], part: [0.02, 0.2, 0.4] }],
   }, "| H M tp1 | 10% | 1.00 / 4.00 / 10.00 | 1.50 |"],
   [{
     kind: "tensor_parallel",

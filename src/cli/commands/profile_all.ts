@@ -6,7 +6,7 @@
 import type { Command } from "commander";
 import { readText } from "../../files/read.ts";
 import { formatDuration } from "../../progress/duration.ts";
-import { DEFAULT_MODELS, type ModelOutcome, profileOne } from "../../run/profile_all.ts";
+import { DEFAULT_MODELS, measuredBefore, type ModelOutcome, profileOne } from "../../run/profile_all.ts";
 import { parseModelsFile, resolveModels } from "../../settings/models_file.ts";
 import { GROUPS } from "../../settings/table.ts";
 import { examples, type Run } from "../command.ts";
@@ -34,7 +34,8 @@ export function declare(command: Command, run: Run): void {
   command
     .description(
       "Measures several models one after the other; one that fails does not stop the others. " +
-        "Called again, it resumes from what the bundles have.",
+        "Called again, it resumes from what the bundles have. With --adaptive or --budget each model leans on those " +
+        "before it.",
     )
     .optionsGroup("Models:")
     .option(
@@ -71,7 +72,7 @@ async function profileModels(
       try {
         outcomes.push(
           await profileOne(settings, {
-            ...{ signal: terminal.signal, onEvent: view.event },
+            ...{ signal: terminal.signal, onEvent: view.event, earlier: measuredBefore(outcomes, settings) },
             ...terminal.confirm && { confirm: terminal.confirm },
             ...onLog,
           }),

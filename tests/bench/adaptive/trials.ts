@@ -3,7 +3,9 @@
  *
  * @module
  */
+import process from "node:process";
 import { adaptAttention } from "../../../src/adaptive/attention.ts";
+import type { PriorTable } from "../../../src/adaptive/prior.ts";
 import { adaptSkew } from "../../../src/adaptive/skew.ts";
 import type { SkewRow } from "../../../src/bundle/skew.ts";
 import type { Row } from "../../../src/bundle/tables.ts";
@@ -22,12 +24,17 @@ export interface Trial {
   readonly category: "attention" | "skew";
   /** The position of the truth. */
   readonly table: number;
-  /** The share that is measured, of the skew cases all counted. */
-  readonly shots: number;
+  /** The share that is measured, of the skew cases all counted. @default {as many as the error takes} */
+  readonly shots?: number;
+  /** The error that ends the rounds. @default {none} */
+  readonly error?: number;
   /** Seed of every draw. */
   readonly seed: number;
-  /** The prior: the truth before this one, or this one's own times shuffled. @default {"none"} */
-  readonly prior?: "none" | "before" | "nonsense";
+  /**
+   * The prior: all degrees of the other models on the device; those of other devices; or the table's own times
+   * shuffled. @default {"none"}
+   */
+  readonly prior?: "none" | "device" | "others" | "nonsense";
 }
 
 /** Median, 90% and 99% of relative errors. */
@@ -39,7 +46,11 @@ export interface Outcome {
   readonly errors: Quantiles;
   /** What the errors are to be compared with: the bounds that the sweep gave itself; a full skew sweep's errors. */
   readonly beside: Quantiles;
-  /** Milliseconds of choosing and learning for each measured shot. */
+  /** The share of the predicted rows that are within their own expected error; null for skew cases, which have none. */
+  readonly inside: number | null;
+  /** Shots that were measured. */
+  readonly measured: number;
+  /** Milliseconds of one processor for choosing and learning, for each measured shot. */
   readonly msPerShot: number;
 }
 
@@ -56,33 +67,58 @@ const PARTS = 5;
 export function run(truths: readonly Truth[], trial: Trial): Promise<Outcome> {
   const truth = truths[trial.table]!;
   if (trial.category === "skew") return trySkew(truth, trial);
-  const { attention } = truth;
-  const priors = {
-    none: undefined,
-    before: truths.at(trial.table - 1)!.attention,
-    nonsense: attention.map((row, i) => ({
-      ...row,
-      timeUs: attention[i * 7919 % attention.length]!.timeUs,
-    })),
-  };
-  return tryAttention(truth, trial, priors[trial.prior ?? "none"]);
+  return tryAttention(truth, trial, priorOf(truths, truth, trial.prior ?? "none") ?? []);
+}
+
+/**
+ * A prior of a kind.
+ *
+ * @param truths All truths.
+ * @param truth The one that is tried.
+ * @param kind The kind.
+ * @returns Its tables; null when there are none of this kind.
+ */
+export function priorOf(
+  truths: readonly Truth[],
+  { attention, kernel, hardware, model }: Truth,
+  kind: NonNullable<Trial["prior"]>,
+): PriorTable[] | null {
+  if (kind === "none") return [];
+  if (kind === "nonsense") {
+    const { length } = attention;
+    return [{
+      kernel,
+      rows: attention.map((row, i) => ({ ...row, timeUs: attention[i * 7919 % length]!.timeUs })),
+    }];
+  }
+  const isOne = (other: Truth): boolean =>
+    kind === "others" ? other.hardware !== hardware : other.hardware === hardware && other.model !== model;
+  const tables = truths.filter(isOne).map(({ attention, kernel }) => ({ rows: attention, kernel }));
+  return tables.length > 0 ? tables : null;
 }
 
 async function tryAttention(
   { attention, kernel }: Truth,
-  { shots, seed }: Trial,
-  prior: readonly Row[] | undefined,
+  { shots = 1, error = 0, seed }: Trial,
+  prior: readonly PriorTable[],
 ): Promise<Outcome> {
   const times = new Map(attention.map(({ key, timeUs }) => [key.join(), timeUs]));
-  const begun = performance.now();
+  const begunMs = processorMs();
   const { rows, estimated, errors } = await adaptAttention(
     attention.map(shotOf),
     kernel,
     (asked) => Promise.resolve(asked.map((shot) => times.get(shotKey(shot).join())!)),
-    { shots, seed, ...prior && { prior } },
+    { shots, error, seed, prior },
+  );
+  const measured = rows.length - estimated.length;
+  const found = new Map(rows.map(({ key, timeUs }) => [key.join(), timeUs]));
+  const inside = estimated.filter(({ key, expectedError }) =>
+    Math.abs(found.get(key.join())! / times.get(key.join())! - 1) <= expectedError
   );
   return {
-    msPerShot: (performance.now() - begun) / (rows.length - estimated.length),
+    measured,
+    inside: inside.length / estimated.length,
+    msPerShot: (processorMs() - begunMs) / measured,
     errors: quantilesOf(Float64Array.from(rows, ({ key, timeUs }) => timeUs / times.get(key.join())! - 1)),
     beside: [errors.p50.upper, errors.p90.upper, errors.p99.upper],
   };
@@ -99,11 +135,17 @@ function shotOf({ key: [chunk = 0, history = 0, decodes = 0, kv = 0] }: Row): At
   };
 }
 
-async function trySkew({ attention, kernel, skew }: Truth, { shots, seed }: Trial): Promise<Outcome> {
+/** Processor time of this thread. */
+function processorMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+async function trySkew({ attention, kernel, skew }: Truth, { shots = 1, seed }: Trial): Promise<Outcome> {
   const part = randomFolds(skew.length, PARTS, seed);
   const seen = skew.filter((_, i) => part[i] !== 0);
   const unseen = skew.filter((_, i) => part[i] === 0);
-  const begun = performance.now();
+  const begunMs = processorMs();
   const { measured, predicted, imagined } = await adaptSkew(
     seen,
     attention,
@@ -111,7 +153,7 @@ async function trySkew({ attention, kernel, skew }: Truth, { shots, seed }: Tria
     (cases) => Promise.resolve(cases.map(({ t_skew_us }) => t_skew_us)),
     { shots: shots * skew.length / seen.length, seed },
   );
-  const msPerShot = (performance.now() - begun) / measured.length;
+  const msPerShot = (processorMs() - begunMs) / measured.length;
   const table = makeAttentionTable(attention)!;
   const errorsWith = (known: readonly SkewRow[]): Quantiles => {
     const rows = [...known, ...unseen];
@@ -122,6 +164,8 @@ async function trySkew({ attention, kernel, skew }: Truth, { shots, seed }: Tria
   return {
     errors: errorsWith([...measured, ...predicted, ...imagined]),
     beside: errorsWith(seen),
+    measured: measured.length,
+    inside: null,
     msPerShot,
   };
 }

@@ -20,6 +20,10 @@ import { type AttentionTable, makeAttentionTable } from "../../../src/predict/at
 export interface Truth {
   /** Device, model and degree. */
   readonly name: string;
+  /** The device. */
+  readonly hardware: string;
+  /** The model. */
+  readonly model: string;
   /** Model and device. */
   readonly kernel: AttentionKernel;
   /** The rows of attention.csv. */
@@ -53,6 +57,8 @@ async function truthsOf(dir: string): Promise<Truth[]> {
     const { heads, kvHeads } = sizesOf(shardConfig(config, tp), 2, 2);
     const attention = bundle.table(tp, "attention");
     return {
+      hardware,
+      model: id,
       name: `${hardware} ${id.split("/").at(-1)} tp${tp}`,
       kernel: { heads, kvHeads, multiprocessors },
       attention,

@@ -6,7 +6,7 @@ Deno.test("task quickstart: help shows its defaults and an example, and sets not
   assert.deepEqual([code, err], [0, ""]);
   assert.match(
     out.replaceAll("\n", " "),
-    /with the defaults --model Qwen\/Qwen3-0\.6B --hardware MYBOX --preset quick --budget 100, /,
+    /with the defaults --model Qwen\/Qwen3-0\.6B --hardware MYBOX --preset quick --budget 140, /,
   );
   assert.match(out, /\nExample: deno task quickstart --dtype float32 --hardware MYBOX --budget 5min\n/);
 });

@@ -15,7 +15,7 @@ Deno.test("readRequest: a small model on MYBOX with the quick preset and a budge
     "Qwen/Qwen3-0.6B",
     "MYBOX",
     [1, 2],
-    100,
+    140,
     null,
     true,
   ]);
@@ -25,7 +25,7 @@ Deno.test("readRequest: flags win over the environment, and this over the quicks
   const env = { HARDWARE: "BOX2", DTYPE: "bfloat16", SHOTLAB_BUDGET: "", MODEL: "a/b" };
   const { settings } = read(["--dtype", "float32", "--tp-degrees", "1"], env);
   const { model, hardware, dtype, budget, tpDegrees } = settings;
-  assert.deepEqual([model, hardware, dtype, budget, tpDegrees], ["a/b", "BOX2", "float32", 100, [1]]);
+  assert.deepEqual([model, hardware, dtype, budget, tpDegrees], ["a/b", "BOX2", "float32", 140, [1]]);
 });
 
 Deno.test("readRequest: another harness or another machine needs no vLLM here", () => {
