@@ -103,6 +103,14 @@ export function relativeSpread(samples: readonly number[]): number | null {
  *
  * @param samples Positive numbers of one unit.
  * @returns The share; null for fewer than two samples.
+ *
+ * @example
+ * ```ts
+ * import { relativeError } from "shotlab/run";
+ * import assert from "node:assert/strict";
+ * assert.equal(relativeError([10, 10, 10]), 0);
+ * assert.equal(relativeError([10]), null);
+ * ```
  */
 export function relativeError(samples: readonly number[]): number | null {
   const spread = relativeSpread(samples);

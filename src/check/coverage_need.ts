@@ -20,6 +20,13 @@ export interface CoverageNeed {
  *
  * @param bundle The bundle.
  * @returns Its own budgets and longest KV length, 2048, 256 and 16384 where meta.yaml does not say them.
+ *
+ * @example
+ * ```ts
+ * import { ownNeed } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual(ownNeed({ meta: {} }), { maxNumBatchedTokens: 2048, maxNumSeqs: 256, maxKv: 16384 });
+ * ```
  */
 export function ownNeed({ meta }: Pick<Bundle, "meta">): CoverageNeed {
   return {

@@ -152,6 +152,14 @@ export function diffBundles(a: Bundle, b: Bundle): BundleDiff {
  * @param a Rows of the first.
  * @param b Rows of the second, of the same category.
  * @returns The shots in the order of the first.
+ *
+ * @example
+ * ```ts
+ * import { ratioRows } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const rows = (timeUs: number) => [{ layer: "o_proj", key: [16], timeUs }];
+ * assert.deepEqual(ratioRows(rows(10), rows(8)), [{ layer: "o_proj", key: [16], aUs: 10, bUs: 8, ratio: 0.8 }]);
+ * ```
  */
 export function ratioRows(a: readonly Row[], b: readonly Row[]): RatioRow[] {
   const times = new Map(b.map((row) => [textOf(row), row.timeUs]));

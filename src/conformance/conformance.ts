@@ -36,6 +36,16 @@ const FIRST_WORDS: readonly string[] = ["hello", "boot", "fire-dense"];
  * @param options The harness, a small model that it can boot, and how long it may take.
  * @returns A finding per check, as it comes.
  * @throws {HarnessError} when the program cannot be started.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "shotlab";
+ * import { conformance } from "shotlab/harness";
+ * import assert from "node:assert/strict";
+ * const model = await loadModel("Qwen/Qwen3-0.6B");
+ * const options = { argv: ["no-such-program"], model, bootTimeoutS: 60, shotTimeoutS: 60 };
+ * await assert.rejects(Array.fromAsync(conformance(options)), { name: "HarnessError" });
+ * ```
  */
 export async function* conformance(options: BenchOptions): AsyncGenerator<Finding> {
   await using bench = openBench(options);

@@ -26,6 +26,13 @@ const REGIMES = ["all", "pure", "mixed"] as const;
  *
  * @param reports The reports by the names of their lines.
  * @returns The table as Markdown.
+ *
+ * @example
+ * ```ts
+ * import { formatReports } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * assert.equal(formatReports([]).split("\n")[0], "| fit | method | cases | regime | in sample | k-fold | one pc left out |");
+ * ```
  */
 export function formatReports(reports: Iterable<readonly [name: string, DegreeReport]>): string {
   const lines = reportLines(reports).map(Object.values);

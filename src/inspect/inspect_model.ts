@@ -63,6 +63,16 @@ export interface Inspection {
  * @throws {UsageError} when layers of one kind are not alike, or no name tells what a module is.
  * @throws {HarnessError} when the harness cannot boot or walk the model, with the engine's reason; or when layers cover
  * less than 99% of a forward's kernels, naming the modules that launch the rest.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openHarness } from "shotlab";
+ * import { inspectModel } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * const model = await loadModel("meta-llama/Llama-3.1-8B");
+ * const harness = await openHarness("roofline:H100"); // an estimate has no modules to walk; "vllm" has
+ * await assert.rejects(inspectModel({ ...model, modelType: model.architecture.modelType }, { harness }), /cannot walk/);
+ * ```
  */
 export async function inspectModel(
   model: Pick<Model, "id" | "config"> & { readonly modelType: string },
@@ -111,6 +121,16 @@ export async function inspectModel(
  * @param options What boots it, and in which types.
  * @returns The coverage of each batch, and the walk that says so.
  * @throws {HarnessError} when the harness cannot boot or walk it, or more than 1% is not covered, naming the modules.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openHarness } from "shotlab";
+ * import { architectureCoverage } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * const model = await loadModel("meta-llama/Llama-3.1-8B");
+ * const harness = await openHarness("roofline:H100"); // an estimate has no modules to walk; "vllm" has
+ * await assert.rejects(architectureCoverage(model, { harness }), /cannot walk/);
+ * ```
  */
 export async function architectureCoverage(
   model: Model,

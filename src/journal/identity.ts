@@ -49,6 +49,16 @@ const BOUND = [
  * @param info Who answers.
  * @param types Types of weights and KV cache, what is timed, and where the model came from.
  * @returns The identity.
+ *
+ * @example
+ * ```ts
+ * import { openHarness } from "shotlab";
+ * import { identityOf } from "shotlab/run";
+ * import assert from "node:assert/strict";
+ * const { info } = await openHarness("roofline:H100");
+ * const { device, dtype } = identityOf(info, { dtype: "bfloat16", kv_cache_dtype: "auto", quantity: "kernel" });
+ * assert.deepEqual([device, dtype], [info.device, "bfloat16"]);
+ * ```
  */
 export function identityOf(
   info: HarnessInfo,

@@ -23,6 +23,13 @@ const WALL_SHARE = 0.25;
  *
  * @param quantity What is timed.
  * @returns The share.
+ *
+ * @example
+ * ```ts
+ * import { usualDriftShare } from "shotlab/run";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual((["kernel", "wall"] as const).map(usualDriftShare), [0.03, 0.25]);
+ * ```
  */
 export function usualDriftShare(quantity: Quantity): number {
   return quantity === "wall" ? WALL_SHARE : DEVICE_SHARE;

@@ -36,6 +36,16 @@ export function blocksOf({ blocks, sequence }: Pick<Architecture, "blocks" | "se
  * @param kind The kind.
  * @returns The names by stage, in the order in which they run.
  * @throws {UsageError} when the architecture has blocks, none of them for such an attention.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "shotlab";
+ * import { decoderBlock, layerKinds } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * const model = await loadModel("meta-llama/Llama-3.1-8B");
+ * const { mlp } = decoderBlock(model.architecture, layerKinds(model)[0]!);
+ * assert.deepEqual(mlp, ["gate_up_proj", "act_fn", "down_proj"]);
+ * ```
  */
 export function decoderBlock(architecture: Architecture, { attn, sparse, mlp }: LayerKind): DecoderBlock {
   const blocks = blocksOf(architecture);
@@ -62,6 +72,14 @@ const NO_ATTENTION: AttentionBlock = { pre_attn: [], post_attn: [] };
  *
  * @param config The model's configuration.
  * @returns Tokens, null when it reads all.
+ *
+ * @example
+ * ```ts
+ * import { keySaturation } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * assert.equal(keySaturation({ index_topk: 2048 }), 2048);
+ * assert.equal(keySaturation({}), null);
+ * ```
  */
 export function keySaturation(config: ModelConfig): number | null {
   const text = textConfig(config);

@@ -20,6 +20,15 @@ export interface EngineArchitecture extends Architecture {
  * @param model The model.
  * @returns The model's architecture, with the layers of each of the engine's decoder layers where they are not alike.
  * @throws {UsageError} when the architecture does not describe a kind that the model has.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "shotlab";
+ * import { engineArchitecture } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * const { layers } = engineArchitecture(await loadModel("meta-llama/Llama-3.1-8B"));
+ * assert.equal(layers, undefined); // all of its layers are alike
+ * ```
  */
 export function engineArchitecture(model: Pick<Model, "id" | "config" | "architecture">): EngineArchitecture {
   const architecture = ownArchitecture(model);

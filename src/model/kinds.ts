@@ -207,6 +207,16 @@ export function layerKinds(model: Pick<Model, "id" | "config">): LayerKind[] {
  *
  * @param kinds The kind of each layer.
  * @returns The runs in the order of the layers.
+ *
+ * @example
+ * ```ts
+ * import { layerRuns } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * const [sliding, full] = ["sliding_attention", "full_attention"].map((attn) => (
+ *   { attn, mlp: "dense", sparse: false } as const
+ * ));
+ * assert.deepEqual(layerRuns([sliding!, sliding!, full!]).map(({ times }) => times), [2, 1]);
+ * ```
  */
 export function layerRuns(kinds: readonly LayerKind[]): LayerRun[] {
   const runs: { kind: LayerKind; times: number }[] = [];
@@ -244,6 +254,13 @@ export function leadingLayers(kinds: readonly LayerKind[]): number {
  *
  * @param kind The kind.
  * @returns Such as `full_attention/moe/plain`, and `sparse` for `plain` where an indexer chooses.
+ *
+ * @example
+ * ```ts
+ * import { kindName } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * assert.equal(kindName({ attn: "full_attention", mlp: "moe", sparse: false }), "full_attention/moe/plain");
+ * ```
  */
 export function kindName({ attn, mlp, sparse }: LayerKind): string {
   return `${attn}/${mlp}/${sparse ? "sparse" : "plain"}`;

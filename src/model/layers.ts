@@ -19,6 +19,15 @@ export interface Layer {
  * @param architecture The architecture.
  * @param category A group of its catalogue.
  * @returns The layers, in the order of the catalogue.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "shotlab";
+ * import { layersOf } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * const { architecture } = await loadModel("meta-llama/Llama-3.1-8B");
+ * assert.deepEqual(layersOf(architecture, "per_sequence").map(({ name }) => name), ["lm_head", "sampler"]);
+ * ```
  */
 export function layersOf(architecture: Pick<Architecture, "catalog">, category: LayerGroup): Layer[] {
   return Object.entries(architecture.catalog[category] ?? {})

@@ -76,6 +76,14 @@ export interface LoadedConfig extends Omit<Model, "architecture"> {
  * @param options Where the files are, and how they are downloaded.
  * @returns The configuration and its type.
  * @throws {UsageError} when there is no such model here or on the hub, or its file breaks a rule.
+ *
+ * @example
+ * ```ts
+ * import { loadConfig } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * const { modelType, config } = await loadConfig("meta-llama/Llama-3.1-8B");
+ * assert.deepEqual([modelType, config["num_hidden_layers"]], ["llama", 32]);
+ * ```
  */
 export async function loadConfig(id: string, options: LoadModelOptions = {}): Promise<LoadedConfig> {
   const { configDir = CONFIG_DIR } = options;

@@ -21,6 +21,16 @@ export interface NoticeOptions {
  * @param config The model's configuration.
  * @param options What is measured.
  * @returns Sentences; none for a plain model.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "shotlab";
+ * import { modelNotices } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * const { config } = await loadModel("meta-llama/Llama-3.1-8B");
+ * assert.deepEqual(modelNotices(config, { tpDegrees: [1, 8] }), []);
+ * assert.equal(modelNotices(config, { tpDegrees: [16] }).length, 1); // 8 KV heads
+ * ```
  */
 export function modelNotices(config: ModelConfig, { tpDegrees, epDegrees = [1] }: NoticeOptions): string[] {
   const notices: string[] = [];

@@ -77,6 +77,16 @@ export function shardConfig(config: ModelConfig, tp: number, options: ShardOptio
  * what leaves one layer of each kind.
  * @throws {UsageError} when a size is missing, no integer or does not divide, naming the first such field, or
  * layers of one kind differ.
+ *
+ * @example
+ * ```ts
+ * import { loadModel } from "shotlab";
+ * import { hfOverrides } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * const { config } = await loadModel("meta-llama/Llama-3.1-8B");
+ * const { num_attention_heads, head_dim } = hfOverrides(config, 2);
+ * assert.deepEqual([num_attention_heads, head_dim], [16, 128]);
+ * ```
  */
 export function hfOverrides(
   config: ModelConfig,

@@ -89,6 +89,14 @@ export function weightsDtype(config: ModelConfig, dtype: string | null): string 
  * @param config The model's configuration.
  * @param kvCacheDtype Type that was asked for; null or `auto` for the checkpoint's wish.
  * @returns The type, `auto` for that of the model's computation.
+ *
+ * @example
+ * ```ts
+ * import { resolveKvDtype } from "shotlab/model";
+ * import assert from "node:assert/strict";
+ * assert.equal(resolveKvDtype({}, null), "auto");
+ * assert.equal(resolveKvDtype({}, "fp8"), "fp8");
+ * ```
  */
 export function resolveKvDtype(config: ModelConfig, kvCacheDtype: string | null): string {
   return named(kvCacheDtype) ?? quantizedKvType(config) ?? "auto";

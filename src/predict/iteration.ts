@@ -152,6 +152,17 @@ export function predictIteration(predictor: Predictor, query: IterationQuery): I
  * @throws {RangeError} when the batch has no request, or a size that is negative or no number.
  * @throws {UsageError} when the model's architecture describes no drafter, or does not say which MLP it has.
  * @throws {LookupError} when the bundle holds no times of it.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openBundle, predictor } from "shotlab";
+ * import { predictDraftPass } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const model = await loadModel("meta-llama/Llama-3.1-8B");
+ * const query = { model, tp: 1, prefills: [], decodes: [{ kv: 64, count: 1 }] };
+ * assert.throws(() => predictDraftPass(predictor(bundle, model), query), { name: "UsageError" }); // it has no drafter
+ * ```
  */
 export function predictDraftPass(predictor: Predictor, query: IterationQuery): IterationEstimate {
   const { model } = query;

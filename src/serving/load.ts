@@ -206,6 +206,15 @@ export function formatLoad({ name, requests }: Load): string {
  * @param load Requests that arrive by the clock.
  * @param factor How many times as fast they come, above 0.
  * @returns The load.
+ *
+ * @example
+ * ```ts
+ * import { generateLoad } from "shotlab";
+ * import { atRate } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * const load = generateLoad({ requests: 2, ratePerS: 1, seed: 1 });
+ * assert.equal(atRate(load, 2).requests[1]!.arrivalS, load.requests[1]!.arrivalS / 2);
+ * ```
  */
 export function atRate(load: Load, factor: number): Load {
   return {

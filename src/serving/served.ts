@@ -204,6 +204,13 @@ const lineSchema = z.discriminatedUnion("type", [
  * @param path Its path, for messages.
  * @returns What was served.
  * @throws {UsageError} when a line is none of such a file, naming line, field and rule.
+ *
+ * @example
+ * ```ts
+ * import { parseServed } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * assert.throws(() => parseServed("{}\n", "served.jsonl"), /^UsageError: Cannot read served.jsonl, line 1: /);
+ * ```
  */
 export function parseServed(content: string, path: string): Served {
   const [first = "", ...lines] = content.split("\n");

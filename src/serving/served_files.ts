@@ -43,6 +43,15 @@ const REQUEST_COLUMNS = [
  *
  * @param served What was served.
  * @returns The file's text.
+ *
+ * @example
+ * ```ts
+ * import { readServedSteps } from "shotlab";
+ * import { formatServedSteps } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * const served = (await readServedSteps("perf/H200/meta-llama/Llama-3.1-8B/bf16", 1))!;
+ * assert.match(formatServedSteps(served), /^# \{/);
+ * ```
  */
 export function formatServedSteps({ head, steps }: Pick<Served, "head" | "steps">): string {
   const cell = (value: number | null): string => value === null ? "" : String(value);
@@ -121,6 +130,16 @@ export function parseServedSteps(text: string, path: string): Pick<Served, "head
  *
  * @param requests The requests.
  * @returns The file's text.
+ *
+ * @example
+ * ```ts
+ * import { formatServedRequests } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * const request = {
+ *   part: "load: one", arrivalS: 1, inputTokens: 64, outputTokens: 3, firstS: 1.02, lastS: 1.04, itlUs: [10000, 10000],
+ * };
+ * assert.equal(formatServedRequests([request]).split("\n").length, 3);
+ * ```
  */
 export function formatServedRequests(requests: readonly ServedRequest[]): string {
   const rows = requests.map((one) => {
@@ -141,6 +160,16 @@ export function formatServedRequests(requests: readonly ServedRequest[]): string
  *
  * @param request The request.
  * @returns Times to its first token, between tokens on average, and to its last, in milliseconds.
+ *
+ * @example
+ * ```ts
+ * import { latenciesOf } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * const request = {
+ *   part: "load: one", arrivalS: 1, inputTokens: 64, outputTokens: 3, firstS: 1.02, lastS: 1.04, itlUs: [10000, 10000],
+ * };
+ * assert.equal(Math.round(latenciesOf(request).ttftMs), 20);
+ * ```
  */
 export function latenciesOf(request: ServedRequest): {
   outputTokens: number;
@@ -164,6 +193,19 @@ export function latenciesOf(request: ServedRequest): {
  * @param served What was served.
  * @returns The paths of the files.
  * @throws {UsageError} when a file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { readServedSteps } from "shotlab";
+ * import { writeServed } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * const { head, steps } = (await readServedSteps("perf/H200/meta-llama/Llama-3.1-8B/bf16", 1))!;
+ * const dir = await Deno.makeTempDir();
+ * await Deno.mkdir(`${dir}/tp1`);
+ * await writeServed(dir, { head, steps: steps.slice(0, 8), requests: [], failed: [], whole: true });
+ * assert.equal((await readServedSteps(dir, 1))?.steps.length, 8);
+ * await Deno.remove(dir, { recursive: true });
+ * ```
  */
 export async function writeServed(dir: string, served: Served): Promise<string[]> {
   const folder = join(dir, `tp${served.head.tp}`);

@@ -32,6 +32,15 @@ export interface ServerSettings {
  *
  * @param settings As its head has them.
  * @returns The same by our names.
+ *
+ * @example
+ * ```ts
+ * import { readServedSteps } from "shotlab";
+ * import { serverOf } from "shotlab/serving";
+ * import assert from "node:assert/strict";
+ * const served = (await readServedSteps("perf/H200/meta-llama/Llama-3.1-8B/bf16", 1))!;
+ * assert.equal(serverOf(served.head.settings).maxNumSeqs, 256);
+ * ```
  */
 export function serverOf(settings: ServedSettings): ServerSettings {
   return {

@@ -111,6 +111,17 @@ export const planHeaderSchema = z.strictObject({
  * @param sweeps All that is planned, from which the sentinels are chosen.
  * @returns The header, with the model sharded to each degree.
  * @throws {UsageError} when the model cannot be sharded to one of the degrees.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, resolveSettings } from "shotlab";
+ * import { planHeader } from "shotlab/run";
+ * import assert from "node:assert/strict";
+ * const settings = resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", tpDegrees: [1] });
+ * const sweeps = [{ category: "dense", tp: 1, shots: [{ category: "dense", tp: 1, tokens: 16 }] }] as const;
+ * const header = planHeader(settings, await loadModel(settings.model), sweeps);
+ * assert.deepEqual(Object.keys(header.configs), ["1"]);
+ * ```
  */
 export function planHeader(settings: Settings, model: Model, sweeps: readonly Sweep[]): PlanHeader {
   const { config, revision } = model;
@@ -146,6 +157,17 @@ export function planHeader(settings: Settings, model: Model, sweeps: readonly Sw
  * @param header Its header.
  * @param sweeps The shots.
  * @returns The lines, without their ends.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, resolveSettings } from "shotlab";
+ * import { formatPlan, planHeader } from "shotlab/run";
+ * import assert from "node:assert/strict";
+ * const settings = resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", tpDegrees: [1] });
+ * const sweeps = [{ category: "dense", tp: 1, shots: [{ category: "dense", tp: 1, tokens: 16 }] }] as const;
+ * const header = planHeader(settings, await loadModel(settings.model), sweeps);
+ * assert.deepEqual([...formatPlan(header, sweeps)].slice(1), ['{"category":"dense","tp":1,"tokens":16}']);
+ * ```
  */
 export function* formatPlan(header: PlanHeader, sweeps: Iterable<Sweep>): Generator<string> {
   yield formatJson(header);

@@ -12,6 +12,16 @@ import { type AttentionShot, type Shot, shotKey } from "./shot.ts";
  *
  * @param sweeps What is planned for the engine.
  * @returns The shot; null when no attention is planned.
+ *
+ * @example
+ * ```ts
+ * import { sentinelShot } from "shotlab/run";
+ * import assert from "node:assert/strict";
+ * const shots = [16, 64, 256].map((kv_decode) => (
+ *   { category: "attention", tp: 1, prefill_chunk: 0, kv_prefill: 0, n_decode: 8, kv_decode } as const
+ * ));
+ * assert.equal(sentinelShot([{ shots }])?.kv_decode, 64);
+ * ```
  */
 export function sentinelShot(sweeps: readonly { readonly shots: readonly Shot[] }[]): AttentionShot | null {
   const shots = sweeps.flatMap((sweep) => sweep.shots).filter((shot) => shot.category === "attention")

@@ -60,6 +60,16 @@ export interface AchievedOptions {
  * @returns The rates; layers without a formula are left out.
  * @throws {UsageError} when there is no sheet of the hardware or no configuration of the model, or the sheet has no peak
  * for the bundle's type.
+ *
+ * @example
+ * ```ts
+ * import { openBundle } from "shotlab";
+ * import { achievedRows } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const { rows } = await achievedRows(bundle, 1);
+ * assert.ok(rows.length > 0);
+ * ```
  */
 export async function achievedRows(
   bundle: Bundle,

@@ -32,6 +32,16 @@ export interface EstimateOptions {
  * @param options Where model and sheet are.
  * @returns A row for every row of the bundle whose layer the model has; null when there is no sheet of the hardware or
  * no configuration of the model, and for a bundle that is an estimate itself.
+ *
+ * @example
+ * ```ts
+ * import { openBundle } from "shotlab";
+ * import { estimateRows } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const rows = await estimateRows(bundle, 1, "dense");
+ * assert.equal(rows?.length, bundle.table(1, "dense").length);
+ * ```
  */
 export async function estimateRows(
   bundle: Bundle,

@@ -57,6 +57,15 @@ export interface Subject {
  * @param bundle The bundle.
  * @param tp Tensor-parallel degree.
  * @returns The subject.
+ *
+ * @example
+ * ```ts
+ * import { openBundle } from "shotlab";
+ * import { subjectOf } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * assert.equal(subjectOf(bundle, 2).hardware, "H100");
+ * ```
  */
 export function subjectOf(
   { meta }: {

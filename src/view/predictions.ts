@@ -17,6 +17,16 @@ import type { Category } from "../shots/shot.ts";
  * @param row The row.
  * @returns Time in microseconds.
  * @throws {LookupError} when the predictor's bundle lacks the table or the layer.
+ *
+ * @example
+ * ```ts
+ * import { openBundle, predictor } from "shotlab";
+ * import { predictRow } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const [row] = bundle.table(1, "dense");
+ * assert.ok(Math.abs(predictRow(predictor(bundle), 1, "dense", row!) / row!.timeUs - 1) < 0.001);
+ * ```
  */
 export function predictRow(predictor: Predictor, tp: number, category: Category, row: Row): number {
   const [a = 0, b = 0, c = 0, d = 0] = row.key;
@@ -42,6 +52,16 @@ export function predictRow(predictor: Predictor, tp: number, category: Category,
  * @param row The case.
  * @returns Time in microseconds.
  * @throws {LookupError} when the bundle lacks attention times at this degree.
+ *
+ * @example
+ * ```ts
+ * import { openBundle, predictor } from "shotlab";
+ * import { predictSkew } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const [row] = bundle.skew(1);
+ * assert.ok(Math.abs(predictSkew(predictor(bundle), 1, row!) / row!.t_skew_us - 1) < 0.2);
+ * ```
  */
 export function predictSkew(predictor: Predictor, tp: number, row: SkewRow): number {
   const { n, nb, pc, kp, kvs, kv_big: kvBig } = row;

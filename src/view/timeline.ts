@@ -63,6 +63,14 @@ export interface Timeline {
  * @param dir The bundle's folder.
  * @returns What happened, in its order; nothing where there is no journal.
  * @throws {UsageError} when the journal cannot be read, or is of a newer format.
+ *
+ * @example
+ * ```ts
+ * import { readTimeline } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const { samples } = await readTimeline("perf/H100/microsoft/Phi-mini-MoE-instruct/bf16");
+ * assert.ok(samples.length > 0);
+ * ```
  */
 export async function readTimeline(dir: string): Promise<Timeline> {
   const samples: LayerSamples[] = [];
@@ -124,6 +132,14 @@ export function spreadsOf(
  * @param dir The bundle's folder.
  * @returns The samples in the order of firing; none when the bundle has no journal.
  * @throws {UsageError} when the journal cannot be read, or is of a newer format.
+ *
+ * @example
+ * ```ts
+ * import { readSamples } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const readings = await readSamples("perf/H100/microsoft/Phi-mini-MoE-instruct/bf16");
+ * assert.ok(readings.every(({ medianUs }) => medianUs >= 0));
+ * ```
  */
 export async function readSamples(dir: string): Promise<readonly LayerSamples[]> {
   return (await readTimeline(dir)).samples;
@@ -135,6 +151,14 @@ export async function readSamples(dir: string): Promise<readonly LayerSamples[]>
  * @param dir The bundle's folder.
  * @returns The readings in their order; none where there is no journal, or the device tells no clock.
  * @throws {UsageError} when the journal cannot be read, or is of a newer format.
+ *
+ * @example
+ * ```ts
+ * import { readClocks } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const readings = await readClocks("perf/H100/microsoft/Phi-mini-MoE-instruct/bf16");
+ * assert.ok(readings.every(({ mhz }) => mhz > 0));
+ * ```
  */
 export async function readClocks(dir: string): Promise<readonly ClockReading[]> {
   return (await readTimeline(dir)).clocks;
@@ -146,6 +170,14 @@ export async function readClocks(dir: string): Promise<readonly ClockReading[]> 
  * @param dir The bundle's folder.
  * @returns The drifts in their order; none where there is no journal, or no sentinel was fired.
  * @throws {UsageError} when the journal cannot be read, or is of a newer format.
+ *
+ * @example
+ * ```ts
+ * import { readDrifts } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const readings = await readDrifts("perf/H100/microsoft/Phi-mini-MoE-instruct/bf16");
+ * assert.ok(readings.every(({ drift }) => Math.abs(drift) < 0.2));
+ * ```
  */
 export async function readDrifts(dir: string): Promise<readonly Drift[]> {
   return (await readTimeline(dir)).drifts;

@@ -129,6 +129,15 @@ export interface Lane extends AsyncDisposable {
  * @param source Where its harnesses come from.
  * @returns The lane.
  * @throws {HarnessError} when the first harness cannot be opened; one that is killed meanwhile is opened again.
+ *
+ * @example
+ * ```ts
+ * import { openHarness } from "shotlab";
+ * import { openLane } from "shotlab/run";
+ * import assert from "node:assert/strict";
+ * await using lane = await openLane({ harness: await openHarness("roofline:H100") });
+ * assert.equal(lane.info.engine, "roofline");
+ * ```
  */
 export async function openLane(source: LaneSource): Promise<Lane> {
   const replaceable = "open" in source;

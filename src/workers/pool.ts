@@ -46,6 +46,16 @@ export interface PoolOptions {
  * @returns The pool, whose engine allows what each lane's allows.
  * @throws {UsageError} when lanes differ that may not.
  * @throws {HarnessError} when a harness cannot be opened; those that were are closed.
+ *
+ * @example
+ * ```ts
+ * import { openHarness } from "shotlab";
+ * import { openPool } from "shotlab/run";
+ * import assert from "node:assert/strict";
+ * const open = () => openHarness("roofline:H100");
+ * await using pool = await openPool([{ name: "device 0", open }, { name: "device 1", open }]);
+ * assert.equal(pool.info.engine, "roofline");
+ * ```
  */
 export async function openPool(
   members: readonly [PoolMember, ...PoolMember[]],

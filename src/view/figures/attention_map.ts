@@ -78,6 +78,15 @@ export function attentionMap(
  *
  * @param input What it shows; a row without decodes at least.
  * @returns The figure; combinations that were not measured are grey.
+ *
+ * @example
+ * ```ts
+ * import { prefillMap } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const rows = [{ layer: null, key: [64, 0, 0, 0], timeUs: 8 }, { layer: null, key: [64, 512, 0, 0], timeUs: 9 }];
+ * assert.deepEqual(prefillMap({ subject, rows }).data[0]!.text, [["8", "9"]]);
+ * ```
  */
 export function prefillMap(
   { subject, rows, estimated, samples = [] }: Pick<

@@ -17,6 +17,16 @@ import { type AttentionMap, predictedAmong } from "./attention_map.ts";
  *
  * @param input What it shows; a row with this prefill at least.
  * @returns The figure.
+ *
+ * @example
+ * ```ts
+ * import { attentionSlices } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const rows = [16, 64].map((kv) => ({ layer: null, key: [0, 0, 1, kv], timeUs: kv / 8 }));
+ * const { data } = attentionSlices({ subject, rows, chunk: 0 });
+ * assert.deepEqual(data.map(({ x, y }) => [x, y]), [[[16, 64], [2, 8]]]);
+ * ```
  */
 export function attentionSlices(
   { subject, rows, estimated, samples = [], chunk, kvPrefill = 0 }: AttentionMap,

@@ -36,6 +36,20 @@ const LOOKS: Readonly<Record<Place, { color: string; letter: string; words: stri
  *
  * @param input What it shows.
  * @returns The figure; batches that the run cannot have are blank.
+ *
+ * @example
+ * ```ts
+ * import { coverage, coverageMap } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const bundle = {
+ *   dir: "", meta: {}, tps: [1], issues: [], skew: () => [], skewFit: () => [], estimated: () => [],
+ *   table: () => [{ layer: null, key: [0, 0, 1, 16], timeUs: 5 }, { layer: null, key: [0, 0, 2, 16], timeUs: 6 }],
+ * };
+ * const { need, attention } = coverage(bundle, { maxNumBatchedTokens: 16, maxNumSeqs: 2, maxKv: 16 });
+ * const { data } = coverageMap({ subject, need, attention: attention[0]! });
+ * assert.ok(data.length > 0);
+ * ```
  */
 export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
   const chunks = distinct(attention.cells.map(({ chunk }) => chunk));

@@ -25,6 +25,21 @@ export interface DeploymentFigure {
  *
  * @param input What it shows; at least one candidate serves.
  * @returns The figure.
+ *
+ * @example
+ * ```ts
+ * import { deploymentFigure } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const ms = (p50: number) => ({ mean: p50, p50, p90: 2 * p50, p99: 3 * p50 });
+ * const latencies = { ttftMs: ms(40), tpotMs: ms(9), e2eMs: ms(900) };
+ * const point = { ratePerS: 1, latencies, tokensPerSPerGpu: 400, tokensPerSPerUser: 100 };
+ * const h100 = {
+ *   name: "H100", gpus: 1, problem: null, estimates: [], stepError: 0.03, maxRatePerS: 1, points: [point],
+ *   gpusNeeded: null, pricePerMillionTokens: null, pricePerHour: null, onFront: true,
+ * };
+ * const { data } = deploymentFigure({ model: "a/b", targets: "TTFT 500 ms, TPOT 25 ms", deployments: [h100] });
+ * assert.deepEqual(data[0]!.y, [400]);
+ * ```
  */
 export function deploymentFigure({ model, targets, deployments }: DeploymentFigure): Figure {
   const serving = deployments.filter(({ problem }) => problem === null);

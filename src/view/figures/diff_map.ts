@@ -31,6 +31,16 @@ export interface DiffMap {
  * @param input What it shows; a shot that both have at least.
  * @returns The figure: blue where the second is faster, brown where it is slower, light where the two are within noise,
  * grey where one was not measured.
+ *
+ * @example
+ * ```ts
+ * import { diffMap } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const [a, b] = ["H100", "H200"].map((hardware) => ({ hardware, model: "a/b", tp: 1, quantity: "kernel" }));
+ * const rows = (timeUs: number) => [1, 2].map((n) => ({ layer: null, key: [0, 0, n, 16], timeUs }));
+ * const { data } = diffMap({ a: a!, b: b!, rowsA: rows(10), rowsB: rows(5), chunk: 0 });
+ * assert.deepEqual(data[0]!.text, [["0.50"], ["0.50"]]);
+ * ```
  */
 export function diffMap({ a, b, rowsA, rowsB, chunk }: DiffMap): Figure {
   const wanted = ({ key: [pc, kp, n] }: Row): boolean => pc === chunk && kp === 0 && n! > 0;
@@ -66,6 +76,20 @@ export interface DiffSummary {
  *
  * @param input What it shows; a table with common shots at least.
  * @returns The figure.
+ *
+ * @example
+ * ```ts
+ * import { diffBundles, diffSummary } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = (dir: string, timeUs: number) => ({
+ *   dir, meta: { hardware: dir }, tps: [1], issues: [], skew: () => [], skewFit: () => [], estimated: () => [],
+ *   table: () => [{ layer: "o_proj", key: [16], timeUs }],
+ * });
+ * const { tables } = diffBundles(bundle("H100", 10), bundle("H200", 8));
+ * const [a, b] = ["H100", "H200"].map((hardware) => ({ hardware, model: "a/b", tp: 1, quantity: "kernel" }));
+ * const { data } = diffSummary({ a: a!, b: b!, tables });
+ * assert.deepEqual(new Set(data[0]!.x as number[]), new Set([0.8]));
+ * ```
  */
 export function diffSummary({ a, b, tables }: DiffSummary): Figure {
   const rows = tables.flatMap((table) => table.ratio === null ? [] : [{ ...table, ratio: table.ratio }])

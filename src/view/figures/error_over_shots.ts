@@ -34,6 +34,16 @@ export interface ErrorOverShots {
  *
  * @param input What it shows; every way has a point at least.
  * @returns The figure.
+ *
+ * @example
+ * ```ts
+ * import { errorOverShots } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const curves = [{ name: "adaptive", points: [{ shots: 0.1, error: 0.05 }, { shots: 0.2, error: 0.03 }] }];
+ * const { data } = errorOverShots({ subject, curves });
+ * assert.equal(data[0]!.name, "adaptive");
+ * ```
  */
 export function errorOverShots({ subject, curves }: ErrorOverShots): Figure {
   const bounded = curves.some(({ points }) => points.some(({ bound }) => bound !== undefined));

@@ -37,6 +37,19 @@ const LEAST_SHARE = 0.02;
  *
  * @param input What it shows, at least one point.
  * @returns The figure; every bar is an iteration of its own and adds up to 100%, its time stands above it.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openBundle, predictIteration, predictor } from "shotlab";
+ * import { iterationTimes, subjectOf } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const model = await loadModel("meta-llama/Llama-3.1-8B");
+ * const query = { model, tp: 1, prefills: [], decodes: [{ kv: 1024, count: 8 }] };
+ * const estimate = predictIteration(predictor(bundle, model), query);
+ * const { data } = iterationTimes({ subject: subjectOf(bundle, 1), batch: "decodes at 1,024", points: [[8, estimate]] });
+ * assert.ok(data.length > 5); // a colour a layer
+ * ```
  */
 export function iterationTimes({ subject, batch, points }: IterationTimes): Figure {
   const rows = partsOf(points.map(([, estimate]) => estimate));

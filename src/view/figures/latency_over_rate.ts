@@ -30,6 +30,17 @@ export interface LatencyOverRate {
  *
  * @param input What it shows.
  * @returns The figure.
+ *
+ * @example
+ * ```ts
+ * import { latencyOverRate } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const ms = (p50: number) => ({ mean: p50, p50, p90: 2 * p50, p99: 3 * p50 });
+ * const latencies = { ttftMs: ms(40), tpotMs: ms(9), e2eMs: ms(900) };
+ * const points = [{ ratePerS: 1, latencies }, { ratePerS: 2, latencies }];
+ * const { data } = latencyOverRate({ server: "one H100", basis: "measured rows", points });
+ * assert.ok(data.length >= 4);
+ * ```
  */
 export function latencyOverRate({ server, basis, points, heldOut = [] }: LatencyOverRate): Figure {
   const error = heldOutError(heldOut);

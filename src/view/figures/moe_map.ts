@@ -13,6 +13,15 @@ import { formatCount, plural, significant } from "../text.ts";
  *
  * @param input What it is about, and the rows of moe.csv, at least one.
  * @returns The figure; combinations that cannot occur are grey.
+ *
+ * @example
+ * ```ts
+ * import { moeMap } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const rows = [{ layer: null, key: [16, 8], timeUs: 20 }, { layer: null, key: [32, 8], timeUs: 21 }];
+ * assert.deepEqual(moeMap({ subject, rows }).data[0]!.text, [["20", "21"]]);
+ * ```
  */
 export function moeMap(
   { subject, rows }: { readonly subject: Subject; readonly rows: readonly Row[] },

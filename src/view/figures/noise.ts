@@ -41,6 +41,18 @@ const [PANEL, GAP] = [110, 38];
  *
  * @param input What it shows.
  * @returns The figure.
+ *
+ * @example
+ * ```ts
+ * import { noise } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const samples = [{
+ *   order: 0, category: "dense", tp: 1, key: [16], layer: "o_proj", samplesUs: [10, 11], medianUs: 10.5, spread: 0.07,
+ * } as const];
+ * const { data } = noise({ subject, samples, drifts: [{ order: 1, drift: 0.01 }] });
+ * assert.equal(data.length, 2);
+ * ```
  */
 export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Figure {
   const spreads = samples.flatMap(({ spread }) => spread ?? []);

@@ -24,6 +24,16 @@ const STEP = 0.1;
  *
  * @param input What it is about, and the cases.
  * @returns The figure: points for cases, lines for medians. Alpha 0 is the time at the mean KV length, 1 at the longest.
+ *
+ * @example
+ * ```ts
+ * import { openBundle } from "shotlab";
+ * import { skewAlpha, subjectOf } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const { data } = skewAlpha({ subject: subjectOf(bundle, 1), rows: bundle.skew(1) });
+ * assert.ok(data.length > 0);
+ * ```
  */
 export function skewAlpha(
   { subject, rows }: { readonly subject: Subject; readonly rows: readonly SkewRow[] },

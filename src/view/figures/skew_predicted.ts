@@ -38,6 +38,16 @@ const MAX_POINTS = 1000;
  *
  * @param input What it shows.
  * @returns The figure.
+ *
+ * @example
+ * ```ts
+ * import { predictedOverMeasured } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const predictions = [{ group: "pure", measuredUs: 10, predictedUs: 11 }];
+ * const { data } = predictedOverMeasured({ subject, by: "the fit", predictions });
+ * assert.deepEqual(data[0]!.x, [10]);
+ * ```
  */
 export function predictedOverMeasured({ subject, by, predictions }: Predictions): Figure {
   const shown = thin(predictions, MAX_POINTS);
@@ -94,6 +104,16 @@ const EDGE = 0.5;
  *
  * @param input What it shows.
  * @returns The figure; above 0 the prediction is too long.
+ *
+ * @example
+ * ```ts
+ * import { residuals } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const predictions = [{ group: "pure", measuredUs: 10, predictedUs: 11 }];
+ * const { data } = residuals({ subject, by: "the fit", predictions });
+ * assert.deepEqual(data[0]!.x, [10]);
+ * ```
  */
 export function residuals({ subject, by, predictions }: Predictions): Figure {
   const shown = thin(predictions, MAX_POINTS);

@@ -28,6 +28,16 @@ const isCopied = (ratios: readonly number[]): boolean => ratios.every((ratio) =>
  *
  * @param input What it shows; both tables with common keys.
  * @returns The figure; layers that do not depend on the degree are left out.
+ *
+ * @example
+ * ```ts
+ * import { tpScaling } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 2, quantity: "kernel" };
+ * const rows = (timeUs: number) => [64, 128].map((tokens) => ({ layer: "o_proj", key: [tokens], timeUs }));
+ * const { data } = tpScaling({ subject, base: rows(20), rows: rows(10) });
+ * assert.deepEqual(data.find(({ name }) => name === "o_proj")?.y, [2, 2]);
+ * ```
  */
 export function tpScaling({ subject, base, rows }: TpScaling): Figure {
   const at = new Map(base.map(({ layer, key, timeUs }) => [`${layer} ${key[0]}`, timeUs]));

@@ -51,6 +51,16 @@ export function predictedFrame(
  * @param tp Tensor-parallel degree.
  * @returns The columns of skew.csv, `predicted_us` in microseconds and `error`, the signed share of t_skew_us.
  * @throws {LookupError} when the bundle lacks attention times at this degree.
+ *
+ * @example
+ * ```ts
+ * import { openBundle, predictor } from "shotlab";
+ * import { predictedSkewFrame } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * const frame = predictedSkewFrame(bundle.skew(1).slice(0, 3), predictor(bundle), 1);
+ * assert.deepEqual([frame.height, frame.columns.slice(-2)], [3, ["predicted_us", "error"]]);
+ * ```
  */
 export function predictedSkewFrame(rows: readonly SkewRow[], predictor: Predictor, tp: number): pl.DataFrame {
   const predict = (row: SkewRow): number => predictSkew(predictor, tp, row);

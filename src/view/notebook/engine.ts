@@ -10,6 +10,13 @@ import { fileURLToPath } from "node:url";
  * Whether vLLM is installed in the project's environment, as `deno task setup` does.
  *
  * @returns Whether it is; without it a roofline can stand in.
+ *
+ * @example
+ * ```ts
+ * import { engineInstalled } from "shotlab/view";
+ * const harness = await engineInstalled() ? "vllm" : "roofline:H100";
+ * console.assert(harness.length > 0);
+ * ```
  */
 export async function engineInstalled(): Promise<boolean> {
   const python = Deno.env.get("SHOTLAB_PYTHON") ||

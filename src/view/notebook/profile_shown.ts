@@ -19,6 +19,13 @@ import { guardKernel } from "./kernel.ts";
  * @throws {DOMException} named `AbortError` when it was interrupted.
  * @throws {UsageError} when a setting, the model or the bundle breaks a rule.
  * @throws {HarnessError} when the harness cannot be opened or booted, or breaks too often.
+ *
+ * @example
+ * ```ts
+ * import { profileShown } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * await assert.rejects(profileShown({ model: "a/b", hardware: "H100", tpDegrees: [0] }), { name: "UsageError" });
+ * ```
  */
 export async function profileShown(input: SettingsInput, options: ProfileOptions = {}): Promise<Bundle> {
   guardKernel();
@@ -40,6 +47,13 @@ export async function profileShown(input: SettingsInput, options: ProfileOptions
  * @param action What is run, with the signal that tells of the interrupt.
  * @param signal Another way to end it.
  * @returns What the action gives.
+ *
+ * @example
+ * ```ts
+ * import { interruptible } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * assert.equal(await interruptible((signal) => Promise.resolve(signal.aborted)), false);
+ * ```
  */
 export async function interruptible<T>(
   action: (signal: AbortSignal) => Promise<T>,

@@ -51,6 +51,17 @@ export function figureSvg(figure: Figure): Promise<string> {
  * @param figure The figure.
  * @param options How large it is.
  * @returns The PNG file's bytes.
+ *
+ * @example
+ * ```ts
+ * import { figurePng, layerTimes } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const rows = [1, 2, 4].map((tokens) => ({ layer: "o_proj", key: [tokens], timeUs: 5 + tokens }));
+ * const figure = layerTimes({ subject, size: "tokens", rows });
+ * const png = await figurePng(figure, { scale: 1 });
+ * assert.deepEqual([...png.slice(1, 4)], [..."PNG"].map((letter) => letter.charCodeAt(0)));
+ * ```
  */
 export async function figurePng(figure: Figure, options: PngOptions = {}): Promise<Uint8Array> {
   const { scale = 2, theme = "light" } = options;
@@ -69,6 +80,19 @@ export async function figurePng(figure: Figure, options: PngOptions = {}): Promi
  * @param path The file, whose name ends in .png, .svg or .csv.
  * @param options How large a PNG is.
  * @throws {UsageError} when the name ends otherwise, or the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { layerTimes, saveFigure } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const subject = { hardware: "H100", model: "a/b", tp: 1, quantity: "kernel" };
+ * const rows = [1, 2, 4].map((tokens) => ({ layer: "o_proj", key: [tokens], timeUs: 5 + tokens }));
+ * const figure = layerTimes({ subject, size: "tokens", rows });
+ * const path = await Deno.makeTempFile({ suffix: ".csv" });
+ * await saveFigure(figure, path);
+ * assert.equal((await Deno.readTextFile(path)).trimEnd().split("\n").length, 4);
+ * await Deno.remove(path);
+ * ```
  */
 export async function saveFigure(figure: Figure, path: string, options: PngOptions = {}): Promise<void> {
   if (path.endsWith(".svg")) {

@@ -121,6 +121,18 @@ function reachOf(bundle: Bundle, tp: number): { kv: number; decodes: number } {
  *
  * @param tables Tables and layers.
  * @returns A line for each, ratios to three decimals.
+ *
+ * @example
+ * ```ts
+ * import { diffBundles, diffTable } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = (dir: string, timeUs: number) => ({
+ *   dir, meta: { hardware: dir }, tps: [1], issues: [], skew: () => [], skewFit: () => [], estimated: () => [],
+ *   table: () => [{ layer: "o_proj", key: [16], timeUs }],
+ * });
+ * const { tables } = diffBundles(bundle("H100", 10), bundle("H200", 8));
+ * assert.equal(diffTable(tables)[0]!["50%"], "0.800");
+ * ```
  */
 export function diffTable(tables: readonly TableDiff[]): Record<string, string | number>[] {
   const text = (ratio: number | undefined): string => ratio === undefined ? "-" : ratio.toFixed(3);

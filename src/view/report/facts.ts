@@ -24,6 +24,15 @@ export interface Fact {
  *
  * @param bundle The bundle.
  * @returns The facts that it states.
+ *
+ * @example
+ * ```ts
+ * import { openBundle } from "shotlab";
+ * import { bundleFacts } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const bundle = await openBundle("perf/H100/meta-llama/Llama-3.1-8B/bf16");
+ * assert.ok(bundleFacts(bundle).some(({ value }) => value.includes("NVIDIA H100")));
+ * ```
  */
 export function bundleFacts(bundle: Bundle): Fact[] {
   const { meta } = bundle;

@@ -25,6 +25,16 @@ export interface IssueLine {
  *
  * @param issues The findings.
  * @returns The lines, errors first.
+ *
+ * @example
+ * ```ts
+ * import { issueTable } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const issue = (tp: number) => (
+ *   { severity: "error", code: "row-count", path: `tp${tp}/dense.csv`, message: "rows are missing" } as const
+ * );
+ * assert.deepEqual(issueTable([issue(1), issue(2)]).map(({ count }) => count), ["2"]);
+ * ```
  */
 export function issueTable(issues: readonly Issue[]): IssueLine[] {
   const groups = Map.groupBy(

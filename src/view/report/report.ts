@@ -45,6 +45,17 @@ export async function bundleReport(bundle: Bundle, options: BundleReportOptions 
  * @param b The second bundle.
  * @param models The models of both, for whole iterations. @default none
  * @returns The HTML file's text.
+ *
+ * @example
+ * ```ts
+ * import { openBundle } from "shotlab";
+ * import { comparisonReport } from "shotlab/view";
+ * import assert from "node:assert/strict";
+ * const [a, b] = await Promise.all(
+ *   ["H100", "H200"].map((name) => openBundle(`perf/${name}/meta-llama/Llama-3.1-8B/bf16`)),
+ * );
+ * assert.match(await comparisonReport(a!, b!), /^<!DOCTYPE html>/i);
+ * ```
  */
 export async function comparisonReport(
   a: Bundle,
