@@ -16,6 +16,7 @@ import { type Place, placed } from "./interpolate.ts";
 import { LookupError } from "./lookup_error.ts";
 import type { Predictor } from "./predictor.ts";
 import { expectedExperts, expertLoad } from "./routing.ts";
+import { readBy } from "./window.ts";
 
 /** The iteration to estimate. */
 export interface IterationQuery extends Batch {
@@ -203,7 +204,7 @@ function estimate(predictor: Predictor, query: IterationQuery, steps: readonly S
       case "linear_attention":
         return predictor.linearAttention(tp, layer, { prefillTokens: facts.pc, nDecode: facts.n });
       case "attention":
-        return predictor.batch(tp, query, {
+        return predictor.batch(tp, readBy(query, layer, model.config), {
           ...Object.keys(model.architecture.catalog.attention).length > 1 || predictor.simulator === "v1.2"
             ? { layer }
             : {},

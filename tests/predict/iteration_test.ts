@@ -194,6 +194,36 @@ Deno.test("predictIteration under August refuses a kernel beside the one that it
   });
 });
 
+Deno.test("predictIteration reads a sliding kernel's rows at what lies within its window", () => {
+  const own = model({ num_hidden_layers: 1, sliding_window: 100 }, { mlp_dense: [], mlp_moe: [] });
+  const { architecture } = own;
+  const catalog = {
+    ...architecture.catalog,
+    attention: { attention: { vllm: ["A"] }, sliding_attention: { vllm: ["A"] } },
+  };
+  const sequence = { prologue: [], pre_attn: ["sliding_attention", "attention"], post_attn: [], head: [] };
+  const sliding = { ...own, architecture: { ...architecture, catalog, sequence } };
+  const rows = [0, 100, 1000].map((kv) => ({ kv, window: Math.min(kv, 100) }));
+  const bundle = {
+    tps: [1],
+    meta: { hardware: "H100" },
+    skewFit: () => [],
+    table: () =>
+      rows.flatMap(({ kv, window }) => [
+        { layer: null, key: [0, 0, 2, kv], timeUs: 10 + kv },
+        { layer: "sliding_attention", key: [0, 0, 2, kv], timeUs: 10 + window },
+      ]),
+  };
+  const { contributions } = predictIteration(predictor(bundle, { simulator: "v1.2" }), {
+    model: sliding,
+    tp: 1,
+    prefills: [],
+    decodes: [{ kv: 20, count: 1 }, { kv: 800, count: 1 }],
+  });
+  const timesUs = Object.fromEntries(contributions.map(({ layer, ns }) => [layer, ns / 1000]));
+  assert.deepEqual(timesUs, { attention: 420, sliding_attention: 70 });
+});
+
 Deno.test("predictIteration says whether a batch fits the pool, and what a step of a server takes", () => {
   const estimate = (
     query: Partial<Parameters<typeof predictIteration>[1]>,
