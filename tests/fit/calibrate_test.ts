@@ -164,6 +164,8 @@ const rates: [number, number, number, number][] = [
   [128, 512, 224, 0.25],
   [128, 512, 600, 1],
   [128, 512, 100, 0],
+  [128, 129, 129, 1],
+  [128, 130, 129, 0.5],
 ];
 for (const [kvs, kv_big, kv_mean, rate] of rates) {
   Deno.test(`histories of ${kvs} and ${kv_big} with a mean of ${kv_mean} have the skew rate ${rate}`, () => {

@@ -77,6 +77,21 @@ Deno.test("exportBundle writes for August what it takes as it is, and turns a fi
       "The power block is left out: the bundle's journal has no readings of the device's power",
       "cpu_mem of the cluster files is an assumption; it counts when KV blocks are moved to the host alone",
     ]);
+    const example = (await Deno.readTextFile(`${to}/workloads/shotlab_example.jsonl`)).trimEnd().split("\n");
+    assert.deepEqual(example.map((line) => JSON.parse(line).input_toks), [
+      128,
+      256,
+      384,
+      512,
+      128,
+      256,
+      384,
+      512,
+      128,
+      256,
+    ]);
+    assert.equal(example[0], '{"input_toks":128,"output_toks":32,"arrival_time_ns":1}');
+    assert.equal(example[9], '{"input_toks":256,"output_toks":32,"arrival_time_ns":900000001}');
     assert.equal(
       command.replaceAll(" \\\n  ", " "),
       "python -m serving --cluster-config configs/cluster/H100_Qwen_Qwen3-0.6B_tp1.json " +

@@ -56,7 +56,7 @@ def test_a_device_that_is_not_there_is_refused_and_no_cpu(visible: str) -> None:
 
 @pytest.mark.parametrize(
     ("told", "version"),
-    [("570.86\n570.86\n", "570.86"), ("", "unknown"), (None, "unknown")],
+    [("570.86 \n570.86\n", "570.86"), ("", "unknown"), (None, "unknown")],
     ids=["of two GPUs", "nothing", "no nvidia-smi"],
 )
 def test_the_drivers_version_is_what_nvidia_smi_tells(
