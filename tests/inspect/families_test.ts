@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { TinyOutcome } from "../bench/families/tiny.ts";
 import quantized from "../../perf/evidence/architectures/quantized.json" with { type: "json" };
 import recorded from "../../perf/evidence/architectures/tiny.json" with { type: "json" };
+import versions from "../../perf/evidence/architectures/versions.json" with { type: "json" };
 import { FAMILY_NAMES } from "./tiny_models.ts";
 
 const outcomes = recorded as unknown as Record<string, TinyOutcome>;
@@ -76,5 +77,13 @@ for (const [name, outcome] of Object.entries(quantized as Readonly<Record<string
     assert.deepEqual(Object.keys(rows), ["1", "2"]);
     assert.ok(Object.values(rows).every((count) => count > 100));
     assert.ok(name.startsWith("KV cache") || methods?.["o_proj"] !== undefined);
+  });
+}
+
+for (const [engine, cases] of Object.entries(versions)) {
+  Deno.test(`${engine} fired every category and forward of the models that were tried`, () => {
+    for (const [name, { forwards, faults }] of Object.entries(cases)) {
+      assert.deepEqual([name, forwards, faults], [name, 6, []]);
+    }
   });
 }

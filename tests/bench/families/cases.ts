@@ -1,15 +1,19 @@
 /**
  * Writes the cases of `families.py`: models cut down to two layers of each kind, with the layers of each.
  *
- * Usage: `deno run -A tests/bench/families/cases.ts tests/bench/families/cases.json`
+ * Usage: `deno run -A tests/bench/families/cases.ts tests/bench/families/cases.json`; with `tiny` behind the file tiny
+ * models of every family, for a CPU.
  *
  * @module
  */
-import { decoderLayers } from "../../../src/model/decoder_layers.ts";
+import { loadArchitecture } from "../../../src/model/architecture.ts";
+import { decoderLayers, ownArchitecture } from "../../../src/model/decoder_layers.ts";
 import { fewestLayers } from "../../../src/model/fewest_layers.ts";
 import { kindName, layerKinds } from "../../../src/model/kinds.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
+import { FAMILY_NAMES, tinyModel } from "../../inspect/tiny_models.ts";
 import { runScript } from "../../../tasks/script.ts";
+import type { Model } from "../../../src/model/model.ts";
 import { shardConfig } from "../../../src/model/shard.ts";
 
 interface Case {
@@ -110,31 +114,47 @@ const CASES: Readonly<Record<string, Case>> = {
   "llama-3.1-8b-kv-fp8": { model: LLAMA, more: { ...SMALL, kv_cache_dtype: "fp8" } },
 };
 
-const LAYERS = 2;
+/** A model cut down to so many layers of each kind, with the names of the layers of each. */
+function caseOf(model: Model, tp: number, layers: number): Record<string, unknown> {
+  const { id, architecture, config } = model;
+  const { overrides, kinds } = fewestLayers(model, layers);
+  const { sequence, catalog, modelType, sha256 } = architecture;
+  return {
+    model: id,
+    tp,
+    config: { ...shardConfig(config, tp), ...overrides },
+    kinds: kinds.map(kindName),
+    pattern: layerKinds(model).map(kindName),
+    architecture: { modelType, sha256, sequence, catalog, layers: decoderLayers(architecture, kinds) },
+  };
+}
 
-await runScript({ usage: "cases.ts FILE", words: [1, 1] }, async (_, path) => {
+async function deviceCases(): Promise<Record<string, unknown>> {
   const cases: Record<string, unknown> = {};
   for (const [name, { model: id, tp = 1, change = {}, more = {} }] of Object.entries(CASES)) {
-    const { architecture, config } = await loadModel(id);
-    const model = { id, config: { ...config, ...change } };
-    const { overrides, kinds } = fewestLayers(model, LAYERS);
-    const { sequence, catalog, modelType, sha256 } = architecture;
-    cases[name] = {
-      model: id,
-      tp,
-      config: { ...shardConfig(model.config, tp), ...overrides },
-      kinds: kinds.map(kindName),
-      pattern: layerKinds(model).map(kindName),
-      architecture: { modelType, sha256, sequence, catalog, layers: decoderLayers(architecture, kinds) },
-      ...more,
-    };
+    const model = await loadModel(id);
+    cases[name] = { ...caseOf({ ...model, config: { ...model.config, ...change } }, tp, 2), ...more };
   }
-  await Deno.writeTextFile(
-    path,
-    `{\n${
-      Object.entries(cases).map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(
-        ",\n",
-      )
-    }\n}\n`,
+  return cases;
+}
+
+/** Tiny models of every family, which a CPU runs: batches are a sixteenth of a device's. */
+async function tinyCases(): Promise<Record<string, unknown>> {
+  const cases: Record<string, unknown> = {};
+  for (const name of FAMILY_NAMES) {
+    const tiny = tinyModel(name);
+    const architecture = await loadArchitecture(name, "configs");
+    const model = { ...tiny, architecture: ownArchitecture({ ...tiny, architecture }) };
+    const limits = { max_num_batched_tokens: 128, max_num_seqs: 66 };
+    cases[name] = { ...caseOf(model, 1, 1), scale: 16, limits };
+  }
+  return cases;
+}
+
+await runScript({ usage: "cases.ts FILE [tiny]", words: [1, 2] }, async (_, path, which) => {
+  const cases = which === "tiny" ? await tinyCases() : await deviceCases();
+  const lines = Object.entries(cases).map(([name, value]) =>
+    `${JSON.stringify(name)}:${JSON.stringify(value)}`
   );
+  await Deno.writeTextFile(path, `{\n${lines.join(",\n")}\n}\n`);
 });

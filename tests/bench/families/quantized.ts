@@ -7,12 +7,15 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
+import { z } from "zod";
 import { openBundle } from "../../../src/bundle/open.ts";
 import { HarnessError, UsageError } from "../../../src/errors.ts";
 import { writeAtomic } from "../../../src/files/write.ts";
 import { openHarness } from "../../../src/harness/open.ts";
 import { profile } from "../../../src/run/profile.ts";
 import { CATEGORY_ORDER } from "../../../src/shots/shot.ts";
+import { readJsonFile, runScript } from "../../../tasks/script.ts";
 import { tinyModel } from "../../inspect/tiny_models.ts";
 import { putFile } from "../../run/tiny_run.ts";
 
@@ -110,11 +113,21 @@ async function outcomeOf({ family = "llama", scheme, kvCacheDtype }: Checkpoint)
 }
 
 if (import.meta.main) {
-  const [path = "", ...asked] = Deno.args;
-  const recorded: Record<string, Outcome> = JSON.parse(await Deno.readTextFile(path).catch(() => "{}"));
-  for (const name of asked.length > 0 ? asked : Object.keys(CHECKPOINTS)) {
-    recorded[name] = await outcomeOf(CHECKPOINTS[name]!);
-    console.log(name, JSON.stringify(recorded[name]));
-    await writeAtomic(path, `${JSON.stringify(recorded, null, 1)}\n`);
-  }
+  const script = { usage: "quantized.ts FILE [name ...]", words: [1, Infinity] } as const;
+  await runScript(script, async (_, path, ...asked) => {
+    const unknown = asked.find((name) => CHECKPOINTS[name] === undefined);
+    if (unknown !== undefined) {
+      throw new UsageError(
+        `There is no checkpoint ${unknown}; known are ${Object.keys(CHECKPOINTS).join("; ")}`,
+      );
+    }
+    const recorded: Record<string, Outcome> = existsSync(path)
+      ? await readJsonFile(path, z.record(z.string(), z.custom<Outcome>()))
+      : {};
+    for (const name of asked.length > 0 ? asked : Object.keys(CHECKPOINTS)) {
+      recorded[name] = await outcomeOf(CHECKPOINTS[name]!);
+      console.log(name, JSON.stringify(recorded[name]));
+      await writeAtomic(path, `${JSON.stringify(recorded, null, 1)}\n`);
+    }
+  });
 }
