@@ -132,6 +132,7 @@ export type {
   NoticeEvent,
   PlannedEvent,
   RunEvent,
+  Scatter,
   SentinelEvent,
   ShotEvent,
   StartingEvent,

@@ -59,6 +59,7 @@ export type {
   NoticeEvent,
   PlannedEvent,
   RunEvent,
+  Scatter,
   SentinelEvent,
   ShotEvent,
   StartingEvent,

@@ -155,6 +155,7 @@ export type {
   NoticeEvent,
   PlannedEvent,
   RunEvent,
+  Scatter,
   SentinelEvent,
   ShotEvent,
   StartingEvent,

@@ -181,6 +181,16 @@ export interface FittedEvent {
   readonly report: ReadonlyMap<number, DegreeReport>;
 }
 
+/** How far samples of one shot lie apart: quantiles over shots, as shares of the time. */
+export interface Scatter {
+  /** The median. */
+  readonly p50: number;
+  /** What 90% of the shots stay within. */
+  readonly p90: number;
+  /** What 99% of them stay within. */
+  readonly p99: number;
+}
+
 /** A sweep was fired in part; the rest of its rows is predicted. */
 export interface EstimatedEvent {
   /** What the event is. */
@@ -195,6 +205,11 @@ export interface EstimatedEvent {
   readonly estimated: number;
   /** How far all rows are from the truth, as shares of the time, judged by shots that the model did not see. */
   readonly errors: TableErrors;
+  /**
+   * Standard deviations of a shot's samples as shares of the time, over all that were measured: no prediction can be
+   * nearer than what is measured scatters; null for skew cases, and when samples of no shot differ.
+   */
+  readonly scatter: Scatter | null;
   /** What 90% of the rows would stay within without the prior, and with it; null when there was none to compare. */
   readonly prior: { readonly without: number; readonly with: number } | null;
 }

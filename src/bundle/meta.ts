@@ -217,6 +217,9 @@ const FLOATS: ReadonlySet<string> = new Set([
   "upper_p50",
   "upper_p90",
   "upper_p99",
+  "scatter_p50",
+  "scatter_p90",
+  "scatter_p99",
   "p90_without_prior",
   "p90_with_prior",
 ]);

@@ -177,6 +177,12 @@ export interface AdaptiveEntry {
   readonly upper_p90: number | null;
   /** What the 99% figure stays below with 95% confidence. */
   readonly upper_p99: number | null;
+  /** Standard deviation of a shot's samples as a share of the time: the median of the measured shots. */
+  readonly scatter_p50?: number | null;
+  /** What it is at most in 90% of them: no prediction can be nearer. */
+  readonly scatter_p90?: number | null;
+  /** What it is at most in 99% of them. */
+  readonly scatter_p99?: number | null;
   /** What 90% of the rows would stay within without the prior. */
   readonly p90_without_prior?: number | null;
   /** What they would stay within with it. */

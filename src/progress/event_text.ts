@@ -59,14 +59,17 @@ function moved({ drift, clockMhz }: SentinelEvent): string {
   return clockMhz === null ? sentinel : `${sentinel}, clock ${clockMhz} MHz`;
 }
 
-function estimatedInWords({ category, tp, measured, estimated, errors, prior }: EstimatedEvent): string {
+function estimatedInWords(
+  { category, tp, measured, estimated, errors, scatter, prior }: EstimatedEvent,
+): string {
   const { estimate, upper } = errors.p90;
   const bound = Number.isFinite(upper) ? `, with 95% confidence ${percent(upper)}` : "";
+  const noise = scatter === null ? "" : ` (samples of a shot scatter by ${percent(scatter.p90)})`;
   const leaning = prior === null
     ? ""
     : `; the prior took this from ${percent(prior.without)} to ${percent(prior.with)}`;
   return `tp ${tp} ${category}: ${measured} rows measured, ${estimated} predicted` +
-    (estimated === 0 ? "" : `; 90% of all within ${percent(estimate)}${bound}${leaning}`);
+    (estimated === 0 ? "" : `; 90% of all within ${percent(estimate)}${bound}${noise}${leaning}`);
 }
 
 function fitInWords({ method, report }: FittedEvent): string {

@@ -188,12 +188,17 @@ export async function adaptiveRun(
   };
 }
 
-function entryOf({ estimated, errors, prior }: RoundEstimate): AdaptiveEntry {
+function entryOf({ estimated, errors, scatter, prior }: RoundEstimate): AdaptiveEntry {
   return {
     estimated,
     held_out: errors.shots,
     ...figures("rel_err", errors, "estimate"),
     ...figures("upper", errors, "upper"),
+    ...scatter && {
+      scatter_p50: rounded(scatter.p50),
+      scatter_p90: rounded(scatter.p90),
+      scatter_p99: rounded(scatter.p99),
+    },
     ...prior && { p90_without_prior: rounded(prior.without), p90_with_prior: rounded(prior.with) },
   };
 }

@@ -76,7 +76,7 @@ function attentionTask(sweep: Sweep, options: ExecuteOptions, adaptive: Adaptive
         estimated.map((row) => ({ ...row, layer: null, timeUs: times.get(row.key.join())! })),
       );
       const counts = { measured: rows.length - estimated.length, estimated: estimated.length };
-      return { category: "attention", tp, ...counts, errors, prior, skew: [] };
+      return { category: "attention", tp, ...counts, errors, scatter: session.scatter(tp), prior, skew: [] };
     },
   });
 }
@@ -104,7 +104,15 @@ function skewTask(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptio
     },
     found({ measured, predicted, imagined, errors, prior }): RoundEstimate {
       const counts = { measured: measured.length, estimated: predicted.length };
-      return { category: "skew", tp, ...counts, errors, prior, skew: [...predicted, ...imagined] };
+      return {
+        category: "skew",
+        tp,
+        ...counts,
+        errors,
+        scatter: null,
+        prior,
+        skew: [...predicted, ...imagined],
+      };
     },
   });
 }

@@ -31,7 +31,7 @@ export interface AdaptiveOptions {
   /** Time that the degree may take; the first rounds are fired in any case. */
   readonly budget?: Budget;
   /** Knows what was measured, and shows what is predicted. */
-  readonly session: Pick<Session, "timeUs" | "attention" | "estimate">;
+  readonly session: Pick<Session, "timeUs" | "attention" | "estimate" | "scatter">;
   /** Takes what is known of a sweep after each round. */
   readonly onEstimate: (found: RoundEstimate) => void;
 }

@@ -7,7 +7,7 @@ import { metaPath } from "../bundle/layout.ts";
 import { formatMeta, type Meta } from "../bundle/meta.ts";
 import type { Row } from "../bundle/tables.ts";
 import { UsageError } from "../errors.ts";
-import type { FailedShot } from "../events.ts";
+import type { FailedShot, Scatter } from "../events.ts";
 import { describeOwner, type Lock, lockBundle } from "../files/lock.ts";
 import { writeAtomic } from "../files/write.ts";
 import { JOURNAL_FILE, type JournalFile } from "../journal/file.ts";
@@ -18,6 +18,7 @@ import type { Sweep } from "../shots/plan_sweeps.ts";
 import type { AttentionShot, SkewShot, SweepCategory } from "../shots/shot.ts";
 import { idOf, rowText, shotText } from "../shots/shot_id.ts";
 import type { SkewMode } from "../shots/skew_parts.ts";
+import { quantile } from "../stats.ts";
 import { type CsvRows, csvRows, touchStale } from "./csv_rows.ts";
 import { type Estimate, estimateLists, estimatesOf, setEstimates } from "./estimates.ts";
 import { addSeconds, type Durations, type SessionFacts, sessionFacts } from "./facts.ts";
@@ -106,6 +107,8 @@ export interface Session extends Recorder, AsyncDisposable {
   describe(make: (facts: SessionFacts) => Meta): void;
   /** The measured time of an attention shot or a skewed batch in microseconds, null when there is none. */
   timeUs(shot: AttentionShot | SkewShot): number | null;
+  /** How far samples of one attention shot lie apart at a degree; null when those of none do. */
+  scatter(tp: number): Scatter | null;
   /** The rows of a degree's attention.csv, measured and predicted. */
   attention(tp: number): readonly Row[];
   /** Sets the rows of a degree's attention.csv that are predictions; what was measured or failed is not among them. */
@@ -218,6 +221,15 @@ export class BundleSession extends JournalStore implements Session {
     const { category, tp, key } = idOf(shot);
     if (category === "skew") return skewedTime(skewTimesOf(skew, tp), key);
     return tableOf(rows, tp, category).get(rowText(null, key))?.timeUs ?? null;
+  }
+
+  scatter(tp: number): Scatter | null {
+    const spreads = [...tableOf(this.#state.rows, tp, "attention").values()].flatMap(({ spread }) =>
+      spread ?? []
+    );
+    if (spreads.every((spread) => spread === 0)) return null;
+    const sorted = Float64Array.from(spreads).sort();
+    return { p50: quantile(sorted, 0.5), p90: quantile(sorted, 0.9), p99: quantile(sorted, 0.99) };
   }
 
   attention(tp: number): readonly Row[] {

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console
 /**
- * What an adaptive run of each of several models fires, alone and leaning on the models before it, as a table.
+ * What adaptive runs of several models fire, each leaning on the models before it, and the last one also alone.
  *
  * Bundle folders are the arguments, in the order of the models; their tables are replayed.
  *
@@ -44,23 +44,22 @@ async function firedBy(dirs: readonly string[]): Promise<Fired[]> {
   return fired;
 }
 
+function print(name: string, fired: Fired): void {
+  const shots = fired.values().reduce((sum, { measured }) => sum + measured, 0);
+  console.log(`${name}: ${shots} shots`);
+  for (const [what, { measured, errors: { p90 } }] of fired) {
+    console.log(
+      `  ${what}: ${measured}, 90% of all within ${percent(p90.estimate)}, at most ${percent(p90.upper)}`,
+    );
+  }
+}
+
 if (import.meta.main) {
   const script = { usage: "adaptive_models_bench.ts BUNDLE...", options: {} } as const;
   await runScript({ ...script, words: [2, Infinity] }, async (_, ...dirs) => {
-    const alone: Fired[] = [];
-    for (const dir of dirs) alone.push(...await firedBy([dir]));
     const leaning = await firedBy(dirs);
-    for (const [at, dir] of dirs.entries()) {
-      const text = ({ measured, errors: { p90 } }: EstimatedEvent): string =>
-        `${measured} (${percent(p90.estimate)}, at most ${percent(p90.upper)})`.padEnd(32);
-      console.log(dir);
-      for (const [what, event] of alone[at]!) {
-        console.log(
-          [`  ${what}`.padEnd(18), text(event), text(leaning[at]!.get(what)!)].join("  ").trimEnd(),
-        );
-      }
-      const sum = (fired: Fired): number => fired.values().reduce((sum, { measured }) => sum + measured, 0);
-      console.log(`  all: ${sum(alone[at]!)} shots alone, ${sum(leaning[at]!)} leaning on the models before`);
-    }
+    const [alone] = await firedBy(dirs.slice(-1));
+    for (const [at, dir] of dirs.entries()) print(dir, leaning[at]!);
+    print(`${dirs.at(-1)} alone`, alone!);
   });
 }

@@ -28,6 +28,7 @@ Deno.test("newsOf says how much is predicted, how well, and what the prior gaine
     tp: 2,
     measured: 200,
     estimated: 800,
+    scatter: null,
     errors,
   } as const;
   const some = "tp 2 attention: 200 rows measured, 800 predicted; 90% of all within 4.0%";
@@ -36,6 +37,10 @@ Deno.test("newsOf says how much is predicted, how well, and what the prior gaine
     [
       { ...event, prior: { without: 0.08, with: 0.045 } },
       `${some}, with 95% confidence 5.0%; the prior took this from 8.0% to 4.5%`,
+    ],
+    [
+      { ...event, scatter: { p50: 0.01, p90: 0.02, p99: 0.04 }, prior: null },
+      `${some}, with 95% confidence 5.0% (samples of a shot scatter by 2.0%)`,
     ],
     [{ ...event, errors: { ...errors, p90: { estimate: 0.04, upper: Infinity } }, prior: null }, some],
     [

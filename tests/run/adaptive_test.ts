@@ -3,8 +3,11 @@ import { openBundle } from "../../src/bundle/open.ts";
 import { UsageError } from "../../src/errors.ts";
 import { profile } from "../../src/run/profile.ts";
 import { validate } from "../../src/check/validate.ts";
+import type { RunEvent } from "../../src/events.ts";
+import type { Shot } from "../../src/shots/shot.ts";
 import { quantile } from "../../src/stats.ts";
 import { assertInside, errorsOf, estimatedOf, FIFTH, GRID, recordGrid, runGrid } from "./adaptive_grid.ts";
+import { fakeHarness } from "./fakes.ts";
 import { journaledShots, smallBundle } from "./small_model.ts";
 import { only, putFile, textOfFile, withFolder } from "./tiny_run.ts";
 import { told } from "./told.ts";
@@ -182,4 +185,20 @@ Deno.test("a part of the shots of several attention kernels is refused before an
         ),
       );
     }
+  }));
+
+Deno.test("how far samples of a shot lie apart stands beside the error: in the event, in meta.yaml, in validate", () =>
+  withFolder(async (dir) => {
+    const factor = (_: Shot, sample: number): number => 1 + 0.01 * (sample % 3);
+    const events: RunEvent[] = [];
+    await profile({ ...GRID, ...FIFTH, skipSkew: true, perfDir: dir }, {
+      open: () => Promise.resolve(fakeHarness({ factor })),
+      onEvent: (event) => void events.push(event),
+    });
+    const { scatter } = estimatedOf(events, "attention");
+    assert.ok(scatter !== null && 0 < scatter.p50 && scatter.p50 <= scatter.p90 && scatter.p90 < 0.05);
+    const { adaptive } = (await openBundle(smallBundle(dir))).meta;
+    assert.equal(adaptive!.per_tp[1]!.attention!.scatter_p90, Number(scatter.p90.toFixed(4)));
+    const [warning] = (await validate(smallBundle(dir))).filter(({ code }) => code === "rows-estimated");
+    assert.match(warning!.message, / \(samples of a measured one scatter by [\d.]+%\)$/);
   }));

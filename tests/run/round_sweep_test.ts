@@ -21,6 +21,7 @@ const FOUND: RoundEstimate = {
   measured: 0,
   estimated: 0,
   errors: { shots: 0, p50: EXACT, p90: EXACT, p99: EXACT },
+  scatter: null,
   prior: null,
   skew: [],
 };

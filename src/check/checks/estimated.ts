@@ -92,5 +92,10 @@ function skewIssue({ dir }: BundleFiles, tables: LazyTables, tp: number, entry: 
 function within(entry: AdaptiveEntry | undefined): string {
   if (typeof entry?.rel_err_p90 !== "number") return "";
   const bound = entry.upper_p90 === null ? "" : `, with 95% confidence ${percent(entry.upper_p90)}`;
-  return `; by ${entry.held_out} unseen shots 90% of all are within ${percent(entry.rel_err_p90)}${bound}`;
+  const noise = typeof entry.scatter_p90 === "number"
+    ? ` (samples of a measured one scatter by ${percent(entry.scatter_p90)})`
+    : "";
+  return `; by ${entry.held_out} unseen shots 90% of all are within ${
+    percent(entry.rel_err_p90)
+  }${bound}${noise}`;
 }
