@@ -8,6 +8,7 @@ import type { Row } from "../bundle/tables.ts";
 import type { IterationEstimate, IterationQuery } from "../predict/iteration.ts";
 import { emptyFacts, gatherFacts } from "../predict/batch.ts";
 import type { PredictorSource } from "../predict/predictor.ts";
+import { heldOutError } from "./judge_steps.ts";
 import type { StepModel } from "./step_model.ts";
 
 /** Relative errors of an estimate, as shares of it; null where the bundle does not say. */
@@ -20,7 +21,7 @@ export interface IterationError {
   readonly interpolation: number | null;
   /** Histories of unlike length: the alphas' error on cases that no fit has seen, by attention's part. */
   readonly skew: number | null;
-  /** Steps: the median error of windows of 25 steps that no term was learned from; 0 without a step. */
+  /** Steps: their held-out error, as {@linkcode heldOutError} has it; 0 without a step. */
   readonly steps: number | null;
 }
 
@@ -78,8 +79,7 @@ export function iterationError(
   const skewed = facts.n > 1 && facts.kvMax !== facts.kvMean;
   const alpha = bundle.meta.skew_fit?.per_tp?.[query.tp]?.rel_err_p50;
   const skew = skewed ? (typeof alpha === "number" ? alpha * attentionShare : null) : 0;
-  const windows = steps?.heldOut.map(({ windowP50 }) => windowP50) ?? [];
-  const ofSteps = steps === undefined ? 0 : windows.length === 0 ? null : Math.max(...windows);
+  const ofSteps = steps === undefined ? 0 : heldOutError(steps.heldOut);
   const parts = [rows ?? 0, between, skew ?? 0, ofSteps ?? 0];
   return {
     share: between === null ? null : Math.hypot(...parts as number[]),

@@ -28,6 +28,16 @@ export interface JudgedSteps {
   readonly windowP90: number;
 }
 
+/** What a step has taken, and what the model says, in microseconds. */
+export interface ReplayedStep {
+  /** The step. */
+  readonly step: ServedStep;
+  /** From the tokens before it, or from when it was scheduled after a rest, until its own had come. */
+  readonly tookUs: number;
+  /** The same on the model's timeline. */
+  readonly predictedUs: number;
+}
+
 /**
  * Replays the steps that a server has made on the model's timeline: its batches, one after the other, begun by the
  * clock only after a rest.
@@ -40,8 +50,39 @@ export interface JudgedSteps {
 export function judgeSteps(
   part: string,
   steps: readonly ServedStep[],
-  { work, terms }: { readonly work: (batch: Batch) => StepWork; readonly terms: StepTerms },
+  model: { readonly work: (batch: Batch) => StepWork; readonly terms: StepTerms },
 ): JudgedSteps {
+  const replayed = replaySteps(steps, model);
+  const real = replayed.map(({ tookUs }) => tookUs);
+  const ours = replayed.map(({ predictedUs }) => predictedUs);
+  const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+  const windows: number[] = [];
+  for (let from = 0; from + WINDOW <= real.length; from += WINDOW) {
+    const of = total(real.slice(from, from + WINDOW));
+    windows.push(Math.abs(total(ours.slice(from, from + WINDOW)) / of - 1));
+  }
+  const sorted = Float64Array.from(windows).sort();
+  return {
+    part,
+    steps: replayed.length,
+    busyS: total(real) / 1e6,
+    busyError: total(ours) / total(real) - 1,
+    windowP50: sorted.length === 0 ? NaN : quantile(sorted, 0.5),
+    windowP90: sorted.length === 0 ? NaN : quantile(sorted, 0.9),
+  };
+}
+
+/**
+ * Replays steps as {@linkcode judgeSteps} does, and gives each with what it has taken.
+ *
+ * @param steps The steps, in their order.
+ * @param model What a step asks of host and device, asked once for each step in their order; and the terms.
+ * @returns The steps whose tokens have come; those that a profiler recorded are left out.
+ */
+export function replaySteps(
+  steps: readonly ServedStep[],
+  { work, terms }: { readonly work: (batch: Batch) => StepWork; readonly terms: StepTerms },
+): ReplayedStep[] {
   const done = steps.filter(({ outputS, kernelUs }) => outputS !== null && kernelUs === null);
   const scheduled = done.map(({ scheduledS }) => scheduledS * 1e6);
   const outputs = done.map(({ outputS }) => outputS! * 1e6);
@@ -52,23 +93,8 @@ export function judgeSteps(
       const before = times[at - 1] ?? -Infinity;
       return time - (rested[at] ? Math.max(scheduled[at]!, before) : before);
     });
-  const real = durations(outputs);
   const ours = durations(predicted);
-  const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
-  const windows: number[] = [];
-  for (let from = 0; from + WINDOW <= real.length; from += WINDOW) {
-    const of = total(real.slice(from, from + WINDOW));
-    windows.push(Math.abs(total(ours.slice(from, from + WINDOW)) / of - 1));
-  }
-  const sorted = Float64Array.from(windows).sort();
-  return {
-    part,
-    steps: done.length,
-    busyS: total(real) / 1e6,
-    busyError: total(ours) / total(real) - 1,
-    windowP50: sorted.length === 0 ? NaN : quantile(sorted, 0.5),
-    windowP90: sorted.length === 0 ? NaN : quantile(sorted, 0.9),
-  };
+  return durations(outputs).map((tookUs, at) => ({ step: done[at]!, tookUs, predictedUs: ours[at]! }));
 }
 
 /**

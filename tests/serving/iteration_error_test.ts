@@ -48,7 +48,8 @@ const SOURCE = BUNDLE as unknown as PredictorSource & Parameters<typeof iteratio
 
 function band(decodes: IterationQuery["decodes"], heldOut?: number[]): ReturnType<typeof iterationError> {
   const query = { model: MODEL, tp: 1, prefills: [], decodes };
-  const steps = heldOut && { heldOut: heldOut.map((windowP50) => ({ windowP50 }) as never) };
+  const steps = heldOut &&
+    { heldOut: heldOut.map((windowP90) => ({ windowP50: 0.001, windowP90 }) as never) };
   return iterationError(SOURCE, query, predictIteration(predictor(SOURCE), query), steps);
 }
 

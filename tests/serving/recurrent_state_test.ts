@@ -1,6 +1,7 @@
 /** Bytes of a request's state, and how caches of several kinds and states share the blocks. */
 import assert from "node:assert/strict";
 import type { Model } from "../../src/model/model.ts";
+import { tinyModel } from "../inspect/tiny_models.ts";
 import { batchBlocks } from "../../src/predict/batch_blocks.ts";
 import { cacheGroups, type Capacity, type CapacityOptions, fits } from "../../src/serving/capacity.ts";
 import { stateBytes } from "../../src/serving/recurrent_state.ts";
@@ -162,3 +163,21 @@ Deno.test("an engine's own block size stands in its groups", () => {
   const groups = cacheGroups(modelOf(hybrid(4)), { blockSize: 1056 });
   assert.deepEqual([...new Set(groups.map(({ block_size }) => block_size))], [1056]);
 });
+
+/** vLLM 0.32 on a CPU with 1 GiB of KV cache, blocks of 32 tokens asked, recurrences in float32: tokens it says it holds. */
+const ENGINES: readonly (readonly [family: string, layers: number, blockSize: number, tokens: number])[] = [
+  ["falcon_h1", 1, 160, 2_097_120],
+  ["qwen3_next", 2, 160, 1_048_480],
+  ["granitemoehybrid", 2, 160, 2_097_120],
+  ["nemotron_h", 4, 160, 2_097_120],
+  ["gemma3_text", 2, 32, 2_097_152],
+];
+for (const [family, layers, blockSize, tokens] of ENGINES) {
+  Deno.test(`the pool of a tiny ${family} is that of vLLM's CPU engine`, () => {
+    const config = { ...tinyModel(family).config, num_hidden_layers: layers, mamba_ssm_dtype: "float32" };
+    const { blocks, bytes, groups, blockSize: own } = of(config, { blockSize: 32 });
+    const held = Math.floor(2 ** 30 / (bytes.kv / blocks));
+    assert.equal(own, blockSize);
+    assert.equal(Math.floor(held / groups.length) * own, tokens);
+  });
+}

@@ -10,11 +10,16 @@
  */
 import {
   type Bundle,
+  iterationError,
   loadModel,
   type Model,
   openBundle,
+  predictIteration,
+  predictor,
   type Served,
+  type ServedStep,
   simulateServer,
+  type StepModel,
   stepModel,
 } from "../../../mod.ts";
 import { readText } from "../../../src/files/read.ts";
@@ -24,7 +29,8 @@ import { spreadOf } from "../../../src/serving/latencies.ts";
 import { parseServed } from "../../../src/serving/served.ts";
 import { latenciesOf } from "../../../src/serving/served_files.ts";
 import { serverOf } from "../../../src/serving/server.ts";
-import { judgeSteps } from "../../../src/serving/judge_steps.ts";
+import { type JudgedSteps, judgeSteps, replaySteps } from "../../../src/serving/judge_steps.ts";
+import { batchOfGroups } from "../../../src/serving/step_terms.ts";
 import { DEFAULT_SIZES, readTrace, requestsOfTrace, stepsOfTrace } from "./traces.ts";
 
 async function read(
@@ -75,6 +81,31 @@ function clockOf(text: string): { slowdown: number; onsetUs: number } {
   return { slowdown, onsetUs: onsetMs * 1000 };
 }
 
+/** The errors with the host's time of each step as it was: what is left is the device's, the gaps' and the rule's. */
+function ownHost(part: string, of: readonly ServedStep[], steps: StepModel): JudgedSteps {
+  const done = of.filter(({ outputS, kernelUs }) => outputS !== null && kernelUs === null).values();
+  const work: StepModel["work"] = (batch) => {
+    const { hostUs = null } = done.next().value ?? {};
+    const own = steps.work(batch);
+    return hostUs === null ? own : { ...own, hostUs, prepareUs: Math.min(hostUs, own.prepareUs) };
+  };
+  return judgeSteps(part, of, { work, terms: steps.terms });
+}
+
+/** The share of a load's steps that take what the model says, within the error band that the other loads give. */
+function shareInBand(part: string, of: readonly ServedStep[], bundle: Bundle, steps: StepModel): number {
+  const { model, tp } = steps;
+  const heldOut = steps.heldOut.filter((load) => load.part !== part);
+  const source = predictor(bundle, { architecture: model.architecture });
+  const replayed = replaySteps(of, steps);
+  const inside = replayed.filter(({ step, tookUs, predictedUs }) => {
+    const query = { model, tp, ...batchOfGroups(step.groups) };
+    const { share } = iterationError(bundle, query, predictIteration(source, query), { heldOut });
+    return share !== null && Math.abs(tookUs / predictedUs - 1) <= share;
+  });
+  return inside.length / replayed.length;
+}
+
 if (import.meta.main) {
   const usage =
     "judge.ts BUNDLE FILE... [--learn PART]... [--clock cool|SLOWDOWN,ONSET_MS] [--blocks N] [--json OUT]";
@@ -108,6 +139,7 @@ if (import.meta.main) {
       const rows = parts.map((part) => {
         const of = served.steps.filter((step) => step.part === part);
         const judged = judgeSteps(part, of, { work: steps.work, terms: steps.terms });
+        const own = ownHost(part, of, steps);
         const rowsAlone = judgeSteps(part, of, { work: plain.work, terms: plain.terms });
         const requests = served.requests.filter((one) => one.part === part);
         const load = {
@@ -144,12 +176,17 @@ if (import.meta.main) {
           busy: percent(judged.busyError),
           p50: percent(judged.windowP50),
           p90: percent(judged.windowP90),
+          "own host p50": percent(own.windowP50),
+          "own host p90": percent(own.windowP90),
+          ...steps.learnedFrom.includes(part)
+            ? {}
+            : { "in band": percent(shareInBand(part, of, bundle, steps)) },
           ...spread("ttftMs"),
           ...spread("tpotMs"),
           ...spread("e2eMs"),
         };
       });
-      console.log("Errors in percent:");
+      console.log("Errors in percent; in band: steps, in percent:");
       for (const row of rows) {
         console.log(Object.entries(row).map(([name, value]) => `${name} ${value}`).join(", "));
       }
