@@ -37,7 +37,7 @@ Deno.test("shotlab coverage: prints what a run would find", async () => {
     const flags = ["--max-num-batched-tokens", "64", "--max-num-seqs", "1", "--max-kv", "32"];
     const { status, out } = await runMain(["coverage", `${dir}/a`, ...flags]);
     assert.equal(status, 0);
-    assert.match(out, /^A run with up to 64 new tokens, 1 requests and 32 KV tokens\n/);
+    assert.match(out, /^A run with up to 64 new tokens, 1 request and 32 KV tokens\n/);
     assert.match(out, /tp 1 dense o_proj: extrapolated beyond 32 tokens\n/);
     assert.match(out, /exact {2}between {2}clamped {2}neighbour {2}extrapolated\n/);
     const json = JSON.parse((await runMain(["coverage", `${dir}/a`, ...flags, "--json"])).out);
