@@ -88,7 +88,7 @@ async function folderNames(dir: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const entry of Deno.readDir(dir)) {
-      if (entry.isDirectory || (entry.isSymlink && (await Deno.stat(join(dir, entry.name))).isDirectory)) {
+      if (entry.isDirectory || (entry.isSymlink && await leadsToFolder(join(dir, entry.name)))) {
         names.push(entry.name);
       }
     }
@@ -96,6 +96,11 @@ async function folderNames(dir: string): Promise<string[]> {
     throw readError(dir, error);
   }
   return names.sort();
+}
+
+/** Whether a link leads to a folder; one that leads nowhere does not. */
+function leadsToFolder(path: string): Promise<boolean> {
+  return Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
 }
 
 async function readTables(

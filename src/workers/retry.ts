@@ -55,5 +55,5 @@ function wasKilled(error: unknown): error is HarnessError {
  * @param signal The abort.
  */
 export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await sleep(ms, undefined, signal && { signal }).catch(() => {});
+  await sleep(ms, undefined, { signal }).catch(() => {});
 }

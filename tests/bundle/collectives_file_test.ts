@@ -157,6 +157,7 @@ Deno.test("collectives.csv may have blank lines, one trial of a byte, and times 
   const least = sample(1, 2, { minUs: 2, maxUs: 2, trials: 1 });
   const text = formatCollectives({ head: HEAD, samples: [least] });
   assert.deepEqual(parseCollectives(`${text}\n`, "c").samples, [least]);
+  assert.deepEqual(parseCollectives(text.replace(",trials\n", ",trials \n"), "c").samples, [least]);
   assert.deepEqual(parseCollectives(text.split("\n")[0]!, "c"), { head: HEAD, samples: [] });
   assert.equal(text.split("\n")[2], "2,vllm,all_reduce,1,2,2,2,1");
 });
