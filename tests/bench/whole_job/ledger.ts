@@ -9,8 +9,8 @@
  * @module
  */
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { type Bundle, openBundle } from "../../../src/bundle/open.ts";
+import { UsageError } from "../../../src/errors.ts";
 import { roundDecimals } from "../../../src/number_format.ts";
 import { JOURNAL_FILE, readLines } from "../../../src/journal/file.ts";
 import type { JournalLine } from "../../../src/journal/line.ts";
@@ -18,6 +18,7 @@ import { readPlainOrPacked } from "../../../src/journal/packed.ts";
 import type { SweepCategory } from "../../../src/shots/shot.ts";
 import { rowText } from "../../../src/shots/shot_id.ts";
 import { median } from "../../../src/stats.ts";
+import { runScript } from "../../../tasks/script.ts";
 import { type Apart, apart, writeEvidence } from "../apart.ts";
 import { type Again, parseAgain } from "../repeat/compare.ts";
 
@@ -164,34 +165,36 @@ async function journalOf(dir: string): Promise<JournalLine[]> {
 }
 
 if (import.meta.main) {
-  const { values, positionals: [dir, log] } = parseArgs({
-    allowPositionals: true,
-    options: { results: { type: "string" }, out: { type: "string" }, command: { type: "string" } },
+  const options = {
+    results: { type: "string" },
+    out: { type: "string" },
+    command: { type: "string" },
+  } as const;
+  const usage = "ledger.ts BUNDLE LOG --command TEXT --out FILE [--results FILE]";
+  await runScript({ usage, options, words: [2, 2] }, async (values, dir, log) => {
+    if (values.out === undefined || values.command === undefined) throw new UsageError(`Usage: ${usage}`);
+    const bundle = await openBundle(dir);
+    const { meta } = bundle;
+    const parts = partsOf(await Deno.readTextFile(log));
+    const judged = values.results === undefined
+      ? []
+      : judgeRows(bundle, parseAgain(await Deno.readTextFile(values.results), values.results).again);
+    const evidence = {
+      kind: "whole_job",
+      ...{ model: meta.model, hardware: meta.hardware, device: meta.gpu },
+      command: values.command,
+      parts,
+      sweeps: sweepTimes(await journalOf(dir)).map(({ firingS, betweenS, ...sweep }) => ({
+        ...sweep,
+        ...{ firing_s: firingS, between_s: betweenS },
+      })),
+      degrees: bundle.tps.map((tp) => {
+        const { attention, skew } = meta.adaptive?.per_tp[tp] ?? {};
+        return { tp, attention, skew };
+      }),
+      judged: judged.map(({ rows, shots, apart }) => ({ rows, shots, ...apart })),
+    };
+    console.log(evidence);
+    await writeEvidence(values.out, evidence);
   });
-  if (dir === undefined || log === undefined || values.out === undefined || values.command === undefined) {
-    throw new Error("Expected ledger.ts BUNDLE LOG --command TEXT --out FILE [--results FILE]");
-  }
-  const bundle = await openBundle(dir);
-  const { meta } = bundle;
-  const parts = partsOf(await Deno.readTextFile(log));
-  const judged = values.results === undefined
-    ? []
-    : judgeRows(bundle, parseAgain(await Deno.readTextFile(values.results), values.results).again);
-  const evidence = {
-    kind: "whole_job",
-    ...{ model: meta.model, hardware: meta.hardware, device: meta.gpu },
-    command: values.command,
-    parts,
-    sweeps: sweepTimes(await journalOf(dir)).map(({ firingS, betweenS, ...sweep }) => ({
-      ...sweep,
-      ...{ firing_s: firingS, between_s: betweenS },
-    })),
-    degrees: bundle.tps.map((tp) => {
-      const { attention, skew } = meta.adaptive?.per_tp[tp] ?? {};
-      return { tp, attention, skew };
-    }),
-    judged: judged.map(({ rows, shots, apart }) => ({ rows, shots, ...apart })),
-  };
-  console.log(evidence);
-  await writeEvidence(values.out, evidence);
 }
