@@ -11,6 +11,41 @@ export const CANCELLED = 130;
 /** What a cancelled command says at last. */
 export const CANCELLED_TEXT = "Cancelled; the same command resumes from what was measured\n";
 
+/** Ends a cancelled command that does not resume. */
+export class Cancelled extends Error {
+  /**
+   * Says what is left of it.
+   *
+   * @param message What was kept, and what the same command does.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "Cancelled";
+  }
+}
+
+/**
+ * Runs work of a command that does not resume.
+ *
+ * @param signal The command's signal.
+ * @param lastWords What is said when it is cancelled: what was kept, and what the same command does.
+ * @param work The work.
+ * @returns What the work gives.
+ * @throws {Cancelled} in place of what the work throws once the signal is aborted.
+ */
+export async function withLastWords<T>(
+  signal: AbortSignal,
+  lastWords: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (signal.aborted) throw new Cancelled(lastWords, { cause });
+    throw cause;
+  }
+}
+
 /** What the watch tells us: that it listens, to stop, to leave at once, or to say whether we hear it. */
 export type WatchMessage = "listening" | "stop" | "leave" | "ask";
 

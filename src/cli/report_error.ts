@@ -5,7 +5,7 @@
  */
 import { CommanderError } from "commander";
 import { HarnessError, UsageError } from "../errors.ts";
-import { CANCELLED, CANCELLED_TEXT } from "./interrupt.ts";
+import { CANCELLED, Cancelled, CANCELLED_TEXT } from "./interrupt.ts";
 
 /** Data error: an invalid bundle, failed shots left, an engine that does not boot. */
 export const FAILED = 1;
@@ -34,7 +34,8 @@ export function reportError(
 ): Report {
   if (error instanceof CommanderError) return { status: error.exitCode === 0 ? 0 : WRONG_USE, text: "" };
   if (cancelled) {
-    return { status: CANCELLED, text: CANCELLED_TEXT };
+    const text = error instanceof Cancelled ? `Cancelled; ${error.message}\n` : CANCELLED_TEXT;
+    return { status: CANCELLED, text };
   }
   const stack = verbose && error instanceof Error ? `${error.stack}\n` : "";
   if (error instanceof UsageError) return { status: WRONG_USE, text: `error: ${error.message}\n${stack}` };

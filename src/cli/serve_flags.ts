@@ -13,6 +13,7 @@ import type { Settings } from "../settings.ts";
 import { positive } from "./command.ts";
 import { addFlags, type Flags } from "./flags.ts";
 import { above0 } from "./load_flags.ts";
+import { withLastWords } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command takes beside settings. */
@@ -132,14 +133,17 @@ export async function serveJob(
   { harness, transport, devices, verbosity }: Settings,
   { signal, err }: Pick<Terminal, "signal" | "err">,
 ): Promise<void> {
-  await answerJob(SERVED, formatJob(job), {
-    harness,
-    transport,
-    devices,
-    out,
-    signal,
-    ...verbosity !== "silent" && { onLog: (line: string): void => err(`${line}\n`) },
-  });
+  const lastWords =
+    `what was served is in ${out}, cut where it ended; the same command serves all of it again`;
+  await withLastWords(signal, lastWords, () =>
+    answerJob(SERVED, formatJob(job), {
+      harness,
+      transport,
+      devices,
+      out,
+      signal,
+      ...verbosity !== "silent" && { onLog: (line: string): void => err(`${line}\n`) },
+    }));
 }
 
 /** Flags of a command, settings among them. */

@@ -7,7 +7,7 @@ import { UsageError } from "../errors.ts";
 import { decoderBlock, keySaturation } from "../model/blocks.ts";
 import { moeParameters } from "../model/config.ts";
 import { type LayerKind, layerKinds } from "../model/kinds.ts";
-import type { ExtraGroup, LayerGroup, Model } from "../model/model.ts";
+import type { ExtraGroup, LayerGroup, Model, Mtp } from "../model/model.ts";
 import { type Batch, emptyFacts, gatherFacts } from "./batch.ts";
 import { batchBlocks, type BlockPool } from "./batch_blocks.ts";
 import { checkBatch } from "./checked.ts";
@@ -171,12 +171,24 @@ export function predictDraftPass(predictor: Predictor, query: IterationQuery): I
   if (mtp === undefined) {
     throw new UsageError(`Cannot draft with ${model.id}: ${modelType} describes no drafter`);
   }
-  const { attn, sparse = false, mlp = onlyMlp(model) } = mtp.decoder_block ?? onlyAttention(model);
   return estimate(predictor, query, [
     ...mtp.prologue.map((layer): Step => ["mtp_prologue", layer, 1]),
-    ...kindSteps(model, [{ attn, sparse, mlp }]),
+    ...kindSteps(model, [draftLayer(model, mtp)]),
     ...mtp.head.map((layer): Step => ["mtp_head", layer, 1]),
   ]);
+}
+
+/**
+ * The kind of a drafter's decoder layer: what its file names, else what all layers of the model have.
+ *
+ * @param model The model.
+ * @param mtp Its drafter.
+ * @returns The kind.
+ * @throws {UsageError} when the file does not name what the model has several kinds of.
+ */
+export function draftLayer(model: Model, mtp: Mtp): LayerKind {
+  const { attn, sparse = false, mlp = onlyMlp(model) } = mtp.decoder_block ?? onlyAttention(model);
+  return { attn, sparse, mlp };
 }
 
 /** A layer of a stage, and how often it runs. */

@@ -19,6 +19,7 @@ import { writeAtomic, writeError } from "../files/write.ts";
 import { formatBlocks, formatSequence } from "../model/format_architecture.ts";
 import { loadModel } from "../model/load_model.ts";
 import type { Model } from "../model/model.ts";
+import { draftLayer } from "../predict/iteration.ts";
 import type { DeviceActivity } from "../predict/source.ts";
 import { sustainedSource } from "../predict/sustained.ts";
 import { newerVariant, variantNotices } from "../model/variant.ts";
@@ -107,7 +108,7 @@ export async function exportBundle(dir: string, options: ExportOptions): Promise
   }
   const place = bundlePath(PERF, hardware, id, variant);
   const files = new Map<string, string | Uint8Array>([
-    [`profiler/models/${model.architecture.modelType}.yaml`, architectureText(model, simulator)],
+    [`profiler/models/${model.architecture.modelType}.yaml`, architectureText(model, simulator, notes)],
     [`configs/model/${id}.json`, `${formatJson(model.config, 2)}\n`],
   ]);
   const meta = metaFor(bundle.meta, simulator, notes);
@@ -172,10 +173,26 @@ async function refuseUsed(to: string): Promise<void> {
   }
 }
 
-function architectureText({ architecture }: Model, simulator: Simulator): string {
-  return simulator === "august"
-    ? formatSequence(architecture)
-    : formatBlocks(architecture, [architecture.modelType]);
+function architectureText(model: Model, simulator: Simulator, notes: string[]): string {
+  const { architecture } = model;
+  if (simulator === "august") return formatSequence(architecture);
+  return formatBlocks(withDraftLayer(model, notes), [architecture.modelType]);
+}
+
+/** The architecture with the kind of its drafter's decoder layer, which v1.2 reads from the file alone. */
+function withDraftLayer(model: Model, notes: string[]): Model["architecture"] {
+  const { architecture } = model;
+  const { mtp } = architecture;
+  if (mtp === undefined) return architecture;
+  try {
+    const { attn, mlp, sparse } = draftLayer(model, mtp);
+    if (mlp === "none") return architecture;
+    return { ...architecture, mtp: { ...mtp, decoder_block: { attn, mlp, ...sparse && { sparse } } } };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    notes.push(`The architecture's mtp is as in our file, without a whole decoder_block: ${error.message}`);
+    return architecture;
+  }
 }
 
 /** August corrects by a fit that was kept; v1.2 refuses a fit of August's form that is on. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { CommanderError } from "commander";
+import { withLastWords } from "../../src/cli/interrupt.ts";
 import { reportError } from "../../src/cli/report_error.ts";
 import { HarnessError, UsageError } from "../../src/errors.ts";
+import { runMain } from "./run_main.ts";
 
 const QUIET = { cancelled: false, verbose: false };
 
@@ -39,6 +41,43 @@ Deno.test("reportError: a cancelled command says so, whatever it threw", () => {
     status: 130,
     text: "Cancelled; the same command resumes from what was measured\n",
   });
+});
+
+Deno.test("a command that does not resume says what is left of it when it is cancelled, and else what it threw", async () => {
+  const thrown = new DOMException("aborted", "AbortError");
+  const fails = (): Promise<never> => Promise.reject(thrown);
+  const said = await withLastWords(AbortSignal.abort(), "a.csv has it", fails).catch((error: unknown) =>
+    error
+  );
+  assert.deepEqual(reportError(said, { ...QUIET, cancelled: true }), {
+    status: 130,
+    text: "Cancelled; a.csv has it\n",
+  });
+  const { signal } = new AbortController();
+  assert.equal(await withLastWords(signal, "a.csv has it", fails).catch((error: unknown) => error), thrown);
+  assert.equal(await withLastWords(signal, "a.csv has it", () => Promise.resolve(5)), 5);
+});
+
+Deno.test("shotlab collectives: cancelled, it says that the same command measures all of it again", async () => {
+  const perfDir = await Deno.makeTempDir();
+  const args = [
+    "collectives",
+    "--hardware",
+    "my-cpu",
+    "--backend",
+    "gloo",
+    "--silent",
+    "--perf-dir",
+    perfDir,
+  ];
+  const { status, err } = await runMain(args, {}, AbortSignal.abort());
+  assert.equal(status, 130);
+  assert.equal(
+    err,
+    `Cancelled; what was measured by then is kept in ${perfDir}/my-cpu/collectives.csv; the same command measures all of it again, ` +
+      "--ranks and --sizes name what is left\n",
+  );
+  await Deno.remove(perfDir, { recursive: true });
 });
 
 Deno.test("reportError: the stack is shown when asked for", () => {

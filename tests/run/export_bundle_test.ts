@@ -6,6 +6,7 @@ import { validate } from "../../src/check/validate.ts";
 import { UsageError } from "../../src/errors.ts";
 import { parseYaml } from "../../src/files/yaml.ts";
 import { loadArchitecture, parseArchitecture } from "../../src/model/architecture.ts";
+import { formatBlocks } from "../../src/model/format_architecture.ts";
 import { predictor } from "../../src/predict/predictor.ts";
 import { exportBundle } from "../../src/run/export_bundle.ts";
 
@@ -151,6 +152,41 @@ Deno.test("exportBundle writes for v1.2 blocks, hardware.yaml, and a fit that it
       assert.equal(await bytes(bundleDir), await bytes(dir));
     },
   ));
+
+const DRAFTERS: readonly (readonly [what: string, block: string, expected: unknown])[] = [
+  ["no kind", "", { attn: "full_attention", mlp: "dense" }],
+  ["a kind without its MLP", "\n  decoder_block: { attn: full_attention }", {
+    attn: "full_attention",
+    mlp: "dense",
+  }],
+  ["a whole kind", "\n  decoder_block: { attn: full_attention, mlp: moe }", {
+    attn: "full_attention",
+    mlp: "moe",
+  }],
+];
+for (const [what, block, expected] of DRAFTERS) {
+  Deno.test(`exportBundle names the kind of a drafter's decoder layer for v1.2 where its file has ${what}`, () =>
+    withBundle({}, async (dir, to) => {
+      const configDir = `${dirname(to)}/configs`;
+      await copy("configs", configDir);
+      const path = `${configDir}/architecture/qwen3.yaml`;
+      const newer = formatBlocks(await loadArchitecture("qwen3", "configs"));
+      const drafter = newer.replace(/^catalog:\n/m, `mtp:\n  prologue: []${block}\n  head: []\n$&`);
+      await Deno.writeTextFile(path, drafter);
+      await exportBundle(dir, { simulator: "v1.2", to, configDir });
+      const text = await Deno.readTextFile(`${to}/profiler/models/qwen3.yaml`);
+      const { mtp } = parseYaml(text) as { mtp: { decoder_block: unknown } };
+      assert.deepEqual(mtp.decoder_block, expected);
+    }));
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copy(`${from}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
+}
 
 Deno.test("exportBundle leaves out for August what it would take for something else", () =>
   withBundle({

@@ -5,11 +5,13 @@
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { join } from "node:path";
+import { collectivesPath } from "../../bundle/collectives_file.ts";
 import { writeAtomic } from "../../files/write.ts";
 import { collectivesJob, keepCollectives, measureCollectives } from "../../run/measure_collectives.ts";
 import { resolveFlags, type Settings } from "../../settings.ts";
 import { examples, positive, type Run } from "../command.ts";
 import { addFlags, type Flags, settingsAmong } from "../flags.ts";
+import { withLastWords } from "../interrupt.ts";
 import { tellCollectives } from "../tell_collectives.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -103,11 +105,12 @@ async function collectives(flags: CollectivesFlags, terminal: Terminal): Promise
   }
   const found = results !== undefined
     ? await keepCollectives(results, join(perfDir, hardware))
-    : await measureCollectives({
-      ...plan,
-      ...{ hardware, perfDir, harness, transport, signal: terminal.signal },
-      ...verbosity !== "silent" && { onLog: (line: string): void => terminal.err(`${line}\n`) },
-    });
+    : await withLastWords(terminal.signal, lastWords(join(perfDir, hardware)), () =>
+      measureCollectives({
+        ...plan,
+        ...{ hardware, perfDir, harness, transport, signal: terminal.signal },
+        ...verbosity !== "silent" && { onLog: (line: string): void => terminal.err(`${line}\n`) },
+      }));
   return await tellCollectives(found, settings.configDir, terminal);
 }
 
@@ -127,4 +130,12 @@ function sizes(text: string): number[] {
     if (found !== null) return Number(found[1]) * WORDS[found[2]!]!;
     throw new InvalidArgumentError("Expected bytes, such as 4096, 64KiB or 1MiB.");
   });
+}
+
+/** What was measured by then is kept; a size that is measured again replaces it. */
+function lastWords(dir: string): string {
+  return `what was measured by then is kept in ${
+    collectivesPath(dir)
+  }; the same command measures all of it again, --ranks and --sizes ` +
+    "name what is left";
 }
