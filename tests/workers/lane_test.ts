@@ -144,3 +144,16 @@ Deno.test("boot replaces a harness that broke on the last shot", async () => {
   await lane.boot({ ...TINY_BOOT, tp: 2 });
   assert.deepEqual(await tell(lane, [3]), ["3"]);
 });
+
+Deno.test("replacements that cannot be booted are followed by pauses that double, a shot that breaks by none", async () => {
+  let boots = 0;
+  const bootFails = (): boolean => ++boots === 2 || boots === 3;
+  const mishap = mishaps({ 2: ["die"] });
+  const open = (): Promise<Harness> => Promise.resolve(fakeHarness({ bootFails, mishap }));
+  await using lane = await openLane({ open, pauseMs: 40 });
+  await lane.boot(TINY_BOOT);
+  const begun = performance.now();
+  assert.deepEqual(await tell(lane, [1, 2]), ["1", "broken", "broken", "broken", "2"]);
+  // The second and the third break in a row: twice and four times as long; a busy machine only adds to it.
+  assert.ok(performance.now() - begun >= 40 * (2 + 4) - 2);
+});
