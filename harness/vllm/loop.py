@@ -7,6 +7,7 @@ from typing import Any
 from engine.boot import boot_engine
 from engine.boot_faults import boot_fault
 from engine.caches import CacheGroup, keeps_all
+from engine.clock import LockedClock, device_uuid, refusal
 from engine.device import QUANTITIES, describe
 from engine.engine import Engine
 from engine.state import Read, open_state
@@ -34,7 +35,7 @@ from protocol import PROTOCOL, parse
 from timing.chunks import Chunk
 from timing.jobs import jobs_of
 from timing.selfcheck import check
-from timing.sustained import sustain
+from timing.sustained import rest_power, sustain
 from timing.timed import Timer
 from timing.timers import make_timer
 from timing.walk import walk
@@ -57,9 +58,17 @@ class Worker:
         self.timers: dict[str, Timer] = {}
         self.read_state: Read | None = None
         self.told: set[str] = set()
+        self.clock: LockedClock | None = None
 
     def serve(self, lines: Iterable[bytes], emit: Callable[[Answer], None]) -> int:
         """Answer every line until shutdown or the end; returns the process's exit status."""
+        try:
+            return self.serve_lines(lines, emit)
+        finally:
+            self.unlock()
+
+    def serve_lines(self, lines: Iterable[bytes], emit: Callable[[Answer], None]) -> int:
+        """Answer every line, the device's clock as it was asked."""
         for line in lines:
             try:
                 request = parse(line)
@@ -102,9 +111,10 @@ class Worker:
         self.close()
         try:
             self.engine = boot_engine(request)
+            self.read_state = open_state(self.engine.device)
+            self.lock(self.engine, request.clock_mhz)
             preferred = QUANTITIES[self.engine.device.type][0]
             check(self.engine, self.timer(self.engine, preferred))
-            self.read_state = open_state(self.engine.device)
         except Exception as error:
             self.close()
             fault = boot_fault(error)
@@ -123,7 +133,7 @@ class Worker:
             engine.num_blocks,
             layers,
             engine.arguments,
-            engine.conditions,
+            engine.conditions if self.clock is None else {**engine.conditions, "clock_mhz": self.clock.mhz},
             caches,
             True if self.read_state is not None else None,
         )
@@ -159,11 +169,12 @@ class Worker:
             raise Fault("bad_request", "no engine is booted: send boot before sustain")
         if read is None:
             raise Fault("unsupported", f"a device of type {engine.device.type} tells neither power nor clock")
+        rest_w = rest_power(read)
         for index, fields in enumerate(request.shots):
             try:
                 layers: dict[str, SustainedTimes] = {}
                 for job in jobs_of(engine, fields):
-                    layers |= sustain(engine, job, read, request.seconds)
+                    layers |= sustain(engine, job, read, request.seconds, rest_w)
             except Exception as error:
                 fault = shot_fault(error)
                 message = f"shot {index} ({fields.get('category')}): {fault.message}"
@@ -194,6 +205,34 @@ class Worker:
         """Return the state of the device, where it can be read."""
         if self.read_state is not None:
             yield self.read_state(seq)
+
+    def lock(self, engine: Engine, mhz: int | None) -> None:
+        """Lock the device's clock, None gives it back; raises Fault when it cannot be."""
+        if self.clock is not None and self.clock.mhz != mhz:
+            self.unlock()
+        if mhz is None:
+            return
+        if self.clock is None:
+            self.clock = LockedClock(device_uuid(engine.device), mhz)
+        if self.read_state is None:
+            self.unlock()
+            raise Fault("unsupported", refusal(mhz, "the device does not tell its clock"))
+
+        def work() -> None:
+            engine.evict()
+            engine.synchronize()
+
+        try:
+            self.clock.verify(self.read_state, work)
+        except Fault:
+            self.clock = None
+            raise
+
+    def unlock(self) -> None:
+        """Give the clock back, if it is locked."""
+        if self.clock is not None:
+            clock, self.clock = self.clock, None
+            clock.give_back()
 
     def close(self) -> None:
         """Free the engine, if there is one."""

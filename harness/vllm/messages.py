@@ -45,6 +45,8 @@ class Boot:
     block_size: int | None
     max_num_batched_tokens: int
     max_num_seqs: int
+    clock_mhz: int | None = None
+    """Clock of the multiprocessors that the device is locked to; None leaves the device its own."""
 
 
 @dataclass(frozen=True)
@@ -194,11 +196,15 @@ class State:
 
 @dataclass(frozen=True)
 class SustainedTimes:
-    """A call of a module on a device that does nothing else: microseconds, watts, MHz."""
+    """A call of a module on a device that does nothing else: microseconds, watts while it runs, MHz.
 
-    time_us: float
+    A call that is shorter than its launch has no time: the device is at work for `busy_share` of it alone.
+    """
+
+    time_us: float | None
     power_w: float | None
     sm_clock_mhz: int | None
+    busy_share: float = 1.0
 
 
 @dataclass(frozen=True)

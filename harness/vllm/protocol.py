@@ -92,6 +92,7 @@ def parse_boot(message: Mapping[str, Any]) -> Boot:
         block_size=None if message.get("block_size") is None else count(message, "block_size"),
         max_num_batched_tokens=count(message, "max_num_batched_tokens"),
         max_num_seqs=count(message, "max_num_seqs"),
+        clock_mhz=None if message.get("clock_mhz") is None else count(message, "clock_mhz"),
     )
 
 

@@ -113,6 +113,8 @@ export interface Meta {
   readonly state?: "sustained";
   /** What layers take under a lasting load, where that was measured. */
   readonly sustained?: readonly Sustained[];
+  /** How many shots were fired at which clock of the multiprocessors: by category, then by MHz. */
+  readonly sm_clock_mhz?: Readonly<Partial<Record<SweepCategory, Readonly<Record<string, number>>>>>;
   /** What is predicted, not measured. */
   readonly adaptive?: AdaptiveProfile;
   /** Shots that failed and have no row. */
@@ -177,6 +179,7 @@ const OUR_KEYS = [
   "noise",
   "state",
   "sustained",
+  "sm_clock_mhz",
   "adaptive",
   "failed_shots",
   "source_sha256",

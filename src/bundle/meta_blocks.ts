@@ -215,12 +215,14 @@ export interface Sustained {
   readonly key: readonly number[];
   /** The layer. */
   readonly layer: string;
-  /** Time of a call once the device has settled, in microseconds. */
-  readonly time_us: number;
-  /** Power meanwhile, in watts; null where the device does not tell. */
+  /** Time of a call once the device has settled, in microseconds; null of a call that is shorter than its launch. */
+  readonly time_us: number | null;
+  /** Power while it runs, in watts; null where the device does not tell. */
   readonly power_w: number | null;
   /** Clock of the multiprocessors meanwhile, in MHz; null where the device does not tell. */
   readonly sm_clock_mhz: number | null;
+  /** Share of the time for which the device was at work; power is worked out from it. @default 1 */
+  readonly busy_share?: number | undefined;
 }
 
 /** How noisy the measurements are. Shares are of the time itself: 0.01 is one percent. */

@@ -139,14 +139,16 @@ const META = z.looseObject({
   }).partial(),
   conditions: z.record(text, z.unknown()),
   state: z.enum(["sustained"]),
+  sm_clock_mhz: z.record(text, z.record(text, count)),
   sustained: z.array(z.looseObject({
     category: z.enum(CATEGORY_ORDER),
     tp: positive,
     key: z.array(count),
     layer: text,
-    time_us: z.number().positive(),
+    time_us: z.number().positive().nullable(),
     power_w: z.number().nullable(),
     sm_clock_mhz: z.number().nullable(),
+    busy_share: z.number().min(0).max(1).optional(),
   })),
   adaptive: z.looseObject({
     target: z.record(text, z.number()).optional(),

@@ -59,6 +59,8 @@ export interface BootRequest {
   readonly max_num_batched_tokens: number;
   /** Asked requests per batch; the engine is booted with one more. */
   readonly max_num_seqs: number;
+  /** Clock of the multiprocessors, in MHz, that the device is locked to meanwhile. @default {the device's own} */
+  readonly clock_mhz?: number;
 }
 
 /** A layer as the harness found it. */
@@ -112,12 +114,14 @@ export interface SustainRequest {
 
 /** A call of a module on a device that does nothing else; null where the device does not tell. */
 export interface SustainedTimes {
-  /** Time, in microseconds. */
-  readonly time_us: number;
-  /** Power, in watts. */
+  /** Time, in microseconds; null of a call that is shorter than its launch: the device rests in between. */
+  readonly time_us: number | null;
+  /** Power while it runs, in watts. */
   readonly power_w: number | null;
   /** Clock of the multiprocessors, in MHz. */
   readonly sm_clock_mhz: number | null;
+  /** Share of the time for which the device was at work. @default 1 */
+  readonly busy_share?: number | undefined;
 }
 
 /** What a device was like at one moment; null where it does not tell. */

@@ -135,6 +135,7 @@ export const requestSchema = z.discriminatedUnion("type", [
     block_size: positive.nullable(),
     max_num_batched_tokens: positive,
     max_num_seqs: positive,
+    clock_mhz: positive.optional(),
   }),
   z.object({
     type: z.literal("fire"),
@@ -170,7 +171,12 @@ export const answerSchema = z.discriminatedUnion("type", [
     index: count,
     layers: z.record(
       z.string(),
-      z.object({ time_us: z.number().positive(), power_w: reading, sm_clock_mhz: reading }),
+      z.object({
+        time_us: z.number().positive().nullable(),
+        power_w: reading,
+        sm_clock_mhz: reading,
+        busy_share: z.number().min(0).max(1).optional(),
+      }),
     ),
   }),
   z.object({

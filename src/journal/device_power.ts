@@ -41,10 +41,12 @@ export async function readDevicePower(
 
 /** Layers of the largest batches alone: smaller ones leave the device idle in between. */
 function busyPower({ sustained = [] }: Pick<Meta, "sustained">): number | null {
-  const told = sustained.filter(({ power_w }) => power_w !== null);
+  const told = sustained.flatMap(({ category, key, time_us, power_w }) =>
+    time_us === null || power_w === null ? [] : [{ category, key, time_us, power_w }]
+  );
   const most = Math.max(...told.filter(({ category }) => category === "dense").map(({ key }) => key[0] ?? 0));
   const largest = told.filter(({ category, key }) => category === "dense" && key[0] === most);
   const timeUs = largest.reduce((sum, { time_us }) => sum + time_us, 0);
   if (timeUs === 0) return null;
-  return largest.reduce((sum, { time_us, power_w }) => sum + power_w! * time_us, 0) / timeUs;
+  return largest.reduce((sum, { time_us, power_w }) => sum + power_w * time_us, 0) / timeUs;
 }

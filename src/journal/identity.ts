@@ -28,6 +28,8 @@ export interface Identity extends
   readonly quantity: Quantity;
   /** Revision of the hub that the model's configuration was downloaded from; absent for a file of the user's own. */
   readonly model_revision?: string;
+  /** Clock of the multiprocessors that the device was locked to, in MHz; absent where it had its own. */
+  readonly clock_mhz?: number;
 }
 
 /** The fields that have to agree; the others are recorded only. */
@@ -47,7 +49,7 @@ const BOUND = [
  * The identity of a run.
  *
  * @param info Who answers.
- * @param types Types of weights and KV cache, what is timed, and where the model came from.
+ * @param types Types of weights and KV cache, what is timed, where the model came from, and the locked clock.
  * @returns The identity.
  *
  * @example
@@ -62,7 +64,9 @@ const BOUND = [
  */
 export function identityOf(
   info: HarnessInfo,
-  types: Pick<Identity, "dtype" | "kv_cache_dtype" | "quantity" | "model_revision">,
+  types: Pick<Identity, "dtype" | "kv_cache_dtype" | "quantity" | "model_revision"> & {
+    readonly clock?: number | null | undefined;
+  },
 ): Identity {
   return {
     harness: info.harness,
@@ -77,6 +81,7 @@ export function identityOf(
     kv_cache_dtype: types.kv_cache_dtype,
     quantity: types.quantity,
     ...types.model_revision !== undefined && { model_revision: types.model_revision },
+    ...typeof types.clock === "number" && { clock_mhz: types.clock },
   };
 }
 
@@ -84,7 +89,7 @@ export function identityOf(
  * Where two identities differ in what a bundle is bound to.
  *
  * @param recorded What is recorded.
- * @param current What is there now; fields that only one of them has are not compared.
+ * @param current What is there now; fields that only one of them has are not compared, but for a locked clock.
  * @returns One text per difference, `<field> <recorded> there, <current> now`.
  *
  * @example
@@ -99,10 +104,18 @@ export function identityOf(
  * ```
  */
 export function identityDifferences(recorded: Partial<Identity>, current: Identity): string[] {
-  return BOUND.flatMap((field) => {
-    const [there, now] = [recorded[field], current[field]].map((value) => value && factText(value));
-    return there === undefined || now === undefined || there === now
-      ? []
-      : [`${field} ${there} there, ${now} now`];
-  });
+  const clocks = [recorded.clock_mhz, current.clock_mhz].map((mhz) =>
+    mhz === undefined ? "unlocked" : `${mhz} MHz`
+  );
+  const [there, now] = clocks;
+  const clock = there === now ? [] : [`clock ${there} there, ${now} now`];
+  return [
+    ...clock,
+    ...BOUND.flatMap((field) => {
+      const [there, now] = [recorded[field], current[field]].map((value) => value && factText(value));
+      return there === undefined || now === undefined || there === now
+        ? []
+        : [`${field} ${there} there, ${now} now`];
+    }),
+  ];
 }

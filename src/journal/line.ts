@@ -36,6 +36,7 @@ const identityFields: Record<keyof Identity, z.ZodType> = {
   kv_cache_dtype: z.string(),
   quantity,
   model_revision: z.string().optional(),
+  clock_mhz: z.number().optional(),
 };
 
 /** The first line of a journal that was fired away from its bundle: what was fired. */
@@ -122,7 +123,12 @@ const sustainedLine = z.object({
   ...shotFields,
   layers: z.record(
     z.string(),
-    z.object({ time_us: z.number().positive(), power_w: reading, sm_clock_mhz: reading }),
+    z.object({
+      time_us: z.number().positive().nullable(),
+      power_w: reading,
+      sm_clock_mhz: reading,
+      busy_share: z.number().min(0).max(1).optional(),
+    }),
   ),
   lane,
 });

@@ -121,15 +121,29 @@ function ratioPoints(
 
 /** By how much a call is longer than its row; null when the device rested between the calls. */
 function lengthened({ time_us, sm_clock_mhz }: Sustained, rowUs: number, atRestMhz: number): number | null {
-  if (sm_clock_mhz === null) return null;
+  if (sm_clock_mhz === null || time_us === null) return null;
   const most = atRestMhz / sm_clock_mhz;
   const ratio = time_us / rowUs;
   if (ratio > most * LAUNCH_MARGIN && most < LAUNCH_MARGIN) return null;
   return Math.min(Math.max(ratio, 1), most);
 }
 
-/** Where a row lies among those of its layer: tokens, or of attention the binary logarithm of queries per key. */
-function placeOf(category: Category, key: readonly number[]): number {
+/**
+ * Where a row lies among those of its layer.
+ *
+ * @param category The table.
+ * @param key The row's key.
+ * @returns Tokens, or of attention the binary logarithm of queries per key.
+ *
+ * @example
+ * ```ts
+ * import { placeOf } from "./sustained.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(placeOf("attention", [512, 0, 0, 0]), 8);
+ * assert.equal(placeOf("moe", [64, 8]), 64);
+ * ```
+ */
+export function placeOf(category: Category, key: readonly number[]): number {
   if (category === "linear_attention") return key[0]! + key[1]!;
   if (category !== "attention") return key[0]!;
   const [chunk, before, decodes, history] = key as [number, number, number, number];

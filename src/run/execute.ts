@@ -108,12 +108,12 @@ export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent
   }
 }
 
-/** Records what a lasting load makes of shots, those of which it is not known. */
+/** Records what a lasting load makes of shots that have times, those of which it is not known. */
 async function* sustain(
   { lane, session, signal }: ExecuteOptions,
   { shots, seconds }: SustainRequest,
 ): AsyncGenerator<RunEvent> {
-  const open = shots.filter((shot) => !session.hasSustained(shot));
+  const open = shots.filter((shot) => !session.hasSustained(shot) && session.missing(shot).length === 0);
   if (open.length === 0) return;
   for await (const step of lane.sustain({ shots: open, seconds }, { ...signal && { signal } })) {
     if (step.type === "fact") session.note(step.fact);

@@ -102,6 +102,7 @@ export async function* firePlan(
       block_size: null,
       max_num_batched_tokens: asked.max_num_batched_tokens,
       max_num_seqs: asked.max_num_seqs,
+      ...typeof asked.clock === "number" && { clock_mhz: asked.clock },
     }, { ...signal && { signal } });
     const seconds = (performance.now() - booting) / 1000;
     yield { type: "booted", tp, ...ep > 1 && { ep }, limits: booted.limits, layers: booted.layers, seconds };

@@ -158,6 +158,7 @@ export async function* profileEvents(
   const identity = identityOf(lane.info, {
     ...types,
     quantity,
+    clock: settings.clock,
     ...revision !== undefined && { model_revision: revision },
   });
   yield* notices(
@@ -200,6 +201,7 @@ export async function* profileEvents(
       block_size: null,
       max_num_batched_tokens: settings.maxNumBatchedTokens,
       max_num_seqs: settings.maxNumSeqs,
+      ...settings.clock !== null && { clock_mhz: settings.clock },
     };
     const booted = withPool(await lane.boot(request, { ...signal && { signal } }));
     yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds: booting() };
@@ -227,7 +229,9 @@ export async function* profileEvents(
       session,
       ...firingOptions(settings, quantity, planned, {
         named: journalSentinel(session.judge, tp, booted.limits),
-        lasting: position === 0 && !settings.parity ? sustainedShots(planned) : [],
+        lasting: settings.parity || position > 0 && settings.sustainShots === "some"
+          ? []
+          : sustainedShots(planned, settings.sustainShots),
       }),
       retryFailed: settings.retryFailed,
       again: again !== undefined,

@@ -120,6 +120,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     duration_s: rounded(facts.durationS),
     ...Object.keys(facts.deviceBusyS).length > 0 && { device_busy_s: rounded(facts.deviceBusyS) },
     ...settings.precision && { precision: settings.precision },
+    ...Object.keys(facts.clocks).length > 0 && { sm_clock_mhz: facts.clocks },
     ...facts.sustained.length > 0 && { sustained: facts.sustained },
     ...facts.noise && identity.quantity !== "estimate" && { noise: facts.noise },
     ...adaptive && { adaptive },

@@ -330,6 +330,17 @@ const TABLE = {
     doc: "What is timed",
     plan: "required",
   },
+  /** Clock of the multiprocessors in MHz that the device is locked to meanwhile, where the user may. */
+  clock: {
+    env: "SHOTLAB_CLOCK",
+    group: "Measurement",
+    kind: kind.optional(numbers.integer(1)),
+    fallback: null,
+    otherwise: "the device's own",
+    doc: "Clock of the multiprocessors in MHz that the device is locked to meanwhile, where the user may",
+    journal: true,
+    plan: "optional",
+  },
   /** Repeat each shot until the standard error of its median is this share of it, 3 to 30 times. */
   precision: {
     env: "SHOTLAB_PRECISION",
@@ -369,6 +380,14 @@ const TABLE = {
     fallback: 0.5,
     doc:
       "Seconds for which a layer is repeated without a pause, to see what a lasting load makes of it, 0 for never",
+  },
+  /** Which shots are repeated so: some of the first degree, or all, for the energy of each. */
+  sustainShots: {
+    env: "SHOTLAB_SUSTAIN_SHOTS",
+    group: "Measurement",
+    kind: kind.oneOf(["some", "all"]),
+    fallback: "some",
+    doc: "Which shots are repeated so: some of the first degree, or all, for the energy of each",
   },
   /** Share by which the sentinel may move before shots are measured again. */
   driftShare: {

@@ -147,7 +147,7 @@ export function planHeader(settings: Settings, model: Model, sweeps: readonly Sw
     overrides: Object.fromEntries(settings.tpDegrees.map((tp) => [tp, hfOverrides(config, tp, settings)])),
     architecture: engineArchitecture(model),
     sentinels: sentinelsOf(sweeps),
-    ...!settings.parity && { sustained: sustainedShots(sweeps) },
+    ...!settings.parity && { sustained: sustainedShots(sweeps, settings.sustainShots) },
   };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Settings } from "../settings.ts";
 import type { Sweep } from "./plan_sweeps.ts";
 import type { AttentionShot, Shot } from "./shot.ts";
 
@@ -13,7 +14,9 @@ const SHARES = [1, 1 / 2, 1 / 4, 1 / 8, 1 / 32];
  * Chooses shots of a plan: large batches, of which the power limit takes the clock down, and fewer and fewer tokens
  * until it does not; prefills with long KV lengths, decodes, and both.
  *
- * @param sweeps The planned sweeps; only those of the first degree count, because what the ratios say holds for others.
+ * @param sweeps The planned sweeps; of some shots only those of the first degree count, because what the ratios say
+ * holds for others.
+ * @param which Whether all shots are wanted, for the energy of each. @default {"some"}
  * @returns The shots, none twice.
  *
  * @example
@@ -25,11 +28,14 @@ const SHARES = [1, 1 / 2, 1 / 4, 1 / 8, 1 / 32];
  * assert.deepEqual(chosen.map((shot) => shot.category === "dense" && shot.tokens), [512, 256, 128, 64, 16]);
  * ```
  */
-export function sustainedShots(sweeps: readonly Sweep[]): Shot[] {
+export function sustainedShots(
+  sweeps: readonly Sweep[],
+  which: Settings["sustainShots"] = "some",
+): Shot[] {
+  const whole = sweeps.filter(({ category, ep }) => category !== "skew" && ep === undefined);
+  if (which === "all") return whole.flatMap((sweep): readonly Shot[] => sweep.shots);
   const tp = sweeps[0]?.tp;
-  const shots = sweeps.filter((sweep) => sweep.tp === tp && sweep.ep === undefined).flatMap((sweep) =>
-    sweep.shots as readonly Shot[]
-  );
+  const shots = whole.filter((sweep) => sweep.tp === tp).flatMap((sweep): readonly Shot[] => sweep.shots);
   const dense = shots.filter((shot) => shot.category === "dense");
   const experts = shots.filter((shot) => shot.category === "moe");
   const attention = shots.filter((shot) => shot.category === "attention");

@@ -32,6 +32,8 @@ export interface SessionFacts {
   readonly deviceBusyS: SessionFacts["durationS"];
   /** How noisy the measurements are, null when nothing shows it. */
   readonly noise: Noise | null;
+  /** How many shots were fired at which clock. */
+  readonly clocks: Readonly<Partial<Record<SweepCategory, Readonly<Record<string, number>>>>>;
   /** What layers take under a lasting load, in the order in which it was measured. */
   readonly sustained: readonly Sustained[];
   /** Shots that failed and were not measured since. */
@@ -77,6 +79,7 @@ export function sessionFacts(
     skewTps: tps.filter((tp) => countCases(skewTimesOf(state.skew, tp)) > 0),
     estimated: Object.fromEntries(estimated.filter(([, count]) => count > 0)),
     samples: state.samples,
+    clocks: state.clocks.counts,
     sustained: [...state.sustained.values()],
     failed: [...state.failed.values()],
     noise: noiseOf(state),

@@ -41,6 +41,12 @@ function recordedIdentity(meta: Meta): Partial<Identity> {
     kv_cache_dtype: meta.kv_cache_dtype,
     quantity: meta.quantity,
     model_revision: meta.model_revision,
+    clock_mhz: lockedClock(meta),
   };
   return Object.fromEntries(Object.entries(recorded).filter(([, value]) => value !== undefined));
+}
+
+function lockedClock({ conditions }: Meta): number | undefined {
+  const mhz = conditions?.clock_mhz;
+  return typeof mhz === "number" ? mhz : undefined;
 }

@@ -7,6 +7,7 @@ import type { Sustained } from "../bundle/meta_blocks.ts";
 import type { Category, SweepCategory } from "../shots/shot.ts";
 import type { SkewPart } from "../shots/skew_parts.ts";
 import { type Judge, newJudge } from "../journal/judge.ts";
+import { type ClockTally, countClocks } from "../journal/clock_counts.ts";
 import { type Launches, newLaunches } from "../journal/launches.ts";
 import { dropEstimate, type Estimates } from "./estimates.ts";
 import type { FailedShot } from "../events.ts";
@@ -47,6 +48,8 @@ export interface JournalState {
   readonly kernels: Set<string>;
   /** What layers take under a lasting load, by shot and layer. */
   readonly sustained: Map<string, Sustained>;
+  /** Which clock the device had. */
+  readonly clocks: ClockTally;
   /** Shots that were archived and not measured since, by their texts. */
   readonly archived: Map<string, ArchivedShot>;
 }
@@ -70,6 +73,7 @@ export function emptyState(named: ReadonlySet<string>): JournalState {
     launches: newLaunches(),
     kernels: new Set(),
     sustained: new Map(),
+    clocks: countClocks(),
     archived: new Map(),
   };
 }
@@ -83,6 +87,7 @@ export function emptyState(named: ReadonlySet<string>): JournalState {
 export function applyLine(state: JournalState, line: JournalLine): void {
   state.judge.take(line);
   state.launches.take(line);
+  state.clocks.take(line);
   switch (line.type) {
     case "failed": {
       if (line.sentinel) return;

@@ -151,8 +151,8 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
   }
 
   hasSustained(shot: Shot): boolean {
-    const text = `${shotText(idOf(shot))} `;
-    return [...this.#options.state.sustained.keys()].some((key) => key.startsWith(text));
+    const text = shotText(idOf(shot));
+    return this.timed(shot).some((layer) => this.#options.state.sustained.has(`${text} ${layer}`));
   }
 
   inDoubt(shot: Shot): boolean {

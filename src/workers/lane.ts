@@ -18,6 +18,7 @@ import type {
 import type { Clocks } from "../journal/clock_range.ts";
 import type { Shot } from "../shots/shot.ts";
 import { engineDead, failure, gaveUp, newRestarts, refuseOther } from "./restarts.ts";
+import { refuseUnlocked } from "./locked_clock.ts";
 import { againWhenKilled, pause } from "./retry.ts";
 import { fireSentinel, SENTINEL_SAMPLES, type SentinelOptions, sentinelWatch } from "./sentinel_watch.ts";
 
@@ -161,6 +162,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
     booted = request;
     broken = true;
     fresh = await harness.boot(request, options);
+    refuseUnlocked(harness.info.harness, request, fresh);
     broken = false;
     watch.restart();
     return fresh;

@@ -37,6 +37,7 @@ const FACTS: SessionFacts = {
   durationS: { tp1: { dense: 1.23456, skew: 0.0004 } },
   deviceBusyS: {},
   noise: null,
+  clocks: {},
   sustained: [],
   failed: [],
   mixed: [],

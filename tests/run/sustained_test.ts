@@ -9,6 +9,7 @@ import { loadModel } from "../../src/model/load_model.ts";
 import { resolveSettings } from "../../src/settings.ts";
 import { formatPlan, parsePlan, planHeader } from "../../src/shots/plan_file.ts";
 import { planSweeps } from "../../src/shots/plan_sweeps.ts";
+import { rowEnergies } from "../../src/predict/energy.ts";
 import { predictor } from "../../src/predict/predictor.ts";
 import { fakeHarness } from "./fakes.ts";
 import { SMALL, smallBundle } from "./small_model.ts";
@@ -68,6 +69,21 @@ Deno.test("a run repeats shots of its first degree without a pause, once, and pr
     await profile({ ...SMALL, perfDir, skipSkew: true, sustainS: 0.25 }, run);
     assert.equal(asked.length, 1);
     assert.deepEqual((await openBundle(smallBundle(perfDir))).meta.sustained, bundle.meta.sustained);
+  }));
+
+Deno.test("with sustainShots all, every shot of every degree is repeated, and every row's energy is measured", () =>
+  withFolder(async (perfDir) => {
+    const asked: SustainRequest[] = [];
+    const bundle = await profile(
+      { ...SMALL, perfDir, skipSkew: true, sustainShots: "all" },
+      { open: () => Promise.resolve(lastingHarness(asked)) },
+    );
+    assert.deepEqual(asked.map(({ shots }) => [...new Set(shots.map(({ tp }) => tp))]), [[1], [2]]);
+    for (const tp of bundle.tps) {
+      const rows = rowEnergies(bundle, tp);
+      assert(rows.length > 0);
+      assert.deepEqual(rows.filter(({ measured }) => !measured), []);
+    }
   }));
 
 Deno.test("with sustainS 0, and on a harness that cannot, nothing is repeated", () =>

@@ -96,6 +96,8 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["seed", "-1", "expected an integer of at least 0"],
   ["sentinelS", "-1", "expected a number of seconds, 0 for never"],
   ["sustainS", "soon", "expected a number of seconds, 0 for never"],
+  ["clock", "0", "expected an integer of at least 1"],
+  ["sustainShots", "many", "expected some or all"],
   ["driftShare", "0", SHARE],
   ["driftShare", "3%", SHARE],
   ["harness", " ", "expected vllm, ray[:<address>], roofline:<hardware>, replay:<bundle> or cmd:<argv>"],

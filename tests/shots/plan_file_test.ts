@@ -64,6 +64,7 @@ Deno.test("planHeader says what was asked for and how the model is sharded", () 
     measurement_iterations: 3,
     precision: null,
     seed: 0,
+    clock: null,
     quantity: null,
     parity: false,
   });

@@ -66,6 +66,7 @@ class Plan:
                 "config": config,
                 "architecture": self.header.get("architecture"),
                 **{name: self.settings.get(name) for name in names},
+                "clock_mhz": self.settings.get("clock"),
             }
         )
 

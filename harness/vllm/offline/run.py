@@ -31,7 +31,7 @@ ROUNDS_AGAIN = 2
 
 IDENTITY = (
     *("harness", "harness_version", "engine", "engine_version", "device", "driver", "runtime", "processor"),
-    *("dtype", "kv_cache_dtype", "quantity", "model_revision"),
+    *("dtype", "kv_cache_dtype", "quantity", "model_revision", "clock_mhz"),
 )
 """The fields of a session's identity, of those that the harness and the plan's settings have."""
 
@@ -195,7 +195,12 @@ def session_line(
     hello: HelloAnswer, plan: Plan, quantity: str, share: float, accept_speed: bool
 ) -> dict[str, Any]:
     """Return the line that says who writes from here on, and how the device is watched."""
-    known = {**plan.settings, **fields_of(hello), "quantity": quantity}
+    known = {
+        **plan.settings,
+        **fields_of(hello),
+        "quantity": quantity,
+        "clock_mhz": plan.settings.get("clock"),
+    }
     return {
         "type": "session",
         "format": FORMAT,
@@ -223,9 +228,10 @@ def run_alone(arguments: Any, worker: Worker | None = None) -> int:
         print(fault.message, file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    used = worker or Worker()
     try:
         state = read_state(Path(arguments.out), names, arguments.retry_failed)
-        run = OfflineRun(plan, journal, state, worker or Worker())
+        run = OfflineRun(plan, journal, state, used)
         return run.run(arguments.quantity, arguments.drift_share, arguments.accept_speed)
     except Fault as fault:
         print(fault.message if fault.detail is None else f"{fault.message} ({fault.detail})", file=sys.stderr)
@@ -234,4 +240,5 @@ def run_alone(arguments: Any, worker: Worker | None = None) -> int:
         print("interrupted: run the same command again to go on", file=sys.stderr)
         return 130
     finally:
+        used.unlock()
         journal.close()

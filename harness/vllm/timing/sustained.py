@@ -22,33 +22,53 @@ SETTLE_SHARE = 0.4
 """Share of the time that passes before anything is read: power limits act within it."""
 
 HOST_SHARE = 0.9
-"""A call of which the host takes more of its time to launch it is left out: the device would rest."""
+"""Of a call of which the host takes more of its time to launch it the device rests in between."""
 
 TRIAL = 10
 """Calls by which that is judged."""
+
+HOLD_CYCLES = 40_000_000
+"""Cycles for which the device is held back meanwhile, so that the host runs ahead: some 20 ms."""
+
+REST_S = 0.3
+"""For how long a device rests before its power at rest is read, and for how long it is."""
+
+LEAST_BUSY = 0.05
+"""A device that is at work for less of the time tells too little of the power that it takes for that."""
 
 Reading = tuple[float, State]
 """Seconds on the host's clock, and the state of the device then."""
 
 
-def sustain(engine: Engine, job: Job, read: Read, seconds: float) -> dict[str, SustainedTimes]:
-    """Repeat each layer's module of a job for so many seconds; layers that are too short are left out."""
-    found = {}
-    for layer, modules in job.sites.items():
-        times = sustain_module(engine, job, modules[0], read, seconds)
-        if times is not None:
-            found[layer] = times
-    return found
+def rest_power(read: Read) -> float | None:
+    """Return the watts of the device at rest with its clock up, None where it does not tell."""
+    time.sleep(REST_S)
+    readings: list[Reading] = []
+    started = time.perf_counter()
+    while (at := time.perf_counter()) - started < REST_S:
+        readings.append((at, read(0)))
+        time.sleep(WINDOW_S)
+    return power_of(readings)
+
+
+def sustain(
+    engine: Engine, job: Job, read: Read, seconds: float, rest_w: float | None
+) -> dict[str, SustainedTimes]:
+    """Repeat each layer's module of a job for so many seconds; `rest_w` is what the device takes at rest."""
+    return {
+        layer: sustain_module(engine, job, modules[0], lambda call: repeat(call, read, seconds, rest_w))
+        for layer, modules in job.sites.items()
+    }
 
 
 def sustain_module(
-    engine: Engine, job: Job, module: Any, read: Read, seconds: float
-) -> SustainedTimes | None:
+    engine: Engine, job: Job, module: Any, lasting: Callable[[Callable[[], Any]], SustainedTimes]
+) -> SustainedTimes:
     """Repeat one module within a forward, which ends there."""
-    found: list[SustainedTimes | None] = []
+    found: list[SustainedTimes] = []
 
     def again(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        found.append(repeat(lambda: module.forward(*args, **kwargs), read, seconds))
+        found.append(lasting(lambda: module.forward(*args, **kwargs)))
         raise EndOfForward
 
     with ExitStack() as stack:
@@ -66,8 +86,11 @@ def sustain_module(
     return found[0]
 
 
-def repeat(call: Callable[[], Any], read: Read, seconds: float) -> SustainedTimes | None:
-    """Keep the device busy with calls; returns what they take after it has settled, None of short ones."""
+def repeat(call: Callable[[], Any], read: Read, seconds: float, rest_w: float | None) -> SustainedTimes:
+    """Keep the device busy with calls; returns what they take after it has settled.
+
+    Calls that are shorter than their launch tell their power alone.
+    """
     import torch
 
     def mark() -> Any:
@@ -80,16 +103,18 @@ def repeat(call: Callable[[], Any], read: Read, seconds: float) -> SustainedTime
             call()
         return mark()
 
+    def trial() -> tuple[float, float]:
+        before, began = mark(), time.perf_counter()
+        after = window(TRIAL)
+        host_us = (time.perf_counter() - began) * 1e6 / TRIAL
+        after.synchronize()
+        return before.elapsed_time(after) * 1000 / TRIAL, host_us
+
     window(3)
     torch.cuda.synchronize()
-    before, began = mark(), time.perf_counter()
-    after = window(TRIAL)
-    host_us = (time.perf_counter() - began) * 1e6 / TRIAL
-    after.synchronize()
-    call_us = before.elapsed_time(after) * 1000 / TRIAL
-    if host_us > HOST_SHARE * call_us:
-        return None
-    count = max(1, round(WINDOW_S * 1e6 / call_us))
+    each_us, host_us = trial()
+    rests = host_us > HOST_SHARE * each_us
+    count = max(1, round(WINDOW_S * 1e6 / each_us))
     marks, readings = deque([mark()]), list[Reading]()
     times_us: list[float] = []
     started = time.perf_counter()
@@ -102,7 +127,20 @@ def repeat(call: Callable[[], Any], read: Read, seconds: float) -> SustainedTime
                 times_us.append(first.elapsed_time(marks[0]) * 1000 / count)
                 readings.append((time.perf_counter(), read(0)))
     torch.cuda.synchronize()
-    return SustainedTimes(round(statistics.median(times_us), 3), power_of(readings), clock_of(readings))
+    time_us, power_w, clock_mhz = statistics.median(times_us), power_of(readings), clock_of(readings)
+    if not rests:
+        return SustainedTimes(round(time_us, 3), power_w, clock_mhz)
+    torch.cuda._sleep(HOLD_CYCLES)
+    call_us, _ = trial()
+    busy_share = min(1.0, call_us / time_us)
+    return SustainedTimes(None, power_at_work(power_w, rest_w, busy_share), clock_mhz, round(busy_share, 4))
+
+
+def power_at_work(power_w: float | None, rest_w: float | None, busy_share: float) -> float | None:
+    """Return the watts while a device is at work, of one that rests for the remainder of the time."""
+    if power_w is None or rest_w is None or busy_share < LEAST_BUSY:
+        return None
+    return round(rest_w + max(0.0, power_w - rest_w) / busy_share, 1)
 
 
 def power_of(readings: Sequence[Reading]) -> float | None:

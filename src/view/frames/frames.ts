@@ -9,6 +9,7 @@ import type { KernelTable } from "../../bundle/whole_table.ts";
 import type { Category } from "../../shots/shot.ts";
 import { longFrame, type LongTable } from "./long_frame.ts";
 import { kernelFrame, skewCellsFrame } from "./kernel_frame.ts";
+import { energyFrame } from "./energy_frame.ts";
 import { sustainedFrame } from "./sustained_frame.ts";
 import { skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
 
@@ -40,6 +41,11 @@ export interface Frames {
    * sm_clock_mhz; of all degrees.
    */
   sustained(): pl.DataFrame;
+  /**
+   * Energy of the rows: category, layer, key, time_us, sustained_us, power_w, energy_mj, measured (false: an estimate
+   * from other rows of the layer), clocks_down.
+   */
+  energy(tp: number): pl.DataFrame;
   /** One table of all degrees below each other, with the columns hardware, model, variant and tp in front. */
   long(table: LongTable): pl.DataFrame;
 }
@@ -75,6 +81,7 @@ export function frames(bundle: Bundle & Partial<Pick<WholeBundle, "kernels" | "s
     skew: (tp) => skewFrame(bundle.skew(tp)),
     skewFit: (tp) => skewFitFrame(bundle.skewFit(tp)),
     sustained: () => sustainedFrame(bundle),
+    energy: (tp) => energyFrame(bundle, tp),
     long: (name) => longFrame([bundle], name),
   };
 }

@@ -6,16 +6,16 @@
 import pl from "nodejs-polars";
 import type { Bundle } from "../../bundle/open.ts";
 import type { Sustained } from "../../bundle/meta_blocks.ts";
-import { counts, floats, optionalFloats, texts } from "./series.ts";
+import { counts, optionalFloats, texts } from "./series.ts";
 
 /**
  * The layers of a bundle that were repeated without a pause.
  *
  * @param bundle The bundle.
  * @returns A row for each layer of a shot: category, layer, tp and the shot's `key`; `cool_us`, the time of the bundle's
- * row, and `time_us`, that of a call under the lasting load, in microseconds; `power_w` in watts, `energy_mj`, the energy
- * of a call in millijoules, and `sm_clock_mhz`, the clock of the multiprocessors. What is not known is null; there are no
- * rows where nothing was repeated.
+ * row, and `time_us`, that of a call under the lasting load, in microseconds, null of a call that is shorter than its
+ * launch; `power_w` in watts while it runs, `energy_mj`, the energy of a call in millijoules, and `sm_clock_mhz`, the
+ * clock of the multiprocessors. What is not known is null; there are no rows where nothing was repeated.
  *
  * @example
  * ```ts
@@ -40,9 +40,15 @@ export function sustainedFrame({ meta, table }: Pick<Bundle, "meta" | "table">):
     counts("tp", rows, ({ tp }) => tp),
     texts("key", rows.map(({ key }) => key.join())),
     optionalFloats("cool_us", rows.map(cool)),
-    floats("time_us", rows, ({ time_us }) => time_us),
+    optionalFloats("time_us", rows.map(({ time_us }) => time_us)),
     optionalFloats("power_w", rows.map(({ power_w }) => power_w)),
-    optionalFloats("energy_mj", rows.map(({ power_w, time_us }) => power_w && power_w * time_us / 1000)),
+    optionalFloats("energy_mj", rows.map((entry) => energyMj(entry, cool(entry)))),
     optionalFloats("sm_clock_mhz", rows.map(({ sm_clock_mhz }) => sm_clock_mhz)),
   ]);
+}
+
+/** A call that is shorter than its launch takes as long as on a device at rest. */
+function energyMj({ time_us, power_w }: Sustained, coolUs: number | null): number | null {
+  const timeUs = time_us ?? coolUs;
+  return power_w === null || timeUs === null ? null : power_w * timeUs / 1000;
 }

@@ -15,7 +15,8 @@ import { UsageError } from "../../../src/errors.ts";
 import { readText } from "../../../src/files/read.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
 import { type IterationQuery, predictIteration } from "../../../src/predict/iteration.ts";
-import { predictor } from "../../../src/predict/predictor.ts";
+import { rowEnergies } from "../../../src/predict/energy.ts";
+import { type Predictor, predictor, type PredictorSource } from "../../../src/predict/predictor.ts";
 import { median, quantile } from "../../../src/stats.ts";
 import { readJsonLines, runScript } from "../../../tasks/script.ts";
 import { refuseOther } from "../same_subject.ts";
@@ -36,6 +37,10 @@ const depthLine = z.looseObject({
   activated_experts: z.int().nullable().optional(),
   layers_us: z.record(z.string(), times).optional(),
   kernel_us: times.optional(),
+  wall_us: z.number().optional(),
+  readings: z.array(
+    z.looseObject({ s: z.number(), mhz: z.number().nullable(), j: z.number().nullable().optional() }),
+  ).optional(),
 });
 
 type Request = z.infer<typeof request>;
@@ -43,6 +48,9 @@ type DepthLine = z.infer<typeof depthLine>;
 
 /** Steps of a queue that the device has to settle in, as a share. */
 const SETTLING = 1 / 3;
+
+/** Share of its time for which a device is at work, above which what it takes is that of the kernels. */
+const BUSY = 0.95;
 
 function queryOf(
   { model, tp }: Pick<IterationQuery, "model" | "tp">,
@@ -81,11 +89,12 @@ function compare(
   bundle: Bundle,
   of: Pick<IterationQuery, "model" | "tp">,
   lines: readonly DepthLine[],
+  asked: string,
 ): Record<"forwards" | "layers" | "queues", object> {
   const { architecture } = of.model;
   const cool = predictor(bundle, { architecture });
   const forwards = lines.filter(({ type, step, layers_us }) =>
-    type === "forward" && step === "forward" && layers_us !== undefined
+    type === "forward" && step === asked && layers_us !== undefined
   ).map(({ kind = "", requests = [], activated_experts, layers_us = {} }) => {
     const { elsewhere = 0, ...real } = Object.fromEntries(
       Object.entries(layers_us).map(([layer, times]) => [layer, median(times)]),
@@ -124,33 +133,71 @@ function compare(
     },
   ]));
 
+  /** Millijoules in the place of microseconds, so that they are looked up and added as times are. */
+  const energies: PredictorSource = {
+    ...{ tps: bundle.tps, meta: {}, skewFit: () => [] },
+    table: (tp, category) =>
+      rowEnergies(bundle, tp).filter((row) => row.category === category)
+        .map(({ layer, key, energyMj }) => ({ layer, key, timeUs: energyMj ?? 0 })),
+  };
   const states = bundle.meta.sustained === undefined ? ["cool"] as const : ["cool", "sustained"] as const;
   const queues = lines.filter(({ type, kernel_us }) => type === "queue" && kernel_us !== undefined).map(
-    ({ name = "", batches = [], kernel_us = [] }) => {
+    (line) => {
+      const { name = "", batches = [], kernel_us = [], wall_us = 0, readings = [] } = line;
       const settled = kernel_us.slice(
         Math.ceil(kernel_us.length * SETTLING / batches.length) * batches.length,
       );
       const realUs = total(Object.fromEntries(settled.entries())) / settled.length;
       const errors = states.map((state) => {
         const source = predictor(bundle, { architecture, state });
-        const steps = batches.map((requests) =>
-          predictIteration(source, queryOf(of, requests)).contributions
-            .filter(({ stage, layer }) => stage !== "head" || layer === "final_layernorm")
-            .reduce((sum, { totalNs }) => sum + totalNs / 1000, 0)
-        );
-        return [state, percent(total(Object.fromEntries(steps.entries())) / steps.length / realUs - 1)];
+        return [state, percent(stepUs(source, of, batches) / realUs - 1)];
       });
-      return { name, kernel_us: Math.round(realUs), ...Object.fromEntries(errors) };
+      const clocks = readings.slice(Math.ceil(readings.length * SETTLING)).flatMap(({ mhz }) => mhz ?? []);
+      const joules = joulesOf(line);
+      const busy = total(Object.fromEntries(kernel_us.entries())) / wall_us;
+      const told = joules !== null && busy > BUSY && bundle.meta.sustained !== undefined
+        ? { energy: percent(stepUs(predictor(energies, { architecture }), of, batches) / 1000 / joules - 1) }
+        : {};
+      return {
+        ...{ name, kernel_us: Math.round(realUs), ...Object.fromEntries(errors), busy: percent(busy) },
+        ...clocks.length > 0 && { clock_mhz: median(clocks) },
+        ...joules !== null && { joules: Math.round(joules * 100) / 100 },
+        ...told,
+      };
     },
   );
   return { forwards: byKind, layers: byLayer, queues };
 }
 
+/** What a step takes without its logits, the mean of batches in turn. */
+function stepUs(
+  source: Predictor,
+  of: Pick<IterationQuery, "model" | "tp">,
+  batches: readonly (readonly Request[])[],
+): number {
+  const steps = batches.map((requests) =>
+    predictIteration(source, queryOf(of, requests)).contributions
+      .filter(({ stage, layer }) => stage !== "head" || layer === "final_layernorm")
+      .reduce((sum, { totalNs }) => sum + totalNs / 1000, 0)
+  );
+  return total(Object.fromEntries(steps.entries())) / steps.length;
+}
+
+/** Joules of a step by the energy counter, once the device has settled; null where it has none. */
+function joulesOf({ readings = [], wall_us = 0, kernel_us = [] }: DepthLine): number | null {
+  const told = readings.slice(Math.ceil(readings.length * SETTLING))
+    .flatMap(({ s, j }) => typeof j === "number" ? [{ s, j }] : []);
+  const counts = told.filter(({ j }, index) => index > 0 && j !== told[index - 1]!.j);
+  const [first, last] = [counts[0], counts.at(-1)];
+  if (first === undefined || last === undefined || first === last) return null;
+  return (last.j - first.j) / (last.s - first.s) * wall_us / 1e6 / kernel_us.length;
+}
+
 if (import.meta.main) {
-  const options = { json: { type: "string" } } as const;
+  const options = { json: { type: "string" }, step: { type: "string", default: "forward" } } as const;
   await runScript(
-    { usage: "compare.ts FILE BUNDLE [--json FILE]", options, words: [2, 2] },
-    async ({ json }, path, dir) => {
+    { usage: "compare.ts FILE BUNDLE [--step forward|rested] [--json FILE]", options, words: [2, 2] },
+    async ({ json, step }, path, dir) => {
       const lines = readJsonLines(await readText(path), path, depthLine);
       const { kind, model: id = "", tp = 1, device = "" } = lines[0];
       if (kind !== "depth") {
@@ -158,7 +205,7 @@ if (import.meta.main) {
       }
       const bundle = await openBundle(dir);
       refuseOther(bundle, path, { model: id, device });
-      const found = compare(bundle, { model: await loadModel(id, { download: false }), tp }, lines);
+      const found = compare(bundle, { model: await loadModel(id, { download: false }), tp }, lines, step);
       console.log(`${id}, tp ${tp}, on ${device}: error of all kernels of the layers, percent`);
       for (const table of Object.values(found)) console.table(table);
       const summary = { kind: "depth", model: id, tp, device, ...found };

@@ -9,6 +9,7 @@ Of the plan only the header counts: it has the model's configuration and the lim
 - `values`: attention and large dense shots with zeros and tiny weights, and with values of a usual scale;
 - `routing`: experts under Zipf loads against balanced ones that activate as many;
 - `forward`: kernels of whole forwards of random batches through all layers;
+- `rested`: the same, the device at rest before each pass;
 - `queue`: prefills one after the other without a pause, with the device's clock and power;
 - `graphs`: as `forward`, by CUDA graphs.
 
@@ -36,6 +37,7 @@ from file_head import file_head
 from forward import with_layers
 from lasting import queue
 from offline.plan import read_plan
+from rested import rested
 from routings import routing
 from script import open_out, run_script
 from values_trial import values
@@ -54,6 +56,7 @@ WHOLE: dict[str, Callable[[Engine, Write], None]] = {
     "cold": cold_whole,
     "forward": forward,
     "queue": queue,
+    "rested": rested,
 }
 """Steps of an engine of all layers."""
 
@@ -83,7 +86,7 @@ def main() -> None:
     parser.add_argument("plan", type=Path)
     parser.add_argument("--tp", type=int, default=1)
     parser.add_argument("--layers", type=int, required=True, help="decoder layers of the model")
-    parser.add_argument("--steps", nargs="+", choices=[*ALONE, "forward", "queue", *GRAPHS], required=True)
+    parser.add_argument("--steps", nargs="+", choices=sorted({*ALONE, *WHOLE, *GRAPHS}), required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     plan = read_plan(arguments.plan)

@@ -3,11 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from engine.engine import Engine
+from engine.routing import forced
 from engine.shots import Requests, Shot, broken_limit
 from engine.state import Read, open_state
+from forward import activated_experts, tokens_of
 from recording import ELSEWHERE, PassRanges
 from timing.jobs import Job
 from timing.kernel_sums import sum_kernels
@@ -16,38 +19,40 @@ from timing.profiler import PREFIX
 
 READ_S = 0.02
 REST_S = 0.7
+LASTS_S = 2.2
+"""For how long steps follow each other: the power limit acts fully within a second."""
+
+ISOLATED = 6
+"""Steps of a queue that has pauses."""
 
 DECODES = ((1, 2000),) * 16
-SCENARIOS: tuple[tuple[str, tuple[Requests, ...], int, float], ...] = (
-    ("isolated", (((2000, 0),),), 6, 0.2),
-    ("fresh", (((2048, 0),),), 40, 0.0),
-    ("history", tuple(((2048, before),) for before in (0, 2048, 4096, 6144)), 32, 0.0),
-    ("beside decodes", (((2032, 0), *DECODES),), 32, 0.0),
-    ("history beside decodes", tuple(((2032, before), *DECODES) for before in (0, 2032, 4064)), 30, 0.0),
+SCENARIOS: tuple[tuple[str, tuple[Requests, ...], float], ...] = (
+    ("isolated", (((2000, 0),),), 0.2),
+    ("fresh", (((2048, 0),),), 0.0),
+    ("history", tuple(((2048, before),) for before in (0, 2048, 4096, 6144)), 0.0),
+    ("beside decodes", (((2032, 0), *DECODES),), 0.0),
+    ("history beside decodes", tuple(((2032, before), *DECODES) for before in (0, 2032, 4064)), 0.0),
 )
-"""Name, batches in turn, steps, and seconds between them."""
+"""Name, batches in turn, all of as many tokens, and seconds between them."""
 
 
 def queue(engine: Engine, write: Callable[[Mapping[str, Any]], None]) -> None:
     """Run every scenario; the host must be faster than the device for the device to have no pause."""
     read = open_state(engine.device)
-    for name, batches, steps, gap_s in SCENARIOS:
+    for name, batches, gap_s in SCENARIOS:
         if any(broken_limit(Shot("attention", requests), engine.limits) for requests in batches):
             continue
-        time.sleep(REST_S)
         write(
             {
                 "type": "queue",
                 "name": name,
                 "batches": counted(batches),
-                **run(engine, batches, steps, gap_s, read),
+                **run(engine, batches, gap_s, read),
             }
         )
 
 
-def run(
-    engine: Engine, batches: Sequence[Requests], steps: int, gap_s: float, read: Read | None
-) -> dict[str, Any]:
+def run(engine: Engine, batches: Sequence[Requests], gap_s: float, read: Read | None) -> dict[str, Any]:
     """Fire batches in turn; returns the kernels of each step, what passed, and the readings."""
     if engine.device.type == "cpu":
         return {"message": "a CPU has no kernels"}
@@ -70,9 +75,21 @@ def run(
             )
 
     watcher = threading.Thread(target=watch)
-    with without_collector(), engine.without_logits():
+    tokens = tokens_of(batches[0])
+    experts = activated_experts(engine.limits, tokens)
+    with ExitStack() as stack:
+        stack.enter_context(without_collector())
+        stack.enter_context(engine.without_logits())
+        if experts is not None:
+            stack.enter_context(forced(engine.routers, tokens, experts, None, engine.device, engine.experts))
         engine.forward(batches[0])
         engine.synchronize()
+        started = time.perf_counter()
+        engine.forward(batches[-1])
+        engine.synchronize()
+        rounds = round(LASTS_S / (time.perf_counter() - started) / len(batches))
+        steps = ISOLATED if gap_s else max(2, rounds) * len(batches)
+        time.sleep(REST_S)
         started = time.perf_counter()
         watcher.start()
         timer.session.start()

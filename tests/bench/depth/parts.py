@@ -41,6 +41,8 @@ class Part:
         self.spec = spec
         self.started = folder / f"{spec['name']}.started"
         self.log = folder / f"{spec['name']}.log"
+        for path in map(Path, spec["files"]):
+            path.parent.mkdir(parents=True, exist_ok=True)
         gate = [str(folder / "lock"), str(self.started)]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

@@ -12,7 +12,7 @@ from engine.state import open_state
 from engine.values import fill_cache, fill_weights
 from faults import Fault
 from timing.jobs import job_of
-from timing.sustained import sustain
+from timing.sustained import rest_power, sustain
 from timing.timers import make_timer
 
 ATTENTION, DENSE = 200, 50
@@ -83,8 +83,10 @@ def values(engine: Engine, write: Callable[[Mapping[str, Any]], None]) -> None:
                     )
             if read is None or repeat:
                 continue
+            rest_w = rest_power(read)
             for shot in LASTING:
-                for layer, found in sustain(engine, job_of(engine, shot), read, SUSTAIN_S).items():
+                job = job_of(engine, shot)
+                for layer, found in sustain(engine, job, read, SUSTAIN_S, rest_w).items():
                     lasting = {
                         "layer": layer,
                         "us": found.time_us,

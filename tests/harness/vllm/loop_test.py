@@ -240,7 +240,11 @@ def test_sustaining_answers_each_shot(here: World, monkeypatch: pytest.MonkeyPat
     here.read = lambda seq: State(seq, 1980, None, 38, 90.5, [])
     times = SustainedTimes(2.0, 300.0, None)
     monkeypatch.setattr(
-        loop, "sustain", lambda _engine, _job, _read, seconds: {"norm": times} if seconds == 0.5 else {}
+        loop,
+        "sustain",
+        lambda _engine, _job, _read, seconds, rest_w: (
+            {"norm": times} if (seconds, rest_w) == (0.5, 90.5) else {}
+        ),
     )
     _, (_, *answers) = here.serve(BOOT, SUSTAIN)
     assert kinds(answers) == ["sustained", "failed", "sustained", "done"]
@@ -281,3 +285,85 @@ def test_a_walk_that_fails_is_an_error(here: World, monkeypatch: pytest.MonkeyPa
     status, (_, error) = here.serve(BOOT, WALK)
     anything: Any = error
     assert (status, anything.kind, anything.message) == (0, "out_of_memory", "no room")
+
+
+class Lock:
+    """A lock of the clock that tells what becomes of it."""
+
+    def __init__(self, uuid: str, mhz: int) -> None:
+        self.mhz = mhz
+        self.did = [uuid]
+        LOCKS.append(self)
+
+    def verify(self, read: Any, work: Any) -> None:
+        work()
+        clock = read(0).sm_clock_mhz
+        if clock != self.mhz:
+            self.give_back()
+            raise Fault("unsupported", f"the device is at {clock} MHz")
+        self.did.append("verified")
+
+    def give_back(self) -> None:
+        self.did.append("given back")
+
+
+LOCKS: list[Lock] = []
+
+
+@pytest.fixture
+def lockable(here: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    LOCKS.clear()
+    here.read = lambda seq: State(seq, 1545, None, 38, 90.5, [])
+    monkeypatch.setattr(loop, "LockedClock", Lock)
+    monkeypatch.setattr(loop, "device_uuid", lambda _device: "GPU-1")
+    boot = here.boot
+
+    def with_conditions(request: Boot) -> Bootable:
+        engine = boot(request)
+        engine.conditions = {"values": "normal"}
+        return engine
+
+    monkeypatch.setattr(loop, "boot_engine", with_conditions)
+    monkeypatch.setattr(Bootable, "evict", lambda _self: None, raising=False)
+    monkeypatch.setattr(Bootable, "synchronize", lambda _self: None, raising=False)
+    return here
+
+
+def test_a_boot_locks_the_clock_once_for_all_engines_and_gives_it_back_at_the_end(lockable: World) -> None:
+    asked = {**BOOT, "clock_mhz": 1545}
+    _, answers = lockable.serve(asked, asked)
+    booted: list[Any] = answers
+    assert [each.conditions for each in booted] == [{"values": "normal", "clock_mhz": 1545}] * 2
+    assert [lock.did for lock in LOCKS] == [["GPU-1", "verified", "verified", "given back"]]
+
+
+def test_an_engine_of_the_device_s_own_clock_gives_a_locked_one_back(lockable: World) -> None:
+    _, answers = lockable.serve({**BOOT, "clock_mhz": 1545}, BOOT)
+    booted: list[Any] = answers
+    assert booted[1].conditions == {"values": "normal"}
+    assert [lock.did for lock in LOCKS] == [["GPU-1", "verified", "given back"]]
+
+
+def test_without_a_clock_nothing_is_locked(lockable: World) -> None:
+    lockable.serve(BOOT)
+    assert LOCKS == []
+
+
+def test_a_boot_whose_clock_is_refused_leaves_no_engine(lockable: World) -> None:
+    _, answers = lockable.serve({**BOOT, "clock_mhz": 1800}, fire(1))
+    errors: list[Any] = answers
+    assert [error.message for error in errors] == [
+        "cannot boot tp 2: the device is at 1545 MHz",
+        "no engine is booted: send boot before fire",
+    ]
+    assert [lock.did for lock in LOCKS] == [["GPU-1", "given back"]]
+
+
+def test_a_device_that_tells_no_clock_is_not_left_locked(lockable: World) -> None:
+    lockable.read = None
+    _, (error,) = lockable.serve({**BOOT, "clock_mhz": 1545})
+    anything: Any = error
+    assert anything.message.startswith(
+        "cannot boot tp 2: cannot lock the clock at 1545 MHz: the device does not"
+    )
+    assert [lock.did for lock in LOCKS] == [["GPU-1", "given back"]]

@@ -18,6 +18,7 @@ class World:
         self.cuda = Cuda()
         self.host_s = 0.0
         self.calls = 0
+        self.held = False
         self.call_us, self.host_us = call_us, host_us
 
         class Event(self.cuda.Event):  # type: ignore[name-defined,misc]
@@ -26,15 +27,19 @@ class World:
 
         monkeypatch.setattr(torch.cuda, "Event", Event)
         monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+        monkeypatch.setattr(torch.cuda, "_sleep", self.hold)
         monkeypatch.setattr("time.perf_counter", self.clock)
 
     def clock(self) -> float:
         self.host_s += 1e-6
         return self.host_s
 
+    def hold(self, _cycles: int) -> None:
+        self.held = True
+
     def call(self) -> None:
         self.calls += 1
-        self.cuda.work(self.call_us)
+        self.cuda.work(self.call_us if self.held else max(self.call_us, self.host_us))
         self.host_s += max(self.call_us, self.host_us) * 1e-6
 
     def read(self, _seq: int) -> State:
@@ -51,15 +56,48 @@ def test_a_call_takes_what_the_device_needs_for_it_once_it_has_settled(
 ) -> None:
     monkeypatch.setattr(sustained, "HOST_SHARE", 2.0)
     world = made(500.0, 10.0)
-    times: Any = sustained.repeat(world.call, world.read, 0.5)
-    assert times == SustainedTimes(times.time_us, 650.0, 1500)
+    times: Any = sustained.repeat(world.call, world.read, 0.5, 125.0)
+    assert times == SustainedTimes(times.time_us, 650.0, 1500, 1.0)
     assert 500 <= times.time_us < 502, "a mark between windows is all that is added"
     assert world.calls > 0.5 / 500e-6 * 0.9
 
 
-def test_calls_that_the_host_cannot_launch_fast_enough_tell_nothing(
+@pytest.mark.parametrize(
+    ("call_us", "rest_w", "power_w", "busy_share"),
+    [
+        (100.0, 125.0, 125 + 525 / 0.2, 0.2),
+        (100.0, 700.0, 700.0, 0.2),
+        (100.0, None, None, 0.2),
+        (20.0, 125.0, None, 0.04),
+    ],
+    ids=["at work for a fifth", "no more than at rest", "rest unknown", "too short"],
+)
+def test_a_call_shorter_than_its_launch_tells_the_power_while_it_runs_and_no_time(
     made: Callable[[float, float], World],
+    call_us: float,
+    rest_w: float | None,
+    power_w: float | None,
+    busy_share: float,
 ) -> None:
-    world = made(10.0, 500.0)
-    assert sustained.repeat(world.call, world.read, 0.5) is None
-    assert world.calls == 3 + sustained.TRIAL
+    world = made(call_us, 500.0)
+    times = sustained.repeat(world.call, world.read, 0.5, rest_w)
+    assert (times.time_us, times.sm_clock_mhz) == (None, 1500)
+    assert times.busy_share == pytest.approx(busy_share, rel=0.02)
+    assert times.power_w == (power_w if power_w is None else pytest.approx(power_w, rel=0.02))
+
+
+def test_the_power_at_rest_is_read_once_the_device_has_settled(
+    made: Callable[[float, float], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = made(1.0, 1.0)
+    watts = iter([400.0, *[126.0] * 1000])
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        world.host_s += seconds
+
+    monkeypatch.setattr("time.sleep", sleep)
+    power = sustained.rest_power(lambda _seq: State(0, 1980, None, None, next(watts), []))
+    assert power == 126.0
+    assert slept[0] == sustained.REST_S
