@@ -81,6 +81,7 @@ Deno.test("answer asks v1.2 by prefill_key, kernel and several new tokens a deco
   const queries: readonly (readonly [query: object, ns: number | null, place: string])[] = [
     [{ ...place, prefill_key: 32 }, 25_000, "between"],
     [{ ...place, kv_prefill: 24 }, 25_000, "between"],
+    [{ ...place, kv_prefill: 24, layer: "attention" }, 25_000, "between"],
     [
       { ...place, prefill_chunk: 0, prefill_key: 0, n_decode: 2, kv_decode: 64, decode_q_len: 4 },
       40_000,
