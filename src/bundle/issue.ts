@@ -24,6 +24,33 @@ export interface Issue {
   readonly message: string;
 }
 
+/** How much of a file's text an issue shows, in characters. */
+const SHOWN_CHARS = 80;
+
+/**
+ * Cuts what an issue shows of a file: it may be anything.
+ *
+ * @param issue The issue.
+ * @returns The issue, its column and what was found of at most 80 characters and `...`.
+ *
+ * @example
+ * ```ts
+ * import { shortened } from "./issue.ts";
+ * import assert from "node:assert/strict";
+ * const issue = { code: "meta-type", severity: "error", path: "meta.yaml", message: "" } as const;
+ * assert.equal(shortened({ ...issue, found: "x".repeat(81) }).found, `${"x".repeat(80)}...`);
+ * ```
+ */
+export function shortened(issue: Issue): Issue {
+  const short = (text: string): string =>
+    text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}...` : text;
+  return {
+    ...issue,
+    ...issue.column !== undefined && { column: short(issue.column) },
+    ...issue.found !== undefined && { found: short(issue.found) },
+  };
+}
+
 /**
  * Writes an issue on one line: severity, place, finding.
  *
@@ -58,10 +85,11 @@ export function renderIssue(issue: Issue): string {
 /**
  * Writes what an issue says of its file: place in it, finding.
  *
- * @param issue The issue.
+ * @param long The issue, whatever its length.
  * @returns The line, without severity and path.
  */
-export function renderFinding(issue: Issue): string {
+export function renderFinding(long: Issue): string {
+  const issue = shortened(long);
   const place: string[] = [];
   if (issue.row !== undefined) place.push(`row ${issue.row}`);
   if (issue.column !== undefined) place.push(`${issue.row === undefined ? "key" : "column"} ${issue.column}`);

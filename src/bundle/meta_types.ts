@@ -200,10 +200,15 @@ export function metaTypeIssues(data: unknown, path: string): Issue[] {
     severity: "error",
     path,
     ...(issue.path.length > 0 ? { column: issue.path.join(".") } : {}),
-    found: JSON.stringify(issue.input) ?? "nothing",
+    // The file may be another one, behind a link: what is no meta.yaml at all is not shown.
+    found: issue.path.length === 0 ? kindOf(issue.input) : JSON.stringify(issue.input) ?? "nothing",
     expected: expectation(issue),
     message: "The value has a wrong type",
   }));
+}
+
+function kindOf(value: unknown): string {
+  return WORDS[Array.isArray(value) ? "array" : typeof value]?.replace(/ \(.*/, "") ?? "something else";
 }
 
 function expectation(issue: z.core.$ZodIssue): string {

@@ -15,7 +15,7 @@ import { checkMeta } from "./checks/meta.ts";
 import { checkSkewFit } from "./checks/skew_fit.ts";
 import { checkTables } from "./checks/tables.ts";
 import { type BundleFiles, readFiles } from "../bundle/files.ts";
-import type { Issue } from "../bundle/issue.ts";
+import { type Issue, shortened } from "../bundle/issue.ts";
 import { type LazyTables, lazyTables } from "../bundle/lazy_tables.ts";
 import { metaPath } from "../bundle/layout.ts";
 import { type Simulator, simulatorOf } from "../bundle/simulator.ts";
@@ -73,7 +73,7 @@ export async function validate(dir: string, options: ValidateOptions = {}): Prom
   const hashes = await hashFiles(dir, meta);
   const physics = meta.quantity === "estimate" ? null : physicsSource(files, tables);
   const from = physics && await readFrom(meta, options.configDir);
-  return [
+  const found = [
     ...issues,
     ...checkFolders(files, meta.tp_degrees),
     ...tables.issues().map((issue) => newer ? forNewer(issue) : issue),
@@ -92,6 +92,7 @@ export async function validate(dir: string, options: ValidateOptions = {}): Prom
     ...(physics ? checkPhysics(physics) : []),
     ...(physics && from ? checkWeightReads(physics, from) : []),
   ];
+  return found.map(shortened);
 }
 
 /** v1.2 opens skew.csv when alphas are fitted, and not before. */

@@ -55,6 +55,6 @@ async function refuseLink(path: string): Promise<void> {
   }
   throw new UsageError(
     `Cannot write to ${path}: it is a link to ${target}, and a bundle is written only where it is; ` +
-      `remove the link, or choose the folder that it points to as perfDir`,
+      `remove the link, or choose the folder that it points to as perfDir (--perf-dir)`,
   );
 }

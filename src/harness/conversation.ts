@@ -6,6 +6,7 @@
 import { HarnessError, type HarnessErrorDetails, UsageError } from "../errors.ts";
 import type { Child, Ending } from "./child.ts";
 import { hideSecrets } from "../hide_secrets.ts";
+import { flagOf } from "../settings/table.ts";
 import { type Answer, decodeAnswer, encode, type ErrorAnswer, type Request } from "./protocol.ts";
 
 /** What a process gets to end by itself after a cancelled or broken request. */
@@ -132,7 +133,9 @@ export function converse(name: string, child: Child): Conversation {
         throw signal.reason;
       }
       if (late) {
-        const remedy = limit.setting === null ? "" : `; raise ${limit.setting} if it needs longer`;
+        const remedy = limit.setting === null
+          ? ""
+          : `; raise ${limit.setting} (${flagOf(limit.setting)}) if it needs longer`;
         throw await fail(
           0,
           "timeout",

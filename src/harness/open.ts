@@ -6,6 +6,7 @@
 import { UsageError } from "../errors.ts";
 import { hideSecrets } from "../hide_secrets.ts";
 import { splitArgv } from "../settings/argv.ts";
+import { flagOf } from "../settings/table.ts";
 import type { Harness } from "./harness.ts";
 import { type ProcessOptions, startProcessHarness } from "./process.ts";
 import { replayHarness, type ReplayOptions } from "./replay.ts";
@@ -119,7 +120,9 @@ export async function openHarness(spec: string, options: OpenHarnessOptions = {}
   for (const setting of ["transport", "devices"] as const) {
     if (options[setting]?.length) {
       throw new UsageError(
-        `Cannot open the harness '${spec}' with ${setting}: it runs in this process; leave ${setting} out`,
+        `Cannot open the harness '${spec}' with ${setting} (${
+          flagOf(setting)
+        }): it runs in this process; leave it out`,
       );
     }
   }

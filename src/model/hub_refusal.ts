@@ -41,7 +41,7 @@ export function refusal(id: string, hub: Hub, response: Pick<Response, "status" 
         `or make another token at ${endpoint}/settings/tokens`;
   }
   if (code === "RevisionNotFound") {
-    return `it has no revision '${revision}' (404); choose one of ${page}/tree/main, or leave revision out`;
+    return `it has no revision '${revision}' (404); choose one of ${page}/tree/main, or leave revision (--revision) out`;
   }
   if (code === "EntryNotFound") {
     return `it has no config.json (404); choose a model in the format of transformers: see ${page}/tree/${revision}`;

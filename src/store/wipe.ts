@@ -25,7 +25,7 @@ export async function wipeBundle(dir: string, confirm: Confirm = () => true): Pr
   if (!confirm(question)) {
     throw new UsageError(
       `Cannot measure ${dir} anew: nobody confirmed that its ${files.length} files are deleted, and none was; ` +
-        "leave force out to resume",
+        "leave force (--force) out to resume",
     );
   }
   for (const file of files) await Deno.remove(file);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
+import { renderIssue } from "../../src/bundle/issue.ts";
 import { CONTRACT_KEYS, formatMeta, parseMeta } from "../../src/bundle/meta.ts";
+import { validate } from "../../src/check/validate.ts";
 
 /** A meta.yaml as the reference writes it. */
 const PUBLISHED = `profiler_version: 1.0.0
@@ -122,7 +124,7 @@ Deno.test("parseMeta refuses wrong types, naming the key", () => {
   const text = "a text (in quotes when it looks like a number)";
   const cases: [string, string][] = [
     ["", "Cannot read meta.yaml: The file is empty; expected a mapping"],
-    ["[1]", "Cannot read meta.yaml: The value has a wrong type; expected a mapping, found [1]"],
+    ["[1]", "Cannot read meta.yaml: The value has a wrong type; expected a mapping, found a list"],
     ["cuda_version: 12.8", key("cuda_version", text, "12.8")],
     ["skew_fit: {enabled: 'false'}", key("skew_fit.enabled", "true or false", '"false"')],
     ["skew_fit: {enabled: 1}", key("skew_fit.enabled", "true or false", "1")],
@@ -160,4 +162,27 @@ Deno.test("formatMeta puts the keys of v1.2 behind those of August that they bel
     typeof formatMeta
   >[0];
   assert.deepEqual([...formatMeta(meta).matchAll(/^(\w+):/gm)].map(([, key]) => key), keys);
+});
+
+Deno.test("what a finding shows of a file is short, and nothing of a file that is no meta.yaml or table at all", async () => {
+  const dir = await Deno.makeTempDir();
+  const found = async (): Promise<(string | undefined)[]> => (await validate(dir)).map(({ found }) => found);
+  await Deno.writeTextFile(
+    `${dir}/other`,
+    "root:x:0:0:root:/root:/bin/bash\nbin:x:1:1:bin:/bin:/usr/sbin/nologin\n",
+  );
+  await Deno.symlink(`${dir}/other`, `${dir}/meta.yaml`);
+  await Deno.mkdir(`${dir}/tp1`);
+  for (const table of ["dense", "attention", "skew"]) {
+    await Deno.symlink(`${dir}/other`, `${dir}/tp1/${table}.csv`);
+  }
+  const shown = (await validate(dir)).map(renderIssue).join("\n");
+  assert.doesNotMatch(shown, /root|bin/);
+  assert.match(shown, /meta.yaml: The value has a wrong type; expected a mapping, found a text/);
+  assert.match(shown, /dense.csv, row 1: The header lacks layer, .*, found "few of them"/);
+  await Deno.remove(`${dir}/meta.yaml`);
+  await Deno.writeTextFile(`${dir}/meta.yaml`, `model: [${"x".repeat(4000)}]\n`);
+  assert.ok((await found()).includes(`["${"x".repeat(78)}...`));
+  assert.ok((await found()).every((text = "") => text.length <= 83));
+  await Deno.remove(dir, { recursive: true });
 });

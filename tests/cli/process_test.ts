@@ -126,7 +126,7 @@ Deno.test("a harness that never says hello: a line says that it is started, and 
   assert.equal(status, 1);
   assert.deepEqual(err.trimEnd().split("\n"), [
     "starting the harness cmd:sleep 1000",
-    "error: Harness 'sleep' gave no answer within 0.2 s while saying hello and was killed; raise helloTimeoutS if " +
+    "error: Harness 'sleep' gave no answer within 0.2 s while saying hello and was killed; raise helloTimeoutS (--hello-timeout-s) if " +
     "it needs longer",
   ]);
   await Deno.remove(perfDir, { recursive: true });

@@ -28,7 +28,7 @@ Deno.test("refuseLinks names the link on the way to a bundle or in it", async ()
         refuseLinks(perf.path, join(perf.path, BUNDLE)),
         new UsageError(
           `Cannot write to ${path}: it is a link to ${target}, and a bundle is written only where it is; ` +
-            "remove the link, or choose the folder that it points to as perfDir",
+            "remove the link, or choose the folder that it points to as perfDir (--perf-dir)",
         ),
       );
     }

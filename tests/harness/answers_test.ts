@@ -225,7 +225,7 @@ Deno.test("sustain's limit is that of a shot, and leaving it early ends the proc
   );
   await assert.rejects(Array.fromAsync(late), {
     message: "Harness 'toy' gave no answer within 0.01 s while sustaining shot 1 of 2 and was killed; " +
-      "raise shotTimeoutS if it needs longer",
+      "raise shotTimeoutS (--shot-timeout-s) if it needs longer",
   });
   const child = scriptedChild([sustained(0), "never"]);
   for await (const _ of sustainOn(converse("toy", child), { seq: 7, shots: SHOTS, seconds: 2 }, 60, {})) {

@@ -18,12 +18,12 @@ const refused: [string, OpenHarnessOptions, string][] = [
   [
     "roofline:H100",
     { transport: ["ssh", "gpu1"] },
-    "Cannot open the harness 'roofline:H100' with transport: it runs in this process; leave transport out",
+    "Cannot open the harness 'roofline:H100' with transport (--transport): it runs in this process; leave it out",
   ],
   [
     "replay:x",
     { devices: [0] },
-    "Cannot open the harness 'replay:x' with devices: it runs in this process; leave devices out",
+    "Cannot open the harness 'replay:x' with devices (--devices): it runs in this process; leave it out",
   ],
   ["replay:x?delay=5", {}, "Cannot open the replay: expected delay_ms, noise or fail, got 'delay'"],
   ["replay:x?noise=much", {}, "Cannot open the replay: noise must be a number, got 'much'"],

@@ -38,7 +38,7 @@ const faults: [string, number, string, Partial<HarnessErrorDetails>, ProcessOpti
   [
     "hang-at-boot",
     0,
-    "gave no answer within 2 s while booting tp 1 and was killed; raise bootTimeoutS if it needs longer",
+    "gave no answer within 2 s while booting tp 1 and was killed; raise bootTimeoutS (--boot-timeout-s) if it needs longer",
     { stage: "boot", kind: "timeout", signal: "SIGKILL" },
     { bootTimeoutS: 2 },
   ],
@@ -58,14 +58,14 @@ const faults: [string, number, string, Partial<HarnessErrorDetails>, ProcessOpti
   [
     "hang-mid-chunk",
     1,
-    "gave no answer within 2 s while firing shot 2 of 3 and was killed; raise shotTimeoutS if it needs longer",
+    "gave no answer within 2 s while firing shot 2 of 3 and was killed; raise shotTimeoutS (--shot-timeout-s) if it needs longer",
     { stage: "fire", kind: "timeout", signal: "SIGKILL" },
     { shotTimeoutS: 2 },
   ],
   [
     "stubborn",
     0,
-    "gave no answer within 2 s while firing shot 1 of 3 and was killed; raise shotTimeoutS if it needs longer",
+    "gave no answer within 2 s while firing shot 1 of 3 and was killed; raise shotTimeoutS (--shot-timeout-s) if it needs longer",
     { stage: "fire", kind: "timeout", signal: "SIGKILL" },
     { shotTimeoutS: 2 },
   ],

@@ -52,7 +52,7 @@ Deno.test("downloadConfig says what a refusal means and what to do", async () =>
       { "x-error-code": "RevisionNotFound" },
       null,
       (hub) =>
-        `it has no revision 'v2' (404); choose one of ${hub}/org/name/tree/main, or leave revision out`,
+        `it has no revision 'v2' (404); choose one of ${hub}/org/name/tree/main, or leave revision (--revision) out`,
     ],
     [
       404,

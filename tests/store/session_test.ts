@@ -215,7 +215,7 @@ Deno.test("force asks whoever may say no, then deletes the tables and the journa
     await assert.rejects(tinyRun(here, [denseSweep([2])], { force: true, confirm }), {
       name: "UsageError",
       message: `Cannot measure ${here} anew: nobody confirmed that its 3 files are deleted, and none was; ` +
-        "leave force out to resume",
+        "leave force (--force) out to resume",
     });
     assert.deepEqual(asked, [`Delete the 3 files of measurements in ${here} and measure anew?`]);
     assert.equal(await textOfFile(here, "tp1/dense.csv"), WHOLE);
