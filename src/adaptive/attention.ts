@@ -57,13 +57,13 @@ export function* attentionRounds(
   const logTimes = priorTimes(shots, kernel, prior);
   const surrogates = ways.flatMap(([on, features]) => [
     on(features),
-    ...logTimes === null ? [] : [on(withPrior(features, logTimes), true)],
+    ...logTimes.length === 0 ? [] : [on(withPrior(features, logTimes), true)],
   ]);
   const rounds = design(shots.length, surrogates, {
     ...others,
     ...known && { known: (shot): number => known(shots[shot]!) ?? NaN },
   });
-  return yield* answered(rounds, shots, (designed) => adapted(keys, designed, logTimes !== null));
+  return yield* answered(rounds, shots, (designed) => adapted(keys, designed, logTimes.length > 0));
 }
 
 function adapted(

@@ -27,13 +27,13 @@ const LEARNED_ROWS = 2000;
 
 /**
  * What other tables say about shots: the times of the largest one with the same heads, on the same device if there is one.
- * Where none has them, a Gaussian process says it, which learns from a part of the rows of all tables how times follow
+ * Where none has them, those of the last table, and what a Gaussian process says that learns from a part of the rows of all tables how times follow
  * the layout of a batch: the kernels are the same, whatever the heads.
  *
  * @param shots The shots.
  * @param kernel Their heads after sharding, and the device.
  * @param tables The tables, those that count more at last.
- * @returns The logarithm of each shot's time in microseconds; null without rows.
+ * @returns The logarithms of the shots' times in microseconds, of one table or of two sources; none without rows.
  *
  * @example
  * ```ts
@@ -42,18 +42,19 @@ const LEARNED_ROWS = 2000;
  * const kernel = { heads: 4, kvHeads: 2, multiprocessors: 8 };
  * const shot = { category: "attention", tp: 1, prefill_chunk: 0, kv_prefill: 0, n_decode: 2, kv_decode: 100 } as const;
  * const rows = [{ layer: null, key: [0, 0, 2, 100], timeUs: 20 }];
- * assert.deepEqual([...priorTimes([shot], kernel, [{ rows, kernel }])!], [Math.log(20)]);
+ * assert.deepEqual(priorTimes([shot], kernel, [{ rows, kernel }]), [Float64Array.of(Math.log(20))]);
  * ```
  */
 export function priorTimes(
   shots: readonly AttentionShot[],
   kernel: AttentionKernel,
   tables: readonly PriorTable[],
-): Float64Array | null {
+): Float64Array[] {
   const some = tables.filter(({ rows }) => rows.length > 0);
   const alike = alikeOf(some, kernel);
-  if (alike !== undefined) return lookedUp(shots, alike.rows);
-  return some.length === 0 ? null : learned(shots, kernel, some);
+  if (alike !== undefined) return [lookedUp(shots, alike.rows)];
+  const last = some.at(-1);
+  return last === undefined ? [] : [lookedUp(shots, last.rows), learned(shots, kernel, some)];
 }
 
 /**
@@ -151,12 +152,12 @@ function shotOf(
  * @param logTimes What other tables say, as `priorTimes` gives it.
  * @returns The features with the column.
  */
-export function withPrior(features: Features, logTimes: Float64Array): Features {
+export function withPrior(features: Features, logTimes: readonly Float64Array[]): Features {
   const { names, columns, linear } = features;
   return {
     ...features,
-    names: [...names, "log_prior_time"],
-    columns: [...columns, logTimes],
-    linear: [...linear, columns.length],
+    names: [...names, ...logTimes.map((_, at) => `log_prior_time_${at + 1}`)],
+    columns: [...columns, ...logTimes],
+    linear: [...linear, ...logTimes.map((_, at) => columns.length + at)],
   };
 }

@@ -123,7 +123,7 @@ function surrogatesOf(
     processOn(split),
     ...logTimes === null
       ? []
-      : [treesOn(withPrior(layout, logTimes), true), processOn(withPrior(split, logTimes), true)],
+      : [treesOn(withPrior(layout, [logTimes]), true), processOn(withPrior(split, [logTimes]), true)],
   ];
 }
 
