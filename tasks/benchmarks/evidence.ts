@@ -123,6 +123,7 @@ const wholeJob = z.looseObject({
   kind: z.literal("whole_job"),
   ...measured,
   command: z.string(),
+  missing: z.array(z.string()),
   parts: z.array(z.object({ part: z.string(), seconds: z.number() })),
   sweeps: z.array(
     z.object({ tp: count, category: z.string(), shots: count, firing_s: z.number(), between_s: z.number() }),

@@ -87,6 +87,7 @@ const EVIDENCE: readonly [file: object, line: string][] = [
     kind: "whole_job",
     ...MEASURED,
     command: "shotlab profile",
+    missing: ["tp 2", "served steps"],
     parts: [{ part: "tp 1 boot", seconds: 61 }, { part: "files", seconds: 1.5 }],
     sweeps: [{ tp: 1, category: "attention", shots: 5000, firing_s: 20, between_s: 30 }],
     degrees: [{
@@ -116,7 +117,7 @@ Deno.test("each file of evidence makes its section, what is missing is said", ()
     // 162,000 shots at the 428 ms of the reference's way.
     assert.match(
       page,
-      /^H M: `shotlab profile` took 1 min 03 s, 30 s of it between chunks\. Its 162,000 shots .* the 428 ms of H M: 19 hours\.$/m,
+      /^H M: `shotlab profile` took 1 min 03 s, 30 s of it between chunks\. Then its time was up: tp 2 and served steps are missing\. Its 162,000 shots .* the 428 ms of H M: 19 hours\.$/m,
     );
     assert.ok(page.includes("\n| 1 | attention | 5,000 | 20.0 | 4.0 | 30.0 |\n"));
     assert.ok(page.includes("\n| 1 | attention | 157,000 | 1.00 / 5.00 / 10.00 | 5.10 |\n"));

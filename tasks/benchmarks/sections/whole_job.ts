@@ -29,6 +29,7 @@ function jobText(job: Job, files: readonly EvidenceFile[]): string {
     `${nameOf(job)}: ${code(job.command)} took ${minutes(total)}, ${
       between.toFixed(0)
     } s of it between chunks. ` +
+    (job.missing.length === 0 ? "" : `Then its time was up: ${job.missing.join(" and ")} are missing. `) +
     referenceText(job, files),
     table(
       ["part", "seconds"],

@@ -2,7 +2,7 @@
 /**
  * Where the time of a whole job went, and how far its predicted rows are from shots that were fired beside it:
  *
- *     deno run -A tests/bench/whole_job/ledger.ts BUNDLE LOG --results sample.jsonl --out perf/evidence/whole-job-NAME.json
+ *     deno run -A tests/bench/whole_job/ledger.ts BUNDLE LOG --results sample.jsonl --command TEXT --out perf/evidence/whole-job-NAME.json
  *
  * LOG is what the command told on its standard error and output, each line begun by the seconds since its start.
  *
@@ -33,6 +33,7 @@ export interface Part {
 /** Lines that end a part, and the part. */
 const ENDS: readonly (readonly [line: RegExp, part: (found: RegExpExecArray) => string])[] = [
   [/^vllm \S+ on /, () => "start of the worker"],
+  [/^(tp \d+): booting the engine/, ([, tp]) => `files, before ${tp}`],
   [/^(tp \d+): booted in /, ([, tp]) => `${tp} boot`],
   [/^(tp \d+ [a-z_]+): .*, took /, ([, sweep]) => sweep!],
   [/^alphas fitted/, () => "last rows, lasting load, alphas"],
@@ -61,7 +62,9 @@ export function partsOf(log: string): Part[] {
   for (const { atS, text } of lines) {
     for (const [end, part] of ENDS) {
       const found = end.exec(text);
-      if (found !== null) add(part(found), atS);
+      if (found === null) continue;
+      add(part(found), atS);
+      break;
     }
   }
   const last = lines.at(-1)?.atS ?? 0;
@@ -85,18 +88,23 @@ export interface SweepTime {
 
 /** A chunk of 64 shots takes half of it; choosing takes several. */
 const PAUSE_S = 1;
+/** Sweeps that fire a part, in rounds. */
+const isChosen = (category: SweepCategory): boolean => category === "attention" || category === "skew";
+/** Two readings without shots between are nearer to each other. */
+const READING_S = 0.05;
 
 /**
- * What the sweeps of a journal took, by the readings of the device after each chunk. A gap above a second in a
- * sweep that is chosen in rounds has a chunk as the others in it; the rest of it lies between chunks.
+ * What the sweeps of a journal took, by the readings of the device before and after each chunk, which come before the
+ * shots. A gap above a second in a sweep that is chosen in rounds has a chunk as the others in it; the rest of it lies between chunks.
  *
  * @param lines The journal's lines.
  * @returns The sweeps in their order.
  */
 export function sweepTimes(lines: Iterable<JournalLine>): SweepTime[] {
   const gaps = new Map<string, { tp: number; category: SweepCategory; shots: number; gaps: number[] }>();
-  let current: { shots: number; gaps: number[] } | null = null;
   let before: number | null = null;
+  let pending: number[] = [];
+  let last: number[] | null = null;
   for (const line of lines) {
     if (line.type === "shot") {
       const { tp, category } = line;
@@ -104,22 +112,26 @@ export function sweepTimes(lines: Iterable<JournalLine>): SweepTime[] {
       const sweep = gaps.get(name) ?? { tp, category, shots: 0, gaps: [] };
       gaps.set(name, sweep);
       sweep.shots++;
-      current = sweep;
-    } else if (line.type === "engine") before = null;
+      sweep.gaps.push(...pending);
+      pending = [];
+      last = isChosen(category) ? sweep.gaps : null;
+    } else if (line.type === "engine") [before, pending, last] = [null, [], null];
     else if (line.type === "state" && line.at_s !== undefined) {
-      if (current !== null && before !== null) current.gaps.push(line.at_s - before);
+      // A sweep predicts after its last shot.
+      if (before !== null) {
+        (line.at_s - before > PAUSE_S && last !== null ? last : pending).push(line.at_s - before);
+      }
       before = line.at_s;
-      current = null;
     }
   }
   return [...gaps.values()].map(({ tp, category, shots, gaps }) => {
-    const isChosen = category === "attention" || category === "skew";
     const [short, long] = [
       gaps.filter((gap) => gap <= PAUSE_S),
-      gaps.filter((gap) => isChosen && gap > PAUSE_S),
+      gaps.filter((gap) => isChosen(category) && gap > PAUSE_S),
     ];
     const sum = (of: readonly number[]): number => of.reduce((total, gap) => total + gap, 0);
-    const chunk = short.length === 0 ? 0 : median(short);
+    const chunks = short.filter((gap) => gap > READING_S);
+    const chunk = chunks.length === 0 ? 0 : median(chunks);
     const betweenS = sum(long) - long.length * chunk;
     return {
       ...{ tp, category, shots },
@@ -169,8 +181,9 @@ if (import.meta.main) {
     results: { type: "string" },
     out: { type: "string" },
     command: { type: "string" },
+    missing: { type: "string", multiple: true },
   } as const;
-  const usage = "ledger.ts BUNDLE LOG --command TEXT --out FILE [--results FILE]";
+  const usage = "ledger.ts BUNDLE LOG --command TEXT --out FILE [--results FILE] [--missing PART]...";
   await runScript({ usage, options, words: [2, 2] }, async (values, dir, log) => {
     if (values.out === undefined || values.command === undefined) throw new UsageError(`Usage: ${usage}`);
     const bundle = await openBundle(dir);
@@ -183,6 +196,7 @@ if (import.meta.main) {
       kind: "whole_job",
       ...{ model: meta.model, hardware: meta.hardware, device: meta.gpu },
       command: values.command,
+      missing: values.missing ?? [],
       parts,
       sweeps: sweepTimes(await journalOf(dir)).map(({ firingS, betweenS, ...sweep }) => ({
         ...sweep,

@@ -18,6 +18,7 @@ Deno.test("a job's parts end with the lines that say so", () => {
   ].join("\n");
   assert.deepEqual(partsOf(log), [
     { part: "start of the worker", seconds: 14.1 },
+    { part: "files, before tp 1", seconds: 0 },
     { part: "tp 1 boot", seconds: 16 },
     { part: "tp 1 dense", seconds: 2.9 },
     { part: "tp 1 attention", seconds: 27 },
@@ -33,9 +34,9 @@ Deno.test("long gaps between readings are choosing, but for a chunk, and only wh
     ({ type: "shot", category, tp: 1, key: [1], samples: { a: [1] } }) as unknown as JournalLine;
   const state = (at_s: number): JournalLine => ({ type: "state", at_s }) as unknown as JournalLine;
   const lines = [
-    ...[{ type: "engine", tp: 1 } as unknown as JournalLine, state(0)],
-    ...[shot("dense"), state(3)],
-    ...[shot("attention"), state(3.4), shot("attention"), state(8.4), shot("attention"), state(8.8)],
+    ...[{ type: "engine", tp: 1 } as unknown as JournalLine, state(0), state(3)],
+    ...[shot("dense"), state(3), state(3.4), shot("attention"), state(3.4), state(8.4), shot("attention")],
+    ...[state(8.4), state(8.8), shot("attention"), state(8.8)],
   ];
   assert.deepEqual(sweepTimes(lines), [
     { tp: 1, category: "dense", shots: 1, firingS: 3, betweenS: 0 },
