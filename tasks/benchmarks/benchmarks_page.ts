@@ -13,10 +13,11 @@ import { layerwise, repeat } from "./sections/agreement.ts";
 import { pool, trials } from "./sections/devices.ts";
 import { tensorParallel, truth } from "./sections/forwards.ts";
 import { wholeJob } from "./sections/whole_job.ts";
+import { shotTime } from "./sections/shot_time.ts";
 import { costCells, firingOf } from "./firing.ts";
 
 /** The sections that come from evidence, in their order. */
-const SECTIONS = [wholeJob, layerwise, repeat, truth, adaptive, tensorParallel, pool, trials];
+const SECTIONS = [wholeJob, layerwise, repeat, truth, adaptive, tensorParallel, pool, trials, shotTime];
 
 /**
  * Writes the page.

@@ -132,6 +132,26 @@ const wholeJob = z.looseObject({
   judged: z.array(z.object({ rows: z.enum(["all", "predicted", "measured"]), shots: count, ...figures })),
 });
 
+/** What of a shot's time each idea takes away, by `tests/bench/device/shot_time.py`; times in milliseconds a shot. */
+const shotTime = z.looseObject({
+  kind: z.literal("shot-time"),
+  ...measured,
+  ideas: z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.looseObject({
+        shots: count,
+        ms_a_shot: z.number(),
+        split_ms: z.record(z.string(), z.number()),
+        busy_ms: z.number(),
+        lost: z.number(),
+        apart: z.record(z.string(), apart).optional(),
+      }),
+    ),
+  ),
+});
+
 const file = z.discriminatedUnion("kind", [
   layerwise,
   repeat,
@@ -141,6 +161,7 @@ const file = z.discriminatedUnion("kind", [
   trials,
   adaptive,
   wholeJob,
+  shotTime,
 ]);
 
 /** A file of evidence. */

@@ -10,23 +10,31 @@ import { benchmarksPage } from "./benchmarks_page.ts";
 import { type Figure, subjectOf } from "../../src/view/figure.ts";
 import { layerTimes } from "../../src/view/figures/layer_times.ts";
 import { bundlePage, pictureOf } from "./bundle_page.ts";
-import { readEvidenceFiles } from "./evidence.ts";
+import { about, readEvidenceFiles } from "./evidence.ts";
 import { laidOut } from "./markdown.ts";
 import { readPublished } from "./published.ts";
+import { shotTimeFigure } from "./shot_time_figure.ts";
 
 /**
  * Makes the pictures of the bundles' pages.
  *
  * @param perfDir The folder of the bundles.
- * @returns The times of each bundle's layers at its smallest degree, by the picture's path.
+ * @returns The times of each bundle's layers at its smallest degree, and where a shot's time goes, by the picture's path.
  */
 export async function makePictures(perfDir: string): Promise<Map<string, Figure>> {
   const published = await readPublished(perfDir);
-  return new Map(published.map(({ bundle, page }) => {
-    const [tp = 1] = bundle.tps;
-    const rows = bundle.table(tp, "dense");
-    return [pictureOf(page), layerTimes({ subject: subjectOf(bundle, tp), size: "tokens", rows })];
-  }));
+  const shotTimes = about(await readEvidenceFiles(join(perfDir, "evidence")), "shot-time");
+  return new Map([
+    ...published.map(({ bundle, page }): [string, Figure] => {
+      const [tp = 1] = bundle.tps;
+      const rows = bundle.table(tp, "dense");
+      return [pictureOf(page), layerTimes({ subject: subjectOf(bundle, tp), size: "tokens", rows })];
+    }),
+    ...shotTimes.slice(0, 1).map((file): [string, Figure] => [
+      "shot-time.png",
+      shotTimeFigure(file, ["usual", "direct", "in_place"]),
+    ]),
+  ]);
 }
 
 /**

@@ -102,6 +102,22 @@ const EVIDENCE: readonly [file: object, line: string][] = [
     }],
     judged: [{ rows: "predicted", shots: 2400, ...APART }],
   }, "| predicted | 2,400 | 0.56 / 1.68 / 2.90 (-0.10) |"],
+  [{
+    kind: "shot-time",
+    ...MEASURED,
+    ideas: {
+      now: {
+        skew: {
+          shots: 100,
+          ms_a_shot: 3.2,
+          split_ms: { open: 0.01, "set-up": 1.2, passes: 1.7, device: 0.09, close: 0.11, read: 0.09 },
+          busy_ms: 1.04,
+          lost: 0,
+          apart: { all: APART },
+        },
+      },
+    },
+  }, "| H M | now | skew | 100 | 3.20 | 1.20 | 1.79 | 0.21 | 1.04 | 0.56 / 1.68 / 2.90 (-0.10) |"],
 ];
 
 Deno.test("each file of evidence makes its section, what is missing is said", () =>

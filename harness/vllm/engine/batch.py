@@ -1,7 +1,7 @@
 """Batches as the engine's scheduler would hand them to the model runner."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
@@ -57,7 +57,7 @@ class Batches:
         does not keep are block 0, which nobody reads. Prompts are
         slices of one array, each from another start, so that tokens of one batch differ.
         """
-        from vllm.v1.core.sched.output import CachedRequestData, NewRequestData, SchedulerOutput
+        from vllm.v1.core.sched.output import NewRequestData
 
         first_block, started, scheduled = 0, [], {}
         for index, (new, history) in enumerate(requests):
@@ -82,15 +82,22 @@ class Batches:
                 )
             )
             scheduled[name] = new
-        finished, self.running = self.running, set(scheduled)
+        output = self.output(started, scheduled, self.running)
+        self.running = set(scheduled)
+        return output
+
+    def output(self, started: Sequence[Any], scheduled: dict[str, int], finished: Iterable[str] = ()) -> Any:
+        """Return a scheduler's output: new requests, the new tokens of all, and requests that are no more."""
+        from vllm.v1.core.sched.output import CachedRequestData, SchedulerOutput
+
         return SchedulerOutput(
-            scheduled_new_reqs=started,
+            scheduled_new_reqs=list(started),
             scheduled_cached_reqs=CachedRequestData.make_empty(),
             num_scheduled_tokens=scheduled,
             total_num_scheduled_tokens=sum(scheduled.values()),
             scheduled_spec_decode_tokens={},
             scheduled_encoder_inputs={},
-            finished_req_ids=finished,
+            finished_req_ids=set(finished),
             free_encoder_mm_hashes=[],
             **self.extra,
         )

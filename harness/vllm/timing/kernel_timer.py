@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from faults import Fault, shot_fault
 from timing.jobs import Job
 from timing.kernel_sums import KernelSum, sum_kernels
 from timing.passes import OTHER
-from timing.profiler import PREFIX, Session
+from timing.profiler import PREFIX, Recording
 from timing.timed import Measured, Timed, died, fire_jobs, samples_of
 
 MOST_RECORDINGS = 3
@@ -29,8 +29,8 @@ class KernelTimer:
     quantity = "kernel"
     chunk = 128
 
-    def __init__(self, engine: Engine, activity: str) -> None:
-        self.session = Session(activity)
+    def __init__(self, engine: Engine, session: Recording) -> None:
+        self.session = session
         self.synchronize = engine.synchronize
 
     def measure(self, engine: Engine, jobs: Sequence[Job], iterations: int) -> Measured:
@@ -55,7 +55,7 @@ class KernelTimer:
         self, engine: Engine, jobs: Sequence[Job], iterations: int
     ) -> tuple[list[Timed | Fault], float]:
         """Record jobs once; returns what became of them, and the microseconds for which the device worked."""
-        marks = RangeMarks()
+        marks = RangeMarks(self.session.range)
         with without_collector():
             faults, sums, busy_ns = self.record(engine, jobs, iterations, marks)
         outcomes: list[Timed | Fault] = []
@@ -75,6 +75,8 @@ class KernelTimer:
         try:
             self.synchronize()
             return faults, *sum_kernels(self.session.stop(), PREFIX)
+        except Fault as fault:
+            return [fault] * len(faults), {}, 0
         except Exception as error:
             return [shot_fault(error)], {}, 0
 
@@ -131,10 +133,8 @@ def lost_kernels(layer: str, passes: Sequence[Sequence[str]]) -> LostKernels:
 class RangeMarks:
     """Marks that open named ranges in the recording."""
 
-    def __init__(self) -> None:
-        from torch.autograd.profiler import record_function
-
-        self.record_function = record_function
+    def __init__(self, open_range: Callable[[str], Any]) -> None:
+        self.open_range = open_range
         self.keys: list[dict[str, tuple[str, int]]] = []
         """Layer and pass of each range, by job."""
         self.count = 0
@@ -165,7 +165,7 @@ class RangeMarks:
         self.count += 1
         if layer != OTHER:
             self.keys[-1][name] = (layer, self.number)
-        span = self.record_function(name)
+        span = self.open_range(name)
         span.__enter__()
         self.open.append(span)
 

@@ -1,12 +1,28 @@
 """A session of torch's profiler that records launches, kernels and our own ranges, and nothing else."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 from timing.kernel_sums import Event
 
 PREFIX = "shotlab:"
 """How the names of our ranges begin."""
+
+
+class Recording(Protocol):
+    """Records launches, kernels and our own ranges."""
+
+    def start(self) -> None:
+        """Record from here on."""
+        ...
+
+    def stop(self) -> Iterable[Event]:
+        """End the recording; returns its events."""
+        ...
+
+    def range(self, name: str) -> Any:
+        """Return a range of the host, to be entered and left."""
+        ...
 
 
 class Session:
@@ -33,6 +49,12 @@ class Session:
     def stop(self) -> Iterator[Event]:
         """End the recording; returns its events."""
         return events(calls()._disable_profiler())
+
+    def range(self, name: str) -> Any:
+        """Return a range of the host, to be entered and left."""
+        from torch.autograd.profiler import record_function
+
+        return record_function(name)
 
 
 def calls() -> Any:

@@ -3,6 +3,7 @@
 from engine.engine import Engine
 from timing.event_timer import EventTimer
 from timing.kernel_timer import KernelTimer
+from timing.profiler import Session
 from timing.timed import Timer, WallTimer
 
 
@@ -10,7 +11,7 @@ def make_timer(engine: Engine, quantity: str) -> Timer:
     """Return a timer of one of the device's quantities."""
     match quantity:
         case "kernel":
-            return KernelTimer(engine, engine.device.type.upper())
+            return KernelTimer(engine, Session(engine.device.type.upper()))
         case "event":
             import torch
 

@@ -15,7 +15,7 @@ from recording import ELSEWHERE, PassRanges
 from timing.jobs import Job
 from timing.kernel_sums import sum_kernels
 from timing.kernel_timer import KernelTimer, without_collector
-from timing.profiler import PREFIX
+from timing.profiler import PREFIX, Session
 
 READ_S = 0.02
 REST_S = 0.7
@@ -56,7 +56,8 @@ def run(engine: Engine, batches: Sequence[Requests], gap_s: float, read: Read | 
     """Fire batches in turn; returns the kernels of each step, what passed, and the readings."""
     if engine.device.type == "cpu":
         return {"message": "a CPU has no kernels"}
-    timer, marks = KernelTimer(engine, engine.device.type.upper()), PassRanges()
+    timer = KernelTimer(engine, Session(engine.device.type.upper()))
+    marks = PassRanges(timer.session.range)
     list(marks.each([Job(batches[0], {})]))
     readings: list[dict[str, Any]] = []
     done = threading.Event()

@@ -23,6 +23,6 @@ def fire(
 
 def random_shots(plan: Plan, count: int) -> list[Fields]:
     """Return random attention shots of the plan's first degree."""
-    tp = plan.degrees()[0]
+    tp = plan.engines()[0][0]
     shots = [shot for shot in plan.shots if shot["category"] == "attention" and shot["tp"] == tp]
     return random.Random(1).sample(shots, min(count, len(shots)))

@@ -49,7 +49,7 @@ def main() -> None:
         record = read_json(arguments.json, dict, "a file of trials")
         if not isinstance(record.get("sentences"), list):
             raise Fault("bad_request", f"cannot read {arguments.json}: it is no file of trials")
-    worker.boot(plan.boot(plan.degrees()[0]))
+    worker.boot(plan.boot(plan.engines()[0][0]))
     for name, attempt in TRIALS.items():
         if name not in arguments.trials:
             continue

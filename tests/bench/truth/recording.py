@@ -15,6 +15,7 @@ from timing.jobs import Job
 from timing.kernel_sums import KernelSum
 from timing.kernel_timer import KernelTimer, RangeMarks, without_collector
 from timing.passes import Marks
+from timing.profiler import Session
 from timing.timed import Span, WallMarks, fire_jobs
 
 Around = Callable[[Marks], AbstractContextManager[Any]]
@@ -72,7 +73,8 @@ def record_kernels(
     engine: Engine, jobs: Sequence[Job], iterations: int, around: Around
 ) -> list[Recorded | Fault]:
     """Fire jobs in one recording of the device's kernels."""
-    timer, marks = KernelTimer(engine, engine.device.type.upper()), PassRanges()
+    timer = KernelTimer(engine, Session(engine.device.type.upper()))
+    marks = PassRanges(timer.session.range)
     with without_collector(), around(marks):
         faults, sums, _ = timer.record(engine, jobs, iterations, marks)
     return [

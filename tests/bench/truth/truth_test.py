@@ -86,8 +86,7 @@ def test_what_a_pass_launches_outside_of_the_layers_is_done_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recording = Recording()
-    monkeypatch.setattr("torch.autograd.profiler.record_function", recording.range)
-    monkeypatch.setattr("timing.kernel_timer.Session", lambda activity: recording)
+    monkeypatch.setattr("recording.Session", lambda activity: recording)
     norm = Module(lambda: recording.launch("norm_kernel", 2000))
     other = Module(lambda: recording.launch("add_kernel", 500))
     engine = engine_of(norm, other, norm, device="cuda")

@@ -53,17 +53,12 @@ class Recording:
 
 
 @pytest.fixture
-def recording(monkeypatch: pytest.MonkeyPatch) -> Recording:
-    made = Recording()
-    monkeypatch.setattr("torch.autograd.profiler.record_function", made.range)
-    return made
+def recording() -> Recording:
+    return Recording()
 
 
 def timer_of(recording: Recording, engine: Any) -> KernelTimer:
-    timer = KernelTimer(engine, "CUDA")
-    monkey: Any = timer
-    monkey.session = recording
-    return timer
+    return KernelTimer(engine, recording)
 
 
 def test_kernels_are_summed_by_layer_and_pass_and_named_in_their_order(recording: Recording) -> None:
@@ -181,7 +176,7 @@ def test_an_error_that_the_device_reports_late_kills_the_engine(recording: Recor
 
 
 def test_ranges_that_a_failure_left_open_are_closed_with_the_pass(recording: Recording) -> None:
-    marks = RangeMarks()
+    marks = RangeMarks(recording.range)
     list(marks.each([Job(BATCH, {})]))
     marks.begin(0)
     marks.enter("a")

@@ -1,0 +1,56 @@
+/**
+ * The section of what takes a shot's time.
+ *
+ * @module
+ */
+import { about, type EvidenceOf } from "../evidence.ts";
+import { table } from "../markdown.ts";
+import { apartText, nameOf, type Section } from "./section.ts";
+
+/** The parts of a shot's time, in the order in which they pass, with those of a file that each sums up. */
+export const PARTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["set-up", ["set-up"]],
+  ["passes", ["passes", "device"]],
+  ["recording", ["open", "close", "read"]],
+]);
+
+/**
+ * Says how long a part took.
+ *
+ * @param split Milliseconds a shot, as a file has them.
+ * @param part One of `PARTS`.
+ * @returns Milliseconds a shot.
+ */
+export function partMs(split: Readonly<Record<string, number>>, part: string): number {
+  return PARTS.get(part)!.reduce((sum, name) => sum + (split[name] ?? 0), 0);
+}
+
+/** Ways of timing a shot. */
+export const shotTime: Section = {
+  kind: "shot-time",
+  title: "Where a shot's time goes",
+  text:
+    "The same random shots in one process, each idea alone against the way of before. _Set-up_ is what passes before " +
+    "the first pass of a shot, _recording_ what the profiler takes to end and to be read; the device is _busy_ beside " +
+    "all of it. _Apart_ are medians of three samples against those of the first row, of which the ways that are named " +
+    "again show the noise.",
+  body: (files): string => about(files, "shot-time").map(ways).join("\n\n"),
+};
+
+function ways(file: EvidenceOf<"shot-time">): string {
+  return table(
+    ["model", "way", "category", "shots", "ms a shot", ...PARTS.keys(), "busy", "apart"],
+    Object.entries(file.ideas).flatMap(([way, categories]) =>
+      Object.entries(categories).map(([category, { shots, ms_a_shot, split_ms, busy_ms, apart }]) => [
+        nameOf(file),
+        way,
+        category,
+        `${shots}`,
+        ...[ms_a_shot, ...[...PARTS.keys()].map((part) => partMs(split_ms, part)), busy_ms].map((ms) =>
+          ms.toFixed(2)
+        ),
+        apartText(apart?.all ?? {}),
+      ])
+    ),
+  );
+}
