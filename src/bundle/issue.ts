@@ -24,21 +24,21 @@ export interface Issue {
   readonly message: string;
 }
 
-/** How much of a file's text an issue shows, in characters. */
-const SHOWN_CHARS = 80;
+/** How much an issue shows of a file, in characters; the longest place that is our own words has about 100. */
+const SHOWN_CHARS = 160;
 
 /**
  * Cuts what an issue shows of a file: it may be anything.
  *
  * @param issue The issue.
- * @returns The issue, its column and what was found of at most 80 characters and `...`.
+ * @returns The issue, its column and what was found of at most 160 characters and `...`.
  *
  * @example
  * ```ts
  * import { shortened } from "./issue.ts";
  * import assert from "node:assert/strict";
  * const issue = { code: "meta-type", severity: "error", path: "meta.yaml", message: "" } as const;
- * assert.equal(shortened({ ...issue, found: "x".repeat(81) }).found, `${"x".repeat(80)}...`);
+ * assert.equal(shortened({ ...issue, found: "x".repeat(161) }).found, `${"x".repeat(160)}...`);
  * ```
  */
 export function shortened(issue: Issue): Issue {

@@ -182,7 +182,7 @@ Deno.test("what a finding shows of a file is short, and nothing of a file that i
   assert.match(shown, /dense.csv, row 1: The header lacks layer, .*, found "few of them"/);
   await Deno.remove(`${dir}/meta.yaml`);
   await Deno.writeTextFile(`${dir}/meta.yaml`, `model: [${"x".repeat(4000)}]\n`);
-  assert.ok((await found()).includes(`["${"x".repeat(78)}...`));
-  assert.ok((await found()).every((text = "") => text.length <= 83));
+  assert.ok((await found()).includes(`["${"x".repeat(158)}...`));
+  assert.ok((await found()).every((text = "") => text.length <= 163));
   await Deno.remove(dir, { recursive: true });
 });
