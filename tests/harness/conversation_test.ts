@@ -161,7 +161,7 @@ Deno.test("a limit beyond what a timer can count is no limit of nothing", async 
 for (
   const [setting, remedy] of [[null, ""], [
     "beadTimeoutS",
-    "; raise beadTimeoutS if it needs longer",
+    "; raise beadTimeoutS (--bead-timeout-s) if it needs longer",
   ]] as const
 ) {
   Deno.test(`an answer that is late ends the process${remedy}`, async () => {
