@@ -30,7 +30,7 @@ const DISPLAY = Symbol.for("Jupyter.display");
  * import assert from "node:assert/strict";
  * const figure = shownFigure({ data: [{ x: [1], y: [2] }], layout: {} });
  * const display = Reflect.get(figure, Symbol.for("Jupyter.display")) as () => Promise<Record<string, unknown>>;
- * assert.deepEqual(Object.keys(await display()).sort(), ["application/vnd.plotly.v1+json", "image/png", "text/plain"]);
+ * assert.deepEqual(Object.keys(await display()).sort(), ["application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"]);
  * assert.equal(JSON.stringify(figure), '{"data":[{"x":[1],"y":[2]}],"layout":{}}');
  * ```
  */

@@ -101,7 +101,7 @@ await show(\`alive with \${kept} rows\`);`,
 ];
 
 Deno.test({
-  name: "JupyterLab runs cells, shows a figure that comes alive, and survives an interrupt with rows kept",
+  name: "JupyterLab runs cells, shows a figure as wide as the cell, and survives an interrupt with rows kept",
   ignore: CHROMIUM === null || !LAB,
   ...OPEN_ENDS,
   async fn(): Promise<void> {
@@ -115,11 +115,23 @@ Deno.test({
       await page.locator(".jp-CodeCell").nth(2).waitFor();
 
       await runCell(page, 0);
-      const figure = page.locator(".jp-RenderedPlotly, .jp-OutputArea-output img").first();
+      const figure = page.locator(".jp-CodeCell svg.main-svg").first();
       await figure.waitFor();
-      await figure.hover();
-      await page.locator(".jp-CodeCell svg.main-svg").first().waitFor();
+      const widths = async (): Promise<number[]> =>
+        await Promise.all(
+          [page.locator(".jp-RenderedPlotly").first(), figure].map(async (part) =>
+            Math.round((await part.boundingBox())?.width ?? 0)
+          ),
+        );
+      const wide = await widths();
       await page.screenshot({ path: screenshot("notebook-figure") });
+      await page.setViewportSize({ width: 800, height: 1400 });
+      await waitUntil(async () => {
+        const [place = 0, drawn] = await widths();
+        return place < wide[0]! && drawn === place;
+      });
+      assert.equal(wide[0], wide[1], "a figure is as wide as its cell");
+      await page.screenshot({ path: screenshot("notebook-figure-narrow") });
 
       await runCell(page, 1);
       const bar = page.locator("progress[value]").first();

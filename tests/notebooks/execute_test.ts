@@ -25,7 +25,7 @@ for (const name of notebookNames()) {
 
 function figures(path: string): number {
   const outputs = readCells(path).flatMap(({ outputs = [] }) => outputs);
-  return outputs.filter(({ data = {} }) => "image/png" in data).length;
+  return outputs.filter(({ data = {} }) => "image/svg+xml" in data).length;
 }
 
 async function jupyterInstalled(): Promise<boolean> {

@@ -8,11 +8,11 @@ import { readClocks, readDrifts, readSamples } from "../../src/view/timeline.ts"
 import { withBundle } from "../bundle/with_bundle.ts";
 import { SMALL, SUBJECT } from "./small_bundle.ts";
 
-Deno.test("mimeBundle gives a figure as plotly's JSON, as PNG and as text", async () => {
+Deno.test("mimeBundle gives a figure as plotly's JSON, as SVG and as text", async () => {
   const figure = layerTimes({ subject: SUBJECT, size: "tokens", rows: SMALL.table(1, "dense") });
   const data = await mimeBundle(figure);
-  assert.deepEqual(Object.keys(data), ["application/vnd.plotly.v1+json", "image/png", "text/plain"]);
-  assert.match(String(data["image/png"]), /^iVBORw0KGgo/);
+  assert.deepEqual(Object.keys(data), ["application/vnd.plotly.v1+json", "image/svg+xml", "text/plain"]);
+  assert.match(String(data["image/svg+xml"]), /^<svg [^>]*viewBox="0 0 760 \d+"/);
   assert.match(
     String(data["text/plain"]),
     /^qkv_proj is the slowest layer at 64 tokens: 14\.4 µs\nSmall-1B on H100/,

@@ -3,18 +3,12 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import type { Figure } from "../figure.ts";
 import { figureJson } from "../figure_json.ts";
-import { figurePng } from "../render/render.ts";
+import { figureSvg } from "../render/render.ts";
 import { isDataFrame, tableHtml, type TableOptions, tableText, type Tabular } from "../table.ts";
 import { type Theme, themed } from "../theme.ts";
 import { inNotebook, type MimeBundle, send } from "./kernel.ts";
-
-/** Pixels of the still that a notebook keeps beside the live figure, for one of the figure: notebooks stay small. */
-const STILL_SCALE = 1;
-/** Width of the still in pixels: JupyterLab shows it, and cuts it off, until the mouse is over it. */
-const STILL_WIDTH = 640;
 
 /** How something is shown. */
 export interface ShowOptions extends TableOptions {
@@ -33,8 +27,9 @@ export type Showable = Figure | Tabular | string;
 /**
  * Shows something below the cell, and waits until it cannot be lost. Outside of a notebook it is printed as text.
  *
- * A figure is sent as plotly's JSON and as a PNG, so that front ends without plotly, and pages that a notebook is saved
- * to, show it too.
+ * A figure is sent as plotly's JSON and as an SVG, so that front ends without plotly, and pages that a notebook is saved
+ * to, show it too. JupyterLab shows a PNG, where there is one, in the place of plotly's figure until the mouse is over
+ * it, and cuts off what is wider than the cell; an SVG leaves the place to the figure, which is as wide as the cell.
  *
  * @param value A figure, a data frame, records, or a text.
  * @param options How much of a table is shown, and the page that a figure stands on.
@@ -62,11 +57,10 @@ export async function mimeBundle(value: Showable, options: ShowOptions = {}): Pr
   const text = { "text/plain": textOf(value, options) };
   if (typeof value === "string") return text;
   if (!isFigure(value)) return { "text/html": tableHtml(value, options), ...text };
-  const { theme = usualTheme() } = options;
-  const still = { data: value.data, layout: { width: STILL_WIDTH, ...value.layout } };
+  const figure = themed(value, options.theme ?? usualTheme());
   return {
-    "application/vnd.plotly.v1+json": JSON.parse(figureJson(themed(value, theme))),
-    "image/png": Buffer.from(await figurePng(still, { theme, scale: STILL_SCALE })).toString("base64"),
+    "application/vnd.plotly.v1+json": JSON.parse(figureJson(figure)),
+    "image/svg+xml": await figureSvg(figure),
     ...text,
   };
 }
