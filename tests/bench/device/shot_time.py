@@ -35,6 +35,7 @@ from evidence import head
 from faults import Fault, first_line
 from loop import Worker
 from offline.plan import Fields, read_plan
+from script import open_out, run_script
 from timing.jobs import Job, jobs_of
 from timing.kernel_sums import KernelSum, sum_kernels
 from timing.kernel_timer import RangeMarks, summed, without_collector
@@ -413,6 +414,11 @@ def chosen(shots: Sequence[Fields], tp: int) -> dict[str, list[Fields]]:
     return {category: own for category, own in found.items() if own}
 
 
+def keep(path: Path, record: dict[str, Any]) -> None:
+    with open_out(path) as file:
+        file.write(json.dumps(record))
+
+
 def main() -> None:
     """Try every idea while there is time."""
     parser = argparse.ArgumentParser(
@@ -477,7 +483,7 @@ def main() -> None:
             record["ideas"][name] = {"failed": f"{type(error).__name__}: {first_line(error)}"}
         faulthandler.cancel_dump_traceback_later()
         took = {"seconds": round(time.monotonic() - started, 1)}
-        arguments.json.write_text(json.dumps(record), encoding="utf-8")
+        keep(arguments.json, record)
         brief = {
             category: {key: value for key, value in each.items() if key not in ("samples", "clocks")}
             if isinstance(each, dict)
@@ -485,9 +491,9 @@ def main() -> None:
             for category, each in record["ideas"][name].items()
         }
         print(json.dumps({name: brief, **took}), flush=True)
-    arguments.json.write_text(json.dumps(record), encoding="utf-8")
+    keep(arguments.json, record)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)
