@@ -23,6 +23,31 @@ for (const name of notebookNames()) {
   });
 }
 
+Deno.test({
+  name: "a kernel started in another folder finds shotlab by the deno.json of docs/install.md",
+  ignore: !await jupyterInstalled(),
+  fn: () =>
+    withFolder(async (dir) => {
+      const page = await Deno.readTextFile("docs/install.md");
+      const config = /```json\n(\{ "importMap".*\})\n```/.exec(page)![1]!;
+      await Deno.writeTextFile(`${dir}/deno.json`, config.replace("/path/to/shotlab", Deno.cwd()));
+      const bundle = `${Deno.cwd()}/perf/H100/meta-llama/Llama-3.1-8B/bf16`;
+      const source = [
+        'import { openBundle } from "shotlab";\nimport { show } from "shotlab/view";\n',
+        `await show((await openBundle(${JSON.stringify(bundle)})).meta.hardware!);`,
+      ];
+      const cell = { cell_type: "code", id: "a", metadata: {}, execution_count: null, outputs: [], source };
+      const notebook = { cells: [cell], metadata: {}, nbformat: 4, nbformat_minor: 5 };
+      await Deno.writeTextFile(`${dir}/own.ipynb`, JSON.stringify(notebook));
+      await writeKernel(".venv");
+      const args = ["tests/notebooks/execute.py", `${dir}/own.ipynb`, `${dir}/ran.ipynb`];
+      const { success, stderr } = await new Deno.Command(PYTHON, { args }).output();
+      assert.ok(success, new TextDecoder().decode(stderr));
+      const outputs = readCells(`${dir}/ran.ipynb`).flatMap(({ outputs = [] }) => outputs);
+      assert.deepEqual(outputs.map(({ data = {} }) => [data["text/plain"]].flat().join("")), ["H100"]);
+    }),
+});
+
 function figures(path: string): number {
   const outputs = readCells(path).flatMap(({ outputs = [] }) => outputs);
   return outputs.filter(({ data = {} }) => "image/svg+xml" in data).length;
