@@ -285,7 +285,7 @@ IDEAS: dict[str, dict[str, Any]] = {
     "usual, again": {},
     "all": ALL,
     "direct": {"direct": True},
-    "in_place": {"forwards": in_place, "only": ("dense",)},
+    "in place": {"forwards": in_place, "only": ("dense",)},
     "direct, no warm-up": {
         "session": "cupti",
         "direct": True,
@@ -296,7 +296,7 @@ IDEAS: dict[str, dict[str, Any]] = {
     "all, again": ALL,
     "usual, third": {},
     "direct, again": {"direct": True, "only": ("attention",)},
-    "in_place, again": {"forwards": in_place, "only": ("dense",)},
+    "in place, again": {"forwards": in_place, "only": ("dense",)},
     "all, no warm-up, again": {**ALL, "only": ("attention", "skew"), "repeated": without_warm_up},
     "profile": {**ALL, "only": ("attention",), "repeated": without_warm_up, "profile": True},
 }
