@@ -24,6 +24,17 @@ async function withFolder(run: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
+Deno.test("a page links to its parts where it has several", async () => {
+  const page = (count: number): Promise<string> =>
+    pageHtml({
+      title: "t",
+      banner: null,
+      sections: ["one", "two"].slice(0, count).map((heading) => ({ heading })),
+    });
+  assert.doesNotMatch(await page(1), /<nav>/);
+  assert.match(await page(2), /<nav><a href="#s0">one<\/a> <a href="#s1">two<\/a><\/nav>/);
+});
+
 Deno.test("the report of a bundle has all its parts, and says that an estimate is one", async () => {
   await withFolder(async (perfDir) => {
     const settings = { hardware: "H100", preset: "quick", skipSkew: false, perfDir } as const;

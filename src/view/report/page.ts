@@ -111,7 +111,7 @@ export async function pageHtml({ title, banner, sections }: Page): Promise<strin
       escapeHtml(title)
     }</h1>`,
     ...(banner === null ? [] : [`<p class="banner">${escapeHtml(banner)}</p>`]),
-    `<nav>${links.join(" ")}</nav>`,
+    ...(links.length < 2 ? [] : [`<nav>${links.join(" ")}</nav>`]),
     ...sections.map(sectionHtml),
     ...(drawn
       ? [`<script>${plotly}</script><script>const DARK = ${JSON.stringify(DARK)};${SCRIPT}</script>`]
