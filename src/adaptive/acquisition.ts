@@ -25,6 +25,7 @@ const STIR = 0.8;
  * @param left The shots that may be chosen.
  * @param predictedError The predicted error of every shot, in any unit; null when nothing is known yet.
  * @param random Where chance comes from.
+ * @param candidates Those among which the doubtful half is sought; the predicted errors of others are not read.
  * @returns The shots; no shot is in both halves.
  *
  * @example
@@ -41,11 +42,12 @@ export function chooseShots(
   left: Int32Array,
   predictedError: Float64Array | null,
   random: Random,
+  candidates: Int32Array = left,
 ): Chosen {
   if (predictedError === null) return { doubtful: new Int32Array(), fair: draw(left, count, random) };
   const fair = draw(left, Math.ceil(FAIR_SHARE * count), random);
   const taken = new Set(fair);
-  const rest = left.filter((shot) => !taken.has(shot));
+  const rest = candidates.filter((shot) => !taken.has(shot));
   const stirred = new Map(
     Array.from(rest, (shot) => [shot, predictedError[shot]! * Math.exp(STIR * normal(random))]),
   );

@@ -26,10 +26,11 @@ export function* answered<Shot, Found>(
 ): Generator<Round<readonly Shot[], Found>, Found, Answers> {
   let step = rounds.next();
   while (!step.done) {
-    const { shots: asked, found } = step.value;
+    const { shots: asked, errors, found } = step.value;
     const times = yield {
       shots: Array.from(asked, (shot) => shots[shot]!),
-      found: found === null ? null : tell(found),
+      errors,
+      found: found === null ? null : (): Found => tell(found()),
     };
     step = rounds.next(Float64Array.from(times, (time) => time ?? NaN));
   }

@@ -26,7 +26,7 @@ export interface AdaptOptions extends Omit<DesignOptions, "known"> {
 export interface AdaptedAttention {
   /** Rows of all shots but those that failed, in the order of the shots. */
   readonly rows: readonly Row[];
-  /** Which of the rows are predictions. */
+  /** Which of the rows are predictions, with the keys of these rows themselves. */
   readonly estimated: readonly EstimatedRow[];
   /** How far the rows are from the truth. */
   readonly errors: TableErrors;

@@ -5,7 +5,8 @@
  */
 import { draw, randomFrom } from "../random.ts";
 import type { Binned } from "./bins.ts";
-import { addTree, growTree, type TreeOptions } from "./tree.ts";
+import { sumOfTrees } from "./forest.ts";
+import { addTree, growTree, type Tree, type TreeOptions } from "./tree.ts";
 
 /** How trees are boosted. */
 export interface BoostOptions extends TreeOptions {
@@ -49,15 +50,33 @@ export function boost(
   targets: Float64Array,
   options: BoostOptions,
 ): Float64Array {
+  const everyRow = Int32Array.from({ length: binned.rows }, (_, row) => row);
+  return sumOfTrees(boostedTrees(binned, rows, targets, options), binned, everyRow, options.learningRate);
+}
+
+/**
+ * Boosts trees on some rows.
+ *
+ * @param binned The columns.
+ * @param rows The rows with a known target.
+ * @param targets The target of every row of the columns; only those of `rows` are read.
+ * @param options How trees are boosted.
+ * @returns The trees, for `sumOfTrees`.
+ */
+export function boostedTrees(
+  binned: Binned,
+  rows: Int32Array,
+  targets: Float64Array,
+  options: BoostOptions,
+): Tree[] {
   const { trees, learningRate, rowShare, columnShare, seed } = options;
   const random = randomFrom(seed);
-  const everyRow = Int32Array.from({ length: binned.rows }, (_, row) => row);
   const everyColumn = Int32Array.from(binned.columns, (_, column) => column);
   const rowCount = Math.ceil(rowShare * rows.length);
   const columnCount = Math.ceil(columnShare * everyColumn.length);
   const predictions = new Float64Array(binned.rows);
   const rest = new Float64Array(binned.rows);
-  for (let i = 0; i < trees; i++) {
+  return Array.from({ length: trees }, () => {
     for (const row of rows) rest[row] = targets[row]! - predictions[row]!;
     const tree = growTree(
       binned,
@@ -66,7 +85,7 @@ export function boost(
       draw(everyColumn, columnCount, random),
       options,
     );
-    addTree(tree, binned, everyRow, learningRate, predictions);
-  }
-  return predictions;
+    addTree(tree, binned, rows, learningRate, predictions);
+    return tree;
+  });
 }

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { randomFrom } from "../random.ts";
+import { draw, randomFrom } from "../random.ts";
 import { UsageError } from "../errors.ts";
 import { quantile } from "../stats.ts";
 import { chooseShots } from "./acquisition.ts";
 import { type TableErrors, tableErrors } from "./held_out.ts";
-import { learn, type Learned, QUICK, type Surrogate, THOROUGH } from "./time_model.ts";
+import { learn, type Learned, type Predicted, QUICK, type Surrogate, THOROUGH } from "./time_model.ts";
 
 /** When a design ends, and what chance is made from. */
 export interface DesignOptions {
@@ -32,8 +32,13 @@ export interface DesignOptions {
 export interface Round<Shots = Int32Array, Found = Designed> {
   /** The shots to measure. */
   readonly shots: Shots;
-  /** What is known without them, by a model made in haste; null before the first round. */
-  readonly found: Found | null;
+  /** Errors of all rows without them; null before the first round. */
+  readonly errors: TableErrors | null;
+  /**
+   * Predicts all shots without them, by a model made in haste; null before the first round. Of a large grid this is
+   * work, which the rounds themselves do not need.
+   */
+  readonly found: (() => Found) | null;
 }
 
 /** What a design found out about each shot. */
@@ -67,6 +72,8 @@ const LEAST_GROWTH = 1.06;
 const POWER = 0.6;
 /** Bounds by a model made in haste that are this many times what was asked for may be below it by a careful one. */
 const NEARLY = 1.25;
+/** Where more shots are left, chance picks so many among which the doubtful ones are sought. */
+const CANDIDATES = 20_000;
 /** The least doubt that counts: members of a model can agree by chance. */
 const LEAST_DOUBT = 0.001;
 
@@ -98,7 +105,8 @@ export function* design(
   let measured = new Int32Array();
   let learned: Learned | null = null;
   let promising = surrogates;
-  let found: Designed | null = null;
+  let errors: TableErrors | null = null;
+  let found: (() => Designed) | null = null;
   const surprises: number[] = [];
   const tableErrorsNow = (heldOut: Float64Array): TableErrors =>
     tableErrors(
@@ -106,10 +114,10 @@ export function* design(
       left.length / (left.length + measured.length),
     );
   const result = (model: Learned): Designed => ({
-    timesUs: mergedTimes(logTimes, model, left),
+    timesUs: mergedTimes(logTimes, model.predict(left), left),
     measured,
     predicted: left,
-    expectedErrors: expectedErrors(model, surprises, left),
+    expectedErrors: expectedErrors(model, surprises, measured, left),
     errors: tableErrorsNow(model.heldOut),
     p90Alone: tableErrorsNow(model.heldOutAlone).p90.estimate,
     promising: model.promising,
@@ -123,9 +131,11 @@ export function* design(
     goal > 0;
     goal = nextGoal(goal, last, upper / error)
   ) {
-    const chosen = chooseShots(goal - (count - left.length), left, learned?.doubt ?? null, random);
+    const candidates = learned === null || left.length <= CANDIDATES ? left : draw(left, CANDIDATES, random);
+    const doubts = learned?.predict(candidates).doubt ?? null;
+    const chosen = chooseShots(goal - (count - left.length), left, doubts, random, candidates);
     const asked = Int32Array.of(...chosen.fair, ...chosen.doubtful);
-    const times = yield { shots: asked, found };
+    const times = yield { shots: asked, errors, found };
     const next = asked.subarray(0, times.length);
     const nextFair = next.subarray(0, chosen.fair.length);
     for (const shot of nextFair) fair[shot] = 1;
@@ -143,15 +153,17 @@ export function* design(
     }
     careful = null;
     if (goal === last || next.length < asked.length) break;
-    learned = learn(promising, measured, logTimes, QUICK, seed + goal);
-    promising = learned.promising;
-    found = result(learned);
-    if (found.errors.p90.upper <= NEARLY * error) {
-      learned = careful = learn(promising, measured, logTimes, THOROUGH, seed);
-      found = result(learned);
-      if (surprises.length > 0 && found.errors.p90.upper <= error) break;
+    let model = remembering(learn(promising, measured, logTimes, QUICK, seed + goal));
+    promising = model.promising;
+    errors = tableErrorsNow(model.heldOut);
+    if (errors.p90.upper <= NEARLY * error) {
+      model = careful = remembering(learn(promising, measured, logTimes, THOROUGH, seed));
+      errors = tableErrorsNow(model.heldOut);
+      if (surprises.length > 0 && errors.p90.upper <= error) break;
     }
-    upper = found.errors.p90.upper;
+    learned = model;
+    found = (): Designed => result(model);
+    upper = errors.p90.upper;
   }
   if (known !== undefined) {
     const before = measured.length;
@@ -173,24 +185,38 @@ export function* design(
       promising,
     };
   }
-  return result(careful ?? learn(promising, measured, logTimes, THOROUGH, seed));
+  return result(careful ?? remembering(learn(promising, measured, logTimes, THOROUGH, seed)));
 }
 
-function mergedTimes(logTimes: Float64Array, learned: Learned, predicted: Int32Array): Float64Array {
+/** The same, but what it was asked last is not predicted twice. */
+function remembering(learned: Learned): Learned {
+  let last: { readonly shots: Int32Array; readonly said: Predicted } | null = null;
+  return {
+    ...learned,
+    predict(shots): Predicted {
+      if (last?.shots !== shots) last = { shots, said: learned.predict(shots) };
+      return last.said;
+    },
+  };
+}
+
+function mergedTimes(logTimes: Float64Array, said: Predicted, predicted: Int32Array): Float64Array {
   const times = logTimes.map(Math.exp);
-  for (const shot of predicted) times[shot] = Math.exp(learned.logTimes[shot]!);
+  for (const shot of predicted) times[shot] = Math.exp(said.logTimes[shot]!);
   return times;
 }
 
 /** How many times larger than the doubt the errors were, on fair shots that the model had not seen. */
 function surprisesOf(learned: Learned, fair: Int32Array, logTimes: Float64Array): Float64Array {
+  const timed = fair.filter((shot) => !Number.isNaN(logTimes[shot]));
+  const said = learned.predict(timed);
   return Float64Array.from(
-    fair.filter((shot) => !Number.isNaN(logTimes[shot])),
-    (shot) => Math.abs(logTimes[shot]! - learned.logTimes[shot]!) / doubt(learned, shot),
+    timed,
+    (shot) => Math.abs(logTimes[shot]! - said.logTimes[shot]!) / doubt(said, shot),
   );
 }
 
-function doubt({ doubt }: Learned, shot: number): number {
+function doubt({ doubt }: Predicted, shot: number): number {
   return Math.max(doubt[shot]!, LEAST_DOUBT);
 }
 
@@ -198,12 +224,20 @@ function doubt({ doubt }: Learned, shot: number): number {
  * Doubt, on the scale that makes 90% of the surprises stay within (Papadopoulos and others, "Inductive
  * confidence machines for regression", 2002). Before there were any, what was missed of shots that were held out takes their place.
  */
-function expectedErrors(learned: Learned, surprises: readonly number[], predicted: Int32Array): Float64Array {
-  const errors = new Float64Array(learned.logTimes.length);
-  const missed = Array.from(learned.heldOut, (miss, shot) => Math.abs(miss) / doubt(learned, shot))
-    .filter((miss) => !Number.isNaN(miss));
-  const scale = quantile(Float64Array.from(surprises.length > 0 ? surprises : missed).sort(), 0.9);
-  for (const shot of predicted) errors[shot] = Math.expm1(scale * doubt(learned, shot));
+function expectedErrors(
+  { heldOut, predict }: Learned,
+  surprises: readonly number[],
+  measured: Int32Array,
+  predicted: Int32Array,
+): Float64Array {
+  const errors = new Float64Array(heldOut.length);
+  const said = predict(predicted);
+  const scaled = (): Float64Array => {
+    const ofMeasured = predict(measured);
+    return Float64Array.from(measured, (shot) => Math.abs(heldOut[shot]!) / doubt(ofMeasured, shot));
+  };
+  const scale = quantile((surprises.length > 0 ? Float64Array.from(surprises) : scaled()).sort(), 0.9);
+  for (const shot of predicted) errors[shot] = Math.expm1(scale * doubt(said, shot));
   return errors;
 }
 

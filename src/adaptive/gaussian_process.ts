@@ -55,19 +55,50 @@ export function gaussianProcess(
   rows: Int32Array,
   targets: Float64Array,
 ): Regression {
+  const { heldOut, predict } = fitProcess(columns, rows, targets);
+  return { ...predict(Int32Array.from({ length: targets.length }, (_, row) => row)), heldOut };
+}
+
+/** A process that is fitted to the known rows. */
+export interface FittedProcess extends Pick<Regression, "heldOut"> {
+  /**
+   * Predicts rows.
+   *
+   * @param asked Which.
+   * @returns What it says of every row, 0 of those that were not asked for.
+   */
+  readonly predict: (asked: Int32Array) => Omit<Regression, "heldOut">;
+}
+
+/**
+ * Fits a process to some rows; predicting others is the larger work where there are many.
+ *
+ * @param columns The columns, of one length.
+ * @param rows The rows with a known target.
+ * @param targets The target of every row; only those of `rows` are read.
+ * @returns The process.
+ */
+export function fitProcess(
+  columns: readonly Float64Array[],
+  rows: Int32Array,
+  targets: Float64Array,
+): FittedProcess {
   const count = targets.length;
   const points = scaled(columns, rows, count);
-  const regression = {
-    predictions: new Float64Array(count),
-    strangeness: new Float64Array(count),
-    heldOut: new Float64Array(count).fill(NaN),
+  const heldOut = new Float64Array(count).fill(NaN);
+  const predictCells = fitCells(points, columns.length, rows, targets, heldOut);
+  return {
+    heldOut,
+    predict(asked): Omit<Regression, "heldOut"> {
+      const said = { predictions: new Float64Array(count), strangeness: new Float64Array(count) };
+      predictCells(asked, said);
+      return said;
+    },
   };
-  const everyRow = Int32Array.from({ length: count }, (_, row) => row);
-  for (const cell of cells(points, columns.length, rows, everyRow)) {
-    regress(points, columns.length, cell.known, cell.asked, targets, regression);
-  }
-  return regression;
 }
+
+/** Writes what a process says of some rows. */
+type Predict = (asked: Int32Array, said: Omit<Regression, "heldOut">) => void;
 
 /** Columns side by side, each with a mean of 0 and, over all of them, a variance of 1 among the known rows. */
 function scaled(columns: readonly Float64Array[], known: Int32Array, count: number): Float64Array {
@@ -82,28 +113,28 @@ function scaled(columns: readonly Float64Array[], known: Int32Array, count: numb
   return points;
 }
 
-interface Cell {
-  readonly known: Int32Array;
-  readonly asked: Int32Array;
-}
-
-/** Halves until each cell has few enough known rows. */
-function cells(points: Float64Array, width: number, known: Int32Array, asked: Int32Array): Cell[] {
-  if (known.length <= CELL) return [{ known, asked }];
+/** Halves until each cell has few enough known rows, and fits each. */
+function fitCells(
+  points: Float64Array,
+  width: number,
+  known: Int32Array,
+  targets: Float64Array,
+  heldOut: Float64Array,
+): Predict {
+  if (known.length <= CELL) return fitCell(points, width, known, targets, heldOut);
   const direction = principalDirection(points, width, known);
   const place = (row: number): number => dot(points, row * width, direction, 0, width);
   const middle = Float64Array.from(known, place).sort()[known.length >>> 1]!;
   const below = known.filter((row) => place(row) < middle);
-  if (below.length === 0) return [{ known, asked }];
-  return [
-    ...cells(points, width, below, asked.filter((row) => place(row) < middle)),
-    ...cells(
-      points,
-      width,
-      known.filter((row) => place(row) >= middle),
-      asked.filter((row) => place(row) >= middle),
-    ),
-  ];
+  if (below.length === 0) return fitCell(points, width, known, targets, heldOut);
+  const above = known.filter((row) => place(row) >= middle);
+  const [predictBelow, predictAbove] = [below, above].map((half) =>
+    fitCells(points, width, half, targets, heldOut)
+  ) as [Predict, Predict];
+  return (asked, said) => {
+    predictBelow(asked.filter((row) => place(row) < middle), said);
+    predictAbove(asked.filter((row) => place(row) >= middle), said);
+  };
 }
 
 function principalDirection(points: Float64Array, width: number, rows: Int32Array): Float64Array {
@@ -126,14 +157,13 @@ function principalDirection(points: Float64Array, width: number, rows: Int32Arra
   return direction;
 }
 
-function regress(
+function fitCell(
   points: Float64Array,
   width: number,
   known: Int32Array,
-  asked: Int32Array,
   targets: Float64Array,
-  { predictions, strangeness, heldOut }: Regression,
-): void {
+  heldOut: Float64Array,
+): Predict {
   const size = known.length;
   const own = new Float64Array(size * width);
   for (let i = 0; i < size; i++) {
@@ -167,18 +197,19 @@ function regress(
   for (let i = 0; i < size; i++) {
     for (let at = 0; at < width; at++) slope[at]! += LINEAR * weights[i]! * own[i * width + at]!;
   }
-  eachProducts(points, width, asked, own, (row, products, start) => {
-    const length = dot(points, row * width, points, row * width, width);
-    let sum = mean + dot(points, row * width, slope, 0, width);
-    let nearest = 0;
-    for (let i = 0; i < size; i++) {
-      const near = matern(length + lengths[i]! - 2 * products[start + i]!);
-      if (near > nearest) nearest = near;
-      sum += weights[i]! * near;
-    }
-    predictions[row] = sum;
-    strangeness[row] = Math.sqrt(Math.max(0, 1 - nearest * nearest));
-  });
+  return (asked, { predictions, strangeness }) =>
+    eachProducts(points, width, asked, own, (row, products, start) => {
+      const length = dot(points, row * width, points, row * width, width);
+      let sum = mean + dot(points, row * width, slope, 0, width);
+      let nearest = 0;
+      for (let i = 0; i < size; i++) {
+        const near = matern(length + lengths[i]! - 2 * products[start + i]!);
+        if (near > nearest) nearest = near;
+        sum += weights[i]! * near;
+      }
+      predictions[row] = sum;
+      strangeness[row] = Math.sqrt(Math.max(0, 1 - nearest * nearest));
+    });
 }
 
 /**

@@ -7,6 +7,15 @@
 /** Equal jobs that follow each other in the list. */
 export type Jobs = readonly [length: number, count: number];
 
+/** Lent to one schedule after the other: a new one for each would take longer than most schedules. */
+let lent = new Int32Array();
+
+function emptied(length: number): Int32Array {
+  if (lent.length < length) lent = new Int32Array(2 * length);
+  else lent.fill(0, 0, length);
+  return lent;
+}
+
 /**
  * The end of a greedy list schedule (Graham, "Bounds for certain multiprocessing anomalies", 1966): each job, in the
  * order of the list, goes to the slot that is free first.
@@ -31,7 +40,7 @@ export function listSchedule(jobs: readonly Jobs[], slots: number, times: number
     if (count > 0) longest = Math.max(longest, length);
   }
   /** How many slots get free at each time; no job ends later than when the others' work is spread evenly before it. */
-  const free = new Int32Array(Math.floor(work / slots) + longest + 1);
+  const free = emptied(Math.floor(work / slots) + longest + 1);
   free[0] = slots;
   let now = 0;
   let end = 0;

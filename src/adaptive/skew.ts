@@ -162,7 +162,7 @@ function imagine(
   const between = casesBetween(cases);
   const all = [...measured, ...between];
   const ends = endTimes(all, table);
-  const { logTimes } = learn(
+  const { predict } = learn(
     surrogatesOf(all, ends, kernel, prior).filter(({ name, leans }) =>
       models.some((model) => model.name === name && model.leans === leans)
     ),
@@ -171,6 +171,7 @@ function imagine(
     THOROUGH,
     seed,
   );
+  const { logTimes } = predict(Int32Array.from(between, (_, i) => measured.length + i));
   return between.map((each, i) => {
     const at = measured.length + i;
     return rowFrom(each, ends.mean[at]!, ends.max[at]!, Math.exp(logTimes[at]!));

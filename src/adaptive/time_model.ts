@@ -5,19 +5,26 @@
  */
 import { draw, randomFrom } from "../random.ts";
 import { binColumns } from "./bins.ts";
-import { boost as boostTrees, type BoostOptions } from "./boost.ts";
+import { boostedTrees, type BoostOptions } from "./boost.ts";
 import type { Features } from "./features.ts";
-import { gaussianProcess } from "./gaussian_process.ts";
+import { sumOfTrees } from "./forest.ts";
+import { fitProcess } from "./gaussian_process.ts";
 import { ridge } from "./ridge.ts";
 
-/** What a model says. */
-export interface Told {
-  /** The logarithm of every shot's time. */
+/** What a model says of shots that it is asked for, by their number; what it says of others means nothing. */
+export interface Predicted {
+  /** The logarithm of a shot's time. */
   readonly logTimes: Float64Array;
-  /** How uncertain it is of every shot, in any unit. */
+  /** How uncertain it is of a shot, in any unit. */
   readonly doubt: Float64Array;
+}
+
+/** What a model has learned. */
+export interface Told {
   /** Measured minus predicted logarithm of each measured shot, by a model that did not see it; NaN for others. */
   readonly heldOut: Float64Array;
+  /** Predicts some shots; of a large grid this is most of the work, so that only who speaks is asked. */
+  readonly predict: (shots: Int32Array) => Predicted;
 }
 
 /** What the model says that speaks. */
@@ -41,7 +48,7 @@ export interface Surrogate {
    * @param logTimes The logarithm of every shot's time; only those of measured shots are read.
    * @param effort How much work goes into it.
    * @param seed Seed of every draw.
-   * @returns What it says about all shots.
+   * @returns What it has learned.
    */
   learn(measured: Int32Array, logTimes: Float64Array, effort: Effort, seed: number): Told;
 }
@@ -81,7 +88,7 @@ export const THOROUGH: Effort = { members: 6, boost: { ...COMMON, trees: 300, le
  * @param logTimes The logarithm of every shot's time; only those of measured shots are read.
  * @param effort How much work goes into it.
  * @param seed Seed of every draw.
- * @returns What the model that speaks says about all shots.
+ * @returns What the model that speaks has learned.
  */
 export function learn(
   surrogates: readonly Surrogate[],
@@ -121,9 +128,11 @@ function speaker([first, second]: readonly Tried[], measured: Int32Array): Tried
   if (second === undefined) return first;
   const both = [first.told, second.told];
   const told = {
-    logTimes: meanOf(both.map(({ logTimes }) => logTimes)),
-    doubt: first.told.doubt,
     heldOut: meanOf(both.map(({ heldOut }) => heldOut)),
+    predict(shots: Int32Array): Predicted {
+      const [one, other] = both.map(({ predict }) => predict(shots)) as [Predicted, Predicted];
+      return { logTimes: meanOf([one.logTimes, other.logTimes]), doubt: one.doubt };
+    },
   };
   const miss = missOf(told, measured);
   return miss < CLEARLY_NEARER * first.miss ? { told, miss } : first;
@@ -145,8 +154,14 @@ export function processOn({ columns }: Pick<Features, "columns">, leans = false)
     name: "process",
     leans,
     learn(measured, logTimes): Told {
-      const { predictions, strangeness, heldOut } = gaussianProcess(columns, measured, logTimes);
-      return { logTimes: predictions, doubt: strangeness, heldOut };
+      const { heldOut, predict } = fitProcess(columns, measured, logTimes);
+      return {
+        heldOut,
+        predict(shots): Predicted {
+          const { predictions, strangeness } = predict(shots);
+          return { logTimes: predictions, doubt: strangeness };
+        },
+      };
     },
   };
 }
@@ -175,20 +190,29 @@ export function treesOn(features: Features, leans = false): Surrogate {
         const seen = shuffled.filter((_, i) => i % count !== member);
         const line = linearOf(features, seen, logTimes);
         const misses = logTimes.map((time, shot) => time - line[shot]!);
-        const rest = boostTrees(binned, seen, misses, { ...boost, leaves, seed: seed * count + member });
-        return line.map((time, shot) => time + rest[shot]!);
+        const trees = boostedTrees(binned, seen, misses, { ...boost, leaves, seed: seed * count + member });
+        return (shots: Int32Array): Float64Array => {
+          const said = sumOfTrees(trees, binned, shots, boost.learningRate);
+          for (const shot of shots) said[shot]! += line[shot]!;
+          return said;
+        };
       });
-      const mean = meanOf(members);
       const heldOut = new Float64Array(logTimes.length).fill(NaN);
-      for (const [i, shot] of shuffled.entries()) {
-        heldOut[shot] = logTimes[shot]! - members[i % count]![shot]!;
+      for (const [member, predict] of members.entries()) {
+        const unseen = shuffled.filter((_, i) => i % count === member);
+        const said = predict(unseen);
+        for (const shot of unseen) heldOut[shot] = logTimes[shot]! - said[shot]!;
       }
       return {
-        logTimes: mean,
-        doubt: mean.map((center, shot) =>
-          Math.sqrt(members.reduce((sum, member) => sum + (member[shot]! - center) ** 2, 0) / count)
-        ),
         heldOut,
+        predict(shots): Predicted {
+          const said = members.map((predict) => predict(shots));
+          const mean = meanOf(said);
+          const doubt = mean.map((center, shot) =>
+            Math.sqrt(said.reduce((sum, member) => sum + (member[shot]! - center) ** 2, 0) / count)
+          );
+          return { logTimes: mean, doubt };
+        },
       };
     },
   };

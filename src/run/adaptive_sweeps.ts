@@ -70,10 +70,10 @@ function attentionTask(sweep: Sweep, options: ExecuteOptions, adaptive: Adaptive
       }),
     due: (asked) => asked.filter((shot) => isDue(shot, options)),
     found({ rows, estimated, errors, prior }): RoundEstimate {
-      const times = new Map(rows.map(({ key, timeUs }) => [key.join(), timeUs]));
+      const times = new Map(rows.map(({ key, timeUs }) => [key, timeUs]));
       session.estimate(
         tp,
-        estimated.map((row) => ({ ...row, layer: null, timeUs: times.get(row.key.join())! })),
+        estimated.map((row) => ({ ...row, layer: null, timeUs: times.get(row.key)! })),
       );
       const counts = { measured: rows.length - estimated.length, estimated: estimated.length };
       return { category: "attention", tp, ...counts, errors, scatter: session.scatter(tp), prior, skew: [] };

@@ -79,6 +79,13 @@ const PIECE_S = 10;
 /** The share of the first round that is fired whatever the budget says: others cannot be predicted from fewer. */
 const LEAST_OF_FIRST = 0.6;
 
+/**
+ * Of sweeps with more shots all are predicted and shown after the first round and at the end, between these only where
+ * it took at most this share of the firing since.
+ */
+const MANY = 20_000;
+const SHOWING_SHARE = 0.1;
+
 /** What differs between attention and skew. */
 export interface Kind<S, F> {
   /** How long the last predictions take, as a multiple of the slowest choice before them: it is kept of a budget. */
@@ -135,6 +142,10 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
     budget?.reserve(category, kind.lastChoice * slowestS);
     return done;
   };
+  let shown: { readonly atS: number; readonly tookS: number } | null = null;
+  const isWorthShowing = (): boolean =>
+    shown === null || kind.isEnough !== undefined || shots.length <= MANY ||
+    shown.tookS <= SHOWING_SHARE * (firingS - shown.atS);
   const inOnePiece = (): number => {
     const pace = budget?.pace(category) ?? null;
     return pace === null ? Infinity : Math.ceil(PIECE_S / pace);
@@ -152,14 +163,19 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
       const rounds = kind.rounds();
       let step = think(() => rounds.next());
       while (!step.done) {
-        const { shots: asked, found } = step.value;
-        if (found !== null) {
-          const told = think(() => kind.found(found));
+        const { shots: asked, errors, found } = step.value;
+        if (errors !== null) curve.push({ fired, error: errors.p90.estimate, atS: firingS });
+        let isEnough: boolean | undefined = false;
+        if (found !== null && isWorthShowing()) {
+          const begun = nowMs();
+          const known = think(found);
+          const told = think(() => kind.found(known));
+          shown = { atS: firingS, tookS: (nowMs() - begun) / 1000 };
           onEstimate(told);
-          curve.push({ fired, error: told.errors.p90.estimate, atS: firingS });
-          yield { type: "pause" };
+          isEnough = think(() => kind.isEnough?.(known));
         }
-        if (found !== null && think(() => kind.isEnough?.(found))) {
+        if (errors !== null) yield { type: "pause" };
+        if (isEnough) {
           step = think(() => rounds.next([]));
           continue;
         }

@@ -60,7 +60,7 @@ Deno.test("adaptAttention: stops when the bound of p90 is reached, and holds wha
   const rounds = attentionRounds(shots, kernel, { error: 0.04 });
   let step = rounds.next();
   while (!step.done) {
-    if (step.value.found !== null) before.push(step.value.found.errors);
+    if (step.value.errors !== null) before.push(step.value.errors);
     fired.push(...step.value.shots);
     step = rounds.next(step.value.shots.map(timeUs));
   }
@@ -142,7 +142,7 @@ Deno.test("attentionRounds: an answer that ends early ends the design; what is n
   assert.ok(!first.done);
   const second = rounds.next(first.value.shots.map(timeUs));
   assert.ok(!second.done);
-  assert.equal(second.value.found?.rows.length, shots.length);
+  assert.equal(second.value.found?.().rows.length, shots.length);
   const last = rounds.next(second.value.shots.slice(0, 5).map(timeUs));
   assert.ok(last.done);
   assert.equal(last.value.estimated.length, shots.length - first.value.shots.length - 5);

@@ -18,8 +18,10 @@ function designed(
   options: DesignOptions,
   { bias = 0.02, doubt = 0.01, miss = () => 0.01 }: Says = {},
   answer: (shots: Int32Array) => ArrayLike<number> = (shots) => Array.from(shots, timeOf),
-): { sizes: number[]; learned: string[]; end: Designed; asked: Int32Array[] } {
+  count = COUNT,
+): { sizes: number[]; learned: string[]; predicted: number[]; end: Designed; asked: Int32Array[] } {
   const learned: string[] = [];
+  const predicted: number[] = [];
   const model: Surrogate = {
     name: "trees",
     leans: false,
@@ -30,20 +32,25 @@ function designed(
       const heldOut = new Float64Array(logTimes.length).fill(NaN);
       for (const shot of measured) heldOut[shot] = miss(measured.length);
       return {
-        logTimes: logTimes.map((_, shot) => Math.log(timeOf(shot)) + bias),
-        doubt: new Float64Array(logTimes.length).fill(doubt),
         heldOut,
+        predict(shots): ReturnType<ReturnType<Surrogate["learn"]>["predict"]> {
+          predicted.push(shots.length);
+          return {
+            logTimes: logTimes.map((_, shot) => Math.log(timeOf(shot)) + bias),
+            doubt: new Float64Array(logTimes.length).fill(doubt),
+          };
+        },
       };
     },
   };
   const asked: Int32Array[] = [];
-  const rounds = design(COUNT, [model], options);
+  const rounds = design(count, [model], options);
   let step = rounds.next();
   while (!step.done) {
     asked.push(step.value.shots);
     step = rounds.next(answer(step.value.shots));
   }
-  return { sizes: asked.map(({ length }) => length), learned, end: step.value, asked };
+  return { sizes: asked.map(({ length }) => length), learned, predicted, end: step.value, asked };
 }
 const six = (value: number): number => Number(value.toPrecision(6));
 /** By how much the first shot that was predicted is said to be off. */
@@ -180,4 +187,14 @@ Deno.test("design: all shots without an error or a share, and of a grid so small
     message: /at least 100 must be measured to predict others, got 99 of 1000/,
   });
   assert.equal(designed({ shots: 0.1 }).end.measured.length, 100);
+});
+
+Deno.test("design: between rounds no more shots are predicted than the doubtful ones are sought among, in the end all", () => {
+  const { predicted, end, asked } = designed({ shots: 0.01 }, {}, undefined, 100_000);
+  assert.deepEqual(predicted.filter((count) => count > 1000), [20_000, 20_000, 20_000, 99_000]);
+  assert.deepEqual([end.measured.length, end.predicted.length], [1000, 99_000]);
+  const again = designed({ shots: 0.01 }, {}, undefined, 100_000);
+  assert.deepEqual(again.asked, asked);
+  // As many as may be candidates: all of them are.
+  assert.ok(designed({ shots: 0.01 }, {}, undefined, 20_000).predicted.every((count) => count < 20_000));
 });

@@ -43,7 +43,7 @@ function firedIn(affords: (fired: number) => number): { pieces: number[]; answer
     spend: () => {},
   };
   function* rounds(): Generator<Round<readonly AttentionShot[], null>, null, Answers> {
-    answered = (yield { shots: SHOTS, found: null }).length;
+    answered = (yield { shots: SHOTS, errors: null, found: null }).length;
     return null;
   }
   const adaptive = { target: null, session: { timeUs: () => 1 }, budget, onEstimate: () => {} };
@@ -89,7 +89,8 @@ function endOf(times: { budgetS: number; shotS: number; choiceS: number; lastS: 
       nowMs += 1000 * times.choiceS;
       const { length } = yield {
         shots: SHOTS.slice(first, first + 10),
-        found: first === 0 ? null : "so far",
+        errors: first === 0 ? null : FOUND.errors,
+        found: first === 0 ? null : (): string => "so far",
       };
       if (length < 10) break;
     }
@@ -128,5 +129,58 @@ for (
 ) {
   Deno.test(`a budget is what the user waits for, choosing and predicting included; it ${what}`, () => {
     assert.deepEqual(endOf(times), expected);
+  });
+}
+
+/** Fires rounds of ten shots of a sweep; in which of them the whole table is predicted and shown, the end as "end". */
+function shownIn(count: number, shotS: number, predictionS: number): (number | "end")[] {
+  let nowMs = 0;
+  const shots = Array.from({ length: count }, (_, index) => ({ ...SHOTS[0]!, prefill_chunk: index + 1 }));
+  const shown: (number | "end")[] = [];
+  function* rounds(): Generator<Round<readonly AttentionShot[], number | "end">, number | "end", Answers> {
+    for (let round = 0; round < 5; round++) {
+      yield {
+        shots: shots.slice(10 * round, 10 * round + 10),
+        errors: round === 0 ? null : FOUND.errors,
+        found: round === 0 ? null : (): number => {
+          nowMs += 1000 * predictionS;
+          return round;
+        },
+      };
+    }
+    return "end";
+  }
+  const budget = openBudget(1e6, () => nowMs);
+  const session = { timeUs: () => 1 };
+  const adaptive = { target: null, session, budget, onEstimate: () => {} } as unknown as AdaptiveOptions;
+  const work = roundsTask({ category: "attention", tp: 1, shots }, shots, {} as ExecuteOptions, adaptive, {
+    lastChoice: 1,
+    rounds,
+    due: (asked) => asked,
+    found: (known) => {
+      shown.push(known);
+      return FOUND;
+    },
+  });
+  const steps = work.steps();
+  let pauses = 0;
+  for (let step = steps.next(); !step.done; step = steps.next()) {
+    if (step.value.type === "pause") pauses++;
+    if (step.value.type === "fire") nowMs += 1000 * shotS * step.value.shots.length;
+  }
+  assert.equal(pauses, 4, "another sweep may have its turn after each round");
+  return shown;
+}
+
+for (
+  const [what, [count, shotS, predictionS], expected] of [
+    ["of 20,000 shots: after each round", [20_000, 1, 100], [1, 2, 3, 4, "end"]],
+    ["of more: after the first round and at the end", [20_001, 1, 100], [1, "end"]],
+    ["of more, where it takes a tenth of the firing", [20_001, 1, 1], [1, 2, 3, 4, "end"]],
+    ["of more, where it takes a fifth: after every other round", [20_001, 1, 2], [1, 3, "end"]],
+  ] as const
+) {
+  Deno.test(`the whole table of a sweep is predicted ${what}`, () => {
+    assert.deepEqual(shownIn(count, shotS, predictionS), expected);
   });
 }

@@ -5,7 +5,7 @@
  */
 import { relative } from "node:path";
 import type { Bundle } from "../../bundle/open.ts";
-import { formatCount } from "../text.ts";
+import { formatCount, plural } from "../text.ts";
 import { pageHtml } from "./page.ts";
 
 /** A bundle and its report. */
@@ -38,7 +38,7 @@ export async function indexPage(folder: string, entries: readonly IndexEntry[]):
   return await pageHtml({
     title: `Bundles of ${hardware.join(", ")}`,
     banner: null,
-    sections: [{ heading: `${formatCount(rows.length)} bundles`, tables: [rows] }],
+    sections: [{ heading: plural(rows.length, "bundle"), tables: [rows] }],
   });
 }
 
