@@ -5,7 +5,6 @@
  */
 import { draw, randomFrom } from "../random.ts";
 import type { Binned } from "./bins.ts";
-import { sumOfTrees } from "./forest.ts";
 import { addTree, growTree, type Tree, type TreeOptions } from "./tree.ts";
 
 /** How trees are boosted. */
@@ -23,38 +22,6 @@ export interface BoostOptions extends TreeOptions {
 }
 
 /**
- * Boosts trees on some rows and predicts all.
- *
- * @param binned The columns.
- * @param rows The rows with a known target.
- * @param targets The target of every row of the columns; only those of `rows` are read.
- * @param options How trees are boosted.
- * @returns The prediction of every row of the columns.
- *
- * @example
- * ```ts
- * import { boost } from "./boost.ts";
- * import { binColumns } from "./bins.ts";
- * import assert from "node:assert/strict";
- * const binned = binColumns([Float64Array.of(1, 2, 3, 4, 5)]);
- * const options = {
- *   trees: 50, learningRate: 0.5, rowShare: 1, columnShare: 1, leaves: 2, minLeaf: 1, shrinkage: 0, seed: 1,
- * };
- * const predicted = boost(binned, Int32Array.of(0, 2, 3), Float64Array.of(7, NaN, 7, 9, NaN), options);
- * assert.deepEqual([...predicted].map(Math.round), [7, 7, 7, 9, 9]);
- * ```
- */
-export function boost(
-  binned: Binned,
-  rows: Int32Array,
-  targets: Float64Array,
-  options: BoostOptions,
-): Float64Array {
-  const everyRow = Int32Array.from({ length: binned.rows }, (_, row) => row);
-  return sumOfTrees(boostedTrees(binned, rows, targets, options), binned, everyRow, options.learningRate);
-}
-
-/**
  * Boosts trees on some rows.
  *
  * @param binned The columns.
@@ -62,6 +29,21 @@ export function boost(
  * @param targets The target of every row of the columns; only those of `rows` are read.
  * @param options How trees are boosted.
  * @returns The trees, for `sumOfTrees`.
+ *
+ * @example
+ * ```ts
+ * import { boostedTrees } from "./boost.ts";
+ * import { binColumns } from "./bins.ts";
+ * import { sumOfTrees } from "./forest.ts";
+ * import assert from "node:assert/strict";
+ * const binned = binColumns([Float64Array.of(1, 2, 3, 4, 5)]);
+ * const options = {
+ *   trees: 50, learningRate: 0.5, rowShare: 1, columnShare: 1, leaves: 2, minLeaf: 1, shrinkage: 0, seed: 1,
+ * };
+ * const trees = boostedTrees(binned, Int32Array.of(0, 2, 3), Float64Array.of(7, NaN, 7, 9, NaN), options);
+ * const predicted = sumOfTrees(trees, binned, Int32Array.of(0, 1, 2, 3, 4), options.learningRate);
+ * assert.deepEqual([...predicted].map(Math.round), [7, 7, 7, 9, 9]);
+ * ```
  */
 export function boostedTrees(
   binned: Binned,
