@@ -135,6 +135,9 @@ function expertsFault(text: ModelConfig): string | null {
     }`;
   }
   const chosen = count(text, TOP_K);
+  if (experts !== null && experts > 1 && chosen === null) {
+    return `${topK} must be above 0, as there are ${experts} experts (${fieldOf(text, EXPERTS)}), got 0`;
+  }
   if (experts !== null && chosen !== null && chosen > experts) {
     return `${topK} must be ${experts} at most, as there are so many experts, got ${chosen}`;
   }

@@ -90,6 +90,10 @@ Deno.test("a size or a count that no model has is refused, wherever it stands", 
       { num_experts: 8, num_experts_per_tok: 9 },
       "num_experts_per_tok must be 8 at most, as there are so many experts, got 9",
     ],
+    [
+      { num_local_experts: 8, num_experts_per_tok: 0 },
+      "num_experts_per_tok must be above 0, as there are 8 experts (num_local_experts), got 0",
+    ],
   ];
   for (const [config, fault] of cases) assert.equal(configFault(config), fault, JSON.stringify(config));
 });
