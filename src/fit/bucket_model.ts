@@ -20,29 +20,29 @@ import type { BucketTree, NodeSums } from "./tree.ts";
  */
 export function bucketModel(tree: BucketTree, sums: NodeSums, alphas: Float64Array): AlphaModel {
   const { pcs, buckets, bucketAt } = tree;
-  const support = { pure: new Float64Array(buckets.length), mixed: new Float64Array(buckets.length) };
-  const supportAt = (pc: number): Float64Array => pc === 0 ? support.pure : support.mixed;
+  const seen = { pure: new Uint8Array(buckets.length), mixed: new Uint8Array(buckets.length) };
+  const seenAt = (pc: number): Uint8Array => pc === 0 ? seen.pure : seen.mixed;
   const rowOf = new Map<number, number>();
   for (const [position, pc] of pcs.entries()) {
     const row = position * buckets.length;
     for (let b = 0; b < buckets.length; b++) {
-      const weight = sums.den[row + b]!;
-      supportAt(pc)[b]! += weight;
-      if (weight > 0) rowOf.set(pc, row);
+      if (sums.den[row + b]! === 0) continue;
+      seenAt(pc)[b] = 1;
+      rowOf.set(pc, row);
     }
   }
   const chunks = [...rowOf.keys()].filter((pc) => pc > 0);
 
   function alphaAt(pc: number, bucket: number): number | undefined {
     const b = bucketAt.get(bucket);
-    if (b === undefined || supportAt(pc)[b] === 0) return undefined;
+    if (b === undefined || seenAt(pc)[b] === 0) return undefined;
     const row = rowOf.get(pc);
     if (row !== undefined) return alphas[row + b];
     const lower = chunks.findLast((chunk) => chunk < pc) ?? chunks[0]!;
     const upper = chunks.find((chunk) => chunk > pc) ?? lower;
-    const t = pc > lower && upper > lower ? Math.log(pc / lower) / Math.log(upper / lower) : 0;
     const from = alphas[rowOf.get(lower)! + b]!;
-    return from + t * (alphas[rowOf.get(upper)! + b]! - from);
+    if (upper === lower) return from;
+    return from + Math.log(pc / lower) / Math.log(upper / lower) * (alphas[rowOf.get(upper)! + b]! - from);
   }
   return { alphaAt, fallback: fallbackAlpha(tree, sums) };
 }

@@ -96,8 +96,7 @@ export function fitCalibration(
 
 function axesOf(cases: readonly CalibrationCase[]): CalibrationAxes {
   const longest = most(cases.map(({ pc }) => pc), 0);
-  const edges = [...new Set([1, Math.max(1, Math.floor(longest / 8)), Math.max(1, Math.floor(longest / 2))])]
-    .sort((a, b) => a - b);
+  const edges = new Set([1, Math.max(1, Math.floor(longest / 8)), Math.max(1, Math.floor(longest / 2))]);
   const pc_bins = [-1, ...edges, Math.max(FAR, longest + 1)];
   return {
     pc_bins,

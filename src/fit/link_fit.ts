@@ -75,7 +75,6 @@ export function ringNs(
  */
 export function fitLink(samples: readonly CollectiveSample[], options: LinkFitOptions): LinkFit {
   const memoryGbS = Math.floor(options.memoryGbS);
-  const ranks = samples[0]?.ranks ?? 0;
   if (new Set(samples.map(({ bytes }) => bytes)).size < 2) {
     throw new UsageError("Cannot fit the link: collectives of at least two sizes must be measured");
   }
@@ -102,7 +101,7 @@ export function fitLink(samples: readonly CollectiveSample[], options: LinkFitOp
     return Math.abs(ringNs(sample, link, memoryGbS) / (sample.us * 1000) - 1);
   });
   return {
-    ranks,
+    ranks: samples[0]!.ranks,
     ways: Object.fromEntries(samples.map(({ collective, way }) => [collective, way])),
     latencyNs,
     bandwidthGibS,

@@ -66,7 +66,7 @@ function shrink(tree: BucketTree, leaves: NodeSums): Float64Array {
     levels.push(sums);
   }
   const root = levels.pop()!;
-  let alphas = root.num.map((num, node) => root.den[node] === 0 ? 0 : num / root.den[node]!);
+  let alphas = root.num.map((num, node) => num / root.den[node]!);
   for (const [level, { num, den }] of [...levels.entries()].reverse()) {
     const above = alphas;
     const parent = tree.parents[level]!;

@@ -75,6 +75,8 @@ const FUNCTIONS = new Set([
   "ClassMethod",
   "ClassPrivateMethod",
 ]);
+/** From here on one more is a millionth: no time or count shows it. */
+const LARGE = 1e6;
 /** Parts of a node that hold types or names alone. */
 const LEFT_ALONE = new Set(["typeAnnotation", "returnType", "typeParameters", "typeArguments", "source"]);
 
@@ -154,7 +156,7 @@ function editsOf(node: Syntax, source: string): Edit[] {
       const value = node.value as number;
       if (!Number.isFinite(value)) return [];
       return [
-        edit("off by one", String(value + 1)),
+        ...(value < LARGE ? [edit("off by one", String(value + 1))] : []),
         ...(value > 1 ? [edit("change a constant", String(value * 2))] : []),
       ];
     }
@@ -203,6 +205,8 @@ function editsOfCall(
     if (PASSED_THROUGH.has(name)) edits.push(edit("drop a call", text(on)));
   }
   const [first, second] = given;
+  // The smaller of two numbers is the same whichever comes first.
+  if (/^Math\.(min|max|hypot)$/.test(text(callee))) return edits;
   if (first?.type === "Identifier" && second?.type === "Identifier") {
     const put = `${text(second)}, ${text(first)}`;
     edits.push({ operator: "swap arguments", start: first.start, end: second.end, put });

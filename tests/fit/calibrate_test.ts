@@ -12,6 +12,7 @@ import { randomFolds } from "../../src/fit/random_folds.ts";
 import { roundAlpha } from "../../src/fit/round_alpha.ts";
 import { placeCases } from "../../src/fit/cases.ts";
 import { shrinkageFitter } from "../../src/fit/shrinkage.ts";
+import { fitTable } from "../../src/fit/table.ts";
 import { bucketNumber, numberBuckets } from "../../src/predict/bucket.ts";
 import { makeAttentionTable } from "../../src/predict/attention.ts";
 import { attentionNs } from "../../src/predict/attention.ts";
@@ -39,8 +40,8 @@ const fit = (cases: readonly CalibrationCase[], saturates = false): CalibrationF
 
 Deno.test("a number of decodes with enough cases is an anchor, others count at the nearest as a ratio", () => {
   const cases = [
-    ...many(MIN_ROWS, at(0.25, { n: 4 })),
     ...many(MIN_ROWS, at(0.75, { n: 16 })),
+    ...many(MIN_ROWS, at(0.25, { n: 4 })),
     ...many(MIN_ROWS - 1, at(0.25, { n: 8 })),
     at(0.75, { n: 9 }),
     at(0.25, { n: 1 }),
@@ -62,6 +63,8 @@ Deno.test("the alpha of an anchor is the weighted median, within its bounds", ()
   assert.deepEqual(alphas([...many(11, at(0.1)), ...many(10, at(0.9))]), [0.1]);
   assert.deepEqual(alphas([...many(10, at(0.1)), ...many(11, at(0.9))]), [0.1], "a longer case weighs less");
   assert.deepEqual(alphas([...many(10, at(0.1)), ...many(12, at(0.9))]), [0.9]);
+  const unsorted = [...many(7, at(0.9)), ...many(7, at(0.1)), ...many(7, at(0.5))];
+  assert.deepEqual([alphas(unsorted), alphas(unsorted.toReversed())], [[0.5], [0.5]]);
   const even = { ...CASE, meanUs: 100, maxUs: 120 };
   assert.deepEqual(alphas([...many(10, { ...even, skewUs: 110 }), ...many(10, { ...even, skewUs: 110 })]), [
     0.5,
@@ -106,6 +109,7 @@ const dropped: [string, number, boolean, number][] = [
   ["no gap", 100, false, 1],
   ["no gap of a kernel that saturates", 100, true, 1],
   ["a gap below 0", 90, false, 1],
+  ["a gap below 1", 100.5, false, 0],
   ["a gap below 0 of a kernel that saturates", 90, true, 0],
 ];
 for (const [what, maxUs, saturates, count] of dropped) {
@@ -118,6 +122,8 @@ for (const [what, maxUs, saturates, count] of dropped) {
 const axes: [number[], number[]][] = [
   [[0], [-1, 1, 1_000_000_000]],
   [[0, 7], [-1, 1, 3, 1_000_000_000]],
+  [[9], [-1, 1, 4, 1_000_000_000]],
+  [[12, 15], [-1, 1, 7, 1_000_000_000]],
   [[0, 16], [-1, 1, 2, 8, 1_000_000_000]],
   [[2048, 100], [-1, 1, 256, 1024, 1_000_000_000]],
   [[2_000_000_000], [-1, 1, 250_000_000, 1_000_000_000, 2_000_000_001]],
@@ -196,7 +202,10 @@ for (const [kv_big, kps, bins, labels] of edges) {
 }
 
 /** Cases of one bucket: ends of 100 and 200 µs, so that each weighs (100 / t_skew)². */
-function shrunk(cases: readonly (readonly [pc: number, skewUs: number])[]): {
+function shrunk(
+  cases: readonly (readonly [pc: number, skewUs: number])[],
+  selected: (i: number) => boolean = () => true,
+): {
   alphaAt: (pc: number) => number | undefined;
   fallback: number;
 } {
@@ -210,14 +219,28 @@ function shrunk(cases: readonly (readonly [pc: number, skewUs: number])[]): {
   const numbering = numberBuckets(bucketAxes(rows));
   const times = (us: number): Float64Array => Float64Array.from(rows, () => us);
   const ends = { mean: times(100), max: times(200), skew: Float64Array.from(cases, ([, us]) => us) };
-  const model = shrinkageFitter(placeCases(rows, numbering), ends)(() => true);
+  const model = shrinkageFitter(placeCases(rows, numbering), ends)(selected);
   const bucket = bucketNumber(numbering, 4, skewRate(rows[0]!), 512, 0);
   return { alphaAt: (pc) => model.alphaAt(pc, bucket), fallback: model.fallback };
 }
+const alphasOf = ({ alphaAt, fallback }: ReturnType<typeof shrunk>): unknown[] => [
+  alphaAt(16),
+  alphaAt(512),
+  fallback,
+];
 const weighted = (cases: readonly (readonly [alpha: number, skewUs: number])[]): number => {
   const weights = cases.map(([, us]) => (100 / us) ** 2);
   return cases.reduce((sum, [alpha], i) => sum + alpha * weights[i]!, 0) / weights.reduce((a, b) => a + b);
 };
+
+Deno.test("a case that is not selected, or that says nothing about alpha, does not count", () => {
+  const cases = [[16, 120], [512, 180]] as const;
+  const both = shrunk(cases);
+  assert.deepEqual(alphasOf(shrunk([...cases, [512, 0]])), alphasOf(both), "no time");
+  assert.deepEqual(alphasOf(shrunk([...cases, [512, 150]], (i) => i !== 2)), alphasOf(both));
+  assert.notDeepEqual(alphasOf(shrunk([...cases, [512, 150]])), alphasOf(both));
+  assert.deepEqual(alphasOf(shrunk(cases, () => false)), [undefined, undefined, 0]);
+});
 
 Deno.test("the fallback is the alpha of all cases with a prefill, of all where there are none", () => {
   const near = (found: number, expected: number): void =>
@@ -248,6 +271,51 @@ Deno.test("a level leans on the one above with 0.05, down from all cases", () =>
   for (let level = 0; level < 4; level++) [low, high] = [lean(0.2, 120, low), lean(0.8, 180, high)];
   assert.ok(Math.abs(alphaAt(128)! - low) < 1e-12, `${alphaAt(128)}, by hand ${low}`);
   assert.ok(Math.abs(alphaAt(512)! - high) < 1e-12, `${alphaAt(512)}, by hand ${high}`);
+});
+
+Deno.test("a table has the buckets that a counted case falls into and the model knows, sorted by pc and label", () => {
+  const cases = [[0, 8, 512], [16, 2, 512], [16, 8, 512], [16, 8, 512], [16, 16, 512]].map(([pc, n, kv]) => ({
+    pc: pc!,
+    ...{ n: n!, kv_big: kv!, kp: 0, kvs: 128, kv_mean: 224 },
+  }));
+  const numbering = numberBuckets(bucketAxes(cases));
+  const placed = placeCases(cases as unknown as SkewRow[], numbering);
+  const unknown = placed.bucket[1];
+  const model = { alphaAt: (_: number, bucket: number) => bucket === unknown ? undefined : 0.5, fallback: 0 };
+  const pcs = [{ pc: 0, nBins: null }, { pc: 16, nBins: null }, { pc: 128, nBins: new Set([0]) }];
+  const lines = (selected: (i: number) => boolean, entries = pcs): string[] =>
+    fitTable(model, placed, selected, entries).map((row) => `${row.pc} ${row.n_label} ${row.n_samples}`);
+  assert.deepEqual(lines((i) => i < 4), ["0 n<=8 1", "16 n<=8 2"]);
+  assert.deepEqual(lines(() => true), ["0 n<=16 0", "0 n<=8 1", "16 n<=16 1", "16 n<=8 2"]);
+  assert.deepEqual(lines(() => true, [{ pc: 128, nBins: new Set([1]) }]), ["128 n<=8 0"]);
+});
+
+Deno.test("errors are those of the measured cases; how many of the others were fitted is told", () => {
+  const row = (pc: number, t_skew_us: number): SkewRow => ({
+    ...skewCaseOf([4, 1, pc, 0, 128, 512]),
+    t_mean_us: 100,
+    t_max_us: 200,
+    t_skew_us,
+    alpha: 0.3,
+  });
+  const attention = [16, 64].flatMap((pc) =>
+    [224, 512].map((kv) => ({ layer: null, key: [pc, 0, 4, kv], timeUs: kv === 224 ? 100 : 200 }))
+  );
+  const entry = (rows: SkewRow[], predicted: SkewRow[]): Record<string, unknown> =>
+    fitSkew({
+      method: "shrinkage",
+      rowsByTp: new Map([[1, rows]]),
+      predictedByTp: new Map([[1, predicted]]),
+      attentionByTp: new Map([[1, attention]]),
+    }).block.per_tp![1]! as unknown as Record<string, unknown>;
+  const alone = entry([row(16, 130), row(64, 130)], []);
+  assert.deepEqual([alone.n_samples, "n_estimated" in alone, alone.rel_err_p50], [2, false, 0]);
+  assert.equal(alone.pc_values, "common");
+  // The predicted case draws alpha away from 0.3; the error at itself would be below 0.
+  const beside = entry([row(16, 130), row(16, 130)], [row(16, 190), row(16, 0)]);
+  assert.deepEqual([beside.n_samples, beside.n_estimated], [3, 1]);
+  assert.deepEqual([beside.rel_err_p50, beside.rel_err_p99], [beside.signed_mean, beside.signed_mean]);
+  assert.equal(beside.signed_mean, 0.0875, "(2 * 0.3 / 1.3² + 0.9 / 1.9²) / (2 / 1.3² + 1 / 1.9²) is 0.4138");
 });
 
 Deno.test("degrees are written in ascending order, whatever order they come in", () => {

@@ -37,3 +37,10 @@ Deno.test("pcEntries of decodes alone is pc 0", () => {
     assert.deepEqual(pcEntries(values, [0], AXES), [{ pc: 0, nBins: null }]);
   }
 });
+
+Deno.test("pcEntries leaves a prefill two tokens of the budget, and two decodes at least", () => {
+  const grids: [number, number[]][] = [[3, [3]], [4, [2, 4]], [5, [2, 3, 5]], [6, [2, 3, 4, 6]]];
+  for (const [budget, pcs] of grids) {
+    assert.deepEqual(pcEntries("common", [budget], AXES).map(({ pc }) => pc), pcs, `${budget}`);
+  }
+});
