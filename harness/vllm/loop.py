@@ -120,10 +120,14 @@ class Worker:
             fault = boot_fault(error)
             raise Fault(fault.kind, f"cannot boot tp {request.tp}: {fault.message}", fault.detail) from error
         engine = self.engine
+        launched_by: dict[str, list[Any]] = {}
+        for part in engine.parts:
+            launched_by.setdefault(part.layer, []).append(part.module)
         layers = {
-            layer: {"class": type(modules[0]).__name__, "modules": len(modules)}
+            layer: {"class": type(found[0]).__name__, "modules": len(found)}
             for sites in engine.layers.values()
             for layer, modules in sites.items()
+            for found in [modules or launched_by[layer]]
         }
         groups = engine.batches.groups
         caches = None if keeps_all(groups) else [told_group(group) for group in groups]

@@ -14,11 +14,16 @@ class Hello:
 
 @dataclass(frozen=True)
 class Entry:
-    """How a layer is found: classes of its modules, of an ancestor that they need or lack."""
+    """How a layer is found: classes of its modules, of an ancestor that they need or lack.
+
+    With `kernels` the layer has, too, what modules of a class of `within` launch themselves of kernels whose
+    names contain one of these texts.
+    """
 
     classes: tuple[str, ...]
     within: tuple[str, ...]
     not_within: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -139,9 +139,10 @@ def parse_layers(fields: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 def parse_entry(fields: Mapping[str, Any], where: str) -> Entry:
     """Read one layer of a catalogue."""
-    within = names(fields, "within", where) if "within" in fields else ()
-    not_within = names(fields, "not_within", where) if "not_within" in fields else ()
-    return Entry(names(fields, "vllm", where), within, not_within)
+    within, not_within, kernels = (
+        names(fields, name, where) if name in fields else () for name in ("within", "not_within", "kernels")
+    )
+    return Entry(names(fields, "vllm", where), within, not_within, kernels)
 
 
 def names(fields: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:

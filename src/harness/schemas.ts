@@ -54,10 +54,15 @@ const shot = z.discriminatedUnion("category", [
   }),
 ]);
 
+const names = z.array(z.string());
 const catalogEntry = z.object({
-  vllm: z.array(z.string()).min(1),
-  within: z.array(z.string()).optional(),
+  vllm: names,
+  within: names.optional(),
+  not_within: names.optional(),
+  kernels: names.min(1).optional(),
   tp_stable: z.boolean().optional(),
+}).refine(({ vllm, kernels }) => vllm.length > 0 || kernels !== undefined, {
+  error: "a layer has classes of modules or names of kernels",
 });
 const layers = z.record(z.string(), catalogEntry);
 const architecture = z.object({
@@ -107,7 +112,7 @@ const node = z.object({
   layer: z.string().nullable(),
   experts: z.boolean(),
   after: count,
-  kernels: z.array(z.tuple([z.string(), micros])),
+  kernels: z.array(z.tuple([z.string(), micros, z.string().exactOptional()])),
 });
 
 /** Who measures: what a harness says of itself, its engine and its device. */

@@ -35,8 +35,11 @@ export interface WalkNode {
   readonly experts: boolean;
   /** How many of the calls that it makes begin before the longest kernel of its own. */
   readonly after: number;
-  /** Names and microseconds of what it launches outside of the calls that it makes, in order. */
-  readonly kernels: readonly (readonly [name: string, us: number])[];
+  /**
+   * Names and microseconds of what it launches outside of the calls that it makes, in order; of a kernel that is a
+   * layer by its name that layer behind it.
+   */
+  readonly kernels: readonly (readonly [name: string, us: number, layer?: string])[];
 }
 
 /** What batches went through. */

@@ -55,15 +55,18 @@ export function coverageOf(
     nodes.forEach(({ class: name, path, parent, layer, kernels }, at) => {
       covered.push(layer !== null || (parent !== null && covered[parent]!));
       const own = decoder[at] ?? null;
-      const us = (own === null ? 1 : weights[own]!) * kernels.reduce((sum, [, us]) => sum + us, 0);
+      const times = own === null ? 1 : weights[own]!;
+      const usOf = (some: typeof kernels): number => times * some.reduce((sum, [, us]) => sum + us, 0);
       if (parent === null) return;
-      totalUs += us;
-      if (covered[at] || us === 0) return;
+      totalUs += usOf(kernels);
+      const bare = covered[at] ? [] : kernels.filter(([, , layer]) => layer === undefined);
+      const us = usOf(bare);
+      if (us === 0) return;
       openUs += us;
       const module = `${name} ${path || "(the model)"}`;
       const known = open.get(module) ?? { us: 0, kernels: new Set() };
       open.set(module, { us: known.us + us, kernels: known.kernels });
-      for (const [kernel] of kernels) known.kernels.add(kernel);
+      for (const [kernel] of bare) known.kernels.add(kernel);
     });
     const modules = [...open].map(([module, { us, kernels }]) => ({
       module,

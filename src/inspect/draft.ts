@@ -8,7 +8,7 @@ import type { Walk, WalkedRequests, WalkNode } from "../harness/walk.ts";
 import { kindName, type LayerKind } from "../model/kinds.ts";
 import type { AttentionBlock, CatalogEntry } from "../model/model.ts";
 import { timesInModel } from "./coverage.ts";
-import { callTree, namesOf, type Unit, type UnitCategory, unitsOf } from "./units.ts";
+import { callTree, kernelName, namesOf, type Unit, type UnitCategory, unitsOf } from "./units.ts";
 
 /** Groups of a catalogue, in the order in which files have them. */
 export const GROUPS: readonly UnitCategory[] = [
@@ -94,9 +94,10 @@ export function draftArchitecture(options: DraftOptions): ArchitectureDraft {
 /** The layers of all batches: those of the first in their order, and behind what they follow those that others add. */
 function unitsOfAll({ kinds, model, walk, batches, mostDust = MOST_DUST }: DraftOptions): Unit[] {
   const all: Unit[] = [];
+  const { caches } = walk;
+  const launches = launchesAlways(walk);
   for (const [batch, requests] of Object.entries(batches)) {
-    const { caches } = walk;
-    const found = unitsOf(callTree(walk, batch), { kinds, caches, sequences: requests.length });
+    const found = unitsOf(callTree(walk, batch), { kinds, caches, sequences: requests.length, launches });
     let behind = -1;
     for (const unit of merged(found)) {
       const at = all.findIndex((known) => sameCall(known, unit));
@@ -105,6 +106,14 @@ function unitsOfAll({ kinds, model, walk, batches, mostDust = MOST_DUST }: Draft
     }
   }
   return told(withoutDust(withResiduals(all), walk, timesInModel(kinds, model), mostDust), kinds);
+}
+
+/** Whether a module launches a kernel that has a name of its own in all batches. */
+function launchesAlways({ batches }: Walk): (path: string, name: string) => boolean {
+  const launched = Object.values(batches).map(({ nodes }) =>
+    new Set(nodes.flatMap(({ path, kernels }) => kernels.map(([kernel]) => `${path} ${kernelName(kernel)}`)))
+  );
+  return (path, name) => launched.every((names) => names.has(`${path} ${name}`));
 }
 
 /**
@@ -152,19 +161,26 @@ function withoutDust(
   mostDust: number,
 ): Unit[] {
   const shares = new Map<string, number>();
+  const launches = launchesAlways(walk);
+  const isLayer = (path: string, name: string | null): boolean => name !== null && launches(path, name);
   for (const batch of Object.keys(walk.batches)) {
     const { nodes, decoder } = callTree(walk, batch);
-    const usOf = (belongs: (path: string) => boolean): number =>
-      nodes.reduce((sum, { path, parent, kernels }, at) => {
-        if (parent === null || !belongs(path)) return sum;
+    const usOf = (kernelsOf: (node: WalkNode) => WalkNode["kernels"]): number =>
+      nodes.reduce((sum, node, at) => {
+        if (node.parent === null) return sum;
         const own = decoder[at] ?? null;
-        return sum + (own === null ? 1 : times[own]!) * kernels.reduce((us, [, each]) => us + each, 0);
+        return sum +
+          (own === null ? 1 : times[own]!) * kernelsOf(node).reduce((us, [, each]) => us + each, 0);
       }, 0);
-    const total = usOf(() => true);
+    const total = usOf(({ kernels }) => kernels);
     for (const name of new Set(units.map((unit) => unit.name))) {
       if (!name.endsWith("_glue")) continue;
       const paths = new Set(units.filter((unit) => unit.name === name).map(({ node }) => node.path));
-      const share = usOf((path) => paths.has(path)) / total;
+      const share = usOf(({ path, kernels }) =>
+        paths.has(path)
+          ? kernels.filter(([kernel]) => !isLayer(path, kernelName(kernel)))
+          : []
+      ) / total;
       shares.set(name, Math.max(share, shares.get(name) ?? 0));
     }
   }
@@ -185,7 +201,8 @@ function sameCall(one: Unit, other: Unit): boolean {
 function merged(units: readonly Unit[]): Unit[] {
   const names = new Map<string, string>();
   return units.map((unit) => {
-    const place = [unit.decoder === null ? "" : "decoder", unit.node.class, parentPath(unit.node.path)].join(
+    const { node, decoder, kernels = [] } = unit;
+    const place = [decoder === null ? "" : "decoder", node.class, parentPath(node.path), ...kernels].join(
       " ",
     );
     const name = names.get(place) ?? unit.name;
@@ -259,13 +276,20 @@ function catalogOf(units: readonly Unit[], walk: Walk, sharded: Walk | null): Ar
   const classes = classesByPath(walk);
   const attentions = attentionsByClass(walk);
   const namesByClass = new Map<string, Set<string | null>>();
-  const nameOf = new Map(units.map(({ node, name }) => [node.path, name]));
+  const nameOf = new Map(units.filter(({ kernels }) => !kernels).map(({ node, name }) => [node.path, name]));
   for (const [path, name] of classes) {
     const names = namesByClass.get(name) ?? new Set();
     namesByClass.set(name, names.add(nameOf.get(path) ?? null));
   }
   for (const name of new Set(units.map((unit) => unit.name))) {
     const own = units.filter((unit) => unit.name === name);
+    const [{ category, kernels }] = own as [Unit];
+    const stable = isStable(name, own, walk, sharded) && { tp_stable: true };
+    if (kernels !== undefined) {
+      const within = unique(own.map(({ node }) => node.class));
+      catalog[category][name] = { vllm: [], within, kernels, ...stable };
+      continue;
+    }
     const vllm = unique(own.map(({ node }) => node.class));
     const ambiguous = vllm.some((each) => namesByClass.get(each)!.size > 1);
     const within = unique(
@@ -274,11 +298,11 @@ function catalogOf(units: readonly Unit[], walk: Walk, sharded: Walk | null): Ar
       ),
     );
     const notWithin = unique(vllm.flatMap((each) => [...attentions.get(each) ?? []]));
-    catalog[own[0]!.category][name] = {
+    catalog[category][name] = {
       vllm,
       ...ambiguous && within.length > 0 && { within },
       ...notWithin.length > 0 && { not_within: notWithin },
-      ...isStable(name, own, walk, sharded) && { tp_stable: true },
+      ...stable,
     };
   }
   return catalog;

@@ -40,7 +40,9 @@ function isOneSequence({ blocks, catalog }: ArchitectureDraft): boolean {
   return only?.[0] === "full_attention" && others.length === 0 &&
     Object.keys(blocks.sparse_attn).length === 0 &&
     Object.keys(catalog.linear_attention).length === 0 && Object.keys(catalog.attention).length === 1 &&
-    Object.values(catalog.dense).every(({ not_within }) => not_within === undefined) &&
+    Object.values(catalog.dense).every(({ not_within, kernels }) =>
+      not_within === undefined && kernels === undefined
+    ) &&
     !(blocks.mlp.dense.length > 0 && blocks.mlp.moe.length > 0);
 }
 
@@ -88,10 +90,14 @@ function groupLines(group: string, entries: Readonly<Record<string, CatalogEntry
   return [`  ${group}:`, ...names.flatMap((name) => entryLines(name, entries[name]!))];
 }
 
-function entryLines(name: string, { vllm, within, not_within, tp_stable }: CatalogEntry): string[] {
+function entryLines(
+  name: string,
+  { vllm, within, not_within, kernels, tp_stable }: CatalogEntry,
+): string[] {
   const fields = [
-    `vllm: ${oneOrList(vllm)}`,
+    ...vllm.length === 0 ? [] : [`vllm: ${oneOrList(vllm)}`],
     ...within === undefined ? [] : [`within: ${oneOrList(within)}`],
+    ...kernels === undefined ? [] : [`kernels: ${oneOrList(kernels)}`],
     ...not_within === undefined ? [] : [`not_within: ${oneOrList(not_within)}`],
     ...tp_stable ? ["tp_stable: true"] : [],
   ];

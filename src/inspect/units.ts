@@ -27,6 +27,8 @@ export interface Unit {
   readonly node: WalkNode;
   /** Whether it is what a call launches beside those that it calls. */
   readonly isRest?: boolean;
+  /** Texts in the names of the kernels that it consists of, where it is some of those that a call launches beside. */
+  readonly kernels?: readonly string[];
   /** Whether its time counts with another call of the same name, which has the place in the order. */
   readonly isAdded?: boolean;
 }
@@ -49,6 +51,8 @@ export interface Naming {
   readonly caches: Walk["caches"];
   /** Requests of the batch. */
   readonly sequences: number;
+  /** Whether a module launches a kernel of this name in every batch, so that it can be a layer. @default {always} */
+  readonly launches?: (path: string, kernel: string) => boolean;
 }
 
 const ONCE = new Set(["layernorm"]);
@@ -158,7 +162,9 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
         : mixerName(node, mixer, kind, naming.kinds));
     const perSequence = place === "head" && naming.sequences === node.rows;
     const category = whole ?? mixer ?? (perSequence ? "per_sequence" : "dense");
-    units.push({ name, category, place, decoder: own, node, ...isRest && { isRest } });
+    const unit: Unit = { name, category, place, decoder: own, node, ...isRest && { isRest } };
+    if (isRest && mixer === null && !isNorm(node)) units.push(...byKernel(unit, naming.launches));
+    else units.push(unit);
   }
 
   /** Whether a call is a part of a mixer's own work: all in an attention, all but projections and norms in others. */
@@ -176,6 +182,48 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
 
   for (const child of children[0]!) visit(child, null);
   return units;
+}
+
+/** What a block launches beside its modules: the rest, then a layer for each kernel that has a name of its own. */
+function byKernel(unit: Unit, launches: NonNullable<Naming["launches"]> = () => true): Unit[] {
+  const named = Map.groupBy(unit.node.kernels, ([kernel]) => {
+    const name = kernelName(kernel);
+    return name !== null && launches(unit.node.path, name) ? name : null;
+  });
+  const rest = named.get(null);
+  named.delete(null);
+  return [
+    ...rest === undefined ? [] : [{ ...unit, node: { ...unit.node, kernels: rest } }],
+    ...[...named].map(([text, kernels]) => ({
+      ...unit,
+      name: text!.replace(/^_+/, "").replace(/_+kernel$/, ""),
+      node: { ...unit.node, kernels },
+      kernels: [text!],
+    })),
+  ];
+}
+
+/** Kernels and operators that many things are made of: a framework's arithmetic, copies, products and sorting. */
+const COMMON = /^aten::|\bat::|^Mem(cpy|set)\b|\b(cub|thrust)::|^nvjet|gemm|cutlass|cublas|^onednn|^mkldnn/i;
+
+/**
+ * The name of a kernel that was written for a purpose, such as a fused norm and rotary embedding.
+ *
+ * @param kernel As a profiler has it, with its type, namespace and template's arguments.
+ * @returns The identifier; null for what is one of the framework's.
+ *
+ * @example
+ * ```ts
+ * import { kernelName } from "./units.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(kernelName("void vllm::fused_qk_norm_rope_kernel<float, 128>(float*)"), "fused_qk_norm_rope_kernel");
+ * assert.equal(kernelName("void at::native::vectorized_elementwise_kernel<4>(int)"), null);
+ * ```
+ */
+export function kernelName(kernel: string): string | null {
+  if (COMMON.test(kernel)) return null;
+  const [called = ""] = kernel.replace(/^void\s+/, "").split(/[<(]/);
+  return /^(?:\w+::)*(\w+)$/.exec(called)?.[1] ?? null;
 }
 
 /**

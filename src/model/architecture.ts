@@ -15,10 +15,7 @@ import type { Architecture, LayerGroup } from "./model.ts";
 
 /** A class name, or alternatives. */
 const className = z.string().min(1);
-const classes = z.custom<string | string[]>(
-  (value) => z.union([className, z.array(className).min(1)]).safeParse(value).success,
-  { error: "must be a class name or a list of them" },
-).transform((names) => typeof names === "string" ? [names] : names);
+const classes = namesOf(className, "must be a class name or a list of them");
 const flag = z.boolean({ error: "must be true or false" });
 const plainEntry = strict({ vllm: classes, within: classes.optional(), tp_stable: flag.optional() });
 const entry = strict({
@@ -27,10 +24,26 @@ const entry = strict({
   sequence_parallel: flag.optional(),
   key_saturates: flag.optional(),
 });
+/** Kernels by name, and modules if there are any. */
+const kernelsEntry = strict({
+  ...entry.shape,
+  vllm: classes.or(z.tuple([])).default(() => []),
+  within: classes,
+  kernels: namesOf(z.string().min(1), "must be a text in the names of kernels or a list of them"),
+});
 const groupRule = { error: "must map layer names to entries; {} for none" };
 const none = (): Record<string, never> => ({});
 const plainGroup = z.record(z.string(), plainEntry, groupRule).default(none);
-const group = z.record(z.string(), entry, groupRule);
+const group = z.record(
+  z.string(),
+  z.unknown().transform((value, { addIssue }) => {
+    const parsed = (isObject(value) && "kernels" in value ? kernelsEntry : entry).safeParse(value);
+    if (parsed.success) return parsed.data;
+    for (const { path, message } of parsed.error.issues) addIssue({ code: "custom", path, message });
+    return z.NEVER;
+  }),
+  groupRule,
+);
 const stageRule = { error: "must be a layer name, in a list that is [] for none" };
 const stage = z.array(z.string(stageRule), stageRule).default(() => []);
 
@@ -236,6 +249,14 @@ async function claimant(
       claims.join(" and ")
     } of ${folder} both list it; leave it in one`,
   );
+}
+
+/** A name, or alternatives, always as a list. */
+function namesOf(name: z.ZodString, error: string): z.ZodType<string[], unknown> {
+  return z.custom<string | string[]>(
+    (value) => z.union([name, z.array(name).min(1)]).safeParse(value).success,
+    { error },
+  ).transform((names) => typeof names === "string" ? [names] : names);
 }
 
 function checkNames(

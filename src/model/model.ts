@@ -15,12 +15,16 @@ export type ExtraGroup = "linear_attention" | "mtp";
 
 /** How one layer is found in an engine's module tree. */
 export interface CatalogEntry {
-  /** Alternative module class names, the first found wins (they move between engine versions). */
+  /** Alternative module class names, the first found wins (they move between engine versions); none of kernels alone. */
   readonly vllm: readonly string[];
   /** Alternative class names of an ancestor that the module must have. */
   readonly within?: readonly string[];
   /** Class names of ancestors that the module must not have. */
   readonly not_within?: readonly string[];
+  /**
+   * Texts in the names of kernels that modules of a class of `within` launch themselves: they are this layer, too.
+   */
+  readonly kernels?: readonly string[];
   /** Whether the layer's time does not depend on the tensor-parallel degree. */
   readonly tp_stable?: boolean;
   /** Whether the experts of a block are given their tokens by sequence parallelism. */

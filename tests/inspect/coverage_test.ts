@@ -32,6 +32,23 @@ Deno.test("kernels are covered by the innermost layer around them, decoder layer
   });
 });
 
+Deno.test("of a block's own kernels those are covered that are a layer by name", () => {
+  const walk = (is: string) =>
+    madeUpWalk(`
+model Model -
+  layers.0 DecoderLayer -
+    self_attn Attention +2 runs=_fused_norm_rope_kernel ${is}
+      qkv_proj Linear +5 layer=qkv_proj`);
+  const bare = (is: string) => coverageOf(walk(is), [DENSE], [DENSE])[0]!.modules[0]!;
+  const module = "Attention model.layers.0.self_attn";
+  assert.deepEqual(bare("is=norm_rope"), { module, share: 2 / 10, kernels: ["Attention kernel"] });
+  assert.deepEqual(bare(""), {
+    module,
+    share: 5 / 10,
+    kernels: ["Attention kernel", "_fused_norm_rope_kernel"],
+  });
+});
+
 Deno.test("a walk without kernels has nothing that is not covered", () => {
   const [found] = coverageOf(madeUpWalk("model Model -"), [DENSE], [DENSE]);
   assert.deepEqual([found!.uncovered, found!.totalUs], [0, 0]);

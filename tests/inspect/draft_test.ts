@@ -446,3 +446,42 @@ model GraniteModel
   assert.deepEqual(blocks.mlp.dense, ["gate_up_proj"]);
   assert.deepEqual(catalog.dense.layer_glue?.vllm, ["MambaDecoderLayer", "AttentionDecoderLayer"]);
 });
+
+Deno.test("a kernel of a block that has a name of its own is a layer of that name, in every batch the same", () => {
+  const text = (kernel: string): string => `
+model Qwen3NextModel
+  layers.0 Qwen3NextDecoderLayer
+    input_layernorm GemmaRMSNorm
+    self_attn Qwen3NextAttention +2 runs=${kernel} after=1
+      qkv_proj QKVParallelLinear
+      attn Attention cache=0
+      o_proj RowParallelLinear`;
+  const kinds = [kind("full_attention", "none")];
+  const found = draft(text("_fused_qk_rmsnorm_rope_gate_kernel"), kinds);
+  assert.deepEqual(found.blocks.attn.full_attention!.pre_attn, [
+    "layernorm",
+    "qkv_proj",
+    "attn_glue",
+    "fused_qk_rmsnorm_rope_gate",
+    "attention",
+  ]);
+  assert.deepEqual(found.catalog.dense.fused_qk_rmsnorm_rope_gate, {
+    vllm: [],
+    within: ["Qwen3NextAttention"],
+    kernels: ["_fused_qk_rmsnorm_rope_gate_kernel"],
+    tp_stable: true,
+  });
+  assert.deepEqual(found.catalog.dense.attn_glue, { vllm: ["Qwen3NextAttention"], tp_stable: true });
+  const written = formatArchitecture(found, { comment: [] });
+  assert.match(
+    written,
+    /fused_qk_rmsnorm_rope_gate:\n {6}within: Qwen3NextAttention\n {6}kernels: _fused_qk_rmsnorm_rope_gate_kernel\n/,
+  );
+  assert.deepEqual(parseArchitecture(written, "qwen3_next.yaml").catalog.dense, found.catalog.dense);
+
+  const [prefill, decode] = ["_rope_kernel", "_rope_decode_kernel"].map((kernel) => madeUpWalk(text(kernel)));
+  const walk = { ...prefill!, batches: { ...prefill!.batches, decode: decode!.batches.prefill! } };
+  const batches = { prefill: BATCHES.prefill, decode: BATCHES.prefill };
+  const both = draftArchitecture({ kinds, model: kinds, walk, sharded: null, batches });
+  assert.deepEqual(Object.keys(both.catalog.dense), ["layernorm", "qkv_proj", "attn_glue", "o_proj"]);
+});

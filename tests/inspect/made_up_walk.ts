@@ -19,7 +19,7 @@ const FULL = { kind: "full", block_size: 16, span: null } as const;
 
 /**
  * Makes a walk of one batch. Marks behind the class: `+2.5` launches a kernel of 2.5 µs itself (leaves launch one of
- * 1 µs, `-` none), `adds=2` so many additions of 1 µs, `after=1` when it runs behind one child, `cache=0` keeps that group, `experts` routes, `sharded`,
+ * 1 µs, `-` none), `adds=2` so many additions of 1 µs, `runs=_fused_norm_kernel` that one of 3 µs, `is=fused_norm` which is that layer, `after=1` when it runs behind one child, `cache=0` keeps that group, `experts` routes, `sharded`,
  * `weights=8`, `rows=2`, `layer=qkv_proj` is that layer.
  *
  * @param text The calls; decoder layers are children `0`, `1` and so on of `layers`.
@@ -58,12 +58,18 @@ export function madeUpWalk(text: string, { caches = [FULL], tp = 1, tokens = 40 
       kernels: [
         ...us > 0 ? [[`${name} kernel`, us] as const] : [],
         ...Array.from({ length: Number(value("adds") ?? 0) }, () => ["aten::add", 1] as const),
+        ...named(value("runs"), value("is")),
       ],
     });
     open.push(nodes.length - 1);
   });
   const decoders = nodes.map(({ path }) => path).filter((path) => /(^|\.)layers\.\d+$/.test(path));
   return { decoders, caches: [...caches], batches: { prefill: { nodes } } };
+}
+
+function named(kernel: string | undefined, layer: string | undefined): WalkNode["kernels"] {
+  if (kernel === undefined) return [];
+  return [layer === undefined ? [kernel, 3] : [kernel, 3, layer]];
 }
 
 const BARE = { rows: null, elements: 0, weights: 0, cache: null, layer: null, experts: false, after: 0 };

@@ -260,3 +260,53 @@ Deno.test("a drafter of before v1.2.0 has a block, which is what its passes begi
     message: "Cannot use architecture drafted.yaml: layer 'nobody' of mtp.prologue must be in the catalog",
   });
 });
+
+const BLOCKS = `
+blocks:
+  attn:
+    full_attention: { pre_attn: [norm_rope, attention], post_attn: [] }
+shared: { prologue: [], head: [] }
+catalog:
+  dense:
+    norm_rope: { vllm: RMSNorm, within: Attention, kernels: _fused_norm_rope_kernel }
+  attention:
+    attention: { vllm: Attention }
+`;
+
+Deno.test("a layer may be kernels by name of a block, and modules beside them; a simulator is told modules alone", () => {
+  const entryOf = (entry: string): unknown =>
+    parseArchitecture(BLOCKS.replace(/norm_rope: .*/, `norm_rope: ${entry}`), "a.yaml").catalog.dense
+      .norm_rope;
+  const both = { vllm: ["RMSNorm"], within: ["Attention"], kernels: ["_fused_norm_rope_kernel"] };
+  assert.deepEqual(parseArchitecture(BLOCKS, "a.yaml").catalog.dense.norm_rope, both);
+  const alone = { vllm: [], within: ["Attention"], kernels: ["rope", "cache"] };
+  assert.deepEqual(entryOf("{ within: Attention, kernels: [rope, cache] }"), alone);
+  assert.deepEqual(entryOf("{ vllm: [], within: Attention, kernels: [rope, cache] }"), alone);
+  for (
+    const [entry, rule] of [
+      ["{ within: Attention }", ".vllm must be a class name or a list of them"],
+      ["{ kernels: rope }", ".within must be a class name or a list of them"],
+      ["{ within: A, kernels: [] }", ".kernels must be a text in the names of kernels or a list of them"],
+      [
+        "{ within: A, kernels: rope, stable: true }",
+        " has an unknown key 'stable'; known are vllm, within, tp_stable, not_within, sequence_parallel, " +
+        "key_saturates, kernels",
+      ],
+    ] as const
+  ) {
+    assert.throws(() => entryOf(entry), {
+      message: `Cannot use architecture a.yaml: catalog.dense.norm_rope${rule}`,
+    });
+  }
+  assert.throws(
+    () => parseArchitecture(SMALL.replace("{ vllm: Sampler }", "{ vllm: Sampler, kernels: a }"), "a.yaml"),
+    {
+      message: /unknown key 'kernels'/,
+    },
+  );
+  const told = formatBlocks({ ...parseArchitecture(BLOCKS, "a.yaml"), sha256: "" });
+  assert.deepEqual(parseArchitecture(told, "a.yaml").catalog.dense.norm_rope, {
+    vllm: ["RMSNorm"],
+    within: ["Attention"],
+  });
+});

@@ -13,7 +13,7 @@ from engine.caches import FULL, cache_groups, whole_requests
 from engine.engine import Engine, shut_down
 from engine.floats import with_floats
 from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
-from engine.layers import decoder_paths, find_decoder, find_layers, inner_modules
+from engine.layers import decoder_paths, find_decoder, find_layers, find_parts, inner_modules
 from engine.memory import choose_pool
 from engine.methods import quantized_methods, refuse_unquantized, with_named_modules
 from engine.middle import as_middle_layer
@@ -109,6 +109,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
     refuse_derived_widths(modules, boot.config, boot.tp)
     refuse_wide_outputs(tree, boot.tp)
     layers = find_layers(tree, boot.architecture)
+    parts = find_parts(tree, boot.architecture)
     routers = find_routers(modules)
     decoder = find_decoder(tree, layers.get("attention", {}))
     first = next(iter(decoder_paths(path for path, _ in tree)), None)
@@ -155,7 +156,8 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         arguments=arguments,
         batches=Batches(groups, num_blocks, vocab_size, limits.max_model_len),
         experts=find_expert_modules(modules),
-        inner=inner_modules(tree, layers),
+        inner=inner_modules(tree, layers, parts),
+        parts=parts,
         filler=filler,
         conditions=conditions,
         occurrences=boot.architecture.occurrences,

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.batch import Batches
 from engine.cache import CacheFiller
-from engine.layers import Sites
+from engine.layers import Part, Sites
 from messages import Limits
 
 
@@ -46,6 +46,8 @@ class Engine:
     """Modules that have a router."""
     inner: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     """Modules of layers within another layer's module, by that module's id: their time is not its own."""
+    parts: Sequence[Part] = ()
+    """Layers that are kernels by name."""
     decoder: Any = None
     """The decoder layer, when it can be repeated by itself."""
 

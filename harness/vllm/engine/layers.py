@@ -1,6 +1,7 @@
 """Layers of an architecture, found in a module tree by class and ancestor."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from faults import Fault
@@ -11,6 +12,22 @@ Sites = dict[str, list[Any]]
 
 NOWHERE = -2
 ANYWHERE = -1
+
+
+@dataclass(frozen=True)
+class Part:
+    """Kernels of some names that a module launches beside those that it calls: a layer without a module."""
+
+    layer: str
+    module: Any
+    texts: tuple[str, ...]
+    """Their names contain one of these."""
+
+
+def part_of(kernel: str, parts: Sequence[Part]) -> str | None:
+    """Return the layer of a kernel by its name, the longest text in it deciding; None for none."""
+    found = [(len(text), part.layer) for part in parts for text in part.texts if text in kernel]
+    return max(found, key=lambda each: each[0])[1] if found else None
 
 
 def find_layers(tree: Iterable[tuple[str, Any]], architecture: Architecture) -> dict[str, Sites]:
@@ -31,16 +48,40 @@ def find_layers(tree: Iterable[tuple[str, Any]], architecture: Architecture) -> 
         key = owner(name, ancestors(path, classes), architecture, allowed(path), held.get(path, ()))
         if key:
             found.setdefault(key, {}).setdefault(name, []).append(modules[path])
+    parted = {part.layer for part in find_parts(modules.items(), architecture)}
     layers: dict[str, Sites] = {}
     for category, entries in architecture.catalog.items():
         layers[category] = {}
         for layer, entry in entries.items():
             by_class = found.get((category, layer), {})
             modules_of = [module for name in entry.classes for module in by_class.get(name, [])]
-            if modules_of:
+            if modules_of or layer in parted:
                 layers[category][layer] = modules_of
     refuse_missing(layers, architecture, sorted(set(classes.values())))
     return layers
+
+
+def find_parts(tree: Iterable[tuple[str, Any]], architecture: Architecture) -> list[Part]:
+    """Return the layers that are kernels by name, one part for each module that may launch them."""
+    entries = {
+        layer: entry
+        for group in architecture.catalog.values()
+        for layer, entry in group.items()
+        if entry.kernels
+    }
+    if not entries:
+        return []
+    modules = dict(tree)
+    classes = {path: type(module).__name__ for path, module in modules.items()}
+    allowed = allowed_names(modules, architecture)
+    parts = []
+    for path, module in modules.items():
+        names = allowed(path)
+        for layer, entry in entries.items():
+            may = classes[path] in entry.within and (names is None or layer in names)
+            if may and not set(entry.not_within) & set(ancestors(path, classes)):
+                parts.append(Part(layer, module, entry.kernels))
+    return parts
 
 
 def allowed_names(
@@ -83,25 +124,28 @@ def decoder_paths(paths: Iterable[str]) -> list[str]:
     return [] if largest is None else [f"{largest}.{number}" for number in sorted(lists[largest])]
 
 
-def inner_modules(tree: Sequence[tuple[str, Any]], layers: Mapping[str, Sites]) -> dict[int, list[Any]]:
-    """Return the modules of layers that lie within the module of another, by that module's id.
+def inner_modules(
+    tree: Sequence[tuple[str, Any]], layers: Mapping[str, Sites], parts: Sequence[Part] = ()
+) -> dict[int, list[Any]]:
+    """Return the modules of layers that lie within the module of another or of a part, by that module's id.
 
     Of a module around the decoder layers these are within it too: a residual that the first of them is given
     is not the model's.
     """
     bound = {id(module) for sites in layers.values() for found in sites.values() for module in found}
+    outer = bound | {id(part.module) for part in parts}
     decoders = set(decoder_paths(path for path, _ in tree))
-    places = [(path, module) for path, module in tree if id(module) in bound]
+    places = [(path, module) for path, module in tree if id(module) in outer]
     below = [(path, module) for path, module in tree if id(module) in bound or path in decoders]
     inner = {
-        id(outer): [
+        id(place): [
             module
             for inside, module in below
-            if module is not outer and (path == "" or inside.startswith(f"{path}."))
+            if module is not place and (path == "" or inside.startswith(f"{path}."))
         ]
-        for path, outer in places
+        for path, place in places
     }
-    return {outer: modules for outer, modules in inner.items() if modules}
+    return {place: modules for place, modules in inner.items() if modules}
 
 
 def find_decoder(tree: Iterable[tuple[str, Any]], attention: Sites) -> Any:
@@ -193,8 +237,10 @@ def refuse_missing(layers: Mapping[str, Sites], architecture: Architecture, clas
         return
     entry = entries.get(missing, Entry((), ()))
     within = f" within {' or '.join(entry.within)}" if entry.within else ""
+    what = [("classes", entry.classes), ("kernels", entry.kernels)]
+    asked = ", ".join(f"{kind} {', '.join(names)}" for kind, names in what if names)
     raise Fault(
         "unsupported",
-        f"layer {missing!r} of the sequence matches no module (classes {', '.join(entry.classes)}{within})",
+        f"layer {missing!r} of the sequence matches no module ({asked}{within})",
         f"modules found: {', '.join(classes)}",
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.engine import Engine
+from engine.layers import Part
 from faults import Fault
 from timing.jobs import Job
 from timing.passes import OTHER
@@ -88,6 +89,8 @@ def elapsed_us(pair: Pair) -> float:
 class EventMarks:
     """Marks that record events; every pass is held back for as long as the host needed for the one before."""
 
+    splits = False
+
     def __init__(self, timer: EventTimer) -> None:
         self.timer = timer
         self.number: int | None = None
@@ -108,9 +111,9 @@ class EventMarks:
         self.host_us = (time.perf_counter() - self.began) * 1e6
         self.open.clear()
 
-    def enter(self, layer: str) -> None:
+    def enter(self, layer: str | None, _: Sequence[Part] = ()) -> None:
         """Enter a module."""
-        self.open.append((layer, self.timer.event(), []))
+        self.open.append((layer or OTHER, self.timer.event(), []))
 
     def leave(self) -> None:
         """Leave the module that was entered last."""

@@ -1,12 +1,12 @@
 """Jobs: a shot's batch with the modules that are timed in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.caches import broken_pool, keeps_all
 from engine.engine import Engine
-from engine.layers import Sites
+from engine.layers import Part, Sites
 from engine.shots import Requests, Shot, broken_limit, read_shot
 from engine.skew import read_parts
 from faults import Fault
@@ -31,6 +31,8 @@ class Job:
     """Modules within those that are timed whose time is not theirs."""
     occurrences: Mapping[str, int] = field(default_factory=dict)
     """How often a forward's walk names a layer: its calls are shared out to so many."""
+    parts: Sequence[Part] = ()
+    """Kernels by name that are layers of their own, of whatever category."""
 
 
 def jobs_of(engine: Engine, fields: Mapping[str, Any]) -> list[Job]:
@@ -54,6 +56,7 @@ def skew_job(part: str, job: Job) -> Job:
 def inner_of(engine: Engine, sites: Sites) -> tuple[Any, ...]:
     """Return the modules within timed ones whose time is not theirs; those timed themselves are none."""
     own = {id(module) for modules in sites.values() for module in modules}
+    own |= {id(part.module) for part in engine.parts if part.layer in sites}
     within = {
         id(below): below for module in own for below in engine.inner.get(module, ()) if id(below) not in own
     }
@@ -77,8 +80,9 @@ def job_of(engine: Engine, shot: Shot) -> Job:
         requests=shot.requests,
         sites=sites,
         with_logits=shot.category == "per_sequence",
-        layer_only=shot.category == "attention" and sum(map(len, sites.values())) == 1,
+        layer_only=shot.category == "attention" and [len(modules) for modules in sites.values()] == [1],
         activated_experts=shot.activated_experts,
         inner=inner_of(engine, sites),
         occurrences=engine.occurrences,
+        parts=engine.parts,
     )

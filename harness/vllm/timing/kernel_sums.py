@@ -35,6 +35,12 @@ class KernelSum:
         self.kernels.append(name)
         self.spans_ns.append((start, duration))
 
+    def add_all(self, launched: Iterable[Launched]) -> "KernelSum":
+        """Take in kernels, none of which began before those that it has; returns itself."""
+        for name, start, duration in sorted(launched, key=lambda kernel: kernel[1:]):
+            self.add(start, duration, name)
+        return self
+
     def each(self) -> list[Launched]:
         """Return name, start and nanoseconds of each kernel."""
         return [(name, *span) for name, span in zip(self.kernels, self.spans_ns, strict=True)]

@@ -2,15 +2,16 @@
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from engine.engine import Engine
+from engine.layers import Part, part_of
 from faults import Fault, shot_fault
 from timing.jobs import Job
-from timing.kernel_sums import KernelSum, sum_kernels
+from timing.kernel_sums import KernelSum, Launched, sum_kernels
 from timing.passes import OTHER
 from timing.profiler import PREFIX, Recording
 from timing.timed import Measured, Timed, died, fire_jobs, samples_of
@@ -60,7 +61,7 @@ class KernelTimer:
             faults, sums, busy_ns = self.record(engine, jobs, iterations, marks)
         outcomes: list[Timed | Fault] = []
         for index, (job, fault) in enumerate(zip(jobs, faults, strict=False)):
-            outcomes.append(fault or summed(marks.keys[index], sums, job, iterations))
+            outcomes.append(fault or summed(marks.found(index, sums), job, iterations))
         return outcomes, busy_ns / 1000
 
     def record(
@@ -81,11 +82,13 @@ class KernelTimer:
             return [shot_fault(error)], {}, 0
 
 
-def summed(
-    keys: dict[str, tuple[str, int]], sums: dict[str, KernelSum], job: Job, iterations: int
-) -> Timed | Fault:
-    """Return the samples of a job from the sums of its ranges, `keys` being their layers and passes."""
-    found = [(layer, number, sums[name]) for name, (layer, number) in keys.items()]
+Found = tuple[str, int, KernelSum]
+"""The kernels of a layer in a pass, of one of its calls."""
+
+
+def summed(ranges: Sequence[Found], job: Job, iterations: int) -> Timed | Fault:
+    """Return the samples of a job from the sums of its ranges."""
+    found = [each for each in ranges if each[0] in job.sites]
     try:
         samples = samples_of(
             [(layer, number, each.duration_ns / 1000) for layer, number, each in found], job, iterations
@@ -130,21 +133,46 @@ def lost_kernels(layer: str, passes: Sequence[Sequence[str]]) -> LostKernels:
     )
 
 
+Parted = tuple[int, Sequence[Part], str | None]
+"""The pass of a range, its parts, and the range around it where what else it has is that one's."""
+
+
 class RangeMarks:
     """Marks that open named ranges in the recording."""
+
+    splits = True
 
     def __init__(self, open_range: Callable[[str], Any]) -> None:
         self.open_range = open_range
         self.keys: list[dict[str, tuple[str, int]]] = []
         """Layer and pass of each range, by job."""
+        self.parted: list[dict[str, Parted]] = []
+        """Those of modules some of whose kernels are layers by name."""
         self.count = 0
         self.number: int | None = None
-        self.open: list[Any] = []
+        self.open: list[tuple[str, Any]] = []
+
+    def found(self, index: int, sums: Mapping[str, KernelSum]) -> list[Found]:
+        """Return the kernels of a job's layers by call, those that are layers by name apart."""
+        own = {name: sums[name] for name in self.keys[index]}
+        parts: list[Found] = []
+        for name, (number, of_module, around) in self.parted[index].items():
+            shares: dict[str, list[Launched]] = {}
+            for kernel in sums[name].each():
+                shares.setdefault(part_of(kernel[0], of_module) or OTHER, []).append(kernel)
+            rest = shares.pop(OTHER, [])
+            if name in own:
+                own[name] = KernelSum().add_all(rest)
+            elif around in own:
+                own[around] = KernelSum().add_all([*own[around].each(), *rest])
+            parts += [(layer, number, KernelSum().add_all(launched)) for layer, launched in shares.items()]
+        return [*parts, *((layer, number, own[name]) for name, (layer, number) in self.keys[index].items())]
 
     def each(self, jobs: Sequence[Job]) -> Iterator[Job]:
         """Return the jobs, noting whose ranges come next."""
         for job in jobs:
             self.keys.append({})
+            self.parted.append({})
             yield job
 
     def begin(self, number: int | None) -> None:
@@ -157,22 +185,25 @@ class RangeMarks:
             self.leave()
         self.number = None
 
-    def enter(self, layer: str) -> None:
+    def enter(self, layer: str | None, parts: Sequence[Part] = ()) -> None:
         """Enter a module; those of the warm-up are not recorded."""
         if self.number is None:
             return
         name = f"{PREFIX}{self.count}"
         self.count += 1
-        if layer != OTHER:
+        if layer:
             self.keys[-1][name] = (layer, self.number)
+        if parts:
+            around = self.open[-1][0] if layer is None and self.open else None
+            self.parted[-1][name] = (self.number, parts, around)
         span = self.open_range(name)
         span.__enter__()
-        self.open.append(span)
+        self.open.append((name, span))
 
     def leave(self) -> None:
         """Leave the module that was entered last."""
         if self.open:
-            self.open.pop().__exit__(None, None, None)
+            self.open.pop()[1].__exit__(None, None, None)
 
 
 @contextmanager

@@ -1,16 +1,20 @@
 """Passes: the forwards of a job, or the part of them that is timed, with marks around its modules."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from engine.engine import EndOfForward, Engine
+from engine.layers import Part
 from engine.routing import forced
 from timing.jobs import Job
 
 
 class Marks(Protocol):
     """Is told when passes and modules begin and end."""
+
+    splits: bool
+    """Whether it can tell the kernels of a module apart by their names."""
 
     def begin(self, number: int | None) -> None:
         """Begin a pass; None is the warm-up."""
@@ -20,8 +24,8 @@ class Marks(Protocol):
         """End the pass and, when it failed, what is open in it."""
         ...
 
-    def enter(self, layer: str) -> None:
-        """Enter a module of a layer."""
+    def enter(self, layer: str | None, parts: Sequence[Part] = ()) -> None:
+        """Enter a module of a layer, None for that of the module around it; some kernels are of `parts`."""
         ...
 
     def leave(self) -> None:
@@ -118,20 +122,32 @@ def one_pass(marks: Marks, number: int | None) -> Iterator[None]:
 
 @contextmanager
 def marked(job: Job, marks: Marks) -> Iterator[None]:
-    """Put marks around every call of a job's modules meanwhile."""
+    """Put marks around every call of a job's modules meanwhile, and of those that launch its parts."""
+    layers: list[tuple[str | None, Any]] = [
+        (layer, module) for layer, modules in [*job.sites.items(), (OTHER, job.inner)] for module in modules
+    ]
+    parts: dict[int, list[Part]] = {}
+    if job.parts and marks.splits:
+        known = {id(module) for _, module in layers}
+        for part in job.parts:
+            if id(part.module) not in known and id(part.module) not in parts:
+                layers.append((None, part.module))
+            parts.setdefault(id(part.module), []).append(part)
 
-    def before(layer: str) -> Any:
-        return lambda *_: marks.enter(layer)
+    def before(layer: str | None, module: Any) -> Any:
+        own = parts.get(id(module))
+        return (lambda *_: marks.enter(layer, own)) if own else (lambda *_: marks.enter(layer))
 
     def after(*_: Any) -> None:
         marks.leave()
 
     hooks = [
         hook
-        for layer, modules in [*job.sites.items(), (OTHER, job.inner)]
-        for module in modules
+        for layer, module in layers
         for hook in (
-            module.register_forward_pre_hook(before(layer), **({"prepend": True} if layer == OTHER else {})),
+            module.register_forward_pre_hook(
+                before(layer, module), **({"prepend": True} if layer == OTHER else {})
+            ),
             module.register_forward_hook(after),
         )
     ]

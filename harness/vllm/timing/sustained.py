@@ -54,10 +54,15 @@ def rest_power(read: Read) -> float | None:
 def sustain(
     engine: Engine, job: Job, read: Read, seconds: float, rest_w: float | None
 ) -> dict[str, SustainedTimes]:
-    """Repeat each layer's module of a job for so many seconds; `rest_w` is what the device takes at rest."""
+    """Repeat each layer's module of a job for so many seconds; `rest_w` is what the device takes at rest.
+
+    A layer that is kernels by name cannot be repeated by itself.
+    """
+    parted = {part.layer for part in job.parts}
     return {
         layer: sustain_module(engine, job, modules[0], lambda call: repeat(call, read, seconds, rest_w))
         for layer, modules in job.sites.items()
+        if layer not in parted
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.engine import Engine
+from engine.layers import Part
 from faults import Fault, shot_fault
 from timing.jobs import Job
 from timing.passes import OTHER, Marks, run_passes
@@ -83,13 +84,19 @@ def samples_of(spans: Iterable[Span], job: Job, iterations: int) -> dict[str, li
         sums[layer][number] = (calls + 1, total + us)
     for layer, passes in sums.items():
         if not all(calls for calls, _ in passes):
-            raise Fault(
-                "unsupported", f"layer {layer!r} was found, but its modules were not called in a forward"
-            )
+            raise Fault("unsupported", f"layer {layer!r} was found, but {not_run(layer, job)} in a forward")
     return {
         layer: [round(us / (job.occurrences.get(layer) or calls), 3) for calls, us in passes]
         for layer, passes in sums.items()
     }
+
+
+def not_run(layer: str, job: Job) -> str:
+    """Return what of a layer was not seen."""
+    texts = sorted({text for part in job.parts if part.layer == layer for text in part.texts})
+    modules = "its modules were not called" if job.sites[layer] else ""
+    kernels = f"no kernel {' or '.join(texts)} was seen (the quantity kernel alone sees them)"
+    return " and ".join([*([modules] if modules else []), *([kernels] if texts else [])])
 
 
 class WallTimer:
@@ -124,6 +131,8 @@ def timed(spans: Iterable[Span], job: Job, iterations: int) -> Timed | Fault:
 class WallMarks:
     """Marks that read the clock."""
 
+    splits = False
+
     def __init__(self, synchronize: Callable[[], None]) -> None:
         self.synchronize = synchronize
         self.spans: list[Span] = []
@@ -141,11 +150,11 @@ class WallMarks:
         self.open.clear()
         self.within_ns.clear()
 
-    def enter(self, layer: str) -> None:
+    def enter(self, layer: str | None, _: Sequence[Part] = ()) -> None:
         """Enter a module."""
         self.synchronize()
         self.within_ns.append(0)
-        self.open.append((layer, time.perf_counter_ns()))
+        self.open.append((layer or OTHER, time.perf_counter_ns()))
 
     def leave(self) -> None:
         """Leave the module that was entered last."""

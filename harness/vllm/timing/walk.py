@@ -3,12 +3,12 @@
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from engine.caches import broken_pool
 from engine.engine import Engine
-from engine.layers import decoder_paths
+from engine.layers import Part, decoder_paths, part_of
 from engine.middle import AS_IT_IS
 from engine.shots import Shot, broken_limit
 from faults import Fault
@@ -48,11 +48,18 @@ class Node:
     """How many of its children launch something before the longest kernel of its own."""
     kernels: list[tuple[str, float]] = field(default_factory=list)
     """Names and microseconds of what it launches outside of its children, in order."""
+    parts: Sequence[Part] = ()
+    """Layers that some of these kernels are by name."""
 
     def told(self) -> dict[str, Any]:
-        """Return the node as the answer has it."""
-        fields = asdict(self)
-        return {"class": fields.pop("cls"), **fields}
+        """Return the node as the answer has it; a kernel that is a layer by its name has that behind it."""
+        fields = asdict(replace(self, parts=()))
+        del fields["parts"]
+        layers = [part_of(name, self.parts) for name, _ in self.kernels]
+        kernels = [
+            (*kernel, layer) if layer else kernel for kernel, layer in zip(self.kernels, layers, strict=True)
+        ]
+        return {"class": fields.pop("cls"), **fields, "kernels": kernels}
 
 
 def walk(engine: Engine, batches: Mapping[str, Sequence[tuple[int, int]]]) -> Walked:
@@ -125,6 +132,9 @@ class Recorder:
             for layer, modules in sites.items()
             for module in modules
         }
+        self.parts: dict[int, list[Part]] = {}
+        for part in engine.parts:
+            self.parts.setdefault(id(part.module), []).append(part)
         self.on_device = engine.device.type != "cpu"
 
     def nodes(self, requests: Sequence[tuple[int, int]]) -> list[Node]:
@@ -219,4 +229,5 @@ class Recorder:
             cache=self.caches.get(str(getattr(module, "layer_name", getattr(module, "prefix", path)))),
             layer=self.names.get(id(module)),
             experts=hasattr(getattr(module, "router", None), "_compute_routing"),
+            parts=self.parts.get(id(module), ()),
         )

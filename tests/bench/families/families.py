@@ -193,7 +193,7 @@ def measure(case: Mapping[str, Any], found: dict[str, Any], path: Path) -> None:
     """Boot, walk, and fire what the forwards consist of."""
     import engine.boot as booting
     import loop
-    from engine.layers import find_layers, inner_modules
+    from engine.layers import find_layers, find_parts, inner_modules
     from messages import Walk
     from protocol import fields_of, parse, parse_architecture
 
@@ -248,7 +248,8 @@ def measure(case: Mapping[str, Any], found: dict[str, Any], path: Path) -> None:
         *engine.runner.sampler.named_modules(prefix="sampler"),
     ]
     engine.layers = find_layers(tree, known)
-    engine.inner = inner_modules(tree, engine.layers)
+    engine.parts = find_parts(tree, known)
+    engine.inner = inner_modules(tree, engine.layers, engine.parts)
     engine.occurrences = known.occurrences
     forwards: dict[str, Any] = {}
     found["forwards"] = forwards

@@ -39,6 +39,7 @@ class Engine:
         self.num_blocks = 256
         self.batches = Batches()
         self.inner: dict[Any, Any] = {}
+        self.parts = ()
         self.occurrences: dict[str, int] = {}
 
 

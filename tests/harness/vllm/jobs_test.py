@@ -28,6 +28,7 @@ def test_a_layer_within_another_is_timed_once_and_taken_out_of_it(monkeypatch: A
         limits=LIMITS,
         batches=SimpleNamespace(groups=(CacheGroup("full", 16),)),
         inner={id(block): [norm, attention]},
+        parts=(),
         occurrences={},
     )
     job = job_of(facts, Shot("dense", ((16, 0),)))  # type: ignore[arg-type]

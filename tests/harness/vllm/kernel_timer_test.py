@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from engine.layers import Part
 from fakes import Engine, Module
 from faults import Fault
 from timing.jobs import Job
 from timing.kernel_sums import Event
 from timing.kernel_timer import KernelTimer, RangeMarks
-from timing.timed import Timed
+from timing.timed import Timed, WallTimer
 
 BATCH = ((1, 0),)
 
@@ -183,3 +184,87 @@ def test_ranges_that_a_failure_left_open_are_closed_with_the_pass(recording: Rec
     marks.enter("b")
     marks.end()
     assert [name for name, *_ in recording.events] == ["shotlab:1", "shotlab:0"]
+
+
+FUSED = "_fused_qk_rmsnorm_rope_gate_kernel"
+OWN = (
+    ("void at::native::unrolled_elementwise_kernel<at::native::direct_copy_kernel_cuda", 2240),
+    ("void at::native::vectorized_elementwise_kernel<4, at::native", 992),
+    (FUSED, 17920),
+    ("void at::native::vectorized_elementwise_kernel<8, at::native::sigmoid", 6464),
+)
+"""What vLLM 0.26's Qwen3NextAttention launched beside its modules on an H200: names and nanoseconds."""
+
+
+class Attention:
+    """A decoder layer whose attention launches kernels itself, between a projection and its own attention."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.qkv = Module(lambda: recording.launch("nvjet_sm90", 51039))
+        self.attn = Module(lambda: recording.launch("flash_fwd", 26144))
+
+        def own() -> None:
+            self.qkv()
+            for name, duration in OWN:
+                recording.launch(name, duration)
+            self.attn()
+
+        self.block = Module(own)
+
+        def decoder() -> None:
+            self.block()
+            recording.launch("aten::add", 3000)
+
+        self.decoder = Module(decoder)
+        self.part = Part("qk_norm_rope", self.block, (FUSED,))
+
+
+@pytest.mark.parametrize(
+    ("sites", "expected"),
+    [
+        (
+            ["qkv_proj", "attn_glue", "qk_norm_rope"],
+            {"qkv_proj": 51.039, "attn_glue": 9.696, "qk_norm_rope": 17.92},
+        ),
+        (["attn_glue"], {"attn_glue": 9.696}),
+        (["qkv_proj", "qk_norm_rope"], {"qkv_proj": 51.039, "qk_norm_rope": 17.92}),
+        (["layer_glue", "qk_norm_rope"], {"layer_glue": 12.696, "qk_norm_rope": 17.92}),
+    ],
+    ids=["beside the rest", "the rest alone", "no rest", "the rest belongs to the block around"],
+)
+def test_kernels_of_a_name_are_a_layer_apart_from_the_rest_of_their_module(
+    recording: Recording, sites: list[str], expected: dict[str, float]
+) -> None:
+    made = Attention(recording)
+    modules: dict[str, list[Any]] = {
+        "qkv_proj": [made.qkv],
+        "attn_glue": [made.block],
+        "layer_glue": [made.decoder],
+        "qk_norm_rope": [],
+    }
+    inner = tuple(each for name, each in (("qkv_proj", made.qkv), ("", made.attn)) if name not in sites)
+    engine: Any = Engine(made.decoder)
+    job = Job(BATCH, {name: modules[name] for name in sites}, inner=inner, parts=(made.part,))
+    (outcome,) = timer_of(recording, engine).measure(engine, [job], 2).outcomes
+    assert isinstance(outcome, Timed)
+    assert outcome.samples == {name: [us, us] for name, us in expected.items()}
+    if "qk_norm_rope" in sites:
+        assert outcome.kernels["qk_norm_rope"] == [FUSED]
+    assert not made.block.before
+
+
+def test_a_layer_of_kernels_or_modules_is_timed_by_what_there_is_and_refused_without_either(
+    recording: Recording,
+) -> None:
+    made = Attention(recording)
+    norm = Module(lambda: recording.launch("rms_norm", 4000))
+    engine: Any = Engine(norm)
+    job = Job(BATCH, {"qk_norm_rope": [norm]}, parts=(made.part,))
+    (outcome,) = timer_of(recording, engine).measure(engine, [job], 1).outcomes
+    assert outcome == Timed({"qk_norm_rope": [4.0]}, {"qk_norm_rope": ["rms_norm"]})
+    fault = WallTimer(engine.synchronize).measure(Engine(made.decoder), [job], 1).outcomes[0]  # type: ignore[arg-type]
+    assert isinstance(fault, Fault)
+    assert fault.message == (
+        "layer 'qk_norm_rope' was found, but its modules were not called and no kernel"
+        f" {FUSED} was seen (the quantity kernel alone sees them) in a forward"
+    )

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from engine.layers import decoder_paths, find_layers, inner_modules
+from engine.layers import Part, decoder_paths, find_layers, find_parts, inner_modules, part_of
 from faults import Fault
 from messages import Architecture, Entry
 
@@ -187,3 +187,50 @@ def test_two_layers_that_match_a_module_equally_are_refused() -> None:
     entries = {"a": Entry(("RMSNorm",), ("LlamaAttention",)), "b": Entry(("RMSNorm",), ("LlamaAttention",))}
     with pytest.raises(Fault, match="a module of class RMSNorm belongs to layers 'a' and 'b'"):
         found(DECODER, entries)
+
+
+def test_kernels_of_a_name_belong_to_the_modules_that_may_launch_them() -> None:
+    entries = {
+        "qk_norm_rope": Entry(("RMSNorm",), ("LlamaAttention",), (), ("fused_qk",)),
+        "cache_write": Entry((), ("LlamaAttention", "LlamaMLP"), ("LlamaDecoderLayer",), ("reshape",)),
+        "gate": Entry((), ("LlamaMLP",), (), ("gate",)),
+    }
+    assert found(DECODER, entries) == {
+        "qk_norm_rope": ["model.layer.attn.q_norm", "model.layer.attn.k_norm"],
+        "gate": [],
+    }
+    paths = {id(module): path for path, module in DECODER}
+    parts = find_parts(DECODER, Architecture({"dense": entries}, ()))
+    assert [(part.layer, paths[id(part.module)], part.texts) for part in parts] == [
+        ("qk_norm_rope", "model.layer.attn", ("fused_qk",)),
+        ("gate", "model.layer.mlp", ("gate",)),
+    ]
+
+
+def test_the_parts_of_a_decoder_layer_are_those_that_it_consists_of() -> None:
+    entries = {"gate": Entry((), ("Attention",), (), ("gate",))}
+    architecture = Architecture({"dense": entries}, (), ((), ("gate",)))
+    paths = {id(module): path for path, module in KINDS}
+    assert [paths[id(part.module)] for part in find_parts(KINDS, architecture)] == ["layers.1.attn"]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "layer"),
+    [
+        ("void vllm::reshape_and_cache_flash_kernel<float>", "cache_write"),
+        ("reshape_kernel", "reshape"),
+        ("flash", None),
+    ],
+)
+def test_of_several_names_the_longest_that_a_kernel_has_decides(kernel: str, layer: str | None) -> None:
+    parts = [Part("reshape", None, ("reshape", "view")), Part("cache_write", None, ("reshape_and_cache",))]
+    assert part_of(kernel, parts) == layer
+
+
+def test_a_layer_of_kernels_that_no_module_may_launch_is_refused() -> None:
+    entries = {"gate": Entry((), ("NoSuchBlock",), (), ("gate_kernel",))}
+    with pytest.raises(Fault) as refused:
+        found(DECODER, entries, "gate")
+    assert refused.value.message == (
+        "layer 'gate' of the sequence matches no module (kernels gate_kernel within NoSuchBlock)"
+    )

@@ -156,7 +156,10 @@ class Block:
 def recorder(**caches: int) -> tuple[Recorder, Block]:
     block = Block(Tensor(8, 4))
     made: Any = SimpleNamespace(
-        layers={"dense": {"norm": [block]}}, device=SimpleNamespace(type="cpu"), forward=lambda _: None
+        layers={"dense": {"norm": [block]}},
+        parts=(),
+        device=SimpleNamespace(type="cpu"),
+        forward=lambda _: None,
     )
     return Recorder(made, [("model.norm", block)], caches), block
 

@@ -43,7 +43,10 @@ def test_example_boot_is_read_into_its_fields() -> None:
     assert isinstance(request, Boot)
     assert request.architecture == Architecture(
         catalog={
-            "dense": {"embedding": Entry(("VocabParallelEmbedding",), ())},
+            "dense": {
+                "embedding": Entry(("VocabParallelEmbedding",), ()),
+                "rope": Entry((), ("LlamaAttention",), (), ("rope_kernel",)),
+            },
             "per_sequence": {"lm_head": Entry(("LogitsProcessor",), ())},
             "attention": {"attention": Entry(("Attention",), ())},
             "moe": {},

@@ -105,6 +105,11 @@ CASES: list[tuple[str, str, str]] = [
     (f"{BENCH}/families/families.py", "--cases no --out o", "cannot read no: No such file or directory"),
     (f"{BENCH}/families/families.py", "--cases text --out o", f"cannot read text: {NO_JSON}"),
     (f"{BENCH}/families/families.py", "--cases object.json --out o --only a", "object.json has no case a"),
+    (
+        f"{BENCH}/families/worker_with.py",
+        "[]",
+        "arguments of vLLM's must be an object of JSON: found '[]'",
+    ),
     ("tasks/mutate/mutants.py", "no.py", "cannot read no.py: No such file or directory"),
     (
         "tasks/mutate/mutants.py",

@@ -27,6 +27,7 @@ def engine(limits: Limits = LIMITS, token_bytes: float = 4096, groups: Any = WHO
         batches=SimpleNamespace(groups=groups),
         num_blocks=limits.num_cache_tokens,
         inner={},
+        parts=(),
         occurrences={},
     )
 

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from engine.layers import Part
 from timing.operators import sum_operators
 from timing.walk import Node, with_kernels
 
@@ -51,3 +52,10 @@ def test_a_node_is_told_by_the_name_of_its_class() -> None:
     assert fields["class"] == "RMSNorm"
     assert "cls" not in fields
     assert fields["kernels"] == [("k", 1.5)]
+
+
+def test_a_kernel_that_is_a_layer_by_its_name_is_told_with_it() -> None:
+    part = Part("qk_norm_rope", object(), ("fused_qk",))
+    node = Node("attn", "Attention", 0, kernels=[("cast", 1.0), ("_fused_qk_kernel", 2.0)], parts=(part,))
+    assert node.told()["kernels"] == [("cast", 1.0), ("_fused_qk_kernel", 2.0, "qk_norm_rope")]
+    assert "parts" not in node.told()
