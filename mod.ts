@@ -228,7 +228,7 @@ export type { FitBundleOptions, FitReader } from "./src/run/fit_bundle.ts";
 export type { Ingested, IngestOptions } from "./src/run/ingest.ts";
 export type { ProfileOptions } from "./src/run/profile.ts";
 export type { ModelOutcome, ProfileAllInput } from "./src/run/profile_all.ts";
-export type { ProfileEventsOptions, SweepName } from "./src/run/profile_events.ts";
+export type { Loan, ProfileEventsOptions, SweepName } from "./src/run/profile_events.ts";
 export type { CacheKind, Capacity, CapacityOptions } from "./src/serving/capacity.ts";
 export type { GenerateLoadOptions, Lengths } from "./src/serving/generate_load.ts";
 export type { ErrorSource, IterationError } from "./src/serving/iteration_error.ts";

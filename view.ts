@@ -222,7 +222,7 @@ export type { Processor } from "./src/processor.ts";
 export type { Precision, Quantity } from "./src/quantity.ts";
 export type { HardwareSheet } from "./src/roofline/hardware.ts";
 export type { ProfileOptions } from "./src/run/profile.ts";
-export type { ProfileEventsOptions, SweepName } from "./src/run/profile_events.ts";
+export type { Loan, ProfileEventsOptions, SweepName } from "./src/run/profile_events.ts";
 export type { IterationError } from "./src/serving/iteration_error.ts";
 export type { JudgedSteps } from "./src/serving/judge_steps.ts";
 export type { LatencySummary, Spread } from "./src/serving/latencies.ts";

@@ -70,7 +70,7 @@ export async function measureSteps(
   if (!bundle.tps.includes(job.tp)) {
     throw new UsageError(`Cannot write served steps: ${dir} has no tp${job.tp}; profile that degree first`);
   }
-  const path = results ?? `${dir}/tp${job.tp}/served.jsonl`;
+  const path = results ?? servedPath({ job, dir });
   if (results === undefined) await serveJob(job, path, settings, terminal);
   const served = parseServed(await readText(path), path);
   checkServed(served, bundle, settings.allowMixed, path);
@@ -81,6 +81,16 @@ export async function measureSteps(
   for (const { name, message } of served.failed) terminal.err(`${name} failed: ${message}\n`);
   if (!served.whole) terminal.err(`${path} is cut: ${plural(served.steps.length, "step")} of it are taken\n`);
   return served.failed.length === 0 && served.whole ? 0 : FAILED;
+}
+
+/**
+ * Where the lines of an engine that serves are kept.
+ *
+ * @param asked The job and the folder of its bundle.
+ * @returns The path.
+ */
+export function servedPath({ job, dir }: { readonly job: ServeJob; readonly dir: string }): string {
+  return `${dir}/tp${job.tp}/served.jsonl`;
 }
 
 /** Steps of another device say nothing of these rows. */

@@ -27,7 +27,7 @@ import { execute } from "./execute.ts";
 import { firingOptions, journalSentinel, watchOf } from "./firing_options.ts";
 import { fitBundle } from "./fit_bundle.ts";
 import { identityOf } from "../journal/identity.ts";
-import { openLanes } from "../workers/open_lanes.ts";
+import { laneName, openLanes } from "../workers/open_lanes.ts";
 import { chosenQuantity } from "./quantity.ts";
 import { journalSettings } from "../settings/recorded.ts";
 import { runMeta } from "./run_meta.ts";
@@ -71,6 +71,18 @@ export interface ProfileEventsOptions {
   readonly confirm?: Confirm;
   /** One sweep to measure again, in place of everything that is absent. */
   readonly again?: SweepName;
+  /** What one of several devices is lent to, once the first degree is measured. */
+  readonly loan?: Loan;
+}
+
+/** A device that measures the first degree's rows along with others, and is free for something else then. */
+export interface Loan {
+  /** Its number, one of those in the settings. */
+  readonly device: number;
+  /** Begins to use it; called once nothing of the run is on it. */
+  readonly begin: () => void;
+  /** What it is used for, as in `device 1 <use>`. */
+  readonly use: string;
 }
 
 /**
@@ -189,6 +201,12 @@ export async function* profileEvents(
     if (short !== null) {
       yield* notices([short]);
       break;
+    }
+    if (position === 1 && options.loan !== undefined && lane.release !== undefined) {
+      const { device, use, begin } = options.loan;
+      await lane.release(laneName(device));
+      yield* notices([`${laneName(device)} ${use}; the others go on with the rows`]);
+      begin();
     }
     adaptive?.begin(wholeDegrees ? 1 : configs.length - position);
     yield { type: "booting", tp };

@@ -122,6 +122,13 @@ export interface Lane extends AsyncDisposable {
    * is replaced before the next shots are fired.
    */
   sustain(request: SustainRequest, options?: CallOptions): AsyncGenerator<LaneStep>;
+  /**
+   * Ends one of several lanes for good, so that its device is free; the others go on. A lane that is alone has none to
+   * give.
+   *
+   * @param name What messages call it.
+   */
+  release?(name: string): Promise<void>;
 }
 
 /**

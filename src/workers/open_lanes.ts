@@ -36,11 +36,21 @@ export async function openLanes(settings: Settings, options: OpenLanesOptions = 
   const { devices, allowMixed } = settings;
   if (harness !== undefined) return await openLane({ harness });
   const [first, ...others] = devices.map((device): PoolMember => ({
-    name: `device ${device}`,
+    name: laneName(device),
     open: () => open([device]),
   }));
   if (first === undefined || others.length === 0) return await openLane({ open: () => open(devices) });
   return await openPool([first, ...others], { allowMixed });
+}
+
+/**
+ * What messages call the lane of a device.
+ *
+ * @param device Its number.
+ * @returns The name.
+ */
+export function laneName(device: number): string {
+  return `device ${device}`;
 }
 
 function how(

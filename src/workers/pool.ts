@@ -104,6 +104,10 @@ export async function openPool(
       const first = lanes.find(({ out }) => !out);
       if (first !== undefined) yield* first.lane.sustain(request, options);
     },
+    async release(name): Promise<void> {
+      const at = lanes.findIndex((member) => member.name === name);
+      if (at >= 0 && lanes.length > 1) await close(lanes.splice(at, 1));
+    },
     [Symbol.asyncDispose]: () => close(lanes),
   };
 }

@@ -126,3 +126,31 @@ Deno.test("openPool: an abort rejects with the signal's reason", async () => {
     for await (const _ of pool.fire(denseSweep(upTo(20)).shots, how)) controller.abort(new Error("enough"));
   }, { message: "enough" });
 });
+
+Deno.test("openPool: a lane that is released ends for good, and the others go on; the last one stays", async () => {
+  const fired: string[][] = [[], []];
+  const closed: string[] = [];
+  const members = ["device 0", "device 1"].map((name, at): PoolMember => ({
+    name,
+    open: () => {
+      const harness = fakeHarness({ fired: fired[at]! });
+      return Promise.resolve({
+        ...harness,
+        close: async () => {
+          closed.push(name);
+          await harness.close();
+        },
+      });
+    },
+  }));
+  await using pool = await openPool([members[0]!, members[1]!], { pauseMs: 1 });
+  await pool.boot(TINY_BOOT);
+  assert.equal(pool.info.lanes, 2);
+  await pool.release!("device 1");
+  assert.deepEqual([closed, pool.info.lanes], [["device 1"], 1]);
+  await pool.boot({ ...TINY_BOOT, tp: 2 });
+  assert.deepEqual(outcomes(await tell(pool, upTo(8))), upTo(8).map(String));
+  assert.deepEqual(fired.map(({ length }) => length), [8, 0]);
+  await pool.release!("device 0");
+  assert.deepEqual(closed, ["device 1"]);
+});

@@ -47,7 +47,7 @@ class Batches:
         self.sampling = SamplingParams(temperature=0.0, max_tokens=1, ignore_eos=True)
         self.prompt = numpy.random.default_rng(0).integers(0, vocab_size, 2 * longest, dtype=numpy.int32)
         self.offsets = longest
-        self.block_ids = array("i", range(most_blocks))
+        self.block_ids = array("i", numpy.arange(most_blocks, dtype=numpy.int32).tobytes())
         self.running: set[str] = set()
 
     def build(self, requests: Sequence[tuple[int, int]]) -> Any:

@@ -14,6 +14,7 @@ from engine.engine import Engine, shut_down
 from engine.floats import with_floats
 from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
 from engine.layers import decoder_paths, find_decoder, find_layers, find_parts, inner_modules
+from engine.lean import HERE, inspected_here, lean_scheduler
 from engine.memory import choose_pool
 from engine.methods import quantized_methods, refuse_unquantized, with_named_modules
 from engine.middle import as_middle_layer
@@ -30,6 +31,7 @@ ENVIRONMENT = {
     "VLLM_USE_FLASHINFER_SAMPLER": "0",
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",
+    **HERE,
 }
 """Keeps engine, runner and model in this process, and all of them away from the network."""
 
@@ -50,8 +52,8 @@ def boot_engine(boot: Boot, changes: Mapping[str, Any] | None = None) -> Engine:
         with tempfile.TemporaryDirectory(prefix="shotlab-") as folder:
             config = with_named_modules(with_floats(boot.config))
             Path(folder, "config.json").write_text(json.dumps(config), encoding="utf-8")
-            with with_head_width(boot.config, boot.tp):
-                llm = vllm.LLM(model=folder, **arguments)
+            with with_head_width(boot.config, boot.tp), inspected_here():
+                llm = vllm.LLM(model=folder, scheduler_cls=lean_scheduler(), **arguments)
     except Exception:
         clean_up()
         raise

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.device import cpu_name, describe
+from engine.lean import HERE, inspected_here
 
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_USE_FLASHINFER_SAMPLER": "0",
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",
+    **HERE,
 }
 """Keeps engine, runner and model in this process, and all of them away from the network."""
 
@@ -86,7 +88,7 @@ def boot_server(config: Mapping[str, Any], engine: Mapping[str, Any]) -> Server:
         arguments.pop("gpu_memory_utilization", None)
         arguments = {"block_size": 32, "kv_cache_memory_bytes": CPU_KV_BYTES, **arguments}
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="shotlab-") as folder:
+    with tempfile.TemporaryDirectory(prefix="shotlab-") as folder, inspected_here():
         Path(folder, "config.json").write_text(json.dumps(config), encoding="utf-8")
         llm = vllm.LLM(
             model=folder,

@@ -4,17 +4,16 @@
  * @module
  */
 import type { Command } from "commander";
-import type { Bundle } from "../../bundle/open.ts";
 import { UsageError } from "../../errors.ts";
 import { measureCollectives } from "../../run/measure_collectives.ts";
 import { profile } from "../../run/profile.ts";
 import type { Settings } from "../../settings.ts";
 import { GROUPS } from "../../settings/table.ts";
-import { readServedSteps } from "../../serving/served_files.ts";
 import { examples, positive, type Run, settingsOf } from "../command.ts";
 import { addFlags, type Flags, PRESETS_HELP, SETTINGS_HELP } from "../flags.ts";
-import { LOAD_SECONDS, measureSteps, stepsJob } from "../measure_steps.ts";
+import { LOAD_SECONDS } from "../measure_steps.ts";
 import { nextStep, runAndReport } from "../run_and_report.ts";
+import { stepsOf } from "../steps_of_rows.ts";
 import { tellCollectives } from "../tell_collectives.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -67,48 +66,35 @@ export function declare(command: Command, run: Run): void {
               "name two or more with --devices",
           );
         }
-        return runAndReport(
-          (options) => profile(settings, options),
-          settings.verbosity,
-          terminal,
-          (bundle) => afterRows(bundle, after, settings, terminal),
-        );
+        return measure(settings, after, terminal);
       })
     );
 }
 
-async function afterRows(
-  bundle: Bundle,
-  { steps, collectives }: AfterRows,
+async function measure(
   settings: Settings,
+  { steps, collectives }: AfterRows,
   terminal: Terminal,
 ): Promise<number> {
-  const statuses: number[] = [];
-  if (steps !== undefined) statuses.push(await serveSteps(bundle, steps, settings, terminal));
-  if (collectives) {
-    const { hardware, perfDir, harness, transport, devices, configDir, verbosity } = settings;
-    const found = await measureCollectives({
-      ...{ hardware, perfDir, harness, transport, devices, signal: terminal.signal },
-      ...verbosity !== "silent" && { onLog: (line: string): void => terminal.err(`${line}\n`) },
-    });
-    statuses.push(await tellCollectives(found, configDir, terminal));
-  }
-  return Math.max(...statuses, await nextStep(bundle, settings.verbosity, terminal));
+  await using serving = steps === undefined ? null : await stepsOf(settings, steps, terminal);
+  return await runAndReport(
+    (options) => profile(settings, { ...options, ...serving?.loan && { loan: serving.loan } }),
+    settings.verbosity,
+    terminal,
+    async (bundle) => {
+      const statuses: number[] = [];
+      if (serving !== null) statuses.push(await serving.finish());
+      if (collectives) statuses.push(await exchange(settings, terminal));
+      return Math.max(...statuses, await nextStep(bundle, settings.verbosity, terminal));
+    },
+  );
 }
 
-/** Serves steps at the first degree, unless the bundle has them. */
-async function serveSteps(
-  { dir }: Bundle,
-  seconds: number | true,
-  settings: Settings,
-  terminal: Terminal,
-): Promise<number> {
-  const { maxNumBatchedTokens, maxNumSeqs } = settings;
-  if (await readServedSteps(dir, 1) !== null && !settings.force) {
-    terminal.out("The bundle has served steps at tp 1; the command steps measures them again\n");
-    return 0;
-  }
-  const engine = { tp: 1, maxNumBatchedTokens, maxNumSeqs, gpuMemoryUtilization: 0.9 };
-  const flags = { ...engine, seconds: seconds === true ? LOAD_SECONDS : seconds, loadSeed: 0 };
-  return await measureSteps(await stepsJob(settings, flags, terminal), settings, terminal);
+async function exchange(settings: Settings, terminal: Terminal): Promise<number> {
+  const { hardware, perfDir, harness, transport, devices, configDir, verbosity } = settings;
+  const found = await measureCollectives({
+    ...{ hardware, perfDir, harness, transport, devices, signal: terminal.signal },
+    ...verbosity !== "silent" && { onLog: (line: string): void => terminal.err(`${line}\n`) },
+  });
+  return await tellCollectives(found, configDir, terminal);
 }

@@ -173,3 +173,47 @@ Deno.test("profile serves steps after the rows, once, and says before it starts 
     await Deno.remove(perfDir, { recursive: true });
   }
 });
+
+Deno.test("profile on several devices has the last one serve steps once tp 1 is measured", async () => {
+  const perfDir = await Deno.makeTempDir();
+  try {
+    const limits = ["--max-num-batched-tokens", "64", "--max-num-seqs", "4", "--attention-max-kv", "64"];
+    const sweep = "--tp-degrees 1,2 --devices 0,3 --skip-skew --sentinel-s 0 --allow-mixed".split(" ");
+    const rows = `cmd:"${Deno.execPath()}" run -A tests/serving/fake_both.ts`;
+    const args = ["profile", ...MODEL, ...limits, ...sweep, "--perf-dir", perfDir, "--harness", rows];
+    const { status, out, err } = await runMain([...args, "--steps", "1"]);
+    assert.equal(status, 1, err);
+    assert.match(err, /device 3 serves steps of the whole engine; the others go on with the rows\n/);
+    assert.match(err, /^1 decodes at 16 failed: it does not fit the engine$/m);
+    assert.match(out, /Written: .*served_steps\.csv/);
+    const journal = await Deno.readTextFile(`${perfDir}/H100/Qwen/Qwen3-0.6B/bf16/journal.jsonl`);
+    const engines = journal.split("\n").filter((line) => line.startsWith('{"type":"engine"'))
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      engines.map(({ tp, lane }) => `${tp} ${lane}`).sort(),
+      ["1 device 0", "1 device 3", "2 device 0"],
+    );
+  } finally {
+    await Deno.remove(perfDir, { recursive: true });
+  }
+});
+
+Deno.test("an engine that ends early beside the rows leaves them whole", async () => {
+  const perfDir = await Deno.makeTempDir();
+  try {
+    const limits = ["--max-num-batched-tokens", "64", "--max-num-seqs", "4", "--attention-max-kv", "64"];
+    const sweep = "--tp-degrees 1,2 --devices 0,3 --skip-skew --sentinel-s 0 --allow-mixed --silent".split(
+      " ",
+    );
+    const rows = `cmd:"${Deno.execPath()}" run -A tests/serving/fake_both.ts --end-early`;
+    const args = ["profile", ...MODEL, ...limits, ...sweep, "--perf-dir", perfDir, "--harness", rows];
+    const { status, err } = await runMain([...args, "--steps", "1"]);
+    assert.equal(status, 1);
+    assert.match(err, /The engine ended before it had served all \(status 3\): the device is gone/);
+    const bundle = `${perfDir}/H100/Qwen/Qwen3-0.6B/bf16`;
+    for (const tp of [1, 2]) assert.ok((await Deno.stat(`${bundle}/tp${tp}/attention.csv`)).size > 500);
+    assert.match(await Deno.readTextFile(`${bundle}/tp1/served.jsonl`), /"type":"request"/);
+  } finally {
+    await Deno.remove(perfDir, { recursive: true });
+  }
+});
