@@ -14,8 +14,15 @@ from pathlib import Path
 from threading import Thread, Timer
 from typing import Any, NoReturn
 
-import ray
-from ray.exceptions import GetTimeoutError, RayError
+try:
+    import ray
+    from ray.exceptions import GetTimeoutError, RayError
+except ImportError as error:
+    print(
+        f"{error}: `deno task setup --ray` installs Ray, or a Python that has it runs this script",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 VLLM = Path(__file__).resolve().parent.parent / "vllm"
 # Who started us waits 120 s for the first answer.

@@ -162,6 +162,19 @@ def test_a_wrong_option_is_one_line_after_the_usage_and_2(tmp_path: Path) -> Non
         assert re.fullmatch(rf"usage: {name} (.+\n)+{name}: error: [^\n]+\n", said), said
 
 
+def test_the_driver_of_ray_in_a_python_without_it_is_one_line_and_2() -> None:
+    for words in ([], ["--help"], ["--address", "a:1", "--", "cat"]):
+        # -S leaves the packages of every environment out.
+        argv = [sys.executable, "-S", str(ROOT / "harness/ray/driver.py"), *words]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stdout, done.stderr) == (
+            2,
+            "",
+            "No module named 'ray': `deno task setup --ray` installs Ray, or a Python that has it runs this"
+            " script\n",
+        )
+
+
 def test_a_script_ends_as_its_work_did(capfd: pytest.CaptureFixture[str]) -> None:
     def fails(error: BaseException) -> None:
         raise error
