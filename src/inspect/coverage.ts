@@ -54,7 +54,7 @@ export function coverageOf(
     let openUs = 0;
     nodes.forEach(({ class: name, path, parent, layer, kernels }, at) => {
       covered.push(layer !== null || (parent !== null && covered[parent]!));
-      const own = decoder[at] ?? null;
+      const own = decoder[at]!;
       const times = own === null ? 1 : weights[own]!;
       const usOf = (some: typeof kernels): number => times * some.reduce((sum, [, us]) => sum + us, 0);
       if (parent === null) return;

@@ -168,7 +168,7 @@ function withoutDust(
     const usOf = (kernelsOf: (node: WalkNode) => WalkNode["kernels"]): number =>
       nodes.reduce((sum, node, at) => {
         if (node.parent === null) return sum;
-        const own = decoder[at] ?? null;
+        const own = decoder[at]!;
         return sum +
           (own === null ? 1 : times[own]!) * kernelsOf(node).reduce((us, [, each]) => us + each, 0);
       }, 0);
@@ -207,7 +207,7 @@ function merged(units: readonly Unit[]): Unit[] {
     );
     const name = names.get(place) ?? unit.name;
     names.set(place, name);
-    return name === unit.name || unit.name === "layernorm" ? unit : { ...unit, name };
+    return { ...unit, name };
   });
 }
 
@@ -327,7 +327,7 @@ function isStable(
     calls.some((other) =>
       other.path === path && other.elements === elements && (!weighed || other.weights === weights)
     );
-  return units.every(({ node, isRest = false }) => {
+  return units.every(({ node, isRest }) => {
     // What a decoder layer adds up is the residual stream, which every rank has whole.
     if (walk.decoders.includes(node.path)) return isAlike(node, false);
     // What a block launches beside its modules works on what they give.
@@ -373,9 +373,7 @@ function ownerClass(path: string, classes: ReadonlyMap<string, string>): string 
 }
 
 function parentPath(path: string): string | null {
-  if (path === "") return null;
-  const end = path.lastIndexOf(".");
-  return end < 0 ? "" : path.slice(0, end);
+  return path === "" ? null : path.slice(0, Math.max(0, path.lastIndexOf(".")));
 }
 
 function unique(values: readonly string[]): string[] {

@@ -26,7 +26,7 @@ export interface Unit {
   /** The call. */
   readonly node: WalkNode;
   /** Whether it is what a call launches beside those that it calls. */
-  readonly isRest?: boolean;
+  readonly isRest: boolean;
   /** Texts in the names of the kernels that it consists of, where it is some of those that a call launches beside. */
   readonly kernels?: readonly string[];
   /** Whether its time counts with another call of the same name, which has the place in the order. */
@@ -75,7 +75,7 @@ export function callTree(walk: Walk, batch: string): CallTree {
   nodes.forEach(({ parent, path }, at) => {
     if (parent !== null) children[parent]!.push(at);
     const own = walk.decoders.indexOf(path);
-    decoder.push(own >= 0 ? own : parent === null ? null : decoder[parent] ?? null);
+    decoder.push(own >= 0 ? own : parent === null ? null : decoder[parent]!);
   });
   return { nodes, children, decoder };
 }
@@ -99,8 +99,7 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
     const parent = nodes[at]!.parent!;
     for (const known of [launches, caches, experts]) known[parent] ||= known[at]!;
   }
-  const shown = decoder.map((own, at) => own !== null && nodes[at]!.cache !== null ? own : null);
-  const seenCache = new Set(shown.filter((own) => own !== null));
+  const seenCache = new Set(decoder.filter((_, at) => nodes[at]!.cache !== null));
   const firstDecoder = decoder.findIndex((own) => own !== null);
   const units: Unit[] = [];
 
@@ -110,7 +109,7 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
     if (!launches[at]) return;
     const place = placeOf(at, inside);
     const below = children[at]!.filter((child) => launches[child]);
-    const isBlock = own !== null && experts[at]! && !isDecoder(at) && place === "mlp";
+    const isBlock = experts[at]! && place === "mlp";
     if (isPartOfMixer(at)) return;
     if (isBlock || below.length === 0 || isWhole(node)) {
       push(at, place, isBlock ? "moe" : null, false);
@@ -123,7 +122,7 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
   }
 
   function isDecoder(at: number): boolean {
-    return decoder[at] !== null && decoder[at] !== decoder[nodes[at]!.parent ?? 0];
+    return decoder[at] !== decoder[nodes[at]!.parent!];
   }
 
   function placeOf(at: number, inside: Place | null): Place {
@@ -162,7 +161,7 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
         : mixerName(node, mixer, kind, naming.kinds));
     const perSequence = place === "head" && naming.sequences === node.rows;
     const category = whole ?? mixer ?? (perSequence ? "per_sequence" : "dense");
-    const unit: Unit = { name, category, place, decoder: own, node, ...isRest && { isRest } };
+    const unit: Unit = { name, category, place, decoder: own, node, isRest };
     if (isRest && mixer === null && !isNorm(node)) units.push(...byKernel(unit, naming.launches));
     else units.push(unit);
   }
@@ -176,7 +175,7 @@ export function unitsOf(tree: CallTree, naming: Naming): Unit[] {
 
   function parentsOf(at: number): WalkNode[] {
     const found: WalkNode[] = [];
-    for (let up = nodes[at]!.parent; up !== null && up > 0; up = nodes[up]!.parent) found.push(nodes[up]!);
+    for (let up = nodes[at]!.parent; up !== null; up = nodes[up]!.parent) found.push(nodes[up]!);
     return found;
   }
 
@@ -281,7 +280,7 @@ interface Named {
 }
 
 function layerName(named: Named): string {
-  const { node, place, isRest, parents, kind } = named;
+  const { node, place, isRest, kind } = named;
   if (isRest) return restName(named);
   const own = attribute(node);
   switch (place) {
@@ -299,11 +298,9 @@ function layerName(named: Named): string {
       const beside = kind?.mlp === "moe" ? "shared_" : "";
       if (isNorm(node)) return `${beside}mlp_norm`;
       if (/MergedColumnParallelLinear/.test(node.class)) return `${beside}gate_up_proj`;
-      if (/^act|AndMul$|^activation/.test(own + node.class) || /AndMul$/.test(node.class)) {
-        return `${beside}act_fn`;
-      }
+      if (/^act|AndMul$/.test(own + node.class)) return `${beside}act_fn`;
       if (/RowParallelLinear/.test(node.class)) return `${beside}down_proj`;
-      return beside + (parents.length > 0 ? own : "mlp");
+      return beside + own;
     }
   }
 }

@@ -113,7 +113,7 @@ def edits(node: ast.AST, source: Source) -> Iterator[Edit]:
             if name == "sorted" and args:
                 yield whole("drop a call", f"list({source.of(args[0])})", node)
             match args[:2]:
-                case [ast.Name() as first, ast.Name() as second] if name != "isinstance":
+                case [ast.Name() as first, ast.Name() as second] if name not in {"isinstance", "min", "max"}:
                     put = f"{source.of(second)}, {source.of(first)}"
                     yield "swap arguments", source.start(first), source.end(second), put
         case ast.FunctionDef(returns=ast.Constant(value=None), body=body):

@@ -280,6 +280,7 @@ Deno.test("an addition for each norm is the residual's, and counts with the norm
     );
   }
   assert.equal(catalog.dense.layernorm!.tp_stable, true);
+  assert.deepEqual(found.catalog.dense.final_layernorm, { vllm: ["LayerNorm"], tp_stable: true });
   assert.deepEqual(Object.keys(catalog.dense).sort(), Object.keys(written.catalog.dense).sort());
   const { catalog: others } = draft(phimoe(3), [kind("full_attention", "moe")]);
   assert.deepEqual(others.dense.layer_glue, { vllm: ["PhiMoEDecoderLayer"], tp_stable: true });
@@ -324,6 +325,9 @@ lm_head LogitsProcessor +900`;
     draft(text, one, [FULL], new Array<LayerKind>(times).fill(one[0]!)).blocks.attn.full_attention!.pre_attn;
   assert.deepEqual(names(1), ["qkv_proj", "attention"]);
   assert.deepEqual(names(12), ["qkv_proj", "attention"]);
+  // 0.6 · times / (900 + 100.6 · times) passes 0.5% at 46.
+  assert.deepEqual(names(45), ["qkv_proj", "attention"]);
+  assert.deepEqual(names(47), ["layer_glue", "qkv_proj", "attention"]);
   assert.deepEqual(names(100), ["layer_glue", "qkv_proj", "attention"]);
 });
 
@@ -484,4 +488,306 @@ model Qwen3NextModel
   const batches = { prefill: BATCHES.prefill, decode: BATCHES.prefill };
   const both = draftArchitecture({ kinds, model: kinds, walk, sharded: null, batches });
   assert.deepEqual(Object.keys(both.catalog.dense), ["layernorm", "qkv_proj", "attn_glue", "o_proj"]);
+});
+
+Deno.test("what decoder layers of three kinds add up is moved where only one of them has it elsewhere", () => {
+  const layer = (n: number, after: number): string => `
+  layers.${n} DecoderLayer +30 after=${after}
+    self_attn GraniteAttention
+      attn Attention cache=0
+    post_attention_layernorm RMSNorm
+    shared_mlp GraniteMLP
+      input_linear MergedColumnParallelLinear`;
+  const kinds = ["full_attention", "sliding_attention", "chunked_attention"].map((attn) => kind(attn));
+  const experts = "\n  layers.3 ExpertLayer\n    moe MoE\n      experts Experts experts";
+  const text = `model Model${layer(0, 3)}${layer(1, 2)}${layer(2, 2)}${experts}`;
+  const { blocks } = draft(text, [...kinds, kind("none", "moe")]);
+  const post_attn = ["layer_glue", "layernorm"];
+  assert.deepEqual(Object.values(blocks.attn).map((block) => block.post_attn), [
+    post_attn,
+    post_attn,
+    post_attn,
+  ]);
+  assert.deepEqual(blocks.mlp.dense, ["gate_up_proj"]);
+});
+
+Deno.test("additions are the residual's as many as the norms of their own decoder layer are", () => {
+  const layer = (n: number): string => `
+layers.${n} PhiMoEDecoderLayer adds=2
+  input_layernorm LayerNorm
+  self_attn PhiMoEAttention
+    attn Attention cache=0
+  post_attention_layernorm LayerNorm
+  block_sparse_moe PhiMoE
+    experts MoERunner experts`;
+  const { catalog } = draft(layer(0) + layer(1), Array(2).fill(kind("full_attention", "moe")));
+  assert.deepEqual(Object.keys(catalog.dense), ["layernorm"]);
+});
+
+/** Two blocks that launch shares of a forward of 100 µs. */
+const glues = (modelUs: number, attentionUs: number, after = 0): string => `
+model Model +${modelUs} after=${after}
+  layers.0 DecoderLayer
+    self_attn LlamaAttention +${attentionUs} after=2
+      qkv_proj QKVParallelLinear +49
+      attn Attention cache=0 +50`;
+const dusts: [string, string, string[]][] = [
+  ["both, when they are less together", glues(0.2, 0.2), ["qkv_proj"]],
+  ["the smaller one, when both are more", glues(0.2, 0.4), ["qkv_proj", "attn_glue"]],
+  ["the smaller one, whichever comes first", glues(0.4, 0.2), ["model_glue", "qkv_proj"]],
+  ["one behind other layers", glues(0.4, 0.9, 1), ["qkv_proj", "attn_glue"]],
+];
+for (const [what, text, names] of dusts) {
+  Deno.test(`what blocks launch is left out as next to nothing: ${what}`, () => {
+    assert.deepEqual(Object.keys(draft(text, [kind("full_attention", "none")]).catalog.dense), names);
+  });
+}
+
+Deno.test("next to nothing is what it is in every batch", () => {
+  const text = (us: number): string => `
+model Model
+  layers.0 DecoderLayer
+    self_attn LlamaAttention +0.4
+      qkv_proj QKVParallelLinear +${us}
+      attn Attention cache=0 +50`;
+  const names = (decodeUs: number): string[] =>
+    Object.keys(draftOfTwo(text(50), text(decodeUs)).catalog.dense);
+  assert.deepEqual(names(50), ["qkv_proj"]);
+  assert.deepEqual(names(10), ["attn_glue", "qkv_proj"]);
+});
+
+/** A draft of two walks: a prefill, and decodes behind it. */
+function draftOfTwo(prefill: string, decode: string): ArchitectureDraft {
+  const both = (tp: number): Walk => {
+    const walk = madeUpWalk(prefill, { tp });
+    return { ...walk, batches: { ...walk.batches, decode: madeUpWalk(decode, { tp }).batches["prefill"]! } };
+  };
+  const kinds = [kind("full_attention")];
+  return draftArchitecture({
+    kinds,
+    model: kinds,
+    walk: both(1),
+    sharded: both(2),
+    batches: { ...BATCHES, decode: [{ newTokens: 1, history: 9 }] },
+  });
+}
+
+Deno.test("what only another batch launches stands behind what it follows there, all else is there once", () => {
+  const text = (attention: string, behind = ""): string => `
+model Model
+  layers.0 DecoderLayer
+    input_layernorm RMSNorm
+    self_attn LlamaAttention${attention}
+      attn Attention cache=0
+    post_attention_layernorm RMSNorm
+    mlp LlamaMLP
+      gate_up_proj MergedColumnParallelLinear${behind}`;
+  const { blocks } = draftOfTwo(
+    text("\n      rotary_emb RotaryEmbedding"),
+    text("\n      reshape Reshape", "\n      scatter Scatter"),
+  );
+  assert.deepEqual(blocks.attn.full_attention, {
+    pre_attn: ["layernorm", "reshape", "rotary_emb", "attention"],
+    post_attn: ["layernorm"],
+  });
+  assert.deepEqual(blocks.mlp.dense, ["gate_up_proj", "scatter"]);
+});
+
+Deno.test("the first batch decides the order; what follows several of its layers stands behind the last of them", () => {
+  const text = (...calls: string[]): string => `
+model Model
+  layers.0 DecoderLayer
+    self_attn LlamaAttention
+      attn Attention cache=0
+    mlp LlamaMLP
+      ${calls.join("\n      ")}`;
+  const { blocks } = draftOfTwo(text("a A", "b B", "c C"), text("b B", "a A", "new New"));
+  assert.deepEqual(blocks.mlp.dense, ["a", "b", "new", "c"]);
+});
+
+Deno.test("a layer that is called again at a later stage counts at the first", () => {
+  const { blocks } = draft(
+    `
+model Model
+  layers.0 DecoderLayer
+    self_attn LlamaAttention
+      gate Gate
+      attn Attention cache=0
+      gated Gated
+        gate Gate2
+      o_proj RowParallelLinear
+    mlp LlamaMLP
+      gate Gate3
+      up Up`,
+    [kind("full_attention")],
+  );
+  assert.deepEqual(blocks, {
+    attn: { full_attention: { pre_attn: ["gate", "attention"], post_attn: ["o_proj"] } },
+    sparse_attn: {},
+    mlp: { dense: ["up"], moe: [] },
+  });
+});
+
+Deno.test("a decoder layer whose attention launches nothing has its MLP all the same", () => {
+  const text = `
+model Model
+  layers.0 DecoderLayer
+    mlp LlamaMLP
+      up Up
+      down Down`;
+  const { blocks } = draft(text, [kind("full_attention")]);
+  assert.deepEqual(blocks.attn.full_attention, { pre_attn: [], post_attn: [] });
+  assert.deepEqual(blocks.mlp.dense, ["up", "down"]);
+});
+
+Deno.test("a decoder layer without an MLP has all that follows its mixer behind it", () => {
+  const text = `
+model Model
+  layers.0 DecoderLayer
+    self_attn Attention cache=0
+    dropout Dropout`;
+  assert.deepEqual(draft(text, [kind("full_attention", "none")]).blocks, {
+    attn: { full_attention: { pre_attn: ["attention"], post_attn: ["dropout"] } },
+    sparse_attn: {},
+    mlp: { dense: [], moe: [] },
+  });
+});
+
+Deno.test("what blocks launch is not told apart by the sizes of what they hold, nor what decoder layers add up", () => {
+  const layer = (n: number, weights: number): string => `
+  layers.${n} DecoderLayer +5 weights=${weights} sharded=weights
+    self_attn LlamaAttention +5 weights=${weights}
+      attn Attention cache=${n}`;
+  const { blocks, catalog } = draft(`model Model${layer(0, 8)}${layer(1, 16)}`, [
+    kind("full_attention", "none"),
+    kind("sliding_attention", "none"),
+  ], [FULL, SLIDING]);
+  assert.deepEqual(blocks.attn.sliding_attention?.pre_attn, ["layer_glue", "attn_glue", "sliding_attention"]);
+  assert.equal(catalog.dense["layer_glue"]?.tp_stable, true);
+});
+
+Deno.test("a layer is independent of the degree when all of its calls are, and the sampler always", () => {
+  const layer = (n: number, sharded: string): string => `
+  layers.${n} DecoderLayer
+    self_attn LlamaAttention
+      gate Gate ${sharded}
+      attn Attention cache=0`;
+  const stable = (first: string, second: string): (string | undefined)[] => {
+    const { catalog } = draft(
+      `model Model${layer(0, first)}${layer(1, second)}\nsampler Sampler rows=2 sharded`,
+      Array(2).fill(kind("full_attention", "none")),
+    );
+    return Object.values(catalog).flatMap((group) =>
+      Object.entries(group).filter(([, entry]) => entry.tp_stable).map(([name]) => name)
+    );
+  };
+  assert.deepEqual(stable("", ""), ["gate", "sampler", "attention"]);
+  assert.deepEqual(stable("", "sharded"), ["sampler", "attention"]);
+  assert.deepEqual(stable("sharded", ""), ["sampler", "attention"]);
+  assert.deepEqual(stable("sharded=weights", "sharded=weights"), ["sampler", "attention"]);
+});
+
+const BASE: ArchitectureDraft = {
+  blocks: {
+    attn: { full_attention: { pre_attn: ["qkv_proj", "attention"], post_attn: ["o_proj"] } },
+    sparse_attn: {},
+    mlp: { dense: ["up"], moe: [] },
+  },
+  shared: { prologue: ["embedding"], head: ["lm_head"] },
+  catalog: {
+    dense: {
+      qkv_proj: { vllm: ["QKV"] },
+      o_proj: { vllm: ["A", "B"], within: ["Attention"] },
+      up: { vllm: ["Up"] },
+    },
+    per_sequence: { lm_head: { vllm: ["Head"], tp_stable: true } },
+    attention: { attention: { vllm: ["Attention"] } },
+    linear_attention: {},
+    moe: {},
+  },
+};
+const stages = BASE.blocks.attn.full_attention!;
+const blocks = (of: Partial<ArchitectureDraft["blocks"]>): ArchitectureDraft => ({
+  ...BASE,
+  blocks: { ...BASE.blocks, ...of },
+});
+const catalog = (of: Partial<ArchitectureDraft["catalog"]>): ArchitectureDraft => ({
+  ...BASE,
+  catalog: { ...BASE.catalog, ...of },
+});
+const written: [string, ArchitectureDraft, boolean][] = [
+  ["one kind of attention and a dense MLP", BASE, true],
+  ["one kind of attention and experts", blocks({ mlp: { dense: [], moe: ["moe"] } }), true],
+  ["dense MLPs and experts", blocks({ mlp: { dense: ["up"], moe: ["moe"] } }), false],
+  ["another attention alone", blocks({ attn: { sliding_attention: stages } }), false],
+  ["two kinds of attention", blocks({ attn: { full_attention: stages, sliding_attention: stages } }), false],
+  ["a sparse attention", blocks({ sparse_attn: { full_attention: stages } }), false],
+  [
+    "two attention kernels",
+    catalog({ attention: { attention: { vllm: ["A"] }, other: { vllm: ["B"] } } }),
+    false,
+  ],
+  ["a state", catalog({ linear_attention: { ssm: { vllm: ["M"] } } }), false],
+  ["a layer that is not within", catalog({ dense: { up: { vllm: ["Up"], not_within: ["A"] } } }), false],
+];
+for (const [what, draft, isSequence] of written) {
+  Deno.test(`a draft with ${what} is written as ${isSequence ? "a sequence" : "blocks"}`, () => {
+    const lines = formatArchitecture(draft, { comment: [] }).split("\n");
+    assert.equal(lines[0], isSequence ? "sequence:" : "blocks:");
+    assert.equal(lines.includes("shared:"), !isSequence);
+  });
+}
+
+Deno.test("a draft as text, to the byte: what it is for, entries on a line or on several", () => {
+  const long = "a".repeat(30);
+  const dense = {
+    ...BASE.catalog.dense,
+    wide: { vllm: [long, long], within: [long], not_within: ["N", "O"] },
+  };
+  const experts = catalog({ dense, linear_attention: { ssm: { vllm: ["M"] } } });
+  assert.equal(
+    formatArchitecture(experts, { comment: ["one", ""], modelTypes: ["a", "b"] }),
+    `# one
+#
+model_types: [a, b]
+blocks:
+  attn:
+    full_attention:
+      pre_attn: [qkv_proj, attention]
+      post_attn: [o_proj]
+  mlp:
+    dense: [up]
+    moe: []
+shared:
+  prologue: [embedding]
+  head: [lm_head]
+
+catalog:
+  dense:
+    qkv_proj: { vllm: QKV }
+    o_proj: { vllm: [A, B], within: Attention }
+    up: { vllm: Up }
+    wide:
+      vllm: [${long}, ${long}]
+      within: ${long}
+      not_within: [N, O]
+  per_sequence:
+    lm_head: { vllm: Head, tp_stable: true }
+  attention:
+    attention: { vllm: Attention }
+  linear_attention:
+    ssm: { vllm: M }
+  moe: {}
+`,
+  );
+  assert.equal(
+    formatArchitecture(BASE, { comment: [], modelTypes: ["a"] }).split("\n")[0],
+    "model_types: [a]",
+  );
+  const entry = (name: string): string[] =>
+    formatArchitecture(catalog({ dense: { up: { vllm: [name] } } }), { comment: [] }).split("\n").filter((
+      line,
+    ) => line.includes("a".repeat(9)));
+  assert.equal(entry("a".repeat(110 - "    up: { vllm:  }".length))[0]!.length, 110);
+  assert.deepEqual(entry("a".repeat(111 - "    up: { vllm:  }".length))[0]!.slice(0, 16), "      vllm: aaaa");
 });

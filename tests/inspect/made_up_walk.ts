@@ -19,8 +19,10 @@ const FULL = { kind: "full", block_size: 16, span: null } as const;
 
 /**
  * Makes a walk of one batch. Marks behind the class: `+2.5` launches a kernel of 2.5 µs itself (leaves launch one of
- * 1 µs, `-` none), `adds=2` so many additions of 1 µs, `runs=_fused_norm_kernel` that one of 3 µs, `is=fused_norm` which is that layer, `after=1` when it runs behind one child, `cache=0` keeps that group, `experts` routes, `sharded`,
- * `weights=8`, `rows=2`, `layer=qkv_proj` is that layer.
+ * 1 µs, `-` none), `adds=2` so many additions of 1 µs, `runs=_fused_norm_kernel` that one of 3 µs, `is=fused_norm` which
+ * is that layer, `kernels=a,b` those of 1 µs each, `after=1` when it runs behind one child, `cache=0` keeps that group,
+ * `experts` routes, `sharded` (of what gives whole numbers `sharded=weights`), `weights=8`, `rows=2`, `layer=qkv_proj` is
+ * that layer.
  *
  * @param text The calls; decoder layers are children `0`, `1` and so on of `layers`.
  * @param options What they have in common.
@@ -50,13 +52,14 @@ export function madeUpWalk(text: string, { caches = [FULL], tp = 1, tokens = 40 
       parent,
       rows: Number(value("rows") ?? tokens),
       elements: 128 * tokens / size,
-      weights: Number(value("weights") ?? 64) / size,
+      weights: Number(value("weights") ?? 64) / (has("sharded=weights") ? tp : size),
       cache: value("cache") === undefined ? null : Number(value("cache")),
       layer: value("layer") ?? null,
       experts: has("experts"),
       after: Number(value("after") ?? 0),
       kernels: [
         ...us > 0 ? [[`${name} kernel`, us] as const] : [],
+        ...(value("kernels")?.split(",") ?? []).map((kernel) => [kernel, 1] as const),
         ...Array.from({ length: Number(value("adds") ?? 0) }, () => ["aten::add", 1] as const),
         ...named(value("runs"), value("is")),
       ],
