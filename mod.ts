@@ -66,6 +66,9 @@ export { generateLoad } from "./src/serving/generate_load.ts";
 export { readServedSteps } from "./src/serving/served_files.ts";
 export { planDeployment } from "./src/serving/plan_deployment.ts";
 
+// Experts of an uneven load
+export { bundleExpertKernel } from "./src/predict/expert_tiles.ts";
+
 // What devices exchange
 export { measureCollectives } from "./src/run/measure_collectives.ts";
 export { readCollectives } from "./src/bundle/collectives_file.ts";
@@ -196,6 +199,7 @@ export type {
   CornerTrace,
   SliceKey,
 } from "./src/predict/explain.ts";
+export type { ExpertKernel } from "./src/predict/expert_tiles.ts";
 export type { Place } from "./src/predict/interpolate.ts";
 export type {
   IterationEstimate,

@@ -56,6 +56,7 @@ export type {
 } from "./src/predict/explain.ts";
 export type { Communication, Transfer } from "./src/predict/communication.ts";
 export type { Collective } from "./src/bundle/collectives_file.ts";
+export type { ExpertKernel } from "./src/predict/expert_tiles.ts";
 export type { Place } from "./src/predict/interpolate.ts";
 export type {
   IterationEstimate,
@@ -71,6 +72,7 @@ export type {
   Predictor,
 } from "./src/predict/predictor.ts";
 export type { ExpertLoad } from "./src/predict/routing.ts";
+export type { HardwareSheet } from "./src/roofline/hardware.ts";
 export type { CapacityOptions } from "./src/serving/capacity.ts";
 export type { CacheGroup } from "./src/shots/limits.ts";
 export type { Lengths } from "./src/serving/generate_load.ts";

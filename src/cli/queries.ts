@@ -7,6 +7,7 @@ import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import type { Batch } from "../predict/batch.ts";
+import type { ExpertKernel } from "../predict/expert_tiles.ts";
 import { placed } from "../predict/interpolate.ts";
 import { predictIteration } from "../predict/iteration.ts";
 import type { Predictor } from "../predict/predictor.ts";
@@ -88,6 +89,7 @@ export function parseQuery(line: string): Query {
  * @param predictor What answers.
  * @param line The query as JSON.
  * @param model The model that a query of an iteration names. @default none
+ * @param expertKernel The kernel of its experts, for shares of tokens in `activated_experts`. @default {null}
  * @returns The time as `ns`, null where a kernel does not run, and as `place` where it lies among what was measured
  * (`exact`, `between`, `clamped`, `extrapolated`; of a batch's lookups the least good). Of a batch also how it came about: `t_mean` and `t_max`
  * in nanoseconds, `skew_rate`, `bucket` and `alpha`, null where they were not asked for; for v1.2 `prefill_key` and
@@ -109,13 +111,18 @@ export function parseQuery(line: string): Query {
  * });
  * ```
  */
-export function answer(predictor: Predictor, line: string, model?: Model): Record<string, unknown> {
+export function answer(
+  predictor: Predictor,
+  line: string,
+  model?: Model,
+  expertKernel: ExpertKernel | null = null,
+): Record<string, unknown> {
   const query = parseQuery(line);
   if (query.kind === "iteration") {
     if (model === undefined) {
       throw new UsageError(`Cannot answer the query: model ${query.model} is not known`);
     }
-    return iteration(predictor, query, model);
+    return iteration(predictor, query, model, expertKernel);
   }
   const { value, place } = placed(() => lookUp(predictor, query));
   return { ...typeof value === "object" && value !== null ? value : { ns: value }, place };
@@ -186,6 +193,7 @@ function iteration(
   predictor: Predictor,
   query: Extract<Query, { kind: "iteration" }>,
   model: Model,
+  expertKernel: ExpertKernel | null,
 ): Record<string, unknown> {
   const { tp, ep, decode_q_len: decodeQLen, activated_experts: activatedExperts } = query;
   if (query.prefills.length + query.decodes.length === 0) {
@@ -198,6 +206,7 @@ function iteration(
     ...batchOf(query),
     ...decodeQLen !== undefined && { decodeQLen },
     ...activatedExperts !== undefined && { activatedExperts },
+    ...expertKernel !== null && { expertKernel },
     routing: "simulator",
   });
   const layers: Record<string, { ns: number; times: number }> = {};

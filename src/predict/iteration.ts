@@ -12,6 +12,7 @@ import { type Batch, emptyFacts, gatherFacts } from "./batch.ts";
 import { batchBlocks, type BlockPool } from "./batch_blocks.ts";
 import { checkBatch } from "./checked.ts";
 import { type Communication, sentCollectives } from "./communication.ts";
+import { type ExpertKernel, type ExpertLoads, unevenExpertsNs } from "./expert_tiles.ts";
 import { type Place, placed } from "./interpolate.ts";
 import { LookupError } from "./lookup_error.ts";
 import type { Predictor } from "./predictor.ts";
@@ -30,10 +31,13 @@ export interface IterationQuery extends Batch {
   readonly decodeQLen?: number;
   /**
    * Experts of a block that receive tokens; or, of each expert, the share of the tokens that go to it, from which the
-   * number is expected that get at least one (Zipf's law, counts of a served model). Rows are of evenly loaded experts.
+   * number is expected that get at least one (Zipf's law, counts of a served model). Rows are of evenly loaded experts:
+   * what such shares take longer is estimated where `expertKernel` is told.
    * @default {as `routing` says}
    */
   readonly activatedExperts?: number | readonly number[];
+  /** How the experts' kernel cuts tokens into tiles, and on which device: for `activatedExperts` that are shares. */
+  readonly expertKernel?: ExpertKernel;
   /**
    * How tokens find experts: `uniform` is what independent, uniform routing over all experts activates on average,
    * E * (1 - (1 - k / E) ** tokens); `simulator` is what the simulator makes of a balanced gate, and `ep`.
@@ -259,7 +263,7 @@ function estimate(predictor: Predictor, query: IterationQuery, steps: readonly S
     contributions,
     places,
     skipped,
-    notes: [...otherModel(predictor, model), ...left],
+    notes: [...otherModel(predictor, model), ...left, ...unevenLoad(predictor, query, layers)],
     ...tp > 1 && layers.some(({ layer }) => groupOf(model, layer) === "moe") && {
       experts: epOf(predictor, query) > 1 ? "shared" as const : "whole" as const,
     },
@@ -295,6 +299,22 @@ function otherModel({ model: measured }: Predictor, { id }: Model): string[] {
   ];
 }
 
+/** What the times of unevenly loaded experts are. */
+function unevenLoad(
+  predictor: Predictor,
+  query: IterationQuery,
+  layers: readonly LayerContribution[],
+): string[] {
+  const { model, activatedExperts, expertKernel } = query;
+  if (typeof activatedExperts !== "object") return [];
+  if (!layers.some(({ layer }) => groupOf(model, layer) === "moe")) return [];
+  return expertKernel === undefined || epOf(predictor, query) > 1
+    ? [
+      "Experts have the times of an even load; in large batches an uneven one takes longer (see expertKernel)",
+    ]
+    : ["What an uneven load of experts takes longer is an estimate from the data sheet"];
+}
+
 /** Both simulators skip a dense or per_sequence layer that has no rows, v1.2 only within a block. */
 function maySkip({ simulator }: Predictor, stage: string, { details }: LookupError): boolean {
   if (details.layer === undefined || !["dense", "per_sequence"].includes(details.category)) return false;
@@ -310,6 +330,11 @@ function epOf(predictor: Predictor, query: IterationQuery): number {
   return query.ep ?? (routingOf(predictor, query) === "uniform" ? 1 : query.tp);
 }
 
+/** What an uneven load of experts takes longer, where enough is known for an estimate. */
+function unevenNs({ model, expertKernel }: IterationQuery, ep: number, loads: ExpertLoads): number {
+  return expertKernel === undefined || ep > 1 ? 0 : unevenExpertsNs(expertKernel, model, loads);
+}
+
 function expertsNs(predictor: Predictor, query: IterationQuery, tokens: number): number {
   const { model: { id, config }, activatedExperts } = query;
   const { simulator } = predictor;
@@ -319,7 +344,8 @@ function expertsNs(predictor: Predictor, query: IterationQuery, tokens: number):
   const moe = moeParameters(config);
   if (moe === null) throw new UsageError(`Cannot walk ${id}: its configuration names no number of experts`);
   if (activatedExperts !== undefined) {
-    return predictor.moe({ tokens, activatedExperts: expectedExperts(activatedExperts, moe, tokens), ep });
+    const load = { tokens, activatedExperts: expectedExperts(activatedExperts, moe, tokens) };
+    return predictor.moe({ ...load, ep }) + unevenNs(query, ep, { ...load, shares: activatedExperts });
   }
   if (routing === "uniform") {
     const { numExperts, topK } = moe;

@@ -286,6 +286,33 @@ Deno.test("predictIteration refuses a batch of negative sizes", () => {
   );
 });
 
+Deno.test("what experts of an uneven load take longer is estimated where their kernel is told, and said", () => {
+  const sizes = { hidden_size: 10, num_attention_heads: 1, vocab_size: 1, torch_dtype: "bfloat16" };
+  const sized = { ...MOE, config: { ...MOE.config, ...sizes, moe_intermediate_size: 2e6 } };
+  const sheet = { bandwidth_gb_s: 1, l2_mib: 1, peak_tflops: { bfloat16: 1 } };
+  const shares = [1, 1, 0, 0, 0, 0, 0, 0];
+  const estimate = (more: object): [ns: number, notes: readonly string[]] => {
+    const { contributions, notes } = predictIteration(made("H100"), {
+      ...{ model: sized, tp: 1, ...BATCH, activatedExperts: [1, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1] },
+      ...more,
+    });
+    return [contributions.find(({ layer }) => layer === "moe")!.ns, notes];
+  };
+  const [even, told] = estimate({});
+  assert.deepEqual(told, [
+    "Experts have the times of an even load; in large batches an uneven one takes longer (see expertKernel)",
+  ]);
+  // The 5 tokens of the expert that all go to are 3 tiles of 2 in place of 1.6, and each tile reads 120 MB.
+  const [uneven, estimated] = estimate({ expertKernel: { tiles: { 4: 2 }, sheet } });
+  assert.ok(uneven > even + 120e6, `${uneven} ${even}`);
+  assert.deepEqual(estimated, [
+    "What an uneven load of experts takes longer is an estimate from the data sheet",
+  ]);
+  assert.deepEqual(estimate({ activatedExperts: shares, expertKernel: { tiles: {}, sheet } })[0], 2_000);
+  assert.deepEqual(estimate({ activatedExperts: 4, expertKernel: { tiles: { 4: 2 }, sheet } }), [4_000, []]);
+  assert.deepEqual(estimate({ ep: 2, expertKernel: { tiles: { 4: 2 }, sheet } }), [even, told]);
+});
+
 Deno.test("of experts that are not loved alike fewer get tokens", async (test) => {
   const shares = [1, 0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1];
   const moeNs = (activatedExperts?: number | readonly number[]): number =>

@@ -11,6 +11,7 @@ from engine.batch import Batches
 from engine.cache import CacheFiller
 from engine.caches import FULL, cache_groups, whole_requests
 from engine.engine import Engine, shut_down
+from engine.expert_tiles import ExpertTiles, listened
 from engine.floats import with_floats
 from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
 from engine.layers import decoder_paths, find_decoder, find_layers, find_parts, inner_modules
@@ -52,13 +53,14 @@ def boot_engine(boot: Boot, changes: Mapping[str, Any] | None = None) -> Engine:
         with tempfile.TemporaryDirectory(prefix="shotlab-") as folder:
             config = with_named_modules(with_floats(boot.config))
             Path(folder, "config.json").write_text(json.dumps(config), encoding="utf-8")
-            with with_head_width(boot.config, boot.tp), inspected_here():
+            has_experts = bool(boot.architecture.catalog.get("moe"))
+            with with_head_width(boot.config, boot.tp), inspected_here(), listened(has_experts) as tiles:
                 llm = vllm.LLM(model=folder, scheduler_cls=lean_scheduler(), **arguments)
     except Exception:
         clean_up()
         raise
     try:
-        return wrap(llm, boot, arguments)
+        return wrap(llm, boot, arguments, tiles)
     except BaseException:
         shut_down(llm)
         raise
@@ -94,7 +96,7 @@ def engine_arguments(boot: Boot, on_cpu: bool) -> dict[str, Any]:
     return arguments
 
 
-def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
+def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) -> Engine:
     """Find the runner, layers and limits of a vLLM engine."""
     import vllm
 
@@ -122,12 +124,14 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any]) -> Engine:
         fill_cache(runner.kv_caches)
     methods = quantized_methods(layers)
     refuse_unquantized(boot.config, methods)
+    expert_tiles = tiles.by_tokens(boot.max_num_batched_tokens)
     conditions = {
         "cache_bytes": filler.cache_bytes,
         "filler_bytes": filler.filler_bytes,
         "values": "normal" if has_values else "dummy",
         "residual": first is not None and as_middle_layer(dict(tree)[first]),
         **({"routing": ROUTING} if routers else {}),
+        **({"expert_tiles": expert_tiles} if expert_tiles else {}),
         **({"methods": methods} if methods else {}),
     }
     block_size = next((group.block_size for group in groups if group.kind == FULL), groups[0].block_size)

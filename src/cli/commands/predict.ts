@@ -13,6 +13,7 @@ import { loadArchitecture } from "../../model/architecture.ts";
 import { listFiles } from "../../model/list_files.ts";
 import { loadModel } from "../../model/load_model.ts";
 import type { Architecture, Model } from "../../model/model.ts";
+import { bundleExpertKernel } from "../../predict/expert_tiles.ts";
 import { LookupError } from "../../predict/lookup_error.ts";
 import { predictor } from "../../predict/predictor.ts";
 import type { DeviceActivity } from "../../predict/source.ts";
@@ -84,6 +85,7 @@ async function answerAll(
     state,
     notice: (sentence) => terminal.err(`${sentence}\n`),
   });
+  const expertKernel = await bundleExpertKernel(bundle, configDir);
   const models = new Map<string, Promise<Model>>();
   let [asked, failed] = [0, 0];
   for (const line of (await readText(queries)).split("\n")) {
@@ -109,7 +111,7 @@ async function answerAll(
     try {
       const query = parseQuery(line);
       return query.kind === "iteration"
-        ? answer(source, line, await modelOf(query.model))
+        ? answer(source, line, await modelOf(query.model), expertKernel)
         : answer(source, line);
     } catch (error) {
       if (!(error instanceof LookupError || error instanceof UsageError)) throw error;

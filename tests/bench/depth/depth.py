@@ -10,11 +10,15 @@ Of the plan only the header counts: it has the model's configuration and the lim
 - `routing`: experts under Zipf loads against balanced ones that activate as many;
 - `forward`: kernels of whole forwards of random batches through all layers;
 - `rested`: the same, the device at rest before each pass;
+- `alone`: the layers of the same batches by themselves, as the worker times them;
+- `states`: dense layers of few tokens in every layer of a forward, and in single ones with the cache in
+  several states;
 - `queue`: prefills one after the other without a pause, with the device's clock and power;
 - `graphs`: as `forward`, by CUDA graphs.
 
-Steps of one layer come first, then those of all layers. The file gets a header and lines that name their
-step; a step that fails leaves a line that says why, and the next one is tried.
+Steps of one layer come first, then those of all layers, in the order of the command line. The file gets a
+header and lines that name their step; a step that fails leaves a line that says why, and the next one is
+tried.
 """
 
 import argparse
@@ -30,6 +34,7 @@ from typing import Any, TextIO
 sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "truth"))
 
+from alone import alone
 from cold import cold_alone, cold_whole
 from engine.boot import boot_engine
 from engine.engine import Engine
@@ -40,6 +45,7 @@ from offline.plan import read_plan
 from rested import rested
 from routings import routing
 from script import open_out, run_script
+from states import states
 from values_trial import values
 from whole import forward
 
@@ -57,6 +63,8 @@ WHOLE: dict[str, Callable[[Engine, Write], None]] = {
     "forward": forward,
     "queue": queue,
     "rested": rested,
+    "alone": alone,
+    "states": states,
 }
 """Steps of an engine of all layers."""
 
@@ -91,11 +99,11 @@ def main() -> None:
     arguments = parser.parse_args()
     plan = read_plan(arguments.plan)
     boot = plan.boot(arguments.tp)
-    asked = set(arguments.steps)
+    asked = dict.fromkeys(arguments.steps)
     runs = [
-        Run(1, {name: step for name, step in ALONE.items() if name in asked}),
-        Run(arguments.layers, {name: step for name, step in WHOLE.items() if name in asked}),
-        Run(arguments.layers, {name: step for name, step in GRAPHS.items() if name in asked}, CAPTURED),
+        Run(1, {name: ALONE[name] for name in asked if name in ALONE}),
+        Run(arguments.layers, {name: WHOLE[name] for name in asked if name in WHOLE}),
+        Run(arguments.layers, {name: GRAPHS[name] for name in asked if name in GRAPHS}, CAPTURED),
     ]
     with open_out(arguments.out, "a") as out:
         head = {**file_head("depth", plan), "tp": arguments.tp, "layers": arguments.layers}

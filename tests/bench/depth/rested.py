@@ -8,23 +8,24 @@ from engine.engine import Engine
 from engine.state import open_state
 from whole import forward
 
-REST = 4.0
-"""Rest before a pass, by what passed since the rest before: the device is at work for a fifth of the time."""
+REST = 1.5
+"""Rest before a pass, by what passed since the rest before: the device is at work for two fifths of it."""
 
-MOST_REST_S = 0.25
+MOST_REST_S = 0.12
 
 
 def rested(engine: Engine, write: Callable[[Mapping[str, Any]], None]) -> None:
-    """Fire random batches as `forward` does, with a rest before each pass; a last line has the clocks."""
+    """Fire random batches as `forward` does, with a rest before each; a last line has clocks and watts."""
     read, evict = open_state(engine.device), engine.evict
-    clocks_mhz: list[int | None] = []
+    passes: list[tuple[int | None, float | None]] = []
     last = time.perf_counter()
 
     def rest() -> None:
         nonlocal last
         engine.synchronize()
         if read is not None:
-            clocks_mhz.append(read(0).sm_clock_mhz)
+            state = read(0)
+            passes.append((state.sm_clock_mhz, state.power_w))
         time.sleep(min(MOST_REST_S, REST * (time.perf_counter() - last)))
         last = time.perf_counter()
         evict()
@@ -34,4 +35,4 @@ def rested(engine: Engine, write: Callable[[Mapping[str, Any]], None]) -> None:
         forward(engine, write)
     finally:
         engine.evict = evict  # type: ignore[method-assign]
-    write({"type": "clocks", "mhz": clocks_mhz})
+    write({"type": "clocks", "mhz_w": passes})

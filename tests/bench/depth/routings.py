@@ -70,7 +70,7 @@ def routing(booted: Engine, write: Callable[[Mapping[str, Any]], None]) -> None:
                         "exponent": exponent,
                         "seed": seed,
                         "activated": activated,
-                        "most_loaded": int(counts.max()),
+                        "loads": sorted(counts.tolist(), reverse=True),
                         "even_us": median_of(even.samples),
                         "zipf_us": median_of(skewed.samples),
                     }

@@ -11,6 +11,7 @@ from typing import Any
 from communication import marked_communication
 from engine.boot import ENVIRONMENT, boot_engine, engine_arguments, wrap
 from engine.engine import Engine
+from engine.expert_tiles import ExpertTiles
 from faults import Fault
 from messages import Boot
 from offline.plan import Plan
@@ -44,7 +45,7 @@ def boot_rank(boot: Boot, tp: int, rank: int) -> Engine:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "config.json").write_text(json.dumps(boot.config), encoding="utf-8")
         llm = vllm.LLM(model=folder, **arguments)
-    return wrap(llm, boot, arguments)
+    return wrap(llm, boot, arguments, ExpertTiles())
 
 
 def fire(plan: Plan, tp: int, rank: int | None) -> Iterator[dict[str, Any]]:
