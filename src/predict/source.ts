@@ -19,7 +19,7 @@ export interface PredictorSource {
   /** Tensor-parallel degrees, ascending. */
   readonly tps: readonly number[];
   /** The bundle's meta.yaml; its skew_fit block says how alphas are looked up. */
-  readonly meta: Pick<Meta, "skew_fit" | "hardware" | "model" | "sustained">;
+  readonly meta: Pick<Meta, "skew_fit" | "hardware" | "model" | "sustained" | "kv_groups">;
   /** The rows of a category's table, none where there is no file. */
   table(tp: number, category: Category): readonly Row[];
   /** The rows of August's skew_fit.csv, none where there is no file. */

@@ -25,6 +25,7 @@ import { LookupError } from "./lookup_error.ts";
 import { makeMoeTable, moeNs, type MoeTable } from "./moe.ts";
 import { roundHalfEven } from "./nanoseconds.ts";
 import { prefillKey } from "./prefill_key.ts";
+import { chunkOf } from "../shots/limits.ts";
 import { makeSeries, type Series, seriesNs } from "./series.ts";
 import {
   type BatchKernel,
@@ -33,6 +34,7 @@ import {
   type PredictorOptions,
   type PredictorSource,
 } from "./source.ts";
+import { rowsWithin } from "./window.ts";
 
 const PLAIN: Required<BatchKernel> = {
   layer: "attention",
@@ -83,7 +85,13 @@ export function newerPredictor(source: PredictorSource, options: PredictorOption
       new Map(Array.from(read(tp, table), ([layer, splits]) => [layer, makeSeries(splits.get(1) ?? [])])),
     ]))
   );
-  const attentions = perDegree((tp) => splitsByKernel(read(tp, "attention"), makeAttentionTable));
+  const local = chunkOf({ pool: { blocks: 0, groups: meta.kv_groups ?? [] } })?.spanTokens ?? null;
+  const attentions = perDegree((tp) =>
+    splitsByKernel(
+      read(tp, "attention"),
+      (rows, layer) => makeAttentionTable(rowsWithin(layer, local, rows)),
+    )
+  );
   const experts = perDegree((tp) => splitsByKernel(read(tp, "moe"), makeMoeTable).get("moe"));
   const regimes = perDegree((tp) =>
     new Map(
@@ -266,11 +274,11 @@ function kernelsOf(
 
 function splitsByKernel<T>(
   kernels: ReadonlyMap<string, ReadonlyMap<number, readonly Row[]>>,
-  make: (rows: readonly Row[]) => T | null,
+  make: (rows: readonly Row[], layer: string) => T | null,
 ): Map<string, Splits<T>> {
   return new Map(Array.from(kernels, ([layer, splits]) => {
     const values = [...splits.keys()].sort((a, b) => a - b);
-    return [layer, { values, tables: values.map((value) => make(splits.get(value)!)!) }];
+    return [layer, { values, tables: values.map((value) => make(splits.get(value)!, layer)!) }];
   }));
 }
 

@@ -77,8 +77,9 @@ function moeWork({ tokens, activated_experts: activated }: MoeShot, sizes: Sizes
   };
 }
 
-/** Layers of attention that look back at no more than a window. */
-const WINDOWED: ReadonlySet<string> = new Set(["sliding_attention", "chunked_attention"]);
+/** Layers of attention that look back at no more than a window, or than their chunk. */
+const SLIDING = "sliding_attention";
+const CHUNKED = "chunked_attention";
 
 /**
  * Layers that have a formula, by name; attention and experts are known by their group.
@@ -115,19 +116,22 @@ export function layerWork(
       return BY_ROW[layer]!(shot.tokens, sizes);
     case "per_sequence":
       return BY_ROW[layer]!(shot.sequences, sizes);
-    case "attention":
+    case "attention": {
+      const span = layer === SLIDING || layer === CHUNKED ? sizes.span : null;
+      const read = (history: number): number => layer === CHUNKED && span !== null ? history % span : history;
       return attentionWork(
         {
           chunk: shot.prefill_chunk,
           // Several prefills count as one at their place.
-          history: Math.max(0, shot.kv_prefill),
-          decodes: [[shot.kv_decode, shot.n_decode]],
+          history: read(Math.max(0, shot.kv_prefill)),
+          decodes: [[read(shot.kv_decode), shot.n_decode]],
           decodeTokens: shot.decode_q_len ?? 1,
-          ...sizes.span !== null && WINDOWED.has(layer) && { span: sizes.span },
+          ...span !== null && { span },
         },
         sizes,
         device,
       );
+    }
     case "moe":
       return moeWork(shot, sizes);
   }

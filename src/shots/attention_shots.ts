@@ -4,7 +4,7 @@
  * @module
  */
 import { geometricAxisFromZero, refuseHuge } from "./axes.ts";
-import { fitsPool, type Limits, withinWindow } from "./limits.ts";
+import { fitsPool, type Limits, type LocalChunk, withinChunk, withinWindow } from "./limits.ts";
 import type { AttentionShot } from "./shot.ts";
 
 /** How far the attention grid reaches and how coarse it is; a setting has the same name. */
@@ -25,6 +25,8 @@ export interface AttentionGrid {
   readonly attentionNFactor?: number;
   /** Tokens of the window of an engine all of whose attention slides. @default {null: none} */
   readonly windowTokens?: number | null;
+  /** The chunk of an engine with local attention. @default {null: none} */
+  readonly localChunk?: LocalChunk | null;
   /** New tokens of a decode, ascending, of v1.2's grid; August's is 1. @default {[1]} */
   readonly decodeQLens?: readonly number[];
 }
@@ -64,7 +66,8 @@ export interface AttentionAxes {
  */
 export function attentionAxes(grid: AttentionGrid): AttentionAxes {
   const { maxNumBatchedTokens, maxNumSeqs, attentionMaxKv, attentionChunkFactor, attentionKvFactor } = grid;
-  const kv = geometricAxisFromZero(attentionMaxKv, { start: 16, factor: attentionKvFactor });
+  const axis = geometricAxisFromZero(attentionMaxKv, { start: 16, factor: attentionKvFactor });
+  const kv = withinChunk(axis, grid.localChunk ?? null, maxNumBatchedTokens);
   return {
     chunks: geometricAxisFromZero(maxNumBatchedTokens, { start: 16, factor: attentionChunkFactor }),
     decodes: geometricAxisFromZero(maxNumSeqs, { start: 1, factor: 2 }),

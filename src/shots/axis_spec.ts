@@ -5,7 +5,7 @@
  */
 import { roundDecimals } from "../number_format.ts";
 import { attentionAxes, type AttentionGrid } from "./attention_shots.ts";
-import { type Limits, windowOf } from "./limits.ts";
+import { chunkOf, type Limits, windowOf } from "./limits.ts";
 import { newerAxes } from "./newer_shots.ts";
 
 /** An axis: a text such as `0, 16-2048 x2`, or its values. */
@@ -106,7 +106,11 @@ export function attentionGridSpec(grid: AttentionGrid, limits?: Limits): Attenti
       ...grid.grid === "both" && { union: true },
     };
   }
-  const axes = attentionAxes({ ...grid, windowTokens });
+  const axes = attentionAxes({
+    ...grid,
+    windowTokens,
+    localChunk: limits === undefined ? null : chunkOf(limits),
+  });
   return {
     max_kv: grid.attentionMaxKv,
     chunk_factor: grid.attentionChunkFactor,

@@ -120,6 +120,60 @@ export function windowOf({ pool }: Pick<Limits, "pool">): number | null {
   return groups.length === 0 || widest === Infinity ? null : widest;
 }
 
+/** Local attention of a chunk: a token looks back to where its chunk begins. */
+export interface LocalChunk {
+  /** Tokens of a chunk. */
+  readonly spanTokens: number;
+  /** Whether no layer looks further back, so that longer histories are those within a chunk again. */
+  readonly isAll: boolean;
+}
+
+/**
+ * The chunk of an engine with local attention.
+ *
+ * @param limits What the engine allows, with its groups.
+ * @returns The widest chunk; null without such layers.
+ */
+export function chunkOf({ pool }: Pick<Limits, "pool">): LocalChunk | null {
+  const groups = pool?.groups.filter(({ kind }) => kind !== "state") ?? [];
+  const spans = groups.flatMap(({ kind, span }) => kind === "chunked" && span !== null ? [span] : []);
+  if (spans.length === 0) return null;
+  return { spanTokens: Math.max(...spans), isAll: groups.every(({ kind }) => kind !== "full") };
+}
+
+/**
+ * The histories of an axis that tell local attention's times. A history is read from where its chunk begins, so that
+ * the longest from which a batch's new tokens stay within the chunk is among them, and where no layer looks further
+ * back none beyond it.
+ *
+ * @param axis Histories in tokens, ascending.
+ * @param chunk The chunk, null without local attention.
+ * @param newTokens Most new tokens of a batch.
+ * @returns The histories, ascending.
+ *
+ * @example
+ * ```ts
+ * import { withinChunk } from "./limits.ts";
+ * import assert from "node:assert/strict";
+ * const axis = [0, 1024, 4096, 8192, 16384];
+ * assert.deepEqual(withinChunk(axis, { spanTokens: 8192, isAll: false }, 2048), [0, 1024, 4096, 6144, 8192, 16384]);
+ * assert.deepEqual(withinChunk(axis, { spanTokens: 8192, isAll: true }, 2048), [0, 1024, 4096, 6144]);
+ * ```
+ */
+export function withinChunk(
+  axis: readonly number[],
+  chunk: LocalChunk | null,
+  newTokens: number,
+): readonly number[] {
+  if (chunk === null) return axis;
+  const longest = chunk.spanTokens - newTokens;
+  const least = axis.find((tokens) => tokens > 0) ?? Infinity;
+  const added = longest > least && longest < axis.at(-1)! && !axis.includes(longest) ? [longest] : [];
+  return [...axis, ...added].sort((a, b) => a - b).filter((tokens) =>
+    !chunk.isAll || tokens < chunk.spanTokens
+  );
+}
+
 /**
  * The histories that can make a difference: up to the first that fills the window, and the last, which must be alike.
  *

@@ -7,7 +7,7 @@ import { sharedExperts } from "../model/share_experts.ts";
 import { roundDecimals } from "../number_format.ts";
 import { WHOLE_CONTEXT } from "../settings/whole_context.ts";
 import { geometricAxisFromZero, powerOfTwoAxis, refuseHuge, tokenAxis } from "./axes.ts";
-import { fitsPool, type Limits, windowOf, withinWindow } from "./limits.ts";
+import { chunkOf, fitsPool, type Limits, windowOf, withinChunk, withinWindow } from "./limits.ts";
 import type { AttentionGrid } from "./attention_shots.ts";
 import type { AttentionShot, MoeShot } from "./shot.ts";
 import { expertCounts, fitsOneRequest } from "./token_shots.ts";
@@ -49,14 +49,16 @@ export function newerAxes(
     : Math.min(grid.attentionMaxKv, longest);
   const kv = { start: START, factor: grid.attentionKvFactor };
   const windowTokens = windowOf(limits);
+  const chunk = chunkOf(limits);
+  const half = Math.floor(tokens / 2);
   return {
     chunks: geometricAxisFromZero(tokens, { start: START, factor: grid.attentionChunkFactor }),
     keys: withinWindow(
-      geometricAxisFromZero(reach + Math.floor(tokens / 2), kv),
-      windowTokens === null ? null : windowTokens + Math.floor(tokens / 2),
+      withinChunk(geometricAxisFromZero(reach + half, kv), chunk, half),
+      windowTokens === null ? null : windowTokens + half,
     ),
     decodes: geometricAxisFromZero(requests, { start: 1, factor: grid.attentionNFactor ?? 2 }),
-    kv: withinWindow(geometricAxisFromZero(reach, kv), windowTokens),
+    kv: withinWindow(withinChunk(geometricAxisFromZero(reach, kv), chunk, tokens), windowTokens),
     decodeQLens,
   };
 }

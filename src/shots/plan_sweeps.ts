@@ -6,7 +6,7 @@
 import { layersOf } from "../model/layers.ts";
 import type { Architecture, ModelConfig } from "../model/model.ts";
 import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_shots.ts";
-import { type Limits, windowOf } from "./limits.ts";
+import { chunkOf, type Limits, windowOf } from "./limits.ts";
 import { linearShots, recurrentChunk } from "./linear_shots.ts";
 import { newerAttentionShots, newerAxes, newerMoeShots } from "./newer_shots.ts";
 import { unionAttentionShots } from "./union_shots.ts";
@@ -200,6 +200,7 @@ function shotsOf(category: Category, limits: Limits, options: PlanOptions): Shot
         maxNumSeqs: limits.max_num_seqs,
         attentionMaxKv: Math.min(options.attentionMaxKv, limits.max_model_len),
         windowTokens: windowOf(limits),
+        localChunk: chunkOf(limits),
       });
       return attentionShots(tp, axes, limits, limits.max_num_seqs + (parity ? 0 : 1));
     }

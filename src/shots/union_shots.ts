@@ -7,7 +7,7 @@ import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_s
 import type { Limits } from "./limits.ts";
 import { newerAttentionShots, newerAxes } from "./newer_shots.ts";
 import type { AttentionShot } from "./shot.ts";
-import { windowOf } from "./limits.ts";
+import { chunkOf, windowOf } from "./limits.ts";
 
 /** August's own steps and reach; a coarser step that is asked for counts for both, a shorter reach too. */
 const AUGUST = { factor: 2, reach: 16_384 };
@@ -33,6 +33,7 @@ export function unionAttentionShots(tp: number, grid: AttentionGrid, limits: Lim
     attentionChunkFactor: Math.max(AUGUST.factor, grid.attentionChunkFactor),
     attentionKvFactor: Math.max(AUGUST.factor, grid.attentionKvFactor),
     windowTokens: windowOf(limits),
+    localChunk: chunkOf(limits),
   });
   const kv = [...new Set([...newer.kv, ...august.kv])].sort((a, b) => a - b);
   const placed = (chunks: readonly number[], histories: readonly number[], decodes: readonly number[]) =>

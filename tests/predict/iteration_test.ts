@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import type { Row } from "../../src/bundle/tables.ts";
 import type { Model } from "../../src/model/model.ts";
+import type { Batch } from "../../src/predict/batch.ts";
 import { predictIteration } from "../../src/predict/iteration.ts";
 import { predictor } from "../../src/predict/predictor.ts";
+import { type CacheGroup, withinChunk } from "../../src/shots/limits.ts";
 
 function model(config: Record<string, unknown>, mlp: Record<string, string[]>): Model {
   return {
@@ -222,6 +225,71 @@ Deno.test("predictIteration reads a sliding kernel's rows at what lies within it
   });
   const timesUs = Object.fromEntries(contributions.map(({ layer, ns }) => [layer, ns / 1000]));
   assert.deepEqual(timesUs, { attention: 420, sliding_attention: 70 });
+});
+
+/** Microseconds of an attention that takes one for each token of each history that it reads, and 10 besides. */
+function localUs(requests: readonly (readonly [tokens: number, history: number])[], span: number): number {
+  let us = 10;
+  for (const [tokens, history] of requests) {
+    for (let at = history; at < history + tokens; at++) us += at % span;
+  }
+  return us;
+}
+
+Deno.test("predictIteration reads local attention's rows at what lies within the chunk, also where a prefill leaves one", () => {
+  const span = 64;
+  const own = model({ num_hidden_layers: 1, attention_chunk_size: span }, { mlp_dense: [], mlp_moe: [] });
+  const { architecture } = own;
+  const catalog = {
+    ...architecture.catalog,
+    attention: { attention: { vllm: ["A"] }, chunked_attention: { vllm: ["A"] } },
+  };
+  const sequence = { prologue: [], pre_attn: ["chunked_attention", "attention"], post_attn: [], head: [] };
+  const local = { ...own, architecture: { ...architecture, catalog, sequence } };
+  const kv = withinChunk([0, 16, 32, 64, 128], { spanTokens: span, isAll: false }, 16);
+  assert.deepEqual(kv, [0, 16, 32, 48, 64, 128]);
+  const rows: Row[] = [];
+  for (const chunk of [0, 8, 16]) {
+    for (const history of chunk === 0 ? [0] : kv) {
+      for (const n of chunk === 0 ? [1, 4] : [0, 1, 4]) {
+        for (const length of n === 0 ? [0] : kv) {
+          const requests = [...chunk > 0 ? [[chunk, history] as const] : []];
+          for (let i = 0; i < n; i++) requests.push([1, length]);
+          const key = [chunk, history, n, length];
+          rows.push({ layer: null, key, timeUs: localUs(requests, Infinity) });
+          rows.push({ layer: "chunked_attention", key, timeUs: localUs(requests, span) });
+        }
+      }
+    }
+  }
+  const groups = [{ kind: "chunked", block_size: 16, span }, { kind: "full", block_size: 16, span: null }];
+  const meta = { hardware: "H100", kv_groups: groups as CacheGroup[] };
+  const source = predictor({ tps: [1], meta, skewFit: () => [], table: () => rows }, { simulator: "v1.2" });
+  const seen = (prefills: Batch["prefills"], decodes: Batch["decodes"]): Record<string, number> => {
+    const { contributions } = predictIteration(source, { model: local, tp: 1, prefills, decodes });
+    return Object.fromEntries(contributions.map(({ layer, ns }) => [layer, ns / 1000]));
+  };
+  const cases: readonly [prefill: readonly [number, number] | null, kv: number][] = [
+    [null, 20],
+    [null, 63],
+    [null, 64 + 20],
+    [null, 128 + 63],
+    [[16, 0], 20],
+    [[16, 40], 100],
+    [[16, 64 + 40], 20],
+    [[16, 56], 64 + 20],
+    [[8, 128 + 60], 63],
+  ];
+  for (const [prefill, length] of cases) {
+    const requests = [...prefill === null ? [] : [prefill], ...Array(4).fill([1, length])];
+    const found = seen(
+      prefill === null ? [] : [{ chunk: prefill[0], history: prefill[1] }],
+      [{ kv: length, count: 4 }],
+    );
+    const what = `${prefill} beside 4 at ${length}`;
+    assert.ok(Math.abs(found.chunked_attention! - localUs(requests, span)) < 1e-6, what);
+    assert.ok(Math.abs(found.attention! - localUs(requests, Infinity)) < 1e-6, what);
+  }
 });
 
 Deno.test("predictIteration says whether a batch fits the pool, and what a step of a server takes", () => {

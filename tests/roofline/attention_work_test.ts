@@ -146,9 +146,11 @@ const layers: [layer: string, sizes: Sizes, span: number | undefined][] = [
 ];
 for (const [layer, sizes, span] of layers) {
   Deno.test(`the layer ${layer} of a model with a span of ${sizes.span} looks back at ${span ?? "all"}`, () => {
+    const isLocal = layer === "chunked_attention" && span !== undefined;
+    const read = isLocal ? { ...batch, history: 500 % span, decodes: [[300 % span, 2]] as const } : batch;
     assert.deepEqual(
       layerWork(layer, shot, sizes, FEW),
-      attentionWork({ ...batch, ...span !== undefined && { span } }, SIZES, FEW),
+      attentionWork({ ...read, ...span !== undefined && { span } }, SIZES, FEW),
     );
   });
 }

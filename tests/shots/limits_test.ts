@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { attentionAxes } from "../../src/shots/attention_shots.ts";
-import { type CacheGroup, fitsPool, type Limits, windowOf } from "../../src/shots/limits.ts";
+import { type CacheGroup, chunkOf, fitsPool, type Limits, windowOf } from "../../src/shots/limits.ts";
 import { newerAxes } from "../../src/shots/newer_shots.ts";
 import { leftOutNotice, planSweeps } from "../../src/shots/plan_sweeps.ts";
 import { loadArchitecture } from "../../src/model/architecture.ts";
@@ -68,6 +68,33 @@ Deno.test("only an engine all of whose attention slides has a window", () => {
   ];
   for (const [groups, window] of cases) assert.equal(windowOf({ pool: { blocks: 9, groups } }), window);
   assert.equal(windowOf({}), null);
+});
+
+Deno.test("an engine with local attention has the chunk of its widest layers", () => {
+  const cases: readonly [CacheGroup[], ReturnType<typeof chunkOf>][] = [
+    [[group("chunked", 64), group("full")], { spanTokens: 64, isAll: false }],
+    [[group("chunked", 64), group("chunked", 128), group("state")], { spanTokens: 128, isAll: true }],
+    [[group("chunked", 64), group("sliding", 32)], { spanTokens: 64, isAll: true }],
+    [[group("sliding", 64)], null],
+  ];
+  for (const [groups, chunk] of cases) assert.deepEqual(chunkOf({ pool: { blocks: 9, groups } }), chunk);
+  assert.equal(chunkOf({}), null);
+});
+
+Deno.test("histories up to the end of a chunk are planned, in either grid; beyond it those of other layers alone", () => {
+  const grid = { attentionMaxKv: 2048, attentionChunkFactor: 2, attentionKvFactor: 2 };
+  const asked = { ...grid, maxNumBatchedTokens: 64, maxNumSeqs: 4 };
+  const axisOf = (spanTokens: number, isAll: boolean): readonly number[] =>
+    attentionAxes({ ...asked, localChunk: { spanTokens, isAll } }).kv;
+  assert.deepEqual(axisOf(512, false), [0, 16, 32, 64, 128, 256, 448, 512, 1024, 2048]);
+  assert.deepEqual(axisOf(512, true), [0, 16, 32, 64, 128, 256, 448]);
+  for (const spanTokens of [64, 80, 320, 4096]) {
+    const axis = axisOf(spanTokens, false);
+    assert.deepEqual(axis, attentionAxes(asked).kv, "the end is on the axis, below it or beyond it");
+  }
+  const limits = { ...SLIDING, pool: { blocks: 2000, groups: [group("chunked", 512), group("full")] } };
+  assert.deepEqual(newerAxes(grid, limits).kv, axisOf(512, false));
+  assert.deepEqual(newerAxes(grid, limits).keys, [0, 16, 32, 64, 128, 256, 480, 512, 1024, 2048, 2080]);
 });
 
 Deno.test("of histories beyond a window the first and the last are planned, in either grid, and the plan says so", async () => {

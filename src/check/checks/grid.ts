@@ -4,6 +4,7 @@
  * @module
  */
 import { attentionAxes } from "../../shots/attention_shots.ts";
+import { chunkOf } from "../../shots/limits.ts";
 import type { BundleFiles } from "../../bundle/files.ts";
 import type { Issue } from "../../bundle/issue.ts";
 import { tablePath } from "../../bundle/layout.ts";
@@ -58,6 +59,9 @@ function offGrid(rows: readonly Row[], path: string, meta: Meta, tp: number): Is
     attentionChunkFactor: grid.chunk_factor,
     attentionKvFactor: grid.kv_factor,
     windowTokens: grid.window ?? null,
+    localChunk: meta.kv_groups === undefined
+      ? null
+      : chunkOf({ pool: { blocks: 0, groups: meta.kv_groups } }),
   });
   const axes = [["prefill_chunk", chunks], ["kv_prefill", kv], ["n_decode", decodes], [
     "kv_decode",
