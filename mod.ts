@@ -271,7 +271,7 @@ export type { ClockTerm, StepWork } from "./src/serving/timeline.ts";
 export type { Preset, Settings, SettingsInput } from "./src/settings.ts";
 export type { AttentionGrid } from "./src/shots/attention_shots.ts";
 export type { AttentionGridSpec, AxisSpec } from "./src/shots/axis_spec.ts";
-export type { CacheGroup, Limits } from "./src/shots/limits.ts";
+export type { CacheGroup, Limits, LocalChunk } from "./src/shots/limits.ts";
 export type { Plan, PLAN_VERSION, PlanHeader, PlanSettings } from "./src/shots/plan_file.ts";
 export type { PlanOptions, Sweep } from "./src/shots/plan_sweeps.ts";
 export type {

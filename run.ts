@@ -116,7 +116,7 @@ export type { AdaptiveOptions, RoundEstimate } from "./src/run/round_sweep.ts";
 export type { AdaptiveTarget, Preset, Settings, SettingsInput } from "./src/settings.ts";
 export type { AttentionGrid } from "./src/shots/attention_shots.ts";
 export type { AttentionGridSpec, AxisSpec } from "./src/shots/axis_spec.ts";
-export type { CacheGroup, Limits } from "./src/shots/limits.ts";
+export type { CacheGroup, Limits, LocalChunk } from "./src/shots/limits.ts";
 export type { Plan, PlanHeader, PlanSettings } from "./src/shots/plan_file.ts";
 export type { PlanOptions, Sweep } from "./src/shots/plan_sweeps.ts";
 export type {
