@@ -143,7 +143,7 @@ export function chunkOf({ pool }: Pick<Limits, "pool">): LocalChunk | null {
 
 /**
  * The histories of an axis that tell local attention's times. A history is read from where its chunk begins, so that
- * the longest from which a batch's new tokens stay within the chunk is among them, and where no layer looks further
+ * the last from which a batch's new tokens stay within the chunk is among them, and where no layer looks further
  * back none beyond it.
  *
  * @param axis Histories in tokens, ascending.
