@@ -50,3 +50,11 @@ async function folder(): Promise<AsyncDisposable & { path: string }> {
   const path = await Deno.makeTempDir();
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
+
+Deno.test("refuseLinks leaves a file in the way to those who write", async () => {
+  await using perf = await folder();
+  await Deno.mkdir(join(perf.path, "H100/org"), { recursive: true });
+  await Deno.writeTextFile(join(perf.path, "H100/org/name"), "");
+  await refuseLinks(perf.path, join(perf.path, BUNDLE));
+  await refuseLinks(perf.path, join(perf.path, "H100/org/name"));
+});

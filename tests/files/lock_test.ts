@@ -115,3 +115,27 @@ Deno.test("lockFile refuses a second writer of a file, and leaves nothing behind
     }
     assert.deepEqual([...Deno.readDirSync(dir)], []);
   }));
+
+Deno.test("lockBundle keeps the folders that it made when something was written", () =>
+  withFolder(async (dir) => {
+    {
+      using _lock = await lockBundle(`${dir}/H100/org/name`);
+      await Deno.writeTextFile(`${dir}/H100/org/README`, "");
+    }
+    assert.deepEqual([...Deno.readDirSync(`${dir}/H100/org`)].map(({ name }) => name), ["README"]);
+  }));
+
+Deno.test("a lock that was taken over names its new owner alone, and a refusal keeps none", () =>
+  withFolder(async (dir) => {
+    const owner = { pid: 999_999_999, host: "gpu7", since: "2026-01-01T00:00:00.000Z" };
+    await Deno.writeTextFile(`${dir}/.lock`, JSON.stringify(owner) + " ".repeat(200));
+    for (let time = 0; time < 2; time++) {
+      await assert.rejects(lockBundle(dir, "gpu8"), /process 999999999 on gpu7 since .* left it locked/);
+    }
+    using lock = await lockBundle(dir, "gpu7");
+    assert.deepEqual(lock.takenFrom, owner);
+    const { since, ...mine } = JSON.parse(await Deno.readTextFile(`${dir}/.lock`));
+    assert.deepEqual(mine, { pid: Deno.pid, host: "gpu7" });
+    assert.ok(Math.abs(Date.parse(since) - Date.now()) < 60_000);
+    assert.ok((await Deno.stat(`${dir}/.lock`)).size < 200);
+  }));

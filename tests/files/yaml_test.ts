@@ -134,3 +134,45 @@ Deno.test("parseYaml reads back what formatYaml writes", () => {
   ];
   for (const value of values) assert.deepEqual(parseYaml(formatYaml(value)), value);
 });
+
+Deno.test("parseYaml takes as many characters as it is told, and no more", () => {
+  assert.deepEqual(parseYaml("a: 12", "x.yaml", 5), { a: 12 });
+  assert.throws(() => parseYaml("a: 12", "x.yaml", 4), {
+    message: "Cannot read x.yaml: it must have 4 characters at most, got 5",
+  });
+});
+
+const repeated: [text: string, place: string][] = [
+  ["a: 1\nb: 2\na: 3\n", "line 3, column 1"],
+  ["x:\n  b: 1\n  b: 2\n", "line 3, column 3"],
+  ["{p: 1, q: 2, q: 3}\n", "line 1, column 14"],
+];
+for (const [text, place] of repeated) {
+  Deno.test(`parseYaml names a repeated key at ${place}`, () => {
+    assert.throws(() => parseYaml(text, "meta.yaml"), {
+      name: "UsageError",
+      message: `Cannot read meta.yaml: Map keys must be unique at ${place}`,
+    });
+  });
+}
+
+Deno.test("formatYaml repeats what is there twice, and makes floats of the numbers below a key alone", () => {
+  const shared = { n: 2, list: [3, { deep: 4 }] };
+  assert.equal(
+    formatYaml({ a: shared, b: shared, 7: 1, "007": 1 }, { floats: new Set(["n", "deep"]) }),
+    `7: 1
+a:
+  n: 2.0
+  list:
+  - 3
+  - deep: 4.0
+b:
+  n: 2.0
+  list:
+  - 3
+  - deep: 4.0
+'007': 1
+`,
+  );
+  assert.equal(formatYaml([Infinity, -Infinity, NaN, 0.5, -0.25]), "[.inf, -.inf, .nan, 0.5, -0.25]\n");
+});

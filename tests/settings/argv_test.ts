@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { splitArgv } from "../../src/settings/argv.ts";
+import { shellWord, splitArgv } from "../../src/settings/argv.ts";
 
 Deno.test("splitArgv: words, quotes and escapes as shells read them", () => {
   const cases: readonly (readonly [string, string[] | null])[] = [
@@ -19,3 +19,19 @@ Deno.test("splitArgv: words, quotes and escapes as shells read them", () => {
   ];
   for (const [text, words] of cases) assert.deepEqual(splitArgv(text), words, text);
 });
+
+const shown: [string, string][] = [
+  ["--tp=1,2", "--tp=1,2"],
+  ["a/b_c.d@e%f+g:h-i", "a/b_c.d@e%f+g:h-i"],
+  ["", "''"],
+  ["a b", "'a b'"],
+  ["$HOME", "'$HOME'"],
+  ["it's", String.raw`'it'\''s'`],
+  ["'a' 'b'", String.raw`''\''a'\'' '\''b'\'''`],
+];
+for (const [word, text] of shown) {
+  Deno.test(`a shell reads ${text} as one word`, () => {
+    assert.equal(shellWord(word), text);
+    assert.deepEqual(splitArgv(text), [word]);
+  });
+}

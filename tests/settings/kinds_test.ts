@@ -153,4 +153,12 @@ for (const [word, found] of words) {
 Deno.test("of candidates that are equally near the first is meant", () => {
   assert.equal(nearest("mode", ["modes", "model"]), "modes");
   assert.equal(nearest("model", ["modes", "model"]), "model");
+  assert.equal(nearest("ABCDE", ["abcde"]), "abcde", "whatever the case of either");
+  assert.equal(nearest("abcde", ["ABCDE"]), "ABCDE");
+  assert.deepEqual(["abxyz", "axyze"].map((word) => nearest(word, ["abcde"])), [null, null]);
+  assert.deepEqual(["abcxy", "xyabcde", "abc"].map((word) => nearest(word, ["abcde"])), [
+    "abcde",
+    "abcde",
+    "abcde",
+  ]);
 });
