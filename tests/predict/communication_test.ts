@@ -6,6 +6,7 @@ import {
   communicationAt,
   measuredCommunication,
   sentCollectives,
+  sentUs,
   sheetCommunication,
   sheetLink,
 } from "../../src/predict/communication.ts";
@@ -31,6 +32,8 @@ Deno.test("an iteration sends what vLLM's ranks send: an all-reduce behind the e
     ["32 layers", MODEL, 2, 65, 3 * 4096 * 2, 5 * 64128 * 2],
     ["a quarter of the words", MODEL, 4, 65, 3 * 4096 * 2, 5 * 32064 * 2],
     ["32-bit numbers", withConfig({ torch_dtype: "float32" }), 2, 65, 3 * 4096 * 4, 5 * 64128 * 4],
+    ["words that no degree divides", withConfig({ vocab_size: 64 }), 5, 65, 3 * 4096 * 2, 5 * 13 * 2],
+    ["a width and words that nobody names", withConfig({ hidden_size: "x", vocab_size: "y" }), 2, 65, 0, 0],
     ["words padded to 64", withConfig({ vocab_size: 1000 }), 2, 65, 3 * 4096 * 2, 5 * 512 * 2],
     ["a mixer beside attention", withConfig({ model_type: "falcon_h1" }), 2, 97, 3 * 4096 * 2, 5 * 64128 * 2],
     [
@@ -68,6 +71,10 @@ Deno.test("measured communication lies on the line between two sizes, and never 
   }
   assert.equal(us({ collective: "all_reduce", ranks: 4, bytes: 4096 }), null);
   assert.equal(us({ collective: "all_gather", ranks: 2, bytes: 4096 }), null);
+  const single = measuredCommunication({ samples: [sample(4096, 10)] });
+  for (const bytes of [1, 4096, 8192]) {
+    assert.equal(single.us({ collective: "all_reduce", ranks: 2, bytes }), 10, String(bytes));
+  }
   const falling = measuredCommunication({ samples: [sample(4096, 10), sample(8192, 9)] });
   assert.equal(falling.us({ collective: "all_reduce", ranks: 2, bytes: 1e9 }), 9);
 });
@@ -119,4 +126,26 @@ Deno.test("predictIteration adds communication where the query says how long it 
   assert.deepEqual(unknown.notes, ["Nobody measured communication between 2 devices: it is left out"]);
   const one = predictIteration(source, { ...query, tp: 1, communication });
   assert.deepEqual([one.excludes, one.communication], [["scheduling"], undefined]);
+});
+
+Deno.test("all that an iteration sends takes each collective's time as often as it is sent, or nobody knows", () => {
+  const samples = [sample(4096, 10), sample(4096, 3, { collective: "all_gather" })];
+  const sent = [
+    { collective: "all_reduce", times: 5, bytes: 100 },
+    { collective: "all_gather", times: 2, bytes: 100 },
+  ] as const;
+  const measured = measuredCommunication({ samples });
+  assert.deepEqual([sentUs(sent, 2, measured), sentUs([], 2, measured), sentUs(sent, 4, measured)], [
+    56,
+    0,
+    null,
+  ]);
+});
+
+Deno.test("both collectives must be measured at the degree itself", () => {
+  const both = [sample(4096, 10), sample(4096, 3, { collective: "all_gather" })];
+  const sources = [both, both.slice(0, 1), both.slice(1), []].map((samples) =>
+    communicationAt(2, { samples }, { bandwidthGbS: 450, latencyUs: 5.7 })?.source
+  );
+  assert.deepEqual(sources, ["measured", "data sheet", "data sheet", "data sheet"]);
 });

@@ -62,6 +62,22 @@ const CASES: Record<string, [rows: Row[], sustained: Sustained[], expected: unkn
     [[210, false, false]],
     2,
   ],
+  "of several degrees the one that is nearest by ratio counts": [
+    [row("up", [2048], 300)],
+    [entry("up", [2048], 600, 700, 1980, 1), entry("up", [2048], 600, 500, 1980, 4)],
+    [[150, false, false]],
+    8,
+  ],
+  "shots count by their place, whatever their order": [
+    [row("up", [1024], 100), row("up", [2048], 100), row("up", [4096], 100)],
+    [entry("up", [3072], 300, 700), entry("up", [1024], 100, 500)],
+    [[50, true, false], [60, false, false], [70, false, false]],
+  ],
+  "a layer of that name in another table tells nothing": [
+    [row("up", [2048], 300)],
+    [entry("up", [2048], 600, 700), { ...entry("up", [2048], 600, 900), category: "per_sequence" }],
+    [[210, true, false]],
+  ],
   "a layer of which nothing was repeated has none": [
     [row("down", [2048], 300)],
     [entry("up", [2048], 600, 700)],

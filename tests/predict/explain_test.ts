@@ -135,3 +135,35 @@ Deno.test("explainBatch asks for no bucket where histories cannot differ", () =>
     assert.equal(rule, decodes[0]?.count === 4 ? "max==mean" : "n<=1");
   }
 });
+
+Deno.test("one history that is no whole number is not skewed", () => {
+  const trace = made({ enabled: true, alpha_default: 1 }).explainBatch(1, {
+    prefills: [],
+    decodes: [{ kv: 100.5, count: 1 }],
+  });
+  assert.equal(trace.rule, "n<=1");
+});
+
+Deno.test("a corner is replaced where its slice is of another chunk or of other decodes", () => {
+  const rows = [[0, 0, 2, 100], [16, 0, 4, 100], [32, 0, 2, 100]].map((key) => ({
+    layer: null,
+    key,
+    timeUs: key[0]! + 1,
+  }));
+  const { explainAttention } = predictor({
+    tps: [1],
+    meta: {},
+    table: (_, category) => category === "attention" ? rows : [],
+    skewFit: () => [],
+  });
+  const at = (chunk: number, nDecode: number): unknown => {
+    const [corner] = explainAttention(1, { chunk, kvPrefill: 0, nDecode, kvDecode: 100 }).corners;
+    return [corner?.slice, corner?.replaced];
+  };
+  assert.deepEqual([at(0, 2), at(16, 2), at(16, 4)], [
+    [{ chunk: 0, nDecode: 2 }, false],
+    [{ chunk: 16, nDecode: 4 }, true],
+    [{ chunk: 16, nDecode: 4 }, false],
+  ]);
+  assert.deepEqual(at(32, 4), [{ chunk: 32, nDecode: 2 }, true]);
+});

@@ -43,14 +43,14 @@ const MOE = model({ num_hidden_layers: 3, num_experts: 8, num_experts_per_tok: 2
 const BATCH = { prefills: [{ chunk: 3, history: 0 }], decodes: [{ kv: 16, count: 2 }] } as const;
 
 /** Each layer's time is a power of ten times its tokens, or its sequences; o_proj is missing. */
-function made(hardware: string): ReturnType<typeof predictor> {
+function made(hardware: string, tps: readonly number[] = [1]): ReturnType<typeof predictor> {
   const line = (
     layer: string | null,
     us: number,
   ): { layer: string | null; key: number[]; timeUs: number }[] =>
     [1, 10].map((size) => ({ layer, key: [size], timeUs: us * size }));
   return predictor({
-    tps: [1],
+    tps,
     meta: { hardware },
     skewFit: () => [],
     table: (_, category) => {
@@ -408,4 +408,51 @@ Deno.test("of experts that are not loved alike fewer get tokens", async (test) =
       });
     });
   }
+});
+
+/** What is asked of the experts at a degree, by a query; each answer is 1 ns. */
+function askedOf(
+  simulator: "august" | "v1.2",
+  query: Partial<Parameters<typeof predictIteration>[1]>,
+): [asked: unknown[], experts: unknown] {
+  const asked: unknown[] = [];
+  const { moe: _, ...rest } = made("H100", [1, 2]);
+  const fake = { ...rest, simulator, batch: () => 1, moe: (own: unknown) => (asked.push(own), 1) };
+  const { experts } = predictIteration(fake, { model: MOE, tp: 2, ...BATCH, ...query });
+  return [asked, experts];
+}
+const LOAD = { tokens: 5, activatedExperts: 6 };
+const routings: [string, Parameters<typeof askedOf>, ReturnType<typeof askedOf>][] = [
+  ["August, evenly on one device", ["august", {}], [[{ ...LOAD, ep: 1 }], "whole"]],
+  ["August on two devices", ["august", { ep: 2 }], [[{ ...LOAD, ep: 2 }], "shared"]],
+  ["v1.2, shared by the devices of the degree", ["v1.2", {}], [
+    [{ tokens: 5, activatedExperts: 3, ep: 2 }],
+    "shared",
+  ]],
+  ["v1.2, evenly", ["v1.2", { routing: "uniform" }], [[{ ...LOAD, ep: 1 }], "whole"]],
+  ["one device", ["v1.2", { tp: 1 }], [[{ ...LOAD, ep: 1 }], undefined]],
+  ["a number that is told", ["august", { activatedExperts: 4 }], [
+    [{ tokens: 5, activatedExperts: 4, ep: 1 }],
+    "whole",
+  ]],
+  ["no experts", ["august", { model: DENSE }], [[], undefined]],
+  // One of eight devices gets 1 - (7 / 8)² of one token: none.
+  ["a device without a token", ["august", {
+    ...{ ep: 8, routing: "simulator", prefills: [], decodes: [{ kv: 16, count: 1 }] },
+  }], [[], "shared"]],
+];
+for (const [what, [simulator, query], expected] of routings) {
+  Deno.test(`experts are asked for what routing gives them: ${what}`, () => {
+    assert.deepEqual(askedOf(simulator, query), expected);
+  });
+}
+
+Deno.test("a degree that was not measured is refused, not skipped layer by layer", () => {
+  assert.throws(
+    () =>
+      predictIteration(predictor({ tps: [1], meta: {}, skewFit: () => [], table: () => [] }), {
+        ...{ model: DENSE, tp: 2, ...BATCH },
+      }),
+    { name: "LookupError" },
+  );
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Row } from "../../src/bundle/tables.ts";
 import { placed } from "../../src/predict/interpolate.ts";
 import { LookupError } from "../../src/predict/lookup_error.ts";
 import { predictor, type PredictorSource } from "../../src/predict/predictor.ts";
@@ -161,4 +162,22 @@ Deno.test("a lookup says its place: the least good on any axis that it read, a s
     [at(0, 1, 16), at(0, 1, 24), at(0, 1, 8), at(0, 1, 64), at(0, 2, 32), at(64, 1, 0), at(128, 0, 0)],
     ["exact", "between", "clamped", "extrapolated", "clamped", "clamped", "extrapolated"],
   );
+});
+
+Deno.test("August reads experts at the first degree, whatever the order of their rows", () => {
+  const rows = (tp: number): Row[] =>
+    [[16, 8, 8], [1, 2, 1], [1, 8, 4], [16, 2, 2], [4, 8, 5]].map(([tokens, experts, us]) => ({
+      layer: null,
+      key: [tokens!, experts!],
+      timeUs: tp * us!,
+    }));
+  const { moe } = predictor({
+    ...SOURCE,
+    tps: [2, 4],
+    table: (tp, category) => category === "moe" ? rows(tp) : [],
+  });
+  const asked = [[1, 2], [16, 2], [1, 8], [4, 8], [16, 8], [2, 8], [1, 5]].map(([tokens, activatedExperts]) =>
+    moe({ tokens: tokens!, activatedExperts: activatedExperts! })
+  );
+  assert.deepEqual(asked, [2_000, 4_000, 8_000, 10_000, 16_000, 8_666, 5_000]);
 });
