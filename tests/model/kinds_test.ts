@@ -251,3 +251,35 @@ Deno.test("layerKinds says which list or pattern does not reach", () => {
     assert.throws(() => layerKinds(ofModel(config)), new UsageError(message));
   }
 });
+
+/** The kinds of twelve layers, a letter each: full attention or another, then experts or a dense MLP. */
+function letters(config: ModelConfig): [attn: string, mlp: string] {
+  const kinds = layerKinds(ofModel({ num_hidden_layers: 12, ...config }));
+  const mlps = { moe: "e", dense: "d", none: "-" };
+  return [
+    kinds.map(({ attn }) => attn === FULL ? "f" : attn[0] === "f" ? "?" : attn[0]).join(""),
+    kinds.map(({ mlp }) => mlps[mlp]).join(""),
+  ];
+}
+const fields: readonly [config: ModelConfig, attn: string | null, mlp: string | null][] = [
+  [{ attn_layer_period: 4 }, "flllflllflll", null],
+  [{ attn_layer_period: 4, attn_layer_offset: 2 }, "llflllflllfl", null],
+  [{ ...EXPERTS, expert_layer_period: 4 }, null, "edddedddeddd"],
+  [{ ...EXPERTS, expert_layer_period: 4, expert_layer_offset: 3 }, null, "dddedddeddde"],
+  [{ ...EXPERTS, moe_layer_interval: 3 }, null, "ddeddeddedde"],
+  [{ ...EXPERTS, moe_layer_start_index: 4 }, null, "ddddeeeeeeee"],
+  [{ ...EXPERTS, moe_layer_start_index: 4, moe_layer_end_index: 6 }, null, "ddddeeeddddd"],
+  [{ ...EXPERTS, moe_layer_start_index: 4, moe_layer_interval: 2 }, null, "dddddededede"],
+  [{ ...EXPERTS, moe_layer_interval: 1, moe_layer_end_index: 2 }, null, "eeeddddddddd"],
+  [{ ...EXPERTS, layers_block_type: ["attention", "moe"] }, null, "-e-e-e-e-e-e"],
+  [{ ...EXPERTS, layers_block_type: ["attention", "mlp"] }, null, "-d-d-d-d-d-d"],
+  [{ ...EXPERTS, layers_block_type: ["attention", "mamba"] }, "flflflflflfl", "eeeeeeeeeeee"],
+  [{ sliding_window: null, sliding_window_pattern: 3 }, "ffffffffffff", null],
+  [{ sliding_window: 128, sliding_window_pattern: 3 }, "ssfssfssfssf", null],
+];
+for (const [config, attn, mlp] of fields) {
+  Deno.test(`twelve layers of ${JSON.stringify(config)} are ${attn ?? ""} ${mlp ?? ""}`, () => {
+    const [ownAttn, ownMlp] = letters(config);
+    assert.deepEqual([attn === null ? null : ownAttn, mlp === null ? null : ownMlp], [attn, mlp]);
+  });
+}

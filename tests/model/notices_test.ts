@@ -21,3 +21,12 @@ Deno.test("modelNotices tell what differs from the plain case", () => {
     assert.deepEqual(modelNotices(config, { tpDegrees: [1, 2, 4, 8] }), notices);
   }
 });
+
+Deno.test("degrees of shared experts of a model without experts are told to change nothing", () => {
+  const told = (config: ModelConfig, epDegrees?: number[]): string[] =>
+    modelNotices(config, { tpDegrees: [1], ...epDegrees && { epDegrees } });
+  const notice = "The model has no experts that devices could share: --ep-degrees changes nothing";
+  const experts = { num_experts: 8, num_experts_per_tok: 2 };
+  assert.deepEqual([told({}), told({}, [1]), told({}, [1, 2])], [[], [], [notice]]);
+  assert.deepEqual(told(experts, [1, 2]), []);
+});

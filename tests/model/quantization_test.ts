@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import type { ModelConfig } from "../../src/model/model.ts";
-import { quantizedKvType, quantizedType } from "../../src/model/quantization.ts";
-import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../../src/model/variant.ts";
+import { quantizedKvType, quantizedType, quantizesWeightsAlone } from "../../src/model/quantization.ts";
+import {
+  newerVariant,
+  resolveDtype,
+  resolveKvDtype,
+  variantName,
+  variantNotices,
+} from "../../src/model/variant.ts";
 
 const group = (type: string, bits: number): unknown => ({ weights: { type, num_bits: bits } });
 const compressed = (groups: Record<string, unknown>, more: object = {}): object => ({
@@ -79,3 +85,69 @@ Deno.test("the KV cache has the type that a checkpoint wants, unless another is 
   const config = { quantization_config: compressed({ a: group("float", 8) }, { kv_cache_scheme: fp8 }) };
   assert.equal(variantName({ config, dtype: null, kvCacheDtype: "auto", variant: null }), "fp8-kvfp8");
 });
+
+const activated = (input_activations: unknown): object => ({ weights: { num_bits: 4 }, input_activations });
+const ALONE: readonly [scheme: unknown, alone: boolean][] = [
+  [null, false],
+  [{ quant_method: "awq" }, true],
+  [{ quant_method: "AWQ_Marlin" }, true],
+  [{ quant_method: "gptq" }, true],
+  [{ quant_method: "bitsandbytes" }, true],
+  [{ quant_method: "experts_int8" }, true],
+  [{ quant_method: "hqq" }, true],
+  [{ quant_method: "fp8" }, false],
+  [{ bits: 4 }, false],
+  [compressed({}), false],
+  [compressed({ a: activated(null) }), true],
+  [compressed({ a: activated(undefined), b: activated(null) }), true],
+  [compressed({ a: activated(null), b: activated({ num_bits: 8 }) }), false],
+  [compressed({ a: activated({ num_bits: 8 }) }), false],
+  [compressed({ a: "x" }), false],
+];
+for (const [scheme, alone] of ALONE) {
+  Deno.test(`weights ${alone ? "alone are" : "are not all that is"} quantized by ${JSON.stringify(scheme)}`, () => {
+    assert.equal(quantizesWeightsAlone({ quantization_config: scheme }), alone);
+  });
+}
+
+const odd: readonly [scheme: unknown, type: string | null][] = [
+  [{ quant_method: "gptq", bits: 4.5 }, "gptq"],
+  [{ quant_method: "gptq", bits: "4" }, "gptq"],
+  [compressed({ a: group("float", 4) }), "mxfp4"],
+  [compressed({ a: { weights: { type: "int" } } }), "compressed_tensors"],
+  [{ quant_method: "bitsandbytes", load_in_4bit: true }, "fp4"],
+];
+for (const [scheme, type] of odd) {
+  Deno.test(`the type of ${JSON.stringify(scheme)} is ${type}`, () => {
+    assert.equal(quantizedType({ quantization_config: scheme }), type);
+  });
+}
+const kvTypes: readonly [scheme: unknown, type: string | null][] = [
+  [{ quant_method: "fp8" }, null],
+  [{ kv_cache_scheme: { num_bits: 8 } }, "fp8"],
+  [{ kv_cache_scheme: { num_bits: 4 } }, "nvfp4"],
+  [{ kv_cache_quant_algo: "FP8" }, "fp8"],
+  [{ quantization: { kv_cache_quant_algo: "NVFP4" } }, "nvfp4"],
+  [{ quantization: { quant_algo: "FP8" }, kv_cache_scheme: { num_bits: 8 } }, "fp8"],
+  [{ quantization: { kv_cache_scheme: { num_bits: 4 } }, kv_cache_scheme: { num_bits: 8 } }, "nvfp4"],
+  [{ kv_cache_quant_algo: "int4" }, null],
+];
+for (const [scheme, type] of kvTypes) {
+  Deno.test(`the type of the KV cache by ${JSON.stringify(scheme)} is ${type}`, () => {
+    assert.equal(quantizedKvType({ quantization_config: scheme }), type);
+  });
+}
+
+const folders: readonly [config: ModelConfig, name: string][] = [
+  [{}, "default"],
+  [{ torch_dtype: "bfloat16", quantization_config: { kv_cache_scheme: { num_bits: 8 } } }, "bf16-kvfp8"],
+  [{ torch_dtype: "bfloat16", quantization_config: { kv_cache_quant_algo: "FP8" } }, "bf16-kvfp8"],
+  [{ torch_dtype: "bfloat16", quantization_config: { kv_cache_quant_algo: null } }, "bf16"],
+  [{ torch_dtype: "float16", quantization_config: { quant_method: "awq" } }, "awq"],
+  [{ text_config: { dtype: "float32" } }, "fp32"],
+];
+for (const [config, name] of folders) {
+  Deno.test(`v1.2 looks for ${JSON.stringify(config)} in the folder ${name}`, () => {
+    assert.equal(newerVariant(config), name);
+  });
+}

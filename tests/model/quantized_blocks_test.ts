@@ -93,3 +93,76 @@ Deno.test("a degree that divides blocks is refused before anything is booted", a
   const deepseek = await loadConfig("deepseek-ai/DeepSeek-V3");
   assert.equal(hfOverrides(deepseek.config, 8)["intermediate_size"], 2304);
 });
+
+const whole: readonly [scheme: ModelConfig, shares: Record<string, unknown>, block: string | null][] = [
+  [
+    { quant_method: "fp8", weight_block_size: [64, 128] },
+    { intermediate_size: 192 },
+    "128 (weight_block_size)",
+  ],
+  [
+    { quant_method: "fp8", weight_block_size: [128, 64] },
+    { intermediate_size: 192 },
+    "128 (weight_block_size)",
+  ],
+  [{ quant_method: "fp8", weight_block_size: [128] }, { intermediate_size: 192 }, null],
+  [{ quant_method: "fp8", weight_block_size: [128, 64] }, {
+    ...{ num_attention_heads: 2, num_key_value_heads: 1, head_dim: 64 },
+  }, "128 (weight_block_size)"],
+  [{ quant_method: "fp8", weight_block_size: [64, 128] }, {
+    ...{ num_attention_heads: 2, num_key_value_heads: 1, head_dim: 64 },
+  }, null],
+  [{ quant_method: "awq", q_group_size: 64 }, { intermediate_size: 96 }, "64 (group_size)"],
+  [{ quantization: { group_size: 64 } }, { intermediate_size: 96 }, "64 (group_size)"],
+  [{ quant_method: "awq", group_size: 1 }, { intermediate_size: 97 }, null],
+  [{ quant_method: "gptq", group_size: -1 }, { intermediate_size: 97 }, null],
+  [{ quant_method: "gptq", group_size: 0 }, { intermediate_size: 97 }, null],
+  [{ quant_method: "MODELOPT_FP4" }, { intermediate_size: 40 }, "16 (modelopt_fp4)"],
+  [{ bits: 4 }, { intermediate_size: 97 }, null],
+  [
+    {
+      config_groups: {
+        a: { weights: { strategy: "group", group_size: 32 } },
+        b: { weights: { strategy: "tensor_group", group_size: 64 } },
+        c: { weights: { strategy: "channel", group_size: 512 } },
+      },
+    },
+    { intermediate_size: 96 },
+    "64 (group_size)",
+  ],
+  [
+    { config_groups: { a: { weights: { strategy: "group", group_size: "64" } } } },
+    { intermediate_size: 97 },
+    null,
+  ],
+];
+for (const [scheme, shares, block] of whole) {
+  Deno.test(`${JSON.stringify(scheme)} ${block === null ? "asks nothing" : `asks for blocks of ${block}`} of ${JSON.stringify(shares)}`, () => {
+    const broken = brokenBlock({ quantization_config: scheme }, shares);
+    assert.equal(broken?.match(/blocks of (.*), got/)?.[1] ?? null, block);
+  });
+}
+
+Deno.test("sizes that nobody names are no broken blocks; an engine that rounds up asks for the model's own size", () => {
+  assert.equal(brokenBlock({ quantization_config: BLOCK }, {}), null);
+  assert.equal(brokenBlock({ quantization_config: BLOCK }, { intermediate_size: 0 }), null);
+  const mx = { quantization_config: { quant_method: "mxfp4" } };
+  const rule = "intermediate_size must consist of whole blocks of 32 (mxfp4), got 33";
+  assert.deepEqual(
+    [{}, { intermediate_size: 33 }, { intermediate_size: 64 }, { intermediate_size: 0 }].map((sizes) =>
+      brokenBlock({ ...mx, ...sizes }, { intermediate_size: 3 })
+    ),
+    [null, rule, null, null],
+  );
+});
+
+Deno.test("a head of values of its own size counts in place of a head, and then KV heads do not", () => {
+  const sizes = { num_attention_heads: 1, num_key_value_heads: 1, head_dim: 64 };
+  const asked = [{ ...sizes, v_head_dim: 128 }, { ...sizes, v_head_dim: 96 }].map((shares) =>
+    brokenBlock({ quantization_config: BLOCK }, shares)
+  );
+  assert.deepEqual(asked, [
+    null,
+    "num_attention_heads × head_dim of a rank must consist of whole blocks of 128 (weight_block_size), got 96",
+  ]);
+});
