@@ -66,6 +66,9 @@ export { generateLoad } from "./src/serving/generate_load.ts";
 export { readServedSteps } from "./src/serving/served_files.ts";
 export { planDeployment } from "./src/serving/plan_deployment.ts";
 
+// Steps of a device that rests in between
+export { afterRestNs, LIMIT_REACTION_NS } from "./src/predict/after_rest.ts";
+
 // Experts of an uneven load
 export { bundleExpertKernel } from "./src/predict/expert_tiles.ts";
 
@@ -188,6 +191,7 @@ export type {
 } from "./src/model/model.ts";
 export type { ParameterCount } from "./src/model/parameters.ts";
 export type { ShardOptions } from "./src/model/shard.ts";
+export type { StepTimesByState } from "./src/predict/after_rest.ts";
 export type { AlphaSource } from "./src/predict/alpha.ts";
 export type { Batch, BatchFacts, Decodes, Prefill } from "./src/predict/batch.ts";
 export type { BlockPool } from "./src/predict/batch_blocks.ts";

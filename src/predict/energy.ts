@@ -11,6 +11,9 @@ import { placeOf, sustainedSource } from "./sustained.ts";
 /** Lasting loads that make a row longer by less than this share leave the clock where it is. */
 const CLOCK_SHARE = 0.01;
 
+/** A clock that is lower than that at rest by more than this share was taken down by the power limit. */
+const LIMITED_SHARE = 0.02;
+
 /** The energy of one row, all calls of its layer in a forward. */
 export interface RowEnergy {
   /** The table. */
@@ -23,7 +26,7 @@ export interface RowEnergy {
   readonly timeUs: number;
   /** Time under a lasting load, in microseconds. */
   readonly sustainedUs: number;
-  /** Power while it runs, in watts; null where nothing of the layer was repeated. */
+  /** Power while it runs, in watts: the device's limit where that takes the clock down; null where nothing was repeated. */
   readonly powerW: number | null;
   /** Energy, in millijoules: power times the time under a lasting load. */
   readonly energyMj: number | null;
@@ -35,6 +38,9 @@ export interface RowEnergy {
 
 /**
  * Energy of the rows of a degree, from the shots that were repeated without a pause (`sustained` in meta.yaml).
+ *
+ * Shots whose clock the power limit took down all take that limit: the mean of what they were read to take, because one
+ * reading by a counter that steps every 100 ms is off by up to a fifth.
  *
  * The power of other rows is an estimate: linear between the places of measured ones (tokens, or of attention the
  * logarithm of queries per key), that of the nearest one outside.
@@ -58,7 +64,7 @@ export interface RowEnergy {
  * ```
  */
 export function rowEnergies(source: PredictorSource, tp: number): RowEnergy[] {
-  const { sustained = [] } = source.meta;
+  const sustained = atTheLimit(source.meta.sustained ?? []);
   if (sustained.length === 0) return [];
   const atWork = sustainedSource(source);
   return CATEGORY_ORDER.flatMap((category) => {
@@ -78,6 +84,17 @@ export function rowEnergies(source: PredictorSource, tp: number): RowEnergy[] {
       };
     });
   });
+}
+
+/** Sustained shots, those at the power limit with one power. */
+function atTheLimit(sustained: readonly Sustained[]): Sustained[] {
+  const atRest = Math.max(...sustained.map(({ sm_clock_mhz }) => sm_clock_mhz ?? 0));
+  const isLimited = ({ sm_clock_mhz, time_us, power_w }: Sustained): boolean =>
+    time_us !== null && power_w !== null && sm_clock_mhz !== null &&
+    sm_clock_mhz < atRest * (1 - LIMITED_SHARE);
+  const watts = sustained.filter(isLimited).flatMap(({ power_w }) => power_w ?? []);
+  const limit = watts.reduce((sum, each) => sum + each, 0) / watts.length;
+  return sustained.map((entry) => isLimited(entry) ? { ...entry, power_w: limit } : entry);
 }
 
 /** Watts of a layer: of its own shots, and by their places where those of the nearest degree are. */

@@ -41,6 +41,11 @@ const CASES: Record<string, [rows: Row[], sustained: Sustained[], expected: unkn
     [AT_REST, entry("up", [2048], 660, 700, 1800)],
     [[462, true, true]],
   ],
+  "shots whose clock the power limit took down have one power, the mean of theirs": [
+    [row("up", [2048], 600), row("norm", [64], 10)],
+    [entry("norm", [64], 10, 300), entry("up", [2048], 600, 600, 1500), entry("up", [1024], 300, 800, 1930)],
+    [[420, true, false], [3, true, false]],
+  ],
   "a call shorter than its launch takes its power for the row's time": [
     [row("norm", [2048], 10)],
     [entry("norm", [2048], null, 300)],

@@ -14,6 +14,7 @@ import { type Bundle, openBundle } from "../../../src/bundle/open.ts";
 import { UsageError } from "../../../src/errors.ts";
 import { readText } from "../../../src/files/read.ts";
 import { loadModel } from "../../../src/model/load_model.ts";
+import { afterRestNs } from "../../../src/predict/after_rest.ts";
 import { type IterationQuery, predictIteration } from "../../../src/predict/iteration.ts";
 import { rowEnergies } from "../../../src/predict/energy.ts";
 import { type Predictor, predictor, type PredictorSource } from "../../../src/predict/predictor.ts";
@@ -48,6 +49,9 @@ type DepthLine = z.infer<typeof depthLine>;
 
 /** Steps of a queue that the device has to settle in, as a share. */
 const SETTLING = 1 / 3;
+
+/** Steps that take so many times what their kernels take are said to have a rest behind them. */
+const RESTS = 1.8;
 
 /** Share of its time for which a device is at work, above which what it takes is that of the kernels. */
 const BUSY = 0.95;
@@ -148,10 +152,10 @@ function compare(
         Math.ceil(kernel_us.length * SETTLING / batches.length) * batches.length,
       );
       const realUs = total(Object.fromEntries(settled.entries())) / settled.length;
-      const errors = states.map((state) => {
-        const source = predictor(bundle, { architecture, state });
-        return [state, percent(stepUs(source, of, batches) / realUs - 1)];
-      });
+      const times = states.map((state) => stepUs(predictor(bundle, { architecture, state }), of, batches));
+      const errors = times.map((us, index) => [states[index], percent(us / realUs - 1)]);
+      const [coolUs, sustainedUs] = times;
+      const rests = sustainedUs !== undefined && wall_us > RESTS * kernel_us.length * realUs;
       const clocks = readings.slice(Math.ceil(readings.length * SETTLING)).flatMap(({ mhz }) => mhz ?? []);
       const joules = joulesOf(line);
       const busy = total(Object.fromEntries(kernel_us.entries())) / wall_us;
@@ -160,6 +164,11 @@ function compare(
         : {};
       return {
         ...{ name, kernel_us: Math.round(realUs), ...Object.fromEntries(errors), busy: percent(busy) },
+        ...rests && {
+          after_rest: percent(
+            afterRestNs({ coolNs: coolUs! * 1e3, sustainedNs: sustainedUs * 1e3 }) / 1e3 / realUs - 1,
+          ),
+        },
         ...clocks.length > 0 && { clock_mhz: median(clocks) },
         ...joules !== null && { joules: Math.round(joules * 100) / 100 },
         ...told,
