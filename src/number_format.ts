@@ -13,6 +13,23 @@ const TIME_DIGITS = 6;
 /** Decimals at which every tie of a double is visible. */
 const EXACT = 100;
 
+/** Numbers below this, times a power of ten, are exact to far less than what counts as near a tie. */
+const QUICK = 1e8;
+const NEAR_TIE = 1e-6;
+
+/**
+ * A number rounded to some decimals, where it is so far from a tie that multiplying it cannot have hidden one; NaN for
+ * others. A whole number over a power of ten, both exact, is the double nearest to that decimal number.
+ */
+function quicklyRounded(value: number, decimals: number): number {
+  const scale = 10 ** decimals;
+  const scaled = value * scale;
+  const whole = Math.round(scaled);
+  const isSafe = Math.abs(scaled) < QUICK && decimals <= 15 &&
+    Math.abs(Math.abs(scaled - whole) - 0.5) > NEAR_TIE;
+  return isSafe ? whole / scale : NaN;
+}
+
 /** The rounded digits, with the last one made even when the exact digits say that it was a tie. */
 function tieToEven(rounded: string, exact: string): string {
   const last = Number(rounded.at(-1));
@@ -49,6 +66,10 @@ function exponentText(mantissa: string, exponent: number): string {
  */
 export function formatTimeUs(timeUs: number): string {
   if (!Number.isFinite(timeUs)) return nonFinite(timeUs);
+  if (timeUs >= 1 && timeUs < 10 ** TIME_DIGITS) {
+    const quick = quicklyRounded(timeUs, TIME_DIGITS - String(Math.trunc(timeUs)).length);
+    if (quick < 10 ** TIME_DIGITS) return String(quick);
+  }
   const [rounded = "", power = ""] = timeUs.toExponential(TIME_DIGITS - 1).split("e");
   const seventh = timeUs.toExponential(TIME_DIGITS).split("e")[0]?.at(-1);
   const mantissa = seventh === "5"
@@ -77,9 +98,11 @@ export function formatTimeUs(timeUs: number): string {
  */
 export function pythonFloat(value: number): string {
   if (!Number.isFinite(value)) return nonFinite(value);
-  const [mantissa = "", power = ""] = value.toExponential().split("e");
-  const exponent = Number(power);
-  if (exponent < -4 || exponent >= 16) return exponentText(mantissa, exponent);
+  const size = Math.abs(value);
+  if (size > 0 && size < 1e-4 || size >= 1e16) {
+    const [mantissa = "", power = ""] = value.toExponential().split("e");
+    return exponentText(mantissa, Number(power));
+  }
   const sign = Object.is(value, -0) ? "-" : "";
   return Number.isInteger(value) ? `${sign}${value}.0` : String(value);
 }
@@ -118,6 +141,8 @@ export function formatDecimals(value: number, decimals: number): string {
  */
 export function roundDecimals(value: number, decimals: number): number {
   if (value === 0 || !Number.isFinite(value) || Math.abs(value) >= 1e21) return value;
+  const quick = quicklyRounded(value, decimals);
+  if (quick !== 0 && !Number.isNaN(quick)) return quick;
   const rounded = value.toFixed(decimals);
   return Number(
     value.toFixed(decimals + 1).endsWith("5") ? tieToEven(rounded, value.toFixed(EXACT)) : rounded,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomFrom } from "../src/random.ts";
 import { formatDecimals, formatTimeUs, pythonFloat, roundDecimals } from "../src/number_format.ts";
 
 interface Vectors {
@@ -17,6 +18,29 @@ function number(text: string): number {
 Deno.test("formatTimeUs writes as C's %.6g, ties of the exact value to even", () => {
   assert.equal(times.length, 209);
   for (const { value, text } of times) assert.equal(formatTimeUs(number(value)), text, value);
+});
+
+/** A number rounded to some decimals by its exact digits, ties to even. */
+function roundedByHand(value: number, decimals: number): number {
+  const [whole = "", fraction = ""] = Math.abs(value).toFixed(100).split(".");
+  const kept = BigInt(whole + fraction.slice(0, decimals));
+  const half = "5".padEnd(100 - decimals, "0");
+  const dropped = fraction.slice(decimals);
+  const up = dropped > half || (dropped === half && kept % 2n === 1n) ? 1n : 0n;
+  const digits = String(kept + up).padStart(decimals + 1, "0");
+  const at = digits.length - decimals;
+  return Math.sign(value) * Number(`${digits.slice(0, at)}.${digits.slice(at)}`);
+}
+
+Deno.test("roundDecimals rounds the exact value, at ties, beside them and far from them", () => {
+  const random = randomFrom(4);
+  for (let i = 0; i < 4000; i++) {
+    const decimals = Math.trunc(7 * random());
+    const tie = (Math.trunc(10 ** (1 + 7 * random())) + 0.5) / 10 ** decimals;
+    for (const value of [tie, -tie, tie * (1 + 1e-15), tie * (1 - 1e-12), tie * (0.5 + random())]) {
+      assert.equal(roundDecimals(value, decimals), roundedByHand(value, decimals) || value * 0, `${value}`);
+    }
+  }
 });
 
 Deno.test("formatTimeUs breaks ties of negative numbers to even too", () => {

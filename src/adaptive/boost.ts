@@ -53,21 +53,27 @@ export function boostedTrees(
 ): Tree[] {
   const { trees, learningRate, rowShare, columnShare, seed } = options;
   const random = randomFrom(seed);
-  const everyColumn = Int32Array.from(binned.columns, (_, column) => column);
+  const known = {
+    ...binned,
+    rows: rows.length,
+    columns: binned.columns.map((column) => Uint8Array.from(rows, (row) => column[row]!)),
+  };
+  const every = Int32Array.from(rows.keys());
+  const everyColumn = Int32Array.from(binned.columns.keys());
   const rowCount = Math.ceil(rowShare * rows.length);
   const columnCount = Math.ceil(columnShare * everyColumn.length);
-  const predictions = new Float64Array(binned.rows);
-  const rest = new Float64Array(binned.rows);
+  const predictions = new Float64Array(rows.length);
+  const rest = new Float64Array(rows.length);
   return Array.from({ length: trees }, () => {
-    for (const row of rows) rest[row] = targets[row]! - predictions[row]!;
+    for (let i = 0; i < rest.length; i++) rest[i] = targets[rows[i]!]! - predictions[i]!;
     const tree = growTree(
-      binned,
-      draw(rows, rowCount, random),
+      known,
+      draw(every, rowCount, random),
       rest,
       draw(everyColumn, columnCount, random),
       options,
     );
-    addTree(tree, binned, rows, learningRate, predictions);
+    addTree(tree, known, every, learningRate, predictions);
     return tree;
   });
 }

@@ -8,7 +8,8 @@ import { UsageError } from "../errors.ts";
 import { quantile } from "../stats.ts";
 import { chooseShots } from "./acquisition.ts";
 import { type TableErrors, tableErrors } from "./held_out.ts";
-import { learn, type Learned, type Predicted, QUICK, type Surrogate, THOROUGH } from "./time_model.ts";
+import type { Predicted } from "./learned_model.ts";
+import { learn, type Learned, QUICK, type Surrogate, THOROUGH } from "./time_model.ts";
 
 /** When a design ends, and what chance is made from. */
 export interface DesignOptions {

@@ -13,7 +13,7 @@ import { layOutSplit, LIGHT_OVERHEAD, logImbalance, OVERHEAD } from "./split_lay
 export interface Features {
   /** Names of the columns. */
   readonly names: readonly string[];
-  /** The columns, a value per shot. */
+  /** The columns, a value per shot; threads that predict may share them. */
   readonly columns: readonly Float64Array[];
   /** The columns that the logarithm of the time is nearly linear in. */
   readonly linear: readonly number[];
@@ -116,7 +116,7 @@ function tabulated(
     name === "log_prefills" ? hasSeveral : name === "log_decode_tokens" ? hasDrafts : true
   );
   const places = chosen.map((column) => names.indexOf(column));
-  const columns = chosen.map(() => new Float64Array(shots.length));
+  const columns = chosen.map(() => new Float64Array(new SharedArrayBuffer(8 * shots.length)));
   for (const [row, shot] of shots.entries()) {
     const values = valuesOf(shot);
     for (const [at, place] of places.entries()) columns[at]![row] = values[place]!;

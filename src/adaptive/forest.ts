@@ -16,31 +16,29 @@ const BLOCK = 1024;
  * @param binned The columns that they ask.
  * @param rows The rows to predict.
  * @param scale What their values are multiplied by.
- * @returns The sum of every row of the columns, 0 for those that are not among `rows`.
+ * @returns The sum of each of `rows`, in their order.
  */
 export function sumOfTrees(
   trees: readonly Tree[],
-  { columns, rows: count }: Binned,
+  { columns }: Pick<Binned, "columns">,
   rows: Int32Array,
   scale: number,
 ): Float64Array {
-  const predictions = new Float64Array(count);
+  const all = new Float64Array(rows.length);
   const width = columns.length;
   const packed = trees.map(nodesOf);
   const bins = new Uint8Array(BLOCK * width);
-  const sums = new Float64Array(BLOCK);
   for (let start = 0; start < rows.length; start += BLOCK) {
     const block = rows.subarray(start, start + BLOCK);
     for (const [at, column] of columns.entries()) {
       for (let i = 0; i < block.length; i++) bins[i * width + at] = column[block[i]!]!;
     }
-    sums.fill(0);
+    const sums = all.subarray(start, start + BLOCK);
     for (let tree = 0; tree < trees.length; tree++) {
       addNodes(packed[tree]!, trees[tree]!.value, bins, width, block.length, scale, sums);
     }
-    for (let i = 0; i < block.length; i++) predictions[block[i]!] = sums[i]!;
   }
-  return predictions;
+  return all;
 }
 
 /** Each node in one number: its column, its last bin to the left, its left child; -1 for a leaf. */

@@ -55,19 +55,40 @@ export function gaussianProcess(
   rows: Int32Array,
   targets: Float64Array,
 ): Regression {
-  const { heldOut, predict } = fitProcess(columns, rows, targets);
-  return { ...predict(Int32Array.from({ length: targets.length }, (_, row) => row)), heldOut };
+  const { heldOut, model } = fitProcess(columns, rows, targets);
+  const [predictions, strangeness] = [new Float64Array(targets.length), new Float64Array(targets.length)];
+  predictProcess(model, Int32Array.from(targets.keys()), { predictions, strangeness });
+  return { predictions, strangeness, heldOut };
 }
 
-/** A process that is fitted to the known rows. */
-export interface FittedProcess extends Pick<Regression, "heldOut"> {
-  /**
-   * Predicts rows.
-   *
-   * @param asked Which.
-   * @returns What it says of every row, 0 of those that were not asked for.
-   */
-  readonly predict: (asked: Int32Array) => Omit<Regression, "heldOut">;
+/** A process that is fitted to known rows, as data. */
+export interface ProcessModel {
+  /** All rows, known or not: their columns side by side, scaled. */
+  readonly points: Float64Array;
+  /** Columns of a row. */
+  readonly width: number;
+  /** The known rows. */
+  readonly cells: Cells;
+}
+
+/** A cell, or cells on both sides of a place along a direction. */
+type Cells = Cell | {
+  readonly direction: Float64Array;
+  readonly middle: number;
+  readonly below: Cells;
+  readonly above: Cells;
+};
+
+/** Known rows of which each is related to each. */
+interface Cell {
+  /** Their columns side by side, and the squared length of each. */
+  readonly own: Float64Array;
+  readonly lengths: Float64Array;
+  /** What the nearness of each weighs. */
+  readonly weights: Float64Array;
+  /** The mean target, and the linear part. */
+  readonly mean: number;
+  readonly slope: Float64Array;
 }
 
 /**
@@ -76,34 +97,42 @@ export interface FittedProcess extends Pick<Regression, "heldOut"> {
  * @param columns The columns, of one length.
  * @param rows The rows with a known target.
  * @param targets The target of every row; only those of `rows` are read.
- * @returns The process.
+ * @returns The process, and what it would say of the known rows without themselves.
  */
 export function fitProcess(
   columns: readonly Float64Array[],
   rows: Int32Array,
   targets: Float64Array,
-): FittedProcess {
-  const count = targets.length;
-  const points = scaled(columns, rows, count);
-  const heldOut = new Float64Array(count).fill(NaN);
-  const predictCells = fitCells(points, columns.length, rows, targets, heldOut);
-  return {
-    heldOut,
-    predict(asked): Omit<Regression, "heldOut"> {
-      const said = { predictions: new Float64Array(count), strangeness: new Float64Array(count) };
-      predictCells(asked, said);
-      return said;
-    },
-  };
+): Pick<Regression, "heldOut"> & { readonly model: ProcessModel } {
+  const width = columns.length;
+  const points = scaled(columns, rows, targets.length);
+  const heldOut = new Float64Array(targets.length).fill(NaN);
+  return { heldOut, model: { points, width, cells: fitCells(points, width, rows, targets, heldOut) } };
 }
 
-/** Writes what a process says of some rows. */
-type Predict = (asked: Int32Array, said: Omit<Regression, "heldOut">) => void;
+/**
+ * Predicts rows.
+ *
+ * @param model The process.
+ * @param asked Which rows.
+ * @param said What it says, by row; those of `asked` are written.
+ */
+export function predictProcess(
+  { points, width, cells }: ProcessModel,
+  asked: Int32Array,
+  said: Omit<Regression, "heldOut">,
+): void {
+  if ("own" in cells) return predictCell(points, width, cells, asked, said);
+  const { direction, middle, below, above } = cells;
+  const isBelow = (row: number): boolean => dot(points, row * width, direction, 0, width) < middle;
+  predictProcess({ points, width, cells: below }, asked.filter(isBelow), said);
+  predictProcess({ points, width, cells: above }, asked.filter((row) => !isBelow(row)), said);
+}
 
 /** Columns side by side, each with a mean of 0 and, over all of them, a variance of 1 among the known rows. */
 function scaled(columns: readonly Float64Array[], known: Int32Array, count: number): Float64Array {
   const width = columns.length;
-  const points = new Float64Array(count * width);
+  const points = new Float64Array(new SharedArrayBuffer(8 * count * width));
   for (const [at, column] of columns.entries()) {
     const mean = known.reduce((sum, row) => sum + column[row]!, 0) / known.length;
     const variance = known.reduce((sum, row) => sum + (column[row]! - mean) ** 2, 0) / known.length;
@@ -120,7 +149,7 @@ function fitCells(
   known: Int32Array,
   targets: Float64Array,
   heldOut: Float64Array,
-): Predict {
+): Cells {
   if (known.length <= CELL) return fitCell(points, width, known, targets, heldOut);
   const direction = principalDirection(points, width, known);
   const place = (row: number): number => dot(points, row * width, direction, 0, width);
@@ -128,13 +157,11 @@ function fitCells(
   const below = known.filter((row) => place(row) < middle);
   if (below.length === 0) return fitCell(points, width, known, targets, heldOut);
   const above = known.filter((row) => place(row) >= middle);
-  const [predictBelow, predictAbove] = [below, above].map((half) =>
-    fitCells(points, width, half, targets, heldOut)
-  ) as [Predict, Predict];
-  return (asked, said) => {
-    predictBelow(asked.filter((row) => place(row) < middle), said);
-    predictAbove(asked.filter((row) => place(row) >= middle), said);
-  };
+  const [low, high] = [below, above].map((half) => fitCells(points, width, half, targets, heldOut)) as [
+    Cells,
+    Cells,
+  ];
+  return { direction, middle, below: low, above: high };
 }
 
 function principalDirection(points: Float64Array, width: number, rows: Int32Array): Float64Array {
@@ -163,7 +190,7 @@ function fitCell(
   known: Int32Array,
   targets: Float64Array,
   heldOut: Float64Array,
-): Predict {
+): Cell {
   const size = known.length;
   const own = new Float64Array(size * width);
   for (let i = 0; i < size; i++) {
@@ -197,19 +224,28 @@ function fitCell(
   for (let i = 0; i < size; i++) {
     for (let at = 0; at < width; at++) slope[at]! += LINEAR * weights[i]! * own[i * width + at]!;
   }
-  return (asked, { predictions, strangeness }) =>
-    eachProducts(points, width, asked, own, (row, products, start) => {
-      const length = dot(points, row * width, points, row * width, width);
-      let sum = mean + dot(points, row * width, slope, 0, width);
-      let nearest = 0;
-      for (let i = 0; i < size; i++) {
-        const near = matern(length + lengths[i]! - 2 * products[start + i]!);
-        if (near > nearest) nearest = near;
-        sum += weights[i]! * near;
-      }
-      predictions[row] = sum;
-      strangeness[row] = Math.sqrt(Math.max(0, 1 - nearest * nearest));
-    });
+  return { own, lengths, weights, mean, slope };
+}
+
+function predictCell(
+  points: Float64Array,
+  width: number,
+  { own, lengths, weights, mean, slope }: Cell,
+  asked: Int32Array,
+  { predictions, strangeness }: Omit<Regression, "heldOut">,
+): void {
+  eachProducts(points, width, asked, own, (row, products, start) => {
+    const length = dot(points, row * width, points, row * width, width);
+    let sum = mean + dot(points, row * width, slope, 0, width);
+    let nearest = 0;
+    for (let i = 0; i < lengths.length; i++) {
+      const near = matern(length + lengths[i]! - 2 * products[start + i]!);
+      if (near > nearest) nearest = near;
+      sum += weights[i]! * near;
+    }
+    predictions[row] = sum;
+    strangeness[row] = Math.sqrt(Math.max(0, 1 - nearest * nearest));
+  });
 }
 
 /**

@@ -101,10 +101,10 @@ export function layOut(
     decodeTiles: tilesOf(list.slice(prefillBlocks)),
     longestWalk: list.reduce((longest, [walk, count]) => count > 0 ? Math.max(longest, walk) : longest, 0),
     get makespan(): number {
-      return listSchedule(list, multiprocessors, lists);
+      return listSchedule(list, multiprocessors, { times: lists });
     },
     get pairedMakespan(): number {
-      return listSchedule(list, 2 * multiprocessors, lists);
+      return listSchedule(list, 2 * multiprocessors, { times: lists });
     },
   };
 }

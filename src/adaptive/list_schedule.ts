@@ -22,7 +22,7 @@ function emptied(length: number): Int32Array {
  *
  * @param jobs The list: runs of equal jobs, lengths in whole units of time.
  * @param slots How many slots work side by side.
- * @param times How many times the list is gone through.
+ * @param options How many times the list is gone through, and what each job takes beside its length.
  * @returns When the last job ends, in the same units.
  *
  * @example
@@ -32,12 +32,16 @@ function emptied(length: number): Int32Array {
  * assert.equal(listSchedule([[3, 1], [2, 3]], 2), 5); // 3 and 2 beside 2 and 2
  * ```
  */
-export function listSchedule(jobs: readonly Jobs[], slots: number, times: number = 1): number {
+export function listSchedule(
+  jobs: readonly Jobs[],
+  slots: number,
+  { times = 1, overhead = 0 }: { readonly times?: number; readonly overhead?: number } = {},
+): number {
   let work = 0;
   let longest = 0;
   for (const [length, count] of jobs) {
-    work += times * length * count;
-    if (count > 0) longest = Math.max(longest, length);
+    work += times * (length + overhead) * count;
+    if (count > 0) longest = Math.max(longest, length + overhead);
   }
   /** How many slots get free at each time; no job ends later than when the others' work is spread evenly before it. */
   const free = emptied(Math.floor(work / slots) + longest + 1);
@@ -46,7 +50,7 @@ export function listSchedule(jobs: readonly Jobs[], slots: number, times: number
   let end = 0;
   for (let time = 0; time < times; time++) {
     for (let job = 0; job < jobs.length; job++) {
-      const length = jobs[job]![0];
+      const length = jobs[job]![0] + overhead;
       for (let left = length > 0 ? jobs[job]![1] : 0; left > 0;) {
         while (free[now] === 0) now++;
         const taken = Math.min(free[now]!, left);

@@ -4,21 +4,50 @@
  * @module
  */
 
+/** A linear function of columns. */
+export interface Line {
+  /** Its value where every column is at its mean. */
+  readonly level: number;
+  /** The mean of each column among the known rows. */
+  readonly means: readonly number[];
+  /** How it grows with each column. */
+  readonly weights: readonly number[];
+}
+
 /**
- * Fits weights on some rows and predicts all.
+ * The value of a linear function at a row.
+ *
+ * @param line The function.
+ * @param columns The columns that it was fitted to.
+ * @param row The row.
+ * @returns The value.
+ */
+export function lineAt(
+  { level, means, weights }: Line,
+  columns: readonly Float64Array[],
+  row: number,
+): number {
+  let value = level;
+  for (let i = 0; i < weights.length; i++) value += weights[i]! * (columns[i]![row]! - means[i]!);
+  return value;
+}
+
+/**
+ * Fits weights on some rows.
  *
  * @param columns The columns, of one length.
  * @param rows The rows with a known target.
  * @param targets The target of every row; only those of `rows` are read.
  * @param penalty What a squared weight costs, in units of a squared target; the constant costs nothing.
- * @returns The prediction of every row; 0 without known targets.
+ * @returns The function; 0 everywhere without known targets.
  *
  * @example
  * ```ts
- * import { ridge } from "./ridge.ts";
+ * import { lineAt, ridge } from "./ridge.ts";
  * import assert from "node:assert/strict";
- * const doubled = ridge([Float64Array.of(1, 2, 3, 10)], Int32Array.of(0, 1, 2), Float64Array.of(2, 4, 6, NaN), 1e-9);
- * assert.equal(Math.round(doubled[3]!), 20);
+ * const columns = [Float64Array.of(1, 2, 3, 10)];
+ * const doubled = ridge(columns, Int32Array.of(0, 1, 2), Float64Array.of(2, 4, 6, NaN), 1e-9);
+ * assert.equal(Math.round(lineAt(doubled, columns, 3)), 20);
  * ```
  */
 export function ridge(
@@ -26,9 +55,8 @@ export function ridge(
   rows: Int32Array,
   targets: Float64Array,
   penalty: number,
-): Float64Array {
-  const count = targets.length;
-  if (rows.length === 0) return new Float64Array(count);
+): Line {
+  if (rows.length === 0) return { level: 0, means: [], weights: [] };
   const meanOf = (values: Float64Array): number =>
     rows.reduce((sum, row) => sum + values[row]!, 0) / rows.length;
   const means = columns.map(meanOf);
@@ -41,11 +69,7 @@ export function ridge(
       rows.reduce((sum, row) => sum + (a[row]! - means[i]!) * (targets[row]! - level), 0),
     ])
   );
-  const weights = solve(normal);
-  return Float64Array.from(
-    { length: count },
-    (_, row) => weights.reduce((sum, weight, i) => sum + weight * (columns[i]![row]! - means[i]!), level),
-  );
+  return { level, means, weights: solve(normal) };
 }
 
 /** Solves positive definite equations, given as rows that end with the right side, by Gauss' elimination. */

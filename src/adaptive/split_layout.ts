@@ -161,8 +161,7 @@ export function layOutSplit(
     prefillTiles: prefill[1],
     decodeTiles: decode[1],
     longestWalk: list.reduce((most, [walk]) => Math.max(most, walk), 0),
-    makespan: (overhead) =>
-      listSchedule(list.map(([walk, count]) => [walk + overhead, count]), multiprocessors),
+    makespan: (overhead) => listSchedule(list, multiprocessors, { overhead }),
   };
 }
 
@@ -182,12 +181,15 @@ function partsOf(tiles: number, splits: number): Jobs[] {
 function mostSplits(blocks: number, tiles: number, multiprocessors: number): number {
   if (blocks >= 0.8 * multiprocessors || tiles <= WHOLE) return 1;
   const most = Math.min(MOST_SPLITS, multiprocessors, tiles);
-  const use = Array.from({ length: most }, (_, i) => {
-    const waves = blocks * (i + 1) / multiprocessors;
+  const useOf = (parts: number): number => {
+    const waves = blocks * parts / multiprocessors;
     return waves / Math.ceil(waves);
-  });
-  const best = Math.max(...use);
-  return 1 + use.findIndex((each) => each >= 0.85 * best);
+  };
+  let best = 0;
+  for (let parts = 1; parts <= most; parts++) best = Math.max(best, useOf(parts));
+  let fewest = 1;
+  while (useOf(fewest) < 0.85 * best) fewest++;
+  return fewest;
 }
 
 /** Heads whose blocks of equal place follow each other, as their keys stay in the cache together. */

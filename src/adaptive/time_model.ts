@@ -7,17 +7,10 @@ import { draw, randomFrom } from "../random.ts";
 import { binColumns } from "./bins.ts";
 import { boostedTrees, type BoostOptions } from "./boost.ts";
 import type { Features } from "./features.ts";
-import { sumOfTrees } from "./forest.ts";
 import { fitProcess } from "./gaussian_process.ts";
-import { ridge } from "./ridge.ts";
-
-/** What a model says of shots that it is asked for, by their number; what it says of others means nothing. */
-export interface Predicted {
-  /** The logarithm of a shot's time. */
-  readonly logTimes: Float64Array;
-  /** How uncertain it is of a shot, in any unit. */
-  readonly doubt: Float64Array;
-}
+import { predictByMember, type Predicted, type TreesModel } from "./learned_model.ts";
+import { type Line, ridge } from "./ridge.ts";
+import { predictSideBySide } from "./side_by_side.ts";
 
 /** What a model has learned. */
 export interface Told {
@@ -154,14 +147,8 @@ export function processOn({ columns }: Pick<Features, "columns">, leans = false)
     name: "process",
     leans,
     learn(measured, logTimes): Told {
-      const { heldOut, predict } = fitProcess(columns, measured, logTimes);
-      return {
-        heldOut,
-        predict(shots): Predicted {
-          const { predictions, strangeness } = predict(shots);
-          return { logTimes: predictions, doubt: strangeness };
-        },
-      };
+      const { heldOut, model } = fitProcess(columns, measured, logTimes);
+      return { heldOut, predict: (shots) => predictSideBySide(model, shots, logTimes.length) };
     },
   };
 }
@@ -186,34 +173,31 @@ export function treesOn(features: Features, leans = false): Surrogate {
         Math.max(LEAVES.least, Math.trunc(measured.length / LEAVES.shots)),
       );
       const shuffled = draw(measured, measured.length, randomFrom(seed));
+      const parts = {
+        binned,
+        linear: features.linear.map((at) => features.columns[at]!),
+        kernel: features.kernel,
+        learningRate: boost.learningRate,
+      };
       const members = Array.from({ length: count }, (_, member) => {
         const seen = shuffled.filter((_, i) => i % count !== member);
-        const line = linearOf(features, seen, logTimes);
-        const misses = logTimes.map((time, shot) => time - line[shot]!);
-        const trees = boostedTrees(binned, seen, misses, { ...boost, leaves, seed: seed * count + member });
-        return (shots: Int32Array): Float64Array => {
-          const said = sumOfTrees(trees, binned, shots, boost.learningRate);
-          for (const shot of shots) said[shot]! += line[shot]!;
-          return said;
+        const lines = linesOf(parts, seen, logTimes);
+        const lineOnly = predictByMember({ lines, trees: [] }, parts, seen);
+        const misses = new Float64Array(logTimes.length);
+        for (const [i, shot] of seen.entries()) misses[shot] = logTimes[shot]! - lineOnly[i]!;
+        return {
+          lines,
+          trees: boostedTrees(binned, seen, misses, { ...boost, leaves, seed: seed * count + member }),
         };
       });
       const heldOut = new Float64Array(logTimes.length).fill(NaN);
-      for (const [member, predict] of members.entries()) {
-        const unseen = shuffled.filter((_, i) => i % count === member);
-        const said = predict(unseen);
-        for (const shot of unseen) heldOut[shot] = logTimes[shot]! - said[shot]!;
+      for (const [at, member] of members.entries()) {
+        const unseen = shuffled.filter((_, i) => i % count === at);
+        const said = predictByMember(member, parts, unseen);
+        for (const [i, shot] of unseen.entries()) heldOut[shot] = logTimes[shot]! - said[i]!;
       }
-      return {
-        heldOut,
-        predict(shots): Predicted {
-          const said = members.map((predict) => predict(shots));
-          const mean = meanOf(said);
-          const doubt = mean.map((center, shot) =>
-            Math.sqrt(said.reduce((sum, member) => sum + (member[shot]! - center) ** 2, 0) / count)
-          );
-          return { logTimes: mean, doubt };
-        },
-      };
+      const model = { ...parts, members };
+      return { heldOut, predict: (shots) => predictSideBySide(model, shots, logTimes.length) };
     },
   };
 }
@@ -222,17 +206,13 @@ function meanOf(columns: readonly Float64Array[]): Float64Array {
   return columns[0]!.map((_, row) => columns.reduce((sum, column) => sum + column[row]!, 0) / columns.length);
 }
 
-function linearOf(
-  { columns, linear, kernel }: Features,
+function linesOf(
+  { linear, kernel }: Pick<TreesModel, "linear" | "kernel">,
   seen: Int32Array,
   logTimes: Float64Array,
-): Float64Array {
-  const linearColumns = linear.map((at) => columns[at]!);
-  const predicted = new Float64Array(logTimes.length);
-  for (const each of new Set(kernel)) {
+): Line[] {
+  return Array.from({ length: 1 + Math.max(...new Set(kernel)) }, (_, each) => {
     const own = seen.filter((shot) => kernel[shot] === each);
-    const line = ridge(linearColumns, own.length > 2 * linear.length ? own : seen, logTimes, PENALTY);
-    for (let shot = 0; shot < line.length; shot++) if (kernel[shot] === each) predicted[shot] = line[shot]!;
-  }
-  return predicted;
+    return ridge(linear, own.length > 2 * linear.length ? own : seen, logTimes, PENALTY);
+  });
 }

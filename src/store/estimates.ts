@@ -78,10 +78,12 @@ export function estimateLists(
   write: (path: string, text: string) => Promise<void>,
 ): EstimateLists {
   const there = new Map(listed);
+  const texts = new Map<number, string>();
   async function list(tp: number, rows: readonly EstimatedRow[]): Promise<void> {
     const path = tablePath(dir, tp, "estimated");
     const text = formatEstimated(rows);
-    if (text === formatEstimated(there.get(tp) ?? [])) return;
+    const before = texts.get(tp) ?? formatEstimated(there.get(tp) ?? []);
+    if (text === before) return;
     if (rows.length > 0) await write(path, text);
     else {
       await Deno.remove(path).catch((cause) => {
@@ -89,6 +91,7 @@ export function estimateLists(
       });
     }
     there.set(tp, rows);
+    texts.set(tp, text);
   }
   return {
     async around(tp, writeTable): Promise<void> {
@@ -96,7 +99,7 @@ export function estimateLists(
       const before = (there.get(tp) ?? []).filter(({ key }) => !now.has(rowText(null, key)));
       await list(tp, [...now.values(), ...before]);
       await writeTable();
-      await list(tp, [...now.values()]);
+      if (before.length > 0) await list(tp, [...now.values()]);
     },
   };
 }

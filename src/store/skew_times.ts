@@ -130,6 +130,7 @@ export function skewRows(
   attention: ReadonlyMap<string, Row>,
   mode: SkewMode,
 ): SkewRow[] {
+  if (times.skewed.size === 0) return [...times.rows.values()];
   const rows = new Map(times.rows);
   const timeOf = mode === "exact" ? measured(times, attention) : interpolated(attention);
   for (const [text, t_skew_us] of times.skewed) {

@@ -64,17 +64,29 @@ export function tableFiles(
     CATEGORY_ORDER.map((category) => [category, stableLayers(architecture, [category])]),
   );
   const copied = CATEGORY_ORDER.filter((category) => stable.get(category)!.size > 0);
-  const touchOne = (tp: number, category: SweepCategory): void =>
-    void touched.set(`${tp} ${category}`, [tp, category]);
+  /** Of tables of skew cases that were not touched since they were counted. */
+  const skewCounts = new Map<number, number>();
+  const touchOne = (tp: number, category: SweepCategory): void => {
+    touched.set(`${tp} ${category}`, [tp, category]);
+    if (category === "skew") skewCounts.delete(tp);
+  };
+  const countedSkew = (tp: number): SkewRow[] => {
+    const cases = skewRows(tp);
+    skewCounts.set(tp, cases.length);
+    return cases;
+  };
   const rowsOf = (tp: number, category: Category): Row[] => {
     const predicted = category === "attention" ? estimatesOf(estimates, tp) : [];
     return [...fileRows(rows, tp, category, stable.get(category)!), ...predicted];
   };
-  const countOf = (tp: number, category: SweepCategory): number =>
-    category === "skew" ? skewRows(tp).length : rowsOf(tp, category).length;
+  const countOf = (tp: number, category: SweepCategory): number => {
+    if (category === "skew") return skewCounts.get(tp) ?? countedSkew(tp).length;
+    const predicted = category === "attention" ? estimates.get(tp)?.size ?? 0 : 0;
+    return fileRows(rows, tp, category, stable.get(category)!).length + predicted;
+  };
   const textOf = (tp: number, category: SweepCategory): string | null => {
     if (category === "skew") {
-      const cases = skewRows(tp);
+      const cases = countedSkew(tp);
       return cases.length === 0 ? null : formatSkew(cases);
     }
     const shown = rowsOf(tp, category);

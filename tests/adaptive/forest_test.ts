@@ -5,7 +5,7 @@ import { sumOfTrees } from "../../src/adaptive/forest.ts";
 import { addTree } from "../../src/adaptive/tree.ts";
 import { randomFrom } from "../../src/random.ts";
 
-Deno.test("sumOfTrees: to the digit what tree after tree adds, for rows of several blocks, 0 for others", () => {
+Deno.test("sumOfTrees: to the digit what tree after tree adds, for rows of several blocks", () => {
   const random = randomFrom(3);
   const count = 5000;
   const columns = Array.from({ length: 5 }, () => Float64Array.from({ length: count }, random));
@@ -20,6 +20,6 @@ Deno.test("sumOfTrees: to the digit what tree after tree adds, for rows of sever
   const expected = new Float64Array(count);
   for (const tree of trees) addTree(tree, binned, rows, 0.2, expected);
   const sums = sumOfTrees(trees, binned, rows, 0.2);
-  assert.deepEqual(sums, expected);
-  assert.ok(new Set(sums).size > 1000 && sums[0] === 0);
+  assert.deepEqual(sums, Float64Array.from(rows, (row) => expected[row]!));
+  assert.ok(new Set(sums).size > 1000);
 });

@@ -24,8 +24,13 @@ Deno.test("listSchedule: ends as when every job is placed by itself", () => {
     }
     assert.equal(listSchedule(jobs, slots), Math.max(...free), `${slots} slots`);
     assert.equal(
-      listSchedule(jobs, slots, 3),
+      listSchedule(jobs, slots, { times: 3 }),
       listSchedule([...jobs, ...jobs, ...jobs], slots),
+      `${slots} slots`,
+    );
+    assert.equal(
+      listSchedule(jobs, slots, { overhead: 2 }),
+      listSchedule(jobs.map(([length, count]) => [length + 2, count]), slots),
       `${slots} slots`,
     );
   }

@@ -1,0 +1,9 @@
+/// <reference lib="deno.worker" />
+/**
+ * A thread that helps to predict many shots.
+ *
+ * @module
+ */
+import { type SharedWork, workOnParts } from "./side_by_side.ts";
+
+self.onmessage = ({ data }: MessageEvent<SharedWork>): void => workOnParts(data);
