@@ -19,13 +19,11 @@ import type { Clocks } from "../journal/clock_range.ts";
 import type { Shot } from "../shots/shot.ts";
 import { engineDead, failure, gaveUp, newRestarts, refuseOther } from "./restarts.ts";
 import { refuseUnlocked } from "./locked_clock.ts";
-import { againWhenKilled, pause } from "./retry.ts";
+import { againWhenKilled, pause, pauseMsAfter } from "./retry.ts";
 import { fireSentinel, SENTINEL_SAMPLES, type SentinelOptions, sentinelWatch } from "./sentinel_watch.ts";
 
 /** Shots that are handed to a harness at once. */
 export const CHUNK = 64;
-/** Pause after the first replacement that could not be opened or booted; it doubles with each that follows. */
-const PAUSE_MS = 1000;
 
 /** Where a lane gets its harnesses from: a way to open them, or one that is open and cannot be replaced. */
 export type LaneSource =
@@ -149,7 +147,7 @@ export interface Lane extends AsyncDisposable {
  */
 export async function openLane(source: LaneSource): Promise<Lane> {
   const replaceable = "open" in source;
-  const pauseMs = (replaceable ? source.pauseMs : undefined) ?? PAUSE_MS;
+  const pauseMs = replaceable ? source.pauseMs : undefined;
   const kills: string[] = [];
   const again = { pauseMs, tell: (message: string): void => void kills.push(message) };
   let harness = replaceable ? await againWhenKilled(source.open, again) : source.harness;
@@ -244,7 +242,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
         const fate = restarts.broke(firing ? { next, end } : null);
         if (fate === "give up") throw gaveUp(error, restarts.breaks);
         yield { type: "broken", message: `The harness broke and is replaced: ${error.message}` };
-        if (!firing) await pause(pauseMs * 2 ** (restarts.breaks - 1), signal);
+        if (!firing) await pause(pauseMsAfter(restarts.breaks, pauseMs), signal);
         if (fate === "failed") yield { type: "outcome", shot: shots[next++]!, outcome: failure(error) };
       }
     }

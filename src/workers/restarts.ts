@@ -57,14 +57,14 @@ export interface Restarts {
 export function newRestarts(): Restarts {
   let breaks = 0;
   let suspectsEnd = 0;
-  let blamed = -1;
+  let blamed: number | null = null;
   return {
     get breaks(): number {
       return breaks;
     },
     begin(): void {
       suspectsEnd = 0;
-      blamed = -1;
+      blamed = null;
     },
     size: (next, chunk) => next < suspectsEnd ? 1 : chunk,
     measured(): void {

@@ -9,12 +9,15 @@ import { HarnessError } from "../errors.ts";
 /** Attempts after the first. */
 const MOST_AGAIN = 3;
 
+/** Pause after the first failure, in milliseconds. */
+const FIRST_PAUSE_MS = 1000;
+
 /** How killed attempts are told and followed by others. */
 export interface AgainOptions {
   /** Told in a sentence of each attempt that was killed. */
   readonly tell: (message: string) => void;
-  /** Pause after the first, in milliseconds; it doubles with each that follows. */
-  readonly pauseMs: number;
+  /** Pause after the first, in milliseconds; it doubles with each that follows. @default {1000} */
+  readonly pauseMs?: number | undefined;
   /** Ends the pauses. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -37,9 +40,28 @@ export async function againWhenKilled<T>(attempt: () => Promise<T>, options: Aga
       signal?.throwIfAborted();
       if (again === MOST_AGAIN || !wasKilled(error)) throw error;
       tell(`The harness broke and is replaced: ${error.message}`);
-      await pause(pauseMs * 2 ** again, signal);
+      await pause(pauseMsAfter(again + 1, pauseMs), signal);
     }
   }
+}
+
+/**
+ * How long to wait before something that failed is tried once more.
+ *
+ * @param failures How often it failed in a row, from 1.
+ * @param firstMs The pause after the first failure, in milliseconds.
+ * @returns The pause in milliseconds, twice that of one failure less.
+ *
+ * @example
+ * ```ts
+ * import { pauseMsAfter } from "./retry.ts";
+ * import assert from "node:assert/strict";
+ * assert.deepEqual([1, 2, 3, 4].map((failures) => pauseMsAfter(failures)), [1000, 2000, 4000, 8000]);
+ * assert.equal(pauseMsAfter(3, 5), 20);
+ * ```
+ */
+export function pauseMsAfter(failures: number, firstMs = FIRST_PAUSE_MS): number {
+  return firstMs * 2 ** (failures - 1);
 }
 
 function wasKilled(error: unknown): error is HarnessError {

@@ -53,3 +53,16 @@ Deno.test("joinedInfo: words that differ are joined once each, quantities are th
     lanes: 9,
   });
 });
+
+Deno.test("joinedInfo: one harness alone is itself; quantities keep the first one's order", () => {
+  assert.deepEqual(joinedInfo([INFO]), INFO);
+  const [two, other] = [["wall", "event"], ["event", "kernel", "wall"]] as const;
+  assert.deepEqual(
+    joinedInfo([{ ...INFO, quantities: two }, { ...INFO, quantities: other }]).quantities,
+    two,
+  );
+  assert.deepEqual(joinedInfo([{ ...INFO, quantities: other }, { ...INFO, quantities: two }]).quantities, [
+    "event",
+    "wall",
+  ]);
+});

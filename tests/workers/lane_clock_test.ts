@@ -1,0 +1,57 @@
+/** When the clock that a harness tells of makes a sentinel due before the next chunk. */
+import assert from "node:assert/strict";
+import type { FireFact } from "../../src/harness/harness.ts";
+import { openLane } from "../../src/workers/lane.ts";
+import { fakeHarness } from "../run/fakes.ts";
+import { TINY_BOOT } from "../run/tiny_boot.ts";
+import { attentionSweep, denseSweep } from "../run/tiny_run.ts";
+
+const state = (sm_clock_mhz: number): FireFact => ({
+  type: "state",
+  ...{ sm_clock_mhz, memory_clock_mhz: null, temperature_c: null, power_w: null, throttle: [] },
+});
+const COST: FireFact = { type: "cost", device_busy_us: null, wall_us: 1 };
+const [sentinelShot] = attentionSweep([1]).shots;
+
+/** Fires four shots, one a chunk, with what each chunk tells; the first two chunks are the first sentinel's. */
+async function told(chunks: readonly (readonly FireFact[])[]): Promise<string[]> {
+  const left = [[state(1980)], [state(1980)], ...chunks];
+  await using lane = await openLane({ harness: fakeHarness({ facts: () => [...left.shift() ?? []] }) });
+  await lane.boot(TINY_BOOT);
+  const sentinel = { shot: sentinelShot!, everyS: 1000, share: 0.03 };
+  const how = { iterations: 1, quantity: "wall", chunk: 1, sentinel } as const;
+  const steps = await Array.fromAsync(lane.fire(denseSweep([1, 2, 3, 4]).shots, how));
+  return steps.flatMap((step) => {
+    if (step.type === "outcome") return [`${(step.shot as { tokens: number }).tokens}`];
+    return step.type === "sentinel" ? [`sentinel ${step.clocks.latest}`] : [];
+  });
+}
+
+const FIRST = "sentinel 1980";
+const cases: [string, FireFact[][], string[]][] = [
+  ["a clock that stays", [[state(1980)], [state(1980)], [state(1980)]], [FIRST, "1", "2", "3", "4"]],
+  [
+    "a clock that has moved in the second chunk, and is back in the sentinel",
+    [[state(1980)], [state(1300)], [state(1980)]],
+    [FIRST, "1", "2", FIRST, "3", "4"],
+  ],
+  [
+    "a clock that had moved and is back at the chunk's end",
+    [[state(1300), state(1980)], [], []],
+    [FIRST, "1", "2", "3", "4"],
+  ],
+  [
+    "a clock that has moved, told before other facts",
+    [[state(1300), COST], [state(1980)]],
+    [FIRST, "1", FIRST, "2", "3", "4"],
+  ],
+  [
+    "a clock that stays where it has moved to",
+    [[], [], [state(1300)]],
+    [FIRST, "1", "2", "3", "sentinel 1300", "4", "sentinel 1300"],
+  ],
+  ["no word of the clock", [[COST], [COST], [COST]], [FIRST, "1", "2", "3", "4"]],
+];
+for (const [what, chunks, expected] of cases) {
+  Deno.test(`${what}: ${expected.join(", ")}`, async () => assert.deepEqual(await told(chunks), expected));
+}
