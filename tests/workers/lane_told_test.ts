@@ -1,4 +1,4 @@
-/** When the clock that a harness tells of makes a sentinel due before the next chunk. */
+/** What a lane tells between the outcomes: facts in their order, and sentinels when the clock moves. */
 import assert from "node:assert/strict";
 import type { FireFact } from "../../src/harness/harness.ts";
 import { openLane } from "../../src/workers/lane.ts";
@@ -55,3 +55,56 @@ const cases: [string, FireFact[][], string[]][] = [
 for (const [what, chunks, expected] of cases) {
   Deno.test(`${what}: ${expected.join(", ")}`, async () => assert.deepEqual(await told(chunks), expected));
 }
+
+Deno.test("a sentinel every 0 seconds is fired before each chunk, and behind the last", async () => {
+  await using lane = await openLane({ harness: fakeHarness() });
+  await lane.boot(TINY_BOOT);
+  const sentinel = { shot: sentinelShot!, everyS: 0, share: 0.03 };
+  const how = { iterations: 1, quantity: "wall", chunk: 2, sentinel } as const;
+  const steps = await Array.fromAsync(lane.fire(denseSweep([1, 2, 3, 4, 5]).shots, how));
+  assert.deepEqual(steps.flatMap(({ type }) => type === "engine" ? [] : [type]), [
+    ...["sentinel", "outcome", "outcome", "sentinel", "outcome", "outcome"],
+    ...["sentinel", "outcome", "sentinel"],
+  ]);
+});
+
+Deno.test("what a harness tells among the outcomes is passed on in its order, each once", async () => {
+  const harness = fakeHarness();
+  const facts = [1, 2, 3, 4].map(state);
+  await using lane = await openLane({
+    harness: {
+      ...harness,
+      async *fire(request, { onFact } = {}): ReturnType<typeof harness.fire> & AsyncGenerator {
+        onFact!(facts[0]!);
+        let at = 0;
+        for await (const outcome of harness.fire(request)) {
+          yield outcome;
+          if (at++ === 0) { for (const fact of facts.slice(1, 3)) onFact!(fact); }
+        }
+        onFact!(facts[3]!);
+      },
+    },
+  });
+  await lane.boot(TINY_BOOT);
+  const steps = await Array.fromAsync(
+    lane.fire(denseSweep([1, 2]).shots, { iterations: 1, quantity: "wall" }),
+  );
+  assert.deepEqual(
+    steps.map((step) =>
+      step.type === "fact" && step.fact.type === "state" ? step.fact.sm_clock_mhz : step.type
+    ),
+    ["engine", 1, "outcome", 2, 3, "outcome", 4],
+  );
+});
+
+Deno.test("shots that are aborted before they begin are not fired", async () => {
+  const reason = new Error("enough");
+  const fired: string[] = [];
+  const harness = fakeHarness({ fired });
+  // A harness that hears no signal.
+  await using lane = await openLane({ harness: { ...harness, fire: (request) => harness.fire(request) } });
+  await lane.boot(TINY_BOOT);
+  const how = { iterations: 1, quantity: "wall", signal: AbortSignal.abort(reason) } as const;
+  await assert.rejects(Array.fromAsync(lane.fire(denseSweep([1]).shots, how)), (error) => error === reason);
+  assert.deepEqual(fired, []);
+});
