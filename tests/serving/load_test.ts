@@ -170,3 +170,54 @@ Deno.test("generateLoad gives the same load for the same seed, and refuses what 
     assert.throws(() => generateLoad(wrong), { name: "UsageError", message });
   }
 });
+
+Deno.test("a trace's unit of time is what its reader says; results without start times arrive at once", () => {
+  const trace = '{"timestamp":500,"input_length":6,"output_length":4}';
+  assert.equal(parseLoad(trace, { traceUnitS: 0.001 }).requests[0]!.arrivalS, 0.5);
+  const result = '{"input_lens":[4,5],"output_lens":[2,3]}';
+  assert.deepEqual(parseLoad(result).requests.map(({ arrivalS }) => arrivalS), [0, 0]);
+  assert.equal(parseLoad(`  \n${trace}\n \n`).requests.length, 1);
+});
+
+const unread: [string, string][] = [
+  ['{"input_lens":[4,5],"output_lens":[2]}', "input_lens, output_lens and start_times must be equally long"],
+  [
+    '{"input_lens":[4],"output_lens":[2],"start_times":[1,2]}',
+    "input_lens, output_lens and start_times must be equally long",
+  ],
+  ["{}", "it must have arrival_time_ns, sub_requests, arrival_time, timestamp or input_lens, got no field"],
+  [
+    '{"a":1,"b":2}',
+    "it must have arrival_time_ns, sub_requests, arrival_time, timestamp or input_lens, got a, b",
+  ],
+];
+for (const [text, rule] of unread) {
+  Deno.test(`parseLoad refuses ${text}`, () => {
+    assert.throws(() => parseLoad(text, { path: "a.jsonl" }), {
+      name: "UsageError",
+      message: `Cannot read the load a.jsonl, line 1: ${rule}`,
+    });
+  });
+}
+
+Deno.test("a load is called as its file without folder and ending", () => {
+  const names = ["a.jsonl", "loads/b.json", "C:\\loads\\c.jsonl", "d.txt", "json/e"];
+  const line = '{"input_toks":1,"output_toks":1,"arrival_time_ns":0}';
+  assert.deepEqual(names.map((path) => parseLoad(line, { path }).name), ["a", "b", "c", "d.txt", "e"]);
+  assert.equal(parseLoad(line).name, "load");
+});
+
+Deno.test("requests that arrive at one moment keep the file's order", () => {
+  const lines = [3, 1, 2].map((tokens) => `{"input_toks":${tokens},"output_toks":1,"arrival_time_ns":5}`);
+  assert.deepEqual(parseLoad(lines.join("\n")).requests.map(({ inputTokens }) => inputTokens), [3, 1, 2]);
+});
+
+Deno.test("a load that is over at once is not repeated; a prefix is written with its tokens", () => {
+  const one = { arrivalS: 0, inputTokens: 4, outputTokens: 1 };
+  const load = { name: "l", requests: [one, one], concurrency: null };
+  assert.deepEqual(lasting(load, 100).requests, [one, one]);
+  assert.equal(
+    formatLoad({ ...load, requests: [{ ...one, prefix: { name: "a", tokens: 3 } }] }),
+    '{"input_toks":4,"output_toks":1,"arrival_time_ns":0,"prefix_name":"a","prefix_toks":3}\n',
+  );
+});

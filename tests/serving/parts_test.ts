@@ -154,6 +154,23 @@ Deno.test("a prefix is shared by the first that has all of it, and only once", (
   assert.equal(pool.held, 6);
 });
 
+Deno.test("a prefix that is used stays, whoever waits for room, and one that is used again is younger", () => {
+  const pool = kvPool(8);
+  const [used, user] = [holder(), holder()];
+  for (const [name, each] of [["a", used], ["b", holder()], ["c", holder()]] as const) {
+    pool.resize(each, 2);
+    pool.share(each, name, 2);
+    if (each !== used) pool.release(each);
+  }
+  assert.deepEqual([pool.held, pool.hasRoom(6), pool.hasRoom(7)], [2, true, false]);
+  assert.equal(pool.findPrefix(user, "b", 2), 2);
+  pool.release(user);
+  const first = holder();
+  assert.equal(pool.resize(first, 4), true, "c gives way, unused longest");
+  assert.deepEqual(["a", "b", "c"].map((name) => pool.findPrefix(holder(), name, 2)), [2, 2, 0]);
+  assert.deepEqual([pool.held, pool.resize(holder(), 1)], [8, false]);
+});
+
 Deno.test("latencies: means and percentiles, answers of one token without a time a token", () => {
   const none = { mean: NaN, p50: NaN, p90: NaN, p99: NaN };
   assert.deepEqual(spreadOf([]), none);

@@ -1,9 +1,10 @@
 /** What a server takes into each step, request by request. */
 import assert from "node:assert/strict";
 import { type RunningRequest, scheduler } from "../../src/serving/scheduler.ts";
-import type { ServerSettings } from "../../src/serving/server.ts";
+import { checkServer, type ServerSettings } from "../../src/serving/server.ts";
 
 const SERVER: ServerSettings = { maxNumBatchedTokens: 32, maxNumSeqs: 2, blockSize: 16, numBlocks: 100 };
+const GROUP = { kind: "full", block_size: 16, span: null } as const;
 function request(
   inputTokens: number,
   outputTokens: number,
@@ -69,3 +70,74 @@ Deno.test("scheduler: blocks of a common prefix are computed once, whole ones", 
   assert.deepEqual(steps({ prefixCaching: true, maxNumBatchedTokens: 33 }, longer), ["33@0", "2@32"]);
   assert.deepEqual(steps({ prefixCaching: false, maxNumBatchedTokens: 48 }, both), ["48@0", "48@0"]);
 });
+
+Deno.test("scheduler: requests whose last token is on its way make no more, the step's tokens go to the others", () => {
+  const server = scheduler({ ...SERVER, maxNumBatchedTokens: 2, maxNumSeqs: 4 });
+  const all = [request(1, 2), request(1, 1), request(1, 3), request(1, 2)];
+  for (const each of all) server.add(each);
+  const makers = (): number[] => server.schedule()?.makers.map((each) => all.indexOf(each)) ?? [];
+  // Nobody is taken out: of two tokens a step, the second's only one is made at once.
+  assert.deepEqual([makers(), server.waiting], [[0, 1], 2]);
+  assert.deepEqual([makers(), server.waiting], [[0, 2], 1]);
+  assert.deepEqual([makers(), server.waiting], [[2, 3], 0]);
+  assert.deepEqual([makers(), makers()], [[2, 3], []]);
+  assert.deepEqual(all.map(({ made, computed, goal }) => [made, computed, goal]), [
+    [2, 2, 3],
+    [1, 1, 2],
+    [3, 3, 4],
+    [2, 2, 3],
+  ]);
+  assert.deepEqual([server.schedule(), server.running.length, server.pool.held], [null, 4, 4]);
+  server.finish(all[2]!);
+  assert.deepEqual([server.running.map((each) => all.indexOf(each)), server.pool.held], [[0, 1, 3], 3]);
+});
+
+Deno.test("scheduler: who is driven out is the last with tokens to make, and is counted", () => {
+  const server = scheduler({ ...SERVER, maxNumBatchedTokens: 64, maxNumSeqs: 4, numBlocks: 4 });
+  const all = [request(16, 4), request(15, 4), request(16, 1)];
+  for (const each of all) server.add(each);
+  server.schedule();
+  assert.deepEqual([server.running.length, server.pool.held, server.preemptions], [3, 3, 0]);
+  // The first needs a second block: the third, whose token is on its way, keeps its own.
+  const step = server.schedule();
+  assert.deepEqual(step?.makers, [all[0]]);
+  assert.deepEqual([server.preemptions, all[1]!.preemptions, all[1]!.goal, all[1]!.blocks], [1, 1, 16, 0]);
+  assert.deepEqual([server.waiting, server.running.length], [1, 2]);
+  server.finish(all[2]!);
+  assert.deepEqual(server.schedule()?.batch.prefills, [{ chunk: 16, history: 0 }]);
+  assert.deepEqual([server.waiting, all[1]!.made], [0, 2]);
+});
+
+Deno.test("scheduler: thousands that wait are served in their order, each once", () => {
+  const server = scheduler({ ...SERVER, maxNumSeqs: 1 });
+  const places: number[] = [];
+  for (let place = 0; place < 2500; place++) server.add({ ...request(1, 1), place });
+  for (let step = server.schedule(); step !== null; step = server.schedule()) {
+    const [maker] = step.makers;
+    places.push(maker!.place);
+    assert.equal(server.waiting, 2500 - places.length);
+    server.finish(maker!);
+  }
+  assert.deepEqual(places, Array.from({ length: 2500 }, (_, place) => place));
+});
+
+const unserved: [Partial<ServerSettings>, string | null][] = [
+  [{ maxNumBatchedTokens: 1, maxNumSeqs: 1, blockSize: 1, numBlocks: 2 }, null],
+  [{ maxNumBatchedTokens: 0 }, "maxNumBatchedTokens must be a whole number from 1, got 0"],
+  [{ maxNumSeqs: 1.5 }, "maxNumSeqs must be a whole number from 1, got 1.5"],
+  [{ blockSize: NaN }, "blockSize must be a whole number from 1, got NaN"],
+  [{ numBlocks: 1 }, "numBlocks must be a whole number from 2, got 1"],
+  [
+    { prefixCaching: true, groups: [GROUP, GROUP] },
+    "prefixCaching must be off where 2 groups of layers share the KV blocks; how they keep prefixes is not simulated",
+  ],
+  [{ prefixCaching: true, groups: [GROUP] }, null],
+  [{ groups: [GROUP, GROUP] }, null],
+];
+for (const [settings, problem] of unserved) {
+  Deno.test(`checkServer of ${JSON.stringify(settings)}: ${problem ?? "it can be served"}`, () => {
+    const check = (): void => checkServer({ ...SERVER, ...settings });
+    if (problem === null) check();
+    else assert.throws(check, { name: "UsageError", message: `Cannot simulate the server: ${problem}` });
+  });
+}

@@ -397,3 +397,140 @@ Deno.test("a step waits for what the devices exchange; the steps that judge it a
   assert.match(without.notices.at(-1)!, /^Communication between 2 devices is left out/);
   assert.equal(at(1, communication).stepUs(batch), at(1, null).stepUs(batch));
 });
+
+/** Steps that were waited for, whose host is busy for 10 µs a request beside what their kind takes. */
+const HOSTED = [
+  ...repeat(1, 8).map((count) => ({ groups: decodes(count, 900), hostUs: 1010 })),
+  ...repeat(5, 8).map((count) => ({ groups: decodes(count, 900), hostUs: 1050 })),
+  ...repeat(200, 8).map((tokens) => ({ groups: [...decodes(1, 900), prompt(tokens)], hostUs: 5020 })),
+  ...repeat(600, 8).map((tokens) => ({ groups: [prompt(tokens)], hostUs: 9010 })),
+].map(({ groups, hostUs }, at): ServedStep => ({
+  ...{ part: "designed: hosts", groups, scheduledS: at, outputS: at + 0.5, launchUs: null, hostUs },
+  ...{ spanUs: null, kernelUs: null },
+}));
+
+Deno.test("stepModel: what a step asks of host and device, by its kind and its requests", () => {
+  const served = { head: HEAD, steps: HOSTED };
+  const { terms, work, stepUs } = stepModel(BUNDLE, { model: MODEL, served });
+  assert.deepEqual([terms.hostUs, Math.round(terms.requestUs)], [
+    { graph: 1000, pieces: 5000, kernels: 9000 },
+    10,
+  ]);
+  const one = { chunk: 1, history: 40 };
+  const table: [string, Batch, hostUs: number, prepareUs: number][] = [
+    [
+      "decodes in one graph",
+      { prefills: [], decodes: [{ kv: 100, count: 5 }, { kv: 9, count: 2 }] },
+      1070,
+      1070,
+    ],
+    [
+      "prompts of one token are no prefills",
+      { prefills: [one, one], decodes: [{ kv: 9, count: 1 }] },
+      1030,
+      1030,
+    ],
+    [
+      "a prompt beside decodes",
+      { prefills: [{ chunk: 200, history: 0 }], decodes: [{ kv: 9, count: 3 }] },
+      5040,
+      1040,
+    ],
+    [
+      "as many tokens as were captured",
+      { prefills: [{ chunk: 510, history: 0 }], decodes: [{ kv: 9, count: 2 }] },
+      5030,
+      1030,
+    ],
+    ["one more", { prefills: [{ chunk: 510, history: 0 }], decodes: [{ kv: 9, count: 3 }] }, 9040, 1040],
+  ];
+  for (const [what, batch, hostUs, prepareUs] of table) {
+    const found = work(batch);
+    assert.deepEqual([Math.round(found.hostUs), Math.round(found.prepareUs)], [hostUs, prepareUs], what);
+    assert.deepEqual([found.rowsUs, found.gapUs, found.computeBound], [
+      ROWS.ns(batch) / 1000,
+      terms.gapUs,
+      false,
+    ], what);
+    assert.equal(stepUs(batch), Math.max(found.rowsUs + found.gapUs, found.hostUs), what);
+  }
+  const warm = stepModel(BUNDLE, { model: MODEL, served, clock: { slowdown: 0.1, onsetUs: 5 } });
+  const bound = (chunk: number): boolean =>
+    warm.work({ prefills: [{ chunk, history: 0 }], decodes: [] }).computeBound;
+  assert.deepEqual([bound(900), bound(1000)], [false, true]);
+  assert.deepEqual(
+    stepModel(BUNDLE, { model: MODEL }).work(table[0]![1]).hostUs,
+    0,
+    "nothing is known of the host",
+  );
+});
+
+Deno.test("stepModel learns from designed parts, else from the first one, and judges the other loads", () => {
+  const of = (names: string[], learnFrom?: string[]): [learned: readonly string[], judged: string[]] => {
+    const steps = names.flatMap((part) => HOSTED.slice(0, 2).map((step) => ({ ...step, part })));
+    const served = { head: HEAD, steps };
+    const { learnedFrom, heldOut } = stepModel(BUNDLE, {
+      model: MODEL,
+      served,
+      ...learnFrom && { learnFrom },
+    });
+    return [learnedFrom, heldOut.map(({ part }) => part)];
+  };
+  assert.deepEqual(of(["load: a", "designed: b", "recorded: c", "load: d"]), [["designed: b"], [
+    "load: a",
+    "load: d",
+  ]]);
+  assert.deepEqual(of(["load: a", "load: b"]), [["load: a"], ["load: b"]]);
+  assert.deepEqual(of(["load: a", "load: b"], ["load: b"]), [["load: b"], ["load: a"]]);
+  assert.deepEqual(of([]), [[], []]);
+});
+
+Deno.test("stepModel names layers without times, and estimates that are of a data sheet", () => {
+  const bare = {
+    ...BUNDLE,
+    tps: [1, 2],
+    table: (tp: number, category: Parameters<PredictorSource["table"]>[1]) =>
+      category === "per_sequence" ? [] : BUNDLE.table(tp, category),
+  };
+  const served = { head: HEAD, steps: HOSTED };
+  assert.deepEqual(stepModel(bare, { model: MODEL, served }).notices, [
+    "The bundle holds no times of lm_head: a step has them for nothing",
+  ]);
+  const model = { ...MODEL, config: { num_hidden_layers: 2, hidden_size: 1024, vocab_size: 64_000 } };
+  const notices = (tp: number, source: "measured" | "data sheet"): readonly string[] =>
+    stepModel({ ...BUNDLE, tps: [1, 2] }, { model, tp, communication: { source, us: () => 20 } }).notices
+      .slice(1);
+  const estimate = "Communication is an estimate by the link's data sheet, which real links do not reach";
+  assert.deepEqual([notices(1, "data sheet"), notices(2, "measured"), notices(2, "data sheet")], [[], [], [
+    estimate,
+  ]]);
+  const unknown = stepModel({ ...BUNDLE, tps: [1, 2] }, {
+    ...{ model, tp: 2, communication: { source: "measured", us: () => null } },
+  });
+  assert.match(unknown.notices.at(-1)!, /^Communication between 2 devices is left out/);
+});
+
+Deno.test("stepModel: what devices exchange grows with the tokens and the requests of a step", () => {
+  const model = { ...MODEL, config: { num_hidden_layers: 2, hidden_size: 1024, vocab_size: 64_000 } };
+  const asked: string[] = [];
+  const communication = {
+    source: "measured",
+    us: ({ bytes }: { readonly bytes: number }) => (asked.push(`${bytes}`), 1),
+  } as const;
+  const made = stepModel({ ...BUNDLE, tps: [1, 2] }, { model, tp: 2, communication });
+  const bytes = (batch: Batch): string => {
+    asked.length = 0;
+    made.work(batch);
+    return asked.join();
+  };
+  const one = bytes({ prefills: [], decodes: [{ kv: 9, count: 1 }] }).split(",").map(Number);
+  assert.equal(
+    bytes({ prefills: [], decodes: [{ kv: 9, count: 2 }, { kv: 8, count: 1 }] }),
+    one.map((each) => 3 * each).join(),
+  );
+  const prefilled = bytes({ prefills: [{ chunk: 10, history: 0 }], decodes: [{ kv: 9, count: 2 }] }).split(
+    ",",
+  ).map(Number);
+  // 12 tokens of hidden states, and logits of 3 requests.
+  assert.deepEqual([...new Set(prefilled.map((each, at) => each / one[at]!))].sort(), [12, 3]);
+});

@@ -344,6 +344,15 @@ def test_an_engine_of_the_device_s_own_clock_gives_a_locked_one_back(lockable: W
     assert [lock.did for lock in LOCKS] == [["GPU-1", "verified", "given back"]]
 
 
+def test_an_engine_of_another_clock_gives_the_one_before_back(lockable: World) -> None:
+    answers: list[Any] = []
+    for clock in (1545, 1800):
+        lockable.read = lambda seq, clock=clock: State(seq, clock, None, 38, 90.5, [])
+        lockable.worker.serve_lines([json.dumps({**BOOT, "clock_mhz": clock}).encode()], answers.append)
+    assert [answer.conditions["clock_mhz"] for answer in answers] == [1545, 1800]
+    assert [lock.did for lock in LOCKS] == [["GPU-1", "verified", "given back"], ["GPU-1", "verified"]]
+
+
 def test_without_a_clock_nothing_is_locked(lockable: World) -> None:
     lockable.serve(BOOT)
     assert LOCKS == []
