@@ -37,8 +37,7 @@ class Group:
         self.device = torch.device("cuda", rank) if job.backend == "nccl" else torch.device("cpu")
         if job.backend == "nccl":
             torch.cuda.set_device(self.device)
-        else:
-            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         self.join(job, f"file://{store}")
 
     def join(self, job: Job, store: str) -> None:
@@ -102,7 +101,10 @@ class VllmGroup(Group):
 @contextmanager
 def capture_vllm(state: Any, device: torch.device, graph: Any) -> Iterator[None]:
     """Capture on the stream that vLLM names; it tells the ranks each other's buffers at the end."""
-    with state.graph_capture(device) as context, torch.cuda.graph(graph, stream=context.stream):
+    with (
+        state.graph_capture(device) as context,
+        torch.cuda.graph(graph, stream=context.stream, capture_error_mode="thread_local"),
+    ):
         yield
 
 
@@ -132,7 +134,10 @@ def time_call(group: Group, collective: str, size_bytes: int, trials: int) -> tu
 
 
 def time_graph(group: Group, call: Call, trials: int) -> tuple[int, list[float]]:
-    """Time replays of a CUDA graph by events on the device; not tried on two GPUs."""
+    """Time replays of a CUDA graph by events on the device; not tried on two GPUs.
+
+    A replay before the first event brings the ranks together: none waits for another's start.
+    """
     call()
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
@@ -146,6 +151,7 @@ def time_graph(group: Group, call: Call, trials: int) -> tuple[int, list[float]]
         torch.cuda.synchronize()
         dist.barrier()
         torch.cuda.synchronize()
+        graph.replay()
         first.record()
         for _ in range(REPLAYS):
             graph.replay()
