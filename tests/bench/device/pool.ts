@@ -6,7 +6,8 @@
  *     deno task shotlab fire plan.jsonl --out two.jsonl --devices 0,1
  *     deno run -A tests/bench/device/pool.ts one.jsonl two.jsonl
  *
- * Prints shots a second and writes `perf/evidence/pool-<model>.json`.
+ * Prints shots a second and writes `perf/evidence/pool-<model>.json`. Where one of them was cut, its shots count, which
+ * the other fired first as well: both follow the plan's order.
  *
  * @module
  */
@@ -34,14 +35,16 @@ export interface Pace {
  *
  * @param text The file's text, of one degree.
  * @param path The file, for messages.
+ * @param most Shots that count, the first ones.
  * @returns The pace.
  */
-export function paceOf(text: string, path: string): Pace {
+export function paceOf(text: string, path: string, most = Infinity): Pace {
   const { header, lines } = readFired(path, new TextEncoder().encode(text));
   const times: { shots: number; atS: number }[] = [];
   let device = "";
   let shots = 0;
   for (const line of lines) {
+    if (line.type === "shot" && shots >= most) break;
     if (line.type === "session") device = line.identity.device;
     if (line.type === "shot" || (line.type === "failed" && !line.sentinel)) shots++;
     if (line.type === "state" && line.at_s !== undefined) times.push({ shots, atS: line.at_s });
@@ -56,11 +59,13 @@ export function paceOf(text: string, path: string): Pace {
 }
 
 if (import.meta.main) {
-  const usage = "pool.ts ONE TWO [--devices NUMBER] [--out FILE], two files with the same shots";
+  const usage = "pool.ts ONE TWO [--devices NUMBER] [--out FILE], two journals of one plan";
   const options = { devices: { type: "string", default: "2" }, out: { type: "string" } } as const;
   await runScript({ usage, options, words: [2, 2] }, async ({ devices, out }, first, second) => {
-    const one = paceOf(await readText(first), first);
-    const two = paceOf(await readText(second), second);
+    const texts = [await readText(first), await readText(second)] as const;
+    const most = Math.min(...[first, second].map((path, at) => paceOf(texts[at]!, path).shots));
+    const one = paceOf(texts[0], first, most);
+    const two = paceOf(texts[1], second, most);
     const { model, hardware } = one.header.plan.settings;
     for (const what of ["model", "device", "shots"] as const) {
       const [own, other] = [one, two].map((pace) =>

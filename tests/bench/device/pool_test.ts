@@ -33,5 +33,7 @@ Deno.test("paceOf counts the shots between the first and the last reading for al
     const { shots, seconds } = paceOf(all, path);
     assert.equal(shots, results.length);
     assert.equal(seconds, 4 * shots / 20);
+    const half = paceOf(all, path, 30);
+    assert.deepEqual([half.shots, half.seconds], [30, 6]);
     assert.throws(() => paceOf(lines.join("\n"), path), /must have two readings/);
   }));
