@@ -33,6 +33,8 @@ export interface ResolvedLimits {
   readonly max_model_len?: number;
   /** Tokens that the KV pool holds. */
   readonly num_cache_tokens?: number;
+  /** By quantized layer, the engine's methods and the kernels that they chose. */
+  readonly methods?: Readonly<Record<string, string>>;
 }
 
 /** The skew sweep. */

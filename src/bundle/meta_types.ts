@@ -81,7 +81,12 @@ const META = z.looseObject({
   engine_resolved: z.looseObject({
     per_tp: z.record(
       text,
-      z.looseObject({ block_size: positive, max_model_len: positive, num_cache_tokens: positive }).partial(),
+      z.looseObject({
+        block_size: positive,
+        max_model_len: positive,
+        num_cache_tokens: positive,
+        methods: z.record(text, text),
+      }).partial(),
     ),
   }).partial(),
   attention_grid: z.looseObject({

@@ -93,8 +93,34 @@ export async function storedToken(env: Readonly<Record<string, string>>): Promis
  * token.
  */
 export async function downloadConfig(id: string, options: DownloadOptions): Promise<Downloaded> {
+  const found = await downloadJson(id, "config.json", options);
+  if (found instanceof Response) throw cannot(id, refusal(id, options, found));
+  return found;
+}
+
+/**
+ * Downloads what ModelOpt up to 0.29 says of a checkpoint's weights beside its `config.json`, which is silent then.
+ *
+ * @param id `<org>/<name>`.
+ * @param options From where, and how long it may take.
+ * @returns The text of `hf_quant_config.json`, null where the model has none.
+ * @throws {UsageError} as {@linkcode downloadConfig} does.
+ */
+export async function downloadQuantization(id: string, options: DownloadOptions): Promise<string | null> {
+  const found = await downloadJson(id, "hf_quant_config.json", options);
+  if (!(found instanceof Response)) return found.text;
+  if (found.status === 404) return null;
+  throw cannot(id, refusal(id, options, found));
+}
+
+/** A file of a model that is a JSON object, or the answer that refuses it. */
+async function downloadJson(
+  id: string,
+  file: string,
+  options: DownloadOptions,
+): Promise<Downloaded | Response> {
   const { endpoint, token, revision, signal, timeoutMs = TIMEOUT_MS } = options;
-  const path = [...id.split("/"), "resolve", revision, "config.json"].map(encodeURIComponent).join("/");
+  const path = [...id.split("/"), "resolve", revision, file].map(encodeURIComponent).join("/");
   const url = `${endpoint}/${path}`;
   const late = AbortSignal.timeout(timeoutMs);
   try {
@@ -104,7 +130,7 @@ export async function downloadConfig(id: string, options: DownloadOptions): Prom
     });
     if (!response.ok) {
       await response.body?.cancel();
-      throw cannot(id, refusal(id, options, response));
+      return response;
     }
     const text = checked(await boundedText(response), id, url, response);
     return { text, revision: response.headers.get("x-repo-commit")?.match(COMMIT)?.[0] ?? revision };

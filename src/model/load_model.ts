@@ -14,8 +14,9 @@ import { loadArchitecture } from "./architecture.ts";
 import { isObject, textConfig } from "./config.ts";
 import { configFault } from "./config_faults.ts";
 import { ownArchitecture } from "./decoder_layers.ts";
-import { downloadConfig, hubOf, storedToken } from "./hub.ts";
+import { downloadConfig, downloadQuantization, hubOf, storedToken } from "./hub.ts";
 import type { Model, ModelConfig } from "./model.ts";
+import { schemeOf } from "./quantization.ts";
 import { readOrigin, writeOrigin } from "./origin.ts";
 
 /** Options of {@linkcode loadModel}. */
@@ -119,12 +120,12 @@ async function download({ id, revision, folder, path }: Target, options: LoadMod
         `${remedy} config.json from the hub as ${path}`,
     );
   }
-  const { text, revision: commit } = await downloadConfig(id, {
-    ...hub,
-    token: hub.token ?? await storedToken(env),
-    revision,
-    ...signal && { signal },
-  });
+  const from = { ...hub, token: hub.token ?? await storedToken(env), ...signal && { signal } };
+  const { text: config, revision: commit } = await downloadConfig(id, { ...from, revision });
+  const beside = schemeOf(parseConfig(config, path)) === null
+    ? await downloadQuantization(id, { ...from, revision: commit })
+    : null;
+  const text = beside === null ? config : withQuantization(config, beside, `${path} of ${hub.endpoint}`);
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
   } catch (error) {
@@ -134,6 +135,14 @@ async function download({ id, revision, folder, path }: Target, options: LoadMod
   await writeAtomic(path, text);
   onDownload?.(`The config of ${id} (${revision}) was downloaded from ${hub.endpoint} to ${path}`);
   return text;
+}
+
+/** A configuration with what its checkpoint says of its weights in a file of its own; numbers stay as they are written. */
+function withQuantization(config: string, beside: string, path: string): string {
+  const inner = parseConfig(beside, path).quantization;
+  if (!isObject(inner) || typeof inner.quant_algo !== "string") return config;
+  const scheme = beside.trim().replace(/^\{/, '{ "quant_method": "modelopt",');
+  return config.trimEnd().replace(/\}$/, `,\n  "quantization_config": ${scheme}\n}\n`);
 }
 
 /** Reads a model's `config.json`; throws a UsageError when it is no JSON object. */

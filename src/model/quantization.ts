@@ -58,6 +58,8 @@ export function quantizesWeightsAlone(config: ModelConfig): boolean {
   if (scheme === null) return false;
   const method = String(scheme.quant_method ?? "").toLowerCase();
   if (WEIGHTS_ALONE.some((name) => method.startsWith(name))) return true;
+  const { quant_algo: algorithm } = isObject(scheme.quantization) ? scheme.quantization : scheme;
+  if (/^w\d+a16/i.test(String(algorithm ?? ""))) return true;
   const groups = isObject(scheme.config_groups) ? Object.values(scheme.config_groups) : [];
   return groups.length > 0 &&
     groups.every((group) => isObject(group) && (group.input_activations ?? null) === null);
@@ -95,7 +97,7 @@ export function schemeOf(config: ModelConfig): Fields | null {
 function algorithm(scheme: Fields): string | null {
   const inner = isObject(scheme.quantization) ? scheme.quantization : scheme;
   const name = typeof inner.quant_algo === "string" ? inner.quant_algo.toLowerCase() : null;
-  return name === null ? null : name.startsWith("fp8") ? "fp8" : name;
+  return name === null ? null : /^fp8|nvfp4/.exec(name)?.[0] ?? name;
 }
 
 /** The type that all groups of compressed-tensors share. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { isObject, textConfig } from "./config.ts";
-import { schemeOf } from "./quantization.ts";
+import { quantizedType, schemeOf } from "./quantization.ts";
 import type { ModelConfig } from "./model.ts";
 
 /** Sizes of what is quantized together, along a weight's outputs and its inputs. */
@@ -26,6 +26,7 @@ const IMPLICIT: Readonly<Record<string, Omit<BlockShape, "field">>> = {
   gpt_oss_mxfp4: { outputs: 1, inputs: 32, isRounded: true },
   modelopt_mxfp8: { outputs: 1, inputs: 32 },
   modelopt_fp4: { outputs: 1, inputs: 16 },
+  nvfp4: { outputs: 1, inputs: 16 },
 };
 
 /**
@@ -84,8 +85,9 @@ function blockShape(config: ModelConfig): BlockShape | null {
     groupSize(scheme.config_groups);
   if (typeof group === "number") return group > 0 ? { outputs: 1, inputs: group, field: "group_size" } : null;
   const method = String(scheme.quant_method ?? "").toLowerCase();
-  const implicit = IMPLICIT[method];
-  return implicit === undefined ? null : { ...implicit, field: method };
+  const named = quantizedType(config) === "nvfp4" && !(method in IMPLICIT) ? "nvfp4" : method;
+  const implicit = IMPLICIT[named];
+  return implicit === undefined ? null : { ...implicit, field: named };
 }
 
 /** The largest group of the groups that compressed-tensors lists. */

@@ -8,7 +8,7 @@ import { type Bundle, openBundle } from "../bundle/open.ts";
 import { bundlePath } from "../bundle/layout.ts";
 import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
-import type { Limits } from "../shots/limits.ts";
+import type { Booted } from "../harness/harness.ts";
 import type { PlanHeader } from "../shots/plan_file.ts";
 import type { FailedShot } from "../events.ts";
 import { fitBundle } from "./fit_bundle.ts";
@@ -109,12 +109,12 @@ export async function ingest(paths: readonly string[], options: IngestOptions = 
   const notices = [...session.notices, ...files.flatMap((file) => file.notices)];
   const source = await sourceSha256();
   const tps = new Set<number>();
-  const limitsByTp = new Map<number, Limits>();
+  const enginesByTp = new Map<number, Pick<Booted, "limits" | "conditions">>();
   let measured = 0;
   let known = 0;
   const recorded = await recordedLines(dir);
   for (const { path, header, lines } of files) {
-    const options = { hardware: label, allowMixed, driftShare, acceptSpeed, source, recorded, limitsByTp };
+    const options = { hardware: label, allowMixed, driftShare, acceptSpeed, source, recorded, enginesByTp };
     const taken = replay(session, header, lines, options);
     notices.push(...taken.notices.map((notice) => `${path}: ${notice}`));
     measured += taken.measured;

@@ -17,7 +17,6 @@ import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { shareExperts } from "../model/share_experts.ts";
 import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
-import type { Limits } from "../shots/limits.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../shots/plan_sweeps.ts";
 import type { Shot, SweepCategory } from "../shots/shot.ts";
 import type { RunEvent } from "../events.ts";
@@ -195,7 +194,7 @@ export async function* profileEvents(
   };
 
   let measured = 0;
-  const limitsByTp = new Map<number, Limits>();
+  const enginesByTp = new Map<number, Pick<Booted, "limits" | "conditions">>();
   for (const [position, { tp, config }] of configs.entries()) {
     const short = wholeDegrees && position > 0 ? adaptive?.shortFor(degrees.slice(position)) ?? null : null;
     if (short !== null) {
@@ -223,8 +222,8 @@ export async function* profileEvents(
     };
     const booted = withPool(await lane.boot(request, { ...signal && { signal } }));
     yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds: booting() };
-    limitsByTp.set(tp, booted.limits);
-    session.describe((facts) => runMeta({ ...origin, booted, limitsByTp, previous: session.meta }, facts));
+    enginesByTp.set(tp, booted);
+    session.describe((facts) => runMeta({ ...origin, booted, enginesByTp, previous: session.meta }, facts));
     await session.save();
     const onlySkew = settings.onlySkew && !bare.includes(tp);
     const planned = planSweeps({

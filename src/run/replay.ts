@@ -18,7 +18,7 @@ import type {
   SustainedLine,
 } from "../journal/line.ts";
 import { fromPlanned } from "../settings/recorded.ts";
-import type { Limits } from "../shots/limits.ts";
+import type { Booted } from "../harness/harness.ts";
 import { keyColumns, type Shot } from "../shots/shot.ts";
 import { type ShotId, shotText } from "../shots/shot_id.ts";
 import { skewCaseOf } from "../shots/skew_cases.ts";
@@ -44,7 +44,7 @@ export interface ReplayOptions {
   /** Hash of the source that ingests, in hex. */
   readonly source: string;
   /** Takes what engines came to, by tensor-parallel degree; one serves all files of a bundle. */
-  readonly limitsByTp: Map<number, Limits>;
+  readonly enginesByTp: Map<number, Pick<Booted, "limits" | "conditions">>;
   /** How often the bundle's journal has each shot and sentinel, as {@linkcode recordedLines} tells. */
   readonly recorded: ReadonlyMap<string, number>;
 }
@@ -133,15 +133,15 @@ export function replay(
 
   function describe(engine: EngineLine): void {
     if (identity === undefined || engine.ep !== undefined) return;
-    const { limitsByTp } = options;
-    limitsByTp.set(engine.tp, engine.limits);
+    const { enginesByTp } = options;
+    enginesByTp.set(engine.tp, engine);
     const origin = {
       model: { id: settings.model, architecture },
       overrides: (tp: number) => overrides[tp] ?? {},
       variant: settings.variant,
       identity,
       booted: engine,
-      limitsByTp,
+      enginesByTp,
       startedAt: new Date(header.started),
       sourceSha256: options.source,
     };

@@ -8,7 +8,7 @@ import type { Meta, SkewProfile } from "../bundle/meta.ts";
 import type { Booted } from "../harness/harness.ts";
 import type { Model } from "../model/model.ts";
 import type { Settings } from "../settings.ts";
-import type { Limits } from "../shots/limits.ts";
+import type { ResolvedLimits } from "../bundle/meta_blocks.ts";
 import type { AttentionGrid } from "../shots/attention_shots.ts";
 import { attentionGridSpec } from "../shots/axis_spec.ts";
 import { type SkewGrid, skewProfileSpec } from "../shots/skew_axes.ts";
@@ -40,8 +40,8 @@ export interface RunMetaOptions {
   readonly identity: Identity;
   /** The last engine that was booted. */
   readonly booted: Booted;
-  /** What the engines of this run came to, by tensor-parallel degree. @default none */
-  readonly limitsByTp?: ReadonlyMap<number, Limits>;
+  /** The engines of this run by tensor-parallel degree. @default none */
+  readonly enginesByTp?: ReadonlyMap<number, Pick<Booted, "limits" | "conditions">>;
   /** What is predicted in place of being measured; null when all shots are fired. @default {null} */
   readonly adaptive?: Pick<AdaptiveRun, "profile"> | null;
   /** Degrees whose skew cases are all fired. @default none */
@@ -130,13 +130,13 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
   };
 }
 
-/** What engines came to, this run's in place of earlier ones. */
-function engineResolved({ limitsByTp, previous }: RunMetaOptions): Pick<Meta, "engine_resolved"> {
-  const fresh = Array.from(
-    limitsByTp ?? [],
-    ([tp, { block_size, max_model_len, num_cache_tokens }]) =>
-      [tp, { block_size, max_model_len, num_cache_tokens }] as const,
-  );
+/** What engines came to, this run's in place of earlier ones; degrees may differ in the kernels that they chose. */
+function engineResolved({ enginesByTp, previous }: RunMetaOptions): Pick<Meta, "engine_resolved"> {
+  const fresh = Array.from(enginesByTp ?? [], ([tp, { limits, conditions }]) => {
+    const { block_size, max_model_len, num_cache_tokens } = limits;
+    const methods = conditions?.["methods"] as ResolvedLimits["methods"];
+    return [tp, { block_size, max_model_len, num_cache_tokens, ...methods && { methods } }] as const;
+  });
   const per_tp = { ...previous?.engine_resolved?.per_tp, ...Object.fromEntries(fresh) };
   return Object.keys(per_tp).length === 0 ? {} : { engine_resolved: { per_tp } };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../src/errors.ts";
 import { downloadConfig, hubOf, storedToken } from "../../src/model/hub.ts";
+import { variantName } from "../../src/model/variant.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { halfAnswer, serve } from "./fake_hub.ts";
 
@@ -62,9 +63,59 @@ Deno.test("loadModel downloads a config once and keeps it as the hub has it", as
   assert.equal((await loadModel(ID, options)).config.hidden_size, 64);
   assert.equal(await Deno.readTextFile(path), CONFIG);
   assert.equal((await loadModel(ID, { ...options, env: { HF_HUB_OFFLINE: "1" } })).config.hidden_size, 64);
-  assert.deepEqual(hub.asked, ["/org/name/resolve/main/config.json"]);
+  assert.deepEqual(hub.asked, [
+    "/org/name/resolve/main/config.json",
+    "/org/name/resolve/main/hf_quant_config.json",
+  ]);
   assert.equal((await loadModel(ID, options)).revision, "main", "the hub does not tell its commit");
   assert.deepEqual(told, [`The config of ${ID} (main) was downloaded from ${hub.endpoint} to ${path}`]);
+});
+
+Deno.test("loadModel keeps what a checkpoint says of its weights in a file of its own with the config", async () => {
+  const beside =
+    `{ "producer": { "name": "modelopt" }, "quantization": { "quant_algo": "NVFP4", "group_size": 16,
+    "kv_cache_quant_algo": "FP8", "exclude_modules": ["lm_head"] } }`;
+  const config = CONFIG.replace("64", "64.0");
+  const answers: Record<string, Response> = {
+    "config.json": new Response(config),
+    "hf_quant_config.json": new Response(beside),
+  };
+  await using hub = serve(({ url }) => answers[url.split("/").at(-1)!]!);
+  await using folder = await configFolder();
+  const options = { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint } };
+  const found = await loadModel(ID, options);
+  assert.deepEqual(found.config.quantization_config, { quant_method: "modelopt", ...JSON.parse(beside) });
+  assert.equal(
+    variantName({ config: found.config, dtype: null, kvCacheDtype: null, variant: null }),
+    "nvfp4-kvfp8",
+  );
+  assert.match(
+    await Deno.readTextFile(`${folder.path}/model/org/name.json`),
+    /64\.0/,
+    "as the hub writes it",
+  );
+  assert.deepEqual(await loadModel(ID, options), found);
+  assert.equal(hub.asked.length, 2);
+});
+
+Deno.test("loadModel asks a checkpoint that says it in its config for nothing else, and takes no for an answer", async () => {
+  const quantized = CONFIG.replace("{", '{ "quantization_config": { "quant_method": "fp8" },');
+  for (const [config, asked] of [[quantized, 1], [CONFIG, 2]] as const) {
+    await using hub = serve(({ url }) =>
+      url.endsWith("/config.json") ? new Response(config) : new Response(null, { status: 404 })
+    );
+    await using folder = await configFolder();
+    await loadModel(ID, { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint } });
+    assert.equal(hub.asked.length, asked);
+  }
+  await using hub = serve(({ url }) =>
+    url.endsWith("/config.json") ? new Response(CONFIG) : new Response(null, { status: 503 })
+  );
+  await using folder = await configFolder();
+  await assert.rejects(
+    loadModel(ID, { configDir: folder.path, env: { HF_ENDPOINT: hub.endpoint } }),
+    new UsageError(`Cannot download model '${ID}': ${hub.endpoint} answers 503; run again later`),
+  );
 });
 
 Deno.test("loadModel keeps another revision apart", async () => {
@@ -74,7 +125,7 @@ Deno.test("loadModel keeps another revision apart", async () => {
   await loadModel(ID, { ...options, revision: "refs/pr/1" });
   await loadModel(ID, { ...options, revision: "refs/pr/1" });
   await loadModel(ID, { ...options, revision: null });
-  assert.deepEqual(hub.asked, [
+  assert.deepEqual(hub.asked.filter((path) => path.endsWith("/config.json")), [
     "/org/name/resolve/refs%2Fpr%2F1/config.json",
     "/org/name/resolve/main/config.json",
   ]);

@@ -28,6 +28,8 @@ const SCHEMES: readonly [scheme: unknown, type: string | null][] = [
   [{ quant_method: "bitsandbytes", load_in_4bit: true, bnb_4bit_quant_type: "nf4" }, "nf4"],
   [{ quant_method: "modelopt", quant_algo: "FP8" }, "fp8"],
   [{ producer: { name: "modelopt" }, quantization: { quant_algo: "NVFP4" } }, "nvfp4"],
+  [{ quant_method: "modelopt", quant_algo: "NVFP4", config_groups: { a: group("float", 4) } }, "nvfp4"],
+  [{ quant_method: "modelopt", quant_algo: "W4A16_NVFP4" }, "nvfp4"],
   [compressed({ group_0: group("float", 8) }), "fp8"],
   [compressed({ group_0: group("int", 8), group_1: group("int", 8) }), "int8"],
   [compressed({ group_0: group("int", 4) }), "int4"],

@@ -69,6 +69,15 @@ Deno.test("a rank has whole blocks of quantized weights", () => {
         "intermediate_size of a rank must consist of whole blocks of 16 (group_size), got 40",
       ],
       [
+        {
+          quant_method: "modelopt",
+          quant_algo: "NVFP4",
+          config_groups: { a: { weights: { group_size: 16 } } },
+        },
+        { intermediate_size: 40 },
+        "intermediate_size of a rank must consist of whole blocks of 16 (nvfp4), got 40",
+      ],
+      [
         { quant_method: "compressed-tensors", config_groups: { a: { weights: { strategy: "channel" } } } },
         { intermediate_size: 96 },
         null,

@@ -93,6 +93,11 @@ Deno.test("meta.yaml of a plain run, in full", () => {
 const PROCESSOR = { name: "AMD EPYC", cores: 2, instruction_sets: ["avx2"] };
 const NOISE = { spread_p50: 0.01 } as unknown as NonNullable<SessionFacts["noise"]>;
 const limits = booted.limits;
+/** What quantized layers run by at two degrees. */
+const METHODS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  1: { o_proj: "AutoAWQMarlinLinearMethod MacheteLinearKernel" },
+  2: { o_proj: "AutoAWQMarlinLinearMethod MarlinLinearKernel" },
+};
 const resolved = { block_size: 16, max_model_len: 100_000, num_cache_tokens: 1_000_000 };
 const info = (more: object): RunMetaOptions["identity"] => identityOf({ ...harness.info, ...more }, TYPES);
 const cases: [string, Partial<RunMetaOptions>, Partial<SessionFacts>, Partial<Meta>][] = [
@@ -127,13 +132,27 @@ const cases: [string, Partial<RunMetaOptions>, Partial<SessionFacts>, Partial<Me
   ["a rule of precision", { settings: { ...settings, precision: { relative: 0.01, min: 3, max: 30 } } }, {}, {
     precision: { relative: 0.01, min: 3, max: 30 },
   }],
-  ["what engines came to", { limitsByTp: new Map([[2, limits]]) }, {}, {
+  ["what engines came to", { enginesByTp: new Map([[2, { limits }]]) }, {}, {
     engine_resolved: { per_tp: { 2: resolved } },
   }],
   [
+    "kernels that differ between degrees",
+    {
+      enginesByTp: new Map([1, 2].map((tp) => [tp, { limits, conditions: { methods: METHODS[tp]! } }])),
+      booted: { ...booted, conditions: { methods: METHODS[2]! } },
+    },
+    {},
+    {
+      conditions: { methods: METHODS[2]! },
+      engine_resolved: {
+        per_tp: { 1: { ...resolved, methods: METHODS[1]! }, 2: { ...resolved, methods: METHODS[2]! } },
+      },
+    },
+  ],
+  [
     "what engines came to before",
     {
-      limitsByTp: new Map([[2, limits]]),
+      enginesByTp: new Map([[2, { limits }]]),
       previous: {
         engine_resolved: {
           per_tp: { 1: { ...resolved, block_size: 32 }, 2: { ...resolved, block_size: 32 } },

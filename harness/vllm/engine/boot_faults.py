@@ -19,6 +19,12 @@ KNOWN = (
         "vLLM's CPU attention does not support head_dim {}",
     ),
     (
+        r"quantization method (\S+) is not supported for the current GPU\. Minimum capability: (\d+)\."
+        r" Current capability: (\d+)",
+        "unsupported",
+        "vLLM's {} needs a device of compute capability {} or above, this one has {}",
+    ),
+    (
         r"No common block size for (\d+) \((.+)\)",
         "unsupported",
         "the attention cannot have KV blocks of {} tokens ({}): leave block_size null",

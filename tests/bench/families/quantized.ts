@@ -71,6 +71,17 @@ const CHECKPOINTS: Readonly<Record<string, Checkpoint>> = {
       modules_to_not_convert: ["model.layers.*.self_attn", "model.layers.*.mlp.router", "lm_head"],
     },
   },
+  "NVFP4, groups of 16": {
+    scheme: {
+      quant_method: "modelopt",
+      quantization: {
+        quant_algo: "NVFP4",
+        group_size: 16,
+        kv_cache_quant_algo: null,
+        exclude_modules: ["lm_head"],
+      },
+    },
+  },
   "KV cache fp8_e4m3": { kvCacheDtype: "fp8_e4m3" },
   "KV cache fp8_e5m2": { kvCacheDtype: "fp8_e5m2" },
 };

@@ -46,6 +46,14 @@ class ValidationError(ValueError):
             "vLLM's CPU attention does not support head_dim 16",
         ),
         (
+            ValueError(
+                "The quantization method modelopt_fp4 is not supported for the current GPU. Minimum"
+                " capability: 75. Current capability: 70."
+            ),
+            "unsupported",
+            "vLLM's modelopt_fp4 needs a device of compute capability 75 or above, this one has 70",
+        ),
+        (
             ValueError("No common block size for 16 (CPU_ATTN: [MultipleOf(32)])."),
             "unsupported",
             "the attention cannot have KV blocks of 16 tokens (CPU_ATTN: [MultipleOf(32)]):"
