@@ -6,6 +6,7 @@ import { profile } from "../../src/run/profile.ts";
 import { readClocks } from "../../src/view/timeline.ts";
 import { fakeHarness } from "../run/fakes.ts";
 import { SMALL, smallBundle } from "../run/small_model.ts";
+import { relativeSpread } from "../../src/stats.ts";
 import { withFolder } from "../run/tiny_run.ts";
 
 const STATE = { memory_clock_mhz: null, temperature_c: null, power_w: null, throttle: [] };
@@ -53,3 +54,58 @@ Deno.test("evidence: a pool's states are journaled with their lanes", () =>
     const clocks = (await readClocks(dir)).map(({ lane, mhz }) => `${lane} ${mhz}`);
     assert.deepEqual(new Set(clocks), new Set(["device 0 1500", "device 1 1600"]));
   }));
+
+Deno.test("evidence: a layer's samples, spread, kernels by name and sums, of the last time that it was measured", () => {
+  const shot = (samples: Record<string, number[]>, more: object = {}): JournalLine => ({
+    ...{ type: "shot", category: "dense", tp: 1, key: [16], samples },
+    ...more,
+  });
+  const found = evidenceOf([
+    { type: "kernels", names: { ab: "gemm", cd: "copy" } },
+    shot({ proj: [1, 2], norm: [4] }),
+    shot({ proj: [9, 10, 12] }, {
+      ...{ stop: "precision", recordings: 2, kernels: { proj: ["ab", "ef"] } },
+      kernel_sums: { proj: [7, 9, 8] },
+    }),
+    { ...shot({ proj: [1] }), key: [32] } as JournalLine,
+  ]);
+  const norm = {
+    samples: 1,
+    spread: null,
+    stop: null,
+    clockMhz: null,
+    kernels: null,
+    kernelSumUs: null,
+    recordings: 1,
+  };
+  assert.deepEqual(found, [
+    {
+      ...{ category: "dense", tp: 1, key: [16], measured: 2, inDoubt: false },
+      rows: {
+        proj: {
+          ...{ samples: 3, spread: relativeSpread([9, 10, 12]), stop: "precision", clockMhz: null },
+          ...{ kernels: ["gemm", "ef"], kernelSumUs: 8, recordings: 2 },
+        },
+        norm,
+      },
+    },
+    { category: "dense", tp: 1, key: [32], measured: 1, inDoubt: false, rows: { proj: norm } },
+  ]);
+});
+
+Deno.test("evidence: what lies before a sentinel that moved is in doubt, what no sentinel came after too", () => {
+  const watch = { every_s: 30, share: 0.03 };
+  const sentinel = (timeUs: number): JournalLine => ({
+    ...{ type: "sentinel", category: "attention", tp: 1, key: [16, 0, 2, 128], clock_mhz: null },
+    samples: { attention: [timeUs] },
+  });
+  const shot = (tokens: number): JournalLine => ({
+    ...{ type: "shot", category: "dense", tp: 1, key: [tokens], samples: { proj: [1] } },
+  });
+  const session = { type: "session", format: 2, started: "", identity: {}, settings: {}, watch } as unknown;
+  const found = evidenceOf([
+    ...[session as JournalLine, sentinel(100), shot(1), sentinel(100), shot(2), sentinel(120), shot(3)],
+  ]);
+  assert.deepEqual(found.map(({ key, inDoubt }) => [key[0], inDoubt]), [[1, false], [2, true], [3, true]]);
+  assert.deepEqual(evidenceOf([]), []);
+});
