@@ -12,6 +12,7 @@ import { rooflineHarness } from "../../src/harness/estimate/roofline.ts";
 import { layersOf } from "../../src/model/layers.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { shardConfig } from "../../src/model/shard.ts";
+import { KNOWN_LAYERS } from "../../src/roofline/layer_work.ts";
 import { CATEGORIES, type Category, CATEGORY_ORDER, type Shot } from "../../src/shots/shot.ts";
 
 /** How far the estimates of some rows are from their times, as shares of these. */
@@ -35,11 +36,14 @@ export interface RooflineError {
  *
  * @param bundle The bundle, its model among the configurations of the project.
  * @returns The errors, by category and layer in the order of the catalogue, of each category all rows first; none
- * without a sheet.
+ * without a sheet, or of a model with a layer that has no formula.
  */
 export async function rooflineErrors({ meta, tps, table }: Bundle): Promise<RooflineError[]> {
   if (!existsSync(join(CONFIG_DIR, "hardware", `${meta.hardware}.yaml`))) return [];
   const { config, architecture } = await loadModel(meta.model!);
+  const named = [...layersOf(architecture, "dense"), ...layersOf(architecture, "per_sequence")];
+  const hasFormulas = named.every(({ name }) => KNOWN_LAYERS.includes(name));
+  if (!hasFormulas || layersOf(architecture, "linear_attention").length > 0) return [];
   await using harness = await rooflineHarness(meta.hardware!);
   const ratios = new Map<string, number[]>();
   for (const tp of tps) {

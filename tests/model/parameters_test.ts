@@ -5,7 +5,9 @@ import { countParameters } from "../../src/model/parameters.ts";
 /** Billions of parameters that the models' authors give, all and active. */
 const PUBLISHED: Readonly<Record<string, readonly [total: number, active: number | null]>> = {
   "meta-llama/Llama-2-7b-hf": [6.74, null],
+  "meta-llama/Meta-Llama-3-8B": [8.03, null],
   "meta-llama/Llama-3.1-8B": [8.03, null],
+  "RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic": [8.03, null],
   "meta-llama/Llama-3.3-70B-Instruct": [70.6, null],
   "meta-llama/Llama-4-Scout-17B-16E": [107.8, 17],
   "meta-llama/Llama-4-Maverick-17B-128E": [400, 17],

@@ -13,6 +13,13 @@ DERIVED = re.compile(r"self\.head_dim = (self\.|config\.)?hidden_size // self\.(
 """How model classes of vLLM derive the width, whatever the configuration says."""
 
 
+OUTPUTS = ("o_proj", "out_proj", "dense", "wo", "c_proj")
+"""What attention modules call the projection behind their heads."""
+
+OUTPUT_CLASS = "RowParallelLinear"
+"""Its class, as modules of models import it."""
+
+
 class HeadWidth:
     """Stands for an attribute while models are built: an instance gets this width, not a derived one."""
 
@@ -42,8 +49,13 @@ def given_width(config: Mapping[str, Any], tp: int) -> int | None:
 def with_head_width(config: Mapping[str, Any], tp: int) -> Iterator[None]:
     """Keep the classes of a sharded model from deriving the width of heads: it would grow with the degree."""
     width = given_width(config, tp)
-    names = config.get("architectures") or []
-    with fixed(deriving_classes(names) if width is not None else [], width or 0):
+    if width is None:
+        yield
+        return
+    text = config.get("text_config") or config
+    modules = model_modules(config.get("architectures") or [])
+    classes = [each for module in modules for each in vars(module).values() if derives(each)]
+    with fixed(classes, width), narrowed(modules, text["hidden_size"], text["num_attention_heads"] * width):
         yield
 
 
@@ -59,8 +71,31 @@ def fixed(classes: Sequence[type], width: int) -> Iterator[None]:
             delattr(each, "head_dim")
 
 
-def deriving_classes(architectures: Sequence[str]) -> list[type]:
-    """Return the classes of the models' own modules that derive the width of heads."""
+@contextmanager
+def narrowed(modules: Sequence[Any], hidden: int, given: int) -> Iterator[None]:
+    """Make projections behind heads that would take `hidden` numbers take a rank's `given` ones meanwhile."""
+    found = [(module, vars(module)[OUTPUT_CLASS]) for module in modules if OUTPUT_CLASS in vars(module)]
+
+    def taking(linear: Any) -> Any:
+        def make(input_size: int, *arguments: Any, prefix: str = "", **others: Any) -> Any:
+            owner, _, name = prefix.rpartition(".")
+            is_behind = name in OUTPUTS and "att" in owner.rpartition(".")[2]
+            size = given if is_behind and input_size == hidden else input_size
+            return linear(size, *arguments, prefix=prefix, **others)
+
+        return make
+
+    for module, linear in found:
+        setattr(module, OUTPUT_CLASS, taking(linear))
+    try:
+        yield
+    finally:
+        for module, linear in found:
+            setattr(module, OUTPUT_CLASS, linear)
+
+
+def model_modules(architectures: Sequence[str]) -> list[Any]:
+    """Return the Python modules in which the models' classes are."""
     from vllm import ModelRegistry
 
     modules = []
@@ -69,7 +104,7 @@ def deriving_classes(architectures: Sequence[str]) -> list[type]:
             # What cannot be imported, vLLM refuses with its own reason.
             with suppress(ImportError):
                 modules.append(sys.modules[ModelRegistry.models[name].load_model_cls().__module__])
-    return [each for module in modules for each in vars(module).values() if derives(each)]
+    return modules
 
 
 def derives(value: object) -> bool:
@@ -98,10 +133,6 @@ def refuse_derived_widths(modules: Sequence[Any], config: Mapping[str, Any], tp:
                 f"vLLM derives heads of {derived} numbers from hidden_size, the model has {width}: "
                 f"a rank of {tp} cannot be measured on one device",
             )
-
-
-OUTPUTS = ("o_proj", "out_proj", "dense", "wo", "c_proj")
-"""What attention modules call the projection behind their heads."""
 
 
 def refuse_wide_outputs(tree: Iterable[tuple[str, Any]], tp: int) -> None:

@@ -1,6 +1,15 @@
+import types
+
 import pytest
 import torch
-from engine.head_width import derives, fixed, given_width, refuse_derived_widths, refuse_wide_outputs
+from engine.head_width import (
+    derives,
+    fixed,
+    given_width,
+    narrowed,
+    refuse_derived_widths,
+    refuse_wide_outputs,
+)
 from faults import Fault
 
 QWEN2 = {"hidden_size": 128, "num_attention_heads": 2, "head_dim": 32}
@@ -85,3 +94,22 @@ def test_a_rank_whose_projection_is_wider_than_its_heads_is_refused(
     assert fault.value.message == (
         "Owner projects 128 numbers, a rank's heads give 64: a rank of 2 cannot be measured on one device"
     )
+
+
+def test_a_projection_behind_heads_that_takes_all_of_them_takes_a_ranks() -> None:
+    def linear(input_size: int, output_size: int, bias: bool = False, prefix: str = "") -> object:
+        return input_size, output_size, bias, prefix
+
+    model = types.ModuleType("granitemoehybrid")
+    vars(model)["RowParallelLinear"] = linear
+    with narrowed([model, types.ModuleType("other")], 128, 64):
+        make = vars(model)["RowParallelLinear"]
+        found = [
+            make(128, 128, bias=True, prefix="model.layers.5.self_attn.o_proj"),
+            make(64, 128, prefix="model.layers.5.self_attn.o_proj"),
+            make(128, 128, prefix="model.layers.5.mamba.out_proj"),
+            make(128, 128, prefix="model.layers.5.self_attn.gate_proj"),
+        ]
+    assert [taken for taken, *_ in found] == [64, 64, 128, 128]
+    assert found[0] == (64, 128, True, "model.layers.5.self_attn.o_proj")
+    assert vars(model)["RowParallelLinear"] is linear
