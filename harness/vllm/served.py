@@ -84,15 +84,27 @@ def attempt(writer: Writer, name: str, run: Callable[[], object]) -> bool:
 
 
 def warm_up(server: Server, watch: Watch) -> None:
-    """Serve a few requests of unlike sizes, so that nothing is compiled or allocated later."""
-    longest = server.engine.vllm_config.model_config.max_model_len
-    prompts = [min(600, longest // 2)] * 4 + [min(100 * number, longest // 2) for number in range(1, 12)]
-    for number, tokens in enumerate(prompts):
-        server.add([10 + (at + number) % 97 for at in range(tokens)], 8)
-    while server.busy():
-        server.engine.step()
+    """Serve prompts of unlike sizes, so that nothing is compiled or allocated later.
+
+    Kernels are compiled for sizes that can and cannot be divided by 16, and chosen by the number of tokens.
+    """
+    config = server.engine.vllm_config
+    longest, most = config.model_config.max_model_len, config.scheduler_config.max_num_batched_tokens
+    eighths = [most * part // 8 for part in range(1, 9)]
+    sizes = [min(600, longest // 2)] * 4 + [100 * number for number in range(1, 12)]
+    for number, tokens in enumerate([*sizes, *eighths, *(size - 1 for size in eighths), 2 * most + 3]):
+        server.add([10 + (at + number) % 97 for at in range(max(1, min(tokens, longest - 8)))], 8)
+        if number >= len(sizes):
+            run_until_idle(server)  # a prompt alone has its own size, beside others that of them all
+    run_until_idle(server)
     server.synchronize()
     watch.take()
+
+
+def run_until_idle(server: Server) -> None:
+    """Run steps until no request is left."""
+    while server.busy():
+        server.engine.step()
 
 
 def play(stage: Stage, scene: Scene, writer: Writer) -> None:

@@ -9,6 +9,7 @@ import { loadModel } from "../model/load_model.ts";
 import { resolveDtype, resolveKvDtype, variantName } from "../model/variant.ts";
 import { answerJob, SERVED } from "../harness/answer_job.ts";
 import { formatJob, type ServeJob } from "../serving/serve_job.ts";
+import { UsageError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
 import { positive } from "./command.ts";
 import { addFlags, type Flags } from "./flags.ts";
@@ -68,7 +69,7 @@ export function addServeFlags(command: Command): Command {
     .optionsGroup("Server:")
     .option(
       "--tp <n>",
-      "Tensor-parallel degree: one rank's share of every layer, without communication",
+      "Tensor-parallel degree: one rank's share of every layer; with as many --devices the real server",
       positive,
       1,
     )
@@ -90,7 +91,7 @@ export function addServeFlags(command: Command): Command {
  * @param what Scenes and loads.
  * @param terminal Whose signal ends a download.
  * @returns The job, and the folder of the bundle that it belongs to.
- * @throws {UsageError} when the model cannot be loaded or not be sharded.
+ * @throws {UsageError} when the model cannot be loaded or not be sharded, or the devices are not as many as the degree.
  */
 export async function jobOf(
   settings: Settings,
@@ -113,9 +114,20 @@ export async function jobOf(
     async_scheduling: flags.sync !== true,
     enable_prefix_caching: flags.prefixCaching ?? false,
     gpu_memory_utilization: flags.gpuMemoryUtilization,
+    ...servers(settings.devices, flags.tp) && { tensor_parallel_size: flags.tp },
   };
   const job = { model, hardware, variant, tp: flags.tp, engine, ...what(engine) };
   return { job, dir: bundlePath(perfDir, hardware, settings.model, variant) };
+}
+
+/** Whether the devices serve together, not one of them a rank's share. */
+function servers(devices: readonly number[], tp: number): boolean {
+  if (tp > 1 && devices.length > 1 && devices.length !== tp) {
+    throw new UsageError(
+      `Cannot serve tp ${tp} on devices ${devices.join()}: name ${tp} of them, or one for a rank's share`,
+    );
+  }
+  return tp > 1 && devices.length === tp;
 }
 
 /**

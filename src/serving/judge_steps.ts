@@ -9,6 +9,9 @@ import type { ServedStep } from "./served.ts";
 import { arrivalsIn, batchOfGroups, REST_S, type StepTerms } from "./step_terms.ts";
 import { restedDevice, runStep, type StepWork } from "./timeline.ts";
 
+/** What a step asks of host and device, behind another one, null for the first. */
+type Work = (batch: Batch, before?: Batch | null) => StepWork;
+
 /** Steps of a window. */
 const WINDOW = 25;
 
@@ -50,7 +53,7 @@ export interface ReplayedStep {
 export function judgeSteps(
   part: string,
   steps: readonly ServedStep[],
-  model: { readonly work: (batch: Batch) => StepWork; readonly terms: StepTerms },
+  model: { readonly work: Work; readonly terms: StepTerms },
 ): JudgedSteps {
   const replayed = replaySteps(steps, model);
   const real = replayed.map(({ tookUs }) => tookUs);
@@ -81,7 +84,7 @@ export function judgeSteps(
  */
 export function replaySteps(
   steps: readonly ServedStep[],
-  { work, terms }: { readonly work: (batch: Batch) => StepWork; readonly terms: StepTerms },
+  { work, terms }: { readonly work: Work; readonly terms: StepTerms },
 ): ReplayedStep[] {
   const done = steps.filter(({ outputS, kernelUs }) => outputS !== null && kernelUs === null);
   const scheduled = done.map(({ scheduledS }) => scheduledS * 1e6);
@@ -122,13 +125,14 @@ function replay(
   steps: readonly ServedStep[],
   scheduled: readonly number[],
   rested: readonly boolean[],
-  work: (batch: Batch) => StepWork,
+  work: Work,
   { clock, arrivalUs }: StepTerms,
 ): number[] {
   const device = restedDevice();
   const times: number[] = [];
   let hostUs = 0;
   let pendingUs: number | null = null;
+  let before: Batch | null = null;
   for (const [at, { groups }] of steps.entries()) {
     if (rested[at] && pendingUs !== null) {
       times.push(hostUs = Math.max(pendingUs, hostUs));
@@ -136,7 +140,9 @@ function replay(
     }
     if (rested[at]) hostUs = Math.max(hostUs, scheduled[at]!);
     else hostUs += arrivalUs * arrivalsIn(groups);
-    const { hostFreeUs, endUs } = runStep(device, work(batchOfGroups(groups)), hostUs, clock);
+    const batch = batchOfGroups(groups);
+    const { hostFreeUs, endUs } = runStep(device, work(batch, before), hostUs, clock);
+    before = batch;
     hostUs = hostFreeUs;
     if (pendingUs !== null) times.push(hostUs = Math.max(pendingUs, hostUs));
     pendingUs = endUs;

@@ -34,6 +34,8 @@ export interface EngineArguments {
   readonly enable_prefix_caching: boolean;
   /** Share of the device's memory that the engine may use. */
   readonly gpu_memory_utilization?: number;
+  /** Devices that share every layer and exchange their results, as many as the degree; without it one holds its share. */
+  readonly tensor_parallel_size?: number;
   /** Tokens of a KV block. */
   readonly block_size?: number;
   /** Memory of the KV cache in bytes, in place of what is free. */
@@ -62,7 +64,7 @@ export interface ServeJob {
   readonly hardware: string;
   /** Name of the bundle's last folder. */
   readonly variant: string;
-  /** Tensor-parallel degree; above 1 one rank's share of every layer is served, without communication. */
+  /** Tensor-parallel degree; above 1 one rank's share is served, unless the engine has as many devices. */
   readonly tp: number;
   /** The engine's arguments. */
   readonly engine: EngineArguments;
@@ -94,7 +96,7 @@ export function formatJob({ model, hardware, variant, tp, engine, scenes, loads 
     hardware,
     variant,
     tp,
-    config: rankConfig(model.config, tp),
+    config: engine.tensor_parallel_size === tp ? model.config : rankConfig(model.config, tp),
     engine,
     scenes: scenes.map((scene) => ({
       ...scene,

@@ -66,6 +66,8 @@ export interface ServedHead {
   readonly driver: string;
   /** The runtime, such as torch with its version. */
   readonly runtime: string;
+  /** Devices that served together; 1 where it was one rank's share, or is not said. */
+  readonly devices?: number | undefined;
   /** The processor that launched the steps, and its cores. */
   readonly host: { readonly processor: string; readonly cores: number | null };
   /** The engine's settings. */
@@ -88,6 +90,7 @@ export const servedHeadSchema: z.ZodType<ServedHead> = z.object({
   device: text,
   driver: text,
   runtime: text,
+  devices: size.min(1).optional(),
   host: z.object({ processor: text, cores: z.int().nullable() }),
   settings: z.object({
     max_num_batched_tokens: size.min(1),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Batch } from "../predict/batch.ts";
 import { requestBlocks } from "../predict/batch_blocks.ts";
 import { arrivalsOf } from "./arrivals.ts";
 import { intervals, type LatencySummary, type Spread, summarize } from "./latencies.ts";
@@ -104,6 +105,7 @@ export function simulateServer(load: Load, model: StepModel, server: ServerSetti
   const itl = intervals();
   const arrivals = arrivalsOf(load);
   const inFlight: { step: ScheduledStep; endUs: number }[] = [];
+  let before: Batch | null = null;
   let nowUs = 0;
   let steps = 0;
   let busyUs = 0;
@@ -138,7 +140,9 @@ export function simulateServer(load: Load, model: StepModel, server: ServerSetti
 
   function launch(step: ScheduledStep): void {
     const freeUs = device.freeUs;
-    const { hostFreeUs, endUs } = runStep(device, model.work(step.batch), nowUs, model.terms.clock);
+    const work = model.work(step.batch, before);
+    before = step.batch;
+    const { hostFreeUs, endUs } = runStep(device, work, nowUs, model.terms.clock);
     const tookUs = endUs - Math.max(freeUs, nowUs);
     const kvShare = batches.pool.held / batches.pool.size;
     busyUs += tookUs;

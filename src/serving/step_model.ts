@@ -11,7 +11,7 @@ import { predictor, type PredictorSource } from "../predict/predictor.ts";
 import { type JudgedSteps, judgeSteps } from "./judge_steps.ts";
 import type { Served, ServedHead, ServedSettings } from "./served.ts";
 import { type StepRows, stepRows } from "./step_rows.ts";
-import { launchKind, learnTerms, NO_TERMS, type StepTerms } from "./step_terms.ts";
+import { follows, launchKind, learnTerms, NO_TERMS, paddedTokens, type StepTerms } from "./step_terms.ts";
 import type { ClockTerm, StepWork } from "./timeline.ts";
 
 /** What a step model is made of beside the bundle. */
@@ -37,7 +37,7 @@ export interface StepModelOptions {
   readonly clock?: "measured" | "cool" | ClockTerm;
   /**
    * How long the devices take to exchange what they must, as `communicationAt` has it. The device waits for it within a
-   * step; served steps are one device's share, without it.
+   * step; served steps of one rank's share are without it.
    *
    * @default {null: it is left out}
    */
@@ -66,8 +66,8 @@ export interface StepModel {
   readonly model: Model;
   /** Tensor-parallel degree. */
   readonly tp: number;
-  /** What a step asks of host and device. */
-  work(batch: Batch): StepWork;
+  /** What a step asks of host and device, behind another one, null for the first. */
+  work(batch: Batch, before?: Batch | null): StepWork;
   /** The time of a step among others of its kind in microseconds: the device's, or the host's where that is longer. */
   stepUs(batch: Batch): number;
 }
@@ -105,12 +105,13 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
     check(served.head, model, tp);
   }
   const learnedFrom = served === null ? [] : partsToLearn(served, options.learnFrom);
+  const exchange = exchangeOf(model, tp, communication);
+  const together = tp > 1 && served?.head.devices === tp;
   const learned = served === null ? NO_TERMS : learnTerms(
     served.steps.filter(({ part }) => learnedFrom.includes(part)),
-    rows,
+    together ? withExchange(rows, exchange) : rows,
     served.head.settings,
   );
-  const exchange = exchangeOf(model, tp, communication);
   if (tp > 1 && exchange === null) {
     notices.push(
       `Communication between ${tp} devices is left out: nobody measured it, and no data sheet is given`,
@@ -122,30 +123,27 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
   const terms = { ...learned, clock: term };
   const settings = served?.head.settings ?? null;
 
-  /** A step of one device's share. */
-  function shareWork(batch: Batch): StepWork {
-    let tokens = 0;
-    let requests = batch.prefills.length;
-    for (const { chunk } of batch.prefills) tokens += chunk;
-    const prefill = tokens > batch.prefills.length;
-    for (const { count } of batch.decodes) requests += count;
-    tokens += requests - batch.prefills.length;
+  /** A step, with what the devices exchange or without. */
+  function workOf(batch: Batch, before: Batch | null, exchanged: Exchange | null): StepWork {
+    const size = sizeOf(batch);
+    const { tokens, requests, prefill } = size;
     const kind = settings === null ? "kernels" : launchKind(settings, tokens, prefill);
-    const hostUs = terms.hostUs[kind] + terms.requestUs * requests;
+    const padded = settings === null ? tokens : paddedTokens(settings, tokens, kind);
+    const changed = before !== null && kind === "graph" && follows(sizeOf(before), size);
+    const hostUs = terms.hostUs[kind] + terms.requestUs * requests + terms.fetchUs +
+      (changed ? terms.changeUs : 0);
     return {
-      rowsUs: rows.ns(batch) / 1000,
-      gapUs: terms.gapUs,
+      rowsUs: rows.ns(batch, padded) / 1000,
+      gapUs: terms.gapUs + (exchanged === null ? 0 : exchanged(padded, requests)),
       hostUs,
       prepareUs: Math.min(hostUs, terms.hostUs.graph + terms.requestUs * requests),
       computeBound: terms.clock !== null && rows.computeBound(tokens),
     };
   }
 
-  function work(batch: Batch): StepWork {
-    const share = shareWork(batch);
-    return exchange === null ? share : { ...share, gapUs: share.gapUs + exchange(batch) };
-  }
-
+  const work: StepModel["work"] = (batch, before = null) => workOf(batch, before, exchange);
+  const servedWork: StepModel["work"] = (batch, before = null) =>
+    workOf(batch, before, together ? exchange : null);
   const others = served === null ? [] : [...Map.groupBy(served.steps, ({ part }) => part)]
     .filter(([part]) => part.startsWith("load: ") && !learnedFrom.includes(part));
   return {
@@ -153,7 +151,7 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
     terms,
     clockFrom: from,
     learnedFrom,
-    heldOut: others.map(([part, steps]) => judgeSteps(part, steps, { work: shareWork, terms })),
+    heldOut: others.map(([part, steps]) => judgeSteps(part, steps, { work: servedWork, terms })),
     ...exchange !== null && { communication: communication!.source },
     notices,
     engine: settings,
@@ -167,20 +165,40 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
   };
 }
 
-/** What devices exchange in a step, in microseconds; null where there is one, or nothing is known of so many. */
+/** New tokens and requests of a batch, and whether one has several new tokens. */
+function sizeOf({ prefills, decodes }: Batch): { tokens: number; requests: number; prefill: boolean } {
+  let tokens = 0;
+  let requests = prefills.length;
+  for (const { chunk } of prefills) tokens += chunk;
+  for (const { count } of decodes) requests += count;
+  return { tokens: tokens + requests - prefills.length, requests, prefill: tokens > prefills.length };
+}
+
+/** What devices exchange in a step, in microseconds. */
+type Exchange = (tokens: number, requests: number) => number;
+
+/** Steps of devices that served together, in whose rows the exchange is missing. */
+function withExchange(rows: StepRows, exchange: Exchange | null): StepRows {
+  if (exchange === null) return rows;
+  return {
+    ...rows,
+    ns: (batch, paddedTokens = 0) => {
+      const { tokens, requests } = sizeOf(batch);
+      return rows.ns(batch, paddedTokens) + 1000 * exchange(Math.max(tokens, paddedTokens), requests);
+    },
+  };
+}
+
+/** What devices exchange, null where there is one, or nothing is known of so many. */
 function exchangeOf(
   model: Model,
   tp: number,
   communication: Communication | null,
-): ((batch: Batch) => number) | null {
+): Exchange | null {
   if (tp === 1 || communication === null) return null;
   const sent = sentCollectives(model, tp);
   if (sentUs(sent({ tokens: 1, sequences: 1 }), tp, communication) === null) return null;
-  return ({ prefills, decodes }) => {
-    const requests = decodes.reduce((sum, { count }) => sum + count, prefills.length);
-    const tokens = prefills.reduce((sum, { chunk }) => sum + chunk, requests - prefills.length);
-    return sentUs(sent({ tokens, sequences: requests }), tp, communication)!;
-  };
+  return (tokens, requests) => sentUs(sent({ tokens, sequences: requests }), tp, communication)!;
 }
 
 /** How long prompts run at the full clock before it falls, in microseconds: 59 ms on an H200 (docs/serving.md). */

@@ -10,8 +10,11 @@ import type { Predictor } from "../predict/predictor.ts";
 
 /** The layers of a step. */
 export interface StepRows {
-  /** The sum of a batch's layers in nanoseconds: what `predictIteration` gives. */
-  ns(batch: Batch): number;
+  /**
+   * The sum of a batch's layers in nanoseconds: what `predictIteration` gives. A graph runs the layers that depend on
+   * the number of tokens alone for as many as it was captured for: `paddedTokens`.
+   */
+  ns(batch: Batch, paddedTokens?: number): number;
   /** Whether a step of so many new tokens takes twice the time of one token or more in its GEMMs. */
   computeBound(tokens: number): boolean;
   /** Layers of the sequence that the bundle does not hold. */
@@ -69,12 +72,13 @@ export function stepRows(predictor: Predictor, model: Model, tp: number): StepRo
   return {
     skipped: one.skipped,
     computeBound: (tokens) => tokensNs(tokens) >= 2 * tokensNs(1),
-    ns: (batch) => {
+    ns: (batch, paddedTokens = 0) => {
       gatherFacts(facts, batch);
       const attentionNs = runs === null
         ? sum(predictIteration(predictor, { model, tp, ...batch }), isPerBatch)
         : runs * predictor.batch(tp, batch);
-      return tokensNs(facts.pc + facts.n) + sequencesNs(facts.prefills + facts.n) + attentionNs;
+      return tokensNs(Math.max(paddedTokens, facts.pc + facts.n)) + sequencesNs(facts.prefills + facts.n) +
+        attentionNs;
     },
   };
 }

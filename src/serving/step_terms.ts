@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { median } from "../stats.ts";
+import { median, quantile } from "../stats.ts";
 import type { ServedSettings, ServedStep, StepGroup } from "./served.ts";
 import type { StepRows } from "./step_rows.ts";
 import type { ClockTerm } from "./timeline.ts";
@@ -21,6 +21,10 @@ export interface StepTerms {
   readonly hostUs: Readonly<Record<LaunchKind, number>>;
   /** What the host is busy for beside that for each request of the step. */
   readonly requestUs: number;
+  /** What the host is busy for beside that in a step of one graph that {@linkcode follows} another batch. */
+  readonly changeUs: number;
+  /** What the host takes to fetch tokens that are there already. */
+  readonly fetchUs: number;
   /** What the host takes to add a request that has arrived, between two steps. */
   readonly arrivalUs: number;
   /** How the clock falls at the power limit, null when that was not seen. */
@@ -32,6 +36,8 @@ export const NO_TERMS: StepTerms = {
   gapUs: 0,
   hostUs: { graph: 0, pieces: 0, kernels: 0 },
   requestUs: 0,
+  changeUs: 0,
+  fetchUs: 0,
   arrivalUs: 0,
   clock: null,
 };
@@ -73,6 +79,58 @@ export function launchKind(
   return graphs === "full_decode_only" ? "kernels" : "pieces";
 }
 
+/**
+ * Tokens that an engine's layers run for: a graph those that it was captured for, of which the last ones are nobody's.
+ *
+ * @param settings The engine's settings.
+ * @param tokens New tokens of the step.
+ * @param kind How it is launched.
+ * @returns The smallest captured size that holds them, or as many as they are.
+ *
+ * @example
+ * ```ts
+ * import { paddedTokens } from "./step_terms.ts";
+ * import assert from "node:assert/strict";
+ * const settings = { captured_sizes: [1, 2, 4, 8, 512] };
+ * assert.deepEqual([paddedTokens(settings, 5, "graph"), paddedTokens(settings, 513, "kernels")], [8, 513]);
+ * ```
+ */
+export function paddedTokens(
+  { captured_sizes: captured }: Pick<ServedSettings, "captured_sizes">,
+  tokens: number,
+  kind: LaunchKind,
+): number {
+  return kind === "kernels" ? tokens : captured.find((size) => size >= tokens) ?? tokens;
+}
+
+/** What of a batch tells whether it is another one than the step before had. */
+export interface BatchSize {
+  /** Requests. */
+  readonly requests: number;
+  /** Whether one has several new tokens. */
+  readonly prefill: boolean;
+}
+
+/**
+ * Whether a step follows one of other requests, so that the host has to arrange its inputs anew: behind a prompt, or
+ * where a request has come or gone.
+ *
+ * @param before The step before.
+ * @param step The step.
+ * @returns Whether it does.
+ *
+ * @example
+ * ```ts
+ * import { follows } from "./step_terms.ts";
+ * import assert from "node:assert/strict";
+ * const decodes = (requests: number) => ({ requests, prefill: false });
+ * assert.deepEqual([follows(decodes(4), decodes(4)), follows(decodes(5), decodes(4))], [false, true]);
+ * ```
+ */
+export function follows(before: BatchSize, step: BatchSize): boolean {
+  return before.prefill || before.requests !== step.requests;
+}
+
 /** A step as the terms are learned from it. */
 interface Seen {
   readonly kind: LaunchKind;
@@ -84,6 +142,10 @@ interface Seen {
   readonly periodUs: number | null;
   /** The device's own time of the step, null when it waited for the host. */
   readonly deviceUs: number | null;
+  /** From its launch until the tokens of the step before had come; null when nobody knows. */
+  readonly waitedUs: number | null;
+  /** Whether it is a graph that follows another batch. */
+  readonly changed: boolean;
   /** Time from the tokens two steps before, which came last, until it was scheduled; null after a rest. */
   readonly betweenUs: number | null;
   /** Requests that are in a step for the first time. */
@@ -91,8 +153,9 @@ interface Seen {
 }
 
 /**
- * Learns the terms. The host's times are medians of what was measured; the gap is what steps of one graph take longer
- * than their layers where the device is the slower; adding a request is what the host takes longer between the tokens
+ * Learns the terms. The host's times are medians of what was measured, and what it takes to fetch tokens that are there:
+ * the least that it waits for them; the gap is what steps of one graph take longer than their layers where the device is
+ * the slower; adding a request is what the host takes longer between the tokens
  * of a step and the scheduling of one with a new request; the clock's fall is what prompts in a queue show.
  *
  * @param steps The steps of one or more parts.
@@ -115,14 +178,20 @@ export function learnTerms(
     const tokens = tokensOf(groups);
     const beganS = before?.outputS ?? null;
     const rested = beganS === null || outputS === null || scheduledS > beganS + REST_S;
+    const kind = launchKind(settings, tokens, groups.some((group) => group.tokens > 1));
     return {
-      kind: launchKind(settings, tokens, groups.some((group) => group.tokens > 1)),
-      rowsUs: rows.ns(batchOfGroups(groups)) / 1000,
+      kind,
+      rowsUs: rows.ns(batchOfGroups(groups), paddedTokens(settings, tokens, kind)) / 1000,
       computeBound: rows.computeBound(tokens),
       requests: groups.reduce((sum, { count }) => sum + count, 0),
       hostUs,
       periodUs: rested ? null : (outputS - beganS) * 1e6,
       deviceUs: rested || before === undefined ? null : deviceTime(before, step),
+      waitedUs: beganS === null || step.launchUs === null
+        ? null
+        : (beganS - scheduledS) * 1e6 - step.launchUs,
+      changed: before !== undefined && kind === "graph" &&
+        follows(sizeOfGroups(before.groups), sizeOfGroups(groups)),
       betweenUs: between(settings.async_scheduling ? second : before, scheduledS),
       arrivals: arrivalsIn(groups),
     };
@@ -130,20 +199,24 @@ export function learnTerms(
 
   const all = seen.flat();
   const requestUs = hostPerRequest(all);
+  const changeUs = Math.max(0, middle(seen.flatMap(changes), (us) => us) ?? 0);
   const host = (kind: LaunchKind): number =>
     middle(
       all,
-      (one) => one.kind === kind && one.hostUs !== null ? one.hostUs - requestUs * one.requests : null,
+      (one) =>
+        one.kind === kind && one.hostUs !== null
+          ? one.hostUs - requestUs * one.requests - (one.changed ? changeUs : 0)
+          : null,
     ) ?? 0;
   const hostUs = { graph: host("graph"), pieces: host("pieces"), kernels: host("kernels") };
+  const fetchUs = leastWait(all);
   const settled = seen.flatMap((part) =>
     part.filter((one, at) => {
-      const before = part[at - 1];
-      const after = part[at + 1];
-      return one.kind === "graph" && before?.kind === "graph" &&
-        (after === undefined || after.kind === "graph") &&
-        one.periodUs !== null &&
-        one.periodUs > DEVICE_BOUND * (hostUs.graph + requestUs * one.requests);
+      const [before, after] = [part[at - 1], part[at + 1]];
+      return [before, one, after].every((step) => step === undefined || step.kind === "graph") &&
+        before !== undefined && one.periodUs !== null &&
+        one.periodUs >
+          DEVICE_BOUND * (fetchUs + (one.hostUs ?? hostUs.graph + requestUs * one.requests));
     })
   );
   const gapUs = Math.max(0, middle(settled, ({ periodUs, rowsUs }) => periodUs! - rowsUs) ?? 0);
@@ -153,7 +226,7 @@ export function learnTerms(
   );
   const addedUs = middle(all, ({ arrivals, betweenUs }) => arrivals === 1 ? betweenUs : null);
   const arrivalUs = usualUs === null || addedUs === null ? 0 : Math.max(0, addedUs - usualUs);
-  return { gapUs, hostUs, requestUs, arrivalUs, clock: clockTerm(seen, hostUs.kernels) };
+  return { gapUs, hostUs, requestUs, changeUs, fetchUs, arrivalUs, clock: clockTerm(seen, hostUs.kernels) };
 }
 
 /** The span of a step that was launched while the one before ran; without spans the time between their tokens. */
@@ -165,17 +238,34 @@ function deviceTime(
   return before.outputS! > scheduledS + launchUs / 1e6 ? spanUs : null;
 }
 
-/** The slope of the host's time over requests: a line through the medians of steps of one graph by their requests. */
+/**
+ * The slope of the host's time over requests: the median of the slopes between any two numbers of requests, each with
+ * the median of its steps of one graph, so that a host that is slow for a while moves it little.
+ */
 function hostPerRequest(steps: readonly Seen[]): number {
   const graphs = steps.filter(({ kind, hostUs }) => kind === "graph" && hostUs !== null);
   const points = [...Map.groupBy(graphs, ({ requests }) => requests)]
     .filter(([, group]) => group.length >= FEW)
     .map(([requests, group]) => ({ requests, us: median(group.map(({ hostUs }) => hostUs!)) }));
-  const mean = (of: (point: typeof points[number]) => number): number =>
-    points.reduce((sum, point) => sum + of(point), 0) / points.length;
-  const [x, y] = [mean(({ requests }) => requests), mean(({ us }) => us)];
-  const spread = mean(({ requests }) => (requests - x) ** 2);
-  return points.length < 2 ? 0 : Math.max(0, mean(({ requests, us }) => (requests - x) * (us - y)) / spread);
+  const slopes = points.flatMap((one, at) =>
+    points.slice(at + 1).map((other) => (other.us - one.us) / (other.requests - one.requests))
+  );
+  return slopes.length === 0 ? 0 : Math.max(0, median(slopes));
+}
+
+/** What the host takes longer for steps that follow another batch than for the next one of the same requests. */
+function changes(part: readonly Seen[]): number[] {
+  return part.flatMap(({ changed, hostUs, requests }, at) => {
+    const next = part.slice(at + 1).find((one) => one.kind === "graph" && !one.changed);
+    const same = changed && hostUs !== null && next?.requests === requests && next.hostUs !== null;
+    return same ? [hostUs - next.hostUs!] : [];
+  });
+}
+
+/** How long the host waits for tokens that are there already: what one in twenty steps stays below. */
+function leastWait(steps: readonly Seen[]): number {
+  const waits = steps.map(({ waitedUs }) => waitedUs).filter((us) => us !== null);
+  return waits.length < FEW ? 0 : Math.max(0, quantile(Float64Array.from(waits).sort(), 0.05));
 }
 
 /** Microseconds from the tokens that came last until a step was scheduled; null when the server rested. */
@@ -195,6 +285,13 @@ export const REST_S = 0.001;
  */
 export function tokensOf(groups: readonly StepGroup[]): number {
   return groups.reduce((sum, { tokens, count }) => sum + tokens * count, 0);
+}
+
+function sizeOfGroups(groups: readonly StepGroup[]): BatchSize {
+  return {
+    requests: groups.reduce((sum, { count }) => sum + count, 0),
+    prefill: groups.some(({ tokens }) => tokens > 1),
+  };
 }
 
 /**

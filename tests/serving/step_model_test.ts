@@ -9,7 +9,13 @@ import { parseServed } from "../../src/serving/served.ts";
 import { formatServedSteps, parseServedSteps } from "../../src/serving/served_files.ts";
 import { type StepModel, stepModel } from "../../src/serving/step_model.ts";
 import { stepRows } from "../../src/serving/step_rows.ts";
-import { type LaunchKind, launchKind, NO_TERMS } from "../../src/serving/step_terms.ts";
+import {
+  follows,
+  type LaunchKind,
+  launchKind,
+  NO_TERMS,
+  paddedTokens,
+} from "../../src/serving/step_terms.ts";
 import { type ClockTerm, restedDevice, runStep, type StepWork } from "../../src/serving/timeline.ts";
 
 const MODEL: Model = {
@@ -107,20 +113,23 @@ const ROWS = stepRows(predictor(BUNDLE), MODEL, 1);
 function steps(part: string, batches: readonly (readonly StepGroup[])[], noise = 0, seed = 1): ServedStep[] {
   const random = randomFrom(seed);
   const hosts: Record<LaunchKind, number> = { graph: 1500, pieces: 6000, kernels: 12_000 };
+  const [changeUs, fetchUs] = [400, 80];
   const clock = { slowdown: 0.15, onsetUs: 40_000 };
   const device = restedDevice();
   const scheduled: number[] = [];
   const outputs: number[] = [];
   let nowUs = 0;
   let pendingUs: number | null = null;
-  const hostUs = batches.map((groups) => {
+  const hostUs = batches.map((groups, at) => {
     const tokens = groups.reduce((sum, group) => sum + group.tokens * group.count, 0);
     const kind = launchKind(HEAD.settings, tokens, groups.some((group) => group.tokens > 1));
+    const changed = kind === "graph" && at > 0 && follows(sizeOf(batches[at - 1]!), sizeOf(groups));
+    const host = hosts[kind] + (changed ? changeUs : 0);
     const shaken = 1 + noise * (2 * random() - 1);
     const work: StepWork = {
-      rowsUs: ROWS.ns(batchOf(groups)) / 1000 * shaken,
+      rowsUs: ROWS.ns(batchOf(groups), paddedTokens(HEAD.settings, tokens, kind)) / 1000 * shaken,
       gapUs: 120,
-      hostUs: hosts[kind],
+      hostUs: host + fetchUs,
       prepareUs: hosts.graph,
       computeBound: ROWS.computeBound(tokens),
     };
@@ -129,7 +138,7 @@ function steps(part: string, batches: readonly (readonly StepGroup[])[], noise =
     nowUs = hostFreeUs;
     if (pendingUs !== null) outputs.push(nowUs = Math.max(pendingUs, nowUs));
     pendingUs = endUs;
-    return hosts[kind];
+    return host;
   });
   outputs.push(Math.max(pendingUs!, nowUs));
   return batches.map((groups, at) => ({
@@ -137,11 +146,18 @@ function steps(part: string, batches: readonly (readonly StepGroup[])[], noise =
     groups,
     scheduledS: scheduled[at]! / 1e6,
     outputS: outputs[at]! / 1e6,
-    launchUs: hostUs[at]! - 100,
+    launchUs: hostUs[at]!,
     hostUs: hostUs[at]!,
     spanUs: null,
     kernelUs: null,
   }));
+}
+
+function sizeOf(groups: readonly StepGroup[]): { requests: number; prefill: boolean } {
+  return {
+    requests: groups.reduce((sum, { count }) => sum + count, 0),
+    prefill: groups.some(({ tokens }) => tokens > 1),
+  };
 }
 
 function batchOf(groups: readonly StepGroup[]): Batch {
@@ -257,6 +273,7 @@ Deno.test("stepModel learns the terms of a server and is judged on another part"
   const model = stepModel(BUNDLE, { model: MODEL, served: { head: HEAD, steps: [...DESIGNED, ...LOAD] } });
   assert.equal(model.basis, "rows and served steps");
   assert.deepEqual(model.terms.hostUs, { graph: 1500, pieces: 6000, kernels: 12_000 });
+  assert.deepEqual([model.terms.changeUs, Math.round(model.terms.fetchUs)], [400, 80]);
   assert.ok(Math.abs(model.terms.gapUs - 120) < 1, String(model.terms.gapUs));
   const { slowdown, onsetUs } = model.terms.clock!;
   assert.ok(Math.abs(slowdown - 0.15) < 0.03, String(slowdown));
@@ -270,6 +287,30 @@ Deno.test("stepModel learns the terms of a server and is judged on another part"
   assert.deepEqual(plain.terms, NO_TERMS);
   assert.equal(plain.basis, "rows");
   assert.match(plain.notices.join(), /a step is the sum of its layers/);
+});
+
+Deno.test("a graph runs its layers for as many tokens as it was captured for, attention for those that are there", () => {
+  const { work } = stepModel(BUNDLE, { model: MODEL, served: { head: HEAD, steps: DESIGNED } });
+  const plain = stepModel(BUNDLE, { model: MODEL });
+  const ofLayers = (batch: Batch): number => work(batch).rowsUs - plain.work(batch).rowsUs;
+  const prompts = (chunk: number): Batch => ({ prefills: [{ chunk, history: 0 }], decodes: [] });
+  // Captured are 1, 8, 64 and 512 tokens: the four layers that depend on tokens take 512 µs at 512, 500 below 501.
+  assert.equal(ofLayers({ prefills: [], decodes: [{ kv: 100, count: 5 }] }), 0);
+  assert.ok(Math.abs(ofLayers(prompts(505)) - 7 * 7) < 1e-6, "505 to 512 tokens, seven runs of a layer");
+  assert.deepEqual([ofLayers(prompts(512)), ofLayers(prompts(600))], [0, 0]);
+});
+
+Deno.test("a step that follows another batch takes the host longer, if it is one graph", () => {
+  const { work, terms } = stepModel(BUNDLE, { model: MODEL, served: { head: HEAD, steps: DESIGNED } });
+  const of = (count: number): Batch => ({ prefills: [], decodes: [{ kv: 100, count }] });
+  const prompt: Batch = { prefills: [{ chunk: 300, history: 0 }], decodes: [] };
+  const more = (batch: Batch, before: Batch): number => work(batch, before).hostUs - work(batch).hostUs;
+  assert.deepEqual([more(of(4), of(4)), more(of(4), of(5)), more(of(4), prompt), more(prompt, of(4))], [
+    0,
+    terms.changeUs,
+    terms.changeUs,
+    0,
+  ]);
 });
 
 Deno.test("stepModel takes the clock that it is told", () => {
@@ -396,6 +437,14 @@ Deno.test("a step waits for what the devices exchange; the steps that judge it a
   assert.deepEqual([within.communication, without.communication], ["measured", undefined]);
   assert.match(without.notices.at(-1)!, /^Communication between 2 devices is left out/);
   assert.equal(at(1, communication).stepUs(batch), at(1, null).stepUs(batch));
+
+  // Devices that have served together exchanged it: it is no gap, and what judges them has it.
+  const served = (devices: number) => ({ head: { ...HEAD, tp: 2, devices }, steps: [...DESIGNED, ...LOAD] });
+  const terms = (devices: number): StepModel =>
+    stepModel(source, { model, tp: 2, communication, served: served(devices) });
+  assert.deepEqual([1, 2].map((devices) => Math.round(terms(devices).terms.gapUs)), [120, 0]);
+  const [alone, both] = [1, 2].map((devices) => terms(devices).heldOut[0]!.busyError);
+  assert.ok(Math.abs(alone! - both!) < 0.001);
 });
 
 /** Steps that were waited for, whose host is busy for 10 µs a request beside what their kind takes. */

@@ -57,7 +57,7 @@ function part(name: string, steps: readonly Timed[]): ServedStep[] {
 /** Terms in tenths of a microsecond, the slowdown in thousandths. */
 function learned(steps: readonly ServedStep[], settings: Partial<typeof SETTINGS> = {}): typeof NO_TERMS {
   const round = (us: number): number => Math.round(us * 10) / 10;
-  const { gapUs, hostUs, requestUs, arrivalUs, clock } = learnTerms(steps, ROWS, {
+  const { gapUs, hostUs, requestUs, changeUs, fetchUs, arrivalUs, clock } = learnTerms(steps, ROWS, {
     ...SETTINGS,
     ...settings,
   });
@@ -65,6 +65,8 @@ function learned(steps: readonly ServedStep[], settings: Partial<typeof SETTINGS
     gapUs: round(gapUs),
     hostUs: { graph: round(hostUs.graph), pieces: round(hostUs.pieces), kernels: round(hostUs.kernels) },
     requestUs: round(requestUs),
+    changeUs: round(changeUs),
+    fetchUs: round(fetchUs),
     arrivalUs: round(arrivalUs),
     clock: clock && { slowdown: Math.round(clock.slowdown * 1000) / 1000, onsetUs: round(clock.onsetUs) },
   };
@@ -123,6 +125,60 @@ for (const [what, steps, terms] of hosts) {
   });
 }
 
+Deno.test("the host's time: the slope is the median of any two numbers' slopes, so that a slow while moves it little", () => {
+  const us = (count: number): number => count === 40 ? 900 : 100 + 5 * count;
+  const steps = [1, 8, 20, 40, 60].flatMap((count) => repeat(8, () => apart(decode(count), us(count))));
+  assert.deepEqual(learned(part("p", steps)), { ...NO_TERMS, requestUs: 5, hostUs: host(100) });
+});
+
+/** Groups of four decodes, of which one ends behind the first step. */
+const changes: [string, Timed[], number][] = [
+  ["a request has gone", [apart(decode(4), 100), apart(decode(3), 130), apart(decode(3), 100)], 30],
+  ["a request has come", [apart(decode(2), 100), apart(decode(3), 130), apart(decode(3), 100)], 30],
+  ["behind a prompt", [
+    apart([...decode(2), ...prompt(20)], 300),
+    apart(decode(3), 130),
+    apart(decode(3), 100),
+  ], 30],
+  ["nothing where the batch is the same", [
+    apart(decode(3), 100),
+    apart(decode(3), 130),
+    apart(decode(3), 100),
+  ], 0],
+  ["nothing where the next one is another batch too", [
+    apart(decode(4), 100),
+    apart(decode(3), 130),
+    apart(decode(2), 100),
+  ], 0],
+  ["nothing of pieces", [
+    apart(decode(4), 100),
+    apart([...decode(2), ...prompt(20)], 330),
+    apart([...decode(2), ...prompt(20)], 300),
+  ], 0],
+  ["never less than nothing", [apart(decode(4), 100), apart(decode(3), 80), apart(decode(3), 100)], 0],
+];
+for (const [what, steps, changeUs] of changes) {
+  Deno.test(`another batch than the step before had: ${what}`, () => {
+    const parts = (count: number): ServedStep[] => repeat(count, (at) => part(`p${at}`, steps)).flat();
+    assert.deepEqual([8, 7].map((count) => learned(parts(count)).changeUs), [changeUs, 0]);
+  });
+}
+
+/** Steps that are launched while the one before runs, whose tokens come so long after. */
+const waits = (...us: number[]): ServedStep[] => {
+  const steps = part("p", repeat(us.length + 1, () => ({ groups: decode(), periodUs: 1000, launchUs: 200 })));
+  return steps.map((step, at) =>
+    at === 0 ? step : { ...step, scheduledS: step.scheduledS - (200 + us[at - 1]!) / 1e6 }
+  );
+};
+Deno.test("fetching tokens that are there: what one in twenty steps waits less for, of eight or more", () => {
+  assert.equal(learned(waits(...times(8, 60))).fetchUs, 60);
+  assert.equal(learned(waits(...times(7, 60))).fetchUs, 0);
+  assert.equal(learned(waits(...times(3, 60), ...times(18, 500))).fetchUs, 60);
+  assert.equal(learned(waits(...times(1, 60), ...times(80, 500))).fetchUs, 500);
+  assert.equal(learned(waits(...times(9, -60))).fetchUs, 0);
+});
+
 /** Steps of one graph back to back, 200 µs longer than their rows. */
 const graph = (hostUs = 100): Timed => ({ groups: decode(), periodUs: 700, hostUs });
 const pieces: Timed = { groups: [...decode(), ...prompt(20)], periodUs: 700, hostUs: 100 };
@@ -137,6 +193,10 @@ const gaps: [string, Timed[], number][] = [
   ["steps that rested for longer than a millisecond", repeat(9, () => ({ ...graph(), betweenUs: 1001 })), 0],
   ["steps that rested for less", repeat(9, () => ({ ...graph(), betweenUs: 999 })), 200],
   ["a device that is faster than its rows", repeat(9, () => ({ ...graph(), periodUs: 450 })), 0],
+  ["the host's own time of a step says that it waited for it, whatever its kind takes", [
+    ...repeat(20, () => apart(decode(), 100)),
+    ...repeat(9, () => graph(650)),
+  ], 0],
   ["steps under a profiler", repeat(9, () => ({ ...graph(), kernelUs: 480 })), 0],
 ];
 for (const [what, steps, gapUs] of gaps) {

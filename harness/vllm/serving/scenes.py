@@ -30,7 +30,7 @@ class Stage:
         self.watch = watch
         self.number = 0
         self.finished: set[str] = set()
-        self.session = Session("CUDA") if server.device.type == "cuda" else None
+        self.session = Session("CUDA") if server.on_device and server.worker is not None else None
 
     def add(self, tokens: int, output_tokens: int) -> str:
         """Add a request with a prompt of its own; returns its name."""

@@ -1,4 +1,4 @@
-"""Boots a server's engine at full depth in this process, with made-up weights."""
+"""Boots an engine at full depth, with made-up weights: in this process, or one process a device."""
 
 import json
 import os
@@ -45,9 +45,11 @@ class Server:
         self.engine = llm.llm_engine
         self.core = llm.llm_engine.engine_core.engine_core
         self.scheduler = self.core.scheduler
-        driver = self.core.model_executor.driver_worker
+        self.devices = int(self.engine.vllm_config.parallel_config.world_size)
+        driver = getattr(self.core.model_executor, "driver_worker", None)
         self.worker = getattr(driver, "worker", driver)
-        self.device = self.worker.model_runner.device
+        """The worker of this process, None where each device has a process of its own."""
+        self.on_device = on_device()
         self.boot_s = boot_s
         self.count = 0
 
@@ -67,12 +69,23 @@ class Server:
         """Return whether a request is not finished."""
         return bool(self.engine.has_unfinished_requests())
 
+    def ask_ranks(self, method: str) -> list[Any]:
+        """Return the answers of the processes of all devices, as RankWatch gives them."""
+        return list(self.llm.collective_rpc(method))
+
     def synchronize(self) -> None:
         """Wait until the device has nothing left to do."""
-        if self.device.type != "cpu":
+        if self.on_device and self.worker is not None:
             import torch
 
             torch.accelerator.synchronize()
+
+
+def on_device() -> bool:
+    """Return whether the engine runs on an accelerator, not on the processor."""
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 def boot_server(config: Mapping[str, Any], engine: Mapping[str, Any]) -> Server:
@@ -80,11 +93,13 @@ def boot_server(config: Mapping[str, Any], engine: Mapping[str, Any]) -> Server:
     os.environ.update(ENVIRONMENT)
     os.environ.setdefault("VLLM_USE_V2_MODEL_RUNNER", "0")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    import torch
     import vllm
 
     arguments = {name: value for name, value in engine.items() if value is not None}
-    if not torch.cuda.is_available():
+    if arguments.get("tensor_parallel_size", 1) > 1:
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+        arguments |= {"distributed_executor_backend": "mp", "worker_extension_cls": "serving.ranks.RankWatch"}
+    if not on_device():
         arguments.pop("gpu_memory_utilization", None)
         arguments = {"block_size": 32, "kv_cache_memory_bytes": CPU_KV_BYTES, **arguments}
     started = time.monotonic()
@@ -119,6 +134,7 @@ def head_of(server: Server) -> dict[str, Any]:
         "device": who.device,
         "driver": who.driver,
         "runtime": who.runtime,
+        "devices": server.devices,
         "host": {"processor": cpu_name(), "cores": os.cpu_count(), "python": platform.python_version()},
         "settings": {
             "max_num_batched_tokens": scheduler.max_num_batched_tokens,
@@ -131,12 +147,12 @@ def head_of(server: Server) -> dict[str, Any]:
             "kv_cache_dtype": str(cache.cache_dtype),
             "enforce_eager": eager,
             "graphs": "none" if eager else graph_mode(compilation),
-            "captured_sizes": sizes if server.device.type != "cpu" else [],
+            "captured_sizes": sizes if server.on_device else [],
             "async_scheduling": bool(scheduler.async_scheduling),
             "prefix_caching": bool(cache.enable_prefix_caching),
             "model_runner": "v1" if os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "0" else "v2",
         },
-        "memory": memory_of(server.worker),
+        "memory": server.ask_ranks("rank_memory")[0] if server.worker is None else memory_of(server.worker),
         "boot_s": round(server.boot_s, 1),
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from serving.ranks import RankStep, event
 from serving.server import Server
 
 Batch = list[tuple[int, int, int]]
@@ -26,17 +27,25 @@ class Step:
     """How long the host waited for the device meanwhile."""
     events: tuple[Any, Any] | None = None
     """Events of the device at the step's begin and end."""
+    ranks: tuple[RankStep, ...] = ()
+    """What the processes of several devices say of it."""
 
     def launch_us(self) -> float | None:
-        """Return what the host took to schedule and launch it."""
-        return None if self.launched_s is None else (self.launched_s - self.scheduled_s) * 1e6
+        """Return what the host took to schedule and launch it, on the last of several devices."""
+        launched_s = max((launched for _, launched, _ in self.ranks), default=self.launched_s)
+        return None if launched_s is None else (launched_s - self.scheduled_s) * 1e6
 
     def host_us(self) -> float | None:
-        """Return what the host was busy for until it could schedule the next step."""
-        return None if self.next_s is None else (self.next_s - self.scheduled_s - self.waited_s) * 1e6
+        """Return what the host was busy for until it could schedule the next step, or could launch it."""
+        if self.next_s is None:
+            return None
+        own = self.next_s - self.scheduled_s - self.waited_s
+        return max([own, *(launched_s - began_s for began_s, launched_s, _ in self.ranks)]) * 1e6
 
     def span_us(self) -> float | None:
         """Return the device's time from the step's begin to its end; the device must have reached it."""
+        if self.ranks:
+            return self.ranks[0][2]
         return None if self.events is None else float(self.events[0].elapsed_time(self.events[1])) * 1e3
 
 
@@ -48,17 +57,23 @@ class Watch:
         self.steps: list[Step] = []
         self.by_output: dict[int, Step] = {}
         self.last: Step | None = None
-        self.on_device = server.device.type != "cpu"
+        self.on_device = server.on_device and server.worker is not None
         self.ahead = bool(server.engine.vllm_config.scheduler_config.async_scheduling)
         scheduler, executor = server.scheduler, server.core.model_executor
         scheduler.schedule = self.scheduling(scheduler.schedule)
         executor.execute_model = self.executing(executor.execute_model)
         executor.sample_tokens = self.sampling(executor.sample_tokens)
         scheduler.update_from_output = self.updating(scheduler.update_from_output)
+        if server.worker is None:
+            server.ask_ranks("watch_steps")
 
     def take(self) -> list[Step]:
         """Return the steps so far and forget them."""
         steps, self.steps = self.steps, []
+        if self.server.worker is None:
+            ranks = zip(*self.server.ask_ranks("take_steps"), strict=True)
+            for step, of_ranks in zip(steps, ranks, strict=True):
+                step.ranks = of_ranks
         return steps
 
     def rest(self) -> None:
@@ -93,11 +108,11 @@ class Watch:
 
         def watched(output: Any, *args: Any, **named: Any) -> Any:
             step = self.by_output.get(id(output))
-            begin = self.event() if step is not None and self.on_device else None
+            begin = event() if step is not None and self.on_device else None
             result = execute(output, *args, **named)
             if step is not None:
                 step.launched_s = time.perf_counter()
-                step.events = None if begin is None else (begin, self.event())
+                step.events = None if begin is None else (begin, event())
             return result
 
         return watched
@@ -112,7 +127,7 @@ class Watch:
                 if self.ahead:
                     step.launched_s = time.perf_counter()
                 if step.events is not None:
-                    step.events = (step.events[0], self.event())
+                    step.events = (step.events[0], event())
             return result
 
         return watched
@@ -132,11 +147,3 @@ class Watch:
             return update(output, *args, **named)
 
         return watched
-
-    def event(self) -> Any:
-        """Return an event that the device passes after all that was launched so far."""
-        import torch
-
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        return event

@@ -84,10 +84,12 @@ function clockOf(text: string): { slowdown: number; onsetUs: number } {
 /** The errors with the host's time of each step as it was: what is left is the device's, the gaps' and the rule's. */
 function ownHost(part: string, of: readonly ServedStep[], steps: StepModel): JudgedSteps {
   const done = of.filter(({ outputS, kernelUs }) => outputS !== null && kernelUs === null).values();
-  const work: StepModel["work"] = (batch) => {
+  const work: StepModel["work"] = (batch, before) => {
     const { hostUs = null } = done.next().value ?? {};
-    const own = steps.work(batch);
-    return hostUs === null ? own : { ...own, hostUs, prepareUs: Math.min(hostUs, own.prepareUs) };
+    const own = steps.work(batch, before);
+    if (hostUs === null) return own;
+    const allUs = hostUs + steps.terms.fetchUs;
+    return { ...own, hostUs: allUs, prepareUs: Math.min(allUs, own.prepareUs) };
   };
   return judgeSteps(part, of, { work, terms: steps.terms });
 }

@@ -88,6 +88,30 @@ Deno.test("steps writes the job for a machine without this program", async () =>
   });
 });
 
+Deno.test("steps serves on as many devices as the degree, or one rank's share on one", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const job = async (...flags: string[]): Promise<[devices: number | undefined, heads: number]> => {
+      const path = `${dir}/job.json`;
+      const done = await runMain(["steps", ...MODEL, "--tp", "2", ...flags, "--job", path]);
+      assert.equal(done.status, 0, done.err);
+      const { engine, config } = JSON.parse(await Deno.readTextFile(path));
+      return [engine.tensor_parallel_size, config.num_attention_heads];
+    };
+    assert.deepEqual(await job(), [undefined, 8]);
+    assert.deepEqual(await job("--devices", "1"), [undefined, 8]);
+    assert.deepEqual(await job("--devices", "0,1"), [2, 16]);
+    const three = await runMain(["steps", ...MODEL, "--tp", "2", "--devices", "0,1,2", "--job", `${dir}/j`]);
+    assert.equal(three.status, 2);
+    assert.match(
+      three.err,
+      /Cannot serve tp 2 on devices 0,1,2: name 2 of them, or one for a rank's share/,
+    );
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("steps refuses what would mix devices, and what is no whole engine", async () => {
   await withBundle(async (perfDir) => {
     const args = ["steps", ...MODEL, ...small(perfDir).filter((flag) => flag !== "--allow-mixed")];

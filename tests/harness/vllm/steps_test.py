@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from serving.ranks import RankStep
 from serving.steps import Step, Watch
 
 
@@ -21,7 +22,12 @@ class Fake:
         self.core = SimpleNamespace(model_executor=executor)
         config = SimpleNamespace(scheduler_config=SimpleNamespace(async_scheduling=ahead))
         self.engine = SimpleNamespace(vllm_config=config)
-        self.device = SimpleNamespace(type="cpu")
+        self.on_device = False
+        self.worker: Any = SimpleNamespace()
+        self.ranks: list[list[RankStep]] = []
+
+    def ask_ranks(self, method: str) -> list[list[RankStep]]:
+        return self.ranks if method == "take_steps" else []
 
     def clock(self) -> float:
         return self.now
@@ -91,3 +97,19 @@ def test_a_schedule_without_tokens_is_no_step_and_a_rest_ends_what_is_the_hosts(
     server.step()
     first, second = watch.take()
     assert (first.next_s, second.next_s) == (None, None)
+
+
+def test_where_each_device_has_a_process_the_slowest_host_and_the_first_device_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Fake([{"old": 1}, {"old": 1}], ahead=False)
+    server.worker = None
+    monkeypatch.setattr("time.perf_counter", server.clock)
+    anything: Any = server
+    watch = Watch(anything)
+    server.step()
+    server.step()
+    server.ranks = [[(1.0, 2.5, 700.0), (5.0, 5.5, 800.0)], [(1.0, 5.0, 900.0), (5.0, 6.0, 900.0)]]
+    first, second = watch.take()
+    assert (first.launch_us(), first.host_us(), first.span_us()) == (5e6, 4e6, 700.0)
+    assert (second.launch_us(), second.host_us(), second.span_us()) == (2e6, None, 800.0)
