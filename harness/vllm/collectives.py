@@ -40,11 +40,11 @@ def measure(job: Job, file: TextIO, program: Sequence[str] = PROGRAM) -> int:
     failed = 0
     for ranks in job.ranks:
         for way in job.ways:
-            name = job.backend if way == "torch" else way
+            name = job.name(way)
             try:
                 with TemporaryDirectory(prefix="shotlab-") as folder:
                     commands = rank_commands(program, way, ranks, str(Path(folder, "store")))
-                    for found in measure_group(job, commands):
+                    for found in measure_group(job, way, commands):
                         if "device" in found:
                             say(f"{name}, {ranks} ranks: {found['device']}")
                             continue

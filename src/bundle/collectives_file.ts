@@ -82,7 +82,7 @@ export interface Collectives {
 }
 
 const text = z.string().min(1);
-const headSchema: z.ZodType<CollectivesHead> = z.object({
+const headSchema = z.object({
   format: z.literal(COLLECTIVES_FORMAT),
   backend: z.enum(["nccl", "gloo"], { error: "must be nccl or gloo" }),
   device: text,
@@ -241,23 +241,26 @@ const lineSchema = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("failed"), name: text, message: text }),
   z.object({ type: z.literal("done"), seconds: z.number() }),
+  z.object({ type: z.literal("collectives"), ...headSchema.shape }),
 ]);
 
 /**
- * Reads what `harness/vllm/collectives.py` has told; a last line that is cut is left out.
+ * Reads what `harness/vllm/collectives.py` has told, in one run or in several of which each went on from the one before;
+ * a last line that is cut is left out.
  *
  * @param content The file's text, JSON Lines.
  * @param path Its path, for messages.
  * @returns What was measured.
- * @throws {UsageError} when a line is none of such a file, or a sample's time is not the median of its trials.
+ * @throws {UsageError} when a line is none of such a file, a sample's time is not the median of its trials, or runs are of
+ * unlike devices.
  */
 export function parseCollectivesRun(content: string, path: string): CollectivesRun {
   const [first = "", ...lines] = content.split("\n");
   const fail = (number: number) => (rule: string): UsageError =>
     new UsageError(`Cannot read ${path}, line ${number}: ${rule}`);
-  const head = readJson(headSchema, first, fail(1));
+  let head: CollectivesHead = readJson(headSchema, first, fail(1));
   const samples: CollectiveSample[] = [];
-  const failed: { name: string; message: string }[] = [];
+  let failed: { name: string; message: string }[] = [];
   let whole = false;
   for (const [index, line] of lines.entries()) {
     if (line === "" || (index === lines.length - 1 && !line.endsWith("}"))) continue;
@@ -270,7 +273,13 @@ export function parseCollectivesRun(content: string, path: string): CollectivesR
       const [minUs, maxUs] = [Math.min(...trials), Math.max(...trials)];
       samples.push({ ranks, way, collective, bytes, us, minUs, maxUs, trials: trials.length });
     } else if (fields.type === "failed") failed.push({ name: fields.name, message: fields.message });
-    else whole = true;
+    else if (fields.type === "done") whole = true;
+    else {
+      const { type: _, ...next } = fields;
+      const unlike = unlikeHeads(head, next);
+      if (unlike !== null) throw fail(index + 2)(`${unlike}; move the file away`);
+      [head, failed, whole] = [next, [], false];
+    }
   }
   return { head, samples, failed, whole };
 }
@@ -286,13 +295,10 @@ export function parseCollectivesRun(content: string, path: string): CollectivesR
  */
 export function joinCollectives(before: Collectives | null, now: Collectives, path: string): Collectives {
   if (before === null) return { head: now.head, samples: now.samples };
-  for (const name of ["backend", "device", "driver", "runtime", "engine_version"] as const) {
-    if (before.head[name] === now.head[name]) continue;
+  const unlike = unlikeHeads(before.head, now.head);
+  if (unlike !== null) {
     throw new UsageError(
-      `Cannot add to ${path}: its ${name} is ${before.head[name]}, now it is ${
-        now.head[name]
-      }; move the file away, ` +
-        "or name the hardware otherwise",
+      `Cannot add to ${path}: ${unlike}; move the file away, or name the hardware otherwise`,
     );
   }
   const key = ({ ranks, way, collective, bytes }: CollectiveSample): string =>
@@ -302,6 +308,13 @@ export function joinCollectives(before: Collectives | null, now: Collectives, pa
     head: now.head,
     samples: [...before.samples.filter((one) => !newer.has(key(one))), ...now.samples].sort(byGroup),
   };
+}
+
+/** The first thing in which measurements differ that do not go together, null for none. */
+function unlikeHeads(before: CollectivesHead, now: CollectivesHead): string | null {
+  const fields = ["backend", "device", "driver", "runtime", "engine_version"] as const;
+  const name = fields.find((field) => before[field] !== now[field]);
+  return name === undefined ? null : `its ${name} is ${before[name]}, now it is ${now[name]}`;
 }
 
 function byGroup(a: CollectiveSample, b: CollectiveSample): number {

@@ -49,8 +49,10 @@ export interface AnswerJobOptions {
   readonly transport: readonly string[];
   /** Numbers of the devices that it may see, empty for all. */
   readonly devices: readonly number[];
-  /** File that its lines are written to; emptied when it is there. */
+  /** File that its lines are written to; emptied when it is there, unless `append` is set. */
   readonly out: string;
+  /** Whether its lines come behind those that the file has. @default {false} */
+  readonly append?: boolean;
   /** Ends it; the lines that have come are kept. */
   readonly signal?: AbortSignal;
   /** Receives the lines that it logs. */
@@ -67,11 +69,11 @@ export interface AnswerJobOptions {
  * @throws {HarnessError} when the program cannot be started or ends before it is done.
  */
 export async function answerJob(what: JobProgram, job: string, options: AnswerJobOptions): Promise<void> {
-  const { transport, devices, out, signal, onLog } = options;
+  const { transport, devices, out, append = false, signal, onLog } = options;
   const visible = devices.length > 0 ? ["env", `CUDA_VISIBLE_DEVICES=${devices.join()}`] : [];
   const program = await programOf(what, options.harness, transport.length > 0);
   const argv = [...transport, ...visible, ...program, "--job", "-", "--out", "-"];
-  const file = await openFile(out);
+  const file = await openFile(out, append);
   const child = await startChild(argv, onLog === undefined ? {} : { onLog });
   const abort = (): void => void child.stop(0);
   signal?.addEventListener("abort", abort);
@@ -130,9 +132,9 @@ async function programOf(
   );
 }
 
-async function openFile(path: string): Promise<Deno.FsFile> {
+async function openFile(path: string, append: boolean): Promise<Deno.FsFile> {
   try {
-    return await Deno.create(path);
+    return await Deno.open(path, { create: true, ...append ? { append } : { write: true, truncate: true } });
   } catch (cause) {
     throw new UsageError(`Cannot write ${path}: ${(cause as Error).message}`, { cause });
   }

@@ -8,6 +8,7 @@ import {
   COLLECTIVES,
   type Collectives,
   COLLECTIVES_FORMAT,
+  type CollectiveSample,
   collectivesPath,
   type CollectivesRun,
   formatCollectives,
@@ -75,7 +76,7 @@ const LARGEST = 64 * 2 ** 20;
 /**
  * Measures all-reduce, all-gather and reduce-scatter between the devices of a host, in CUDA graphs on GPUs, and adds
  * them to `<perfDir>/<hardware>/collectives.csv`. Estimates, simulations and exports of that hardware's bundles then take
- * communication from there.
+ * communication from there. What ended early is resumed.
  *
  * @param options What is measured, and where it goes.
  * @returns What was measured.
@@ -92,16 +93,16 @@ const LARGEST = 64 * 2 ** 20;
 export async function measureCollectives(options: MeasureCollectivesOptions): Promise<MeasuredCollectives> {
   const { hardware, perfDir = "perf", harness = "vllm", transport = [], devices = [], signal, onLog } =
     options;
-  const job = collectivesJob(options);
   const dir = join(perfDir, hardware);
+  const out = join(dir, "collectives.jsonl.part");
+  const job = collectivesJob(options, await begunSamples(out));
   // What cannot be added to is told before anything is measured.
   await readCollectives(dir);
   await Deno.mkdir(dir, { recursive: true }).catch((cause) => {
     throw writeError(dir, cause);
   });
-  const out = join(dir, "collectives.jsonl.part");
   const answers = {
-    ...{ harness, transport, devices, out },
+    ...{ harness, transport, devices, out, append: true },
     ...signal !== undefined && { signal },
     ...onLog !== undefined && { onLog },
   };
@@ -116,23 +117,36 @@ export async function measureCollectives(options: MeasureCollectivesOptions): Pr
   return kept;
 }
 
-/** What came before the end is kept; why it ended says the error that is on its way. */
+/** What came before the end is kept, to be resumed; why it ended says the error that is on its way. */
 async function keepBegun(out: string, dir: string): Promise<void> {
   const content = await readTextIfThere(out);
   if (content === null) return;
-  if (content.includes("\n")) await keepCollectives(out, dir);
+  if (content.includes("\n")) {
+    await keepCollectives(out, dir);
+    return;
+  }
   await Deno.remove(out);
   await Deno.remove(dir).catch(() => {}); // goes where nothing else is in it
+}
+
+/** The samples of a run that ended early; what comes behind its last whole line is cut off. */
+async function begunSamples(out: string): Promise<readonly CollectiveSample[]> {
+  const content = await readTextIfThere(out);
+  if (content === null) return [];
+  const whole = content.slice(0, content.lastIndexOf("\n") + 1);
+  if (whole !== content) await writeAtomic(out, whole);
+  return whole === "" ? [] : parseCollectivesRun(whole, out).samples;
 }
 
 /**
  * The job for `harness/vllm/collectives.py`.
  *
  * @param plan What is measured.
+ * @param done What an earlier run has measured of it.
  * @returns JSON in one line.
  * @throws {UsageError} when it breaks a rule.
  */
-export function collectivesJob(plan: CollectivesPlan): string {
+export function collectivesJob(plan: CollectivesPlan, done: readonly CollectiveSample[] = []): string {
   const { backend = "nccl", devices = [], trials = 5, bootTimeoutS = 600, sizeTimeoutS = 120 } = plan;
   const ranks = plan.ranks ?? [backend === "gloo" ? 2 : devices.length];
   const ways = plan.ways ?? (backend === "gloo" ? ["torch"] : ["torch", "vllm"]);
@@ -172,6 +186,10 @@ export function collectivesJob(plan: CollectivesPlan): string {
     trials,
     boot_timeout_s: bootTimeoutS,
     size_timeout_s: sizeTimeoutS,
+    ...done.length > 0 && {
+      done: done.filter((one) => one.trials === trials)
+        .map(({ ranks, way, collective, bytes }) => [ranks, way, collective, bytes]),
+    },
   });
 }
 

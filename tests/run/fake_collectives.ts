@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
  * Stands in for harness/vllm/collectives.py: answers a job with made-up times. `--end-early` dies after the first
- * sample, `--refuse` takes no job, `--fail-group` has one group fail.
+ * sample, `--refuse` takes no job, `--fail-group` has one group fail, `--other-driver` has another driver.
  */
 import { createInterface } from "node:readline";
 import process from "node:process";
@@ -19,7 +19,7 @@ say({
     format: 1,
     backend: job.backend,
     device: "made-up",
-    driver: "1",
+    driver: Deno.args.includes("--other-driver") ? "2" : "1",
     runtime: "torch",
   },
   ...{ engine_version: "0.26.0", graphs: job.backend === "nccl", dtype: "bfloat16", at: "now" },
@@ -36,6 +36,8 @@ for (const ranks of job.ranks) {
         const us = (way === "vllm" ? 5 : 10) * (ranks - 1) + bytes / 1e5;
         const trials = Array.from({ length: job.trials }, () => us);
         const name = way === "torch" ? job.backend : way;
+        const done: unknown[][] = job.done ?? [];
+        if (done.some((one) => one.join() === [ranks, name, collective, bytes].join())) continue;
         say({ type: "sample", ranks, way: name, collective, bytes, calls: 100, us, trials_us: trials });
         if (Deno.args.includes("--end-early")) {
           console.error("the device is gone");

@@ -32,6 +32,24 @@ class Job:
     trials: int
     boot_timeout_s: float
     size_timeout_s: float
+    done: tuple[tuple[int, str, str, int], ...] = ()
+    """Ranks, way, collective and bytes of what an earlier run has measured."""
+
+    def name(self, way: str) -> str:
+        """Return a way's name in answers."""
+        return self.backend if way == "torch" else way
+
+    def cases(self, way: str, ranks: int) -> list[tuple[str, int]]:
+        """Return the collectives and sizes that a group is left to measure, in their order."""
+        done = {
+            (collective, size) for *group, collective, size in self.done if group == [ranks, self.name(way)]
+        }
+        return [
+            (collective, size)
+            for collective in self.collectives
+            for size in self.sizes
+            if (collective, size) not in done
+        ]
 
     def line(self) -> str:
         """Return the job as a line of JSON."""
@@ -53,6 +71,10 @@ def read_job(path: str) -> Job:
             trials=int(fields["trials"]),
             boot_timeout_s=float(fields["boot_timeout_s"]),
             size_timeout_s=float(fields["size_timeout_s"]),
+            done=tuple(
+                (int(ranks), str(way), str(collective), int(size))
+                for ranks, way, collective, size in fields.get("done", ())
+            ),
         )
         check(job, fields)
     except (OSError, ValueError, KeyError, TypeError) as error:

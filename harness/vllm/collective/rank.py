@@ -28,10 +28,9 @@ def run_rank(job: Job, way: str, rank: int, ranks: int, store: str) -> int:
         group = (VllmGroup if way == "vllm" else Group)(job, rank, ranks, store)
         device = torch.cuda.get_device_name(group.device) if group.device.type == "cuda" else "cpu"
         answer({"type": "ready", "device": device})
-        for collective in job.collectives:
-            for size in job.sizes:
-                calls, us = time_call(group, collective, size, job.trials)
-                answer({"type": "size", "collective": collective, "bytes": size, "calls": calls, "us": us})
+        for collective, size in job.cases(way, ranks):
+            calls, us = time_call(group, collective, size, job.trials)
+            answer({"type": "size", "collective": collective, "bytes": size, "calls": calls, "us": us})
         return 0
     except Exception as error:
         answer({"type": "failed", "message": f"{type(error).__name__}: {first_line(error)}"})

@@ -115,12 +115,16 @@ class Ranks:
             process.wait()
 
 
-def measure_group(job: Job, commands: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
+def measure_group(job: Job, way: str, commands: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
     """Yield the device of a group, then each collective of each size: the slowest rank of every trial.
+
+    Nothing is started for a group that is left nothing to measure.
 
     Raises Fault when a rank fails, ends, is silent for too long, or tells another size than the others.
     """
-    cases = [(collective, size) for collective in job.collectives for size in job.sizes]
+    cases = job.cases(way, len(commands))
+    if not cases:
+        return
     stages = ["the start of its group", *(f"{collective} of {size:,} bytes" for collective, size in cases)]
     ranks = Ranks(commands, job, stages)
     try:

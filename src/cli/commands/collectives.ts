@@ -132,10 +132,7 @@ function sizes(text: string): number[] {
   });
 }
 
-/** What was measured by then is kept; a size that is measured again replaces it. */
+/** What was measured by then is kept. */
 function lastWords(dir: string): string {
-  return `what was measured by then is kept in ${
-    collectivesPath(dir)
-  }; the same command measures all of it again, --ranks and --sizes ` +
-    "name what is left";
+  return `what was measured by then is kept in ${collectivesPath(dir)}; the same command measures the rest`;
 }

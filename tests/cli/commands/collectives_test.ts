@@ -85,6 +85,42 @@ Deno.test("collectives keeps what came before a program died, and leaves no empt
   });
 });
 
+Deno.test("collectives is resumed after it ended early, killed within a line too", async () => {
+  await withPerfDir(async (perfDir) => {
+    const sizes = ["--devices", "0,1", "--sizes", "4096,8192"];
+    const part = `${perfDir}/made-up/collectives.jsonl.part`;
+    const samples = async (): Promise<number> =>
+      (await readCollectives(`${perfDir}/made-up`))!.samples.length;
+    for (const count of [1, 2]) {
+      const early = await call(perfDir, "--harness", `${FAKE} --end-early`, ...sizes);
+      assert.equal(early.status, 1);
+      assert.equal(await samples(), count);
+    }
+    await Deno.writeTextFile(part, '{"type":"sample","ra', { append: true });
+    const told = (await Deno.readTextFile(part)).split("\n").length - 1;
+    const all = await call(perfDir, "--harness", FAKE, ...sizes);
+    assert.equal(all.status, 0, all.err);
+    assert.equal(await samples(), 2 * 3 * 2);
+    assert.equal(told, 2 + 2); // two heads, two samples
+    assert.deepEqual((await Array.fromAsync(Deno.readDir(`${perfDir}/made-up`))).map(({ name }) => name), [
+      "collectives.csv",
+    ]);
+  });
+});
+
+Deno.test("collectives does not go on on another device", async () => {
+  await withPerfDir(async (perfDir) => {
+    const sizes = ["--devices", "0,1", "--sizes", "4096,8192"];
+    await call(perfDir, "--harness", `${FAKE} --end-early`, ...sizes);
+    const other = await call(perfDir, "--harness", `${FAKE} --other-driver`, ...sizes);
+    assert.equal(other.status, 2);
+    assert.match(
+      other.err,
+      /collectives\.jsonl\.part, line 3: its driver is 1, now it is 2; move the file away$/m,
+    );
+  });
+});
+
 Deno.test("collectives writes its job, and takes results of elsewhere", async () => {
   await withPerfDir(async (perfDir) => {
     const path = `${perfDir}/job.json`;

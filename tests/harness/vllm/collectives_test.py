@@ -51,7 +51,7 @@ def ranks(tmp_path: Path, answer: str = "pass") -> list[list[str]]:
 def fault(job: Job, commands: Sequence[Sequence[str]]) -> str:
     """Return the message with which a group ends."""
     with pytest.raises(Fault) as found:
-        list(measure_group(job, commands))
+        list(measure_group(job, "torch", commands))
     return found.value.message
 
 
@@ -62,7 +62,7 @@ def alive(tmp_path: Path) -> list[int]:
 
 def test_a_trial_is_its_slowest_rank(tmp_path: Path) -> None:
     """A collective has ended when it has on every rank."""
-    found = list(measure_group(JOB, ranks(tmp_path)))
+    found = list(measure_group(JOB, "torch", ranks(tmp_path)))
     times = {"bytes": 4096, "calls": 7, "trials_us": [3.0, 3.0, 1.0]}
     assert found == [
         {"device": "made-up"},
@@ -113,6 +113,17 @@ def test_the_wait_for_a_silent_rank_has_an_end(tmp_path: Path) -> None:
     assert alive(tmp_path) == []
 
 
+def test_a_group_goes_on_from_what_was_measured(tmp_path: Path) -> None:
+    """What is left keeps its order; a group that is left nothing starts no ranks."""
+    done = ((2, "gloo", "all_reduce", 4096), (2, "vllm", "all_gather", 4096), (4, "gloo", "all_gather", 4096))
+    job = replace(JOB, done=done)
+    assert job.cases("torch", 2) == [("all_gather", 4096)]
+    assert job.cases("vllm", 2) == [("all_reduce", 4096)]
+    assert job.cases("torch", 4) == [("all_reduce", 4096)]
+    whole = replace(job, done=(*done, (2, "gloo", "all_gather", 4096)))
+    assert list(measure_group(whole, "torch", [["/no/such/program"]] * 2)) == []
+
+
 def test_what_one_says_of_its_failure_is_told_before_that_another_ended(tmp_path: Path) -> None:
     """The rank that dies of another's failure is often seen first."""
     answer = "time.sleep(0.1 * number); number and tell(type='failed', message='no memory'); os._exit(1)"
@@ -123,7 +134,7 @@ def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """Nothing is left of the ranks that could be started."""
     first = ranks(tmp_path, "time.sleep(60)")[0]
     with pytest.raises(FileNotFoundError):
-        list(measure_group(JOB, [first, ["/no/such/program"]]))
+        list(measure_group(JOB, "torch", [first, ["/no/such/program"]]))
 
 
 def test_ranks_know_their_number_and_meet_by_a_file() -> None:
