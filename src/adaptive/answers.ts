@@ -5,7 +5,10 @@
  */
 import type { Designed, Round } from "./design.ts";
 
-/** The times of a round's shots in microseconds, in their order, null for one that failed. */
+/**
+ * The times of a round's shots in microseconds, in their order, those of a shot's kernels side by side, null for one that
+ * failed.
+ */
 export type Answers = readonly (number | null)[];
 
 /** Measures shots: the time of each in microseconds, null for one that failed. */

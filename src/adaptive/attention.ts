@@ -12,7 +12,7 @@ import { attentionFeatures, splitFeatures } from "./features.ts";
 import type { TableErrors } from "./held_out.ts";
 import type { AttentionKernel } from "./layout.ts";
 import { type PriorTable, priorTimes, withPrior } from "./prior.ts";
-import { processOn, treesOn } from "./time_model.ts";
+import { processOn, type Surrogate, treesOn } from "./time_model.ts";
 
 /** Options of {@linkcode adaptAttention}. */
 export interface AdaptOptions extends Omit<DesignOptions, "known"> {
@@ -22,12 +22,33 @@ export interface AdaptOptions extends Omit<DesignOptions, "known"> {
   readonly known?: (shot: AttentionShot) => number | null;
 }
 
+/** A kernel of attention that each shot fires. */
+export interface AttentionLayer {
+  /** What its rows name; null where they name none. */
+  readonly layer: string | null;
+  /** A shot as it reads it: a local one reads a part of the history. @default {the shot itself} */
+  readonly seen?: (shot: AttentionShot) => AttentionShot;
+}
+
+/** Options of {@linkcode attentionRounds}. */
+export interface RoundOptions extends Omit<AdaptOptions, "known"> {
+  /** The kernels; times of other tables are those of rows that name none. @default {one, whose rows name none} */
+  readonly layers?: readonly AttentionLayer[];
+  /** The times of a shot's kernels, null for those that were not measured before. */
+  readonly known?: (shot: AttentionShot) => readonly (number | null)[];
+}
+
+const ONE_LAYER: readonly AttentionLayer[] = [{ layer: null }];
+
+/** A row that was predicted. */
+export interface PredictedRow extends Row, EstimatedRow {}
+
 /** A grid of which a part was measured. */
 export interface AdaptedAttention {
   /** Rows of all shots but those that failed, in the order of the shots. */
   readonly rows: readonly Row[];
-  /** Which of the rows are predictions, with the keys of these rows themselves. */
-  readonly estimated: readonly EstimatedRow[];
+  /** Which of the rows are predictions. */
+  readonly estimated: readonly PredictedRow[];
   /** How far the rows are from the truth. */
   readonly errors: TableErrors;
   /** What 90% of the rows would stay within without the prior, and do with it; null without one. */
@@ -35,51 +56,71 @@ export interface AdaptedAttention {
 }
 
 /**
- * Chooses shots of a grid in rounds, each answered with their times, and predicts the rest.
+ * Chooses shots of a grid in rounds, each answered with their times, and predicts the rest. Of several kernels each has
+ * models of its own; a shot fires them all, so that they have their shots in common.
  *
  * @param shots All shots of the grid, at one degree.
  * @param kernel Model and device.
- * @param options When to stop, and a prior.
+ * @param options When to stop, the kernels, and a prior.
  * @returns The rounds, and the grid in the end.
  * @throws {UsageError} when an option is out of range, or too few shots give a time to learn from.
  */
 export function* attentionRounds(
   shots: readonly AttentionShot[],
   kernel: AttentionKernel,
-  options: AdaptOptions = {},
+  options: RoundOptions = {},
 ): Generator<Round<readonly AttentionShot[], AdaptedAttention>, AdaptedAttention, Answers> {
-  const { prior = [], known, ...others } = options;
+  const { prior = [], known, layers = ONE_LAYER, ...others } = options;
+  const surrogates = layers.map(({ layer, seen }) =>
+    surrogatesOf(seen === undefined ? shots : shots.map(seen), kernel, layer === null ? prior : [])
+  );
+  const rounds = design(shots.length, surrogates, {
+    ...others,
+    ...known && { known: (shot): number[] => known(shots[shot]!).map((timeUs) => timeUs ?? NaN) },
+  });
   const keys = shots.map(shotKey);
+  const leans = surrogates.flat().some(({ leans }) => leans);
+  return yield* answered(rounds, shots, (designed) => adapted(keys, layers, designed, leans));
+}
+
+function surrogatesOf(
+  shots: readonly AttentionShot[],
+  kernel: AttentionKernel,
+  prior: readonly PriorTable[],
+): Surrogate[] {
   const ways = [[treesOn, attentionFeatures(shots, kernel)], [
     processOn,
     splitFeatures(shots, kernel),
   ]] as const;
   const logTimes = priorTimes(shots, kernel, prior);
-  const surrogates = ways.flatMap(([on, features]) => [
+  return ways.flatMap(([on, features]) => [
     on(features),
     ...logTimes.length === 0 ? [] : [on(withPrior(features, logTimes), true)],
   ]);
-  const rounds = design(shots.length, surrogates, {
-    ...others,
-    ...known && { known: (shot): number => known(shots[shot]!) ?? NaN },
-  });
-  return yield* answered(rounds, shots, (designed) => adapted(keys, designed, logTimes.length > 0));
 }
 
 function adapted(
   keys: readonly (readonly number[])[],
-  { timesUs, predicted, expectedErrors, errors, p90Alone }: Designed,
-  hasPrior: boolean,
+  layers: readonly AttentionLayer[],
+  { kernels, predicted, errors, p90Alone }: Designed,
+  leans: boolean,
 ): AdaptedAttention {
-  return {
-    rows: keys.flatMap((key, shot) => {
+  const isPredicted = new Uint8Array(keys.length);
+  for (const shot of predicted) isPredicted[shot] = 1;
+  const rows: Row[] = [];
+  const estimated: PredictedRow[] = [];
+  for (const [shot, key] of keys.entries()) {
+    for (const [k, { layer }] of layers.entries()) {
+      const { timesUs, expectedErrors } = kernels[k]!;
       const timeUs = timesUs[shot]!;
-      return Number.isNaN(timeUs) ? [] : [{ layer: null, key, timeUs }];
-    }),
-    estimated: Array.from(predicted, (shot) => ({ key: keys[shot]!, expectedError: expectedErrors[shot]! })),
-    errors,
-    prior: hasPrior ? { without: p90Alone, with: errors.p90.estimate } : null,
-  };
+      if (isPredicted[shot] === 1) {
+        const row = { layer, key, timeUs, expectedError: expectedErrors[shot]! };
+        rows.push(row);
+        estimated.push(row);
+      } else if (!Number.isNaN(timeUs)) rows.push({ layer, key, timeUs });
+    }
+  }
+  return { rows, estimated, errors, prior: leans ? { without: p90Alone, with: errors.p90.estimate } : null };
 }
 
 /**
@@ -118,5 +159,10 @@ export function adaptAttention(
   measure: Measure<AttentionShot>,
   options: AdaptOptions = {},
 ): Promise<AdaptedAttention> {
-  return measureAll(attentionRounds(shots, kernel, options), measure);
+  const { known, ...others } = options;
+  const rounds = attentionRounds(shots, kernel, {
+    ...others,
+    ...known && { known: (shot): readonly (number | null)[] => [known(shot)] },
+  });
+  return measureAll(rounds, measure);
 }

@@ -9,7 +9,7 @@ import { quantile } from "../stats.ts";
 import { chooseShots } from "./acquisition.ts";
 import { type TableErrors, tableErrors } from "./held_out.ts";
 import type { Predicted } from "./learned_model.ts";
-import { learn, type Learned, QUICK, type Surrogate, THOROUGH } from "./time_model.ts";
+import { type Effort, learn, type Learned, QUICK, type Surrogate, THOROUGH } from "./time_model.ts";
 
 /** When a design ends, and what chance is made from. */
 export interface DesignOptions {
@@ -23,10 +23,10 @@ export interface DesignOptions {
   /** Seed of every draw. @default {0} */
   readonly seed?: number;
   /**
-   * The time in microseconds of a shot that was measured though no round asked for it, NaN for any other; asked when
-   * the rounds are over. Without it there are none.
+   * The times in microseconds of a shot that was measured though no round asked for it, one for each kernel, NaN for
+   * any other; asked when the rounds are over. Without it there are none.
    */
-  readonly known?: (shot: number) => number;
+  readonly known?: (shot: number) => readonly number[];
 }
 
 /** A round: what it asks for, and what the rounds before it have found out. */
@@ -42,22 +42,28 @@ export interface Round<Shots = Int32Array, Found = Designed> {
   readonly found: (() => Found) | null;
 }
 
-/** What a design found out about each shot. */
-export interface Designed {
+/** What a design found out about one kernel's time of each shot. */
+export interface KernelTimes {
   /** Times in microseconds: measured or predicted; NaN for shots that failed. */
   readonly timesUs: Float64Array;
-  /** The shots whose time was measured, ascending. */
-  readonly measured: Int32Array;
-  /** The shots whose time is predicted, ascending. */
-  readonly predicted: Int32Array;
   /** The relative error that 90% of shots like this one stay within, by shot; 0 for measured ones. */
   readonly expectedErrors: Float64Array;
-  /** Errors of all rows. */
-  readonly errors: TableErrors;
-  /** What 90% of the rows would stay within without a prior; the same as `errors` says when there is none. */
-  readonly p90Alone: number;
   /** The models that were still tried. */
   readonly promising: readonly Surrogate[];
+}
+
+/** What a design found out about each shot. */
+export interface Designed {
+  /** The times of each kernel. */
+  readonly kernels: readonly KernelTimes[];
+  /** The shots whose times were measured, ascending. */
+  readonly measured: Int32Array;
+  /** The shots whose times are predicted, ascending. */
+  readonly predicted: Int32Array;
+  /** Errors of all rows, of the kernel that is known worst. */
+  readonly errors: TableErrors;
+  /** What 90% of its rows would stay within without a prior; the same as `errors` says when there is none. */
+  readonly p90Alone: number;
 }
 
 /** The share of the shots that the first round measures. */
@@ -79,12 +85,13 @@ const CANDIDATES = 20_000;
 const LEAST_DOUBT = 0.001;
 
 /**
- * Chooses shots in rounds, and predicts the others. Each round is answered with the times of its shots in
- * microseconds, in their order, NaN or 0 for one that failed; an answer that ends early leaves the others unmeasured
- * and ends the design.
+ * Chooses shots in rounds, and predicts the others. A shot has a time for each of some kernels, which it fires all.
+ * Each round is answered with the times of its shots in microseconds, in their order, those of a shot side by side, NaN
+ * or 0 for one that failed; an answer that ends early leaves the others unmeasured and ends the design.
  *
  * @param count Shots of the grid.
- * @param surrogates Models of their times, for `learn`; those that do not prove themselves are dropped after a round.
+ * @param surrogates Models of each kernel's times, for `learn`; those that do not prove themselves are dropped after a
+ * round.
  * @param options When it ends.
  * @returns The rounds, and what is known about every shot in the end.
  * @throws {UsageError} when an option is out of range, or so many shots are left out or failed that nothing can be
@@ -92,7 +99,7 @@ const LEAST_DOUBT = 0.001;
  */
 export function* design(
   count: number,
-  surrogates: readonly Surrogate[],
+  surrogates: readonly (readonly Surrogate[])[],
   options: DesignOptions = {},
 ): Generator<Round, Designed, ArrayLike<number>> {
   const { shots = 1, error = 0, seed = 0, known } = options;
@@ -100,51 +107,71 @@ export function* design(
   inRange("error", error, (share) => share >= 0 && share < 1, "a share from 0 up to 1");
   const all = Int32Array.from({ length: count }, (_, shot) => shot);
   const random = randomFrom(seed);
-  const logTimes = new Float64Array(count).fill(NaN);
+  const width = surrogates.length;
+  const kernels = surrogates.map((promising): KernelState => ({
+    logTimes: new Float64Array(count).fill(NaN),
+    surprises: [],
+    promising,
+    learned: null,
+  }));
   const fair = new Uint8Array(count);
   let left = all;
   let measured = new Int32Array();
-  let learned: Learned | null = null;
-  let promising = surrogates;
   let errors: TableErrors | null = null;
   let found: (() => Designed) | null = null;
-  const surprises: number[] = [];
-  const tableErrorsNow = (heldOut: Float64Array): TableErrors =>
+  const note = (shot: number, times: ArrayLike<number>, start: number): void => {
+    for (const [k, { logTimes }] of kernels.entries()) {
+      logTimes[shot] = times[start + k]! > 0 ? Math.log(times[start + k]!) : NaN;
+    }
+  };
+  const hasTimes = (shot: number): boolean => kernels.every(({ logTimes }) => !Number.isNaN(logTimes[shot]));
+  const errorsOf = (heldOut: Float64Array): TableErrors =>
     tableErrors(
       Float64Array.from(measured.filter((shot) => fair[shot] === 1), (shot) => Math.expm1(-heldOut[shot]!)),
       left.length / (left.length + measured.length),
     );
-  const result = (model: Learned): Designed => ({
-    timesUs: mergedTimes(logTimes, model.predict(left), left),
+  const learnAll = (effort: Effort, seed: number): Learned[] =>
+    kernels.map(({ promising, logTimes }) => remembering(learn(promising, measured, logTimes, effort, seed)));
+  const worstOf = (models: readonly Learned[]): TableErrors =>
+    worst(models.map(({ heldOut }) => errorsOf(heldOut)));
+  const result = (models: readonly Learned[]): Designed => ({
+    kernels: kernels.map(({ logTimes, surprises }, k) => ({
+      timesUs: mergedTimes(logTimes, models[k]!.predict(left), left),
+      expectedErrors: expectedErrors(models[k]!, surprises, measured, left),
+      promising: models[k]!.promising,
+    })),
     measured,
     predicted: left,
-    expectedErrors: expectedErrors(model, surprises, measured, left),
-    errors: tableErrorsNow(model.heldOut),
-    p90Alone: tableErrorsNow(model.heldOutAlone).p90.estimate,
-    promising: model.promising,
+    errors: worstOf(models),
+    p90Alone: worst(models.map(({ heldOutAlone }) => errorsOf(heldOutAlone))).p90.estimate,
   });
   const last = lastGoal(count, shots);
-  /** What a model made with care says of all that was measured; null when there is none yet. */
-  let careful: Learned | null = null;
+  /** What models made with care say of all that was measured; null when there are none yet. */
+  let careful: Learned[] | null = null;
   let upper = Infinity;
   for (
-    let goal = firstGoal(count, last, surrogates.some(({ leans }) => leans));
+    let goal = firstGoal(count, last, surrogates.flat().some(({ leans }) => leans));
     goal > 0;
     goal = nextGoal(goal, last, upper / error)
   ) {
-    const candidates = learned === null || left.length <= CANDIDATES ? left : draw(left, CANDIDATES, random);
-    const doubts = learned?.predict(candidates).doubt ?? null;
+    const models = kernels.flatMap(({ learned }) => learned ?? []);
+    const candidates = models.length === 0 || left.length <= CANDIDATES
+      ? left
+      : draw(left, CANDIDATES, random);
+    const doubts = models.length === 0 ? null : largestDoubt(models, candidates);
     const chosen = chooseShots(goal - (count - left.length), left, doubts, random, candidates);
     const asked = Int32Array.of(...chosen.fair, ...chosen.doubtful);
     const times = yield { shots: asked, errors, found };
-    const next = asked.subarray(0, times.length);
+    const next = asked.subarray(0, Math.trunc(times.length / width));
     const nextFair = next.subarray(0, chosen.fair.length);
     for (const shot of nextFair) fair[shot] = 1;
-    for (const [i, shot] of next.entries()) logTimes[shot] = times[i]! > 0 ? Math.log(times[i]!) : NaN;
-    if (learned !== null) surprises.push(...surprisesOf(learned, nextFair, logTimes));
+    for (const [i, shot] of next.entries()) note(shot, times, i * width);
+    for (const { learned, surprises, logTimes } of kernels) {
+      if (learned !== null) surprises.push(...surprisesOf(learned, nextFair.filter(hasTimes), logTimes));
+    }
     const fired = new Set(next);
     left = left.filter((shot) => !fired.has(shot));
-    measured = Int32Array.of(...measured, ...next.filter((shot) => !Number.isNaN(logTimes[shot]))).sort();
+    measured = Int32Array.of(...measured, ...next.filter(hasTimes)).sort();
     if (left.length > 0 && measured.length < FIRST_SHOTS / 2) {
       throw new UsageError(
         `Cannot predict the other shots: ${measured.length} of the ${
@@ -154,39 +181,60 @@ export function* design(
     }
     careful = null;
     if (goal === last || next.length < asked.length) break;
-    let model = remembering(learn(promising, measured, logTimes, QUICK, seed + goal));
-    promising = model.promising;
-    errors = tableErrorsNow(model.heldOut);
+    let now = learnAll(QUICK, seed + goal);
+    for (const [k, kernel] of kernels.entries()) kernel.promising = now[k]!.promising;
+    errors = worstOf(now);
     if (errors.p90.upper <= NEARLY * error) {
-      model = careful = remembering(learn(promising, measured, logTimes, THOROUGH, seed));
-      errors = tableErrorsNow(model.heldOut);
-      if (surprises.length > 0 && errors.p90.upper <= error) break;
+      now = careful = learnAll(THOROUGH, seed);
+      errors = worstOf(now);
+      if (kernels.every(({ surprises }) => surprises.length > 0) && errors.p90.upper <= error) break;
     }
-    learned = model;
-    found = (): Designed => result(model);
+    for (const [k, kernel] of kernels.entries()) kernel.learned = now[k]!;
+    found = (): Designed => result(now);
     upper = errors.p90.upper;
   }
   if (known !== undefined) {
     const before = measured.length;
-    for (const shot of left) logTimes[shot] = Math.log(known(shot));
-    measured = Int32Array.of(...measured, ...left.filter((shot) => !Number.isNaN(logTimes[shot]))).sort();
-    left = left.filter((shot) => Number.isNaN(logTimes[shot]));
+    for (const shot of left) note(shot, known(shot), 0);
+    measured = Int32Array.of(...measured, ...left.filter(hasTimes)).sort();
+    left = left.filter((shot) => !hasTimes(shot));
     if (measured.length > before) careful = null;
   }
-  if (left.length === 0) {
-    const timesUs = logTimes.map(Math.exp);
-    const errors = tableErrors(new Float64Array(), 0);
-    return {
-      timesUs,
-      measured,
-      predicted: left,
+  if (left.length > 0) return result(careful ?? learnAll(THOROUGH, seed));
+  return {
+    kernels: kernels.map(({ logTimes, promising }) => ({
+      timesUs: logTimes.map(Math.exp),
       expectedErrors: new Float64Array(count),
-      errors,
-      p90Alone: 0,
       promising,
-    };
-  }
-  return result(careful ?? remembering(learn(promising, measured, logTimes, THOROUGH, seed)));
+    })),
+    measured,
+    predicted: left,
+    errors: tableErrors(new Float64Array(), 0),
+    p90Alone: 0,
+  };
+}
+
+/** What is known about the times of a kernel. */
+interface KernelState {
+  /** The logarithm of every shot's time, NaN where it is not known. */
+  readonly logTimes: Float64Array;
+  /** How many times larger than the doubt errors were. */
+  readonly surprises: number[];
+  promising: readonly Surrogate[];
+  learned: Learned | null;
+}
+
+/** The errors of the kernel that is known worst. */
+function worst(errors: readonly TableErrors[]): TableErrors {
+  return errors.reduce((most, each) => each.p90.upper > most.p90.upper ? each : most);
+}
+
+/** The largest doubt of any kernel, each in units of what it is on average. */
+function largestDoubt(models: readonly Learned[], shots: Int32Array): Float64Array {
+  const doubts = models.map(({ predict }) => predict(shots).doubt);
+  if (doubts.length === 1) return doubts[0]!;
+  const scales = doubts.map((doubt) => shots.length / shots.reduce((sum, shot) => sum + doubt[shot]!, 1e-12));
+  return doubts[0]!.map((_, shot) => Math.max(...doubts.map((doubt, k) => doubt[shot]! * scales[k]!)));
 }
 
 /** The same, but what it was asked last is not predicted twice. */
@@ -209,10 +257,9 @@ function mergedTimes(logTimes: Float64Array, said: Predicted, predicted: Int32Ar
 
 /** How many times larger than the doubt the errors were, on fair shots that the model had not seen. */
 function surprisesOf(learned: Learned, fair: Int32Array, logTimes: Float64Array): Float64Array {
-  const timed = fair.filter((shot) => !Number.isNaN(logTimes[shot]));
-  const said = learned.predict(timed);
+  const said = learned.predict(fair);
   return Float64Array.from(
-    timed,
+    fair,
     (shot) => Math.abs(logTimes[shot]! - said.logTimes[shot]!) / doubt(said, shot),
   );
 }

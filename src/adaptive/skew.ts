@@ -60,15 +60,16 @@ export function* skewRounds<T extends AnyCase>(
   const table = attentionTable(attention);
   const ends = endTimes(cases, table);
   const surrogates = surrogatesOf(cases, ends, kernel, prior);
-  const rounds = design(cases.length, surrogates, {
+  const rounds = design(cases.length, [surrogates], {
     ...others,
-    ...known && { known: (i): number => known(cases[i]!) ?? NaN },
+    ...known && { known: (i): number[] => [known(cases[i]!) ?? NaN] },
   });
   let models: readonly Surrogate[] = [];
   const found = yield* answered(
     rounds,
     cases,
-    ({ timesUs, measured, predicted, errors, p90Alone, promising }) => {
+    ({ kernels, measured, predicted, errors, p90Alone }) => {
+      const { timesUs, promising } = kernels[0]!;
       models = promising;
       const rowOf = (i: number): SkewRow => rowFrom(cases[i]!, ends.mean[i]!, ends.max[i]!, timesUs[i]!);
       return {

@@ -4,10 +4,10 @@
  * @module
  */
 import type { TableErrors } from "../adaptive/held_out.ts";
+import { seenBy } from "../adaptive/local_shots.ts";
 import { roundDecimals } from "../number_format.ts";
 import type { AdaptiveEntry, AdaptiveProfile } from "../bundle/meta.ts";
 import { UsageError } from "../errors.ts";
-import { layersOf } from "../model/layers.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import { multiprocessorsOf } from "../roofline/hardware.ts";
 import type { HarnessInfo } from "../harness/harness.ts";
@@ -19,6 +19,7 @@ import { type Budget, openBudget } from "./budget.ts";
 import { openPrior } from "./prior_tables.ts";
 import type { AdaptiveOptions, RoundEstimate } from "./round_sweep.ts";
 import type { Session, SessionFacts } from "../store/session.ts";
+import { timedLayers } from "../store/timed_layers.ts";
 
 /** Multiprocessors of a device that nobody has described: those of an A100. */
 const ASSUMED = 108;
@@ -43,9 +44,10 @@ export interface AdaptiveRun {
    *
    * @param tp Tensor-parallel degree.
    * @param config The configuration after sharding.
+   * @param architecture The model's layers: each kernel of its attention is predicted by itself.
    * @param lastingS How long shots are repeated after the sweeps, in seconds.
    */
-  booted(tp: number, config: ModelConfig, lastingS: number): AdaptiveOptions;
+  booted(tp: number, config: ModelConfig, architecture: Architecture, lastingS: number): AdaptiveOptions;
   /** Ends the degree that was begun last. */
   end(): void;
   /** What a budget was spent on, in a sentence; null without one. */
@@ -71,29 +73,6 @@ export interface AdaptiveRunOptions {
   readonly nowMs?: () => number;
   /** When the budget began by that clock. @default {now} */
   readonly begunMs?: number;
-}
-
-/**
- * Refuses to fire a part of the shots of a model with several attention kernels: what is chosen and predicted is the
- * time of one.
- *
- * @param settings The settings.
- * @param architecture The model's layers.
- * @throws {UsageError} when they ask for a part and there are several kernels, naming them.
- */
-export function refuseSeveralKernels(
-  { adaptive, budget, onlySkew }: Pick<Settings, "adaptive" | "budget" | "onlySkew">,
-  architecture: Architecture,
-): void {
-  const kernels = layersOf(architecture, "attention").map(({ name }) => name);
-  if ((adaptive === null && budget === null) || onlySkew || kernels.length < 2) return;
-  throw new UsageError(
-    `Cannot fire a part of the shots: attention of ${architecture.modelType} has ${kernels.length} kernels ` +
-      `(${
-        kernels.join(", ")
-      }), and the rows of one alone are predicted; leave adaptive (--adaptive) and budget ` +
-      "(--budget) out, or take a smaller grid",
-  );
 }
 
 /**
@@ -136,13 +115,17 @@ export async function adaptiveRun(
       degreeMs = nowMs();
       if (budget !== null) share = openBudget(leftS() / degreesLeft, nowMs);
     },
-    booted(tp, config, lastingS): AdaptiveOptions {
+    booted(tp, config, architecture, lastingS): AdaptiveOptions {
       bootedMs = nowMs();
       share?.reserve("dense", lastingS);
       const { heads, kvHeads } = sizesOf(config, 2, 2);
       return {
         target,
         kernel: { heads, kvHeads, multiprocessors },
+        layers: timedLayers(architecture, "attention", tp).map(({ name, layer }) => ({
+          layer,
+          ...layer !== null && { seen: (shot) => seenBy(shot, name, config) },
+        })),
         seed,
         session,
         ...prior !== null && { prior: prior.tables(multiprocessors) },

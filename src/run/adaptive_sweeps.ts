@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { attentionRounds } from "../adaptive/attention.ts";
+import { attentionRounds, type PredictedRow } from "../adaptive/attention.ts";
 import { type AdaptedSkew, skewRounds } from "../adaptive/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 import { fitSkew } from "../fit/fit_skew.ts";
@@ -19,6 +19,8 @@ import { moreWouldBuy } from "./budget.ts";
 import { dueSkew, isDue } from "./due.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { type SweepTask, wholeSweep } from "./sweep_task.ts";
+import type { AttentionShot } from "../shots/shot.ts";
+import type { Estimate } from "../store/estimates.ts";
 
 /** Errors of predicted times that are this share of the fit's are not what limits it. */
 const LIMITING = 0.5;
@@ -57,8 +59,10 @@ export function adaptiveTasks(
 }
 
 function attentionTask(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptions): AdaptiveTask {
-  const { session, kernel, prior } = adaptive;
+  const { session, kernel, layers, prior } = adaptive;
   const { tp } = sweep;
+  const timesOf = (shot: AttentionShot): (number | null)[] =>
+    layers.map(({ layer }) => session.timeUs(shot, layer));
   const shots = sweep.shots.filter((shot) => shot.category === "attention");
   return roundsTask(sweep, shots, options, adaptive, {
     lastChoice: 3,
@@ -66,18 +70,31 @@ function attentionTask(sweep: Sweep, options: ExecuteOptions, adaptive: Adaptive
       attentionRounds(shots, kernel, {
         ...designOf(adaptive, shots.length),
         ...prior && { prior },
-        known: (shot) => session.timeUs(shot),
+        layers,
+        known: timesOf,
       }),
+    timesOf,
     due: (asked) => asked.filter((shot) => isDue(shot, options)),
     found({ rows, estimated, errors, prior }): RoundEstimate {
-      const times = new Map(rows.map(({ key, timeUs }) => [key, timeUs]));
-      session.estimate(
-        tp,
-        estimated.map((row) => ({ ...row, layer: null, timeUs: times.get(row.key)! })),
-      );
-      const counts = { measured: rows.length - estimated.length, estimated: estimated.length };
+      session.estimate(tp, byShot(estimated, layers.length));
+      const counts = {
+        measured: (rows.length - estimated.length) / layers.length,
+        estimated: estimated.length / layers.length,
+      };
       return { category: "attention", tp, ...counts, errors, scatter: session.scatter(tp), prior, skew: [] };
     },
+  });
+}
+
+/** Predicted rows, those of a shot's kernels together, with the largest of their errors. */
+function byShot(rows: readonly PredictedRow[], kernels: number): Estimate[] {
+  return Array.from({ length: rows.length / kernels }, (_, shot) => {
+    const own = rows.slice(shot * kernels, (shot + 1) * kernels);
+    return {
+      key: own[0]!.key,
+      expectedError: Math.max(...own.map(({ expectedError }) => expectedError)),
+      rows: own,
+    };
   });
 }
 
@@ -95,6 +112,7 @@ function skewTask(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptio
         ...prior && { prior },
         known: (shot) => session.timeUs(shot),
       }),
+    timesOf: (shot) => [session.timeUs(shot)],
     due: (asked) =>
       dueSkew(asked, { session: options.session, mode, again: false, retryFailed, promised: () => false }),
     isEnough(found): boolean {

@@ -20,7 +20,7 @@ import type { Settings } from "../settings.ts";
 import { leftOutNotice, planSweeps, type Sweep } from "../shots/plan_sweeps.ts";
 import type { Shot, SweepCategory } from "../shots/shot.ts";
 import type { RunEvent } from "../events.ts";
-import { adaptiveRun, refuseSeveralKernels } from "./adaptive_session.ts";
+import { adaptiveRun } from "./adaptive_session.ts";
 import { isDue } from "./due.ts";
 import { execute } from "./execute.ts";
 import { firingOptions, journalSentinel, watchOf } from "./firing_options.ts";
@@ -127,7 +127,6 @@ export async function* profileEvents(
     onDownload: (message) => downloads.push(message),
   });
   const { architecture } = model;
-  if (again === undefined) refuseSeveralKernels(settings, architecture);
   const naming = { ...settings, config: model.config };
   const variant = variantName(naming);
   const dir = bundlePath(settings.perfDir, settings.hardware, model.id, variant);
@@ -258,7 +257,7 @@ export async function* profileEvents(
     const lastingS = sustain === undefined || booted.sustains !== true
       ? 0
       : sustain.seconds * sustain.shots.filter((shot) => !session.hasSustained(shot)).length;
-    const part = adaptive?.booted(tp, config, lastingS);
+    const part = adaptive?.booted(tp, config, architecture, lastingS);
     const count = async function* (events: AsyncIterable<RunEvent>): AsyncGenerator<RunEvent> {
       for await (const event of events) {
         if (event.type === "shot") measured++;

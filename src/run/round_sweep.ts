@@ -4,6 +4,7 @@
  * @module
  */
 import type { Answers } from "../adaptive/answers.ts";
+import type { AttentionLayer } from "../adaptive/attention.ts";
 import type { Round } from "../adaptive/design.ts";
 import type { AttentionKernel } from "../adaptive/layout.ts";
 import type { PriorTable } from "../adaptive/prior.ts";
@@ -24,6 +25,8 @@ export interface AdaptiveOptions {
   readonly target: AdaptiveTarget | null;
   /** Model and device. */
   readonly kernel: AttentionKernel;
+  /** The kernels of attention; skew cases are about the one whose rows name none. */
+  readonly layers: readonly AttentionLayer[];
   /** Seed of every draw. */
   readonly seed: number;
   /** Attention times of other bundles to lean on. */
@@ -92,6 +95,8 @@ export interface Kind<S, F> {
   readonly lastChoice: number;
   /** The rounds of the design. */
   readonly rounds: () => Generator<Round<readonly S[], F>, F, Answers>;
+  /** The measured times of a shot's kernels, null for those that were not measured. */
+  readonly timesOf: (shot: S) => Answers;
   /** Those of some shots that are to be fired. */
   readonly due: (shots: readonly S[]) => readonly S[];
   /** Whether what was found out is enough, whatever the target says. */
@@ -114,7 +119,7 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
   sweep: Sweep,
   shots: readonly S[],
   options: ExecuteOptions,
-  { target, session, budget, onEstimate }: AdaptiveOptions,
+  { target, budget, onEstimate }: AdaptiveOptions,
   kind: Kind<S, F>,
 ): AdaptiveTask {
   const { category } = sweep;
@@ -155,7 +160,7 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
     extent(): Extent {
       const share = target !== null && "shots" in target ? shareOf(target, shots.length) : 1;
       const planned = Math.round(share * shots.length);
-      const measured = shots.filter((shot) => session.timeUs(shot) !== null).length;
+      const measured = shots.filter((shot) => !kind.timesOf(shot).includes(null)).length;
       return { planned, done: Math.min(planned, measured) };
     },
     problem: () => skewProblem(sweep, options),
@@ -196,7 +201,7 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
         const taken = upTo(asked, open[0]);
         isCut ||= taken.length < asked.length;
         fired += taken.length;
-        step = think(() => rounds.next(taken.map((shot) => session.timeUs(shot))));
+        step = think(() => rounds.next(taken.flatMap(kind.timesOf)));
       }
       const found = step.value;
       const last = think(() => kind.found(found));

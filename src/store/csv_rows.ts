@@ -7,6 +7,8 @@
 import { formatSkew, type SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
 import type { SkewMode } from "../shots/skew_parts.ts";
+import { rowText } from "../shots/shot_id.ts";
+import { estimatedRows } from "./estimates.ts";
 import { tableOf } from "./rows.ts";
 import { skewRows, skewTimesOf } from "./skew_times.ts";
 import type { BundleState } from "./state.ts";
@@ -33,11 +35,30 @@ export function csvRows(
 ): CsvRows {
   const measured = (tp: number): ReadonlyMap<string, Row> => tableOf(rows, tp, "attention");
   const attention = (tp: number): ReadonlyMap<string, Row> =>
-    new Map<string, Row>([...estimates.get(tp) ?? [], ...measured(tp)]);
+    new Map<string, Row>([
+      ...estimatedRows(estimates, tp).map((row) => [rowText(row.layer, row.key), row] as const),
+      ...measured(tp),
+    ]);
   return {
     attention,
-    skew: (tp) => skewRows(skewTimesOf(skew, tp), mode === "exact" ? measured(tp) : attention(tp), mode),
+    skew: (tp) => {
+      const rows = mode === "exact" ? measured(tp) : attention(tp);
+      return skewRows(skewTimesOf(skew, tp), ofWholeHistory(rows), mode);
+    },
   };
+}
+
+/**
+ * The rows of the attention kernel that skew cases are about: of several the one whose rows name none.
+ *
+ * @param rows The rows of a degree's attention.csv by their texts.
+ * @returns Those of this kernel.
+ */
+export function ofWholeHistory(rows: ReadonlyMap<string, Row>): ReadonlyMap<string, Row> {
+  for (const { layer } of rows.values()) {
+    if (layer !== null) return new Map([...rows].filter(([, { layer }]) => layer === null));
+  }
+  return rows;
 }
 
 /**

@@ -10,27 +10,30 @@ import type { Row } from "../bundle/tables.ts";
 import { writeError } from "../files/write.ts";
 import { rowText, type ShotId } from "../shots/shot_id.ts";
 
-/** A predicted row, and the relative error to expect. */
-export interface Estimate extends Row, EstimatedRow {}
+/** A shot whose times are predicted: its key, the relative error to expect, and its rows. */
+export interface Estimate extends EstimatedRow {
+  /** A row for each kernel. */
+  readonly rows: readonly Row[];
+}
 
-/** The predicted rows of all degrees, by their texts. */
+/** The predicted shots of all degrees, by the texts of their keys. */
 export type Estimates = Map<number, Map<string, Estimate>>;
 
 /**
- * Sets the predicted rows of a degree, in place of those before.
+ * Sets the predicted shots of a degree, in place of those before.
  *
- * @param estimates All predicted rows; changed.
+ * @param estimates All predicted shots; changed.
  * @param tp Tensor-parallel degree.
- * @param rows Its rows.
+ * @param shots Its shots.
  */
-export function setEstimates(estimates: Estimates, tp: number, rows: readonly Estimate[]): void {
-  estimates.set(tp, new Map(rows.map((row) => [rowText(null, row.key), row])));
+export function setEstimates(estimates: Estimates, tp: number, shots: readonly Estimate[]): void {
+  estimates.set(tp, new Map(shots.map((shot) => [rowText(null, shot.key), shot])));
 }
 
 /**
  * Takes out what is predicted for a shot, because it was fired or its row is no longer wanted.
  *
- * @param estimates All predicted rows; changed.
+ * @param estimates All predicted shots; changed.
  * @param shot The shot.
  */
 export function dropEstimate(estimates: Estimates, { category, tp, key }: ShotId): void {
@@ -40,12 +43,14 @@ export function dropEstimate(estimates: Estimates, { category, tp, key }: ShotId
 /**
  * The predicted rows of a degree.
  *
- * @param estimates All predicted rows.
+ * @param estimates All predicted shots.
  * @param tp Tensor-parallel degree.
  * @returns Its rows, in no order.
  */
-export function estimatesOf(estimates: Estimates, tp: number): Estimate[] {
-  return [...estimates.get(tp)?.values() ?? []];
+export function estimatedRows(estimates: Estimates, tp: number): Row[] {
+  const found: Row[] = [];
+  for (const { rows } of estimates.get(tp)?.values() ?? []) found.push(...rows);
+  return found;
 }
 
 /** The lists of predicted rows on the disk. */

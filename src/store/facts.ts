@@ -8,7 +8,6 @@ import type { FailedShot } from "../events.ts";
 import { roundDecimals } from "../number_format.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 import { quantile } from "../stats.ts";
-import { estimatesOf } from "./estimates.ts";
 import type { JournalState } from "./journal_state.ts";
 import { degreesOf } from "./rows.ts";
 import { countCases, skewTimesOf } from "./skew_times.ts";
@@ -73,7 +72,7 @@ export function sessionFacts(
   others: Pick<SessionFacts, "rows" | "durationS" | "deviceBusyS" | "mixed">,
 ): SessionFacts {
   const tps = degreesOf(state.rows);
-  const estimated = tps.map((tp) => [tp, estimatesOf(state.estimates, tp).length] as const);
+  const estimated = tps.map((tp) => [tp, state.estimates.get(tp)?.size ?? 0] as const);
   return {
     tps,
     skewTps: tps.filter((tp) => countCases(skewTimesOf(state.skew, tp)) > 0),

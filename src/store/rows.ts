@@ -164,11 +164,11 @@ export async function readRows(dir: string): Promise<FileRows> {
 }
 
 function takeOut(table: Map<string, MeasuredRow>, listed: readonly EstimatedRow[]): Estimate[] {
+  const layers = [...new Set([...table.values()].map(({ layer }) => layer))];
   return listed.flatMap(({ key, expectedError }) => {
-    const text = rowText(null, key);
-    const row = table.get(text);
-    table.delete(text);
-    return row === undefined ? [] : [{ ...row, expectedError }];
+    const rows = layers.flatMap((layer) => table.get(rowText(layer, key)) ?? []);
+    for (const { layer } of rows) table.delete(rowText(layer, key));
+    return rows.length === 0 ? [] : [{ key, expectedError, rows }];
   });
 }
 

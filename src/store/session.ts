@@ -19,8 +19,8 @@ import type { AttentionShot, SkewShot, SweepCategory } from "../shots/shot.ts";
 import { idOf, rowText, shotText } from "../shots/shot_id.ts";
 import type { SkewMode } from "../shots/skew_parts.ts";
 import { quantile } from "../stats.ts";
-import { type CsvRows, csvRows, touchStale } from "./csv_rows.ts";
-import { type Estimate, estimateLists, estimatesOf, setEstimates } from "./estimates.ts";
+import { type CsvRows, csvRows, ofWholeHistory, touchStale } from "./csv_rows.ts";
+import { type Estimate, estimateLists, setEstimates } from "./estimates.ts";
 import { addSeconds, type Durations, type SessionFacts, sessionFacts } from "./facts.ts";
 import { identityConflict } from "./identity_conflict.ts";
 import { JournalStore } from "./journal_store.ts";
@@ -105,13 +105,18 @@ export interface Session extends Recorder, AsyncDisposable {
   start(options: StartOptions): string[];
   /** Says how meta.yaml is made; until then none is written. */
   describe(make: (facts: SessionFacts) => Meta): void;
-  /** The measured time of an attention shot or a skewed batch in microseconds, null when there is none. */
-  timeUs(shot: AttentionShot | SkewShot): number | null;
+  /**
+   * The measured time of an attention shot or a skewed batch in microseconds, null when there is none.
+   *
+   * @param shot The shot.
+   * @param layer What rows of the attention kernel name. @default {null}
+   */
+  timeUs(shot: AttentionShot | SkewShot, layer?: string | null): number | null;
   /** How far samples of one attention shot lie apart at a degree; null when those of none do. */
   scatter(tp: number): Scatter | null;
   /** The rows of a degree's attention.csv, measured and predicted. */
   attention(tp: number): readonly Row[];
-  /** Sets the rows of a degree's attention.csv that are predictions; what was measured or failed is not among them. */
+  /** Sets the shots of a degree's attention.csv that are predicted; what was measured or failed is not among them. */
   estimate(tp: number, predicted: readonly Estimate[]): void;
   /**
    * Settles what a table has beside the plan: the rows are kept, or moved into the archive.
@@ -213,14 +218,14 @@ export class BundleSession extends JournalStore implements Session {
   }
 
   skewProblem(tp: number, again: boolean): string | null {
-    return skewProblem(skewTimesOf(this.#state.skew, tp), this.#shown.attention(tp), again);
+    return skewProblem(skewTimesOf(this.#state.skew, tp), ofWholeHistory(this.#shown.attention(tp)), again);
   }
 
-  timeUs(shot: AttentionShot | SkewShot): number | null {
+  timeUs(shot: AttentionShot | SkewShot, layer: string | null = null): number | null {
     const { rows, skew } = this.#state;
     const { category, tp, key } = idOf(shot);
     if (category === "skew") return skewedTime(skewTimesOf(skew, tp), key);
-    return tableOf(rows, tp, category).get(rowText(null, key))?.timeUs ?? null;
+    return tableOf(rows, tp, category).get(rowText(layer, key))?.timeUs ?? null;
   }
 
   scatter(tp: number): Scatter | null {
@@ -233,16 +238,19 @@ export class BundleSession extends JournalStore implements Session {
   }
 
   attention(tp: number): readonly Row[] {
-    return [...this.#shown.attention(tp).values()].filter(({ layer }) => layer === null);
+    return [...ofWholeHistory(this.#shown.attention(tp)).values()];
   }
 
   estimate(tp: number, predicted: readonly Estimate[]): void {
     const measured = tableOf(this.#state.rows, tp, "attention");
-    const open = predicted.filter(({ key }) =>
-      !measured.has(rowText(null, key)) &&
-      !this.#state.failed.has(shotText({ category: "attention", tp, key }))
-    );
-    setEstimates(this.#state.estimates, tp, open);
+    const { failed, estimates } = this.#state;
+    const open = predicted.flatMap((shot) => {
+      const { key } = shot;
+      if (failed.size > 0 && failed.has(shotText({ category: "attention", tp, key }))) return [];
+      const rows = shot.rows.filter(({ layer }) => !measured.has(rowText(layer, key)));
+      return rows.length === 0 ? [] : rows.length === shot.rows.length ? shot : { ...shot, rows };
+    });
+    setEstimates(estimates, tp, open);
     this.#files.touch(tp, "attention");
   }
 
@@ -250,7 +258,7 @@ export class BundleSession extends JournalStore implements Session {
     const { category, tp, shots } = sweep;
     if (exact && category === "attention") {
       const planned = new Set(shots.map((shot) => shotText(idOf(shot))));
-      const kept = estimatesOf(this.#state.estimates, tp).filter(({ key }) =>
+      const kept = [...this.#state.estimates.get(tp)?.values() ?? []].filter(({ key }) =>
         planned.has(shotText({ category, tp, key }))
       );
       this.estimate(tp, kept);

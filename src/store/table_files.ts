@@ -11,7 +11,7 @@ import { writeError } from "../files/write.ts";
 import { stableLayers } from "../model/layers.ts";
 import type { Architecture } from "../model/model.ts";
 import { type Category, CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
-import { type EstimateLists, type Estimates, estimatesOf } from "./estimates.ts";
+import { estimatedRows, type EstimateLists, type Estimates } from "./estimates.ts";
 import { degreesOf, fileRows, type Rows } from "./rows.ts";
 
 /** Rows of tables, by `tp<N>` and category; a table without rows is not among them. */
@@ -76,13 +76,12 @@ export function tableFiles(
     return cases;
   };
   const rowsOf = (tp: number, category: Category): Row[] => {
-    const predicted = category === "attention" ? estimatesOf(estimates, tp) : [];
+    const predicted = category === "attention" ? estimatedRows(estimates, tp) : [];
     return [...fileRows(rows, tp, category, stable.get(category)!), ...predicted];
   };
   const countOf = (tp: number, category: SweepCategory): number => {
     if (category === "skew") return skewCounts.get(tp) ?? countedSkew(tp).length;
-    const predicted = category === "attention" ? estimates.get(tp)?.size ?? 0 : 0;
-    return fileRows(rows, tp, category, stable.get(category)!).length + predicted;
+    return rowsOf(tp, category).length;
   };
   const textOf = (tp: number, category: SweepCategory): string | null => {
     if (category === "skew") {

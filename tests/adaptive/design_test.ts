@@ -44,7 +44,7 @@ function designed(
     },
   };
   const asked: Int32Array[] = [];
-  const rounds = design(count, [model], options);
+  const rounds = design(count, [[model]], options);
   let step = rounds.next();
   while (!step.done) {
     asked.push(step.value.shots);
@@ -54,7 +54,8 @@ function designed(
 }
 const six = (value: number): number => Number(value.toPrecision(6));
 /** By how much the first shot that was predicted is said to be off. */
-const expectedOf = ({ expectedErrors, predicted }: Designed): number => six(expectedErrors[predicted[0]!]!);
+const expectedOf = ({ kernels, predicted }: Designed): number =>
+  six(kernels[0]!.expectedErrors[predicted[0]!]!);
 
 /** Rounds grow by 1.4 about, in equal steps to the last, which is learned from with care; others in haste. */
 const runs: [what: string, DesignOptions, Says, sizes: number[], learned: string[]][] = [
@@ -118,9 +119,11 @@ Deno.test("design: errors rest on the shots of chance that were held out, times 
     assert.deepEqual([six(each.estimate), six(each.upper)], [0.0202013, 0.0202013]);
   }
   assert.equal(six(end.p90Alone), 0.0202013);
-  for (const shot of end.measured) assert.equal(six(end.timesUs[shot]!), timeOf(shot));
-  for (const shot of end.predicted) assert.equal(six(end.timesUs[shot]! / timeOf(shot)), six(Math.exp(0.02)));
-  assert.ok(end.measured.every((shot) => end.expectedErrors[shot] === 0));
+  for (const shot of end.measured) assert.equal(six(end.kernels[0]!.timesUs[shot]!), timeOf(shot));
+  for (const shot of end.predicted) {
+    assert.equal(six(end.kernels[0]!.timesUs[shot]! / timeOf(shot)), six(Math.exp(0.02)));
+  }
+  assert.ok(end.measured.every((shot) => end.kernels[0]!.expectedErrors[shot] === 0));
 });
 
 Deno.test("design: what is expected is the doubt, as much larger as surprises were; a trifle of doubt counts as a thousandth", () => {
@@ -145,7 +148,9 @@ Deno.test("design: shots that give no time are neither measured nor predicted, a
   assert.ok(failed.length > 5);
   assert.equal(end.measured.length, 100 - failed.length);
   assert.equal(end.predicted.length, 900);
-  assert.ok(failed.every((shot) => Number.isNaN(end.timesUs[shot]) && !end.measured.includes(shot)));
+  assert.ok(
+    failed.every((shot) => Number.isNaN(end.kernels[0]!.timesUs[shot]) && !end.measured.includes(shot)),
+  );
   assert.equal(expectedOf(end), six(Math.expm1(0.02)));
 });
 
@@ -159,7 +164,7 @@ Deno.test("design: half of the first round must give times, 25", () => {
 });
 
 Deno.test("design: what is known besides is measured in the end, and learned from when it was not", () => {
-  const known = (shot: number): number => shot < 500 ? timeOf(shot) : NaN;
+  const known = (shot: number): number[] => [shot < 500 ? timeOf(shot) : NaN];
   const { end, learned } = designed({ error: 0.05, known });
   const besides = end.measured.length - 53;
   assert.ok(besides > 400);
@@ -168,21 +173,21 @@ Deno.test("design: what is known besides is measured in the end, and learned fro
   assert.equal(learned.length, 5);
   assert.ok(end.predicted.every((shot) => shot >= 500));
   // Nothing new: what care has found stands.
-  assert.equal(designed({ error: 0.05, known: () => NaN }).learned.length, 4);
-  const all = designed({ shots: 0.1, known: timeOf }).end;
+  assert.equal(designed({ error: 0.05, known: () => [NaN] }).learned.length, 4);
+  const all = designed({ shots: 0.1, known: (shot) => [timeOf(shot)] }).end;
   assert.deepEqual([all.measured.length, all.predicted.length, all.errors.p99.upper, all.p90Alone], [
     COUNT,
     0,
     0,
     0,
   ]);
-  assert.deepEqual([...all.expectedErrors], new Array(COUNT).fill(0));
+  assert.deepEqual([...all.kernels[0]!.expectedErrors], new Array(COUNT).fill(0));
 });
 
 Deno.test("design: all shots without an error or a share, and of a grid so small that nothing could be predicted", () => {
   const { end, sizes } = designed({});
   assert.deepEqual([sizes.reduce((sum, size) => sum + size), end.predicted.length], [COUNT, 0]);
-  assert.equal(six(end.timesUs[499]!), 500);
+  assert.equal(six(end.kernels[0]!.timesUs[499]!), 500);
   assert.throws(() => designed({ shots: 0.0994 }), {
     message: /at least 100 must be measured to predict others, got 99 of 1000/,
   });
@@ -197,4 +202,45 @@ Deno.test("design: between rounds no more shots are predicted than the doubtful 
   assert.deepEqual(again.asked, asked);
   // As many as may be candidates: all of them are.
   assert.ok(designed({ shots: 0.01 }, {}, undefined, 20_000).predicted.every((count) => count < 20_000));
+});
+
+Deno.test("design: a shot has a time of each kernel; doubts are weighed alike, the errors are the worse kernel's", () => {
+  /** Doubts one shot alone, on a scale of its own. */
+  const kernel = (doubted: number, scale: number, miss: number): Surrogate => ({
+    name: "trees",
+    leans: false,
+    learn: (measured, logTimes) => {
+      const heldOut = new Float64Array(logTimes.length).fill(NaN);
+      for (const shot of measured) heldOut[shot] = miss;
+      return {
+        heldOut,
+        predict: () => ({
+          logTimes: logTimes.map(() => Math.log(scale)),
+          doubt: logTimes.map((_, shot) => scale * (shot === doubted ? 1e6 : 0.01)),
+        }),
+      };
+    },
+  });
+  const rounds = design(COUNT, [[kernel(7, 1, -0.01)], [kernel(8, 1000, -0.04)]], { shots: 0.1 });
+  const asked: number[][] = [];
+  let step = rounds.next();
+  while (!step.done) {
+    asked.push([...step.value.shots]);
+    const failed = (shot: number): boolean => shot === 50;
+    step = rounds.next(
+      [...step.value.shots].flatMap((shot) => [shot + 1, failed(shot) ? NaN : 2 * shot + 1]),
+    );
+  }
+  const seen = new Set(asked.slice(0, 2).flat());
+  assert.ok(seen.has(7) && seen.has(8), "what either kernel doubts is asked for next");
+  const { kernels, measured, predicted, errors } = step.value;
+  assert.equal(asked.flat().length, 100);
+  const shots = [...measured].slice(0, 20);
+  assert.deepEqual(
+    kernels.map(({ timesUs }) => shots.map((shot) => Math.round(timesUs[shot]!))),
+    [shots.map((shot) => shot + 1), shots.map((shot) => 2 * shot + 1)],
+  );
+  assert.deepEqual(kernels.map(({ timesUs }) => six(timesUs[predicted[0]!]!)), [1, 1000]);
+  assert.equal(six(errors.p90.estimate), six(Math.expm1(0.04)));
+  assert.equal(measured.includes(50), false);
 });

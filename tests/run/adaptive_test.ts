@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { openBundle } from "../../src/bundle/open.ts";
-import { UsageError } from "../../src/errors.ts";
+import { openBundle, type WholeBundle } from "../../src/bundle/open.ts";
+import type { Row } from "../../src/bundle/tables.ts";
 import { profile } from "../../src/run/profile.ts";
 import { validate } from "../../src/check/validate.ts";
 import type { RunEvent } from "../../src/events.ts";
@@ -167,25 +167,55 @@ Deno.test("the rounds go to all lanes of a pool", () =>
     assert.deepEqual([...await journaledShots(bundle.dir)].filter(([, count]) => count > 1), []);
   }));
 
-Deno.test("a part of the shots of several attention kernels is refused before anything is booted", () =>
-  withFolder(async (perfDir) => {
-    for (const part of [{ adaptive: { shots: 0.2 } }, { budget: 60 }]) {
-      const settings = {
-        model: "google/gemma-3-27b-it",
-        hardware: "H100",
-        harness: "roofline:H100",
-        perfDir,
+for (
+  const [model, layer] of [
+    ["google/gemma-3-27b-it", "sliding_attention"],
+    ["openai/gpt-oss-20b", "sliding_attention"],
+  ] as const
+) {
+  Deno.test(`of several attention kernels each has its rows, ${model}`, () =>
+    withFolder(async (dir) => {
+      const own = { ...GRID, model, hardware: "H100", harness: "roofline:H100", attentionMaxKv: 4096 };
+      const dirOf = (perfDir: string): string => `${perfDir}/H100/${model}`;
+      const bundleIn = async (perfDir: string): Promise<WholeBundle> => {
+        const [variant] = await Array.fromAsync(Deno.readDir(dirOf(perfDir)));
+        return await openBundle(`${dirOf(perfDir)}/${variant!.name}`);
       };
-      await assert.rejects(
-        profile({ ...settings, ...part }),
-        new UsageError(
-          "Cannot fire a part of the shots: attention of gemma3_text has 2 kernels (sliding_attention, attention), and " +
-            "the rows of one alone are predicted; leave adaptive (--adaptive) and budget (--budget) out, or take a " +
-            "smaller grid",
-        ),
+      await profile({ ...own, skipSkew: true, perfDir: `${dir}/truth` });
+      const events: RunEvent[] = [];
+      const run = (input: object): Promise<unknown> =>
+        profile({ ...own, ...input, perfDir: dir }, { onEvent: (event) => void events.push(event) });
+      await run(FIFTH);
+      const [truth, bundle] = [await bundleIn(`${dir}/truth`), await bundleIn(dir)];
+      const { measured, estimated, errors } = estimatedOf(events, "attention");
+      const textOf = ({ layer, key }: Row): string => `${layer} ${key.join()}`;
+      const times = new Map(truth.shots(1, "attention").map((row) => [textOf(row), row.timeUs]));
+      const rows = bundle.shots(1, "attention");
+      assert.equal(rows.length, times.size);
+      assert.equal(2 * (measured + estimated), times.size);
+      assert.equal(bundle.estimated(1).length, estimated);
+      const predicted = new Set(bundle.estimated(1).map(({ key }) => key.join()));
+      for (const kernel of [null, layer]) {
+        const own = rows.filter(({ layer }) => layer === kernel);
+        const errorsOfKernel = own.map((row) => Math.abs(row.timeUs / times.get(textOf(row))! - 1));
+        assertInside(Float64Array.from(errorsOfKernel).sort(), errors);
+        for (const [i, { key }] of own.entries()) {
+          if (!predicted.has(key.join())) assert.equal(errorsOfKernel[i], 0);
+        }
+      }
+      assert.deepEqual(
+        (await validate(bundle.dir)).filter(({ severity }) => severity === "error"),
+        [],
       );
-    }
-  }));
+      events.length = 0;
+      await run(FIFTH);
+      assert.deepEqual(only(events, "shot"), [], "the same shots are asked for again");
+      assert.deepEqual((await bundleIn(dir)).shots(1, "attention"), rows);
+      await run({});
+      assert.deepEqual((await bundleIn(dir)).shots(1, "attention"), truth.shots(1, "attention"));
+      assert.deepEqual((await bundleIn(dir)).estimated(1), []);
+    }));
+}
 
 Deno.test("how far samples of a shot lie apart stands beside the error: in the event, in meta.yaml, in validate", () =>
   withFolder(async (dir) => {

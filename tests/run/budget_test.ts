@@ -67,6 +67,12 @@ Deno.test("a budget keeps what is reserved for the last predictions of each cate
   assert.equal(budget.thoughtS, 2.5);
 });
 
+const ARCHITECTURE = {
+  modelType: "tiny",
+  sequence: {},
+  sha256: "00",
+  catalog: { dense: {}, per_sequence: {}, attention: { attention: { vllm: [] } }, moe: {} },
+};
 const CONFIG = { hidden_size: 64, num_attention_heads: 4, vocab_size: 100 };
 
 Deno.test("a budget is the whole wait, shared by the degrees: what one has spent, the next ones do not have", async () => {
@@ -76,14 +82,14 @@ Deno.test("a budget is the whole wait, shared by the degrees: what one has spent
   nowMs = 6_000; // connecting
   run.begin(3);
   nowMs += 5_000; // booting
-  const first = run.booted(1, CONFIG, 2).budget!;
+  const first = run.booted(1, CONFIG, ARCHITECTURE, 2).budget!;
   assert.deepEqual([first.seconds, first.leftS()], [18, 11]);
   nowMs += 13_000;
   first.think(4);
   run.end();
   run.begin(2);
   nowMs += 1_000;
-  const second = run.booted(2, CONFIG, 0).budget!;
+  const second = run.booted(2, CONFIG, ARCHITECTURE, 0).budget!;
   assert.deepEqual([second.seconds, second.leftS()], [18, 17]);
   nowMs += 30_000;
   run.end();
@@ -101,7 +107,7 @@ Deno.test("a run without a budget has no account of one", async () => {
   const settings = resolveSettings({ ...SMALL, adaptive: { shots: 0.5 } });
   const run = (await adaptiveRun(settings, {} as Session))!;
   run.begin(1);
-  const { budget } = run.booted(1, CONFIG, 0);
+  const { budget } = run.booted(1, CONFIG, ARCHITECTURE, 0);
   run.end();
   assert.deepEqual([budget, run.account(), run.shortFor([2])], [undefined, null, null]);
 });

@@ -46,11 +46,12 @@ function firedIn(affords: (fired: number) => number): { pieces: number[]; answer
     answered = (yield { shots: SHOTS, errors: null, found: null }).length;
     return null;
   }
-  const adaptive = { target: null, session: { timeUs: () => 1 }, budget, onEstimate: () => {} };
+  const adaptive = { target: null, budget, onEstimate: () => {} };
   const sweep = { category: "attention", tp: 1, shots: SHOTS } as const;
   const work = roundsTask(sweep, SHOTS, {} as ExecuteOptions, adaptive as unknown as AdaptiveOptions, {
     lastChoice: 1,
     rounds,
+    timesOf: () => [1],
     due: (asked) => asked.filter((shot) => !fired.has(shot)),
     found: () => FOUND,
   });
@@ -97,12 +98,12 @@ function endOf(times: { budgetS: number; shotS: number; choiceS: number; lastS: 
     nowMs += 1000 * times.lastS;
     return "in the end";
   }
-  const session = { timeUs: () => 1 };
-  const adaptive = { target: null, session, budget, onEstimate: () => {} } as unknown as AdaptiveOptions;
+  const adaptive = { target: null, budget, onEstimate: () => {} } as unknown as AdaptiveOptions;
   const sweep = { category: "attention", tp: 1, shots: SHOTS } as const;
   const work = roundsTask(sweep, SHOTS, {} as ExecuteOptions, adaptive, {
     lastChoice: 3,
     rounds,
+    timesOf: () => [1],
     due: (asked) => asked.filter((shot) => !known.has(shot)),
     found: () => FOUND,
   });
@@ -151,11 +152,11 @@ function shownIn(count: number, shotS: number, predictionS: number): (number | "
     return "end";
   }
   const budget = openBudget(1e6, () => nowMs);
-  const session = { timeUs: () => 1 };
-  const adaptive = { target: null, session, budget, onEstimate: () => {} } as unknown as AdaptiveOptions;
+  const adaptive = { target: null, budget, onEstimate: () => {} } as unknown as AdaptiveOptions;
   const work = roundsTask({ category: "attention", tp: 1, shots }, shots, {} as ExecuteOptions, adaptive, {
     lastChoice: 1,
     rounds,
+    timesOf: () => [1],
     due: (asked) => asked,
     found: (known) => {
       shown.push(known);

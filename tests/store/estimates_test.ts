@@ -3,10 +3,9 @@ import { type Estimate, estimateLists, type Estimates, setEstimates } from "../.
 import { putFile, withFolder } from "../run/tiny_run.ts";
 
 const estimate = (n: number): Estimate => ({
-  layer: null,
   key: [0, 0, n, 16],
-  timeUs: 5,
   expectedError: 0.1,
+  rows: [{ layer: null, key: [0, 0, n, 16], timeUs: 5 }],
 });
 
 Deno.test("a list names whatever is predicted in the old table or the new one while the table is written", () =>

@@ -81,7 +81,7 @@ const fired: [string, JournalLine, boolean][] = [
 for (const [what, line, stays] of fired) {
   Deno.test(`what is predicted for a shot that was ${what} ${stays ? "stays" : "goes"}`, () => {
     const state = emptyState(NAMED);
-    setEstimates(state.estimates, 2, [{ layer: null, key: attention.key, timeUs: 5, expectedError: 0.1 }]);
+    setEstimates(state.estimates, 2, [{ key: attention.key, expectedError: 0.1, rows: [] }]);
     applyLine(state, line);
     assert.equal(state.estimates.get(2)!.size, stays ? 1 : 0);
   });

@@ -1,6 +1,7 @@
 /** A session by itself, without a run: what it predicts, spends, archives, takes back, and hands to meta.yaml. */
 import assert from "node:assert/strict";
 import type { Meta } from "../../src/bundle/meta.ts";
+import type { Estimate } from "../../src/store/estimates.ts";
 import { identityOf } from "../../src/journal/identity.ts";
 import type { Shot } from "../../src/shots/shot.ts";
 import { openSession, type Session, type SessionFacts } from "../../src/store/session.ts";
@@ -17,14 +18,10 @@ const [ONE, TWO, THREE, FOUR] = attentionSweep([1, 2, 3, 4]).shots as readonly E
   { category: "attention" }
 >[];
 const keyOf = (n: number): number[] => [0, 0, n, 16];
-const estimate = (
-  n: number,
-  timeUs = 5,
-): { layer: null; key: number[]; timeUs: number; expectedError: number } => ({
-  layer: null,
+const estimate = (n: number, timeUs = 5): Estimate => ({
   key: keyOf(n),
-  timeUs,
   expectedError: 0.1,
+  rows: [{ layer: null, key: keyOf(n), timeUs }],
 });
 
 /** Opens a session whose facts are noted whenever meta.yaml is made. */

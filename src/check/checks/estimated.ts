@@ -46,7 +46,7 @@ function attentionIssues(
       code: "rows-estimated",
       severity: "warning",
       path: tablePath(files.dir, tp, "attention"),
-      message: `${predicted} of ${rows.length} rows are predictions, which estimated.csv lists${
+      message: `${predicted} of ${known.size} rows are predictions, which estimated.csv lists${
         within(entry)
       }`,
     });

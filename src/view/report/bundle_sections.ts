@@ -140,7 +140,7 @@ function attentionFigures(bundle: Bundle, tp: number, samples: readonly LayerSam
   const kernels = [...Map.groupBy(bundle.table(tp, "attention"), ({ layer }) => layer)].map(
     ([layer, rows]) => ({
       prefix: layer === null ? "" : `${layer}, `,
-      input: { subject, rows, samples, estimated: layer === null ? bundle.estimated(tp) : [] },
+      input: { subject, rows, samples, estimated: bundle.estimated(tp) },
     }),
   );
   const beside = (draw: typeof attentionMap): Choice[] =>
