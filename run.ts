@@ -24,7 +24,12 @@ export { relativeError, relativeSpread } from "./src/stats.ts";
 
 // The types that these take and give
 export type { Answers, Measure } from "./src/adaptive/answers.ts";
-export type { AdaptedAttention, AdaptOptions, PredictedRow } from "./src/adaptive/attention.ts";
+export type {
+  AdaptedAttention,
+  AdaptOptions,
+  AttentionLayer,
+  PredictedRow,
+} from "./src/adaptive/attention.ts";
 export type { DesignOptions } from "./src/adaptive/design.ts";
 export type { ErrorBound, TableErrors } from "./src/adaptive/held_out.ts";
 export type { AttentionKernel } from "./src/adaptive/layout.ts";
