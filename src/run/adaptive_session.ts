@@ -7,7 +7,6 @@ import type { TableErrors } from "../adaptive/held_out.ts";
 import { seenBy } from "../adaptive/local_shots.ts";
 import { roundDecimals } from "../number_format.ts";
 import type { AdaptiveEntry, AdaptiveProfile } from "../bundle/meta.ts";
-import { UsageError } from "../errors.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import { multiprocessorsOf } from "../roofline/hardware.ts";
 import type { HarnessInfo } from "../harness/harness.ts";
