@@ -72,10 +72,9 @@ Deno.test("facts are of the degrees that have rows, with skew cases and predicti
   skewTimesOf(state.skew, 1);
   skewTimesOf(state.skew, 2).skewed.set("1", 1);
   skewTimesOf(state.skew, 4).skewed.set("1", 1);
-  const row = (n: number): { layer: null; key: number[]; timeUs: number; expectedError: number } => ({
-    ...{ layer: null, key: [0, 0, n, 16], timeUs: 1, expectedError: 0.1 },
-  });
-  setEstimates(state.estimates, 10, [row(1)]);
+  const key = [0, 0, 1, 16];
+  const rows = [{ layer: null, key, timeUs: 1 }, { layer: "sliding_attention", key, timeUs: 1 }];
+  setEstimates(state.estimates, 10, [{ key, expectedError: 0.1, rows }]);
   setEstimates(state.estimates, 2, []);
   const facts = sessionFacts(state, OTHERS);
   assert.deepEqual([facts.tps, facts.skewTps, facts.estimated], [[1, 2, 10], [2], { 10: 1 }]);

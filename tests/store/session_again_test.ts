@@ -207,12 +207,10 @@ Deno.test("nothing is recorded before somebody says who measures", () =>
 Deno.test("predictions of a file are shown as such again, and go where the journal has a row or a failure", () =>
   withFolder(async (dir) => {
     const [one, two, three] = attentionSweep([1, 2, 3]).shots as [Shot, Shot, Shot];
-    const predicted = [1, 2, 3].map((n) => ({
-      layer: null,
-      key: [0, 0, n, 16],
-      timeUs: 5 + n,
-      expectedError: 0.25,
-    }));
+    const predicted = [1, 2, 3].map((n) => {
+      const key = [0, 0, n, 16];
+      return { key, expectedError: 0.25, rows: [{ layer: null, key, timeUs: 5 + n }] };
+    });
     await open(dir, ({ session }) => session.estimate(1, predicted));
     const rows = (session: Session): string[] =>
       session.attention(1).map(({ key, timeUs }) => `${key[2]}:${timeUs}`).sort();
