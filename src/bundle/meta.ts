@@ -101,7 +101,7 @@ export interface Meta {
   readonly samples?: Readonly<Partial<Record<SweepCategory, number>>>;
   /** Rows of each table, by `tp<N>` and table. */
   readonly rows?: Readonly<Record<string, Readonly<Partial<Record<string, number>>>>>;
-  /** Seconds spent, by tensor-parallel degree and category. */
+  /** Seconds in which shots were fired, by tensor-parallel degree and category; choosing and predicting come beside. */
   readonly duration_s?: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;
   /** Seconds of these in which the device worked, where the harness tells. */
   readonly device_busy_s?: Readonly<Record<string, Readonly<Partial<Record<SweepCategory, number>>>>>;

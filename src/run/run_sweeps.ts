@@ -85,7 +85,6 @@ async function* advance(
     firing.steps = task.steps();
   }
   const begun = performance.now();
-  const { deviceBusyS: busyBefore } = tally;
   try {
     for (let step = firing.steps.next(); !step.done; step = firing.steps.next()) {
       if (step.value.type === "pause") return false;
@@ -93,10 +92,7 @@ async function* advance(
       else yield step.value;
     }
   } finally {
-    const seconds = (performance.now() - begun) / 1000;
-    firing.seconds += seconds;
-    const deviceBusyS = tally.deviceBusyS === null ? null : tally.deviceBusyS - (busyBefore ?? 0);
-    session.spend(tp, category, { seconds, deviceBusyS });
+    firing.seconds += (performance.now() - begun) / 1000;
   }
   await session.save();
   const { measured, failed, deviceBusyS } = tally;
@@ -104,16 +100,22 @@ async function* advance(
   return true;
 }
 
-/** Fires shots, and those again that are in doubt then. */
+/** Fires shots, and those again that are in doubt then; that is the time which counts as the sweep's. */
 async function* fireRound(
   shots: readonly Shot[],
   { task: { sweep }, tally }: Firing,
   options: ExecuteOptions,
 ): AsyncGenerator<RunEvent> {
   const begun = performance.now();
-  yield* fireShots(shots, options, tally);
-  const shotS = (performance.now() - begun) / 1000 / shots.length;
-  yield* settleDoubts(sweep, shots, options, tally, shotS);
+  const seconds = (): number => (performance.now() - begun) / 1000;
+  const { deviceBusyS: busyBefore } = tally;
+  try {
+    yield* fireShots(shots, options, tally);
+    yield* settleDoubts(sweep, shots, options, tally, seconds() / shots.length);
+  } finally {
+    const deviceBusyS = tally.deviceBusyS === null ? null : tally.deviceBusyS - (busyBefore ?? 0);
+    options.session.spend(sweep.tp, sweep.category, { seconds: seconds(), deviceBusyS });
+  }
 }
 
 /** Measures again what is in doubt, on the lanes whose device has not moved. */
