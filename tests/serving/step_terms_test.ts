@@ -230,6 +230,15 @@ const arrivals: [string, Timed[], number][] = [
     ...repeat(9, () => between(decode(), 50)),
     ...repeat(8, () => between(first(2), 80)),
   ], 0],
+  ["without usual steps nothing is known", repeat(9, () => between(first(1), 80)), 0],
+  [
+    "steps in pieces are not usual ones",
+    [
+      ...repeat(9, () => between([...decode(), ...prompt(20)], 50)),
+      ...repeat(8, () => between(first(1), 80)),
+    ],
+    0,
+  ],
   [
     "what was waited for is left out",
     [...repeat(9, () => between(decode(), 50)), ...repeat(8, () => between(first(1), 4001))],
@@ -314,6 +323,12 @@ Deno.test("the clock: where spans were measured they count, of steps that were l
     }));
   assert.deepEqual(learned(spanned(99)).clock, { slowdown: 0.2, onsetUs: 2000 });
   assert.equal(learned(spanned(101)).clock, null);
+  const unlaunched = spanned(99).map((step) => ({ ...step, launchUs: null }));
+  assert.equal(
+    learned(unlaunched).clock?.slowdown,
+    0.5,
+    "from tokens to tokens where launches were not measured",
+  );
 });
 
 Deno.test("a step's tokens, new requests and batch", () => {
