@@ -5,7 +5,9 @@
  */
 import type { Bundle } from "../bundle/open.ts";
 import { HarnessError, UsageError } from "../errors.ts";
+import type { Harness } from "../harness/harness.ts";
 import { resolveSettings, type Settings, type SettingsInput } from "../settings.ts";
+import { type HarnessKeeper, keepHarnesses } from "../workers/harness_keeper.ts";
 import { type ProfileOptions, runToEnd } from "./profile.ts";
 
 /** The models of the reference profiler. */
@@ -45,7 +47,8 @@ export interface ModelOutcome {
 
 /**
  * Measures the layers of several models into their bundles. One that fails does not stop the others; when called
- * again, it resumes from what the bundles have. Adaptive runs lean on the models before.
+ * again, it resumes from what the bundles have. Adaptive runs lean on the models before. The models share the harness
+ * that their settings name.
  *
  * @param input The settings; a model's own win over those for all.
  * @param options How it is cancelled and observed.
@@ -77,8 +80,10 @@ export async function profileAll(
     resolveSettings({ ...common, ...typeof model === "string" ? { model } : model })
   );
   const outcomes: ModelOutcome[] = [];
+  await using harnesses = keepHarnesses();
   for (const settings of all) {
-    outcomes.push(await profileOne(settings, { ...options, earlier: measuredBefore(outcomes, settings) }));
+    const earlier = measuredBefore(outcomes, settings);
+    outcomes.push(await profileOne(settings, { ...options, earlier }, harnesses));
   }
   return outcomes;
 }
@@ -102,9 +107,14 @@ export function measuredBefore(
  *
  * @param settings Its settings.
  * @param options How it is cancelled and observed.
+ * @param harnesses Those of the models before it, which it takes over.
  * @returns What became of it; an abort is thrown all the same.
  */
-export async function profileOne(settings: Settings, options: ProfileOptions): Promise<ModelOutcome> {
+export async function profileOne(
+  settings: Settings,
+  options: ProfileOptions,
+  harnesses: HarnessKeeper,
+): Promise<ModelOutcome> {
   const begun = performance.now();
   let measured = 0;
   let failed = 0;
@@ -118,7 +128,8 @@ export async function profileOne(settings: Settings, options: ProfileOptions): P
   let bundle: Bundle | null = null;
   let error: ModelOutcome["error"] = null;
   try {
-    bundle = await runToEnd(settings, { ...options, onEvent });
+    const open = (devices: readonly number[]): Promise<Harness> => harnesses.open(settings, devices, options);
+    bundle = await runToEnd(settings, { ...options.harness === undefined && { open }, ...options, onEvent });
   } catch (caught) {
     options.signal?.throwIfAborted();
     if (!(caught instanceof UsageError || caught instanceof HarnessError)) throw caught;

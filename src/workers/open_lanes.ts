@@ -31,8 +31,7 @@ export interface OpenLanesOptions {
  * @throws {UsageError} when the harness is not there, or devices differ that may not.
  */
 export async function openLanes(settings: Settings, options: OpenLanesOptions = {}): Promise<Lane> {
-  const { harness, open = (devices) => openHarness(settings.harness, how(settings, devices, options)) } =
-    options;
+  const { harness, open = (devices) => openOnDevices(settings, devices, options) } = options;
   const { devices, allowMixed } = settings;
   if (harness !== undefined) return await openLane({ harness });
   const [first, ...others] = devices.map((device): PoolMember => ({
@@ -53,16 +52,29 @@ export function laneName(device: number): string {
   return `device ${device}`;
 }
 
-function how(
+/** How a harness is opened on some of the settings' devices. */
+export type OpenOnDevicesOptions = Pick<OpenLanesOptions, "signal" | "onLog">;
+
+/**
+ * Opens the harness that the settings name.
+ *
+ * @param settings The settings: harness, transport, devices, time limits.
+ * @param devices Numbers of the devices that it sees, all of them when none is named.
+ * @param options How it is cancelled, and where its log goes; of one of several devices lines begin with it.
+ * @returns The harness.
+ * @throws {HarnessError} when it cannot be opened.
+ * @throws {UsageError} when there is no such harness.
+ */
+export async function openOnDevices(
   settings: Settings,
   devices: readonly number[],
-  { signal, onLog }: OpenLanesOptions,
-): Parameters<typeof openHarness>[1] {
+  { signal, onLog }: OpenOnDevicesOptions,
+): Promise<Harness> {
   const prefix = settings.devices.length > 1 ? `device ${devices}: ` : "";
-  return {
+  return await openHarness(settings.harness, {
     ...settings,
     devices,
     ...signal && { signal },
     ...onLog && { onLog: (line: string): void => onLog(prefix + line) },
-  };
+  });
 }

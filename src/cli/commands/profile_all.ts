@@ -9,6 +9,7 @@ import { formatDuration } from "../../progress/duration.ts";
 import { DEFAULT_MODELS, measuredBefore, type ModelOutcome, profileOne } from "../../run/profile_all.ts";
 import { parseModelsFile, resolveModels } from "../../settings/models_file.ts";
 import { GROUPS } from "../../settings/table.ts";
+import { keepHarnesses } from "../../workers/harness_keeper.ts";
 import { examples, type Run } from "../command.ts";
 import { addFlags, type Flags, PRESETS_HELP, SETTINGS_HELP, settingsAmong } from "../flags.ts";
 import { showProgress } from "../progress.ts";
@@ -64,6 +65,7 @@ async function profileModels(
   const models = named?.split(",") ?? file.models?.map(({ model }) => model) ?? DEFAULT_MODELS;
   const all = resolveModels(file, models, settingsAmong(flags), terminal.env);
   const outcomes: ModelOutcome[] = [];
+  await using harnesses = keepHarnesses();
   try {
     for (const [index, settings] of all.entries()) {
       const view = showProgress(terminal, settings.verbosity);
@@ -75,7 +77,7 @@ async function profileModels(
             ...{ signal: terminal.signal, onEvent: view.event, earlier: measuredBefore(outcomes, settings) },
             ...terminal.confirm && { confirm: terminal.confirm },
             ...onLog,
-          }),
+          }, harnesses),
         );
       } finally {
         view.close();

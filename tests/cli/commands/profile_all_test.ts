@@ -47,6 +47,32 @@ Deno.test("shotlab profile-all takes models and settings from flags, which win o
     assert.equal(out.trim().split("\n").length, 2);
   }));
 
+Deno.test("shotlab profile-all starts one worker for all models", () =>
+  withFolder(async (dir) => {
+    const worker =
+      `echo started >> ${dir}/starts; exec ${Deno.execPath()} run -A tests/bench/instant_worker.ts`;
+    const args = [
+      "--models",
+      "Qwen/Qwen3-0.6B,meta-llama/Llama-3.1-8B",
+      "--hardware",
+      "BOX",
+      "--preset",
+      "quick",
+    ];
+    const harness = [
+      "--harness",
+      `cmd:sh -c '${worker}'`,
+      "--sentinel-s",
+      "0",
+      "--tp-degrees",
+      "1",
+      "--silent",
+    ];
+    const { status, err } = await runMain(["profile-all", ...args, ...harness, "--perf-dir", dir]);
+    assert.equal(status, 0, err);
+    assert.equal(await Deno.readTextFile(`${dir}/starts`), "started\n");
+  }));
+
 const WRONG: Record<string, [text: string, message: RegExp]> = {
   "no list": ["models: Qwen/Qwen3-32B\n", /^error: Cannot read \S+: models must be a list\n$/],
   "an empty list": ["models: []\n", /^error: Cannot read \S+: models must name one model or more\n$/],
