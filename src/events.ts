@@ -207,7 +207,7 @@ export interface EstimatedEvent {
   readonly errors: TableErrors;
   /**
    * Standard deviations of a shot's samples as shares of the time, over all that were measured: no prediction can be
-   * nearer than what is measured scatters; null for skew cases, and when samples of no shot differ.
+   * nearer than what is measured scatters; null when samples of no shot differ.
    */
   readonly scatter: Scatter | null;
   /** What 90% of the rows would stay within without the prior, and with it; null when there was none to compare. */

@@ -81,7 +81,15 @@ function attentionTask(sweep: Sweep, options: ExecuteOptions, adaptive: Adaptive
         measured: (rows.length - estimated.length) / layers.length,
         estimated: estimated.length / layers.length,
       };
-      return { category: "attention", tp, ...counts, errors, scatter: session.scatter(tp), prior, skew: [] };
+      return {
+        category: "attention",
+        tp,
+        ...counts,
+        errors,
+        scatter: session.scatter(tp, "attention"),
+        prior,
+        skew: [],
+      };
     },
   });
 }
@@ -127,7 +135,7 @@ function skewTask(sweep: Sweep, options: ExecuteOptions, adaptive: AdaptiveOptio
         tp,
         ...counts,
         errors,
-        scatter: null,
+        scatter: session.scatter(tp, "skew"),
         prior,
         skew: [...predicted, ...imagined],
       };

@@ -131,6 +131,8 @@ function applyShot(state: JournalState, line: ShotLine): void {
   if (category === "skew") {
     const times = skewTimesOf(state.skew, tp);
     for (const [part, values] of samples) setPart(times, key, part as SkewPart, median(values));
+    const spread = relativeSpread(line.samples.t_skew ?? []);
+    if (spread !== null) times.spreads.set(key.join(), spread);
     state.samples[category] = samples.reduce((sum, [, values]) => sum + values.length, taken);
     return;
   }

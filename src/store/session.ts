@@ -112,8 +112,8 @@ export interface Session extends Recorder, AsyncDisposable {
    * @param layer What rows of the attention kernel name. @default {null}
    */
   timeUs(shot: AttentionShot | SkewShot, layer?: string | null): number | null;
-  /** How far samples of one attention shot lie apart at a degree; null when those of none do. */
-  scatter(tp: number): Scatter | null;
+  /** How far samples of one shot lie apart at a degree, of skew cases those of t_skew; null when those of none do. */
+  scatter(tp: number, category: "attention" | "skew"): Scatter | null;
   /** The rows of a degree's attention.csv, measured and predicted. */
   attention(tp: number): readonly Row[];
   /** Sets the shots of a degree's attention.csv that are predicted; what was measured or failed is not among them. */
@@ -228,10 +228,11 @@ export class BundleSession extends JournalStore implements Session {
     return tableOf(rows, tp, category).get(rowText(layer, key))?.timeUs ?? null;
   }
 
-  scatter(tp: number): Scatter | null {
-    const spreads = [...tableOf(this.#state.rows, tp, "attention").values()].flatMap(({ spread }) =>
-      spread ?? []
-    );
+  scatter(tp: number, category: "attention" | "skew"): Scatter | null {
+    const { rows, skew } = this.#state;
+    const spreads = category === "skew"
+      ? [...skewTimesOf(skew, tp).spreads.values()]
+      : [...tableOf(rows, tp, "attention").values()].flatMap(({ spread }) => spread ?? []);
     if (spreads.every((spread) => spread === 0)) return null;
     const sorted = Float64Array.from(spreads).sort();
     return { p50: quantile(sorted, 0.5), p90: quantile(sorted, 0.9), p99: quantile(sorted, 0.99) };

@@ -18,6 +18,8 @@ export interface SkewTimes {
   readonly rows: Map<string, SkewRow>;
   /** Microseconds of the skewed batches that were fired, by the texts of the cases' keys. */
   readonly skewed: Map<string, number>;
+  /** How far the samples of these lie apart: their standard deviation as a share of the time. */
+  readonly spreads: Map<string, number>;
   /** Microseconds of the uniform batches that were fired for a case, by the texts of their own keys. */
   readonly uniform: Map<string, number>;
   /** Whether skew.csv lists the requests of its cases, as v1.2 writes it: such a file is left as it is. */
@@ -36,7 +38,9 @@ export type SkewTimesByTp = Map<number, SkewTimes>;
  */
 export function skewTimesOf(all: SkewTimesByTp, tp: number): SkewTimes {
   let times = all.get(tp);
-  if (times === undefined) all.set(tp, times = { rows: new Map(), skewed: new Map(), uniform: new Map() });
+  if (times === undefined) {
+    all.set(tp, times = { rows: new Map(), skewed: new Map(), spreads: new Map(), uniform: new Map() });
+  }
   return times;
 }
 

@@ -221,14 +221,17 @@ Deno.test("how far samples of a shot lie apart stands beside the error: in the e
   withFolder(async (dir) => {
     const factor = (_: Shot, sample: number): number => 1 + 0.01 * (sample % 3);
     const events: RunEvent[] = [];
-    await profile({ ...GRID, ...FIFTH, skipSkew: true, perfDir: dir }, {
+    await profile({ ...GRID, ...FIFTH, perfDir: dir }, {
       open: () => Promise.resolve(fakeHarness({ factor })),
       onEvent: (event) => void events.push(event),
     });
-    const { scatter } = estimatedOf(events, "attention");
-    assert.ok(scatter !== null && 0 < scatter.p50 && scatter.p50 <= scatter.p90 && scatter.p90 < 0.05);
-    const { adaptive } = (await openBundle(smallBundle(dir))).meta;
-    assert.equal(adaptive!.per_tp[1]!.attention!.scatter_p90, Number(scatter.p90.toFixed(4)));
-    const [warning] = (await validate(smallBundle(dir))).filter(({ code }) => code === "rows-estimated");
-    assert.match(warning!.message, / \(samples of a measured one scatter by [\d.]+%\)$/);
+    const issues = await validate(smallBundle(dir));
+    for (const [category, code] of [["attention", "rows-estimated"], ["skew", "skew-estimated"]] as const) {
+      const { scatter } = estimatedOf(events, category);
+      assert.ok(scatter !== null && 0 < scatter.p50 && scatter.p50 <= scatter.p90 && scatter.p90 < 0.05);
+      const { adaptive } = (await openBundle(smallBundle(dir))).meta;
+      assert.equal(adaptive!.per_tp[1]![category]!.scatter_p90, Number(scatter.p90.toFixed(4)));
+      const [warning] = issues.filter((issue) => issue.code === code);
+      assert.match(warning!.message, / \(samples of a measured one scatter by [\d.]+%\)$/);
+    }
   }));

@@ -164,6 +164,7 @@ Deno.test("dropRows takes a skew case out, whether it was fired or has a row", (
     const times = {
       rows: new Map(listed ? [[text, {} as never]] : []),
       skewed: new Map(fired ? [[text, 5]] : []),
+      spreads: new Map(),
       uniform: new Map(),
     };
     const all = { rows: new Map(), skew: new Map([[1, times]]) };

@@ -306,14 +306,14 @@ Deno.test("the spread of a degree's attention is told by its quantiles, where sa
   withFolder(async (dir) => {
     await open(dir, ({ session }) => {
       const [one, two, three] = attentionSweep([1, 2, 3]).shots as [Shot, Shot, Shot];
-      assert.equal(session.scatter(1), null);
+      assert.equal(session.scatter(1, "attention"), null);
       session.measured(one, { attn: [10, 10, 10] });
-      assert.equal(session.scatter(1), null);
+      assert.equal(session.scatter(1, "attention"), null);
       session.measured(two, { attn: [9, 10, 12] });
       session.measured(three, { attn: [9.9, 10, 10.1] });
       const spread = (distance: number): number => Math.sqrt(Math.PI / 2 * 3 / 2) * distance / 10;
       const [low, high] = [spread(0.2 / 3), spread(1)];
-      const { p50, p90, p99 } = session.scatter(1)!;
+      const { p50, p90, p99 } = session.scatter(1, "attention")!;
       for (
         const [found, expected] of [[p50, low], [p90, low + 0.8 * (high - low)], [
           p99,
@@ -322,6 +322,11 @@ Deno.test("the spread of a degree's attention is told by its quantiles, where sa
       ) {
         assert.ok(Math.abs(found! - expected!) < 1e-12, `${found}, by hand ${expected}`);
       }
-      assert.equal(session.scatter(2), null);
+      assert.equal(session.scatter(2, "attention"), null);
+      const [skewed, again] = skewSweep(KEY, OTHER).shots;
+      session.measured(skewed!, { t_skew: [10, 10, 10] });
+      assert.equal(session.scatter(1, "skew"), null);
+      session.measured(again!, { t_skew: [9, 10, 12] });
+      assert.equal(session.scatter(1, "skew")!.p50, spread(1) / 2);
     });
   }));

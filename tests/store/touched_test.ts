@@ -137,6 +137,7 @@ for (const [what, there, fired, shown, expected] of stales) {
     const times = {
       rows: new Map(there.map((n) => [String(n), skewRow(n)])),
       skewed: new Map(Array.from({ length: fired }, (_, i) => [String(i), 1] as const)),
+      spreads: new Map(),
       uniform: new Map(),
     };
     const csv: Pick<CsvRows, "skew"> = { skew: (tp) => tp === 2 ? shown.map(skewRow) : [] };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { EstimatedRow } from "../../src/bundle/estimated.ts";
 import pl from "nodejs-polars";
 import { frames } from "../../src/view/frames/frames.ts";
 import { longFrame } from "../../src/view/frames/long_frame.ts";
@@ -17,7 +18,8 @@ Deno.test("frames give every table its columns and types", () => {
   assert.equal(types(all.perSequence(1)), "layer String, sequences Int64, time_us Float64");
   assert.equal(
     types(all.attention(1)),
-    "prefill_chunk Int64, kv_prefill Int64, n_decode Int64, kv_decode Int64, time_us Float64, estimated Bool",
+    "prefill_chunk Int64, kv_prefill Int64, n_decode Int64, kv_decode Int64, time_us Float64, estimated Bool, " +
+      "expected_error Float64, scatter_p90 Float64",
   );
   assert.equal(types(all.moe(1)), "tokens Int64, activated_experts Int64, time_us Float64");
   assert.equal(
@@ -40,9 +42,17 @@ Deno.test("frames keep values: numbers beyond 32 bits, and nulls", () => {
 
 Deno.test("the frame of attention tells predicted rows from measured ones", () => {
   const [first] = SMALL.table(1, "attention");
-  const half = { ...SMALL, estimated: () => [{ key: first!.key, expectedError: 0.1 }] };
-  for (const frame of [frames(half).attention(1), frames(half).long("attention")]) {
-    assert.deepEqual(frame.getColumn("estimated").toArray().slice(0, 2), [true, false]);
+  const estimated = (): EstimatedRow[] => [{ key: first!.key, expectedError: 0.1 }];
+  const adaptive = { seed: 0, per_tp: { 1: { attention: { scatter_p90: 0.02 } } } };
+  const half = { ...SMALL, estimated };
+  const noted = { ...half, meta: { ...SMALL.meta, adaptive } } as unknown as typeof SMALL;
+  for (const [bundle, scatter] of [[half, null], [noted, 0.02]] as const) {
+    for (const frame of [frames(bundle).attention(1), frames(bundle).long("attention")]) {
+      const firstTwo = (column: string): unknown[] => frame.getColumn(column).toArray().slice(0, 2);
+      assert.deepEqual(firstTwo("estimated"), [true, false]);
+      assert.deepEqual(firstTwo("expected_error"), [0.1, null]);
+      assert.deepEqual(firstTwo("scatter_p90"), [scatter, null]);
+    }
   }
 });
 

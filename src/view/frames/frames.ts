@@ -11,7 +11,7 @@ import { longFrame, type LongTable } from "./long_frame.ts";
 import { kernelFrame, skewCellsFrame } from "./kernel_frame.ts";
 import { energyFrame } from "./energy_frame.ts";
 import { sustainedFrame } from "./sustained_frame.ts";
-import { skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
+import { attentionFrame, skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
 
 /** The tables of a bundle as data frames; times in microseconds, tokens, sequences and experts as counts. */
 export interface Frames {
@@ -73,7 +73,7 @@ export function frames(bundle: Bundle & Partial<Pick<WholeBundle, "kernels" | "s
   return {
     dense: table("dense"),
     perSequence: table("per_sequence"),
-    attention: (tp) => tableFrame("attention", bundle.table(tp, "attention"), bundle.estimated(tp)),
+    attention: (tp) => attentionFrame(bundle, tp),
     linearAttention: table("linear_attention"),
     moe: table("moe"),
     kernels: (tp, name) => kernelFrame(name, bundle.kernels?.(tp, name) ?? new Map()),

@@ -6,7 +6,7 @@
 import pl from "nodejs-polars";
 import type { Bundle } from "../../bundle/open.ts";
 import type { Category } from "../../shots/shot.ts";
-import { skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
+import { attentionFrame, skewFitFrame, skewFrame, tableFrame } from "./table_frame.ts";
 
 /** A table of a bundle. */
 export type LongTable = Category | "skew" | "skew_fit";
@@ -51,8 +51,6 @@ function labelled(bundle: Bundle, tp: number, table: LongTable): pl.DataFrame {
 function tableOf(bundle: Bundle | undefined, tp: number, table: LongTable): pl.DataFrame {
   if (table === "skew") return skewFrame(bundle?.skew(tp) ?? []);
   if (table === "skew_fit") return skewFitFrame(bundle?.skewFit(tp) ?? []);
-  const rows = bundle?.table(tp, table) ?? [];
-  return table === "attention"
-    ? tableFrame(table, rows, bundle?.estimated(tp) ?? [])
-    : tableFrame(table, rows);
+  if (table === "attention") return attentionFrame(bundle, tp);
+  return tableFrame(table, bundle?.table(tp, table) ?? []);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import pl from "nodejs-polars";
+import type { Bundle } from "../../bundle/open.ts";
 import type { EstimatedRow } from "../../bundle/estimated.ts";
 import type { SkewRow } from "../../bundle/skew.ts";
 import type { SkewFitRow } from "../../bundle/skew_fit.ts";
@@ -17,8 +18,10 @@ import { counts, flags, floats, optionalFloats, texts } from "./series.ts";
  * @param category The category, which gives the columns.
  * @param rows The rows.
  * @param estimated Those of attention rows that are predictions.
+ * @param scatterP90 What samples of 90% of the measured shots scatter by at most, as a share of the time.
  * @returns `layer` (where the category has layers), the key's columns as integers, `time_us` in microseconds, and
- * with a list of predictions `estimated`: whether the row is one.
+ * with a list of predictions `estimated`, whether the row is one, `expected_error`, the share of the time that 90% of rows
+ * like it stay within, and `scatter_p90`, which no prediction can be nearer than; both null for measured rows.
  *
  * @example
  * ```ts
@@ -32,17 +35,45 @@ export function tableFrame(
   category: Category,
   rows: readonly Row[],
   estimated?: readonly EstimatedRow[],
+  scatterP90: number | null = null,
 ): pl.DataFrame {
-  const predicted = estimated && new Set(estimated.map(({ key }) => key.join()));
+  const predicted = estimated && predictionColumns(rows, estimated, scatterP90);
   const { columns, layered } = CATEGORIES[category];
   return pl.DataFrame([
     ...(layered ? [texts("layer", rows.map(({ layer }) => layer))] : []),
     ...columns.map((column, axis) => counts(column, rows, ({ key }) => key[axis]!)),
     floats("time_us", rows, ({ timeUs }) => timeUs),
-    ...predicted
-      ? [flags("estimated", rows.map(({ key }) => predicted.size > 0 && predicted.has(key.join())))]
-      : [],
+    ...predicted ?? [],
   ]);
+}
+
+/**
+ * The attention rows of a degree as a data frame, predictions told apart.
+ *
+ * @param bundle The bundle; without one there are no rows.
+ * @param tp Tensor-parallel degree.
+ * @returns The frame, with the columns that {@linkcode tableFrame} has of predictions.
+ */
+export function attentionFrame(
+  bundle: Pick<Bundle, "table" | "estimated" | "meta"> | undefined,
+  tp: number,
+): pl.DataFrame {
+  const scatter = bundle?.meta.adaptive?.per_tp[tp]?.attention?.scatter_p90;
+  return tableFrame("attention", bundle?.table(tp, "attention") ?? [], bundle?.estimated(tp) ?? [], scatter);
+}
+
+function predictionColumns(
+  rows: readonly Row[],
+  estimated: readonly EstimatedRow[],
+  scatterP90: number | null,
+): pl.Series[] {
+  const errors = new Map(estimated.map(({ key, expectedError }) => [key.join(), expectedError]));
+  const expected = rows.map(({ key }) => errors.size === 0 ? null : errors.get(key.join()) ?? null);
+  return [
+    flags("estimated", expected.map((error) => error !== null)),
+    optionalFloats("expected_error", expected),
+    optionalFloats("scatter_p90", expected.map((error) => error === null ? null : scatterP90)),
+  ];
 }
 
 /**
