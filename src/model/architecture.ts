@@ -38,7 +38,7 @@ const group = z.record(
   z.string(),
   z.unknown().transform((value, { addIssue }) => {
     const parsed = (isObject(value) && "kernels" in value ? kernelsEntry : entry).safeParse(value);
-    if (parsed.success) return parsed.data;
+    if (parsed.success) return withNamedKernels(parsed.data);
     for (const { path, message } of parsed.error.issues) addIssue({ code: "custom", path, message });
     return z.NEVER;
   }),
@@ -249,6 +249,22 @@ async function claimant(
       claims.join(" and ")
     } of ${folder} both list it; leave it in one`,
   );
+}
+
+/** v1.2 names kernels among the classes; classes of Python begin with a capital. */
+const KERNEL = /^[a-z_]|\*|::/;
+
+/** An entry of either schema. */
+type Entry = z.infer<typeof entry> & { readonly kernels?: string[] };
+
+function withNamedKernels({ vllm, kernels = [], ...others }: Entry): Entry {
+  const named = others.within === undefined ? [] : vllm.filter((name) => KERNEL.test(name));
+  const all = [...named, ...kernels];
+  return {
+    vllm: vllm.filter((name) => !named.includes(name)),
+    ...others,
+    ...all.length > 0 && { kernels: all },
+  };
 }
 
 /** A name, or alternatives, always as a list. */

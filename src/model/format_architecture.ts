@@ -72,13 +72,13 @@ function catalogOf({ catalog }: Architecture): Record<string, Record<string, obj
   );
 }
 
-/** A simulator knows layers by their names and classes of modules: what is kernels alone has that of their module. */
+/** Kernels stand among the classes, as v1.2 has them. */
 function entryOf(entry: CatalogEntry): object {
-  const { vllm, within, not_within, kernels: _, ...flags } = entry;
+  const { vllm, within, not_within, kernels = [], ...flags } = entry;
   const short = (names: readonly string[]): string | readonly string[] =>
     names.length === 1 ? names[0]! : names;
   return {
-    vllm: short(vllm.length > 0 ? vllm : within ?? []),
+    vllm: short([...vllm, ...kernels]),
     ...within && { within: short(within) },
     ...not_within && { not_within: short(not_within) },
     ...flags,

@@ -273,7 +273,7 @@ catalog:
     attention: { vllm: Attention }
 `;
 
-Deno.test("a layer may be kernels by name of a block, and modules beside them; a simulator is told modules alone", () => {
+Deno.test("a layer may be kernels by name of a block, and modules beside them, in our form and in that of v1.2", () => {
   const entryOf = (entry: string): unknown =>
     parseArchitecture(BLOCKS.replace(/norm_rope: .*/, `norm_rope: ${entry}`), "a.yaml").catalog.dense
       .norm_rope;
@@ -304,9 +304,11 @@ Deno.test("a layer may be kernels by name of a block, and modules beside them; a
       message: /unknown key 'kernels'/,
     },
   );
+  const v1_2 = "{ vllm: [RMSNorm, _fused_norm_rope_kernel], within: Attention }";
+  assert.deepEqual(entryOf(v1_2), both, "as v1.2 writes it");
+  const prefixed = { vllm: [], within: ["Attention"], kernels: ["vllm::fused_norm*"] };
+  assert.deepEqual(entryOf('{ vllm: "vllm::fused_norm*", within: Attention }'), prefixed);
   const told = formatBlocks({ ...parseArchitecture(BLOCKS, "a.yaml"), sha256: "" });
-  assert.deepEqual(parseArchitecture(told, "a.yaml").catalog.dense.norm_rope, {
-    vllm: ["RMSNorm"],
-    within: ["Attention"],
-  });
+  assert.match(told, /norm_rope:\n {6}vllm: \[RMSNorm, _fused_norm_rope_kernel\]\n/);
+  assert.deepEqual(parseArchitecture(told, "a.yaml").catalog.dense.norm_rope, both);
 });

@@ -26,7 +26,7 @@ class Part:
 
 def part_of(kernel: str, parts: Sequence[Part]) -> str | None:
     """Return the layer of a kernel by its name, the longest text in it deciding; None for none."""
-    found = [(len(text), part.layer) for part in parts for text in part.texts if text in kernel]
+    found = [(len(text), part.layer) for part in parts for text in part.texts if text.rstrip("*") in kernel]
     return max(found, key=lambda each: each[0])[1] if found else None
 
 

@@ -219,11 +219,13 @@ def test_the_parts_of_a_decoder_layer_are_those_that_it_consists_of() -> None:
     [
         ("void vllm::reshape_and_cache_flash_kernel<float>", "cache_write"),
         ("reshape_kernel", "reshape"),
+        ("void vllm::fusedQNorm<float>(int)", "norm"),
         ("flash", None),
     ],
 )
 def test_of_several_names_the_longest_that_a_kernel_has_decides(kernel: str, layer: str | None) -> None:
     parts = [Part("reshape", None, ("reshape", "view")), Part("cache_write", None, ("reshape_and_cache",))]
+    parts.append(Part("norm", None, ("fusedQ*",)))
     assert part_of(kernel, parts) == layer
 
 
