@@ -17,6 +17,8 @@ interface Parts {
   readonly dense?: readonly number[];
   readonly alphas?: readonly (number | null)[];
   readonly fitRows?: number;
+  /** Batches that skew.csv lists request by request. */
+  readonly requests?: number;
 }
 const FILES = {
   dir: "/b",
@@ -24,7 +26,7 @@ const FILES = {
   tables: new Map([[1, { dense: "", skew_fit: "x" }]]),
 } as unknown as BundleFiles;
 function tablesOf(
-  { attention = [], others = [], listed = [], dense = [], alphas = [], fitRows = 0 }: Parts,
+  { attention = [], others = [], listed = [], dense = [], alphas = [], fitRows = 0, requests }: Parts,
 ): LazyTables {
   const rows = (keys: readonly (readonly number[])[]): object[] =>
     keys.map((key) => ({ layer: null, key, timeUs: 5 }));
@@ -41,6 +43,7 @@ function tablesOf(
       issues: [],
     }),
     skew: () => ({ rows: alphas.map((alpha) => ({ alpha, n: 2, t_max_us: 5 })), issues: [] }),
+    skewShapes: () => ({ rows: Array.from({ length: requests ?? 99 }), issues: [] }),
     skewFit: () => ({ rows: Array.from({ length: fitRows }), issues: [] }),
     estimated: () => ({ rows: listed.map((key) => ({ key, expectedError: 0.1 })), issues: [] }),
   } as unknown as LazyTables;
@@ -133,6 +136,43 @@ const counts: [string, Parts, Meta, string[]][] = [
     measurement_iterations: 1,
     samples: { attention: 2 },
   }, []],
+  ["rows of several new tokens a decode alone", { others: [ONE, TWO] }, { samples: { attention: 9 } }, []],
+  ["samples of no row", {}, { samples: { attention: 9 } }, [
+    "warning: meta.yaml, key samples.attention: Samples were taken, but no table has rows of them; expected 0, found 9",
+  ]],
+  ["a skew profile with cases", { alphas: [0.5] }, { skew_profile: { enabled: true } }, []],
+  ["a skew profile with batches that are listed", { requests: 2 }, { skew_profile: { enabled: true } }, []],
+  ["no skew profile, and none", { alphas: [] }, { skew_profile: { enabled: false } }, []],
+  ["a skew profile without cases", { alphas: [] }, { skew_profile: { enabled: true } }, [
+    "warning: meta.yaml, key skew_profile.enabled: tp1/skew.csv has no rows; expected false, found true",
+  ]],
+  ["a skew profile without listed batches", { requests: 0 }, { skew_profile: { enabled: true } }, [
+    "warning: meta.yaml, key skew_profile.enabled: tp1/skew.csv has no rows; expected false, found true",
+  ]],
+  ["listed batches without a skew profile", { requests: 1 }, { skew_profile: { enabled: false } }, [
+    "warning: meta.yaml, key skew_profile.enabled: tp1/skew.csv has rows all the same; expected true, found false",
+  ]],
+  ["listed batches as many as samples", { requests: 2 }, {
+    measurement_iterations: 3,
+    samples: { skew: 6 },
+  }, []],
+  [
+    "listed batches fewer than samples",
+    { requests: 2 },
+    { measurement_iterations: 3, samples: { skew: 9 } },
+    [
+      resampled(2, 3, 3).replace("attention", "skew"),
+    ],
+  ],
+  ["exact cases, of three times each", { alphas: [0.5, 0.5] }, {
+    ...{ measurement_iterations: 2, samples: { skew: 18 } },
+    skew_profile: { enabled: true, mode: "exact" },
+  }, [
+    resampled(2, 3, 6).replace("attention", "skew"),
+  ]],
+  ["rows of several kinds that are counted", { attention: [ONE] }, {
+    ...{ measurement_iterations: 1, samples: { attention: 9 }, rows: {} },
+  }, []],
   ["samples without iterations", { attention: [ONE] }, { samples: { attention: 9 } }, []],
   ["layers that launched other kernels", {}, { noise: { other_kernels: ["a", "b"] } }, [
     "warning: meta.yaml, key noise.other_kernels: Layers launched other kernels in a later session than before: their " +
@@ -150,7 +190,9 @@ const counts: [string, Parts, Meta, string[]][] = [
 ];
 for (const [what, parts, meta, expected] of counts) {
   Deno.test(`counts of meta.yaml: ${what}`, () => {
-    assert.deepEqual(lines(checkCounts(FILES, tablesOf(parts), meta)), expected);
+    const skew = parts.requests === undefined ? "n,nb\n" : "layer,requests_json,t_skew_us\n";
+    const files = { ...FILES, tables: new Map([[1, { ...FILES.tables.get(1)!, skew }]]) };
+    assert.deepEqual(lines(checkCounts(files, tablesOf(parts), meta)), expected);
   });
 }
 Deno.test("an exact skew case is counted as the parts that it was measured in", () => {

@@ -12,7 +12,7 @@ Deno.test("a profile that is killed again and again ends as an undisturbed one, 
     const measured = await profileAndKill({
       perfDir,
       harness: `${harness}&delay_ms=2`,
-      kills: 8,
+      kills: 5,
       longestMs: 120,
     });
     await profile({ ...SMALL, perfDir, harness });

@@ -10,6 +10,7 @@ import { metaPath, TABLE_NAMES, tablePath, tpOfFolder } from "../../bundle/layou
 import type { LazyTables } from "../../bundle/lazy_tables.ts";
 import type { Meta } from "../../bundle/meta.ts";
 import { countRows } from "../../bundle/records.ts";
+import { listsRequests } from "../../bundle/skew_shapes.ts";
 import { skewScale } from "../skew_scale.ts";
 
 /** Times of a skew case that are all measured in exact mode. */
@@ -65,7 +66,7 @@ function skewIssues(files: BundleFiles, tables: LazyTables, meta: Meta, tp: numb
   const path = tablePath(files.dir, tp, "skew");
   const issues: Issue[] = [];
   const ran = meta.skew_profile?.enabled;
-  if (ran !== undefined && ran !== rows.length > 0) {
+  if (ran !== undefined && ran !== casesOf(files, tables, tp) > 0) {
     issues.push({
       code: "skew-profile",
       severity: "warning",
@@ -136,7 +137,7 @@ function resampled(files: BundleFiles, tables: LazyTables, meta: Meta): Issue[] 
   return [...CATEGORY_ORDER, "skew" as const].flatMap((category): Issue[] => {
     const parts = category === "skew" && skew?.mode === "exact" ? EXACT_PARTS : 1;
     const shots = Math.floor((samples[category] ?? 0) / iterations / parts);
-    const found = files.tps.reduce((sum, tp) => sum + shotsOf(tables, tp, category), 0);
+    const found = files.tps.reduce((sum, tp) => sum + shotsOf(files, tables, tp, category), 0);
     if (found === 0 || found >= shots) return [];
     return [{
       code: "rows-differ",
@@ -153,8 +154,8 @@ function resampled(files: BundleFiles, tables: LazyTables, meta: Meta): Issue[] 
 }
 
 /** The shots that a table has measured rows of. */
-function shotsOf(tables: LazyTables, tp: number, category: SweepCategory): number {
-  if (category === "skew") return tables.skew(tp).rows.length;
+function shotsOf(files: BundleFiles, tables: LazyTables, tp: number, category: SweepCategory): number {
+  if (category === "skew") return casesOf(files, tables, tp);
   const { rows, others } = tables.table(tp, category);
   const predicted = category === "attention" ? tables.estimated(tp).rows.length : 0;
   return new Set([
@@ -163,10 +164,18 @@ function shotsOf(tables: LazyTables, tp: number, category: SweepCategory): numbe
   ]).size - predicted;
 }
 
+/** The skewed batches of a degree, in columns of their own or, as v1.2 may have them, listed request by request. */
+function casesOf(files: BundleFiles, tables: LazyTables, tp: number): number {
+  const text = files.tables.get(tp)?.skew ?? "";
+  const { rows } = listsRequests(text) ? tables.skewShapes(tp) : tables.skew(tp);
+  return rows.length;
+}
+
 /** A category of which meta.yaml counts samples has rows. */
 function unsampled(files: BundleFiles, tables: LazyTables, { samples = {} }: Meta): Issue[] {
   return CATEGORY_ORDER.flatMap((category) => {
-    const rows = files.tps.some((tp) => tables.table(tp, category).rows.length > 0);
+    const rows = files.tps.map((tp) => tables.table(tp, category))
+      .some(({ rows, others }) => rows.length + others.length > 0);
     const count = samples[category] ?? 0;
     if (count === 0 || rows) return [];
     return [{
