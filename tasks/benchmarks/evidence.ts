@@ -130,6 +130,8 @@ const wholeJob = z.looseObject({
   ),
   degrees: z.array(z.object({ tp: count, attention: stated.optional(), skew: stated.optional() })),
   judged: z.array(z.object({ rows: z.enum(["all", "predicted", "measured"]), shots: count, ...figures })),
+  at: z.iso.datetime().optional(),
+  judged_at: z.iso.datetime().optional(),
 });
 
 /** What of a shot's time each idea takes away, by `tests/bench/device/shot_time.py`; times in milliseconds a shot. */

@@ -101,6 +101,8 @@ const EVIDENCE: readonly [file: object, line: string][] = [
       },
     }],
     judged: [{ rows: "predicted", shots: 2400, ...APART }],
+    at: "2026-11-29T11:02:03Z",
+    judged_at: "2026-11-29T08:05:00Z",
   }, "| predicted | 2,400 | 0.56 / 1.68 / 2.90 (-0.10) |"],
   [{
     kind: "shot-time",
@@ -134,6 +136,9 @@ Deno.test("each file of evidence makes its section, what is missing is said", ()
     assert.match(
       page,
       /^H M: `shotlab profile` took 1 min 03 s, 30 s of it between chunks\. Then its time was up: tp 2 and served steps are missing\. Its 162,000 shots .* the 428 ms of H M: 19 hours\.$/m,
+    );
+    assert.ok(
+      page.includes("in a process of their own (2026-11-29 08:05 UTC, the job 2026-11-29 11:02) and fitted"),
     );
     assert.ok(page.includes("\n| 1 | attention | 5,000 | 20.0 | 4.0 | 30.0 |\n"));
     assert.ok(page.includes("\n| 1 | attention | 157,000 | 1.00 / 5.00 / 10.00 | 5.10 |\n"));

@@ -59,7 +59,9 @@ function jobText(job: Job, files: readonly EvidenceFile[]): string {
       ),
     ),
     ...job.judged.length === 0 ? [] : [
-      "Against random shots of the grid that were fired beside it, in a process of their own, and fitted to nothing " +
+      `Against random shots of the grid, fired in a process of their own${
+        timesText(job)
+      } and fitted to nothing ` +
       "(rows that were measured twice show what is noise):",
       table(
         ["rows", "shots", "apart"],
@@ -67,6 +69,12 @@ function jobText(job: Job, files: readonly EvidenceFile[]): string {
       ),
     ],
   ].join("\n\n");
+}
+
+function timesText({ at, judged_at: judgedAt }: Job): string {
+  if (at === undefined || judgedAt === undefined) return "";
+  const text = (time: string): string => time.slice(0, 16).replace("T", " ");
+  return ` (${text(judgedAt)} UTC, the job ${text(at)})`;
 }
 
 /** What the grids would take shot by shot, where somebody timed a shot both ways. */
@@ -84,7 +92,7 @@ function referenceText({ sweeps, degrees }: Job, files: readonly EvidenceFile[])
   return `Its ${formatCount(shots)} shots of attention and skew by the reference's way, at the ${
     ms.toFixed(0)
   } ms of ` +
-    `${nameOf(timed)}: ${hours.toFixed(0)} hours.`;
+    `${nameOf(timed)}: ${hours.toFixed(0)} hours${hours < 24 ? "" : `, ${(hours / 24).toFixed(1)} days`}.`;
 }
 
 function minutes(seconds: number): string {

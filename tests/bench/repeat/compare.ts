@@ -45,24 +45,25 @@ export interface SweepDifferences {
  *
  * @param text The file's text.
  * @param path The file, for messages.
- * @returns Its header, the device that fired them last, and the shots.
+ * @returns Its header, the device that fired them last, when it began to, and the shots.
  */
 export function parseAgain(
   text: string,
   path: string,
-): { header: PlanLine; device: string | undefined; again: Again[] } {
+): { header: PlanLine; device: string | undefined; at: string | undefined; again: Again[] } {
   const { header, lines } = readFired(path, new TextEncoder().encode(text + "\n"));
   const again = new Map<string, Again>();
   let device: string | undefined;
+  let at: string | undefined;
   for (const line of lines) {
-    if (line.type === "session") device = line.identity.device;
+    if (line.type === "session") [device, at] = [line.identity.device, line.started];
     if (line.type !== "shot") continue;
     const timesUs = Object.fromEntries(
       Object.entries(line.samples).map(([layer, samples]) => [layer, median(samples)]),
     );
     again.set(shotText(line), { shot: line, timesUs });
   }
-  return { header, device, again: [...again.values()] };
+  return { header, device, at, again: [...again.values()] };
 }
 
 /**

@@ -189,16 +189,18 @@ if (import.meta.main) {
     const bundle = await openBundle(dir);
     const { meta } = bundle;
     const parts = partsOf(await Deno.readTextFile(log));
-    const judged = values.results === undefined
-      ? []
-      : judgeRows(bundle, parseAgain(await Deno.readTextFile(values.results), values.results).again);
+    const again = values.results === undefined
+      ? null
+      : parseAgain(await Deno.readTextFile(values.results), values.results);
+    const judged = again === null ? [] : judgeRows(bundle, again.again);
+    const journal = await journalOf(dir);
     const evidence = {
       kind: "whole_job",
       ...{ model: meta.model, hardware: meta.hardware, device: meta.gpu },
       command: values.command,
       missing: values.missing ?? [],
       parts,
-      sweeps: sweepTimes(await journalOf(dir)).map(({ firingS, betweenS, ...sweep }) => ({
+      sweeps: sweepTimes(journal).map(({ firingS, betweenS, ...sweep }) => ({
         ...sweep,
         ...{ firing_s: firingS, between_s: betweenS },
       })),
@@ -207,6 +209,8 @@ if (import.meta.main) {
         return { tp, attention, skew };
       }),
       judged: judged.map(({ rows, shots, apart }) => ({ rows, shots, ...apart })),
+      at: journal.findLast((line) => line.type === "session")?.started,
+      ...again?.at !== undefined && { judged_at: again.at },
     };
     console.log(evidence);
     await writeEvidence(values.out, evidence);
