@@ -34,14 +34,14 @@ export interface BoostOptions extends TreeOptions {
  * ```ts
  * import { boostedTrees } from "./boost.ts";
  * import { binColumns } from "./bins.ts";
- * import { sumOfTrees } from "./forest.ts";
+ * import { packTrees, sumOfTrees } from "./forest.ts";
  * import assert from "node:assert/strict";
  * const binned = binColumns([Float64Array.of(1, 2, 3, 4, 5)]);
  * const options = {
  *   trees: 50, learningRate: 0.5, rowShare: 1, columnShare: 1, leaves: 2, minLeaf: 1, shrinkage: 0, seed: 1,
  * };
  * const trees = boostedTrees(binned, Int32Array.of(0, 2, 3), Float64Array.of(7, NaN, 7, 9, NaN), options);
- * const predicted = sumOfTrees(trees, binned, Int32Array.of(0, 1, 2, 3, 4), options.learningRate);
+ * const predicted = sumOfTrees(packTrees(trees), binned, Int32Array.of(0, 1, 2, 3, 4), options.learningRate);
  * assert.deepEqual([...predicted].map(Math.round), [7, 7, 7, 9, 9]);
  * ```
  */

@@ -78,7 +78,7 @@ const LEAST_GROWTH = 1.06;
 /** The power of the number of shots that errors fall with, about. */
 const POWER = 0.6;
 /** Bounds by a model made in haste that are this many times what was asked for may be below it by a careful one. */
-const NEARLY = 1.25;
+const NEARLY = 1.4;
 /** Where more shots are left, chance picks so many among which the doubtful ones are sought. */
 const CANDIDATES = 20_000;
 /** The least doubt that counts: members of a model can agree by chance. */

@@ -5,10 +5,9 @@
  */
 import type { Binned } from "./bins.ts";
 import type { Features } from "./features.ts";
-import { sumOfTrees } from "./forest.ts";
+import { type Forest, sumOfTrees } from "./forest.ts";
 import { predictProcess, type ProcessModel } from "./gaussian_process.ts";
 import { type Line, lineAt } from "./ridge.ts";
-import type { Tree } from "./tree.ts";
 
 /** What a model says of shots that it is asked for, by their number; what it says of others means nothing. */
 export interface Predicted {
@@ -23,7 +22,7 @@ export interface Member {
   /** The linear model of each kernel. */
   readonly lines: readonly Line[];
   /** The trees. */
-  readonly trees: readonly Tree[];
+  readonly trees: Forest;
 }
 
 /** Members of which the mean counts; their standard deviation is the doubt. */

@@ -116,16 +116,16 @@ function surrogatesOf(
   ends: EndTimes,
   kernel: AttentionKernel,
   prior: readonly PriorTable[],
+  kinds: readonly Surrogate["name"][] = ["trees", "process"],
 ): Surrogate[] {
-  const [layout, split] = [skewFeatures(cases, ends, kernel), skewSplitFeatures(cases, ends, kernel)];
-  const logTimes = priorSkew(split.columns, kernel, prior);
-  return [
-    treesOn(layout),
-    processOn(split),
-    ...logTimes === null
-      ? []
-      : [treesOn(withPrior(layout, [logTimes]), true), processOn(withPrior(split, [logTimes]), true)],
-  ];
+  const split = kinds.includes("process") || prior.length > 0 ? skewSplitFeatures(cases, ends, kernel) : null;
+  const logTimes = split === null ? null : priorSkew(split.columns, kernel, prior);
+  return kinds.flatMap((kind) => {
+    const [on, features] = kind === "trees"
+      ? [treesOn, skewFeatures(cases, ends, kernel)] as const
+      : [processOn, split!] as const;
+    return [on(features), ...logTimes === null ? [] : [on(withPrior(features, [logTimes]), true)]];
+  });
 }
 
 /** What other tables say about cases: a process that learns from the largest with the same heads, else from all. */
@@ -164,9 +164,9 @@ function imagine(
   const all = [...measured, ...between];
   const ends = endTimes(all, table);
   const { predict } = learn(
-    surrogatesOf(all, ends, kernel, prior).filter(({ name, leans }) =>
-      models.some((model) => model.name === name && model.leans === leans)
-    ),
+    surrogatesOf(all, ends, kernel, prior, [...new Set(models.map(({ name }) => name))]).filter((
+      { name, leans },
+    ) => models.some((model) => model.name === name && model.leans === leans)),
     Int32Array.from(measured.keys()),
     Float64Array.from(all, (_, i) => Math.log(measured[i]?.t_skew_us ?? NaN)),
     THOROUGH,

@@ -7,6 +7,7 @@ import { draw, randomFrom } from "../random.ts";
 import { binColumns } from "./bins.ts";
 import { boostedTrees, type BoostOptions } from "./boost.ts";
 import type { Features } from "./features.ts";
+import { packTrees } from "./forest.ts";
 import { fitProcess } from "./gaussian_process.ts";
 import { predictByMember, type Predicted, type TreesModel } from "./learned_model.ts";
 import { type Line, ridge } from "./ridge.ts";
@@ -182,12 +183,14 @@ export function treesOn(features: Features, leans = false): Surrogate {
       const members = Array.from({ length: count }, (_, member) => {
         const seen = shuffled.filter((_, i) => i % count !== member);
         const lines = linesOf(parts, seen, logTimes);
-        const lineOnly = predictByMember({ lines, trees: [] }, parts, seen);
+        const lineOnly = predictByMember({ lines, trees: packTrees([]) }, parts, seen);
         const misses = new Float64Array(logTimes.length);
         for (const [i, shot] of seen.entries()) misses[shot] = logTimes[shot]! - lineOnly[i]!;
         return {
           lines,
-          trees: boostedTrees(binned, seen, misses, { ...boost, leaves, seed: seed * count + member }),
+          trees: packTrees(
+            boostedTrees(binned, seen, misses, { ...boost, leaves, seed: seed * count + member }),
+          ),
         };
       });
       const heldOut = new Float64Array(logTimes.length).fill(NaN);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { binColumns } from "../../src/adaptive/bins.ts";
 import { boostedTrees } from "../../src/adaptive/boost.ts";
-import { sumOfTrees } from "../../src/adaptive/forest.ts";
+import { packTrees, sumOfTrees } from "../../src/adaptive/forest.ts";
 import { addTree } from "../../src/adaptive/tree.ts";
 import { randomFrom } from "../../src/random.ts";
 
@@ -19,7 +19,7 @@ Deno.test("sumOfTrees: to the digit what tree after tree adds, for rows of sever
   const rows = Int32Array.from({ length: 2100 }, (_, i) => count - 1 - 2 * i);
   const expected = new Float64Array(count);
   for (const tree of trees) addTree(tree, binned, rows, 0.2, expected);
-  const sums = sumOfTrees(trees, binned, rows, 0.2);
+  const sums = sumOfTrees(packTrees(trees), binned, rows, 0.2);
   assert.deepEqual(sums, Float64Array.from(rows, (row) => expected[row]!));
   assert.ok(new Set(sums).size > 1000);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { binColumns } from "../../src/adaptive/bins.ts";
 import { boostedTrees } from "../../src/adaptive/boost.ts";
+import { packTrees } from "../../src/adaptive/forest.ts";
 import { fitProcess } from "../../src/adaptive/gaussian_process.ts";
 import { type LearnedModel, predictShots } from "../../src/adaptive/learned_model.ts";
 import { predictSideBySide, workOnParts } from "../../src/adaptive/side_by_side.ts";
@@ -14,13 +15,11 @@ const known = Int32Array.from({ length: 200 }, (_, i) => 199 * i);
 const every = Int32Array.from({ length: COUNT }, (_, row) => row);
 const binned = binColumns(columns);
 const options = { trees: 20, learningRate: 0.2, rowShare: 0.8, columnShare: 0.7, leaves: 20, minLeaf: 2 };
-const member = {
-  lines: [{ level: 1, means: [0.5], weights: [2] }],
-  trees: boostedTrees(binned, known, targets, { ...options, shrinkage: 0.1, seed: 1 }),
-};
+const trees = boostedTrees(binned, known, targets, { ...options, shrinkage: 0.1, seed: 1 });
+const member = { lines: [{ level: 1, means: [0.5], weights: [2] }], trees: packTrees(trees) };
 const MODELS: readonly (readonly [name: string, model: LearnedModel])[] = [
   ["trees", {
-    members: [member, { ...member, trees: member.trees.slice(10) }],
+    members: [member, { ...member, trees: packTrees(trees.slice(10)) }],
     binned,
     linear: [columns[2]!],
     kernel: new Uint8Array(COUNT),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { binColumns, type Binned } from "../../src/adaptive/bins.ts";
 import { boostedTrees, type BoostOptions } from "../../src/adaptive/boost.ts";
-import { sumOfTrees } from "../../src/adaptive/forest.ts";
+import { packTrees, sumOfTrees } from "../../src/adaptive/forest.ts";
 import { addTree, growTree } from "../../src/adaptive/tree.ts";
 
 const every = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i);
@@ -11,7 +11,12 @@ const boost = (
   targets: Float64Array,
   options: BoostOptions,
 ): Float64Array =>
-  sumOfTrees(boostedTrees(binned, known, targets, options), binned, every(binned.rows), options.learningRate);
+  sumOfTrees(
+    packTrees(boostedTrees(binned, known, targets, options)),
+    binned,
+    every(binned.rows),
+    options.learningRate,
+  );
 const PLAIN = { minLeaf: 1, shrinkage: 0, rowShare: 1, columnShare: 1, learningRate: 1, seed: 1 };
 
 Deno.test("binColumns: a bin for each distinct value, ascending", () => {
