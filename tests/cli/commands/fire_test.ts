@@ -22,12 +22,20 @@ async function withPlan(action: (dir: string, plan: string) => Promise<void>): P
   }
 }
 
+/** Lines of a file that have a field, of a value where one is given. */
+async function countLines(path: string, name: string, value?: string): Promise<number> {
+  const lines = (await Deno.readTextFile(path)).trim().split("\n").map((line) => JSON.parse(line));
+  return lines.filter((line) => value === undefined ? name in line : line[name] === value).length;
+}
+
 Deno.test("shotlab fire and ingest: a plan becomes results, these become the bundle of a live run", () =>
   withPlan(async (dir, plan) => {
     const out = `${dir}/results.jsonl`;
     const fired = await runMain(["fire", plan, "--harness", "roofline:H100", "--out", out]);
     assert.equal(fired.status, 0);
-    assert.match(fired.out, /^The results are in .*results\.jsonl; \d+ shots measured in /);
+    const planned = await countLines(plan, "tp");
+    assert.equal(await countLines(out, "type", "shot"), planned);
+    assert.ok(fired.out.startsWith(`The results are in ${out}; ${planned} shots measured in `), fired.out);
     const again = await runMain(["fire", plan, "--harness", "roofline:H100", "--out", out]);
     assert.match(again.out, /; 0 shots measured in /);
 
@@ -38,7 +46,7 @@ Deno.test("shotlab fire and ingest: a plan becomes results, these become the bun
     assert.ok(ingested.out.startsWith(`The bundle is in ${bundle}; `));
     assert.match(
       (await runMain(["ingest", out, out, "--hardware", "MINE", "--perf-dir", perfDir])).out,
-      /; 0 shots taken in, \d+ results were known already\n/,
+      new RegExp(`; 0 shots taken in, ${2 * planned} results were known already\n`),
     );
 
     await runMain(["profile", ...TINY, "--harness", "roofline:H100", "--perf-dir", `${dir}/live`]);
@@ -77,10 +85,13 @@ Deno.test("shotlab fire and ingest: failed shots exit with 1", () =>
     const replay = `replay:${dir}/H100/Qwen/Qwen3-0.6B/bf16?fail=1`;
     const fired = await runMain(["fire", plan, "--harness", replay, "--out", out]);
     assert.equal(fired.status, 1);
-    assert.match(fired.err, /\n\d+ shots failed; --retry-failed fires them again\n$/);
+    const failed = await countLines(out, "type", "failed");
+    assert.equal(failed, await countLines(plan, "tp"));
+    assert.ok(fired.err.endsWith(`\n${failed} shots failed; --retry-failed fires them again\n`), fired.err);
+    assert.ok(fired.out.includes("; 0 shots measured in "), fired.out);
     const ingested = await runMain(["ingest", out, "--hardware", "MINE", "--perf-dir", `${dir}/perf`]);
     assert.equal(ingested.status, 1);
-    assert.match(ingested.err, /\d+ shots failed and have no row\n$/);
+    assert.ok(ingested.err.endsWith(`${failed} shots failed and have no row\n`), ingested.err);
   }));
 
 Deno.test("shotlab fire and ingest: wrong use exits with 2", async () => {
