@@ -109,12 +109,17 @@ export function mutants(source: string): Mutant[] {
   }));
 }
 
-function walk(node: Syntax, visit: (node: Syntax) => void): void {
+function walk(node: Syntax, visit: (node: Syntax) => void, isCase = false): void {
   if (node.type === "ImportDeclaration" || (node.type.startsWith("TS") && !isSyntax(node.expression))) return;
+  // The end of a case is no loop's.
+  if (node.type === "BreakStatement" && isCase) return;
+  const within = node.type === "SwitchStatement" || (isCase && !/^(For|While|DoWhile)/.test(node.type));
   visit(node);
   for (const [key, value] of Object.entries(node)) {
     if (LEFT_ALONE.has(key)) continue;
-    for (const child of Array.isArray(value) ? value : [value]) if (isSyntax(child)) walk(child, visit);
+    for (const child of Array.isArray(value) ? value : [value]) {
+      if (isSyntax(child)) walk(child, visit, within);
+    }
   }
 }
 

@@ -121,6 +121,26 @@ for (const [source, operators] of senseless) {
   });
 }
 
+Deno.test("the end of a case is left alone, a loop's within it is not", () => {
+  const source = `for (const a of b) {
+  switch (a) {
+    case 7:
+      for (const c of a) break;
+      break;
+    default:
+      continue;
+  }
+  break;
+}
+`;
+  assert.deepEqual(
+    mutants(source).filter(({ operator }) => operator === "leave a loop").map((
+      { line, change },
+    ) => [line, change]),
+    [[4, "break; → continue;"], [7, "continue; → break;"], [9, "break; → continue;"]],
+  );
+});
+
 Deno.test("a mutant is the source but for the fault", () => {
   for (const { text, line } of mutants(SOURCE)) assert.deepEqual(changedLines(SOURCE, text)[0], line);
 });
