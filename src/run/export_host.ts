@@ -142,7 +142,7 @@ export function hostFiles(
         "shotlab collectives measures it, or pass --link-bandwidth and --link-latency",
     );
   }
-  linkNotes(linked, host, link, notes);
+  if (link === undefined && host.link === null) linkNotes(linked, host, simulator, notes);
   const shares = new Map(linked.map((tp) => [tp, memoryShare(bundle, model, host, tp)]));
   memoryNotes(shares, host, notes);
   powerNotes(bundle.meta.hardware ?? "", host.power, notes);
@@ -210,16 +210,15 @@ function clusterFile(
   };
 }
 
+/** Says where the link comes from that nobody has named. */
 function linkNotes(
   tps: readonly number[],
-  { text, link, fits }: Host,
-  asked: NetworkLink | undefined,
+  { text, fits }: Host,
+  simulator: Simulator,
   notes: string[],
 ): void {
-  if (asked !== undefined || link !== null || fits.length === 0) {
-    if (text !== null && link === null && fits.length > 0) notes.push(FILE_WINS);
-    return;
-  }
+  if (fits.length === 0) return;
+  if (simulator === "v1.2" && text !== null) notes.push(FILE_WINS);
   for (const tp of tps.filter((tp) => tp > 1)) {
     const own = fits.find(({ ranks }) => ranks === tp);
     const { ranks, error, worstError } = own ?? fits[0]!;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { replayHarness, type ReplayOptions } from "../../src/harness/replay.ts";
+import type { HarnessInfo } from "../../src/harness/harness.ts";
+import { VERSION } from "../../src/version.ts";
 import type { Shot } from "../../src/shots/shot.ts";
 import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 import type { SkewPart } from "../../src/shots/skew_parts.ts";
@@ -161,11 +163,87 @@ const refused: [string, (dir: string) => Promise<unknown>, string][] = [
     async (dir) => await fireAll(await replayHarness(dir), shots),
     "Cannot fire on harness 'replay': no engine is booted",
   ],
+  [
+    "another quantity",
+    async (dir) => {
+      const harness = await replayHarness(dir);
+      await harness.boot(bootRequest);
+      await Array.fromAsync(harness.fire({ shots, iterations: 1, quantity: "wall" }));
+    },
+    "Harness 'replay' gives kernel, asked for wall",
+  ],
 ];
 for (const [what, act, message] of refused) {
   Deno.test(`replayHarness refuses ${what}`, () =>
     withFolder(bundle, async (dir) => {
       await assert.rejects(act(dir), { message: message.replace("<dir>", dir) });
+    }));
+}
+
+const told: [string, Partial<HarnessInfo>][] = [
+  ["hardware: BOX\n", { engine_version: "unknown", device: "unknown", runtime: "unknown" }],
+  [
+    "hardware: BOX\nengine: other\nengine_version: '2'\nvllm_version: '1'\ndriver: '560'\nruntime: torch\nquantity: wall\n" +
+    "gpu: Box\ndevices: [Box 1, Box 2]\n",
+    {
+      ...{ engine: "other", engine_version: "2", driver: "560", runtime: "torch", quantities: ["wall"] },
+      device: "Box 1",
+    },
+  ],
+];
+for (const [meta, info] of told) {
+  Deno.test(`what a replay tells of itself: ${JSON.stringify(info)}`, () =>
+    withFolder({ "meta.yaml": meta }, async (dir) => {
+      await using harness = await replayHarness(dir);
+      const usual = {
+        harness: "replay",
+        engine: "vllm",
+        driver: "unknown",
+        quantities: ["kernel"],
+        lanes: 1,
+      };
+      assert.deepEqual(harness.info, { ...usual, harness_version: VERSION, ...info });
+    }));
+}
+
+/** Times of a bundle that says less or more of its engine, and the limits that they grant. */
+const granted: [string, Record<string, string>, Record<string, unknown>, Record<string, number>][] = [
+  ["no pool, no positions: its largest shot", {}, { max_position_embeddings: null }, {
+    ...{ num_cache_tokens: 240, max_model_len: 101 + 2, block_size: 16 },
+  }],
+  [
+    "blocks that it names",
+    { "meta.yaml": `${bundle["meta.yaml"]}kv_block_size: 32\nnum_gpu_blocks: 100\n` },
+    {},
+    { num_cache_tokens: 3200, max_model_len: 4096, block_size: 32 },
+  ],
+  [
+    "blocks of its engine",
+    { "meta.yaml": `${bundle["meta.yaml"]}engine_effective:\n  block_size: 64\n` },
+    {},
+    // One request of 16 tokens and two of 101.
+    { num_cache_tokens: 64 + 2 * 128, max_model_len: 4096, block_size: 64 },
+  ],
+  [
+    "sequences, experts and new tokens",
+    {
+      "tp1/attention.csv": "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n",
+      "tp1/per_sequence.csv": "layer,sequences,time_us\nlm_head,20,5\n",
+      "tp1/moe.csv": "tokens,activated_experts,time_us\n300,8,50\n",
+    },
+    { max_position_embeddings: null },
+    // A block for each of 20 sequences; of 300 tokens 19.
+    { num_cache_tokens: 320, max_model_len: 302, block_size: 16 },
+  ],
+];
+for (const [what, files, config, limits] of granted) {
+  Deno.test(`a replay grants ${what}`, () =>
+    withFolder({ ...bundle, ...files }, async (dir) => {
+      await using harness = await replayHarness(dir);
+      const booted = await harness.boot({ ...bootRequest, config: { ...bootRequest.config, ...config } });
+      const { num_cache_tokens, max_model_len, block_size } = booted.limits;
+      assert.deepEqual({ num_cache_tokens, max_model_len, block_size }, limits);
+      assert.equal(booted.num_gpu_blocks, num_cache_tokens / block_size);
     }));
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { newsOf } from "../../src/progress/event_text.ts";
+import { newsOf, warningOf } from "../../src/progress/event_text.ts";
 import type { RunEvent } from "../../src/events.ts";
 
 Deno.test("newsOf says when the device drifted and what is measured again", () => {
@@ -49,4 +49,31 @@ Deno.test("newsOf says how much is predicted, how well, and what the prior gaine
     ],
   ];
   for (const [told, news] of cases) assert.equal(newsOf(told), news);
+});
+
+Deno.test("newsOf names the engine that boots, and how many devices share its experts", () => {
+  const booted = { type: "booted", tp: 1, limits: {}, layers: {}, seconds: 75 } as unknown as RunEvent;
+  const cases: [RunEvent, string | null][] = [
+    [{ type: "starting", harness: "vllm" }, "starting the harness vllm"],
+    [{ type: "booting", tp: 4 }, "tp 4: booting the engine"],
+    [{ type: "booting", tp: 1, ep: 8 }, "tp 1, experts of one of 8 devices: booting the engine"],
+    [booted, "tp 1: booted in 1 min 15 s"],
+    [{ ...booted, ep: 2 } as RunEvent, "tp 1, experts of one of 2 devices: booted in 1 min 15 s"],
+    [{ type: "notice", message: "x" }, null],
+  ];
+  for (const [event, news] of cases) assert.equal(newsOf(event), news);
+});
+
+Deno.test("warnings are notices and failed shots, with the fields of a shot's key", () => {
+  const failed = {
+    type: "failed-shot",
+    category: "dense",
+    tp: 2,
+    key: [16],
+    kind: "timeout",
+    message: "too late",
+  };
+  assert.equal(warningOf(failed as RunEvent), "Failed: dense tp 2 (tokens 16): too late (timeout)");
+  assert.equal(warningOf({ type: "notice", message: "look" }), "Note: look");
+  assert.equal(warningOf({ type: "booting", tp: 1 }), null);
 });

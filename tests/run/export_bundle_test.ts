@@ -112,6 +112,51 @@ Deno.test("exportBundle writes for August what it takes as it is, and turns a fi
     for (const text of [command, ...notes]) assert.ok(readme.includes(text), text);
   }));
 
+const fits: [
+  what: string,
+  fit: string,
+  simulator: "august" | "v1.2",
+  enabled: boolean,
+  note: RegExp | null,
+][] = [
+  ["one that is off", "enabled: false", "august", false, null],
+  [
+    "one that is off",
+    "enabled: false",
+    "v1.2",
+    false,
+    /^skew_fit is off: times of unlike histories are not corrected/,
+  ],
+  ["one that is on", "enabled: true", "august", true, null],
+  ["August's, on", "enabled: true", "v1.2", false, /^The alphas are August's: skew_fit is off/],
+  ["one that was kept", "enabled: false\n  kept: v1.2 refuses it", "august", true, null],
+  [
+    "one that was kept",
+    "enabled: false\n  kept: v1.2 refuses it",
+    "v1.2",
+    false,
+    /^skew_fit is off: times of unlike histories are not corrected/,
+  ],
+];
+for (const [what, fit, simulator, enabled, told] of fits) {
+  Deno.test(`exportBundle of a fit, ${what}, for ${simulator}: ${enabled ? "on" : "off"}`, () =>
+    withBundle(
+      { "meta.yaml": META + FIT.replace("enabled: false\n  kept: v1.2 refuses it", fit) },
+      async (dir, to) => {
+        const { notes, bundleDir } = await exportBundle(dir, { simulator, to });
+        const { meta } = await openBundle(bundleDir);
+        assert.equal(meta.skew_fit?.enabled, enabled);
+        assert.equal(
+          meta.skew_fit?.kept,
+          simulator === "v1.2" && fit.includes("kept") ? "v1.2 refuses it" : undefined,
+        );
+        const found = notes.filter((note) => /skew_fit/.test(note));
+        assert.equal(found.length, told === null ? 0 : 1, notes.join());
+        if (told !== null) assert.match(found[0]!, told);
+      },
+    ));
+}
+
 Deno.test("exportBundle writes for v1.2 blocks, hardware.yaml, and a fit that it does not refuse", () =>
   withBundle(
     { "meta.yaml": META + FIT.replace("enabled: false\n  kept: v1.2 refuses it", "enabled: true") },
@@ -362,6 +407,28 @@ Deno.test("exportBundle fits the link to measured collectives, a degree by its o
     assert.equal((await cluster(to, 8)).link_bw, undefined);
     const four = await cluster(to, 4);
     assert.ok(four.link_bw! > 0 && four.link_latency! > 0);
+    const links = (told: readonly string[]): string[] =>
+      told.flatMap((note) => /^tp \d+: the link|^hardware\.yaml is taken/.exec(note)?.[0] ?? []);
+    assert.deepEqual(links(notes), ["tp 2: the link", "tp 4: the link", "tp 8: the link"]);
+    const named = { bandwidthGibS: 100, latencyNs: 500 };
+    assert.deepEqual(
+      links((await exportBundle(dir, { simulator: "v1.2", to: `${to}4`, link: named })).notes),
+      [],
+    );
+    await Deno.writeTextFile(
+      `${dir}/../../../hardware.yaml`,
+      "defaults:\n  npu_mem:\n    mem_size: { value: 79 }\n",
+    );
+    const given = await exportBundle(dir, { simulator: "v1.2", to: `${to}3` });
+    assert.deepEqual(links(given.notes), [
+      "hardware.yaml is taken",
+      ...["tp 2: the link", "tp 4: the link", "tp 8: the link"],
+    ]);
+    const august = await exportBundle(dir, { simulator: "august", to: `${to}5` });
+    assert.deepEqual(links(august.notes), ["tp 2: the link", "tp 4: the link", "tp 8: the link"]);
+    const both = await exportBundle(dir, { simulator: "v1.2", to: `${to}6`, link: named });
+    assert.deepEqual(links(both.notes), []);
+    await Deno.remove(`${dir}/../../../hardware.yaml`);
     assert.match(
       notes.find((note) => note.startsWith("tp 2: the link"))!,
       /between 2 devices, \d+% off on average/,
