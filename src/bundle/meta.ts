@@ -89,6 +89,8 @@ export interface Meta {
   readonly kv_block_size?: number;
   /** Groups of the KV cache; absent when one group keeps all tokens. */
   readonly kv_groups?: readonly CacheGroup[];
+  /** Layers that are measured and that no simulator reads yet; absent where there are none. */
+  readonly unread_layers?: readonly string[];
   /** Blocks of the KV pool. */
   readonly num_gpu_blocks?: number;
   /** Type of the weights. */
@@ -167,6 +169,7 @@ const OUR_KEYS = [
   "conditions",
   "kv_block_size",
   "kv_groups",
+  "unread_layers",
   "num_gpu_blocks",
   "dtype",
   "kv_cache_dtype",

@@ -122,6 +122,7 @@ const META = z.looseObject({
   runtime: text,
   processor: z.looseObject({ name: text, cores: positive, instruction_sets: z.array(text) }),
   kv_block_size: positive,
+  unread_layers: z.array(text),
   kv_groups: z.array(z.looseObject({ kind: text, block_size: positive, span: positive.nullable() })),
   num_gpu_blocks: positive,
   dtype: text,

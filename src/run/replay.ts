@@ -102,7 +102,7 @@ export function replay(
   lines: Iterable<JournalLine>,
   options: ReplayOptions,
 ): Replayed {
-  const { id: origin, quantity, plan: { settings, architecture, overrides } } = header;
+  const { id: origin, quantity, plan: { settings, architecture, overrides, configs } } = header;
   const notices: string[] = [];
   const skewTps = new Set<number>();
   const seen = new Map<string, number>();
@@ -136,7 +136,7 @@ export function replay(
     const { enginesByTp } = options;
     enginesByTp.set(engine.tp, engine);
     const origin = {
-      model: { id: settings.model, architecture },
+      model: { id: settings.model, config: Object.values(configs)[0]!, architecture },
       overrides: (tp: number) => overrides[tp] ?? {},
       variant: settings.variant,
       identity,

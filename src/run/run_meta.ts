@@ -7,6 +7,7 @@ import { roundDecimals } from "../number_format.ts";
 import type { Meta, SkewProfile } from "../bundle/meta.ts";
 import type { Booted } from "../harness/harness.ts";
 import type { Model } from "../model/model.ts";
+import { unreadLayers } from "../model/unread_layers.ts";
 import type { Settings } from "../settings.ts";
 import type { ResolvedLimits } from "../bundle/meta_blocks.ts";
 import type { AttentionGrid } from "../shots/attention_shots.ts";
@@ -31,7 +32,7 @@ export interface RunMetaOptions {
   /** The settings of the run. */
   readonly settings: MetaSettings;
   /** The model. */
-  readonly model: Pick<Model, "id" | "architecture">;
+  readonly model: Pick<Model, "id" | "config" | "architecture">;
   /** What sharding to a degree sets in the model's configuration. */
   readonly overrides: (tp: number) => Readonly<Record<string, unknown>>;
   /** Name of the bundle's last folder. */
@@ -63,6 +64,7 @@ export interface RunMetaOptions {
  */
 export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
   const { settings, model, identity, booted, previous } = options;
+  const unread = unreadLayers(model);
   const { limits } = booted;
   const adaptive = adaptiveProfile(
     previous?.adaptive,
@@ -111,6 +113,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     ...booted.conditions !== undefined && { conditions: booted.conditions },
     kv_block_size: limits.block_size,
     ...booted.caches !== undefined && { kv_groups: booted.caches },
+    ...unread.length > 0 && { unread_layers: unread },
     num_gpu_blocks: booted.num_gpu_blocks,
     dtype: identity.dtype,
     kv_cache_dtype: identity.kv_cache_dtype,

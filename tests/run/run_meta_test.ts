@@ -1,4 +1,5 @@
 /** What meta.yaml says of a run, key by key. */
+import { loadModel } from "../../src/model/load_model.ts";
 import assert from "node:assert/strict";
 import type { Meta } from "../../src/bundle/meta.ts";
 import { identityOf } from "../../src/journal/identity.ts";
@@ -19,7 +20,7 @@ const settings = resolveSettings(SMALL);
 const TYPES = { dtype: "bfloat16", kv_cache_dtype: "auto", quantity: "wall" } as const;
 const OPTIONS: RunMetaOptions = {
   settings,
-  model: { id: "toy/toy", architecture: tinyArchitecture() },
+  model: { id: "toy/toy", config: {}, architecture: tinyArchitecture() },
   overrides: (tp) => ({ num_attention_heads: 16 / tp }),
   variant: "bf16",
   identity: identityOf(harness.info, TYPES),
@@ -93,6 +94,7 @@ Deno.test("meta.yaml of a plain run, in full", () => {
 const PROCESSOR = { name: "AMD EPYC", cores: 2, instruction_sets: ["avx2"] };
 const NOISE = { spread_p50: 0.01 } as unknown as NonNullable<SessionFacts["noise"]>;
 const limits = booted.limits;
+const SCOUT = await loadModel("meta-llama/Llama-4-Scout-17B-16E");
 /** What quantized layers run by at two degrees. */
 const METHODS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   1: { o_proj: "AutoAWQMarlinLinearMethod MacheteLinearKernel" },
@@ -128,6 +130,12 @@ const cases: [string, Partial<RunMetaOptions>, Partial<SessionFacts>, Partial<Me
     {},
     { model_revision: "c0ffee" },
   ],
+  ["layers that no simulator reads", { model: SCOUT }, {}, {
+    architecture: "llama4_text",
+    architecture_sha256: SCOUT.architecture.sha256,
+    model: SCOUT.id,
+    unread_layers: ["rotary_emb", "qk_norm", "chunked_attention"],
+  }],
   ["conditions", { booted: { ...booted, conditions: { cold: true } } }, {}, { conditions: { cold: true } }],
   ["a rule of precision", { settings: { ...settings, precision: { relative: 0.01, min: 3, max: 30 } } }, {}, {
     precision: { relative: 0.01, min: 3, max: 30 },
