@@ -134,16 +134,14 @@ function largestShot(bundle: Bundle): { blocks: number; longest: number } {
     for (const [tokens] of requests) longest = Math.max(longest, tokens);
   };
   for (const tp of bundle.tps) {
-    for (const { key: [tokens = 0] } of bundle.table(tp, "dense")) see([[tokens, 1]]);
-    for (const { key: [tokens = 0, decodes = 0] } of bundle.table(tp, "linear_attention")) {
-      see([[tokens, 1], [1 + DECODE_HISTORY, decodes]]);
+    for (const { key: [tokens] } of bundle.table(tp, "dense")) see([[tokens!, 1]]);
+    for (const { key: [tokens, decodes] } of bundle.table(tp, "linear_attention")) {
+      see([[tokens!, 1], [1 + DECODE_HISTORY, decodes!]]);
     }
-    for (const { key: [tokens = 0] } of bundle.table(tp, "moe")) see([[tokens, 1]]);
-    for (const { key: [sequences = 0] } of bundle.table(tp, "per_sequence")) see([[1, sequences]]);
-    for (
-      const { key: [chunk = 0, kvPrefill = 0, decodes = 0, kvDecode = 0] } of bundle.table(tp, "attention")
-    ) {
-      see([[chunk + kvPrefill, 1], [1 + kvDecode, decodes]]);
+    for (const { key: [tokens] } of bundle.table(tp, "moe")) see([[tokens!, 1]]);
+    for (const { key: [sequences] } of bundle.table(tp, "per_sequence")) see([[1, sequences!]]);
+    for (const { key: [chunk, kvPrefill, decodes, kvDecode] } of bundle.table(tp, "attention")) {
+      see([[chunk! + kvPrefill!, 1], [1 + kvDecode!, decodes!]]);
     }
     for (const { n, nb, pc, kp, kvs, kv_big } of bundle.skew(tp)) {
       see([[pc + kp, 1], [1 + kv_big, nb], [1 + kvs, n - nb]]);

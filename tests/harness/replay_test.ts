@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { replayHarness, type ReplayOptions } from "../../src/harness/replay.ts";
+import { DECODE_HISTORY } from "../../src/shots/linear_shots.ts";
 import type { HarnessInfo } from "../../src/harness/harness.ts";
 import { VERSION } from "../../src/version.ts";
 import type { Shot } from "../../src/shots/shot.ts";
@@ -223,6 +224,19 @@ const granted: [string, Record<string, string>, Record<string, unknown>, Record<
     {},
     // One request of 16 tokens and two of 101.
     { num_cache_tokens: 64 + 2 * 128, max_model_len: 4096, block_size: 64 },
+  ],
+  [
+    "a recurrent state beside decodes",
+    {
+      "tp1/attention.csv": "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n",
+      "tp1/linear_attention.csv": "layer,prefill_tokens,n_decode,time_us\ngdn,400,3,5\n",
+    },
+    { max_position_embeddings: null },
+    {
+      num_cache_tokens: 16 * (25 + 3 * Math.ceil((1 + DECODE_HISTORY) / 16)),
+      max_model_len: 402,
+      block_size: 16,
+    },
   ],
   [
     "sequences, experts and new tokens",
