@@ -113,3 +113,36 @@ def test_where_each_device_has_a_process_the_slowest_host_and_the_first_device_c
     first, second = watch.take()
     assert (first.launch_us(), first.host_us(), first.span_us()) == (5e6, 4e6, 700.0)
     assert (second.launch_us(), second.host_us(), second.span_us()) == (2e6, None, 800.0)
+
+
+@pytest.mark.parametrize("on_device", [True, False])
+def test_events_of_the_device_mark_a_step_where_the_process_has_one(
+    monkeypatch: pytest.MonkeyPatch, on_device: bool
+) -> None:
+    server = Fake([{}, {"old": 1}], ahead=False)
+    server.on_device = on_device
+    monkeypatch.setattr("time.perf_counter", server.clock)
+    made: list[str] = []
+    monkeypatch.setattr("serving.steps.event", lambda: made.append(f"{server.now}") or made[-1])
+    anything: Any = server
+    watch = Watch(anything)
+    server.step()
+    server.step()
+    (step,) = watch.take()
+    # Begun when it is launched, at its end once more behind the sampler: what was before it is replaced.
+    assert step.events == (("5.0", "7.0") if on_device else None)
+    assert made == (["5.0", "6.0", "7.0"] if on_device else [])
+
+
+def test_a_step_s_times_are_in_microseconds() -> None:
+    class Event:
+        def __init__(self, ms: float) -> None:
+            self.ms = ms
+
+        def elapsed_time(self, other: "Event") -> float:
+            return other.ms - self.ms
+
+    step = Step([], 1.0, launched_s=1.25, next_s=2.0, waited_s=0.5, events=(Event(1.0), Event(3.5)))
+    assert (step.launch_us(), step.host_us(), step.span_us()) == (250_000.0, 500_000.0, 2500.0)
+    bare = Step([], 1.0)
+    assert (bare.launch_us(), bare.host_us(), bare.span_us()) == (None, None, None)
