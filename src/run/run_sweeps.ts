@@ -17,6 +17,9 @@ import type { Extent, Step, SweepTask } from "./sweep_task.ts";
 
 /** Rounds in which what is in doubt is measured again. */
 const ROUNDS_AGAIN = 2;
+/** When so many shots are in doubt again, and more than this share of a round's, they make the device drift themselves. */
+const MANY = 64;
+const MOST = 0.5;
 
 /** A sweep that is being fired. */
 interface Firing {
@@ -129,9 +132,15 @@ async function* settleDoubts(
   const { category, tp } = sweep;
   const { session, adaptive } = options;
   const { judge } = session;
+  let measured = Infinity;
   for (let round = 0; round < ROUNDS_AGAIN; round++) {
     const doubtful = shots.filter((shot) => session.inDoubt(shot));
     if (doubtful.length === 0) return;
+    if (doubtful.length >= MANY && doubtful.length > MOST * measured) {
+      const settled = `measured again, ${measured - doubtful.length} of ${measured} were settled`;
+      yield leftInDoubt(doubtful.length, sweep, `drifts with these shots (${settled})`);
+      return;
+    }
     if (judge.movedLanes.length > 0) yield* fireSentinelNow(options, tally);
     const left = doubtful.filter((shot) => session.inDoubt(shot));
     if (left.length === 0) return;
@@ -143,7 +152,8 @@ async function* settleDoubts(
       yield leftInDoubt(left.length, sweep, "had drifted, and the budget is too small to measure them again");
       return;
     }
-    yield { type: "measuring-again", category, tp, shots: left.length };
+    measured = left.length;
+    yield { type: "measuring-again", category, tp, shots: measured };
     yield* fireShots(left, { ...options, resting: judge.movedLanes }, tally);
   }
 }

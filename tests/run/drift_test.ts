@@ -134,6 +134,27 @@ Deno.test("a shot is measured again twice at most", () =>
     assert.deepEqual(denseOf(fake.fired).filter((tokens) => tokens === 3).length, 3, "nor by a later run");
   }));
 
+Deno.test("many shots that move the device themselves are measured again once, and left in doubt", () =>
+  withFolder(async (dir) => {
+    const sweep = denseSweep(Array.from({ length: 70 }, (_, index) => index + 1));
+    const fired: string[] = [];
+    let sentinels = Infinity;
+    const fake: FakeOptions = {
+      fired,
+      // The device is back with the second sentinel after the shots.
+      mishap: ({ category }): undefined => void (sentinels = category === "dense" ? 0 : sentinels + 1),
+      factor: ({ category }) => category === "attention" && sentinels === 1 ? 1.1 : 1,
+    };
+    const watched: TinyRun = { sentinel: { shot: SENTINEL, everyS: 3600, share: 0.03 } };
+    const events = await tinyRun(dir, [sweep], { ...watched, source: { harness: fakeHarness(fake) } });
+    assert.deepEqual(only(events, "measuring-again").map(({ shots }) => shots), [70]);
+    assert.equal(denseOf(fired).length, 140);
+    assert.deepEqual(only(events, "notice").map(({ message }) => message), [
+      "70 shots of dense at tp 1 are in doubt: the device drifts with these shots (measured again, 0 of 70 were " +
+      "settled); their times stand, and the same run measures them again",
+    ]);
+  }));
+
 Deno.test("the first sentinel is fired until two in a row agree, so that a cold device does not set the measure", () =>
   withFolder(async (dir) => {
     let fired = 0;
