@@ -39,6 +39,7 @@ class Writer:
             "host_us": step.host_us(),
             "span_us": step.span_us(),
             "kernel_us": kernel_us,
+            "probe_us": step.probe_us,
         }
         self.write(
             {

@@ -8,7 +8,7 @@ import type { Row } from "../bundle/tables.ts";
 import type { IterationEstimate, IterationQuery } from "../predict/iteration.ts";
 import { emptyFacts, gatherFacts } from "../predict/batch.ts";
 import type { PredictorSource } from "../predict/predictor.ts";
-import { heldOutError } from "./judge_steps.ts";
+import { heldOutStepError } from "./judge_steps.ts";
 import type { StepModel } from "./step_model.ts";
 
 /** Relative errors of an estimate, as shares of it; null where the bundle does not say. */
@@ -21,7 +21,7 @@ export interface IterationError {
   readonly interpolation: number | null;
   /** Histories of unlike length: the alphas' error on cases that no fit has seen, by attention's part. */
   readonly skew: number | null;
-  /** Steps: their held-out error, as {@linkcode heldOutError} has it; 0 without a step. */
+  /** Steps: the held-out error of steps of its kind, as {@linkcode heldOutStepError} has it; 0 without a step. */
   readonly steps: number | null;
 }
 
@@ -79,7 +79,7 @@ export function iterationError(
   const skewed = facts.n > 1 && facts.kvMax !== facts.kvMean;
   const alpha = bundle.meta.skew_fit?.per_tp?.[query.tp]?.rel_err_p50;
   const skew = skewed ? (typeof alpha === "number" ? alpha * attentionShare : null) : 0;
-  const ofSteps = steps === undefined ? 0 : heldOutError(steps.heldOut);
+  const ofSteps = steps === undefined ? 0 : heldOutStepError(steps.heldOut, facts.pc > 0);
   const parts = [rows ?? 0, between, skew ?? 0, ofSteps ?? 0];
   return {
     share: between === null ? null : Math.hypot(...parts as number[]),

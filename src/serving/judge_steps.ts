@@ -6,11 +6,11 @@
 import type { Batch } from "../predict/batch.ts";
 import { quantile } from "../stats.ts";
 import type { ServedStep } from "./served.ts";
-import { arrivalsIn, batchOfGroups, REST_S, type StepTerms } from "./step_terms.ts";
+import { arrivalsIn, batchOfGroups, paceOf, probesOf, REST_S, type StepTerms } from "./step_terms.ts";
 import { restedDevice, runStep, type StepWork } from "./timeline.ts";
 
-/** What a step asks of host and device, behind another one, null for the first. */
-type Work = (batch: Batch, before?: Batch | null) => StepWork;
+/** What a step asks of host and device, behind another one, null for the first, at a pace of the host. */
+type Work = (batch: Batch, before?: Batch | null, pace?: number) => StepWork;
 
 /** Steps of a window. */
 const WINDOW = 25;
@@ -29,6 +29,10 @@ export interface JudgedSteps {
   readonly windowP50: number;
   /** Their 90th percentile. */
   readonly windowP90: number;
+  /** The 90th percentile of the errors of single steps of decodes, without sign. */
+  readonly decodesP90: number;
+  /** The same of steps with a prompt. */
+  readonly promptsP90: number;
 }
 
 /** What a step has taken, and what the model says, in microseconds. */
@@ -64,14 +68,18 @@ export function judgeSteps(
     const of = total(real.slice(from, from + WINDOW));
     windows.push(Math.abs(total(ours.slice(from, from + WINDOW)) / of - 1));
   }
-  const sorted = Float64Array.from(windows).sort();
+  const single = (prompts: boolean): number[] =>
+    replayed.filter(({ step }) => step.groups.some(({ tokens }) => tokens > 1) === prompts)
+      .map(({ tookUs, predictedUs }) => Math.abs(predictedUs / tookUs - 1));
   return {
     part,
     steps: replayed.length,
     busyS: total(real) / 1e6,
     busyError: total(ours) / total(real) - 1,
-    windowP50: sorted.length === 0 ? NaN : quantile(sorted, 0.5),
-    windowP90: sorted.length === 0 ? NaN : quantile(sorted, 0.9),
+    windowP50: quantileOf(windows, 0.5),
+    windowP90: quantileOf(windows, 0.9),
+    decodesP90: quantileOf(single(false), 0.9),
+    promptsP90: quantileOf(single(true), 0.9),
   };
 }
 
@@ -111,7 +119,10 @@ export function replaySteps(
  * ```ts
  * import { heldOutError } from "./judge_steps.ts";
  * import assert from "node:assert/strict";
- * const load = { part: "load: busy", steps: 500, busyS: 4, busyError: 0.01, windowP50: 0.02, windowP90: 0.07 };
+ * const load = {
+ *   ...{ part: "load: busy", steps: 500, busyS: 4, busyError: 0.01, windowP50: 0.02, windowP90: 0.07 },
+ *   ...{ decodesP90: 0.03, promptsP90: 0.2 },
+ * };
  * assert.deepEqual([heldOutError([load, { ...load, windowP90: 0.03 }]), heldOutError([])], [0.07, null]);
  * ```
  */
@@ -120,19 +131,46 @@ export function heldOutError(judged: readonly JudgedSteps[]): number | null {
   return errors.length === 0 ? null : Math.max(...errors);
 }
 
+/**
+ * What 90% of the single steps of a kind stay within, of the load that is predicted worst.
+ *
+ * @param judged The loads, of which no term was learned.
+ * @param prompts Whether steps with a prompt are meant, or those of decodes alone.
+ * @returns The error as a share; null without such steps.
+ *
+ * @example
+ * ```ts
+ * import { heldOutStepError } from "./judge_steps.ts";
+ * import assert from "node:assert/strict";
+ * const load = { part: "load: busy", steps: 500, busyS: 4, busyError: 0.01, windowP50: 0.02, windowP90: 0.07 };
+ * const judged = [{ ...load, decodesP90: 0.03, promptsP90: 0.2 }, { ...load, decodesP90: 0.05, promptsP90: NaN }];
+ * assert.deepEqual([heldOutStepError(judged, true), heldOutStepError(judged, false)], [0.2, 0.05]);
+ * ```
+ */
+export function heldOutStepError(judged: readonly JudgedSteps[], prompts: boolean): number | null {
+  const errors = judged.map(({ decodesP90, promptsP90 }) => prompts ? promptsP90 : decodesP90)
+    .filter(Number.isFinite);
+  return errors.length === 0 ? null : Math.max(...errors);
+}
+
+function quantileOf(values: readonly number[], q: number): number {
+  return values.length === 0 ? NaN : quantile(Float64Array.from(values).sort(), q);
+}
+
 /** When the tokens of each step have come, in microseconds; step i+1 is scheduled when step i has been launched. */
 function replay(
   steps: readonly ServedStep[],
   scheduled: readonly number[],
   rested: readonly boolean[],
   work: Work,
-  { clock, arrivalUs }: StepTerms,
+  { clock, arrivalUs, probeUs }: StepTerms,
 ): number[] {
   const device = restedDevice();
   const times: number[] = [];
   let hostUs = 0;
   let pendingUs: number | null = null;
   let before: Batch | null = null;
+  const probes = probesOf(steps);
   for (const [at, { groups }] of steps.entries()) {
     if (rested[at] && pendingUs !== null) {
       times.push(hostUs = Math.max(pendingUs, hostUs));
@@ -141,7 +179,12 @@ function replay(
     if (rested[at]) hostUs = Math.max(hostUs, scheduled[at]!);
     else hostUs += arrivalUs * arrivalsIn(groups);
     const batch = batchOfGroups(groups);
-    const { hostFreeUs, endUs } = runStep(device, work(batch, before), hostUs, clock);
+    const { hostFreeUs, endUs } = runStep(
+      device,
+      work(batch, before, paceOf(probes[at]!, probeUs)),
+      hostUs,
+      clock,
+    );
     before = batch;
     hostUs = hostFreeUs;
     if (pendingUs !== null) times.push(hostUs = Math.max(pendingUs, hostUs));

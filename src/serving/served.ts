@@ -140,6 +140,8 @@ export interface ServedStep {
   readonly spanUs: number | null;
   /** Sum of the device's kernels, in microseconds. */
   readonly kernelUs: number | null;
+  /** What the host took to record an event of the device, a fixed piece of work that tells its speed, in microseconds. */
+  readonly probeUs?: number | null;
 }
 
 /** A request that was served. */
@@ -183,6 +185,7 @@ const stepSchema = z.object({
   host_us: us,
   span_us: us,
   kernel_us: us,
+  probe_us: us.optional(),
 });
 const requestSchema = z.object({
   part: text,
@@ -245,6 +248,7 @@ function stepOf(fields: z.infer<typeof stepSchema>): ServedStep {
     hostUs: fields.host_us,
     spanUs: fields.span_us,
     kernelUs: fields.kernel_us,
+    probeUs: fields.probe_us ?? null,
   };
 }
 

@@ -26,7 +26,10 @@ const STEP_COLUMNS = [
   "host_us",
   "span_us",
   "kernel_us",
+  "probe_us",
 ] as const;
+/** The columns of files from before the host's speed was measured. */
+const OLDER_COLUMNS = STEP_COLUMNS.slice(0, -1);
 const REQUEST_COLUMNS = [
   "part",
   "arrival_s",
@@ -65,6 +68,7 @@ export function formatServedSteps({ head, steps }: Pick<Served, "head" | "steps"
       cell(step.hostUs),
       cell(step.spanUs),
       cell(step.kernelUs),
+      cell(step.probeUs ?? null),
     ].join()
   );
   return [`# ${JSON.stringify(head)}`, STEP_COLUMNS.join(), ...rows, ""].join("\n");
@@ -95,14 +99,18 @@ export function parseServedSteps(text: string, path: string): Pick<Served, "head
   if (!first.startsWith("# {")) throw fail(1, "it must be '# ' and the engine's settings as JSON");
   const head = readJson(servedHeadSchema, first.slice(2), (rule) => fail(1, rule));
   const steps: ServedStep[] = [];
+  let cells: number = STEP_COLUMNS.length;
   visitLines(end < 0 ? "" : text.slice(end + 1), (line) => {
     if (line.length === 0) return;
     const number = line.number + 1;
     if (number === 2) {
-      if (line.source() !== STEP_COLUMNS.join()) throw fail(2, `the columns must be ${STEP_COLUMNS.join()}`);
+      if (line.source() === OLDER_COLUMNS.join()) cells = OLDER_COLUMNS.length;
+      else if (line.source() !== STEP_COLUMNS.join()) {
+        throw fail(2, `the columns must be ${STEP_COLUMNS.join()}`);
+      }
       return;
     }
-    if (line.length !== STEP_COLUMNS.length) throw fail(number, `expected ${STEP_COLUMNS.length} cells`);
+    if (line.length !== cells) throw fail(number, `expected ${cells} cells`);
     const time = (at: number): number | null => {
       if (line.text(at) === "") return null;
       const value = line.value(at);
@@ -120,6 +128,7 @@ export function parseServedSteps(text: string, path: string): Pick<Served, "head
       hostUs: time(5),
       spanUs: time(6),
       kernelUs: time(7),
+      probeUs: cells > 8 ? time(8) : null,
     });
   });
   return { head, steps };

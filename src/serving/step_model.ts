@@ -9,7 +9,7 @@ import type { Batch } from "../predict/batch.ts";
 import { type Communication, sentCollectives, sentUs } from "../predict/communication.ts";
 import { predictor, type PredictorSource } from "../predict/predictor.ts";
 import { type JudgedSteps, judgeSteps } from "./judge_steps.ts";
-import type { Served, ServedHead, ServedSettings } from "./served.ts";
+import type { Served, ServedHead, ServedSettings, ServedStep } from "./served.ts";
 import { type StepRows, stepRows } from "./step_rows.ts";
 import { follows, launchKind, learnTerms, NO_TERMS, paddedTokens, type StepTerms } from "./step_terms.ts";
 import type { ClockTerm, StepWork } from "./timeline.ts";
@@ -25,7 +25,7 @@ export interface StepModelOptions {
   /**
    * Parts of the served steps that the terms are learned from; the other loads judge them.
    *
-   * @default {"the designed ones, or the first load where there are none"}
+   * @default {"all; each load is judged by terms of all others"}
    */
   readonly learnFrom?: readonly string[];
   /**
@@ -35,6 +35,8 @@ export interface StepModelOptions {
    * @default {"measured"}
    */
   readonly clock?: "measured" | "cool" | ClockTerm;
+  /** How slow the host is, as a share of what it took when the terms were learned. @default {1} */
+  readonly hostPace?: number;
   /**
    * How long the devices take to exchange what they must, as `communicationAt` has it. The device waits for it within a
    * step; served steps of one rank's share are without it.
@@ -66,8 +68,8 @@ export interface StepModel {
   readonly model: Model;
   /** Tensor-parallel degree. */
   readonly tp: number;
-  /** What a step asks of host and device, behind another one, null for the first. */
-  work(batch: Batch, before?: Batch | null): StepWork;
+  /** What a step asks of host and device, behind another one, null for the first, where the host takes `pace` as long. */
+  work(batch: Batch, before?: Batch | null, pace?: number): StepWork;
   /** The time of a step among others of its kind in microseconds: the device's, or the host's where that is longer. */
   stepUs(batch: Batch): number;
 }
@@ -92,7 +94,7 @@ export interface StepModel {
  * ```
  */
 export function stepModel(bundle: PredictorSource, options: StepModelOptions): StepModel {
-  const { model, tp = 1, served = null, clock = "measured", communication = null } = options;
+  const { model, tp = 1, served = null, clock = "measured", communication = null, hostPace = 1 } = options;
   const rows = stepRows(predictor(bundle, { architecture: model.architecture }), model, tp);
   const notices = rows.skipped.length === 0
     ? []
@@ -107,11 +109,13 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
   const learnedFrom = served === null ? [] : partsToLearn(served, options.learnFrom);
   const exchange = exchangeOf(model, tp, communication);
   const together = tp > 1 && served?.head.devices === tp;
-  const learned = served === null ? NO_TERMS : learnTerms(
-    served.steps.filter(({ part }) => learnedFrom.includes(part)),
-    together ? withExchange(rows, exchange) : rows,
-    served.head.settings,
-  );
+  const learn = (parts: readonly string[]): StepTerms =>
+    served === null ? NO_TERMS : learnTerms(
+      served.steps.filter(({ part }) => parts.includes(part)),
+      together ? withExchange(rows, exchange) : rows,
+      served.head.settings,
+    );
+  const learned = learn(learnedFrom);
   if (tp > 1 && exchange === null) {
     notices.push(
       `Communication between ${tp} devices is left out: nobody measured it, and no data sheet is given`,
@@ -121,37 +125,54 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
   }
   const { term, from } = clockOf(clock, learned, () => sustainedClock(bundle, model, tp, rows));
   const terms = { ...learned, clock: term };
+  const clocked = (of: StepTerms): StepTerms =>
+    from === "served steps" && of.clock !== null ? of : { ...of, clock: term };
   const settings = served?.head.settings ?? null;
 
   /** A step, with what the devices exchange or without. */
-  function workOf(batch: Batch, before: Batch | null, exchanged: Exchange | null): StepWork {
+  function workOf(
+    terms: StepTerms,
+    exchanged: Exchange | null,
+    batch: Batch,
+    before: Batch | null,
+    pace: number,
+  ): StepWork {
     const size = sizeOf(batch);
     const { tokens, requests, prefill } = size;
     const kind = settings === null ? "kernels" : launchKind(settings, tokens, prefill);
     const padded = settings === null ? tokens : paddedTokens(settings, tokens, kind);
     const changed = before !== null && kind === "graph" && follows(sizeOf(before), size);
-    const hostUs = terms.hostUs[kind] + terms.requestUs * requests + terms.fetchUs +
-      (changed ? terms.changeUs : 0);
+    const requestsUs = terms.requestUs * requests;
+    const steadyUs = kind === "graph" ? terms.steadyUs : 0;
+    const hostUs = steadyUs +
+      pace * (terms.hostUs[kind] - steadyUs + requestsUs + terms.fetchUs + (changed ? terms.changeUs : 0));
     return {
       rowsUs: rows.ns(batch, padded) / 1000,
       gapUs: terms.gapUs + (exchanged === null ? 0 : exchanged(padded, requests)),
       hostUs,
-      prepareUs: Math.min(hostUs, terms.hostUs.graph + terms.requestUs * requests),
+      prepareUs: Math.min(hostUs, terms.steadyUs + pace * (terms.hostUs.graph - terms.steadyUs + requestsUs)),
       computeBound: terms.clock !== null && rows.computeBound(tokens),
     };
   }
 
-  const work: StepModel["work"] = (batch, before = null) => workOf(batch, before, exchange);
-  const servedWork: StepModel["work"] = (batch, before = null) =>
-    workOf(batch, before, together ? exchange : null);
-  const others = served === null ? [] : [...Map.groupBy(served.steps, ({ part }) => part)]
-    .filter(([part]) => part.startsWith("load: ") && !learnedFrom.includes(part));
+  const work: StepModel["work"] = (batch, before = null, pace = hostPace) =>
+    workOf(terms, exchange, batch, before, pace);
+  const judged = (part: string, steps: readonly ServedStep[]): JudgedSteps => {
+    const others = learnedFrom.filter((other) => other !== part);
+    const of = others.length === learnedFrom.length ? terms : clocked(learn(others));
+    const servedWork: StepModel["work"] = (batch, before = null, pace = 1) =>
+      workOf(of, together ? exchange : null, batch, before, pace);
+    return judgeSteps(part, steps, { work: servedWork, terms: of });
+  };
+  let heldOut: readonly JudgedSteps[] | null = null;
   return {
     basis: served === null ? "rows" : "rows and served steps",
     terms,
     clockFrom: from,
     learnedFrom,
-    heldOut: others.map(([part, steps]) => judgeSteps(part, steps, { work: servedWork, terms })),
+    get heldOut() {
+      return heldOut ??= loadsToJudge(served, options.learnFrom).map(([part, steps]) => judged(part, steps));
+    },
     ...exchange !== null && { communication: communication!.source },
     notices,
     engine: settings,
@@ -246,6 +267,17 @@ function partsToLearn(
   if (unknown !== undefined) {
     throw new UsageError(`Cannot learn from ${unknown}: the served steps have ${parts.join(", ") || "none"}`);
   }
-  const designed = parts.filter((part) => part.startsWith("designed: "));
-  return asked ?? (designed.length > 0 ? designed : parts.slice(0, 1));
+  return asked ?? parts.filter((part) => !part.startsWith("recorded: "));
+}
+
+/** Loads that terms can be judged by: those that none was learned from, or each by the terms of all other parts. */
+function loadsToJudge(
+  served: Pick<Served, "steps"> | null,
+  asked: readonly string[] | undefined,
+): [part: string, steps: ServedStep[]][] {
+  const parts = [...Map.groupBy(served?.steps ?? [], ({ part }) => part)];
+  const others = parts.filter(([part]) => !part.startsWith("recorded: ")).length;
+  return parts.filter(([part]) =>
+    part.startsWith("load: ") && (asked === undefined ? others > 1 : !asked.includes(part))
+  );
 }

@@ -19,6 +19,8 @@ export interface StepTerms {
   readonly gapUs: number;
   /** What the host is busy for in a step, by how it is launched; 0 where no such step was seen. */
   readonly hostUs: Readonly<Record<LaunchKind, number>>;
+  /** What of a graph's time is the same however slow the host is; the rest of all times grows with its pace. */
+  readonly steadyUs: number;
   /** What the host is busy for beside that for each request of the step. */
   readonly requestUs: number;
   /** What the host is busy for beside that in a step of one graph that {@linkcode follows} another batch. */
@@ -27,6 +29,8 @@ export interface StepTerms {
   readonly fetchUs: number;
   /** What the host takes to add a request that has arrived, between two steps. */
   readonly arrivalUs: number;
+  /** What the host took to record an event when these were its times, null where nobody knows. */
+  readonly probeUs: number | null;
   /** How the clock falls at the power limit, null when that was not seen. */
   readonly clock: ClockTerm | null;
 }
@@ -35,10 +39,12 @@ export interface StepTerms {
 export const NO_TERMS: StepTerms = {
   gapUs: 0,
   hostUs: { graph: 0, pieces: 0, kernels: 0 },
+  steadyUs: 0,
   requestUs: 0,
   changeUs: 0,
   fetchUs: 0,
   arrivalUs: 0,
+  probeUs: null,
   clock: null,
 };
 
@@ -134,10 +140,15 @@ export function follows(before: BatchSize, step: BatchSize): boolean {
 /** A step as the terms are learned from it. */
 interface Seen {
   readonly kind: LaunchKind;
+  /** How slow the host is at it, 1 being usual. */
+  readonly pace: number;
   readonly rowsUs: number;
   readonly computeBound: boolean;
   readonly requests: number;
+  /** What the host was busy for, at its usual speed. */
   readonly hostUs: number | null;
+  /** What it was busy for. */
+  readonly hostTookUs: number | null;
   /** Time from the tokens of the step before to its own, null when the server rested in between. */
   readonly periodUs: number | null;
   /** The device's own time of the step, null when it waited for the host. */
@@ -169,22 +180,44 @@ export function learnTerms(
   settings: ServedSettings,
 ): StepTerms {
   const parts = Map.groupBy(steps.filter(({ kernelUs }) => kernelUs === null), ({ part }) => part);
-  const seen = [...parts.values()].map((part) =>
-    part.map((step, at) => see(part[at - 1], part[at - 2], step))
+  const timed = [...parts.values()];
+  const probes = timed.map(probesOf);
+  const known = probes.flat().filter((us) => us !== null);
+  const probeUs = known.length < FEW ? null : median(known);
+  const paced = timed.flatMap((part, of) =>
+    part.flatMap(({ groups, hostUs }, at) => {
+      const { requests, prefill } = sizeOfGroups(groups);
+      const kind = launchKind(settings, tokensOf(groups), prefill);
+      const pace = paceOf(probes[of]![at]!, probeUs);
+      return hostUs === null || kind !== "graph" ? [] : [{ requests, pace, hostUs }];
+    })
+  );
+  const steadyUs = steadyPart(paced);
+  const usual = (us: number, kind: LaunchKind, pace: number): number =>
+    kind === "graph" ? steadyUs + (us - steadyUs) / pace : us / pace;
+  const seen = timed.map((part, of) =>
+    part.map((step, at) => see(part[at - 1], part[at - 2], step, paceOf(probes[of]![at]!, probeUs)))
   );
 
-  function see(before: ServedStep | undefined, second: ServedStep | undefined, step: ServedStep): Seen {
-    const { groups, hostUs, outputS, scheduledS } = step;
+  function see(
+    before: ServedStep | undefined,
+    second: ServedStep | undefined,
+    step: ServedStep,
+    pace: number,
+  ): Seen {
+    const { groups, outputS, scheduledS } = step;
     const tokens = tokensOf(groups);
     const beganS = before?.outputS ?? null;
     const rested = beganS === null || outputS === null || scheduledS > beganS + REST_S;
     const kind = launchKind(settings, tokens, groups.some((group) => group.tokens > 1));
     return {
       kind,
+      pace,
       rowsUs: rows.ns(batchOfGroups(groups), paddedTokens(settings, tokens, kind)) / 1000,
       computeBound: rows.computeBound(tokens),
       requests: groups.reduce((sum, { count }) => sum + count, 0),
-      hostUs,
+      hostUs: step.hostUs === null ? null : usual(step.hostUs, kind, pace),
+      hostTookUs: step.hostUs,
       periodUs: rested ? null : (outputS - beganS) * 1e6,
       deviceUs: rested || before === undefined ? null : deviceTime(before, step),
       waitedUs: beganS === null || step.launchUs === null
@@ -201,7 +234,7 @@ export function learnTerms(
   const requestUs = hostPerRequest(all);
   const changeUs = Math.max(0, middle(seen.flatMap(changes), (us) => us) ?? 0);
   const host = (kind: LaunchKind): number =>
-    middle(
+    usualMean(
       all,
       (one) =>
         one.kind === kind && one.hostUs !== null
@@ -215,8 +248,10 @@ export function learnTerms(
       const [before, after] = [part[at - 1], part[at + 1]];
       return [before, one, after].every((step) => step === undefined || step.kind === "graph") &&
         before !== undefined && one.periodUs !== null &&
-        one.periodUs >
-          DEVICE_BOUND * (fetchUs + (one.hostUs ?? hostUs.graph + requestUs * one.requests));
+        (one.waitedUs === null
+          ? one.periodUs > DEVICE_BOUND * (one.hostTookUs ?? hostUs.graph + requestUs * one.requests)
+          : Math.min(one.waitedUs, after?.waitedUs ?? Infinity) >
+            fetchUs + (DEVICE_BOUND - 1) * (one.hostTookUs ?? Infinity));
     })
   );
   const gapUs = Math.max(0, middle(settled, ({ periodUs, rowsUs }) => periodUs! - rowsUs) ?? 0);
@@ -226,7 +261,83 @@ export function learnTerms(
   );
   const addedUs = middle(all, ({ arrivals, betweenUs }) => arrivals === 1 ? betweenUs : null);
   const arrivalUs = usualUs === null || addedUs === null ? 0 : Math.max(0, addedUs - usualUs);
-  return { gapUs, hostUs, requestUs, changeUs, fetchUs, arrivalUs, clock: clockTerm(seen, hostUs.kernels) };
+  return {
+    gapUs,
+    hostUs,
+    steadyUs,
+    requestUs,
+    changeUs,
+    fetchUs,
+    arrivalUs,
+    probeUs,
+    clock: clockTerm(seen, hostUs.kernels),
+  };
+}
+
+/** Paces this much apart tell what does not change with them. */
+const PACES_APART = 1.15;
+
+/**
+ * What of the host's time of a graph does not grow with its pace: for each number of requests a line through the
+ * quarters of its steps with the least and the largest pace, of which the median is taken.
+ */
+function steadyPart(
+  steps: readonly { readonly requests: number; readonly pace: number; readonly hostUs: number }[],
+): number {
+  const parts = [...Map.groupBy(steps, ({ requests }) => requests).values()].flatMap((group) => {
+    const quarter = group.length >> 2;
+    if (quarter < FEW) return [];
+    const sorted = group.toSorted((a, b) => a.pace - b.pace);
+    const middleOf = (some: typeof sorted) => ({
+      pace: median(some.map(({ pace }) => pace)),
+      us: median(some.map(({ hostUs }) => hostUs)),
+    });
+    const [fast, slow] = [middleOf(sorted.slice(0, quarter)), middleOf(sorted.slice(-quarter))];
+    if (slow.pace < PACES_APART * fast.pace) return [];
+    return [fast.us - fast.pace * (slow.us - fast.us) / (slow.pace - fast.pace)];
+  });
+  return parts.length === 0 ? 0 : Math.max(0, median(parts));
+}
+
+/** Steps on either side of one that tell with it how slow the host is. */
+const BESIDE = 8;
+
+/**
+ * What recording an event takes the host at each step: the median of its neighbours.
+ *
+ * @param steps The steps of one part.
+ * @returns Microseconds, null where no neighbour was probed.
+ */
+export function probesOf(steps: readonly ServedStep[]): (number | null)[] {
+  return steps.map((_, at) => {
+    const near = steps.slice(Math.max(0, at - BESIDE), at + BESIDE + 1).flatMap(({ probeUs }) =>
+      probeUs ?? []
+    );
+    return near.length === 0 ? null : median(near);
+  });
+}
+
+/**
+ * How slow the host is by a probe.
+ *
+ * @param probeUs What recording an event takes it.
+ * @param usualUs What it takes it usually.
+ * @returns The share of the usual time, 1 where either is not known.
+ */
+export function paceOf(probeUs: number | null, usualUs: number | null): number {
+  return probeUs === null || usualUs === null ? 1 : probeUs / usualUs;
+}
+
+/**
+ * How slow the host was over steps, by their probes.
+ *
+ * @param steps The steps of one part.
+ * @param terms Whose `probeUs` is usual.
+ * @returns The mean share of its usual time, 1 where either is not known.
+ */
+export function hostPaceOf(steps: readonly ServedStep[], { probeUs }: Pick<StepTerms, "probeUs">): number {
+  const paces = probesOf(steps).map((us) => paceOf(us, probeUs));
+  return paces.length === 0 ? 1 : paces.reduce((sum, pace) => sum + pace, 0) / paces.length;
 }
 
 /** The span of a step that was launched while the one before ran; without spans the time between their tokens. */
@@ -367,6 +478,17 @@ function onsetOf(
   if (first === undefined) return 0;
   const cool = Math.max(0, 1 - (first.ratio - 1) / slowdown);
   return first.atWorkUs + cool * first.rowsUs;
+}
+
+/** A value so many times the median is of something else, such as kernels that are compiled. */
+const ODD = 2;
+
+/** The mean without odd values: what many steps take together. */
+function usualMean<T>(all: readonly T[], of: (one: T) => number | null): number | null {
+  const middleOf = middle(all, of);
+  if (middleOf === null) return null;
+  const values = all.map(of).filter((value) => value !== null && value <= ODD * middleOf) as number[];
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function middle<T>(all: readonly T[], of: (one: T) => number | null): number | null {

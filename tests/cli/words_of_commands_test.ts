@@ -91,6 +91,8 @@ Deno.test("how far off a step model is, a line a part", () => {
     busyError,
     windowP50: 0.01,
     windowP90: 0.056,
+    decodesP90: 0.03,
+    promptsP90: 0.2,
   });
   assert.deepEqual(
     heldOutLines(model({ heldOut: [judged("load: light", -0.003), judged("designed: x", 0.012)] })),

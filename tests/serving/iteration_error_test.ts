@@ -49,7 +49,7 @@ const SOURCE = BUNDLE as unknown as PredictorSource & Parameters<typeof iteratio
 function band(decodes: IterationQuery["decodes"], heldOut?: number[]): ReturnType<typeof iterationError> {
   const query = { model: MODEL, tp: 1, prefills: [], decodes };
   const steps = heldOut &&
-    { heldOut: heldOut.map((windowP90) => ({ windowP50: 0.001, windowP90 }) as never) };
+    { heldOut: heldOut.map((decodesP90) => ({ windowP90: 0.001, decodesP90, promptsP90: 0.9 }) as never) };
   return iterationError(SOURCE, query, predictIteration(predictor(SOURCE), query), steps);
 }
 

@@ -1,7 +1,13 @@
 /** Served steps on the model's timeline: what each took, what it was to take, and errors by hand. */
 import assert from "node:assert/strict";
 import type { Batch } from "../../src/predict/batch.ts";
-import { heldOutError, type JudgedSteps, judgeSteps, replaySteps } from "../../src/serving/judge_steps.ts";
+import {
+  heldOutError,
+  heldOutStepError,
+  type JudgedSteps,
+  judgeSteps,
+  replaySteps,
+} from "../../src/serving/judge_steps.ts";
 import type { ServedStep } from "../../src/serving/served.ts";
 import { NO_TERMS, type StepTerms } from "../../src/serving/step_terms.ts";
 import type { StepWork } from "../../src/serving/timeline.ts";
@@ -135,6 +141,8 @@ Deno.test("errors of steps: in all, and of whole windows of 25 without sign", ()
     busyError: Math.round((85_000 / 146_250 - 1) * 1e9) / 1e9,
     windowP50: 0.2,
     windowP90: 0.44,
+    decodesP90: 0.75,
+    promptsP90: NaN,
   });
   assert.deepEqual(judged([25, 800]), {
     steps: 25,
@@ -142,6 +150,8 @@ Deno.test("errors of steps: in all, and of whole windows of 25 without sign", ()
     busyError: 0.25,
     windowP50: 0.25,
     windowP90: 0.25,
+    decodesP90: 0.25,
+    promptsP90: NaN,
   });
   assert.deepEqual(judged([24, 800]), {
     steps: 24,
@@ -149,6 +159,8 @@ Deno.test("errors of steps: in all, and of whole windows of 25 without sign", ()
     busyError: 0.25,
     windowP50: NaN,
     windowP90: NaN,
+    decodesP90: 0.25,
+    promptsP90: NaN,
   });
 });
 
@@ -159,4 +171,19 @@ Deno.test("the held-out error is that of the load that is predicted worst, of th
   });
   assert.equal(heldOutError([load(0.02), load(NaN), load(0.07), load(0.03)]), 0.07);
   assert.equal(heldOutError([load(NaN)]), null);
+});
+
+Deno.test("single steps of decodes and of prompts have errors of their own, of each the worst load counts", () => {
+  const steps = [...row([9, 1000], [1, 500]), step(9500, 10_300, 2)];
+  const load = judgeSteps("l", steps, model({}));
+  assert.deepEqual([load.decodesP90, load.promptsP90].map((share) => Math.round(share * 1e6)), [
+    100_000,
+    250_000,
+  ]);
+  const better = { ...load, promptsP90: 0.1, decodesP90: 0.2 };
+  assert.deepEqual([heldOutStepError([load, better], true), heldOutStepError([load, better], false)], [
+    load.promptsP90,
+    0.2,
+  ]);
+  assert.equal(heldOutStepError([], true), null);
 });

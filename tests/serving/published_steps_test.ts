@@ -16,10 +16,9 @@ async function unpacked(path: string): Promise<string> {
   return await new Response(stream).text();
 }
 
-Deno.test("terms learned from designed batches give the busy time of three loads within 2%", async () => {
+Deno.test("terms learned from everything else give the busy time of each of three loads within 2%", async () => {
   const [bundle, model] = [await openBundle(DIR), await loadModel("meta-llama/Llama-3.1-8B")];
   const steps = stepModel(bundle, { model, served: await readServedSteps(DIR, 1) });
-  assert.ok(steps.learnedFrom.every((part) => part.startsWith("designed: ")));
   assert.deepEqual(steps.heldOut.map(({ part }) => part), ["load: light", "load: busy", "load: long"]);
   for (const { part, busyError, windowP50, windowP90 } of steps.heldOut) {
     assert.ok(Math.abs(busyError) < 0.02, `${part}: busy ${busyError}`);

@@ -49,10 +49,12 @@ const STEP: ServedStep = {
   part: "load: a",
   groups: [{ tokens: 1, history: 7, count: 2 }, { tokens: 64, history: 0, count: 1 }],
   ...{ scheduledS: 0.5, outputS: 0.75, launchUs: 10, hostUs: 20, spanUs: 30.5, kernelUs: 40.25 },
+  probeUs: 50.5,
 };
 const NOTHING: ServedStep = {
   ...STEP,
   ...{ scheduledS: 0, outputS: null, launchUs: null, hostUs: null, spanUs: null, kernelUs: null },
+  probeUs: null,
 };
 const REQUEST: ServedRequest = {
   ...{
@@ -69,9 +71,9 @@ const REQUEST: ServedRequest = {
 Deno.test("steps are written and read with each of their times, a comma in a part's name as a blank", () => {
   const text = formatServedSteps({ head: HEAD, steps: [{ ...STEP, part: 'load: a,"b"' }, NOTHING] });
   assert.deepEqual(text.split("\n").slice(1), [
-    "part,batch,scheduled_s,output_s,launch_us,host_us,span_us,kernel_us",
-    "load: a  b ,1@7x2 64@0,0.5,0.75,10,20,30.5,40.25",
-    "load: a,1@7x2 64@0,0,,,,,",
+    "part,batch,scheduled_s,output_s,launch_us,host_us,span_us,kernel_us,probe_us",
+    "load: a  b ,1@7x2 64@0,0.5,0.75,10,20,30.5,40.25,50.5",
+    "load: a,1@7x2 64@0,0,,,,,,",
     "",
   ]);
   assert.deepEqual(parseServedSteps(text, "s.csv").steps, [{ ...STEP, part: "load: a  b " }, NOTHING]);
@@ -81,11 +83,11 @@ Deno.test("steps are written and read with each of their times, a comma in a par
 });
 
 const broken: [string, string][] = [
-  ["load: a,1@7,,0.1,,,,", "scheduled_s must be a number"],
-  ["load: a,1@7,0,0.1,,,x,", "span_us must be a number or empty, got x"],
-  ["load: a,,0,0.1,,,,", "batch must be requests such as 1@722x3 512@0, got nothing"],
-  ["load: a,0@7,0,0.1,,,,", "batch must be requests such as 1@722x3 512@0, got 0@7"],
-  ["load: a,1@7x0,0,0.1,,,,", "batch must be requests such as 1@722x3 512@0, got 1@7x0"],
+  ["load: a,1@7,,0.1,,,,,", "scheduled_s must be a number"],
+  ["load: a,1@7,0,0.1,,,x,,", "span_us must be a number or empty, got x"],
+  ["load: a,,0,0.1,,,,,", "batch must be requests such as 1@722x3 512@0, got nothing"],
+  ["load: a,0@7,0,0.1,,,,,", "batch must be requests such as 1@722x3 512@0, got 0@7"],
+  ["load: a,1@7x0,0,0.1,,,,,", "batch must be requests such as 1@722x3 512@0, got 1@7x0"],
 ];
 for (const [line, rule] of broken) {
   Deno.test(`steps are refused: ${rule}`, () => {
@@ -144,8 +146,10 @@ Deno.test("lines of a served engine: empty ones are passed over, the last one wh
   assert.deepEqual(parseServed(`${head}\n${step("a")}`, "s").steps[0], {
     part: "a",
     groups: [{ tokens: 1, history: 7, count: 2 }],
-    ...{ scheduledS: 0, outputS: 0.2, launchUs: 1, hostUs: 2, spanUs: 3, kernelUs: 4 },
+    ...{ scheduledS: 0, outputS: 0.2, launchUs: 1, hostUs: 2, spanUs: 3, kernelUs: 4, probeUs: null },
   });
+  const probed = step("a").replace("}", ',"probe_us":5}');
+  assert.equal(parseServed(`${head}\n${probed}`, "s").steps[0]!.probeUs, 5);
   assert.throws(() => parts(step("a"), step("b").slice(0, -1), step("c")), {
     name: "UsageError",
     message: /^Cannot read served.jsonl, line 3: /,

@@ -150,6 +150,7 @@ function steps(part: string, batches: readonly (readonly StepGroup[])[], noise =
     hostUs: hostUs[at]!,
     spanUs: null,
     kernelUs: null,
+    probeUs: null,
   }));
 }
 
@@ -278,7 +279,12 @@ Deno.test("stepModel learns the terms of a server and is judged on another part"
   const { slowdown, onsetUs } = model.terms.clock!;
   assert.ok(Math.abs(slowdown - 0.15) < 0.03, String(slowdown));
   assert.ok(onsetUs > 25_000 && onsetUs < 55_000, String(onsetUs));
-  assert.deepEqual(model.learnedFrom, ["designed: decodes", "designed: beside", "designed: queue"]);
+  assert.deepEqual(model.learnedFrom, [
+    "designed: decodes",
+    "designed: beside",
+    "designed: queue",
+    "load: mixed",
+  ]);
   const [judged, ...others] = model.heldOut;
   assert.deepEqual([judged!.part, judged!.steps, others], ["load: mixed", 400, []]);
   assert.ok(Math.abs(judged!.busyError) < 0.005 && judged!.windowP90 < 0.02, JSON.stringify(judged));
@@ -383,15 +389,17 @@ Deno.test("served_steps.csv keeps head and steps; a broken line is named", () =>
   const text = formatServedSteps(served);
   assert.deepEqual(parseServedSteps(text, "served_steps.csv"), served);
   const lines = text.split("\n");
+  const older = lines.map((line, at) => at === 0 ? line : line.replace(/,[^,]*$/, "")).join("\n");
+  assert.deepEqual(parseServedSteps(older, "served_steps.csv"), served, "from before hosts were probed");
   const table: [line: number, becomes: string, message: string][] = [
     [
       1,
       "part,batch",
-      "line 2: the columns must be part,batch,scheduled_s,output_s,launch_us,host_us,span_us,kernel_us",
+      "line 2: the columns must be part,batch,scheduled_s,output_s,launch_us,host_us,span_us,kernel_us,probe_us",
     ],
-    [2, "load: a,1@x,0,0,,,,", "line 3: batch must be requests such as 1@722x3 512@0, got 1@x"],
-    [2, "load: a,1@0,0,many,,,,", "line 3: output_s must be a number or empty, got many"],
-    [2, "load: a,1@0,0", "line 3: expected 8 cells"],
+    [2, "load: a,1@x,0,0,,,,,", "line 3: batch must be requests such as 1@722x3 512@0, got 1@x"],
+    [2, "load: a,1@0,0,many,,,,,", "line 3: output_s must be a number or empty, got many"],
+    [2, "load: a,1@0,0", "line 3: expected 9 cells"],
   ];
   for (const [line, becomes, message] of table) {
     const broken = lines.with(line, becomes).join("\n");
@@ -466,38 +474,42 @@ Deno.test("stepModel: what a step asks of host and device, by its kind and its r
     10,
   ]);
   const one = { chunk: 1, history: 40 };
-  const table: [string, Batch, hostUs: number, prepareUs: number][] = [
+  const table: [string, Batch, hostUs: number, prepareUs: number, padded: number][] = [
     [
       "decodes in one graph",
       { prefills: [], decodes: [{ kv: 100, count: 5 }, { kv: 9, count: 2 }] },
       1070,
       1070,
+      8,
     ],
     [
       "prompts of one token are no prefills",
       { prefills: [one, one], decodes: [{ kv: 9, count: 1 }] },
       1030,
       1030,
+      8,
     ],
     [
       "a prompt beside decodes",
       { prefills: [{ chunk: 200, history: 0 }], decodes: [{ kv: 9, count: 3 }] },
       5040,
       1040,
+      512,
     ],
     [
       "as many tokens as were captured",
       { prefills: [{ chunk: 510, history: 0 }], decodes: [{ kv: 9, count: 2 }] },
       5030,
       1030,
+      512,
     ],
-    ["one more", { prefills: [{ chunk: 510, history: 0 }], decodes: [{ kv: 9, count: 3 }] }, 9040, 1040],
+    ["one more", { prefills: [{ chunk: 510, history: 0 }], decodes: [{ kv: 9, count: 3 }] }, 9040, 1040, 513],
   ];
-  for (const [what, batch, hostUs, prepareUs] of table) {
+  for (const [what, batch, hostUs, prepareUs, padded] of table) {
     const found = work(batch);
     assert.deepEqual([Math.round(found.hostUs), Math.round(found.prepareUs)], [hostUs, prepareUs], what);
     assert.deepEqual([found.rowsUs, found.gapUs, found.computeBound], [
-      ROWS.ns(batch) / 1000,
+      ROWS.ns(batch, padded) / 1000,
       terms.gapUs,
       false,
     ], what);
@@ -514,7 +526,7 @@ Deno.test("stepModel: what a step asks of host and device, by its kind and its r
   );
 });
 
-Deno.test("stepModel learns from designed parts, else from the first one, and judges the other loads", () => {
+Deno.test("stepModel learns from all parts, or those that it is told, and judges each load by terms of others", () => {
   const of = (names: string[], learnFrom?: string[]): [learned: readonly string[], judged: string[]] => {
     const steps = names.flatMap((part) => HOSTED.slice(0, 2).map((step) => ({ ...step, part })));
     const served = { head: HEAD, steps };
@@ -525,13 +537,42 @@ Deno.test("stepModel learns from designed parts, else from the first one, and ju
     });
     return [learnedFrom, heldOut.map(({ part }) => part)];
   };
-  assert.deepEqual(of(["load: a", "designed: b", "recorded: c", "load: d"]), [["designed: b"], [
-    "load: a",
-    "load: d",
-  ]]);
-  assert.deepEqual(of(["load: a", "load: b"]), [["load: a"], ["load: b"]]);
+  assert.deepEqual(of(["load: a", "designed: b", "recorded: c", "load: d"]), [
+    ["load: a", "designed: b", "load: d"],
+    ["load: a", "load: d"],
+  ]);
+  assert.deepEqual(of(["load: a", "recorded: b"]), [["load: a"], []]);
   assert.deepEqual(of(["load: a", "load: b"], ["load: b"]), [["load: b"], ["load: a"]]);
+  assert.deepEqual(of(["load: a", "load: b"], ["load: a", "load: b"]), [["load: a", "load: b"], []]);
   assert.deepEqual(of([]), [[], []]);
+});
+
+Deno.test("a load is judged by terms that it did not teach, at the pace of its own host", () => {
+  const slow = LOAD.map((step) => ({ ...step, part: "load: slow", hostUs: step.hostUs! * 2 }));
+  const served = { head: HEAD, steps: [...DESIGNED, ...LOAD, ...slow] };
+  const { heldOut } = stepModel(BUNDLE, { model: MODEL, served });
+  const alone = stepModel(BUNDLE, {
+    model: MODEL,
+    served,
+    learnFrom: [...new Set(DESIGNED.map(({ part }) => part)), "load: slow"],
+  });
+  assert.deepEqual(heldOut[0], alone.heldOut[0]);
+  const probed = (pace: number, step: ServedStep): ServedStep => ({ ...step, probeUs: 20 * pace });
+  const told = {
+    head: HEAD,
+    steps: [...DESIGNED.map((step) => probed(1, step)), ...LOAD.map((step) => probed(6, step))],
+  };
+  const paced = stepModel(BUNDLE, {
+    model: MODEL,
+    served: told,
+    learnFrom: [...new Set(DESIGNED.map(({ part }) => part))],
+  });
+  assert.ok(paced.heldOut[0]!.busyError > 0.2, "six times the host's time is the load's");
+  const batch: Batch = { prefills: [], decodes: [{ kv: 100, count: 4 }] };
+  const { steadyUs } = paced.terms;
+  assert.equal(paced.work(batch, null, 3).hostUs - steadyUs, 3 * (paced.work(batch).hostUs - steadyUs));
+  const slowed = stepModel(BUNDLE, { model: MODEL, served: told, hostPace: 3 });
+  assert.equal(slowed.work(batch).hostUs, slowed.work(batch, null, 3).hostUs);
 });
 
 Deno.test("stepModel names layers without times, and estimates that are of a data sheet", () => {

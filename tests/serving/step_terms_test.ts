@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import type { ServedStep, StepGroup } from "../../src/serving/served.ts";
 import type { StepRows } from "../../src/serving/step_rows.ts";
-import { arrivalsIn, batchOfGroups, learnTerms, NO_TERMS, tokensOf } from "../../src/serving/step_terms.ts";
+import {
+  arrivalsIn,
+  batchOfGroups,
+  hostPaceOf,
+  learnTerms,
+  NO_TERMS,
+  paceOf,
+  probesOf,
+  tokensOf,
+} from "../../src/serving/step_terms.ts";
 
 /** Prompts take 1 µs a token and are bound by arithmetic from 1,000 on; decodes take 500 µs. */
 const ROWS: StepRows = {
@@ -57,17 +66,23 @@ function part(name: string, steps: readonly Timed[]): ServedStep[] {
 /** Terms in tenths of a microsecond, the slowdown in thousandths. */
 function learned(steps: readonly ServedStep[], settings: Partial<typeof SETTINGS> = {}): typeof NO_TERMS {
   const round = (us: number): number => Math.round(us * 10) / 10;
-  const { gapUs, hostUs, requestUs, changeUs, fetchUs, arrivalUs, clock } = learnTerms(steps, ROWS, {
-    ...SETTINGS,
-    ...settings,
-  });
+  const { gapUs, hostUs, steadyUs, requestUs, changeUs, fetchUs, arrivalUs, probeUs, clock } = learnTerms(
+    steps,
+    ROWS,
+    {
+      ...SETTINGS,
+      ...settings,
+    },
+  );
   return {
     gapUs: round(gapUs),
     hostUs: { graph: round(hostUs.graph), pieces: round(hostUs.pieces), kernels: round(hostUs.kernels) },
+    steadyUs: round(steadyUs),
     requestUs: round(requestUs),
     changeUs: round(changeUs),
     fetchUs: round(fetchUs),
     arrivalUs: round(arrivalUs),
+    probeUs,
     clock: clock && { slowdown: Math.round(clock.slowdown * 1000) / 1000, onsetUs: round(clock.onsetUs) },
   };
 }
@@ -95,12 +110,12 @@ const hosts: [string, Timed[], Partial<typeof NO_TERMS>][] = [
   [
     "no slope without eight steps of each number",
     [...repeat(7, () => apart(decode(), 100)), ...repeat(8, () => apart(decode(5), 140))],
-    { hostUs: host(140) },
+    { hostUs: host(121.3) },
   ],
   [
     "no slope that falls",
     [...repeat(8, () => apart(decode(), 140)), ...repeat(9, () => apart(decode(5), 100))],
-    { hostUs: host(100) },
+    { hostUs: host(118.8) },
   ],
   [
     "pieces and kernels less what their requests cost",
@@ -129,6 +144,41 @@ Deno.test("the host's time: the slope is the median of any two numbers' slopes, 
   const us = (count: number): number => count === 40 ? 900 : 100 + 5 * count;
   const steps = [1, 8, 20, 40, 60].flatMap((count) => repeat(8, () => apart(decode(count), us(count))));
   assert.deepEqual(learned(part("p", steps)), { ...NO_TERMS, requestUs: 5, hostUs: host(100) });
+});
+
+Deno.test("the host's time: a mean, but for steps that take more than twice the median", () => {
+  const steps = [100, 100, 100, 100, 100, 100, 140, 180, 201, 9999].map((us) => apart(decode(), us));
+  assert.deepEqual(learned(part("p", steps)).hostUs, host(115));
+});
+
+/** Steps of a host that takes `pace` as long, beyond 200 µs of a graph, which are the same; probed at 20 µs. */
+const atPace = (pace: number, probed = true): ServedStep[] =>
+  part(`pace ${pace}`, [
+    ...repeat(40, () => apart(decode(), 200 + 800 * pace)),
+    ...repeat(10, () => apart([...decode(2), ...prompt(20)], 3000 * pace)),
+  ]).map((step) => probed ? { ...step, probeUs: 20 * pace } : step);
+Deno.test("the host's time: probes tell its pace, and what of a graph's time is the same at any", () => {
+  const both = learned([...atPace(1), ...atPace(0.5), ...atPace(1.5)]);
+  assert.deepEqual([both.hostUs, both.steadyUs, both.probeUs], [host(1000, 3000), 200, 20]);
+  const alike = learned([...atPace(1), ...atPace(1.1)]);
+  assert.deepEqual([alike.steadyUs, alike.probeUs], [0, 21], "paces that are alike tell no line");
+  const unknown = learned([...atPace(1, false), ...atPace(1.5, false)]);
+  assert.deepEqual([unknown.hostUs, unknown.probeUs], [host(1200, 3750), null]);
+});
+
+Deno.test("a host's pace is that of the probes around a step, 1 without any", () => {
+  const steps = atPace(1).slice(0, 30).map((step, at) => ({
+    ...step,
+    probeUs: at === 9 ? 900 : at < 20 ? 20 : 40,
+  }));
+  assert.deepEqual([0, 9, 29].map((at) => probesOf(steps)[at]), [20, 20, 40]);
+  assert.ok(hostPaceOf(steps, { probeUs: 20 }) > 1 && hostPaceOf(steps, { probeUs: 20 }) < 2);
+  assert.deepEqual([hostPaceOf(steps, { probeUs: null }), hostPaceOf([], { probeUs: 20 }), paceOf(30, 20)], [
+    1,
+    1,
+    1.5,
+  ]);
+  assert.deepEqual(probesOf(atPace(1, false)).slice(0, 2), [null, null]);
 });
 
 /** Groups of four decodes, of which one ends behind the first step. */

@@ -144,7 +144,10 @@ Deno.test("errors of adaptive parts have bars up to the bound that the sweep its
 });
 
 Deno.test("simulated latencies have the band of the steps' held-out error, or say that there is none", () => {
-  const judged = { part: "load: busy", steps: 100, busyS: 1, busyError: 0, windowP50: 0.02, windowP90: 0.07 };
+  const judged = {
+    ...{ part: "load: busy", steps: 100, busyS: 1, busyError: 0, windowP50: 0.02, windowP90: 0.07 },
+    ...{ decodesP90: 0.1, promptsP90: 0.3 },
+  };
   const input = { server: "s", basis: "b", points: [{ ratePerS: 1, latencies }] };
   const figure = latencyOverRate({ ...input, heldOut: [{ ...judged, windowP90: 0.03 }, judged] });
   assert.equal(bandsOf(figure).length, 4);

@@ -6,9 +6,10 @@ from typing import Any
 
 from serving.server import memory_of, on_device
 
-RankStep = tuple[float, float, float | None]
+RankStep = tuple[float, float, float | None, float | None]
 """When the host of a device began with a step and had launched it, in seconds of `time.perf_counter`, which
-the processes of a host share; and the device's time from begin to end in microseconds."""
+the processes of a host share; the device's time from begin to end, and what recording an event took, in
+microseconds."""
 
 
 class RankWatch:
@@ -30,9 +31,9 @@ class RankWatch:
             if not output.num_scheduled_tokens:
                 return execute(output, *args, **named)
             began = time.perf_counter()
-            begin = event()
+            begin, probe_us = timed_event()
             result = execute(output, *args, **named)
-            self.seen.append([began, time.perf_counter(), begin, event()])
+            self.seen.append([began, time.perf_counter(), begin, event(), probe_us])
             return result
 
         return watched
@@ -53,12 +54,13 @@ class RankWatch:
         """Return the steps so far and forget them."""
         seen, self.seen = self.seen, []
         if not on_device():
-            return [(began, launched, None) for began, launched, _, _ in seen]
+            return [(began, launched, None, None) for began, launched, *_ in seen]
         import torch
 
         torch.accelerator.synchronize()
         return [
-            (began, launched, float(begin.elapsed_time(end)) * 1e3) for began, launched, begin, end in seen
+            (began, launched, float(begin.elapsed_time(end)) * 1e3, probe_us)
+            for began, launched, begin, end, probe_us in seen
         ]
 
     def rank_memory(self) -> dict[str, int]:
@@ -75,3 +77,10 @@ def event() -> Any:
     event = torch.cuda.Event(enable_timing=True)
     event.record()
     return event
+
+
+def timed_event() -> tuple[Any, float | None]:
+    """Return an event as `event` does, and what it took to record in microseconds: the host's speed."""
+    began = time.perf_counter()
+    recorded = event()
+    return recorded, None if recorded is None else (time.perf_counter() - began) * 1e6

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from serving.ranks import RankStep, event
+from serving.ranks import RankStep, event, timed_event
 from serving.server import Server
 
 Batch = list[tuple[int, int, int]]
@@ -27,12 +27,14 @@ class Step:
     """How long the host waited for the device meanwhile."""
     events: tuple[Any, Any] | None = None
     """Events of the device at the step's begin and end."""
+    probe_us: float | None = None
+    """What the host took to record an event of the device: a fixed piece of work, which tells its speed."""
     ranks: tuple[RankStep, ...] = ()
     """What the processes of several devices say of it."""
 
     def launch_us(self) -> float | None:
         """Return what the host took to schedule and launch it, on the last of several devices."""
-        launched_s = max((launched for _, launched, _ in self.ranks), default=self.launched_s)
+        launched_s = max((launched for _, launched, *_ in self.ranks), default=self.launched_s)
         return None if launched_s is None else (launched_s - self.scheduled_s) * 1e6
 
     def host_us(self) -> float | None:
@@ -40,7 +42,7 @@ class Step:
         if self.next_s is None:
             return None
         own = self.next_s - self.scheduled_s - self.waited_s
-        return max([own, *(launched_s - began_s for began_s, launched_s, _ in self.ranks)]) * 1e6
+        return max([own, *(launched_s - began_s for began_s, launched_s, *_ in self.ranks)]) * 1e6
 
     def span_us(self) -> float | None:
         """Return the device's time from the step's begin to its end; the device must have reached it."""
@@ -74,6 +76,7 @@ class Watch:
             ranks = zip(*self.server.ask_ranks("take_steps"), strict=True)
             for step, of_ranks in zip(steps, ranks, strict=True):
                 step.ranks = of_ranks
+                step.probe_us = of_ranks[0][3]
         return steps
 
     def rest(self) -> None:
@@ -108,10 +111,11 @@ class Watch:
 
         def watched(output: Any, *args: Any, **named: Any) -> Any:
             step = self.by_output.get(id(output))
-            begin = event() if step is not None and self.on_device else None
+            begin, probe_us = timed_event() if step is not None and self.on_device else (None, None)
             result = execute(output, *args, **named)
             if step is not None:
                 step.launched_s = time.perf_counter()
+                step.probe_us = probe_us
                 step.events = None if begin is None else (begin, event())
             return result
 

@@ -5,8 +5,8 @@
  * `deno run -A tests/bench/serving/judge.ts BUNDLE FILE... [--learn PART]... [--clock cool|SLOWDOWN,ONSET_MS] [--json OUT]`
  *
  * A file is one of `harness/vllm/served.py` (JSON Lines), or a trace of a script of one's own (see traces.ts; its
- * engine had `--blocks N`, vLLM's default graphs, 2,048 tokens and 256 requests a step). Without `--learn` the terms
- * are learned from designed batches, or from the first load.
+ * engine had `--blocks N`, vLLM's default graphs, 2,048 tokens and 256 requests a step). Without `--learn` each load is
+ * judged by terms of all other parts. The host's pace is that of the load where its probes tell it; `usual` is without.
  */
 import {
   type Bundle,
@@ -30,7 +30,7 @@ import { parseServed } from "../../../src/serving/served.ts";
 import { latenciesOf } from "../../../src/serving/served_files.ts";
 import { serverOf } from "../../../src/serving/server.ts";
 import { type JudgedSteps, judgeSteps, replaySteps } from "../../../src/serving/judge_steps.ts";
-import { batchOfGroups } from "../../../src/serving/step_terms.ts";
+import { batchOfGroups, hostPaceOf } from "../../../src/serving/step_terms.ts";
 import { DEFAULT_SIZES, readTrace, requestsOfTrace, stepsOfTrace } from "./traces.ts";
 
 async function read(
@@ -84,11 +84,11 @@ function clockOf(text: string): { slowdown: number; onsetUs: number } {
 /** The errors with the host's time of each step as it was: what is left is the device's, the gaps' and the rule's. */
 function ownHost(part: string, of: readonly ServedStep[], steps: StepModel): JudgedSteps {
   const done = of.filter(({ outputS, kernelUs }) => outputS !== null && kernelUs === null).values();
-  const work: StepModel["work"] = (batch, before) => {
+  const work: StepModel["work"] = (batch, before, pace = 1) => {
     const { hostUs = null } = done.next().value ?? {};
-    const own = steps.work(batch, before);
+    const own = steps.work(batch, before, pace);
     if (hostUs === null) return own;
-    const allUs = hostUs + steps.terms.fetchUs;
+    const allUs = hostUs + pace * steps.terms.fetchUs;
     return { ...own, hostUs: allUs, prepareUs: Math.min(allUs, own.prepareUs) };
   };
   return judgeSteps(part, of, { work, terms: steps.terms });
@@ -103,7 +103,7 @@ function shareInBand(part: string, of: readonly ServedStep[], bundle: Bundle, st
   const inside = replayed.filter(({ step, tookUs, predictedUs }) => {
     const query = { model, tp, ...batchOfGroups(step.groups) };
     const { share } = iterationError(bundle, query, predictIteration(source, query), { heldOut });
-    return share !== null && Math.abs(tookUs / predictedUs - 1) <= share;
+    return share !== null && Math.abs(predictedUs / tookUs - 1) <= share;
   });
   return inside.length / replayed.length;
 }
@@ -125,22 +125,29 @@ if (import.meta.main) {
       const served = await read(files, { bundle, model, blocks: Number(blocks) });
       const clock = told === undefined || told === "cool" ? told : clockOf(told);
       refuseOther(bundle, files[0]!, served.head);
-      const steps = stepModel(bundle, {
-        model,
-        tp: served.head.tp,
-        served,
-        ...learn && { learnFrom: learn },
-        ...clock !== undefined && { clock },
-      });
+      const modelOf = (learnFrom: readonly string[] | undefined, hostPace = 1): StepModel =>
+        stepModel(bundle, {
+          model,
+          tp: served.head.tp,
+          served,
+          hostPace,
+          ...learnFrom && { learnFrom },
+          ...clock !== undefined && { clock },
+        });
+      const all = modelOf(learn);
       const plain = stepModel(bundle, { model, tp: served.head.tp });
-      console.log(`${model.id} on ${served.head.device}, learned from ${steps.learnedFrom.join("; ")}`);
-      console.log(JSON.stringify(steps.terms));
+      console.log(`${model.id} on ${served.head.device}, learned from ${all.learnedFrom.join("; ")}`);
+      console.log(JSON.stringify(all.terms));
 
       const error = (ours: number, real: number): number => Number((100 * (ours / real - 1)).toFixed(2));
       const parts = [...new Set(served.requests.map(({ part }) => part))];
       const rows = parts.map((part) => {
         const of = served.steps.filter((step) => step.part === part);
-        const judged = judgeSteps(part, of, { work: steps.work, terms: steps.terms });
+        const from = learn ?? all.learnedFrom.filter((other) => other !== part);
+        const steps = modelOf(from);
+        const judged = judgeSteps(part, of, steps);
+        const usual = judgeSteps(part, of, { ...steps, terms: { ...steps.terms, probeUs: null } });
+        const pace = hostPaceOf(of, steps.terms);
         const own = ownHost(part, of, steps);
         const rowsAlone = judgeSteps(part, of, { work: plain.work, terms: plain.terms });
         const requests = served.requests.filter((one) => one.part === part);
@@ -154,7 +161,8 @@ if (import.meta.main) {
           })),
         };
         const real = requests.map(latenciesOf);
-        const ours = simulateServer(load, steps, serverOf(served.head.settings));
+        const ours = simulateServer(load, modelOf(from, pace), serverOf(served.head.settings));
+        const atUsual = simulateServer(load, steps, serverOf(served.head.settings));
         const percent = (value: number): number => Number((100 * value).toFixed(2));
         const spread = (key: "ttftMs" | "tpotMs" | "e2eMs"): Record<string, number> => {
           const truth = spreadOf(
@@ -169,7 +177,7 @@ if (import.meta.main) {
         };
         return {
           part: part.replace("load: ", ""),
-          learned: steps.learnedFrom.includes(part),
+          learned: from.includes(part),
           steps: judged.steps,
           "busy s": Number(judged.busyS.toFixed(2)),
           "rows busy": percent(rowsAlone.busyError),
@@ -178,14 +186,26 @@ if (import.meta.main) {
           busy: percent(judged.busyError),
           p50: percent(judged.windowP50),
           p90: percent(judged.windowP90),
+          pace: Number(pace.toFixed(3)),
+          "usual busy": percent(usual.busyError),
+          "usual p50": percent(usual.windowP50),
+          "usual p90": percent(usual.windowP90),
           "own host p50": percent(own.windowP50),
           "own host p90": percent(own.windowP90),
-          ...steps.learnedFrom.includes(part)
+          ...from.includes(part)
             ? {}
-            : { "in band": percent(shareInBand(part, of, bundle, steps)) },
+            : { "in band": percent(shareInBand(part, of, bundle, { ...steps, heldOut: all.heldOut })) },
           ...spread("ttftMs"),
           ...spread("tpotMs"),
           ...spread("e2eMs"),
+          "usual ttft mean": error(
+            atUsual.latencies.ttftMs.mean,
+            spreadOf(real.map(({ ttftMs }) => ttftMs)).mean,
+          ),
+          "usual tpot mean": error(
+            atUsual.latencies.tpotMs.mean,
+            spreadOf(real.filter(({ outputTokens }) => outputTokens > 1).map(({ tpotMs }) => tpotMs)).mean,
+          ),
         };
       });
       console.log("Errors in percent; in band: steps, in percent:");
@@ -195,7 +215,7 @@ if (import.meta.main) {
       if (json !== undefined) {
         const { head } = served;
         const text = JSON.stringify(
-          { head, learnedFrom: steps.learnedFrom, terms: steps.terms, rows },
+          { head, learnedFrom: all.learnedFrom, terms: all.terms, rows },
           null,
           2,
         );

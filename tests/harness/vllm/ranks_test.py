@@ -31,5 +31,5 @@ def test_a_step_ends_when_its_tokens_are_sampled_and_empty_ones_are_none(
     assert worker.model_runner.sample_tokens() == 2.0
     worker.model_runner.execute_model(empty)
     worker.model_runner.execute_model(step)
-    assert worker.take_steps() == [(0.0, 2.0, None), (3.0, 4.0, None)]
+    assert worker.take_steps() == [(0.0, 2.0, None, None), (3.0, 4.0, None, None)]
     assert worker.take_steps() == []

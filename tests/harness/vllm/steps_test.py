@@ -109,9 +109,13 @@ def test_where_each_device_has_a_process_the_slowest_host_and_the_first_device_c
     watch = Watch(anything)
     server.step()
     server.step()
-    server.ranks = [[(1.0, 2.5, 700.0), (5.0, 5.5, 800.0)], [(1.0, 5.0, 900.0), (5.0, 6.0, 900.0)]]
+    server.ranks = [
+        [(1.0, 2.5, 700.0, 20.0), (5.0, 5.5, 800.0, 30.0)],
+        [(1.0, 5.0, 900.0, 40.0), (5.0, 6.0, 900.0, 40.0)],
+    ]
     first, second = watch.take()
     assert (first.launch_us(), first.host_us(), first.span_us()) == (5e6, 4e6, 700.0)
+    assert (first.probe_us, second.probe_us) == (20.0, 30.0)
     assert (second.launch_us(), second.host_us(), second.span_us()) == (2e6, None, 800.0)
 
 
