@@ -8,9 +8,45 @@ const truthHead = {
   ...{ seed: 0, layers: [2, 4] },
 };
 
+/** Two shots of a model, with a reading of the device's state before each of them and behind. */
+const RESULTS = await Deno.readTextFile("tests/data/results-v1.jsonl");
+const [RESULTS_HEADER = "", HELLO = ""] = RESULTS.split("\n");
+function firedTwice(model: string, device = "NVIDIA H100 80GB HBM3"): string {
+  const state = {
+    type: "state",
+    sm_clock_mhz: null,
+    memory_clock_mhz: null,
+    temperature_c: null,
+    power_w: null,
+  };
+  const lines = [100, 101, 103].flatMap((at_s, i): object[] => [
+    { ...state, throttle: [], at_s },
+    ...i < 2
+      ? [{ type: "result", shot: { category: "dense", tp: 1, tokens: 16 + i }, samples: { embedding: [3] } }]
+      : [],
+  ]);
+  return [
+    RESULTS_HEADER.replace("Qwen/Qwen3-0.6B", model),
+    HELLO.replace("NVIDIA H100 80GB HBM3", device),
+    ...lines.map((line) => JSON.stringify(line)),
+  ].join("\n") + "\n";
+}
+const served = await new Response(
+  (await Deno.open("perf/evidence/serving/served-qwen3-0.6b-h200.jsonl.gz")).readable
+    .pipeThrough(new DecompressionStream("gzip")),
+).text();
+const [SERVED_HEAD = ""] = served.split("\n");
+
 /** Files that the calls below name, by their names in the folder where they are called. */
 const FILES: Readonly<Record<string, string>> = {
   "text.jsonl": "no JSON\n",
+  "results.jsonl": RESULTS,
+  "qwen.jsonl": firedTwice("Qwen/Qwen3-0.6B"),
+  "other-model.jsonl": firedTwice("Qwen/Qwen3-1.7B"),
+  "slow-device.jsonl": firedTwice("Qwen/Qwen3-0.6B", "NVIDIA H200"),
+  "llama-elsewhere.jsonl": firedTwice("meta-llama/Llama-3.1-8B", "NVIDIA H200"),
+  "no-reading.jsonl": RESULTS,
+  "served.jsonl": `${SERVED_HEAD}\n`,
   "empty.jsonl": "",
   "truth.jsonl": JSON.stringify(truthHead) + "\n",
   "other-device.jsonl": JSON.stringify({ ...truthHead, model: "meta-llama/Llama-3.1-8B" }) + "\n",
@@ -55,17 +91,52 @@ const WRONG: readonly (readonly [script: string, args: readonly string[], said: 
   ],
   ["tests/bench/device/pool.ts", ["no", "no"], /^Cannot read no: No such file/],
   ["tests/bench/device/pool.ts", ["text.jsonl", "text.jsonl"], /^Cannot read text.jsonl/],
+  [
+    "tests/bench/device/pool.ts",
+    ["qwen.jsonl", "no-reading.jsonl"],
+    "Cannot time no-reading.jsonl: it must have two readings of a device's state and shots between them",
+  ],
+  [
+    "tests/bench/device/pool.ts",
+    ["qwen.jsonl", "other-model.jsonl"],
+    "Cannot compare qwen.jsonl with other-model.jsonl: their model must be the same, got Qwen/Qwen3-0.6B and " +
+    "Qwen/Qwen3-1.7B",
+  ],
+  [
+    "tests/bench/device/pool.ts",
+    ["qwen.jsonl", "slow-device.jsonl"],
+    "Cannot compare qwen.jsonl with slow-device.jsonl: their device must be the same, got NVIDIA H100 80GB HBM3 and " +
+    "NVIDIA H200",
+  ],
   ["tests/bench/families/cases.ts", ["no/cases.json"], /^No such file or directory .*no\/cases.json/],
   ["tests/bench/families/judge.ts", ["no"], "Cannot read no: there is no such folder"],
   ["tests/bench/families/tiny.ts", ["out.json", "no_such"], /^There is no tiny model of no_such; known are /],
   ["tests/bench/frames_bench.ts", ["no"], "Cannot read no: it does not exist"],
   ["tests/bench/repeat/compare.ts", ["H100", "no"], /^Cannot read no: No such file/],
   ["tests/bench/repeat/compare.ts", ["H100", "text.jsonl"], /^Cannot read text.jsonl/],
+  [
+    "tests/bench/repeat/compare.ts",
+    ["H100", "results.jsonl"],
+    "Cannot compare results.jsonl with H100: the file is of Qwen/Qwen3-0.6B, the bundle of meta-llama/Llama-3.1-8B; " +
+    "both must be of the same model",
+  ],
+  [
+    "tests/bench/repeat/compare.ts",
+    ["H100", "llama-elsewhere.jsonl"],
+    "Cannot compare llama-elsewhere.jsonl with H100: the file is of NVIDIA H200, the bundle of NVIDIA H100 80GB HBM3; " +
+    "both must be of the same device",
+  ],
   ["tests/bench/repeat/tenth.ts", ["no", "--out", "x"], /^Cannot read no: No such file/],
   ["tests/bench/repeat/tenth.ts", ["text.jsonl", "--out", "x"], /^Cannot read text.jsonl/],
   ["tests/bench/serving/judge.ts", ["H100", "no.jsonl"], /^Cannot read no.jsonl: No such file/],
   ["tests/bench/serving/judge.ts", ["H100", "no.json.gz"], /no.json.gz/],
   ["tests/bench/serving/judge.ts", ["H100", "text.jsonl"], /^Cannot read text.jsonl/],
+  [
+    "tests/bench/serving/judge.ts",
+    ["H100", "served.jsonl"],
+    "Cannot compare served.jsonl with H100: the file is of Qwen/Qwen3-0.6B, the bundle of meta-llama/Llama-3.1-8B; " +
+    "both must be of the same model",
+  ],
   ["tests/bench/serving/simulate_bench.ts", ["H100"], "H100 has no served steps at tp 1"],
   ["tests/bench/truth/compare.ts", ["no", "H100"], /^Cannot read no: No such file/],
   [

@@ -12,6 +12,7 @@ import { existsSync } from "node:fs";
 import { z } from "zod";
 import type { Bundle } from "../../../src/bundle/open.ts";
 import { openBundle } from "../../../src/bundle/open.ts";
+import { CONFIG_DIR } from "../../../src/config_dir.ts";
 import { HarnessError, UsageError } from "../../../src/errors.ts";
 import { writeAtomic } from "../../../src/files/write.ts";
 import type { Harness } from "../../../src/harness/harness.ts";
@@ -76,7 +77,7 @@ function worst(coverage: readonly WalkCoverage[]): number {
 
 async function outcomeOf(modelType: string): Promise<TinyOutcome> {
   const tiny = tinyModel(modelType);
-  const written = await loadArchitecture(modelType, "configs");
+  const written = await loadArchitecture(modelType, CONFIG_DIR);
   const architecture = ownArchitecture({ ...tiny, architecture: written });
   const draft = await tried(async (harness) => {
     const found = await inspectModel(tiny, { harness });
@@ -90,7 +91,7 @@ async function outcomeOf(modelType: string): Promise<TinyOutcome> {
   let predicted: TinyOutcome["predicted"] = { refused: "nothing was measured" };
   const dir = await Deno.makeTempDir();
   try {
-    const text = await Deno.readTextFile(`configs/architecture/${modelType}.yaml`);
+    const text = await Deno.readTextFile(`${CONFIG_DIR}/architecture/${modelType}.yaml`);
     await putFile(dir, `configs/architecture/${modelType}.yaml`, text);
     await putFile(dir, `configs/model/${tiny.id}.json`, JSON.stringify(tiny.config));
     for (const tpDegrees of [[1], [1, 2]]) {
