@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { CONFIG_DIR } from "../../../src/config_dir.ts";
 import { loadArchitecture } from "../../../src/model/architecture.ts";
 import { decoderLayers, ownArchitecture } from "../../../src/model/decoder_layers.ts";
 import { fewestLayers } from "../../../src/model/fewest_layers.ts";
@@ -143,7 +144,7 @@ async function tinyCases(): Promise<Record<string, unknown>> {
   const cases: Record<string, unknown> = {};
   for (const name of FAMILY_NAMES) {
     const tiny = tinyModel(name);
-    const architecture = await loadArchitecture(name, "configs");
+    const architecture = await loadArchitecture(name, CONFIG_DIR);
     const model = { ...tiny, architecture: ownArchitecture({ ...tiny, architecture }) };
     const limits = { max_num_batched_tokens: 128, max_num_seqs: 66 };
     cases[name] = { ...caseOf(model, 1, 1), scale: 16, limits };

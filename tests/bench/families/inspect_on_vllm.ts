@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { CONFIG_DIR } from "../../../src/config_dir.ts";
 import { HarnessError } from "../../../src/errors.ts";
 import type { Harness } from "../../../src/harness/harness.ts";
 import { openHarness } from "../../../src/harness/open.ts";
@@ -61,7 +62,7 @@ Deno.test("inspection on vLLM", async (t) => {
           const options = { harness: await opened() };
           const model = tinyModel(modelType);
           const found = await inspectModel(model, options);
-          const architecture = await loadArchitecture(modelType, "configs");
+          const architecture = await loadArchitecture(modelType, CONFIG_DIR);
           assert.deepEqual(found.architecture.sequence, architecture.sequence);
           assert.deepEqual(meaning(found.architecture), meaning(architecture));
           const written = await architectureCoverage({ ...model, architecture }, options);
@@ -132,7 +133,7 @@ Deno.test("inspection on vLLM", async (t) => {
       "layers that cover too little are refused with the module that launches the rest",
       async () => {
         const model = tinyModel("llama");
-        const written = await loadArchitecture("llama", "configs");
+        const written = await loadArchitecture("llama", CONFIG_DIR);
         const { gate_up_proj: _, ...dense } = written.catalog.dense;
         const sequence = { ...written.sequence, mlp_dense: ["act_fn", "down_proj"] };
         const architecture = { ...written, sequence, catalog: { ...written.catalog, dense } };

@@ -9,6 +9,7 @@
  */
 import { existsSync } from "node:fs";
 import { z } from "zod";
+import { CONFIG_DIR } from "../../../src/config_dir.ts";
 import { openBundle } from "../../../src/bundle/open.ts";
 import { HarnessError, UsageError } from "../../../src/errors.ts";
 import { writeAtomic } from "../../../src/files/write.ts";
@@ -95,7 +96,7 @@ async function outcomeOf({ family = "llama", scheme, kvCacheDtype }: Checkpoint)
   const engine = `vLLM ${harness.info.engine_version} (CPU)`;
   const dir = await Deno.makeTempDir();
   try {
-    const text = await Deno.readTextFile(`configs/architecture/${family}.yaml`);
+    const text = await Deno.readTextFile(`${CONFIG_DIR}/architecture/${family}.yaml`);
     await putFile(dir, `configs/architecture/${family}.yaml`, text);
     const quantized = { ...config, ...SIZES, ...scheme && { quantization_config: scheme } };
     await putFile(dir, `configs/model/${id}.json`, JSON.stringify(quantized));
