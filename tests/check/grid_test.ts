@@ -165,3 +165,34 @@ Deno.test("times beyond a window are compared at the median of the lines, from t
   assert.equal(told(factor), false);
   assert.equal(told(factor.set(2, 1.2)), true);
 });
+
+Deno.test("lines beyond a window are sorted, and need two lengths each, from a chunk or a decode of 1 on", () => {
+  const meta = { attention_grid: { window: 16 } };
+  const told = (keys: readonly Key[], timeUs: (key: Key) => number): string[] =>
+    codes(keys, meta, timeUs).filter((code) => code.startsWith("window"));
+  const falling = ([, , , kv]: Key): number => kv === 64 ? 1 : kv === 32 ? 2 : 3;
+  assert.deepEqual(told(decodes(1, 64, 16, 32), falling), ["window-differs kv_decode"]);
+  assert.deepEqual(told([...decodes(1, 64, 32), ...decodes(2, 16)], () => 1), []);
+  assert.deepEqual(told([...decodes(1, 16, 64), ...decodes(2, 16), ...decodes(4, 16)], falling), [
+    "window-differs kv_decode",
+  ]);
+  assert.deepEqual(told(prefills(1, 16, 64), ([, kv]) => kv), ["window-differs kv_prefill"]);
+  assert.deepEqual(told([[8, 64, 1, 0], [8, 16, 1, 0]], ([, kv]) => kv), ["window-differs kv_prefill"]);
+});
+
+const reaches: [most: number | undefined, keys: readonly Key[], told: boolean][] = [
+  [undefined, [[8, 0, 1, 16]], false],
+  [1, [[8, 0, 1, 16]], false],
+  [2, [[8, 0, 1, 16]], false],
+  [3, [[8, 0, 1, 16]], true],
+  [3, [[1, 0, 1, 16]], true],
+  [3, [[8, 0, 2, 16]], false],
+  [4, [[8, 0, 2, 16], [8, 0, 1, 16]], true],
+  [9, [[8, 0, 0, 0], [0, 0, 4, 16]], false],
+];
+for (const [max_num_seqs, keys, told] of reaches) {
+  Deno.test(`of ${max_num_seqs} requests ${JSON.stringify(keys)} ${told ? "leave a corner out" : "reach the corner"}`, () => {
+    const engine_effective = max_num_seqs === undefined ? {} : { max_num_seqs };
+    assert.equal(codes(keys, { engine_effective }).includes("grid-corner n_decode"), told);
+  });
+}

@@ -68,3 +68,28 @@ Deno.test("checkPhysics warns of a larger degree that is slower", () => {
     ],
   );
 });
+
+const foundOf = (texts: readonly string[]): string[] => texts.map((text) => text.split("found ")[1]!);
+
+Deno.test("checkPhysics tells the first of two places that are equally bad, and sorts sizes itself", () => {
+  const fallen = rows("embedding", { 1: 4, 2: 2, 32: 8, 64: 4 });
+  assert.deepEqual(foundOf(findings({ dense: fallen })), ["0.50 of the time at tokens 2"]);
+  assert.deepEqual(foundOf(findings({ dense: fallen.toReversed() })), ["0.50 of the time at tokens 64"]);
+  const stepped = rows("sampler", { 16: 5, 17: 10, 39: 20, 40: 40 });
+  for (
+    const order of [
+      stepped,
+      stepped.toReversed(),
+      stepped.toSorted((a, b) => a.timeUs % 7 - b.timeUs % 7),
+    ]
+  ) {
+    assert.deepEqual(foundOf(findings({ per_sequence: order })), ["2.00 times at sequences 17"]);
+  }
+  assert.equal(findings({ attention: rows(null, { "0,0,1,16": 8, "0,0,2,16": 4 }) }).length, 1);
+});
+
+Deno.test("checkPhysics sorts experts itself, and takes a number of them that was measured once for no growth", () => {
+  assert.deepEqual(findings({ moe: rows(null, { "64,64": 90, "64,8": 50, "64,32": 60 }) }), []);
+  assert.deepEqual(findings({ moe: rows(null, { "64,64": 50, "64,8": 90, "64,32": 60 }) }).length, 1);
+  assert.deepEqual(findings({ moe: rows(null, { "64,8": 50, "128,8": 50 }) }), []);
+});

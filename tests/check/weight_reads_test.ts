@@ -59,3 +59,32 @@ for (
 ) {
   Deno.test(`the check is left out where ${what}`, async () => assert.equal(await readFrom(meta), null));
 }
+
+Deno.test("checkWeightReads names the first of two rows that are equally fast, and the one that is farthest below", async () => {
+  const placeOf = async (...rows: [tokens: number, timeUs: number][]): Promise<string> => {
+    const dense = rows.map(([tokens, timeUs]) => row("gate_up_proj", [tokens], timeUs));
+    return (await findings(LLAMA, 4, { dense }))[0]!.split("found ")[1]!;
+  };
+  assert.equal(await placeOf([1, 12], [2, 12]), "12 us at tokens 1");
+  assert.equal(await placeOf([2, 20], [1, 12], [4, 16]), "12 us at tokens 1");
+});
+
+Deno.test("checkWeightReads reads as many bytes as the cache leaves: what several tiles read again within it is free", async () => {
+  const from = (await readFrom({ dtype: "bfloat16", ...LLAMA }))!;
+  const dense = [row("gate_up_proj", [4096], 60)];
+  const source = {
+    dir: ".",
+    tps: [1],
+    table: (_: number, category: Category) => category === "dense" ? dense : [],
+  };
+  const leastUs = (l2_mib: number): string =>
+    checkWeightReads(source, { ...from, sheet: { ...from.sheet, l2_mib } }).map(renderIssue)
+      .map((text) => /at least ([\d.]+) us/.exec(text)![1]!).join();
+  const found = [0, 1, 40, 128, 4096].map(leastUs);
+  assert.ok(found.every((text) => text !== ""), found.join());
+  assert.deepEqual(
+    found,
+    found.toSorted((a, b) => Number(b) - Number(a)),
+    "a larger cache never asks for more",
+  );
+});
