@@ -6,7 +6,7 @@ import type { LazyTables } from "../../src/bundle/lazy_tables.ts";
 import { checkForAugust } from "../../src/check/checks/consumer.ts";
 
 type Other = { readonly layer: string; readonly split: number };
-function found(attention: readonly Other[], moe: readonly Other[] = [], header?: string): string[] {
+function found(attention: readonly Other[], moe: readonly Other[], header?: string): string[] {
   const tables = {
     table: (_: number, table: string) => ({ rows: [], others: table === "moe" ? moe : attention }),
     header: () => header,

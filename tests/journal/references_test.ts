@@ -22,8 +22,9 @@ const lineOf = (more: Partial<SentinelLine> = {}): SentinelLine => ({
   ...more,
 });
 const TEXT = shotText(lineOf());
-const readingOf = (timeUs: number, clockMhz: number | null = null, moved?: boolean): Reading => ({
-  ...{ timeUs, clockMhz, lowMhz: clockMhz, highMhz: clockMhz, atS: null, moved },
+const readingOf = (timeUs: number, clockMhz?: number | null, moved?: boolean): Reading => ({
+  ...{ timeUs, clockMhz: clockMhz ?? null, lowMhz: clockMhz ?? null, highMhz: clockMhz ?? null },
+  ...{ atS: null, moved },
 });
 
 /** References with a share of 3%; sentinels are taken by lane and time. */
