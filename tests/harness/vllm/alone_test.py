@@ -4,15 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from client import ENTRY, PATIENCE_S, Message, attention, dense, moe, per_sequence, skew
-from faults import Fault
+from client import ENTRY, PATIENCE_S, Message, attention, dense, per_sequence, skew
 from json_lines import read, write
 from models import architecture, config
 from offline.journal import id_fields
-from offline.plan import Plan, read_plan
 
 SETTINGS = {
     "model": "tiny/llama",
@@ -90,53 +87,8 @@ def key_of(line: Message) -> Message:
     return {name: line[name] for name in ("category", "tp", "key")}
 
 
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (["{}"], "line 1: a plan begins with its header, format shotlab-plan of version 1: found None of"),
-        ([json.dumps(HEADER), "[]"], "line 2: expected an object: found []"),
-        ([json.dumps(HEADER), "{"], "line 2: Expecting property name"),
-        ([json.dumps(HEADER), "{}"], "line 2: a shot has a tp: found {}"),
-        ([json.dumps(HEADER), json.dumps({**dense(1), "tp": 4})], "line 2: tp must be one that the header"),
-        ([json.dumps(HEADER), json.dumps({**moe(1, 1), "ep": 2})], "line 2: ep must be one that the header"),
-        ([json.dumps(HEADER), json.dumps({**dense(1), "prefills": [1]})], "line 2: prefills are a list of"),
-    ],
-)
-def test_a_file_that_is_no_plan_is_refused_by_line(tmp_path: Path, lines: list[str], message: str) -> None:
-    path = tmp_path / "plan.jsonl"
-    path.write_text("\n".join(lines))
-    with pytest.raises(Fault) as refused:
-        read_plan(path)
-    assert refused.value.message.startswith(f"cannot read {path}, {message}")
-
-
-@pytest.mark.parametrize(
-    ("prefills", "prefill_key", "called"),
-    [([[23, 4], [22, 5]], 15.75, (45, -6.75)), ([[16, 24]], 32.0, (16, 24)), ([], 0.0, (0, 0))],
-    ids=["two", "one", "none"],
-)
-def test_prefills_at_a_place_are_called_by_one_that_has_their_sum(
-    tmp_path: Path, prefills: list[list[int]], prefill_key: float, called: tuple[int, float]
-) -> None:
-    path = tmp_path / "plan.jsonl"
-    line = {"category": "attention", "tp": 1, "prefills": prefills, "prefill_key": prefill_key}
-    lines = [HEADER, *({**line, "n_decode": 1, "kv_decode": 16, "decode_q_len": q} for q in (1, 4))]
-    path.write_text("\n".join(map(json.dumps, lines)))
-    keys = [id_fields(shot)["key"] for shot in read_plan(path).shots]
-    assert keys == [[*called, 1, 16], [*called, 1, 16, 4]]
-
-
 @pytest.mark.parametrize("arguments", [["--plan", "p"], ["--out", "o"], ["--plan", "none", "--out", "o"]])
 def test_wrong_use_ends_with_two(tmp_path: Path, arguments: list[str]) -> None:
     ran = subprocess.run([sys.executable, ENTRY, *arguments], cwd=tmp_path, capture_output=True, check=False)
     assert ran.returncode == 2
     assert ran.stderr
-
-
-@pytest.mark.parametrize(
-    ("header", "sentinel"),
-    [({}, None), (HEADER, {**attention(64, 400, 0, 0), "tp": 2}), ({"sentinels": {"1": {}}}, None)],
-    ids=["none", "named", "other degree"],
-)
-def test_the_sentinel_is_the_one_that_the_header_names(header: dict[str, Any], sentinel: object) -> None:
-    assert Plan(header, list(SHOTS)).sentinel(2) == sentinel
