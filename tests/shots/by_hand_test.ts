@@ -54,7 +54,9 @@ const placed: [what: string, axes: Partial<typeof AXES>, limits: Partial<Limits>
   ["prefills of unlike lengths, at the mean place of their tokens", { chunks: [63], keys: [24] }, {}, [
     ...["32:8,31:8@23.753968253968253/-7.746031746031747 0x0"],
   ]],
-  ["no prefill of a single token", { chunks: [2, 3, 4], keys: [1] }, {}, ["2:0@1/0 0x0", "2:0,2:0@1/-1 0x0"]],
+  ["no prefill of fewer than 16 tokens", { chunks: [15, 16, 31, 32, 48], keys: [8] }, {}, [
+    ...["16:0@8/0 0x0", "16:0,16:0@8/-8 0x0", "16:0,16:0,16:0@8/-16 0x0"],
+  ]],
   [
     "as many tokens as a batch and one for each request",
     {
@@ -63,8 +65,8 @@ const placed: [what: string, axes: Partial<typeof AXES>, limits: Partial<Limits>
     {},
     ["@0/0 4x16 q16", "@0/0 4x16 q17"],
   ],
-  ["as many blocks as the pool has", { decodes: [1, 2], kv: [15, 16, 30, 31] }, { num_cache_tokens: 64 }, [
-    ...["@0/0 1x15", "@0/0 1x16", "@0/0 1x30", "@0/0 1x31", "@0/0 2x15", "@0/0 2x16", "@0/0 2x30"],
+  ["as many blocks as the pool has", { decodes: [1, 2], kv: [15, 16, 31, 32] }, { num_cache_tokens: 64 }, [
+    ...["@0/0 1x15", "@0/0 1x16", "@0/0 1x31", "@0/0 1x32", "@0/0 2x15", "@0/0 2x16", "@0/0 2x31"],
   ]],
 ];
 for (const [what, axes, limits, shots] of placed) {
@@ -118,7 +120,7 @@ Deno.test("v1.2's axes reach half a batch beyond the longest history, and a wind
   assert.deepEqual(newerAxes({ ...GRID, attentionNFactor: 4 }, limits).decodes, [0, 1, 4]);
   const whole = { ...GRID, attentionMaxKv: WHOLE_CONTEXT, decodeQLens: [1, 4] };
   assert.equal(newerAxes(whole, { ...limits, max_model_len: 300 }).kv.at(-1), 295);
-  assert.equal(newerAxes(whole, { ...limits, max_model_len: 3 }).kv.at(-1), 1);
+  assert.equal(newerAxes(whole, { ...limits, max_model_len: 3 }).kv.at(-1), 0);
   assert.equal(newerAxes(GRID, { ...limits, max_model_len: 300 }).kv.at(-1), 300);
 });
 
