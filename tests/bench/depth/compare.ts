@@ -4,8 +4,9 @@
  *
  *     deno run -A tests/bench/depth/compare.ts depth.jsonl perf/H200/meta-llama/Llama-3.1-8B/bf16-cold [--json out.json]
  *
- * Prints, and writes: whole forwards by kind of batch (error of all kernels of the layers, and which layers make it),
- * and queues of steps in both states of the device.
+ * Prints, and writes: whole forwards by kind of batch (error of all kernels of the layers, also without a grid where the
+ * file has the layers of each batch by themselves, and which layers make it), the attention of prefills under both
+ * simulators' keys, and queues of steps in both states of the device.
  *
  * @module
  */
@@ -38,6 +39,8 @@ const depthLine = z.looseObject({
   activated_experts: z.int().nullable().optional(),
   layers_us: z.record(z.string(), times).optional(),
   kernel_us: times.optional(),
+  batch: z.int().optional(),
+  us: z.record(z.string(), z.number().or(times)).optional(),
   wall_us: z.number().optional(),
   readings: z.array(
     z.looseObject({ s: z.number(), mhz: z.number().nullable(), j: z.number().nullable().optional() }),
@@ -88,27 +91,57 @@ function spread(errors: readonly number[]): { count: number; signed_p50: number;
   };
 }
 
+/** What is left of the errors where each batch's own layers are added up; nothing where they were not measured. */
+function withoutGrid(errors: readonly number[]): object {
+  if (errors.some(Number.isNaN)) return {};
+  const { p50, p90 } = spread(errors);
+  return { grid_off: `${p50} / ${p90}` };
+}
+
+/** Prefills of fewer tokens lie between none and the grid's first chunk. */
+const FIRST_CHUNK = 16;
+
+/** What a batch's attention is looked up by. */
+function prefillClass(requests: readonly Request[]): string {
+  const prefills = requests.filter(([tokens]) => tokens > 1);
+  const [first] = prefills;
+  if (first === undefined) return "decodes alone";
+  if (prefills.length > 1) return "several";
+  const beside = requests.length > 1 ? ", with decodes" : "";
+  if (first[0] < FIRST_CHUNK) return "of 2 to 15 tokens, alone or with decodes";
+  return `${first[1] === 0 ? "one fresh" : "one with cached tokens"}${beside}`;
+}
+
 /** Forwards by kind of batch and by layer, and queues of steps: errors in percent. */
 function compare(
   bundle: Bundle,
   of: Pick<IterationQuery, "model" | "tp">,
   lines: readonly DepthLine[],
   asked: string,
-): Record<"forwards" | "layers" | "queues", object> {
+): Record<"forwards" | "layers" | "prefills" | "queues", object> {
   const { architecture } = of.model;
   const cool = predictor(bundle, { architecture });
+  const newer = predictor(bundle, { architecture, simulator: "v1.2" });
+  const alone = Map.groupBy(lines.filter(({ type, us }) => type === "alone" && us), ({ batch }) => batch);
   const forwards = lines.filter(({ type, step, layers_us }) =>
     type === "forward" && step === asked && layers_us !== undefined
-  ).map(({ kind = "", requests = [], activated_experts, layers_us = {} }) => {
+  ).map(({ kind = "", requests = [], activated_experts, layers_us = {} }, index) => {
     const { elsewhere = 0, ...real } = Object.fromEntries(
       Object.entries(layers_us).map(([layer, times]) => [layer, median(times)]),
     );
-    const { totalNs, contributions } = predictIteration(cool, queryOf(of, requests, activated_experts));
+    const query = queryOf(of, requests, activated_experts);
+    const { totalNs, contributions } = predictIteration(cool, query);
+    const own = Object.assign({}, ...(alone.get(index) ?? []).map(({ us }) => us)) as Record<string, number>;
     const predicted: Record<string, number> = {};
-    for (const { layer, totalNs } of contributions) {
+    let aloneUs = 0;
+    for (const { layer, times, totalNs } of contributions) {
       predicted[layer] = (predicted[layer] ?? 0) + totalNs / 1000;
+      aloneUs += times * (own[layer] ?? Number.NaN);
     }
-    return { kind, requests, real, predicted, predictedUs: totalNs / 1000, elsewhereUs: elsewhere };
+    const newerUs = predictIteration(newer, query).contributions
+      .reduce((sum, { layer, totalNs }) => sum + (layer === "attention" ? totalNs / 1000 : 0), 0);
+    const predictedUs = totalNs / 1000;
+    return { kind, requests, real, predicted, predictedUs, aloneUs, newerUs, elsewhereUs: elsewhere };
   });
 
   const byKind = Object.fromEntries(
@@ -116,6 +149,7 @@ function compare(
       kind,
       {
         ...spread(own.map(({ real, predictedUs }) => predictedUs / total(real) - 1)),
+        ...withoutGrid(own.map(({ real, aloneUs }) => aloneUs / total(real) - 1)),
         elsewhere: percent(
           median(own.map(({ real, elsewhereUs }) => elsewhereUs / (total(real) + elsewhereUs))),
         ),
@@ -136,6 +170,20 @@ function compare(
       share: percent(median(forwards.map(({ real }) => (real[layer] ?? 0) / total(real)))),
     },
   ]));
+
+  const prefills = Object.fromEntries(
+    [...Map.groupBy(forwards, ({ requests }) => prefillClass(requests))].map(([name, own]) => {
+      const off = (us: (forward: typeof own[number]) => number): string => {
+        const { p50, p90, signed_p50 } = spread(own.map((each) => us(each) / each.real["attention"]! - 1));
+        return `${p50} / ${p90} (${signed_p50})`;
+      };
+      const columns = {
+        august: off(({ predicted }) => predicted["attention"]!),
+        v1_2: off((each) => each.newerUs),
+      };
+      return [name, { number: own.length, ...columns }];
+    }),
+  );
 
   /** Millijoules in the place of microseconds, so that they are looked up and added as times are. */
   const energies: PredictorSource = {
@@ -175,7 +223,7 @@ function compare(
       };
     },
   );
-  return { forwards: byKind, layers: byLayer, queues };
+  return { forwards: byKind, layers: byLayer, prefills, queues };
 }
 
 /** What a step takes without its logits, the mean of batches in turn. */
