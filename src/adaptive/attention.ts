@@ -8,10 +8,10 @@ import type { Row } from "../bundle/tables.ts";
 import { type AttentionShot, shotKey } from "../shots/shot.ts";
 import { answered, type Answers, type Measure, measureAll } from "./answers.ts";
 import { design, type Designed, type DesignOptions, type Round } from "./design.ts";
-import { attentionFeatures, splitFeatures } from "./features.ts";
 import type { TableErrors } from "./held_out.ts";
 import type { AttentionKernel } from "./layout.ts";
 import { type PriorTable, priorTimes, withPrior } from "./prior.ts";
+import { featuresSideBySide } from "./side_by_side.ts";
 import { processOn, type Surrogate, treesOn } from "./time_model.ts";
 
 /** Options of {@linkcode adaptAttention}. */
@@ -88,10 +88,10 @@ function surrogatesOf(
   kernel: AttentionKernel,
   prior: readonly PriorTable[],
 ): Surrogate[] {
-  const ways = [[treesOn, attentionFeatures(shots, kernel)], [
-    processOn,
-    splitFeatures(shots, kernel),
-  ]] as const;
+  const ways = [
+    [treesOn, featuresSideBySide("whole", shots, kernel)],
+    [processOn, featuresSideBySide("split", shots, kernel)],
+  ] as const;
   const logTimes = priorTimes(shots, kernel, prior);
   return ways.flatMap(([on, features]) => [
     on(features),

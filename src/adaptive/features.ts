@@ -7,6 +7,7 @@
  */
 import type { AttentionShot } from "../shots/shot.ts";
 import { type AttentionBatch, type AttentionKernel, layOut } from "./layout.ts";
+import { prefillsOf } from "./packed_shots.ts";
 import { layOutSplit, LIGHT_OVERHEAD, logImbalance, OVERHEAD } from "./split_layout.ts";
 
 /** Features of some shots. */
@@ -91,7 +92,7 @@ export function attentionFeatures(
   shots: readonly AttentionShot[],
   kernel: AttentionKernel,
 ): Features {
-  return tabulated(COLUMNS, shots, (shot) => featuresOf(shot, kernel));
+  return filled("whole", shots, kernel);
 }
 
 /**
@@ -102,28 +103,33 @@ export function attentionFeatures(
  * @returns The features, in the order of the shots.
  */
 export function splitFeatures(shots: readonly AttentionShot[], kernel: AttentionKernel): Features {
-  return tabulated(SPLIT_COLUMNS, shots, (shot) => splitFeaturesOf(shot, kernel));
+  return filled("split", shots, kernel);
 }
 
-function tabulated(
-  names: Columns,
-  shots: readonly AttentionShot[],
-  valuesOf: (shot: AttentionShot) => readonly number[],
-): Features {
+/** Whose layout the features are of: FlashAttention-2's, or FlashAttention-3's where walks are split. */
+export type LayoutKind = "whole" | "split";
+
+const LAYOUTS = {
+  whole: { columns: COLUMNS, valuesOf: featuresOf },
+  split: { columns: SPLIT_COLUMNS, valuesOf: splitFeaturesOf },
+} as const;
+
+/**
+ * Features whose columns have no values yet, in memory that threads can share.
+ *
+ * @param kind Whose layout they are of.
+ * @param shots The shots.
+ * @returns The features, for {@linkcode fillFeatures}.
+ */
+export function emptyFeatures(kind: LayoutKind, shots: readonly AttentionShot[]): Features {
   const hasSeveral = shots.some(({ prefills = [] }) => prefills.length > 1);
   const hasDrafts = shots.some(({ decode_q_len = 1 }) => decode_q_len > 1);
-  const chosen = names.filter(([name]) =>
+  const chosen = LAYOUTS[kind].columns.filter(([name]) =>
     name === "log_prefills" ? hasSeveral : name === "log_decode_tokens" ? hasDrafts : true
   );
-  const places = chosen.map((column) => names.indexOf(column));
-  const columns = chosen.map(() => new Float64Array(new SharedArrayBuffer(8 * shots.length)));
-  for (const [row, shot] of shots.entries()) {
-    const values = valuesOf(shot);
-    for (const [at, place] of places.entries()) columns[at]![row] = values[place]!;
-  }
   return {
     names: chosen.map(([name]) => name),
-    columns,
+    columns: chosen.map(() => new Float64Array(new SharedArrayBuffer(8 * shots.length))),
     linear: chosen.flatMap(([, linear], at) => linear ? [at] : []),
     kernel: Uint8Array.from(
       shots,
@@ -132,10 +138,42 @@ function tabulated(
   };
 }
 
+/**
+ * Writes the features of some shots.
+ *
+ * @param kind Whose layout they are of.
+ * @param features Names and columns; the values of the shots are written.
+ * @param kernel Model and device.
+ * @param shotAt A shot by its number.
+ * @param start The first shot.
+ * @param end Where the shots end.
+ */
+export function fillFeatures(
+  kind: LayoutKind,
+  { names, columns }: Pick<Features, "names" | "columns">,
+  kernel: AttentionKernel,
+  shotAt: (shot: number) => AttentionShot,
+  start: number,
+  end: number,
+): void {
+  const layout = LAYOUTS[kind];
+  const places = names.map((name) => layout.columns.findIndex(([column]) => column === name));
+  for (let shot = start; shot < end; shot++) {
+    const values = layout.valuesOf(shotAt(shot), kernel);
+    for (let at = 0; at < places.length; at++) columns[at]![shot] = values[places[at]!]!;
+  }
+}
+
+function filled(kind: LayoutKind, shots: readonly AttentionShot[], kernel: AttentionKernel): Features {
+  const features = emptyFeatures(kind, shots);
+  fillFeatures(kind, features, kernel, (shot) => shots[shot]!, 0, shots.length);
+  return features;
+}
+
 /** A shot as the layouts take it, with the sum of its prefills' histories. */
 function batchOf(shot: AttentionShot): AttentionBatch & { readonly histories: number } {
-  const { prefill_chunk: chunk, kv_prefill, n_decode, kv_decode, decode_q_len: decodeTokens = 1 } = shot;
-  const { prefills = chunk > 0 ? [[chunk, kv_prefill] as const] : [] } = shot;
+  const { n_decode, kv_decode, decode_q_len: decodeTokens = 1 } = shot;
+  const prefills = prefillsOf(shot);
   const histories = prefills.reduce((sum, [, history]) => sum + history, 0);
   return { prefills, decodes: [[kv_decode, n_decode]], decodeTokens, histories };
 }

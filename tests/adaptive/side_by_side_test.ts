@@ -4,7 +4,9 @@ import { boostedTrees } from "../../src/adaptive/boost.ts";
 import { packTrees } from "../../src/adaptive/forest.ts";
 import { fitProcess } from "../../src/adaptive/gaussian_process.ts";
 import { type LearnedModel, predictShots } from "../../src/adaptive/learned_model.ts";
-import { predictSideBySide, workOnParts } from "../../src/adaptive/side_by_side.ts";
+import { attentionFeatures, splitFeatures } from "../../src/adaptive/features.ts";
+import { featuresSideBySide, predictSideBySide, workOnParts } from "../../src/adaptive/side_by_side.ts";
+import type { AttentionShot } from "../../src/shots/shot.ts";
 import { randomFrom } from "../../src/random.ts";
 
 const COUNT = 40_000;
@@ -40,17 +42,33 @@ for (const [name, model] of MODELS) {
   });
 }
 
+/** Shots of all kinds: decodes alone, one prefill, several, and several new tokens a decode. */
+const SHOTS = Array.from({ length: COUNT }, (_, i): AttentionShot => ({
+  ...{ category: "attention", tp: 1, n_decode: i % 7, kv_decode: 16 * (1 + i % 50) },
+  ...i % 3 === 0 ? { prefill_chunk: 0, kv_prefill: 0 } : { prefill_chunk: 64 + i % 90, kv_prefill: i % 1000 },
+  ...i % 6 === 1 ? { prefills: [[40, 9], [24 + i % 90, 5]] as const } : {},
+  ...i % 5 === 0 ? { decode_q_len: 2, n_decode: 1 + i % 4 } : {},
+})).filter(({ prefill_chunk, n_decode }) => prefill_chunk > 0 || n_decode > 0);
+
+Deno.test("featuresSideBySide: to the digit what one thread says, of many shots and of few", () => {
+  const kernel = { heads: 8, kvHeads: 2, multiprocessors: 16 };
+  for (const shots of [SHOTS, SHOTS.slice(0, 50)]) {
+    assert.deepEqual(featuresSideBySide("whole", shots, kernel), attentionFeatures(shots, kernel));
+    assert.deepEqual(featuresSideBySide("split", shots, kernel), splitFeatures(shots, kernel));
+  }
+});
+
 Deno.test("workOnParts: a part that fails is left, not done, and counted; parts that were begun are nobody's", () => {
   const counts = Int32Array.of(1, 0);
   const done = new Uint8Array(3);
   const shots = every.subarray(0, 5000);
   const said = { logTimes: new Float64Array(COUNT), doubt: new Float64Array(COUNT) };
   assert.throws(
-    () => workOnParts({ model: { members: null } as never, shots, said, counts, done }),
+    () => workOnParts({ task: { model: { members: null } as never, shots, said }, counts, done }),
     TypeError,
   );
   assert.deepEqual([[...counts], [...done]], [[2, 1], [0, 0, 0]]);
-  workOnParts({ model: MODELS[1]![1], shots, said, counts, done });
+  workOnParts({ task: { model: MODELS[1]![1], shots, said }, counts, done });
   assert.deepEqual([[...counts], [...done]], [[4, 2], [0, 0, 1]]);
   assert.equal(said.logTimes[0], 0);
   assert.notEqual(said.logTimes[4999], 0);

@@ -1,6 +1,6 @@
 /// <reference lib="deno.worker" />
 /**
- * A thread that helps to predict many shots.
+ * A thread that helps with many shots.
  *
  * @module
  */
