@@ -137,7 +137,8 @@ Deno.test("shotlab profile: makes a bundle, shows it, and says what to do next",
   const args = ["profile", ...TINY, "--harness", "roofline:H100", "--perf-dir", perfDir];
   const first = await runMain(args);
   assert.equal(first.status, 0, first.err);
-  assert.match(first.out, new RegExp(`^\nThe bundle is in ${dir}; \\d+ shots measured in [\\d.]+ s\n`));
+  const shots = (await Deno.readTextFile(`${dir}/journal.jsonl`)).match(/"type":"shot"/g)!.length;
+  assert.match(first.out, new RegExp(`^\nThe bundle is in ${dir}; ${shots} shots measured in [\\d.]+ s\n`));
   assert.match(
     first.out,
     /^Qwen\/Qwen3-0\.6B on H100, tp 1 \(of 1, 2\), microseconds \(quantity estimate\)$/m,
@@ -165,7 +166,11 @@ Deno.test("shotlab profile: makes a bundle, shows it, and says what to do next",
   const broken = await runMain(["validate", dir]);
   assert.equal(broken.status, 1);
   assert.match(broken.out, /^tp1\/dense\.csv:\n {2}error: row 2, column time_us: /m);
-  assert.match(broken.out, /: [1-9]\d* errors?, \d+ warnings?\n$/);
+  const count = (severity: string): string => {
+    const { length } = broken.out.match(new RegExp(`^ {2}${severity}: `, "gm")) ?? [];
+    return `${length} ${severity}${length === 1 ? "" : "s"}`;
+  };
+  assert.ok(broken.out.endsWith(`${dir}: ${count("error")}, ${count("warning")}\n`), broken.out);
   await Deno.remove(perfDir, { recursive: true });
 });
 
@@ -179,7 +184,9 @@ Deno.test("shotlab profile: exits with 1 when failed shots are left, and says ho
   ]);
   assert.equal(status, 1);
   assert.match(err, /^Failed: dense tp 1 \(tokens 1\): /m);
-  assert.match(err, /\n\d+ shots failed and have no row; --retry-failed fires them again\n$/);
+  const copied = recorded.replace("/H100/", "/COPY/");
+  const failed = (await Deno.readTextFile(`${copied}/journal.jsonl`)).match(/"type":"failed"/g)!.length;
+  assert.ok(err.endsWith(`\n${failed} shots failed and have no row; --retry-failed fires them again\n`), err);
   await Deno.remove(perfDir, { recursive: true });
 });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openBundle } from "../../../src/bundle/open.ts";
 import { runMain } from "../run_main.ts";
 
 const ARGS = [
@@ -20,14 +21,27 @@ Deno.test("shotlab profile --adaptive: says what is predicted and how well; vali
   const dir = `${perfDir}/H100/Qwen/Qwen3-0.6B/bf16`;
   const profiled = await runMain([...ARGS, "--perf-dir", perfDir, "--adaptive", "20%"]);
   assert.equal(profiled.status, 0, profiled.err);
+  const bundle = await openBundle(dir);
+  const [rows, predicted] = [bundle.table(1, "attention").length, bundle.estimated(1).length];
+  assert.ok(predicted > 0 && predicted < rows);
   assert.match(
     profiled.err,
-    /^tp 1 attention: \d+ rows measured, \d+ predicted; 90% of all within [\d.]+%, with 95% confidence [\d.]+%$/m,
+    new RegExp(
+      `^tp 1 attention: ${rows - predicted} rows measured, ${predicted} predicted; ` +
+        "90% of all within [\\d.]+%, with 95% confidence [\\d.]+%$",
+      "m",
+    ),
   );
-  assert.match(profiled.out, /shots measured in [^,]+, \d+ rows of attention are predicted$/m);
+  assert.match(
+    profiled.out,
+    new RegExp(`shots measured in [^,]+, ${predicted} rows of attention are predicted$`, "m"),
+  );
   const validated = await runMain(["validate", dir]);
   assert.equal(validated.status, 0);
-  assert.match(validated.out, /^tp1\/attention.csv:\n {2}warning: \d+ of \d+ rows are predictions/m);
+  assert.match(
+    validated.out,
+    new RegExp(`^tp1/attention.csv:\n {2}warning: ${predicted} of ${rows} rows are predictions`, "m"),
+  );
   assert.match(validated.out, /^tp1\/skew.csv:\n {2}warning: \d+ of \d+ cases were measured/m);
   assert.match((await runMain(["coverage", dir])).out, /on predicted rows/);
   assert.match((await runMain(["fit", dir])).out, /this one has the measured cases alone/);
