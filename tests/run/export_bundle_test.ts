@@ -334,6 +334,7 @@ Deno.test("exportBundle writes the tables of a device that is at work, and says 
 - { category: attention, tp: 1, key: [0, 0, 2, 64], layer: attention, time_us: 10, power_w: 400, sm_clock_mhz: 1980 }
 `,
   }, async (dir, to) => {
+    const given = await Deno.readTextFile(`${dir}/meta.yaml`);
     for (const simulator of ["august", "v1.2"] as const) {
       const { bundleDir, notes } = await exportBundle(dir, {
         simulator,
@@ -342,6 +343,23 @@ Deno.test("exportBundle writes the tables of a device that is at work, and says 
       });
       const { meta, table } = await openBundle(bundleDir);
       assert.equal(meta.state, "sustained");
+      // Off it is off for its own reason; on it was made for other times.
+      const told = (notes: readonly string[]): string[] =>
+        notes.filter((note) => note.startsWith("skew_fit is off"));
+      assert.deepEqual(
+        told(notes).map((note) => /unlike histories/.test(note)),
+        simulator === "v1.2" ? [true] : [],
+      );
+      await Deno.writeTextFile(
+        `${dir}/meta.yaml`,
+        given.replace("enabled: false\n  kept: v1.2 refuses it", "enabled: true"),
+      );
+      const on = await exportBundle(dir, { simulator, state: "sustained", to: `${to}-${simulator}-on` });
+      assert.deepEqual(
+        told(on.notes),
+        simulator === "v1.2" ? ["skew_fit is off: its alphas were made for the times as measured"] : [],
+      );
+      await Deno.writeTextFile(`${dir}/meta.yaml`, given);
       assert.deepEqual(table(1, "dense").map(({ timeUs }) => timeUs), [5.5]);
       assert.deepEqual(table(1, "attention").map(({ timeUs }) => timeUs), [10, 20]);
       assert(
