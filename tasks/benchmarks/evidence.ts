@@ -72,6 +72,7 @@ const pool = z.looseObject({
   shots: count,
   one_s: z.number(),
   two_s: z.number(),
+  attention: z.array(z.object({ shots: count, per_s: z.number() })).length(2).optional(),
 });
 
 /** What the worker does when it may stop early, on a device that is full and on one that fails, by
@@ -126,7 +127,10 @@ const wholeJob = z.looseObject({
   missing: z.array(z.string()),
   parts: z.array(z.object({ part: z.string(), seconds: z.number() })),
   sweeps: z.array(
-    z.object({ tp: count, category: z.string(), shots: count, firing_s: z.number(), between_s: z.number() }),
+    z.object({
+      ...{ tp: count, category: z.string(), shots: count, distinct: count.optional() },
+      ...{ firing_s: z.number(), between_s: z.number() },
+    }),
   ),
   degrees: z.array(z.object({ tp: count, attention: stated.optional(), skew: stated.optional() })),
   judged: z.array(z.object({ rows: z.enum(["all", "predicted", "measured"]), shots: count, ...figures })),

@@ -76,8 +76,11 @@ const EVIDENCE: readonly [file: object, line: string][] = [
     communication: [{ tokens: 16, us: 19.2 }],
   }, "| H M | 2 | o_proj | 24 | 0.56 / 1.68 / 2.90 (-0.10) | - |"],
   [
-    { kind: "pool", ...MEASURED, devices: 2, shots: 3000, one_s: 30, two_s: 16 },
-    "| H M | 3,000 | 30.0 | 16.0 | 1.88 |",
+    {
+      ...{ kind: "pool", ...MEASURED, devices: 2, shots: 3000, one_s: 30, two_s: 16 },
+      attention: [{ shots: 2800, per_s: 100 }, { shots: 9000, per_s: 195 }],
+    },
+    "| H M | 3,000 | 30.0 | 16.0 | 1.88 | 100 (2,800), 195 (9,000) | 1.95 |",
   ],
   [
     { kind: "trials", ...MEASURED, sentences: ["It fails."] },

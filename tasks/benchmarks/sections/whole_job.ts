@@ -16,7 +16,8 @@ export const wholeJob: Section = {
   title: "A whole job",
   text:
     "One command that measures all that a simulator needs of a model, and where its time went. _Between_ are the " +
-    "seconds in which a sweep fires nothing: it chooses shots, learns, and predicts. The reference's way is the same " +
+    "seconds in which a sweep fires nothing: it chooses shots, learns, and predicts. _Before_ a degree lie files and, " +
+    "once the first one is measured, a lasting load of a few of its shots (`--sustain-s`). The reference's way is the same " +
     "shots without a choice, all of the grid, each at what a shot takes its profiler where both were timed " +
     "([below](#against-the-references-way)).",
   body: (files): string => about(files, "whole_job").map((job) => jobText(job, files)).join("\n\n"),
@@ -84,8 +85,11 @@ function referenceText({ sweeps, degrees }: Job, files: readonly EvidenceFile[])
   if (timed === undefined || ms === undefined) return "";
   const shots = (["attention", "skew"] as const).reduce(
     (sum, category) =>
-      sum + sweeps.filter((one) => one.category === category).reduce((of, one) => of + one.shots, 0) +
-      degrees.reduce((of, degree) => of + (degree[category]?.estimated ?? 0), 0),
+      sum + sweeps.filter((one) =>
+        one.category === category
+      ).reduce((of, { shots, distinct = shots }) => of + distinct, 0) +
+      degrees.reduce((of, degree) =>
+        of + (degree[category]?.estimated ?? 0), 0),
     0,
   );
   const hours = shots * ms / 3_600_000;

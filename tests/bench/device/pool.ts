@@ -58,6 +58,35 @@ export function paceOf(text: string, path: string, most = Infinity): Pace {
   return { header, device, shots, seconds: (end.atS - begin.atS) * shots / (end.shots - begin.shots) };
 }
 
+/** How fast a sweep was fired, once it was under way. */
+export interface Rate {
+  /** Shots between its first reading of a device's state and its last. */
+  readonly shots: number;
+  /** Of these each second. */
+  readonly perS: number;
+}
+
+/**
+ * Reads how fast the attention shots of a file were fired. They come in an order of chance, so that a file that was cut
+ * has the same mixture of them as one that was not.
+ *
+ * @param text The file's text, of one degree.
+ * @param path The file, for messages.
+ * @returns The rate, null when it has too few.
+ */
+export function attentionRate(text: string, path: string): Rate | null {
+  const times: { shots: number; atS: number }[] = [];
+  let shots = 0;
+  for (const line of readFired(path, new TextEncoder().encode(text)).lines) {
+    if (line.type === "shot" && line.category === "attention") shots++;
+    if (line.type === "state" && line.at_s !== undefined && shots > 0) times.push({ shots, atS: line.at_s });
+  }
+  const [begin, end] = [times[0], times.at(-1)];
+  if (begin === undefined || end === undefined || begin.shots === end.shots) return null;
+  const fired = end.shots - begin.shots;
+  return { shots: fired, perS: fired / (end.atS - begin.atS) };
+}
+
 if (import.meta.main) {
   const usage = "pool.ts ONE TWO [--devices NUMBER] [--out FILE], two journals of one plan";
   const options = { devices: { type: "string", default: "2" }, out: { type: "string" } } as const;
@@ -78,6 +107,8 @@ if (import.meta.main) {
       }
     }
     console.log(`one: ${one.seconds.toFixed(1)} s, pool: ${two.seconds.toFixed(1)} s for ${one.shots} shots`);
+    const rates = texts.map((text, at) => attentionRate(text, [first, second][at]!));
+    console.log("attention:", ...rates);
     await writeEvidence(out ?? evidencePath("pool", model), {
       kind: "pool",
       model,
@@ -87,6 +118,9 @@ if (import.meta.main) {
       shots: one.shots,
       one_s: Number(one.seconds.toFixed(2)),
       two_s: Number(two.seconds.toFixed(2)),
+      ...rates.every((rate) => rate !== null) && {
+        attention: rates.map(({ shots, perS }) => ({ shots, per_s: Number(perS.toFixed(1)) })),
+      },
     });
   });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fire, planLines } from "../../run/results_files.ts";
 import { withFolder } from "../../run/tiny_run.ts";
-import { paceOf } from "./pool.ts";
+import { attentionRate, paceOf } from "./pool.ts";
 
 Deno.test("paceOf counts the shots between the first and the last reading for all", () =>
   withFolder(async (dir) => {
@@ -35,5 +35,12 @@ Deno.test("paceOf counts the shots between the first and the last reading for al
     assert.equal(seconds, 4 * shots / 20);
     const half = paceOf(all, path, 30);
     assert.deepEqual([half.shots, half.seconds], [30, 6]);
+    assert.equal(attentionRate(all, path), null);
+    const attention = results.filter((at) => lines[at]!.includes('"category":"attention"'));
+    const rated = attention.toReversed().reduce(
+      (text, at, index) => text.toSpliced(at + 1, 0, state(200 - index / 4)),
+      lines,
+    ).join("\n");
+    assert.deepEqual(attentionRate(rated, path), { shots: attention.length - 1, perS: 4 });
     assert.throws(() => paceOf(lines.join("\n"), path), /must have two readings/);
   }));

@@ -30,16 +30,20 @@ export interface Part {
   readonly seconds: number;
 }
 
+const BOOT = "boot of the whole engine";
+const STEPS = "served steps and loads";
+
 /** Lines that end a part, and the part. */
 const ENDS: readonly (readonly [line: RegExp, part: (found: RegExpExecArray) => string])[] = [
   [/^vllm \S+ on /, () => "start of the worker"],
-  [/^(tp \d+): booting the engine/, ([, tp]) => `files, before ${tp}`],
+  // The first degree ends with the lasting load.
+  [/^(tp \d+): booting the engine/, ([, tp]) => `before ${tp}`],
   [/^(tp \d+): booted in /, ([, tp]) => `${tp} boot`],
   [/^(tp \d+ [a-z_]+): .*, took /, ([, sweep]) => sweep!],
   [/^alphas fitted/, () => "last rows, lasting load, alphas"],
   [/^The bundle is in /, () => "files"],
-  [/: booted in \d+ s$/, () => "boot of the whole engine"],
-  [/^Steps are /, () => "served steps and loads"],
+  [/: booted in \d+ s$/, () => BOOT],
+  [/^Steps are /, () => STEPS],
 ];
 
 /**
@@ -53,6 +57,8 @@ export function partsOf(log: string): Part[] {
     const found = /^\s*([\d.]+) (.*)$/.exec(line);
     return found === null ? [] : [{ atS: Number(found[1]), text: found[2]! }];
   });
+  // Of several devices one serves the steps beside the rows; what it told is shown behind them.
+  const isBeside = lines.some(({ text }) => text.includes("serves steps of the whole engine"));
   const parts: Part[] = [];
   let begun = 0;
   const add = (part: string, atS: number): void => {
@@ -63,7 +69,9 @@ export function partsOf(log: string): Part[] {
     for (const [end, part] of ENDS) {
       const found = end.exec(text);
       if (found === null) continue;
-      add(part(found), atS);
+      const name = part(found);
+      if (isBeside && name === BOOT) break;
+      add(isBeside && name === STEPS ? "what is left of the steps beside" : name, atS);
       break;
     }
   }
@@ -78,8 +86,10 @@ export interface SweepTime {
   readonly tp: number;
   /** What was swept. */
   readonly category: SweepCategory;
-  /** Shots that were fired. */
+  /** Shots that were fired, those twice that were fired again. */
   readonly shots: number;
+  /** Shots of these that differ. */
+  readonly distinct: number;
   /** Seconds in which they were fired. */
   readonly firingS: number;
   /** Seconds between them, in which shots were chosen and rows predicted. */
@@ -101,7 +111,10 @@ const READING_S = 0.05;
  * @returns The sweeps in their order.
  */
 export function sweepTimes(lines: Iterable<JournalLine>): SweepTime[] {
-  const gaps = new Map<string, { tp: number; category: SweepCategory; shots: number; gaps: number[] }>();
+  const gaps = new Map<
+    string,
+    { tp: number; category: SweepCategory; shots: number; keys: Set<string>; gaps: number[] }
+  >();
   let before: number | null = null;
   let pending: number[] = [];
   let last: number[] | null = null;
@@ -109,9 +122,10 @@ export function sweepTimes(lines: Iterable<JournalLine>): SweepTime[] {
     if (line.type === "shot") {
       const { tp, category } = line;
       const name = `${tp} ${category}`;
-      const sweep = gaps.get(name) ?? { tp, category, shots: 0, gaps: [] };
+      const sweep = gaps.get(name) ?? { tp, category, shots: 0, keys: new Set(), gaps: [] };
       gaps.set(name, sweep);
       sweep.shots++;
+      sweep.keys.add(line.key.join());
       sweep.gaps.push(...pending);
       pending = [];
       last = isChosen(category) ? sweep.gaps : null;
@@ -124,7 +138,7 @@ export function sweepTimes(lines: Iterable<JournalLine>): SweepTime[] {
       before = line.at_s;
     }
   }
-  return [...gaps.values()].map(({ tp, category, shots, gaps }) => {
+  return [...gaps.values()].map(({ tp, category, shots, keys, gaps }) => {
     const [short, long] = [
       gaps.filter((gap) => gap <= PAUSE_S),
       gaps.filter((gap) => isChosen(category) && gap > PAUSE_S),
@@ -134,7 +148,7 @@ export function sweepTimes(lines: Iterable<JournalLine>): SweepTime[] {
     const chunk = chunks.length === 0 ? 0 : median(chunks);
     const betweenS = sum(long) - long.length * chunk;
     return {
-      ...{ tp, category, shots },
+      ...{ tp, category, shots, distinct: keys.size },
       ...{ firingS: roundDecimals(sum(gaps) - betweenS, 2), betweenS: roundDecimals(betweenS, 2) },
     };
   });

@@ -18,7 +18,7 @@ Deno.test("a job's parts end with the lines that say so", () => {
   ].join("\n");
   assert.deepEqual(partsOf(log), [
     { part: "start of the worker", seconds: 14.1 },
-    { part: "files, before tp 1", seconds: 0 },
+    { part: "before tp 1", seconds: 0 },
     { part: "tp 1 boot", seconds: 16 },
     { part: "tp 1 dense", seconds: 2.9 },
     { part: "tp 1 attention", seconds: 27 },
@@ -26,6 +26,23 @@ Deno.test("a job's parts end with the lines that say so", () => {
     { part: "boot of the whole engine", seconds: 68.5 },
     { part: "served steps and loads", seconds: 20 },
     { part: "the rest", seconds: 0.4 },
+  ]);
+});
+
+Deno.test("steps that were served beside the rows take what is left of them then", () => {
+  const log = [
+    "    1.0 vllm 0.26.0 on NVIDIA H200",
+    "    2.0 Note: device 1 serves steps of the whole engine; the others go on with the rows",
+    "    2.0 tp 2: booting the engine",
+    "   90.0 The bundle is in perf/H200; 5,551 shots measured in 90 s",
+    "   90.0 meta-llama/Llama-3.1-8B: booted in 60 s",
+    "   95.0 Steps are sums of layers",
+  ].join("\n");
+  assert.deepEqual(partsOf(log), [
+    { part: "start of the worker", seconds: 1 },
+    { part: "before tp 2", seconds: 1 },
+    { part: "files", seconds: 88 },
+    { part: "what is left of the steps beside", seconds: 5 },
   ]);
 });
 
@@ -39,8 +56,8 @@ Deno.test("long gaps between readings are choosing, but for a chunk, and only wh
     ...[state(8.4), state(8.8), shot("attention"), state(8.8)],
   ];
   assert.deepEqual(sweepTimes(lines), [
-    { tp: 1, category: "dense", shots: 1, firingS: 3, betweenS: 0 },
-    { tp: 1, category: "attention", shots: 3, firingS: 1.2, betweenS: 4.6 },
+    { tp: 1, category: "dense", shots: 1, distinct: 1, firingS: 3, betweenS: 0 },
+    { tp: 1, category: "attention", shots: 3, distinct: 1, firingS: 1.2, betweenS: 4.6 },
   ]);
 });
 
