@@ -30,8 +30,8 @@ export interface CandidateBundle {
   readonly tps?: readonly number[];
   /** Served steps of a degree. @default {"none: steps are sums of layers"} */
   readonly served?: (tp: number) => StepModelOptions["served"];
-  /** The device's data sheet, for what fits. */
-  readonly hardware: Pick<HardwareSheet, "memory_gib">;
+  /** The device's data sheet, for what fits; without it served steps say it, or memory has no limit, and that is told. */
+  readonly hardware: Pick<HardwareSheet, "memory_gib"> | null;
   /** The link between devices by its data sheet, for degrees without measured communication. @default {null} */
   readonly link?: Link | null;
   /** Measured communication of a degree; without it and a link communication is left out. @default {"none"} */
@@ -109,6 +109,14 @@ export interface Deployment {
 
 /** What rests on an estimate where no steps were served. */
 export const UNSERVED = "steps without host and gaps";
+/** What rests on no memory that anybody knows. */
+const UNLIMITED = "memory without a limit";
+/** A device whose memory nobody knows. */
+const ANY_MEMORY = { memory_gib: 2 ** 20 };
+/** The search for a rate ends here: thirty seconds of a server that is faster are more requests than tell more. */
+const MOST_PER_S = 1000;
+/** What rests on the end of that search. */
+const AT_LEAST = `no rate above ${MOST_PER_S}/s tried`;
 /** How long requests arrive, in seconds: a burst that ends says nothing of a rate. */
 const LASTS_S = 30;
 /** How near the largest rate is found. */
@@ -213,7 +221,7 @@ function servedBy(
     (most, { inputTokens, outputTokens }) => Math.max(most, inputTokens + outputTokens),
     1,
   );
-  const capacity = fits(model, candidate.hardware, { maxModelLen: longest, ...engine, tp });
+  const capacity = fits(model, candidate.hardware ?? ANY_MEMORY, { maxModelLen: longest, ...engine, tp });
   if (!capacity.fits) {
     const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);
     const { weights, usable } = capacity.bytes;
@@ -227,19 +235,25 @@ function servedBy(
   const communication = candidate.communication?.(tp) ??
     (candidate.link ? sheetCommunication(candidate.link) : null);
   const steps = stepModel(candidate.bundle, { model, tp, served, communication });
-  const estimates = estimatesOf(candidate, steps);
   const settings = served === null ? null : serverOf(served.head.settings);
   const server: ServerSettings = {
     maxNumBatchedTokens: engine.maxNumBatchedTokens ?? settings?.maxNumBatchedTokens ?? 2048,
     maxNumSeqs: engine.maxNumSeqs ?? settings?.maxNumSeqs ?? 256,
-    blockSize: capacity.blockSize,
-    numBlocks: capacity.blocks,
-    ...capacity.groups.length > 1 && { groups: capacity.groups },
+    ...candidate.hardware === null && settings !== null ? poolOf(settings) : {
+      blockSize: capacity.blockSize,
+      numBlocks: capacity.blocks,
+      ...capacity.groups.length > 1 && { groups: capacity.groups },
+    },
     asyncScheduling: settings?.asyncScheduling ?? true,
   };
   const at = (rate: number): Simulation =>
     simulateServer(lasting(atRate(load, rate / ownRate), LASTS_S), steps, server);
   const maxRatePerS = largestRate(at, targets);
+  const estimates = [
+    ...estimatesOf(candidate, steps),
+    ...candidate.hardware === null && settings === null ? [UNLIMITED] : [],
+    ...maxRatePerS === MOST_PER_S ? [AT_LEAST] : [],
+  ];
   if (maxRatePerS === 0) return { estimates, problem: "keeps the targets at no rate" };
   const points = SHARES.map((share) => pointOf(at(share * maxRatePerS), share * maxRatePerS, tp));
   const gpusNeeded = ratePerS === null ? null : tp * Math.ceil(ratePerS / maxRatePerS);
@@ -253,6 +267,10 @@ function servedBy(
     pricePerMillionTokens: price === null ? null : price / 3600 / points.at(-1)!.tokensPerSPerGpu * 1e6,
     pricePerHour: price === null || gpusNeeded === null ? null : price * gpusNeeded,
   };
+}
+
+function poolOf({ blockSize, numBlocks }: ServerSettings): Pick<ServerSettings, "blockSize" | "numBlocks"> {
+  return { blockSize, numBlocks };
 }
 
 function estimatesOf({ estimated }: CandidateBundle, { tp, basis, communication }: StepModel): string[] {
@@ -278,7 +296,8 @@ function ownRate({ name, requests }: Load): number {
 function largestRate(at: (rate: number) => Simulation, targets: LatencyTargets): number {
   const keeps = (rate: number): boolean => keepsTargets(at(rate), targets);
   let [low, high] = [0, 1];
-  for (; high < 1e6 && keeps(high); high *= 2) low = high;
+  for (; low < MOST_PER_S && keeps(high); high = Math.min(2 * high, MOST_PER_S)) low = high;
+  if (low === MOST_PER_S) return low;
   if (low === 0) {
     for (low = 0.5; low > 1e-3 && !keeps(low); low /= 2) high = low;
     if (low <= 1e-3) return 0;

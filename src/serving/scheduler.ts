@@ -94,10 +94,11 @@ export function scheduler(settings: ServerSettings): Scheduler {
     if (tokens === 1 && request.computed > 0) step.decodes.push({ kv: request.computed, count: 1 });
     else step.prefills.push({ chunk: tokens, history: request.computed });
     request.computed += tokens;
-    if (request.computed < request.goal) return;
     if (prefixCaching && request.shares !== null) {
-      pool.share(request, request.shares.name, Math.floor(request.shares.tokens / blockSize));
+      const { name, tokens: shared } = request.shares;
+      pool.share(request, name, Math.floor(Math.min(shared, request.computed) / blockSize));
     }
+    if (request.computed < request.goal) return;
     request.made++;
     request.goal = request.computed + 1;
     step.makers.push(request);

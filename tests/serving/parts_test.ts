@@ -112,7 +112,6 @@ Deno.test("a prefix is computed once, counts once, and is kept while there is ro
   pool.resize(one, 6);
   pool.share(one, "a", 4);
   assert.deepEqual([one.blocks, pool.held], [2, 6]);
-  assert.equal(pool.findPrefix(two, "a", 3), 0, "longer than its prompt");
   assert.equal(pool.findPrefix(two, "a", 4), 4);
   assert.deepEqual([pool.resize(two, 6), two.blocks, pool.held], [true, 2, 8]);
   pool.release(one);
@@ -121,7 +120,36 @@ Deno.test("a prefix is computed once, counts once, and is kept while there is ro
   assert.deepEqual([pool.held, pool.findPrefix(three, "a", 9), pool.held], [0, 4, 4], "nobody's, but kept");
   pool.release(three);
   assert.equal(pool.resize(one, 7), true, "it gives way");
-  assert.equal(pool.findPrefix(three, "a", 9), 0);
+  assert.deepEqual([pool.findPrefix(three, "a", 9), pool.held], [3, 10], "but for what there is room for");
+});
+
+Deno.test("a shorter prompt uses the first blocks of a prefix, the next ones give way beside it", () => {
+  const pool = kvPool(10);
+  const [one, short, long] = [holder(), holder(), holder()];
+  pool.resize(one, 6);
+  pool.share(one, "a", 6);
+  assert.deepEqual([pool.findPrefix(short, "a", 2), pool.findPrefix(long, "a", 5), pool.held], [2, 5, 6]);
+  pool.release(one);
+  assert.equal(pool.held, 5);
+  pool.release(long);
+  assert.deepEqual([pool.held, pool.hasRoom(8), pool.hasRoom(9)], [2, true, false]);
+  assert.equal(pool.resize(one, 7), true, "the last three blocks of the prefix, and the four that are free");
+  assert.deepEqual([pool.findPrefix(long, "a", 9), pool.held], [3, 10]);
+});
+
+Deno.test("a prefix grows with the chunks of the request that uses all of it, and with the next longer prompt", () => {
+  const pool = kvPool(10);
+  const [one, two, late] = [holder(), holder(), holder()];
+  pool.resize(one, 2);
+  pool.share(one, "a", 2);
+  pool.resize(one, 4);
+  pool.share(one, "a", 3);
+  assert.deepEqual([one.blocks, pool.held, pool.findPrefix(two, "a", 9)], [1, 4, 3]);
+  pool.resize(two, 5);
+  pool.share(two, "a", 5);
+  assert.deepEqual([two.blocks, pool.held, pool.findPrefix(late, "a", 9)], [0, 6, 5]);
+  pool.share(one, "a", 4);
+  assert.deepEqual([one.blocks, pool.held], [1, 6], "computed beside it: they stay its own");
 });
 
 Deno.test("what gives way is the prefix that was unused longest", () => {

@@ -177,6 +177,46 @@ Deno.test("planDeployment lists what does not fit or keeps the targets at no rat
   ]);
 });
 
+Deno.test("planDeployment says where nobody knows a device's memory, unless steps were served on it", () => {
+  const served = (numBlocks: number) =>
+    ({
+      head: {
+        ...{ model: MODEL.id, tp: 1 },
+        settings: {
+          ...{ max_num_batched_tokens: 2048, max_num_seqs: 256, max_model_len: 8192, block_size: 16 },
+          ...{ num_gpu_blocks: numBlocks, graphs: "none", captured_sizes: [], async_scheduling: true },
+        },
+      },
+      steps: [],
+    }) as unknown as Served;
+  const [unknown, known, small] = [null, 100_000, 5].map((blocks) =>
+    planDeployment({
+      model: MODEL,
+      candidates: [
+        candidate("one", 4000, { hardware: null, ...blocks !== null && { served: () => served(blocks) } }),
+      ],
+      load: LOAD,
+      targets: TARGETS,
+    })[0]!
+  );
+  assert.ok(unknown!.estimates.includes("memory without a limit"));
+  assert.ok(!known!.estimates.includes("memory without a limit") && known!.maxRatePerS > 0);
+  assert.equal(small!.problem, "keeps the targets at no rate", "5 blocks refuse most requests");
+});
+
+Deno.test("planDeployment ends its search where a faster server tells no more", () => {
+  const load = generateLoad({
+    requests: 40,
+    ratePerS: 1,
+    input: { ...LENGTHS, median: 4, max: 8 },
+    output: { ...LENGTHS, median: 2, max: 4 },
+    seed: 2,
+  });
+  const [one] = planDeployment({ model: MODEL, candidates: [candidate("quick", 1)], load, targets: TARGETS });
+  assert.deepEqual([one!.maxRatePerS, one!.problem], [1000, null]);
+  assert.ok(one!.estimates.includes("no rate above 1000/s tried"));
+});
+
 Deno.test("planDeployment refuses targets and loads that it cannot plan with", () => {
   const plan = (targets: typeof TARGETS, load = LOAD): unknown =>
     planDeployment({ model: MODEL, candidates: [candidate("one", 2000)], load, targets });

@@ -68,9 +68,12 @@ Deno.test("scheduler: blocks of a common prefix are computed once, whole ones", 
   );
   const longer = [33, 34].map((tokens) => request(tokens, 1, { name: "a", tokens: 32 }));
   assert.deepEqual(steps({ prefixCaching: true, maxNumBatchedTokens: 33 }, longer), ["33@0", "2@32"]);
-  // A prompt that is all prefix computes its last token itself: of 32 tokens one block could be found, not two.
+  // A prompt that is all prefix computes its last token itself: of 32 tokens it finds one block, not two.
   const whole = [request(40, 1, { name: "a", tokens: 32 }), request(32, 1, { name: "a", tokens: 32 })];
-  assert.deepEqual(steps({ prefixCaching: true, maxNumBatchedTokens: 64 }, whole), ["40@0 24@0", "8@24"]);
+  assert.deepEqual(steps({ prefixCaching: true, maxNumBatchedTokens: 64 }, whole), ["40@0 16@16"]);
+  // Blocks are found as soon as a chunk has them: the second prompt waits for none.
+  const chunked = [request(40, 1, { name: "a", tokens: 40 }), request(36, 1, { name: "a", tokens: 40 })];
+  assert.deepEqual(steps({ prefixCaching: true, maxNumBatchedTokens: 32 }, chunked), ["32@0", "8@32 4@32"]);
   // With 4 blocks two are the first one's prefix, one its own: the third's 33 tokens need one more than the prefix.
   const three = [33, 33, 33].map((tokens) => request(tokens, 2, { name: "a", tokens: 32 }));
   assert.deepEqual(

@@ -108,26 +108,18 @@ function modelOf(bundles: readonly Bundle[]): string {
 async function candidateOf(bundle: Bundle, flags: RecommendFlags): Promise<CandidateBundle> {
   const { meta, dir } = bundle;
   const hardware = await sheetOf(meta.gpu ?? "", flags.configDir);
-  if (hardware === null) {
-    throw new UsageError(
-      `Cannot recommend ${dir}: ${flags.configDir}/hardware has no sheet of ${
-        meta.gpu ?? "its device"
-      }, by which to ` +
-        "say what fits; add one",
-    );
-  }
   const served = new Map(
     await Promise.all(bundle.tps.map(async (tp) => [tp, await readServedSteps(dir, tp)] as const)),
   );
   const measured = await readCollectives(hardwareDirOf(dir));
-  const name = meta.hardware ?? hardware.device;
+  const name = meta.hardware ?? meta.gpu ?? dir;
   return {
     name,
     bundle,
     estimated: meta.quantity === "estimate",
     hardware,
     served: (tp) => served.get(tp) ?? null,
-    communication: (tp) => communicationAt(tp, measured, sheetLink(hardware)),
+    communication: (tp) => communicationAt(tp, measured, hardware && sheetLink(hardware)),
     pricePerHour: flags.price?.[name] ?? null,
     ...flags.tpDegrees !== undefined && { tps: flags.tpDegrees.filter((tp) => bundle.tps.includes(tp)) },
   };

@@ -33,6 +33,30 @@ Deno.test("recommend says how many devices a load needs, at what price, and what
   }
 });
 
+Deno.test("recommend works without a data sheet of the device, and says what it does not know", async () => {
+  const configDir = await Deno.makeTempDir();
+  try {
+    const { status, out, err } = await runMain([
+      ...["recommend", LLAMA, "--tp-degrees", "1,2", "--requests", "20", "--json", "--config-dir", configDir],
+    ]);
+    assert.equal(status, 2, "the model's files are in that folder too");
+    assert.match(err, /meta-llama\/Llama-3\.1-8B/);
+    assert.equal(out, "");
+    for (const part of ["architecture", "model"]) {
+      await Deno.symlink(await Deno.realPath(`configs/${part}`), `${configDir}/${part}`);
+    }
+    const found = await runMain([
+      ...["recommend", LLAMA, "--tp-degrees", "1,2", "--requests", "20", "--json", "--config-dir", configDir],
+    ]);
+    assert.equal(found.status, 0, found.err);
+    const rests = JSON.parse(found.out).map(({ estimates }: { estimates: string[] }) => estimates.at(-1));
+    assert.deepEqual(rests, ["memory without a limit", "memory without a limit"]);
+    assert.match(found.out, /no communication/);
+  } finally {
+    await Deno.remove(configDir, { recursive: true });
+  }
+});
+
 Deno.test("recommend ends with 1 when no candidate serves, and refuses what it cannot compare", async () => {
   const mixtral = "perf/H100/mistralai/Mixtral-8x7B-v0.1/bf16";
   const none = await runMain(["recommend", mixtral, "--requests", "20", "--json"]);
