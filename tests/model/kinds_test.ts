@@ -283,3 +283,37 @@ for (const [config, attn, mlp] of fields) {
     assert.deepEqual([attn === null ? null : ownAttn, mlp === null ? null : ownMlp], [attn, mlp]);
   });
 }
+
+const unlike: readonly [config: ModelConfig, told: string | null][] = [
+  [{ num_hidden_layers: 3, sizes: [1, 1, 1] }, null],
+  [{ num_hidden_layers: 3, sizes: [1, 2, 1] }, "sizes has 1, 2 for full_attention/dense/plain"],
+  [{ num_hidden_layers: 3, sizes: [1, 1, 2] }, "sizes has 1, 2 for full_attention/dense/plain"],
+  [{ num_hidden_layers: 3, sizes: [1, 2] }, null], // it is no list of the layers
+  [{ num_hidden_layers: 3, architectures: ["a", "b", "c"], eos_token_id: [1, 2, 3] }, null],
+  [{ num_hidden_layers: 2, layer_types: [FULL, SLIDING], sizes: [1, 2] }, null], // each kind has its own
+  [
+    { num_hidden_layers: 4, layer_types: [FULL, SLIDING, FULL, SLIDING], sizes: [1, 2, 1, 3] },
+    "sizes has 2, 3 for " +
+    "sliding_attention/dense/plain",
+  ],
+  [{ num_hidden_layers: 1, sizes: [1] }, null],
+];
+for (const [config, told] of unlike) {
+  Deno.test(`one layer of each kind of ${JSON.stringify(config)}: ${told ?? "they are alike"}`, () => {
+    const cut = (): unknown => fewestLayers(ofModel(config));
+    if (told === null) {
+      assert.doesNotThrow(cut);
+      return;
+    }
+    assert.throws(cut, {
+      name: "UsageError",
+      message:
+        `Cannot measure one layer of each kind of this model's: layers of a kind must be alike, and ${told}; ` +
+        "choose another model, or save a config with such layers alone under another name",
+    });
+  });
+}
+
+Deno.test("a pattern without a character names no layers", () => {
+  assert.throws(() => layerKinds(ofModel({ hybrid_override_pattern: "" })), UsageError);
+});

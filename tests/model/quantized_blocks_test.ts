@@ -128,6 +128,7 @@ const whole: readonly [scheme: ModelConfig, shares: Record<string, unknown>, blo
   [{ quant_method: "gptq", group_size: 0 }, { intermediate_size: 97 }, null],
   [{ quant_method: "MODELOPT_FP4" }, { intermediate_size: 40 }, "16 (modelopt_fp4)"],
   [{ bits: 4 }, { intermediate_size: 97 }, null],
+  [{ quant_method: "awq", group_size: 64 }, { intermediate_size: 1 }, "64 (group_size)"],
   [
     {
       config_groups: {
