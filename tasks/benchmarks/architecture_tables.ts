@@ -5,6 +5,8 @@
  */
 import { join } from "node:path";
 import { readText } from "../../src/files/read.ts";
+import { median } from "../../src/stats.ts";
+import { formatCount } from "../../src/view/text.ts";
 import { table } from "./markdown.ts";
 
 type Outcome<T> = T | { readonly refused: string };
@@ -47,11 +49,19 @@ interface TinyOutcome {
   readonly predicted: Outcome<{ readonly layers: number; readonly skipped: readonly string[] }>;
 }
 
+/** What is read of a bundle that was judged by the forwards of its model. */
+interface JudgedBundle {
+  readonly bundle: string;
+  readonly tp: number;
+  readonly rows: number;
+  readonly forwards: readonly { readonly forwardUs: number; readonly predictedUs: number }[];
+}
+
 /**
  * Puts the tables into the page, in place of those that begin with the same column.
  *
  * @param page The page as it is.
- * @param evidenceDir The folder of `families.json`, `tiny.json` and `quantized.json`.
+ * @param evidenceDir The folder of `families.json`, `bundles.json`, `tiny.json` and `quantized.json`.
  * @returns The page with the tables as they are recorded.
  */
 export async function withArchitectureTables(page: string, evidenceDir: string): Promise<string> {
@@ -60,8 +70,10 @@ export async function withArchitectureTables(page: string, evidenceDir: string):
   const device = Object.entries(await read<DeviceOutcome>("families.json"));
   const tiny = Object.entries(await read<TinyOutcome>("tiny.json"));
   const quantized = Object.entries(await read<QuantizedOutcome>("quantized.json"));
+  const bundles = Object.values(await read<JudgedBundle>("bundles.json"));
   return [
     [DEVICE_COLUMNS, device.map(([name, outcome]) => deviceRow(name, outcome))] as const,
+    [BUNDLE_COLUMNS, bundles.map(bundleRow)] as const,
     [TINY_COLUMNS, tiny.map(([name, outcome]) => tinyRow(name, outcome))] as const,
     [QUANTIZED_COLUMNS, [
       ...device.flatMap(([name, outcome]) => quantizedOnDevice(name, outcome)),
@@ -78,6 +90,7 @@ const DEVICE_COLUMNS = [
   "worst",
   "status",
 ];
+const BUNDLE_COLUMNS = ["bundle", "tp", "rows", "forwards, median", "worst"];
 const TINY_COLUMNS = [
   "model_type",
   "kinds of decoder layers",
@@ -89,6 +102,18 @@ const TINY_COLUMNS = [
 ];
 
 const QUANTIZED_COLUMNS = ["checkpoint", "engine", "method and kernel", "status"];
+
+/** The row of a bundle by what is predicted from it of the forwards of its model. */
+function bundleRow({ bundle, tp, rows, forwards }: JudgedBundle): string[] {
+  const errors = forwards.map(({ forwardUs, predictedUs }) => Math.abs(predictedUs / forwardUs - 1));
+  return [
+    bundle,
+    String(tp),
+    formatCount(rows),
+    percent(median(errors)),
+    percent(Math.max(...errors)),
+  ].map(cell);
+}
 
 /** The row of a model with quantized weights; none of others, or of one that did not boot. */
 function quantizedOnDevice(name: string, outcome: DeviceOutcome): string[][] {

@@ -16,6 +16,7 @@ import { loadModel } from "../../../src/model/load_model.ts";
 import type { ModelConfig } from "../../../src/model/model.ts";
 import { variantName } from "../../../src/model/variant.ts";
 import { type Batch, batchOf } from "../../../src/predict/batch.ts";
+import { LookupError } from "../../../src/predict/lookup_error.ts";
 import { predictIteration } from "../../../src/predict/iteration.ts";
 import { predictor } from "../../../src/predict/predictor.ts";
 import { median } from "../../../src/stats.ts";
@@ -100,10 +101,22 @@ if (import.meta.main) {
       const { overrides } = fewestLayers(model, LAYERS);
       const cut = { ...model, config: { ...model.config, ...overrides } };
       const source = predictor(bundle, { architecture: model.architecture, simulator: "v1.2" });
-      const forwards = measured.forwards.map(({ forward, forwardUs }) => {
+      const predictedUs = (forward: string): number => {
         const query = { model: cut, tp, ...batchNamed(forward), routing: "uniform" as const };
-        return { forward, forwardUs, predictedUs: predictIteration(source, query).totalNs / 1000 };
-      });
+        return predictIteration(source, query).totalNs / 1000;
+      };
+      let forwards: JudgedBundle["forwards"];
+      try {
+        forwards = measured.forwards.map(({ forward, forwardUs }) => ({
+          forward,
+          forwardUs,
+          predictedUs: predictedUs(forward),
+        }));
+      } catch (error) {
+        if (!(error instanceof LookupError)) throw error;
+        console.log(`${name}: ${error.message}`);
+        continue;
+      }
       const { meta } = bundle;
       const rows = Object.values(meta.rows ?? {}).flatMap((tables) => Object.values(tables))
         .reduce<number>((sum, count) => sum + (count ?? 0), 0);

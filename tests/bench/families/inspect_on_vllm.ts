@@ -157,6 +157,23 @@ Deno.test("inspection on vLLM", async (t) => {
       },
     );
 
+    await t.step("a layer of kernels alone is refused where nothing tells their names", async () => {
+      const model = tinyModel("llama");
+      const written = await loadArchitecture("llama", "configs");
+      const catalog = {
+        ...written.catalog,
+        dense: {
+          ...written.catalog.dense,
+          act_fn: { vllm: [], within: ["LlamaMLP"], kernels: ["silu_and_mul"] },
+        },
+      };
+      const harness = await opened();
+      await assert.rejects(
+        architectureCoverage({ ...model, architecture: { ...written, catalog } }, { harness }),
+        /layer 'act_fn' was found, but no kernel silu_and_mul was seen \(the quantity kernel alone sees them\)/,
+      );
+    });
+
     await t.step("a family that the build cannot run is refused with the engine's reason", async () => {
       const harness = await opened();
       const model = tinyModel("llama");
