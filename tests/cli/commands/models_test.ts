@@ -4,7 +4,10 @@ import { runMain } from "../run_main.ts";
 Deno.test("shotlab models: lists what has a configuration, its layers and where it was measured", async () => {
   const { status, out } = await runMain(["models"], { COLUMNS: "160" });
   assert.equal(status, 0);
-  assert.match(out, /google\/gemma-3-27b-it +gemma3_text +27 +52\ssliding\/dense, 10\sfull\/dense +H200\/bf16\n/);
+  assert.match(
+    out,
+    /google\/gemma-3-27b-it +gemma3_text +27 +52\ssliding\/dense, 10\sfull\/dense +H200\/bf16\n/,
+  );
   assert.match(out, /meta-llama\/Llama-3\.1-8B +llama +8\.0 +32\sfull\/dense +H100\/bf16\b.*\n/);
   assert.match(
     out,
