@@ -273,11 +273,13 @@ Deno.test("exportBundle says what it cannot know, and refuses a folder in use", 
         error instanceof UsageError &&
         /^Cannot export to .*: the folder must be empty, but has /.test(error.message),
     );
-    await Deno.writeTextFile(`${dir}/meta.yaml`, "hardware: H100\n");
-    await assert.rejects(
-      exportBundle(dir, { simulator: "v1.2", to: `${to}2` }),
-      new UsageError(`Cannot export ${dir}: its meta.yaml must name hardware, model and variant`),
-    );
+    for (const field of ["hardware", "model", "variant"]) {
+      await Deno.writeTextFile(`${dir}/meta.yaml`, META.replace(new RegExp(`^${field}: .*\n`, "m"), ""));
+      await assert.rejects(
+        exportBundle(dir, { simulator: "v1.2", to: `${to}2` }),
+        new UsageError(`Cannot export ${dir}: its meta.yaml must name hardware, model and variant`),
+      );
+    }
   }));
 
 Deno.test("exportBundle writes clusters of several devices with the link that it is told, and without it says so", () =>

@@ -12,6 +12,7 @@ import { planSweeps } from "../../src/shots/plan_sweeps.ts";
 import { rowEnergies } from "../../src/predict/energy.ts";
 import { predictor } from "../../src/predict/predictor.ts";
 import { fakeHarness } from "./fakes.ts";
+import type { Shot } from "../../src/shots/shot.ts";
 import { SMALL, smallBundle } from "./small_model.ts";
 
 /** A harness whose layers take a tenth longer at a clock that is a fifth lower, but for norms; asked is what it was. */
@@ -69,6 +70,26 @@ Deno.test("a run repeats shots of its first degree without a pause, once, and pr
     await profile({ ...SMALL, perfDir, skipSkew: true, sustainS: 0.25 }, run);
     assert.equal(asked.length, 1);
     assert.deepEqual((await openBundle(smallBundle(perfDir))).meta.sustained, bundle.meta.sustained);
+  }));
+
+Deno.test("a shot that failed is not repeated: what it takes is not known", () =>
+  withFolder(async (perfDir) => {
+    const asked: SustainRequest[] = [];
+    const harness = lastingHarness(asked);
+    const mishap = (shot: Shot): { failed: "infeasible" } | undefined =>
+      shot.category === "dense" && shot.tokens === 64 ? { failed: "infeasible" } : undefined;
+    const failing = fakeHarness({ mishap });
+    const open = (): Promise<Harness> =>
+      Promise.resolve({
+        ...harness,
+        boot: (request) => (harness.boot(request), failing.boot(request)),
+        fire: failing.fire,
+      });
+    await profile({ ...SMALL, perfDir, skipSkew: true, sustainS: 0.25 }, { open });
+    const dense = asked.flatMap(({ shots }) =>
+      shots.flatMap((shot) => shot.category === "dense" ? [shot.tokens] : [])
+    );
+    assert.ok(asked.length === 1 && !dense.includes(64), dense.join());
   }));
 
 Deno.test("with sustainShots all, every shot of every degree is repeated, and every row's energy is measured", () =>
