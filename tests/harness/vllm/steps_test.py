@@ -127,7 +127,13 @@ def test_events_of_the_device_mark_a_step_where_the_process_has_one(
     server.on_device = on_device
     monkeypatch.setattr("time.perf_counter", server.clock)
     made: list[str] = []
-    monkeypatch.setattr("serving.steps.event", lambda: made.append(f"{server.now}") or made[-1])
+
+    def event() -> str:
+        made.append(f"{server.now}")
+        return made[-1]
+
+    monkeypatch.setattr("serving.steps.event", event)
+    monkeypatch.setattr("serving.steps.timed_event", lambda: (event(), 12.5))
     anything: Any = server
     watch = Watch(anything)
     server.step()
@@ -136,6 +142,7 @@ def test_events_of_the_device_mark_a_step_where_the_process_has_one(
     # Begun when it is launched, at its end once more behind the sampler: what was before it is replaced.
     assert step.events == (("5.0", "7.0") if on_device else None)
     assert made == (["5.0", "6.0", "7.0"] if on_device else [])
+    assert step.probe_us == (12.5 if on_device else None)
 
 
 def test_a_step_s_times_are_in_microseconds() -> None:
