@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from engine.engine import Engine, shut_down
 from engine.expert_tiles import ExpertTiles, listened
 from engine.floats import with_floats
 from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
+from engine.layer_before import layer_before
 from engine.layers import decoder_paths, find_decoder, find_layers, find_parts, inner_modules
 from engine.lean import HERE, inspected_here, lean_scheduler
 from engine.memory import choose_pool
@@ -60,7 +62,9 @@ def boot_engine(boot: Boot, changes: Mapping[str, Any] | None = None) -> Engine:
         clean_up()
         raise
     try:
-        return wrap(llm, boot, arguments, tiles)
+        engine = wrap(llm, boot, arguments, tiles)
+        try_layer_before(engine)
+        return engine
     except BaseException:
         shut_down(llm)
         raise
@@ -116,7 +120,8 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
     parts = find_parts(tree, boot.architecture)
     routers = find_routers(modules)
     decoder = find_decoder(tree, layers.get("attention", {}))
-    first = next(iter(decoder_paths(path for path, _ in tree)), None)
+    paths = decoder_paths(path for path, _ in tree)
+    first = next(iter(paths), None)
     filler = CacheFiller(runner.device)
     has_values = runner.device.type != "cpu"
     if has_values:
@@ -134,6 +139,10 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
         **({"expert_tiles": expert_tiles} if expert_tiles else {}),
         **({"methods": methods} if methods else {}),
     }
+    before = None
+    if has_values and decoder is not None and len(paths) == 1:
+        kernels = [module for found in layers["attention"].values() for module in found]
+        before = layer_before(decoder, kernels, find_expert_modules(modules), filler, free_memory)
     block_size = next((group.block_size for group in groups if group.kind == FULL), groups[0].block_size)
     num_blocks = runner.kv_cache_config.num_blocks
     scheduler = config.scheduler_config
@@ -168,7 +177,30 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
         conditions=conditions,
         occurrences=boot.architecture.occurrences,
         decoder=decoder,
+        before=before,
     )
+
+
+def try_layer_before(engine: Engine) -> None:
+    """Run one forward with the layer before, where there is one; what fails is left out, said on stderr."""
+    if engine.before is None:
+        return
+    try:
+        with engine.after_another(()):
+            engine.forward(((1, 0),))
+            engine.synchronize()
+    except Exception as error:
+        print(f"no layer before the timed one: {type(error).__name__}: {error}", file=sys.stderr)
+        engine.before.hook.remove()
+        engine.before = None
+    engine.conditions["layer_before"] = engine.before is not None
+
+
+def free_memory() -> int:
+    """Return the bytes of the device that nobody has taken."""
+    import torch
+
+    return int(torch.accelerator.get_memory_info()[0])
 
 
 def guard_inputs(runner: Any) -> None:

@@ -22,6 +22,7 @@ class CacheFiller:
         self.cache_bytes = cache_bytes(device)
         self.filler_bytes = MARGIN * (self.cache_bytes or UNKNOWN_BYTES)
         self.data: Any = None
+        self.more: Any = None
 
     def read(self) -> None:
         """Read the filler, so that the cache holds data that no layer reads."""
@@ -30,6 +31,15 @@ class CacheFiller:
 
             self.data = torch.zeros(self.filler_bytes // 4, device=self.device)
         self.data.sum()
+
+    def pass_by(self, size: int) -> None:
+        """Read other data of `size` bytes, a cache's at most: what was used before has aged by as much."""
+        most = self.filler_bytes // MARGIN
+        if self.more is None:
+            import torch
+
+            self.more = torch.zeros(most // 4, device=self.device)
+        self.more[: min(size, most) // 4].sum()
 
 
 def cache_bytes(device: Any) -> int | None:

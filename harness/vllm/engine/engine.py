@@ -1,13 +1,14 @@
 """One engine of one layer: fired and freed."""
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.batch import Batches
 from engine.cache import CacheFiller
+from engine.layer_before import LayerBefore
 from engine.layers import Part, Sites
 from messages import Limits
 
@@ -50,6 +51,8 @@ class Engine:
     """Layers that are kernels by name."""
     decoder: Any = None
     """The decoder layer, when it can be repeated by itself."""
+    before: LayerBefore | None = None
+    """The layer before that one, a copy that runs in timed forwards."""
 
     def forward(self, requests: Sequence[tuple[int, int]]) -> None:
         """Run one batch of (new tokens, KV tokens) through the model and the sampler."""
@@ -83,6 +86,10 @@ class Engine:
     def evict(self) -> None:
         """Fill the device's cache with data that no layer reads: in a whole model the other layers do."""
         self.filler.read()
+
+    def after_another(self, timed: Collection[Any]) -> AbstractContextManager[None]:
+        """Run a layer before the decoder layer meanwhile; `timed` are the modules that are timed."""
+        return nullcontext() if self.before is None else self.before.running(timed)
 
     def close(self) -> None:
         """Free the engine; the next one is not to be made before."""

@@ -69,7 +69,8 @@ def run_forwards(engine: Engine, job: Job, iterations: int, marks: Marks) -> Non
     """Run whole forwards, each with an empty cache; the warm-up has no marks around its modules."""
     with one_pass(marks, None):
         engine.forward(job.requests)
-    with marked(job, marks):
+    timed = [module for modules in job.sites.values() for module in modules]
+    with marked(job, marks), engine.after_another(timed):
         for number in range(iterations):
             engine.evict()
             with one_pass(marks, number):

@@ -40,7 +40,7 @@ const depthLine = z.looseObject({
   layers_us: z.record(z.string(), times).optional(),
   kernel_us: times.optional(),
   batch: z.int().optional(),
-  us: z.record(z.string(), z.number().or(times)).optional(),
+  us: z.record(z.string(), z.unknown()).or(z.number()).optional(),
   wall_us: z.number().optional(),
   readings: z.array(
     z.looseObject({ s: z.number(), mhz: z.number().nullable(), j: z.number().nullable().optional() }),

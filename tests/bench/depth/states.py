@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from engine.cache import UNKNOWN_BYTES
 from engine.engine import Engine
+from engine.layer_before import LayerBefore
 from engine.shots import Shot
 from faults import Fault
 from one_layer import Calls, calls_of, decoders, hold, one_layer
@@ -36,10 +36,8 @@ def states(engine: Engine, write: Write) -> None:
                 suffix = " held" if held else ""
                 with one_layer(engine, number):
                     fire(engine, write, {"state": f"usual{suffix}", "number": number})
-                for rope in (False, True):
-                    name = "rope" if rope else "middle"
-                    with one_layer(engine, number) as decoder, entered(engine, decoder, rope):
-                        fire(engine, write, {"state": f"{name}{suffix}", "number": number})
+                with one_layer(engine, number) as decoder, entered(engine, decoder):
+                    fire(engine, write, {"state": f"before{suffix}", "number": number})
                 with one_layer(engine, number, before=1):
                     fire(engine, write, {"state": f"two{suffix}", "number": number})
 
@@ -83,40 +81,11 @@ def evicted(engine: Engine, after: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def entered(engine: Engine, decoder: Any, rope: bool) -> Iterator[None]:
-    """Leave in the cache, when a decoder layer begins, what the one before it would have left.
-
-    That are its inputs: with `rope` also the positions, since when a whole layer's weights were read, the
-    residual, since when those of its MLP were, and the hidden states.
-    """
-    import torch
-
-    cache = engine.filler.cache_bytes or UNKNOWN_BYTES
-    filler = torch.zeros(cache // 4, device=engine.device)
-    of_mlp = min(cache, size_of(decoder.mlp))
-    of_others = min(cache - of_mlp, size_of(decoder) - of_mlp)
-    rotary = decoder.self_attn.rotary_emb
-
-    def read(start: int, size: int) -> None:
-        filler[start // 4 : (start + size) // 4].sum()
-
-    def enter(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        positions, hidden, residual = (*args, *kwargs.values())[:3]
-        engine.filler.read()
-        if rope:
-            rotary.cos_sin_cache.index_select(0, positions)
-            read(of_mlp, of_others)
-        residual.mul_(1)
-        read(0, of_mlp)
-        hidden.mul_(1)
-
-    hook = decoder.register_forward_pre_hook(enter, with_kwargs=True)
+def entered(engine: Engine, decoder: Any) -> Iterator[None]:
+    """Run the layer before that the worker runs in an engine of one layer."""
+    engine.before = LayerBefore(decoder, [decoder.self_attn.attn], engine.experts, engine.filler)
     try:
         yield
     finally:
-        hook.remove()
-
-
-def size_of(module: Any) -> int:
-    """Return the bytes of a module's weights."""
-    return sum(weight.numel() * weight.element_size() for weight in module.parameters())
+        engine.before.hook.remove()
+        engine.before = None

@@ -58,3 +58,15 @@ def test_the_filler_is_read_whole_and_kept() -> None:
     filler.read()
     assert data.numel() * data.element_size() == 4096
     assert filler.data is data
+
+
+def test_what_passes_by_is_other_data_a_cache_at_most() -> None:
+    import torch
+
+    filler = CacheFiller(torch.device("cpu"))
+    filler.filler_bytes = MARGIN * 4096
+    filler.read()
+    for size in (100, 1 << 20):
+        filler.pass_by(size)
+    assert filler.more.numel() * filler.more.element_size() == 4096
+    assert filler.more.data_ptr() != filler.data.data_ptr()

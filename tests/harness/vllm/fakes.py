@@ -1,7 +1,7 @@
 """An engine of plain Python: modules that can be hooked and called, as torch's modules are."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from engine.engine import EndOfForward
@@ -59,6 +59,9 @@ class Engine:
 
     def evict(self) -> None:
         self.evicted += 1
+
+    def after_another(self, _: Any) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def synchronize(self) -> None:
         self.waits += 1

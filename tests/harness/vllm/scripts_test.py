@@ -86,6 +86,8 @@ CASES: list[tuple[str, str, str]] = [
         "text --layers 2 --steps cold --out o",
         f"cannot read text, line 1: {NO_JSON}",
     ),
+    (f"{BENCH}/depth/states_table.py", "no", "cannot read no: No such file or directory"),
+    (f"{BENCH}/depth/states_table.py", "text", "cannot read text: Not a gzipped file (b'no')"),
     (f"{BENCH}/truth/forward.py", "no --out o", "cannot read no: No such file or directory"),
     (f"{BENCH}/truth/tensor_parallel.py", "no --out o", "cannot read no: No such file or directory"),
     (f"{BENCH}/device/trials.py", "no", "cannot read no: No such file or directory"),
