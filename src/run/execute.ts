@@ -90,14 +90,15 @@ export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent
   const { tasks, conclusion } = adaptive === undefined
     ? { tasks: sweeps.map((sweep) => [wholeSweep(sweep, options)]), conclusion: () => null }
     : adaptiveTasks(options, adaptive);
+  const device = { timeMoved: false, atPowerLimit: false };
   try {
-    yield* checkDoubts(sweeps, options);
+    yield* checkDoubts(sweeps, options, device);
     if (sweeps[0] !== undefined) {
       yield { type: "planned", tp: sweeps[0].tp, sweeps: tasks.flat().map((task) => extent(task, sweeps)) };
     }
-    for (const together of tasks) yield* runSweeps(together, options);
+    for (const together of tasks) yield* runSweeps(together, options, device);
     // Predicted rows would not follow.
-    if (adaptive === undefined) yield* fireDoubtful(sweeps, options);
+    if (adaptive === undefined) yield* fireDoubtful(sweeps, options, device);
     const message = conclusion();
     if (message !== null) yield { type: "notice", message };
     if (options.sustain !== undefined) yield* sustain(options, options.sustain);

@@ -20,6 +20,8 @@ const ROUNDS_AGAIN = 2;
 /** When so many shots are in doubt again, and more than this share of a round's, they make the device drift themselves. */
 const MANY = 64;
 const MOST = 0.5;
+/** NVML's reason of a clock that the power limit lowers. */
+const POWER_LIMIT = "sw_power_cap";
 
 /** A sweep that is being fired. */
 interface Firing {
@@ -35,7 +37,21 @@ interface Tally {
   measured: number;
   failed: number;
   deviceBusyS: number | null;
+  readonly device: DeviceSeen;
 }
+
+/** What was seen of the device while an engine's shots were fired. */
+export interface DeviceSeen {
+  /** Whether a sentinel's time has moved, not the clock alone. */
+  timeMoved: boolean;
+  /** Whether the device has said that its power limit lowers its clock. */
+  atPowerLimit: boolean;
+}
+
+/** Whether it is the shots themselves that lower the clock: whenever they are fired they do. */
+const isOwnDoing = ({ timeMoved, atPowerLimit }: DeviceSeen): boolean => atPowerLimit && !timeMoved;
+
+const newTally = (device: DeviceSeen): Tally => ({ measured: 0, failed: 0, deviceBusyS: null, device });
 
 /**
  * How large a sweep is and how much of it needs no firing.
@@ -53,16 +69,18 @@ export function extent(task: SweepTask, before: readonly Sweep[] = []): Extent &
  *
  * @param tasks The sweeps, one or more.
  * @param options On what, and where it is recorded.
+ * @param device What was seen of the device, and what this sees.
  * @returns Events, each told after it is recorded.
  */
 export async function* runSweeps(
   tasks: readonly SweepTask[],
   options: ExecuteOptions,
+  device: DeviceSeen,
 ): AsyncGenerator<RunEvent> {
   let open = tasks.map((task): Firing => ({
     task,
     seconds: 0,
-    tally: { measured: 0, failed: 0, deviceBusyS: null },
+    tally: newTally(device),
   }));
   while (open.length > 0) {
     const next = open.reduce((best, other) => other.task.gain > best.task.gain ? other : best);
@@ -136,6 +154,11 @@ async function* settleDoubts(
   for (let round = 0; round < ROUNDS_AGAIN; round++) {
     const doubtful = shots.filter((shot) => session.inDoubt(shot));
     if (doubtful.length === 0) return;
+    if (doubtful.length >= MANY && isOwnDoing(tally.device)) {
+      const why = "lowers its clock with these shots, at its power limit, and the sentinel's time stands";
+      yield leftInDoubt(doubtful.length, sweep, why);
+      return;
+    }
     if (doubtful.length >= MANY && doubtful.length > MOST * measured) {
       const settled = `measured again, ${measured - doubtful.length} of ${measured} were settled`;
       yield leftInDoubt(doubtful.length, sweep, `drifts with these shots (${settled})`);
@@ -173,17 +196,19 @@ function leftInDoubt(shots: number, { category, tp }: Sweep, why: string): Notic
  *
  * @param sweeps The sweeps of an engine.
  * @param options On what, and where it is recorded.
+ * @param device What was seen of the device, and what this sees.
  * @returns Events, each told after it is recorded.
  */
 export async function* fireDoubtful(
   sweeps: readonly Sweep[],
   options: ExecuteOptions,
+  device: DeviceSeen,
 ): AsyncGenerator<RunEvent> {
   const { session } = options;
-  if (session.judge.allMoved) return;
+  if (session.judge.allMoved || isOwnDoing(device)) return;
   for (const sweep of sweeps) {
     const begun = performance.now();
-    const tally: Tally = { measured: 0, failed: 0, deviceBusyS: null };
+    const tally = newTally(device);
     yield* settleDoubts(sweep, sweep.shots, options, tally);
     if (tally.measured === 0) continue;
     session.spend(sweep.tp, sweep.category, {
@@ -199,15 +224,17 @@ export async function* fireDoubtful(
  *
  * @param sweeps The sweeps of an engine.
  * @param options On what, and where it is recorded.
+ * @param device What was seen of the device, and what this sees.
  * @returns Events, each told after it is recorded.
  */
 export async function* checkDoubts(
   sweeps: readonly Sweep[],
   options: ExecuteOptions,
+  device: DeviceSeen,
 ): AsyncGenerator<RunEvent> {
   const { session } = options;
   if (!sweeps.some(({ shots }) => shots.some((shot) => session.inDoubt(shot)))) return;
-  yield* fireSentinelNow(options, { measured: 0, failed: 0, deviceBusyS: null });
+  yield* fireSentinelNow(options, newTally(device));
 }
 
 /** Fires shots, and the sentinel after the last. */
@@ -256,9 +283,14 @@ async function* recordSteps(
       }
       case "sentinel":
         yield* recordSentinel(step, session);
+        tally.device.timeMoved ||=
+          Math.abs(session.judge.verdict?.drift ?? 0) > (options.sentinel?.share ?? Infinity);
         break;
       case "fact":
         session.note(step.fact, { lane: step.lane });
+        if (step.fact.type === "state") {
+          tally.device.atPowerLimit ||= step.fact.throttle.includes(POWER_LIMIT);
+        }
         if (step.fact.type === "cost" && step.fact.device_busy_us !== null) {
           tally.deviceBusyS = (tally.deviceBusyS ?? 0) + step.fact.device_busy_us / 1e6;
         }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
 import type { FireFact } from "../../src/harness/harness.ts";
 import type { Quantity } from "../../src/quantity.ts";
+import type { Shot } from "../../src/shots/shot.ts";
 import { readEvidence } from "../../src/journal/evidence.ts";
 import { profile } from "../../src/run/profile.ts";
 import { fakeHarness, type FakeOptions, fakeTimeUs } from "./fakes.ts";
@@ -153,6 +154,51 @@ Deno.test("many shots that move the device themselves are measured again once, a
       "70 shots of dense at tp 1 are in doubt: the device drifts with these shots (measured again, 0 of 70 were " +
       "settled); their times stand, and the same run measures them again",
     ]);
+  }));
+
+Deno.test("many shots whose clock the power limit lowers, the sentinel's time the same, are not measured again", () =>
+  withFolder(async (dir) => {
+    const table: [throttle: string[], factor: number, again: number[]][] = [
+      [["sw_power_cap"], 1, []],
+      [["sw_power_cap"], 1.1, [70]],
+      [["hw_thermal_slowdown"], 1, [70]],
+    ];
+    for (const [number, [throttle, factor, again]] of table.entries()) {
+      let dense = 0;
+      let sentinels = Infinity;
+      const mishap = ({ category }: Shot): undefined => {
+        if (category === "attention") sentinels++;
+        else [dense, sentinels] = [dense + 1, 0];
+      };
+      // After the first time, and its sentinel.
+      const isSlow = (): boolean => dense === 70 && sentinels < 2;
+      const facts = (): FireFact[] => {
+        const mhz = isSlow() ? 1400 : 1980;
+        return [{
+          ...{ type: "state", sm_clock_mhz: mhz, memory_clock_mhz: 2619, temperature_c: 40, power_w: 690 },
+          throttle,
+        }];
+      };
+      const events = await tinyRun(`${dir}/${number}`, [
+        denseSweep(Array.from({ length: 70 }, (_, index) => index + 1)),
+      ], {
+        sentinel: { shot: SENTINEL, everyS: 3600, share: 0.03 },
+        chunk: 70,
+        source: {
+          harness: fakeHarness({
+            mishap,
+            facts,
+            factor: ({ category }) => category === "attention" && isSlow() ? factor : 1,
+          }),
+        },
+      });
+      assert.deepEqual(only(events, "measuring-again").map(({ shots }) => shots), again, throttle.join());
+      if (again.length > 0) continue;
+      assert.deepEqual(only(events, "notice").map(({ message }) => message), [
+        "70 shots of dense at tp 1 are in doubt: the device lowers its clock with these shots, at its power limit, " +
+        "and the sentinel's time stands; their times stand, and the same run measures them again",
+      ]);
+    }
   }));
 
 Deno.test("the first sentinel is fired until two in a row agree, so that a cold device does not set the measure", () =>

@@ -44,7 +44,10 @@ Deno.test("runSweeps: a sweep's seconds have the choosing in them, those that ar
     },
   };
   const options = { session, lane } as unknown as ExecuteOptions;
-  const [finished] = only(await Array.fromAsync(runSweeps([task], options)), "sweep-finished");
+  const [finished] = only(
+    await Array.fromAsync(runSweeps([task], options, { timeMoved: false, atPowerLimit: false })),
+    "sweep-finished",
+  );
   const firingS = spent.reduce((sum, { seconds }) => sum + seconds, 0);
   assert.ok(finished!.seconds - firingS >= 2 * THOUGHT_S, `${finished!.seconds} and ${firingS}`);
   assert.deepEqual([finished!.deviceBusyS, ...spent.map(({ deviceBusyS }) => deviceBusyS)], [1, 0.5, 0.5]);
