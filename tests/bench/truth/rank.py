@@ -51,6 +51,7 @@ def boot_rank(boot: Boot, tp: int, rank: int) -> Engine:
 def fire(plan: Plan, tp: int, rank: int | None) -> Iterator[dict[str, Any]]:
     """Fire the shots on a real rank, or on an emulated one; returns a line for each."""
     engine = boot_engine(plan.boot(tp)) if rank is None else boot_rank(plan.boot(1), tp, rank)
+    engine.before = None  # what a layer before exchanges would count as the layer's
     around = {} if rank is None else {"around": marked_communication}
     fitting = []
     for shot in shots_of(plan, tp):
