@@ -42,3 +42,17 @@ Deno.test("bucketOfRow knows no labels but the axes'", () => {
   const labels = { n_label: "n<=3", skew_rate_label: "sr<=5%", kv_big_label: "kvB<=1k", kp_label: "kp=0" };
   assert.equal(bucketOfRow(numberBuckets(DEFAULT_BUCKET_AXES), labels), undefined);
 });
+
+Deno.test("the axes that a simulator assumes are the reference's, edge by edge", () => {
+  assert.deepEqual(DEFAULT_BUCKET_AXES, {
+    pc: "raw pc value (profiled grid point)",
+    n_bins: [0, 2, 4, 8, 16, 32, 64, 128, 1e6],
+    n_labels: ["n<=2", "n<=4", "n<=8", "n<=16", "n<=32", "n<=64", "n<=128", "n>128"],
+    skew_rate_bins: [-0.01, 0.05, 0.15, 0.4, 0.7, 1.01],
+    skew_rate_labels: ["sr<=5%", "sr<=15%", "sr<=40%", "sr<=70%", "sr>70%"],
+    kv_big_bins: [0, 1024, 4096, 16384, 1e9],
+    kv_big_labels: ["kvB<=1k", "kvB<=4k", "kvB<=16k", "kvB>16k"],
+    kp_bins: [-1, 0, 2048, 1e9],
+    kp_labels: ["kp=0", "kp<=2k", "kp>2k"],
+  });
+});

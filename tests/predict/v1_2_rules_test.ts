@@ -298,3 +298,12 @@ Deno.test("cells are counted by prefill tokens, then lev; anchors of a cell stan
   assert.deepEqual([anchors, alphas], [[[], [], [2, 8, 16], []], [[], [], [0.1, 0.3, 0.4], []]]);
   assert.deepEqual([fallback, least, most, table.get("x|q=1")!.fallback, table.size], [0.5, 2, 8, 0, 2]);
 });
+
+Deno.test("a bundle of which nobody reads cells has its kernels' own alphas", () => {
+  const { skewCells: _, ...source } = newerSource(
+    { ...META, "tp1/attention.csv": RISING },
+    CALIBRATED as never,
+  );
+  const trace = predictor(source, { simulator: "v1.2" }).explainBatch(1, halves(4));
+  assert.deepEqual([trace.alpha, trace.alphaSource], [0.5, "tp_default"]);
+});
