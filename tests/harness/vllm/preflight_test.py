@@ -1,6 +1,13 @@
 import pytest
-from engine.memory import GIB
-from engine.preflight import needed_bytes, refuse_too_large, steady_memory, weight_bytes, weights
+from engine.memory import GIB, needed_tokens
+from engine.preflight import (
+    CONTEXT_BYTES,
+    needed_bytes,
+    refuse_too_large,
+    steady_memory,
+    weight_bytes,
+    weights,
+)
 from faults import Fault
 from models import boot
 from protocol import parse_boot
@@ -38,6 +45,29 @@ MIXTRAL = {**LLAMA, "num_local_experts": 8, "num_experts_per_tok": 2, "vocab_siz
 )
 def test_weights_of_one_layer_embedding_and_head(config: dict[str, object], count: int) -> None:
     assert sum(weights(config)) == count
+
+
+def test_the_bytes_of_each_part_by_hand() -> None:
+    changes = {**LLAMA, "head_dim": 128}
+    request = parse_boot(boot("llama", changes=changes, max_num_batched_tokens=2048, max_num_seqs=256))
+    least, _ = needed_tokens(request, 131072, 16)
+    layer, words = 218_103_808, 2 * 128256 * 4096
+    assert needed_bytes(request, 16) == {
+        "weights": 2 * (layer + words),
+        # Keys and values of 8 heads of 128 numbers, 2 bytes each.
+        "KV pool": least * 2 * 8 * 128 * 2,
+        # Four times what the MLP holds of each token, and logits of every request in two types.
+        "activations": 4 * (2048 + 256) * 14336 * 2 + 257 * 128256 * 8,
+        "runtime": CONTEXT_BYTES,
+    }
+    wide = parse_boot(
+        boot(
+            "llama", changes={**changes, "torch_dtype": "float32"}, max_num_batched_tokens=64, max_num_seqs=8
+        )
+    )
+    parts = needed_bytes(wide, 16)
+    assert parts["weights"] == 4 * (layer + words)
+    assert parts["activations"] == 4 * (64 + 8) * 14336 * 4 + 9 * 128256 * 8
 
 
 def test_what_fits_is_booted_and_what_does_not_is_refused_with_its_parts() -> None:
