@@ -244,6 +244,9 @@ async function tablesFor(
       : augustText(bundle, tp, name, notes);
     files.push([name, text ?? bytes]);
   }
+  // No simulator opens it, but without it rows that were predicted would pass for measured.
+  const estimated = await readIfThere(join(bundle.dir, `tp${tp}`, "estimated.csv"));
+  if (estimated !== null) files.push(["estimated", estimated]);
   const left = await Array.fromAsync(Deno.readDir(join(bundle.dir, `tp${tp}`)), ({ name }) => name);
   const others = left.filter((name) => !files.some(([taken]) => `${taken}.csv` === name)).sort();
   if (others.length > 0) {

@@ -58,6 +58,17 @@ async function withBundle(
   }
 }
 
+Deno.test("exportBundle keeps the list of predicted rows, for either simulator, so that none passes for measured", () =>
+  withBundle({}, async (dir, to) => {
+    const estimated = "prefill_chunk,kv_prefill,n_decode,kv_decode,expected_error\n0,0,1,16,0.02\n";
+    await Deno.writeTextFile(`${dir}/tp1/estimated.csv`, estimated);
+    for (const simulator of ["august", "v1.2"] as const) {
+      const { bundleDir, notes } = await exportBundle(dir, { simulator, to: `${to}/${simulator}` });
+      assert.equal(await Deno.readTextFile(`${bundleDir}/tp1/estimated.csv`), estimated);
+      assert.doesNotMatch(notes.join(), /estimated\.csv left out/);
+    }
+  }));
+
 Deno.test("exportBundle writes for August what it takes as it is, and turns a fit on that was kept", () =>
   withBundle({}, async (dir, to) => {
     const { files, notes, command, bundleDir } = await exportBundle(dir, { simulator: "august", to });
