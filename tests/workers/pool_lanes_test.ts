@@ -6,6 +6,7 @@ import { openPool, type PoolMember } from "../../src/workers/pool.ts";
 import { fakeHarness, type FakeOptions } from "../run/fakes.ts";
 import { member, outcomes, tell, upTo } from "./pool_members.ts";
 import { TINY_BOOT } from "../run/tiny_boot.ts";
+import { denseSweep } from "../run/tiny_run.ts";
 
 const OTHERS: Record<string, [FakeOptions["info"], string]> = {
   device: [{ device: "Slide rule" }, "device Abacus on device 0, Slide rule on device 1"],
@@ -149,4 +150,25 @@ Deno.test("openPool: two lanes take little more than half of the time of one", a
   const two = await seconds([sleeper("a"), sleeper("b")]);
   // Idle it is 1.9 and more (tests/bench/pool_bench.ts); a machine that does other things may take longer.
   assert.ok(one / two > 1.5, `${one} ms alone, ${two} ms together`);
+});
+
+Deno.test("openPool: lanes that are to rest fire nothing, unless all are to", async () => {
+  for (
+    const [resting, working] of [[["device 1"], [8, 0]], [["device 0"], [0, 8]], [["other"], null]] as const
+  ) {
+    const fired: string[][] = [[], []];
+    await using pool = await openPool([
+      member("device 0", { fired: fired[0]! }),
+      member("device 1", { fired: fired[1]! }),
+    ]);
+    await pool.boot(TINY_BOOT);
+    const how = { iterations: 1, quantity: "wall", resting } as const;
+    await Array.fromAsync(pool.fire(denseSweep(upTo(8)).shots, how));
+    const counts = fired.map((own) => own.length);
+    if (working === null) assert.ok(Math.min(...counts) > 0 && counts[0]! + counts[1]! === 8, counts.join());
+    else assert.deepEqual(counts, working);
+    const all = { ...how, resting: ["device 0", "device 1"] };
+    const steps = await Array.fromAsync(pool.fire(denseSweep(upTo(8)).shots, all));
+    assert.equal(steps.filter(({ type }) => type === "outcome").length, 8);
+  }
 });
