@@ -208,7 +208,7 @@ class Worker:
     def state(self, seq: int) -> Iterator[Answer]:
         """Return the state of the device, where it can be read."""
         if self.read_state is not None:
-            yield self.read_state(seq)
+            yield self.read_state(seq, energy=False)
 
     def lock(self, engine: Engine, mhz: int | None) -> None:
         """Lock the device's clock, None gives it back; raises Fault when it cannot be."""

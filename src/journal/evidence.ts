@@ -25,7 +25,7 @@ export interface RowEvidence {
   readonly kernels: readonly string[] | null;
   /** Median in microseconds with each kernel counted in full, where kernels overlap; null where they do not. */
   readonly kernelSumUs: number | null;
-  /** How often the shot was recorded until its forwards agreed in their kernels. */
+  /** How often the shot was recorded: until its forwards agreed in their kernels, and at a clock that had not fallen. */
   readonly recordings: number;
 }
 

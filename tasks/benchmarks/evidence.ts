@@ -156,6 +156,14 @@ const shotTime = z.looseObject({
       }),
     ),
   ),
+  /** Two ways in turns, shot by shot; the first is the base. */
+  pairs: z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.looseObject({ shots: count, apart: z.record(z.string(), apart), other_kernels: z.number() }),
+    ),
+  ).optional(),
 });
 
 const file = z.discriminatedUnion("kind", [

@@ -122,7 +122,8 @@ const EVIDENCE: readonly [file: object, line: string][] = [
         },
       },
     },
-  }, "| H M | now | skew | 100 | 3.20 | 1.20 | 1.79 | 0.21 | 1.04 | 0.56 / 1.68 / 2.90 (-0.10) |"],
+    pairs: { "usual, now": { skew: { shots: 100, apart: { all: APART }, other_kernels: 3 } } },
+  }, "| H M | usual, now | skew | 100 | 0.56 / 1.68 / 2.90 (-0.10) | 3 |"],
 ];
 
 Deno.test("each file of evidence makes its section, what is missing is said", () =>

@@ -11,6 +11,7 @@ from typing import Any
 from engine.batch import Batches
 from engine.cache import CacheFiller
 from engine.caches import FULL, cache_groups, whole_requests
+from engine.direct_inputs import DirectInputs, direct_inputs
 from engine.engine import Engine, shut_down
 from engine.expert_tiles import ExpertTiles, listened
 from engine.floats import with_floats
@@ -158,6 +159,9 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
         block_size=block_size,
     )
     vocab_size = config.model_config.get_vocab_size()
+    batches = Batches(groups, num_blocks, vocab_size, limits.max_model_len)
+    direct = None if decoder is None else find_direct(runner, batches, limits)
+    conditions["inputs"] = "scheduled" if direct is None else "direct"
     return Engine(
         llm=llm,
         runner=runner,
@@ -169,7 +173,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
         num_blocks=num_blocks,
         token_bytes=specs[0].page_size_bytes / groups[0].block_size,
         arguments=arguments,
-        batches=Batches(groups, num_blocks, vocab_size, limits.max_model_len),
+        batches=batches,
         experts=find_expert_modules(modules),
         inner=inner_modules(tree, layers, parts),
         parts=parts,
@@ -178,6 +182,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
         occurrences=boot.architecture.occurrences,
         decoder=decoder,
         before=before,
+        direct=direct,
     )
 
 
@@ -201,6 +206,15 @@ def free_memory() -> int:
     import torch
 
     return int(torch.accelerator.get_memory_info()[0])
+
+
+def find_direct(runner: Any, batches: Batches, limits: Limits) -> DirectInputs | None:
+    """Return what writes a runner's inputs, or None, said on stderr, when it has to take requests in."""
+    try:
+        return direct_inputs(runner, batches, limits)
+    except Fault as fault:
+        print(f"requests are taken in one by one: {fault.message}", file=sys.stderr)
+        return None
 
 
 def guard_inputs(runner: Any) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from engine.batch import Batches
 from engine.cache import CacheFiller
+from engine.direct_inputs import DirectInputs
 from engine.layer_before import LayerBefore
 from engine.layers import Part, Sites
+from faults import Fault
 from messages import Limits
 
 
@@ -53,6 +55,8 @@ class Engine:
     """The decoder layer, when it can be repeated by itself."""
     before: LayerBefore | None = None
     """The layer before that one, a copy that runs in timed forwards."""
+    direct: DirectInputs | None = None
+    """Writes the inputs of forwards that end in the decoder layer; None where requests are taken in."""
 
     def forward(self, requests: Sequence[tuple[int, int]]) -> None:
         """Run one batch of (new tokens, KV tokens) through the model and the sampler."""
@@ -61,6 +65,17 @@ class Engine:
                 self.runner.sample_tokens(None)
         except EndOfForward:
             pass
+
+    def forward_into(self, requests: Sequence[tuple[int, int]]) -> None:
+        """Run one batch of (new tokens, KV tokens) into the model, within which a hook ends it."""
+        if self.direct is None:
+            return self.forward(requests)
+        try:
+            self.direct.execute(requests)
+        except EndOfForward:
+            return None
+        self.runner.execute_model_state = None
+        raise Fault("unsupported", "a forward that was to end within the model did not")
 
     @contextmanager
     def without_logits(self) -> Iterator[None]:

@@ -60,7 +60,7 @@ def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, layer_on
             stack.enter_context(engine.without_logits())
         if layer_only and job.layer_only and engine.decoder is not None:
             stack.enter_context(repeated(engine, job, iterations, marks))
-            engine.forward(job.requests)
+            engine.forward_into(job.requests)
         else:
             run_forwards(engine, job, iterations, marks)
 

@@ -8,6 +8,16 @@ from timing.kernel_sums import Event
 PREFIX = "shotlab:"
 """How the names of our ranges begin."""
 
+CLOCK_CYCLES = 40_000
+"""Whose time tells the device's clock: about 20 µs."""
+
+
+def spin(cycles: int) -> None:
+    """Count cycles on a CUDA device."""
+    import torch
+
+    torch.cuda._sleep(cycles)
+
 
 class Recording(Protocol):
     """Records launches, kernels and our own ranges."""
@@ -24,6 +34,10 @@ class Recording(Protocol):
         """Return a range of the host, to be entered and left."""
         ...
 
+    def clock(self, name: str) -> None:
+        """Count `CLOCK_CYCLES` on the device, in a range of this name, where the device can."""
+        ...
+
 
 class Session:
     """One recording; a process has one at a time."""
@@ -35,6 +49,7 @@ class Session:
         quiet = _ExperimentalConfig(disable_external_correlation=True)
         self.config = ProfilerConfig(ProfilerState.KINETO, False, False, False, False, False, quiet)
         self.operators = operators
+        self.counts = activity == "CUDA"
         self.activities = {ProfilerActivity.CPU, getattr(ProfilerActivity, activity)}
 
     def start(self) -> None:
@@ -55,6 +70,12 @@ class Session:
         from torch.autograd.profiler import record_function
 
         return record_function(name)
+
+    def clock(self, name: str) -> None:
+        """Count cycles on the device, in a range of this name, where the device can."""
+        if self.counts:
+            with self.range(name):
+                spin(CLOCK_CYCLES)
 
 
 def calls() -> Any:

@@ -33,11 +33,16 @@ export const shotTime: Section = {
     "The same random shots in one process, each idea alone against the way of before. _Set-up_ is what passes before " +
     "the first pass of a shot, _recording_ what the profiler takes to end and to be read; the device is _busy_ beside " +
     "all of it. _Apart_ are medians of three samples against those of the first row, of which the ways that are named " +
-    "again show the noise.",
-  body: (files): string => about(files, "shot-time").map(ways).join("\n\n"),
+    "again show the noise. In turns, a shot is fired in one way and at once in the other, so that the device's clock " +
+    "is the same.",
+  body: (files): string =>
+    about(files, "shot-time").flatMap((file) => [ways(file), turns(file)]).filter((text) => text !== "").join(
+      "\n\n",
+    ),
 };
 
 function ways(file: EvidenceOf<"shot-time">): string {
+  if (Object.keys(file.ideas).length === 0) return "";
   return table(
     ["model", "way", "category", "shots", "ms a shot", ...PARTS.keys(), "busy", "apart"],
     Object.entries(file.ideas).flatMap(([way, categories]) =>
@@ -50,6 +55,24 @@ function ways(file: EvidenceOf<"shot-time">): string {
           ms.toFixed(2)
         ),
         apartText(apart?.all ?? {}),
+      ])
+    ),
+  );
+}
+
+function turns(file: EvidenceOf<"shot-time">): string {
+  const pairs = Object.entries(file.pairs ?? {});
+  if (pairs.length === 0) return "";
+  return table(
+    ["model", "in turns", "category", "shots", "apart", "with other kernels"],
+    pairs.flatMap(([pair, categories]) =>
+      Object.entries(categories).map(([category, { shots, apart, other_kernels }]) => [
+        nameOf(file),
+        pair,
+        category,
+        `${shots}`,
+        apartText(apart.all ?? {}),
+        `${other_kernels}`,
       ])
     ),
   );

@@ -1,35 +1,37 @@
-"""Recordings by CUPTI itself: kernels and the calls that launched them, read from its buffers as they are.
+"""Recordings by CUPTI itself: device kernels alone, read from its buffers as they are.
 
-torch's profiler makes objects of every record, with fields that nobody here asks for; most of the time of a
-shot that is not the host's own launching went there. Layouts are those of `cupti_activity.h`: CUPTI adds
-fields behind these and moves none.
+torch's profiler makes objects of every record and records every call of the host. Here a range is what was
+launched between two marks: tiny kernels of ours, numbered as all launches are, in the order in which the host
+made them. Layouts are those of `cupti_activity.h`: CUPTI adds fields behind these and moves none.
 """
 
 import ctypes
 import mmap
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from struct import Struct
 from typing import Any
 
 from faults import Fault
 from timing.kernel_sums import Event
+from timing.profiler import CLOCK_CYCLES, spin
 
-MEMCPY, MEMSET, DRIVER, RUNTIME, KERNEL = 1, 2, 4, 5, 10
+MEMCPY, MEMSET, KERNEL = 1, 2, 10
 """Kinds of records."""
 
-DEVICE_KINDS = (MEMCPY, MEMSET, KERNEL)
-
-RUNTIME_LAUNCHES = (13, 41, 51, 211, 214, 225, 235, 269, 270, 311, 312, 430, 431, 505, 506)
-DRIVER_LAUNCHES = (60, 62, 64, 216, 218, 220, 277, 279, 281, 306, 307, 442, 477, 478, 514, 515, 652, 653)
-"""Numbers of the calls that launch kernels, copies and fills."""
+KINDS = (MEMCPY, MEMSET, KERNEL)
 
 OF_KERNEL = Struct("<16xQQ60xI8xQ")
 OF_MEMCPY = Struct("<4xBBB9xQQ12xI")
 OF_MEMSET = Struct("<16xQQ12xI2xH")
-OF_CALL = Struct("<8xQQ8xI")
 KIND = Struct("<I")
+
+MARK = b"spin_kernel"
+"""In the name of a mark: torch's kernel that counts cycles."""
+
+Record = tuple[int, int, int, str | None]
+"""Number of the launch, start and end in nanoseconds, and name; a mark has none."""
 
 COPIES = ("Unknown", "HtoD", "DtoH", "HtoA", "AtoH", "AtoA", "AtoD", "DtoA", "DtoD", "HtoH", "PtoP")
 MEMORIES = (
@@ -53,7 +55,7 @@ LONGEST_DEMANGLED = 1024
 FORCED = 1
 
 STEADY_CLOCK = "_ZNSt6chrono3_V212steady_clock3nowEv"
-"""The function of the C++ library that returns nanoseconds of the clock that `time.monotonic_ns` reads.
+"""The function of the C++ library that returns nanoseconds.
 
 Records are to have its times: torch's profiler has CUPTI write ticks of the processor into them.
 """
@@ -99,13 +101,15 @@ def library_path() -> str:
 class CuptiSession:
     """One recording; a process has one at a time, of torch's profiler or of this."""
 
-    def __init__(self, cupti: Cupti | None = None) -> None:
-        """Prepare to record; raises Fault where CUPTI cannot be used."""
-        self.cupti = cupti or Cupti()
+    def __init__(self, cupti: Cupti | None = None, launch: Callable[[int], None] = spin) -> None:
+        """Prepare to record; `launch` counts cycles on the device. Raises Fault without a usable CUPTI."""
+        self.cupti, self.launch = cupti or Cupti(), launch
         self.buffers: dict[int, mmap.mmap] = {}
         self.free: list[int] = []
         self.full: list[tuple[int, int]] = []
-        self.ranges: list[Event] = []
+        self.ranges: list[tuple[str, int, int]] = []
+        """Name, first and last mark."""
+        self.marks = 0
         self.demangled = Demangler()
         self.requested, self.completed = REQUESTED(self.request), COMPLETED(self.complete)
 
@@ -125,76 +129,92 @@ class CuptiSession:
     def start(self) -> None:
         """Record from here on."""
         self.ranges.clear()
+        self.marks = 0
         self.cupti.call("ActivityRegisterCallbacks", self.requested, self.completed)
         self.cupti.call("ActivityRegisterTimestampCallback", self.cupti.clock)
-        for kind in DEVICE_KINDS:
+        for kind in KINDS:
             self.cupti.call("ActivityEnable", kind)
-        self.record_calls(1)
 
-    def record_calls(self, enabled: int) -> None:
-        """Record the calls that launch something, or no longer."""
-        for name, calls in (("Runtime", RUNTIME_LAUNCHES), ("Driver", DRIVER_LAUNCHES)):
-            function = getattr(self.cupti.library, f"cuptiActivityEnable{name}Api")
-            for number in calls:
-                function(number, enabled)
-
-    def stop(self) -> Iterator[Event]:
-        """End the recording; returns its events."""
+    def stop(self) -> list[Event]:
+        """End the recording; returns its events. Ranges and launches are at their numbers, not at times."""
         self.flush()
-        self.record_calls(0)
-        for kind in DEVICE_KINDS:
+        for kind in KINDS:
             self.cupti.call("ActivityDisable", kind)
         self.flush()
-        return self.read()
-
-    def read(self) -> Iterator[Event]:
-        """Return what was recorded, and make the buffers free again."""
-        yield from self.ranges
-        names: dict[int, str] = {}
-        for address, valid in self.full:
-            yield from self.events(address, valid, names)
-        self.recycle()
+        records = sorted(self.records(), key=itemgetter(0, 1))
+        self.free += [address for address, _ in self.full]
+        self.full.clear()
+        return self.events(records)
 
     def flush(self) -> None:
         """Have all buffers back."""
         self.cupti.call("ActivityFlushAll", FORCED)
 
-    def recycle(self) -> None:
-        """Make buffers that were read free again."""
-        self.free += [address for address, _ in self.full]
-        self.full.clear()
+    def mark(self, cycles: int = 1) -> int:
+        """Launch a mark; returns which it is."""
+        self.launch(cycles)
+        self.marks += 1
+        return self.marks - 1
 
     def range(self, name: str) -> "Range":
         """Return a range of the host, to be entered and left."""
         return Range(self, name)
 
-    def events(self, address: int, valid: int, names: dict[int, str]) -> Iterator[Event]:
-        """Return the events of a buffer; `names` are those of kernels by their address."""
-        buffer = memoryview(self.buffers[address])
+    def clock(self, name: str) -> None:
+        """Count cycles on the device, in a range of this name."""
+        mark = self.mark(CLOCK_CYCLES)
+        self.ranges.append((name, mark, mark))
+
+    def events(self, records: list[Record]) -> list[Event]:
+        """Return the events of sorted records; ranges have no kernels when marks are lost."""
+        marks = [record for record in records if record[3] is None]
+        whole = len(marks) == self.marks
+        found: list[Event] = []
+        for name, first, last in self.ranges:
+            begin, end = (marks[first][0], marks[last][0]) if whole else (0, 0)
+            found.append((name, False, 0, begin, end - begin))
+            if whole and first == last:
+                number, start, stop, _ = marks[first]
+                found += [("", False, number, number, 0), ("clock", True, number, start, stop - start)]
+        for number, start, end, kernel in records:
+            if kernel is not None:
+                found.append((kernel, True, number, start, end - start))
+                if whole:
+                    found.append(("", False, number, number, 0))
+        return found
+
+    def records(self) -> Iterator[Record]:
+        """Return what was recorded."""
+        names: dict[int, str | None] = {}
         record, found = ctypes.c_void_p(), self.cupti.next_record
         at = ctypes.byref(record)
-        while not found(address, valid, at):
-            offset = (record.value or address) - address
-            (kind,) = KIND.unpack_from(buffer, offset)
-            if kind == KERNEL:
-                start, end, correlation, name = OF_KERNEL.unpack_from(buffer, offset)
-                if name not in names:
-                    names[name] = self.demangled(ctypes.string_at(name))
-                yield names[name], True, correlation, start, end - start
-            elif kind in (RUNTIME, DRIVER):
-                start, end, correlation = OF_CALL.unpack_from(buffer, offset)
-                yield "", False, correlation, start, end - start
-            elif kind == MEMCPY:
-                copy, source, target, start, end, correlation = OF_MEMCPY.unpack_from(buffer, offset)
-                memories = f"{MEMORIES[source]} -> {MEMORIES[target]}"
-                yield f"Memcpy {COPIES[copy]} ({memories})", True, correlation, start, end - start
-            elif kind == MEMSET:
-                start, end, correlation, memory = OF_MEMSET.unpack_from(buffer, offset)
-                yield f"Memset ({MEMORIES[memory]})", True, correlation, start, end - start
+        for address, valid in self.full:
+            buffer = memoryview(self.buffers[address])
+            record.value = None
+            while not found(address, valid, at):
+                offset = (record.value or address) - address
+                (kind,) = KIND.unpack_from(buffer, offset)
+                if kind == KERNEL:
+                    start, end, number, name = OF_KERNEL.unpack_from(buffer, offset)
+                    if name not in names:
+                        names[name] = self.name_at(name)
+                    yield number, start, end, names[name]
+                elif kind == MEMCPY:
+                    copy, source, target, start, end, number = OF_MEMCPY.unpack_from(buffer, offset)
+                    memories = f"{MEMORIES[source]} -> {MEMORIES[target]}"
+                    yield number, start, end, f"Memcpy {COPIES[copy]} ({memories})"
+                elif kind == MEMSET:
+                    start, end, number, memory = OF_MEMSET.unpack_from(buffer, offset)
+                    yield number, start, end, f"Memset ({MEMORIES[memory]})"
+
+    def name_at(self, address: int) -> str | None:
+        """Return a kernel's name, none of a mark."""
+        mangled = ctypes.string_at(address)
+        return None if MARK in mangled else self.demangled(mangled)
 
 
 class Range:
-    """A named range of the host."""
+    """A named range of the host, between two marks."""
 
     def __init__(self, session: CuptiSession, name: str) -> None:
         self.session = session
@@ -202,12 +222,11 @@ class Range:
 
     def __enter__(self) -> None:
         """Begin."""
-        self.start = time.monotonic_ns()
+        self.first = self.session.mark()
 
     def __exit__(self, *_: object) -> None:
         """End."""
-        end = time.monotonic_ns()
-        self.session.ranges.append((self.name, False, 0, self.start, end - self.start))
+        self.session.ranges.append((self.name, self.first, self.session.mark()))
 
 
 class Demangler:

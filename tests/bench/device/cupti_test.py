@@ -2,17 +2,16 @@
 
 import ctypes
 from struct import pack_into
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cupti import KERNEL, MEMCPY, MEMSET, RUNTIME, Cupti, CuptiSession
+from cupti import KERNEL, MEMCPY, MEMSET, Cupti, CuptiSession
 from engine.device import device_type
 from faults import Fault
 from timing.kernel_sums import sum_kernels
-from timing.profiler import PREFIX
+from timing.profiler import CLOCK_CYCLES, PREFIX
 
-SIZES = {KERNEL: 216, RUNTIME: 40, MEMCPY: 96, MEMSET: 88}
+SIZES = {KERNEL: 216, MEMCPY: 96, MEMSET: 88}
 
 Fields = dict[int, tuple[str, int]]
 """Format and value of fields by their offset."""
@@ -34,10 +33,7 @@ class Library:
         self.callbacks: tuple[Any, Any] | None = None
         self.clock = "steady"
         self.at = 0
-        self.library = SimpleNamespace(
-            cuptiActivityEnableRuntimeApi=lambda number, on: self.calls.append(("runtime", (number, on))),
-            cuptiActivityEnableDriverApi=lambda number, on: self.calls.append(("driver", (number, on))),
-        )
+        self.launched: list[int] = []
 
     def call(self, name: str, *arguments: Any) -> None:
         if name == "ActivityRegisterCallbacks":
@@ -54,8 +50,10 @@ class Library:
         request(ctypes.cast(buffer, ctypes.POINTER(ctypes.c_void_p)), size, most)
         data = b"".join(self.records)
         assert (size[0] >= len(data), most[0]) == (True, 0)
-        ctypes.memmove(buffer[0], data, len(data))
-        complete(None, 0, buffer[0], size[0], len(data))
+        address = buffer[0]
+        assert address is not None
+        ctypes.memmove(address, data, len(data))
+        complete(None, 0, address, size[0], len(data))
         self.records = ()
 
     def next_record(self, address: int, valid: int, found: Any) -> int:
@@ -70,59 +68,89 @@ class Library:
 def session_of(*records: bytes) -> tuple[CuptiSession, Library]:
     library = Library(*records)
     fake: Any = library
-    return CuptiSession(fake), library
+    return CuptiSession(fake, library.launched.append), library
 
 
-NAMES = [ctypes.create_string_buffer(name) for name in (b"_Z3addi", b"nvjet_gemm", b"_Z" + b"x" * 1023)]
+NAMES = [
+    ctypes.create_string_buffer(name)
+    for name in (b"_ZN2at4cuda11spin_kernelEl", b"_Z3addi", b"nvjet_gemm", b"_Z" + b"x" * 1023)
+]
+MARK, ADD, GEMM, LONG = range(4)
 
 
-def kernel(name: int, correlation: int, start: int, end: int) -> bytes:
+def kernel(name: int, number: int, start: int, end: int) -> bytes:
     return record(
         KERNEL,
         {
             16: ("<Q", start),
             24: ("<Q", end),
-            92: ("<I", correlation),
+            92: ("<I", number),
             104: ("<Q", ctypes.addressof(NAMES[name])),
         },
     )
 
 
-def launch(correlation: int, start: int) -> bytes:
-    return record(RUNTIME, {8: ("<Q", start), 16: ("<Q", start + 5), 32: ("<I", correlation)})
+def mark(number: int, start: int, end: int = 0) -> bytes:
+    return kernel(MARK, number, start, end or start + 1)
 
 
-def test_kernels_are_named_as_torchs_profiler_names_them_and_found_to_their_launches(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    times = iter((100, 200))
-    monkeypatch.setattr("time.monotonic_ns", lambda: next(times))
+def test_kernels_are_named_as_torchs_profiler_names_them_and_belong_to_the_range_they_were_launched_in() -> (
+    None
+):
     session, library = session_of(
-        launch(7, 110), kernel(0, 7, 400, 430), launch(8, 150), kernel(1, 8, 500, 590), kernel(2, 9, 600, 601)
+        *(kernel(GEMM, 3, 100, 130), mark(10, 390), kernel(ADD, 11, 400, 430), kernel(LONG, 14, 600, 601)),
+        *(mark(13, 595), kernel(GEMM, 12, 500, 590)),
     )
     session.start()
     with session.range(f"{PREFIX}0"):
         pass
-    events = list(session.stop())
-    assert events == [
-        (f"{PREFIX}0", False, 0, 100, 100),
-        ("", False, 7, 110, 5),
-        ("add(int)", True, 7, 400, 30),
-        ("", False, 8, 150, 5),
-        ("nvjet_gemm", True, 8, 500, 90),
-        ("_Z" + "x" * 1023, True, 9, 600, 1),
-    ]
+    events = session.stop()
+    assert library.launched == [1, 1]
+    assert {event for event in events if event[1]} == {
+        ("nvjet_gemm", True, 3, 100, 30),
+        ("add(int)", True, 11, 400, 30),
+        ("nvjet_gemm", True, 12, 500, 90),
+        ("_Z" + "x" * 1023, True, 14, 600, 1),
+    }
     sums, busy_ns = sum_kernels(events, PREFIX)
     assert (sums[f"{PREFIX}0"].kernels, sums[f"{PREFIX}0"].duration_ns) == (["add(int)", "nvjet_gemm"], 120)
-    assert busy_ns == 121
-    switched = [(name, arguments) for name, arguments in library.calls if name.startswith("Activity")]
-    assert switched == [
+    assert busy_ns == 151
+    assert library.calls == [
         ("ActivityRegisterTimestampCallback", ("steady",)),
         *(("ActivityEnable", (kind,)) for kind in (MEMCPY, MEMSET, KERNEL)),
         *(("ActivityDisable", (kind,)) for kind in (MEMCPY, MEMSET, KERNEL)),
         ("ActivityFlushAll", (1,)),
     ]
-    assert {arguments[1] for name, arguments in library.calls if name in ("runtime", "driver")} == {0, 1}
+
+
+def test_a_range_within_another_has_its_own_kernels_and_streams_do_not_matter() -> None:
+    session, _ = session_of(
+        *(mark(1, 10), kernel(ADD, 2, 900, 903), mark(3, 12), kernel(GEMM, 4, 500, 507), mark(5, 14)),
+        *(kernel(LONG, 6, 30, 31), mark(7, 16), mark(8, 20, 20 + 10_400), kernel(ADD, 9, 9000, 9001)),
+    )
+    session.start()
+    with session.range(f"{PREFIX}outer"), session.range(f"{PREFIX}inner"):
+        pass
+    session.clock(f"{PREFIX}clock")
+    sums, _ = sum_kernels(session.stop(), PREFIX)
+    found = {name.removeprefix(PREFIX): (each.duration_ns, len(each.kernels)) for name, each in sums.items()}
+    assert found == {"outer": (4, 2), "inner": (7, 1), "clock": (10_400, 1)}
+
+
+def test_a_clock_counts_its_cycles_on_the_device() -> None:
+    session, library = session_of(mark(1, 10, 20))
+    session.start()
+    session.clock("c")
+    assert library.launched == [CLOCK_CYCLES]
+
+
+def test_ranges_are_empty_when_marks_were_lost() -> None:
+    session, _ = session_of(mark(1, 10), kernel(ADD, 2, 20, 25))
+    session.start()
+    with session.range(f"{PREFIX}0"):
+        pass
+    sums, busy_ns = sum_kernels(session.stop(), PREFIX)
+    assert (sums[f"{PREFIX}0"].kernels, busy_ns) == ([], 5)
 
 
 def test_copies_and_fills_are_work_of_the_device_too() -> None:
@@ -140,18 +168,21 @@ def test_copies_and_fills_are_work_of_the_device_too() -> None:
     fill = record(MEMSET, {16: ("<Q", 20), 24: ("<Q", 23), 44: ("<I", 4), 50: ("<H", 3)})
     session, _ = session_of(copy, fill)
     session.start()
-    assert list(session.stop()) == [
+    assert [event for event in session.stop() if event[1]] == [
         ("Memcpy HtoD (Pinned -> Device)", True, 3, 10, 4),
         ("Memset (Device)", True, 4, 20, 3),
     ]
 
 
 def test_a_recording_can_be_followed_by_another_with_the_same_buffer() -> None:
-    session, library = session_of(launch(1, 5))
+    session, library = session_of()
     for _ in range(2):
-        library.records = (launch(1, 5),)
+        library.records = (mark(7, 5), kernel(ADD, 8, 6, 9), mark(9, 10))
         session.start()
-        assert list(session.stop()) == [("", False, 1, 5, 5)]
+        with session.range(f"{PREFIX}0"):
+            pass
+        sums, _ = sum_kernels(session.stop(), PREFIX)
+        assert sums[f"{PREFIX}0"].kernels == ["add(int)"]
     assert len(session.buffers) == 1
 
 

@@ -53,6 +53,9 @@ class Engine:
         except EndOfForward:
             pass
 
+    def forward_into(self, requests: Any) -> None:
+        self.forward(requests)
+
     @contextmanager
     def without_logits(self) -> Iterator[None]:
         yield

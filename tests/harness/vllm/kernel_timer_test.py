@@ -1,6 +1,7 @@
 """The kernel timer with a recording that is made up: each module launches what its body says."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ class Recording:
         self.events: list[Event] = []
         self.now = 0
         self.free = 0
+        self.clocks: list[int] = []
+        """Nanoseconds of each count of cycles to come; none where the device does not count."""
 
     def start(self) -> None:
         self.events.clear()
@@ -51,6 +54,11 @@ class Recording:
                 recording.events.append((name, False, 0, self.start, recording.tick() - self.start))
 
         return Range()
+
+    def clock(self, name: str) -> None:
+        if self.clocks:
+            with self.range(name):
+                self.launch("spin", self.clocks.pop(0))
 
 
 @pytest.fixture
@@ -162,6 +170,66 @@ def test_kernels_that_overlap_count_once_and_in_full_beside(recording: Recording
     assert outcome == Timed({"moe": [0.1]}, {"moe": ["expert", "expert"]}, {"moe": [0.16]})
 
 
+CLOCKS = [
+    ("steady", [10_000, 10_400, 10_100, 10_000], [], [2, 4, 6, 8], [1, 1, 1, 1]),
+    ("two had fallen", [12_000, 10_000, 10_600, 10_000], [10_000, 10_000], [10, 4, 12, 8], [2, 1, 2, 1]),
+    ("one is no faster", [12_000, 10_000, 12_000, 10_000], [12_100, 10_000], [2, 4, 12, 8], [1, 1, 2, 1]),
+    ("one is as slow as before", [10_000, 10_000, 12_000, 10_000], [12_000], [2, 4, 6, 8], [1, 1, 1, 1]),
+    ("not known", [], [], [2, 4, 6, 8], [1, 1, 1, 1]),
+]
+"""Nanoseconds of the cycles behind each job, the first time and the second, and which pass's time counts."""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "passes", "recordings"),
+    [case[1:] for case in CLOCKS],
+    ids=[case[0] for case in CLOCKS],
+)
+def test_jobs_at_whose_end_the_clock_had_fallen_are_fired_again_once(
+    recording: Recording, first: list[int], second: list[int], passes: list[int], recordings: list[int]
+) -> None:
+    recording.clocks = [*first, *second]
+    durations = iter(range(1000, 99_000, 1000))
+    module = Module(lambda: recording.launch("kernel", next(durations)))
+    engine: Any = Engine(module)
+    outcomes = timer_of(recording, engine).measure(engine, [Job(BATCH, {"a": [module]})] * 4, 1).outcomes
+    assert outcomes == [
+        Timed({"a": [float(number)]}, {"a": ["kernel"]}, recordings=again)
+        for number, again in zip(passes, recordings, strict=True)
+    ]
+    assert recording.clocks == []
+
+
+def test_a_job_that_lost_kernels_at_a_fallen_clock_is_recorded_until_it_has_them(
+    recording: Recording,
+) -> None:
+    recording.clocks = [12_000, 10_000, 12_000, 10_000]
+    counts = iter((*(1, 1, 2), *(1, 1, 1), *(1, 1, 2), *(1, 1, 1)))
+
+    def launch() -> None:
+        for _ in range(next(counts)):
+            recording.launch("kernel", 1000)
+
+    module = Module(launch)
+    engine: Any = Engine(module)
+    outcomes = timer_of(recording, engine).measure(engine, [Job(BATCH, {"a": [module]})] * 2, 2).outcomes
+    one = Timed({"a": [1.0, 1.0]}, {"a": ["kernel"]})
+    assert outcomes == [replace(one, recordings=3), one]
+
+
+def test_a_clock_that_cannot_be_counted_takes_nothing_from_a_job(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(recording, "clock", fail)
+    module = Module(lambda: recording.launch("kernel", 1000))
+    engine: Any = Engine(module)
+    outcomes = timer_of(recording, engine).measure(engine, [Job(BATCH, {"a": [module]})] * 2, 1).outcomes
+    assert outcomes == [Timed({"a": [1.0]}, {"a": ["kernel"]})] * 2
+
+
 def test_an_error_that_the_device_reports_late_kills_the_engine(recording: Recording) -> None:
     module = Module(lambda: recording.launch("kernel", 1000))
     engine: Any = Engine(module)
@@ -177,7 +245,7 @@ def test_an_error_that_the_device_reports_late_kills_the_engine(recording: Recor
 
 
 def test_ranges_that_a_failure_left_open_are_closed_with_the_pass(recording: Recording) -> None:
-    marks = RangeMarks(recording.range)
+    marks = RangeMarks(recording)
     list(marks.each([Job(BATCH, {})]))
     marks.begin(0)
     marks.enter("a")

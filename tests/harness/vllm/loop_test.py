@@ -141,7 +141,7 @@ def test_a_boot_tells_groups_that_forget_and_a_device_that_tells_its_state(
     group = CacheGroup("sliding", 16, 128)
     monkeypatch.setattr(loop, "keeps_all", lambda _groups: False)
     monkeypatch.setattr("chunks_test.Batches.groups", (group,))
-    here.read = lambda seq: State(seq, 1980, None, 38, 90.5, [])
+    here.read = lambda seq, **_: State(seq, 1980, None, 38, 90.5, [])
     _, (booted,) = here.serve(BOOT)
     anything: Any = booted
     assert anything.caches == [{"kind": "sliding", "block_size": 16, "span": 128}]
@@ -200,7 +200,7 @@ def test_a_device_that_does_not_tell_how_long_it_worked_is_not_said_to_have_rest
 
 
 def test_the_state_of_the_device_is_told_before_and_after_the_shots(here: World) -> None:
-    here.read = lambda seq: State(seq, 1980, None, 38, 90.5, [])
+    here.read = lambda seq, **_: State(seq, 1980, None, 38, 90.5, [])
     here.timer.outcomes = [timed(1)]
     _, (_, *answers) = here.serve(BOOT, fire(1))
     assert kinds(answers) == ["state", "result", "state", "done"]
@@ -237,7 +237,7 @@ SUSTAIN = {"type": "sustain", "seq": 4, "shots": [dense(1), dense(999), dense(2)
 
 
 def test_sustaining_answers_each_shot(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    here.read = lambda seq: State(seq, 1980, None, 38, 90.5, [])
+    here.read = lambda seq, **_: State(seq, 1980, None, 38, 90.5, [])
     times = SustainedTimes(2.0, 300.0, None)
     monkeypatch.setattr(
         loop,
@@ -271,7 +271,7 @@ def test_an_engine_that_dies_while_sustaining_ends_the_worker(
     def die(*_: Any) -> None:
         raise DEAD
 
-    here.read = lambda seq: State(seq, 1980, None, 38, 90.5, [])
+    here.read = lambda seq, **_: State(seq, 1980, None, 38, 90.5, [])
     monkeypatch.setattr(loop, "sustain", die)
     status, (_, *answers) = here.serve(BOOT, SUSTAIN)
     assert (status, kinds(answers)) == (1, ["failed"])
@@ -313,7 +313,7 @@ LOCKS: list[Lock] = []
 @pytest.fixture
 def lockable(here: World, monkeypatch: pytest.MonkeyPatch) -> World:
     LOCKS.clear()
-    here.read = lambda seq: State(seq, 1545, None, 38, 90.5, [])
+    here.read = lambda seq, **_: State(seq, 1545, None, 38, 90.5, [])
     monkeypatch.setattr(loop, "LockedClock", Lock)
     monkeypatch.setattr(loop, "device_uuid", lambda _device: "GPU-1")
     boot = here.boot

@@ -54,6 +54,18 @@ def test_every_timed_forward_finds_an_empty_cache(with_logits: bool) -> None:
     assert log == ["begin None", "run", "end", "evict", "begin 0", *one, "evict", "begin 1", *one]
 
 
+@pytest.mark.parametrize(("layer_only", "ways"), [(True, ["forward_into"]), (False, ["forward"] * 2)])
+def test_a_forward_that_ends_in_its_layer_is_run_into_it(layer_only: bool, ways: list[str]) -> None:
+    called: list[str] = []
+    attention = Module()
+    engine, _ = decoder_of(Log(), attention)
+    engine.forward = lambda _: called.append("forward")
+    engine.forward_into = lambda _: called.append("forward_into")
+    job = Job(((1, 0),), {"attention": [attention]}, layer_only=layer_only)
+    run_passes(engine, job, 1, Log(), layer_only=True)
+    assert called == ways
+
+
 def test_the_layer_is_repeated_up_to_the_timed_module_with_an_empty_cache() -> None:
     log = Log()
     attention = Module(lambda: log.append("attention"))

@@ -38,6 +38,7 @@ def test_the_state_has_units_and_names() -> None:
     )
     throttle = ["sw_power_cap", "hw_thermal_slowdown"]
     assert read_state(reads, None, 7) == State(7, 1980, 1980, 38, 216.5, throttle, 123456.789)
+    assert read_state(reads, None, 7, energy=False) == State(7, 1980, 1980, 38, 216.5, throttle)
 
 
 def test_what_the_device_does_not_tell_is_none() -> None:

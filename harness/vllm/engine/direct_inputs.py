@@ -5,18 +5,16 @@ in their lengths alone, so that rows of arrays say the same. What the runner mak
 own: attention metadata, the forward's context, the forward.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
 from engine.batch import Batches
 from engine.caches import FULL
-from engine.engine import EndOfForward
-from faults import Fault
-
-DERIVED = "scheduler_metadata"
-"""Made of all the others by the attention's own library, in memory of which it leaves parts unwritten."""
+from engine.given import differing, given_to
+from faults import Fault, first_line
+from messages import Limits
 
 NEEDED = (
     "input_batch",
@@ -29,6 +27,7 @@ NEEDED = (
     "_prepare_inputs",
     "_update_states",
 )
+"""What of the runner is written to or replaced."""
 
 REFUSED = (
     "uses_mrope",
@@ -49,19 +48,19 @@ class DirectInputs:
         if missing:
             raise Fault("unsupported", f"the runner has no {', '.join(missing)}")
         refused = [name for name in REFUSED if getattr(runner, name, 0)]
-        if refused or [group.kind for group in batches.groups] != [FULL]:
-            raise Fault("unsupported", f"the runner needs more: {', '.join(refused) or 'other caches'}")
+        if refused:
+            raise Fault("unsupported", f"the runner needs more: {', '.join(refused)}")
+        if [group.kind for group in batches.groups] != [FULL]:
+            raise Fault("unsupported", "the KV cache is more than one group that keeps all tokens")
         import numpy
         import torch
 
         self.runner, self.batches = runner, batches
-        table = runner.input_batch.block_table[0]
-        if getattr(table, "blocks_per_kv_block", 1) != 1:
-            raise Fault("unsupported", "the runner splits blocks")
-        self.table = table
+        self.table = runner.input_batch.block_table[0]
+        if getattr(self.table, "blocks_per_kv_block", 1) != 1:
+            raise Fault("unsupported", "the runner splits blocks of the KV cache")
         on_device = runner.device.type != "cpu"
-        tokens = len(runner.positions)
-        requests = len(runner.seq_lens)
+        tokens, requests = len(runner.positions), len(runner.seq_lens)
         self.names = [f"request-{index}" for index in range(requests)]
         self.arange: Any = numpy.arange(max(tokens, requests) + 1, dtype=numpy.int64)
         self.blocks = torch.arange(len(batches.block_ids), dtype=torch.int32, device=runner.device)
@@ -71,30 +70,25 @@ class DirectInputs:
         self.rest: tuple[Any, ...] = (None,)
         """What the runner's method returns behind the indices of the logits."""
 
+    def execute(self, requests: Sequence[tuple[int, int]]) -> None:
+        """Run a batch of (new tokens, KV tokens) into the model, where a hook ends it."""
+        with self.scheduled(requests) as output:
+            self.runner.execute_model(output)
+
     @contextmanager
     def scheduled(self, requests: Sequence[tuple[int, int]]) -> Iterator[Any]:
-        """Have the runner find a batch of (new tokens, KV tokens) in its buffers; yields what to execute."""
+        """Have the runner find a batch in its buffers meanwhile; yields what it is to execute."""
         runner, batch = self.runner, self.runner.input_batch
         names = self.names[: len(requests)]
         before = batch._req_ids, batch.req_id_to_index
         self.requests = requests
-        batch._req_ids, batch.req_id_to_index = names, dict(zip(names, range(len(names)), strict=True))
+        batch._req_ids, batch.req_id_to_index = names, {name: index for index, name in enumerate(names)}
         runner._update_states, runner._prepare_inputs = lambda _: None, self.write
         try:
             yield self.batches.output([], {name: new for name, (new, _) in zip(names, requests, strict=True)})
         finally:
             batch._req_ids, batch.req_id_to_index = before
             del runner._update_states, runner._prepare_inputs
-
-    def forward(self, requests: Sequence[tuple[int, int]]) -> None:
-        """Run a batch into the model, where a hook ends it; in place of the engine's own `forward`."""
-        try:
-            with self.scheduled(requests) as output:
-                self.runner.execute_model(output)
-        except EndOfForward:
-            return
-        self.runner.execute_model_state = None
-        raise Fault("unsupported", "a forward that was to end within the model did not")
 
     def write(self, output: Any, new: Any) -> tuple[Any, ...]:
         """Write the batch, whose new tokens by request are `new`; returns as the runner's method does."""
@@ -144,6 +138,14 @@ class DirectInputs:
             self.table.block_table.gpu[row : row + rows, :each].copy_(ids)
             row, first = row + rows, first + rows * each
 
+    def wipe(self) -> None:
+        """Forget what is in the buffers."""
+        runner, table = self.runner, self.table
+        for buffer in (runner.input_ids, runner.query_start_loc, table.block_table, table.slot_mapping):
+            buffer.gpu.zero_()
+        for tensor in (runner.positions, runner.seq_lens, runner.optimistic_seq_lens_cpu):
+            tensor.zero_()
+
     def differs(self, model: Any, requests: Sequence[tuple[int, int]]) -> str | None:
         """Return in what a batch's inputs differ from those that the runner makes itself, or None."""
         runner = self.runner
@@ -156,65 +158,49 @@ class DirectInputs:
 
         runner._prepare_inputs = prepared
         try:
-            own = inputs_of(model, lambda: runner.execute_model(self.batches.build(requests)))
+            own = given_to(model, lambda: runner.execute_model(self.batches.build(requests)))
         finally:
             del runner._prepare_inputs
-        self.table.block_table.gpu.zero_()
-
-        def run() -> None:
-            with self.scheduled(requests) as output:
-                runner.execute_model(output)
-
-        written = inputs_of(model, run)
-        return next(
-            (
-                name
-                for name in {**own, **written}
-                if not name.endswith(DERIVED) and not same(own.get(name), written.get(name))
-            ),
-            None,
-        )
+        self.wipe()
+        return differing(own, given_to(model, lambda: self.execute(requests)))
 
 
-class Seen(Exception):
-    """Ends a forward whose inputs have been seen."""
+LONGEST_PROBE = 5001
+"""Tokens of a request of a probe: the pool of a large device would take seconds to be written."""
 
 
-def inputs_of(model: Any, run: Callable[[], object]) -> dict[str, Any]:
-    """Return what a forward gives to the model and to its layers, by name."""
-    from vllm.forward_context import get_forward_context
+def probes(limits: Limits) -> list[tuple[tuple[int, int], ...]]:
+    """Return batches of every kind of (new tokens, KV tokens), as large as an engine of these limits takes.
 
-    found: dict[str, Any] = {}
+    Decodes alone, a prefill alone, a prefill before decodes, and requests of which no two are alike.
+    """
+    block = limits.block_size
+    seqs = max(1, min(limits.max_num_seqs, limits.num_cache_tokens // block - 1))
+    share = limits.num_cache_tokens // (block * (seqs + 1)) * block
+    history = max(0, min(share, limits.max_model_len - 1, LONGEST_PROBE) - 1)
+    chunk = max(1, min(limits.max_num_batched_tokens, limits.max_model_len - 1, share))
+    decodes = ((1, history),) * seqs
+    part = max(1, chunk // 4)
+    unlike = tuple((1 + index % part, history // (index + 2)) for index in range(min(seqs, 4)))
+    return [decodes, ((chunk, 0),), ((part, max(0, history - part)), *decodes), unlike]
 
-    def see(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        context = get_forward_context()
-        found.update({f"argument {index}": copied(value) for index, value in enumerate(args)})
-        found.update({name: copied(value) for name, value in kwargs.items()})
-        for layer, metadata in dict(context.attn_metadata or {}).items():
-            found.update({f"{layer}: {name}": copied(value) for name, value in vars(metadata).items()})
-        for layer, slots in dict(context.slot_mapping or {}).items():
-            found[f"slots of {layer}"] = copied(slots)
-        raise Seen
 
-    hook = model.register_forward_pre_hook(see, with_kwargs=True)
+def direct_inputs(runner: Any, batches: Batches, limits: Limits) -> DirectInputs:
+    """Return what writes a runner's inputs; raises Fault where that is not just what it makes itself."""
     try:
-        run()
-    except Seen:
-        pass
-    finally:
-        hook.remove()
-    return found
+        direct = DirectInputs(runner, batches)
+        verify(direct, limits)
+    except Fault:
+        raise
+    except Exception as error:
+        raise Fault("unsupported", f"{type(error).__name__}: {first_line(error)}") from error
+    return direct
 
 
-def copied(value: Any) -> Any:
-    """Return a copy of a tensor, anything else as it is."""
-    return value.clone() if hasattr(value, "clone") else value
-
-
-def same(one: Any, other: Any) -> bool:
-    """Return whether two inputs are equal; of what is neither number nor tensor the type counts."""
-    if hasattr(one, "shape") and hasattr(other, "shape"):
-        return one.shape == other.shape and bool((one == other).all())
-    if isinstance(one, int | float | str | bool | tuple | None):
-        return bool(one == other)
-    return type(one) is type(other)
+def verify(direct: DirectInputs, limits: Limits) -> None:
+    """Raise Fault where a model is not given by direct inputs what its runner gives it."""
+    model = direct.runner.get_model()
+    for requests in probes(limits):
+        name = direct.differs(model, requests)
+        if name:
+            raise Fault("unsupported", f"inputs that are written differ in {name}")

@@ -1,0 +1,219 @@
+"""Shots fired in several ways by one engine, each with the clock that it had."""
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cupti import CuptiSession
+from engine.engine import Engine
+from faults import Fault
+from timing.jobs import Job
+from timing.kernel_sums import Event, sum_kernels
+from timing.kernel_timer import KernelTimer, RangeMarks, clock_name, summed, without_collector
+from timing.profiler import CLOCK_CYCLES, PREFIX, Recording, Session
+from timing.timed import Timed, fire_jobs
+
+ITERATIONS = 3
+CHUNK = 128
+GROUP = 32
+"""Shots of a turn where two ways are recorded by different means."""
+UNCOUNTED = 16
+"""Shots that are fired before those that count."""
+PARTS = ("open", "set-up", "passes", "device", "close", "read")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How shots are fired; as it stands the usual way."""
+
+    direct: bool = False
+    """Inputs written directly instead of requests taken in."""
+    cupti: bool = False
+    """Recorded by CUPTI alone instead of torch's profiler."""
+
+
+USUAL = Way()
+
+
+@dataclass
+class Turn:
+    """What one way gave."""
+
+    outcomes: list[Timed | Fault] = field(default_factory=list)
+    clocks: list[int] = field(default_factory=list)
+    """Megahertz at the end of each job, 0 where it could not be told."""
+
+
+@dataclass
+class Rates:
+    """Where the time of a way went."""
+
+    split: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    busy_us: float = 0.0
+
+
+class Marks(RangeMarks):
+    """Marks that set the engine to the way of each job, and count clock cycles behind it."""
+
+    def __init__(self, engine: Engine, session: Recording, direct: Any) -> None:
+        super().__init__(session)
+        self.engine, self.direct = engine, direct
+        self.taken_s: list[float] = []
+        self.first_s: list[float] = []
+
+    def in_ways(self, pairs: Sequence[tuple[Job, Way]]) -> Iterator[Job]:
+        """Return the jobs."""
+        ways = [way for _, way in pairs]
+        for index, job in enumerate(self.each([job for job, _ in pairs])):
+            self.engine.direct = self.direct if ways[index].direct else None
+            self.taken_s.append(time.perf_counter())
+            yield job
+
+    def begin(self, number: int | None) -> None:
+        """Begin a pass."""
+        if len(self.first_s) < len(self.taken_s):
+            self.first_s.append(time.perf_counter())
+        super().begin(number)
+
+
+class Run:
+    """Fires jobs on an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.direct = engine, engine.direct
+        self.sessions: dict[bool, Any] = {}
+
+    def session(self, way: Way) -> Any:
+        """Return what records a way; raises Fault where the engine has no such way."""
+        if way.direct and self.direct is None:
+            raise Fault("unsupported", "inputs cannot be written directly")
+        if way.cupti not in self.sessions:
+            on_device = self.engine.device.type != "cpu"
+            made = HostSession() if not on_device else CuptiSession() if way.cupti else Session("CUDA")
+            self.sessions[way.cupti] = made
+        return self.sessions[way.cupti]
+
+    def whole(self, jobs: Sequence[Job], way: Way) -> tuple[Turn, Rates]:
+        """Fire jobs in chunks in one way, after a few that nobody counts."""
+        self.record([(job, way) for job in jobs[:UNCOUNTED]], Rates())
+        turn, rates = Turn(), Rates()
+        for start in range(0, len(jobs), CHUNK):
+            one = self.record([(job, way) for job in jobs[start : start + CHUNK]], rates)
+            turn.outcomes += one.outcomes
+            turn.clocks += one.clocks
+        return turn, rates
+
+    def as_the_worker(self, jobs: Sequence[Job]) -> tuple[Turn, float]:
+        """Fire jobs by the worker's own timer; returns seconds, too."""
+        timer, turn = KernelTimer(self.engine, self.session(USUAL)), Turn()
+        self.engine.direct = self.direct
+        timer.measure(self.engine, jobs[:UNCOUNTED], ITERATIONS)
+        began = time.perf_counter()
+        for start in range(0, len(jobs), CHUNK):
+            turn.outcomes += timer.measure(self.engine, jobs[start : start + CHUNK], ITERATIONS).outcomes
+        return turn, time.perf_counter() - began
+
+    def turns(self, jobs: Sequence[Job], ways: Sequence[Way]) -> tuple[Turn, Turn]:
+        """Fire jobs in two ways in turns, which of them is first changing each time."""
+        first, second = ways
+        found = Turn(), Turn()
+        self.record([(job, way) for way in ways for job in jobs[:UNCOUNTED] if way == first], Rates())
+        if first.cupti == second.cupti:
+            for start in range(0, len(jobs), CHUNK // 2):
+                own = jobs[start : start + CHUNK // 2]
+                order = [(0, 1) if index % 2 else (1, 0) for index in range(len(own))]
+                both = self.record(
+                    [(job, ways[side]) for job, sides in zip(own, order, strict=True) for side in sides],
+                    Rates(),
+                )
+                for at, side in enumerate(itertools.chain.from_iterable(order)):
+                    found[side].outcomes.append(both.outcomes[at])
+                    found[side].clocks.append(both.clocks[at])
+            return found
+        for number, start in enumerate(range(0, len(jobs), GROUP)):
+            for side in (0, 1) if number % 2 else (1, 0):
+                one = self.record([(job, ways[side]) for job in jobs[start : start + GROUP]], Rates())
+                found[side].outcomes += one.outcomes
+                found[side].clocks += one.clocks
+        return found
+
+    def record(self, pairs: Sequence[tuple[Job, Way]], rates: Rates) -> Turn:
+        """Record jobs once, as the worker does, with clocks in between; all ways have the same recorder."""
+        session = self.session(pairs[0][1])
+        marks = Marks(self.engine, session, self.direct)
+        with without_collector():
+            now = [time.perf_counter()]
+            session.start()
+            now.append(time.perf_counter())
+            faults = fire_jobs(self.engine, marks.in_ways(pairs), ITERATIONS, marks, layer_only=True)
+            now.append(time.perf_counter())
+            self.engine.synchronize()
+            now.append(time.perf_counter())
+            events = session.stop()
+            now.append(time.perf_counter())
+            sums, busy_ns = sum_kernels(events, PREFIX)
+            outcomes = [
+                fault or summed(marks.found(index, sums), job, ITERATIONS)
+                for index, ((job, _), fault) in enumerate(zip(pairs, faults, strict=True))
+            ]
+            now.append(time.perf_counter())
+        ready = sum(first - taken for first, taken in zip(marks.first_s, marks.taken_s, strict=False))
+        took = [after - before for before, after in itertools.pairwise(now)]
+        parts = (took[0], ready, took[1] - ready, *took[2:])
+        for name, seconds in zip(PARTS, parts, strict=True):
+            rates.split[name] += seconds
+        rates.busy_us += busy_ns / 1000
+        spun = [sums.get(clock_name(index)) for index in range(len(pairs))]
+        return Turn(
+            outcomes,
+            [
+                round(1e3 * CLOCK_CYCLES / each.duration_ns) if each and each.duration_ns else 0
+                for each in spun
+            ],
+        )
+
+
+class HostSession:
+    """In place of a recorder where there is no device: each range is one kernel."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def start(self) -> None:
+        """Record from here on."""
+        self.events.clear()
+
+    def stop(self) -> list[Event]:
+        """End the recording; returns its events."""
+        return list(self.events)
+
+    def range(self, name: str) -> "HostRange":
+        """Return a range of the host."""
+        return HostRange(self, name)
+
+    def clock(self, name: str) -> None:
+        """Have a range for the clock."""
+        with self.range(name):
+            pass
+
+
+class HostRange:
+    """A range that is its own kernel."""
+
+    def __init__(self, session: HostSession, name: str) -> None:
+        self.session, self.name = session, name
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self.start = time.monotonic_ns()
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        duration, number = time.monotonic_ns() - self.start, len(self.session.events) + 1
+        self.session.events += [
+            (self.name, False, 0, self.start, duration),
+            ("", False, number, self.start, 1),
+            ("host", True, number, self.start, duration),
+        ]
