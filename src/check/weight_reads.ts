@@ -27,7 +27,7 @@ const WEIGHED = ["dense", "per_sequence", "moe"] as const;
 /** What the check needs beside the rows. */
 export interface ReadFrom {
   /** The device. */
-  readonly sheet: Pick<HardwareSheet, "bandwidth_gb_s" | "l2_mib" | "multiprocessors">;
+  readonly sheet: Pick<HardwareSheet, "bandwidth_gb_s" | "l2_mib">;
   /** The model's sizes on a rank of a degree. */
   readonly sizes: (tp: number) => Sizes;
 }
@@ -65,7 +65,8 @@ export async function readFrom(meta: Meta, configDir: string = CONFIG_DIR): Prom
  * @returns A warning for each layer and degree, with the number of rows and the worst of them.
  */
 export function checkWeightReads({ dir, tps, table }: PhysicsSource, { sheet, sizes }: ReadFrom): Issue[] {
-  const device = { multiprocessors: sheet.multiprocessors, cacheBytes: sheet.l2_mib * 2 ** 20 };
+  // Weights are read once, however large the device and its cache are: attention alone asks for these.
+  const device = { multiprocessors: 1, cacheBytes: 0 };
   return tps.flatMap((tp) => {
     const rank = sizes(tp);
     return WEIGHED.flatMap((category) => {

@@ -113,9 +113,9 @@ function cut({ dir, tables }: BundleFiles, { rows = {} }: Meta): Issue[] {
     const tp = tpOfFolder(folder);
     if (tp === null) return [];
     return TABLE_NAMES.flatMap((table) => {
-      const written = counts[table] ?? 0;
+      const written = counts[table];
       const found = countRows(tables.get(tp)?.[table] ?? "");
-      if (counts[table] === undefined || found === written) return [];
+      if (written === undefined || found === written) return [];
       return [{
         code: "rows-differ",
         severity: "warning" as const,
