@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Issue } from "../../src/bundle/issue.ts";
 import { openBundle } from "../../src/bundle/open.ts";
+import type { Row } from "../../src/bundle/tables.ts";
 import { profile } from "../../src/run/profile.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { bundleFacts } from "../../src/view/report/facts.ts";
@@ -69,12 +70,15 @@ Deno.test("kernels of several kinds of attention have slices of their own, recur
     if (category === "linear_attention") {
       return [[0, 1], [64, 1]].map((key) => ({ layer: "gdn", key, timeUs: 8 + key[0]! }));
     }
-    return category === "attention"
-      ? ["sliding_attention", null].flatMap((layer) => rows.map((row) => ({ ...row, layer })))
-      : rows;
+    return rows;
   };
+  const shots = (tp: number): Row[] =>
+    ["sliding_attention", null].flatMap((layer) =>
+      SMALL.table(tp, "attention").map((row) => ({ ...row, layer }))
+    );
   await withFolder(async (dir) => {
-    const html = await bundleReport({ ...SMALL, dir, table });
+    const bundle = { ...SMALL, dir, table, shots };
+    const html = await bundleReport(bundle);
     assert.ok(headings(html).includes("Recurrent layers"));
     for (
       const name of [

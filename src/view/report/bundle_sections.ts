@@ -5,7 +5,7 @@
  */
 import { coverage } from "../../check/coverage.ts";
 import { type CoverageNeed, ownNeed } from "../../check/coverage_need.ts";
-import type { Bundle } from "../../bundle/open.ts";
+import type { Bundle, WholeBundle } from "../../bundle/open.ts";
 import { skewScale } from "../../check/skew_scale.ts";
 import { validate } from "../../check/validate.ts";
 import { CONFIG_DIR } from "../../config_dir.ts";
@@ -59,7 +59,7 @@ export interface BundleReportOptions {
  * @param options What else is known.
  * @returns The parts in their order; what the bundle has no data for is left out.
  */
-export async function bundleSections(bundle: Bundle, options: BundleReportOptions = {}): Promise<Section[]> {
+export async function bundleSections(bundle: Shown, options: BundleReportOptions = {}): Promise<Section[]> {
   const { model } = options;
   const need = options.need ?? ownNeed(bundle);
   const [issues, { samples, clocks, drifts }] = await Promise.all([
@@ -134,10 +134,17 @@ async function layerFigures(
   return figures;
 }
 
+/** A bundle; one with all rows of a category also has those of kernels that August does not read. */
+type Shown = Bundle & Partial<Pick<WholeBundle, "shots">>;
+
 /** The attention of each kernel, where the model has several. */
-function attentionFigures(bundle: Bundle, tp: number, samples: readonly LayerSamples[]): Figure[] {
+function attentionFigures(bundle: Shown, tp: number, samples: readonly LayerSamples[]): Figure[] {
   const subject = subjectOf(bundle, tp);
-  const kernels = [...Map.groupBy(bundle.table(tp, "attention"), ({ layer }) => layer)].map(
+  const named = bundle.shots?.(tp, "attention").filter(({ layer, key }) =>
+    layer !== null && key.length === 4
+  );
+  const all = [...named ?? [], ...bundle.table(tp, "attention")];
+  const kernels = [...Map.groupBy(all, ({ layer }) => layer)].map(
     ([layer, rows]) => ({
       prefix: layer === null ? "" : `${layer}, `,
       input: { subject, rows, samples, estimated: bundle.estimated(tp) },
