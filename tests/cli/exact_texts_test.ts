@@ -147,12 +147,6 @@ const TEXTS: [args: string, status: number, out: readonly string[], err?: string
     "ABACUS, tp 1      -     -     -          -         keeps the targets at no rate",
   ]],
   [
-    "recommend a",
-    2,
-    [],
-    "error: Cannot recommend a: configs/hardware has no sheet of its device, by which to say what fits; add one\n",
-  ],
-  [
     "recommend a d",
     2,
     [],
