@@ -63,3 +63,15 @@ Deno.test("a first sentinel that never agrees is fired so often and no more; a l
   assert.equal(times, 5);
   assert.deepEqual(await fired([100], false), [1, 100, false]);
 });
+
+Deno.test("a sentinel that cannot be fired is due no more, however much time passes, before the next boot", async () => {
+  const watch = sentinelWatch(() => 0);
+  async function* fire(): AsyncGenerator<LaneStep> {
+    const outcome = { status: "failed", index: 0, kind: "infeasible", message: "no room" } as const;
+    yield await Promise.resolve({ type: "outcome", shot, outcome });
+  }
+  await Array.fromAsync(fireSentinel(watch, { shot, everyS: 0, share: 0.03 }, fire));
+  assert.equal(watch.isDue(0), false);
+  watch.restart();
+  assert.equal(watch.isDue(0), true);
+});
