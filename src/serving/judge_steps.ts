@@ -6,7 +6,8 @@
 import type { Batch } from "../predict/batch.ts";
 import { quantile } from "../stats.ts";
 import type { ServedStep } from "./served.ts";
-import { arrivalsIn, batchOfGroups, paceOf, probesOf, REST_S, type StepTerms } from "./step_terms.ts";
+import { paceOf, probesOf } from "./host_pace.ts";
+import { arrivalsIn, batchOfGroups, REST_S, type StepTerms } from "./step_terms.ts";
 import { restedDevice, runStep, type StepWork } from "./timeline.ts";
 
 /** What a step asks of host and device, behind another one, null for the first, at a pace of the host. */

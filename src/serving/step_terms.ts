@@ -7,6 +7,8 @@ import { median, quantile } from "../stats.ts";
 import type { ServedSettings, ServedStep, StepGroup } from "./served.ts";
 import type { StepRows } from "./step_rows.ts";
 import type { ClockTerm } from "./timeline.ts";
+import { clockTerm } from "./clock_term.ts";
+import { paceOf, probesOf } from "./host_pace.ts";
 
 /**
  * How a step is launched: as one `graph`, in `pieces` with attention between graphs, or kernel by kernel (`kernels`).
@@ -52,8 +54,6 @@ export const NO_TERMS: StepTerms = {
 const FEW = 8;
 /** A period this much longer than what the host needs is the device's own. */
 const DEVICE_BOUND = 1.15;
-/** A device that takes less than this longer in a queue has kept its clock. */
-const CLOCK_FALLS = 0.03;
 
 /**
  * How an engine launches a step.
@@ -299,47 +299,6 @@ function steadyPart(
   return parts.length === 0 ? 0 : Math.max(0, median(parts));
 }
 
-/** Steps on either side of one that tell with it how slow the host is. */
-const BESIDE = 8;
-
-/**
- * What recording an event takes the host at each step: the median of its neighbours.
- *
- * @param steps The steps of one part.
- * @returns Microseconds, null where no neighbour was probed.
- */
-export function probesOf(steps: readonly ServedStep[]): (number | null)[] {
-  return steps.map((_, at) => {
-    const near = steps.slice(Math.max(0, at - BESIDE), at + BESIDE + 1).flatMap(({ probeUs }) =>
-      probeUs ?? []
-    );
-    return near.length === 0 ? null : median(near);
-  });
-}
-
-/**
- * How slow the host is by a probe.
- *
- * @param probeUs What recording an event takes it.
- * @param usualUs What it takes it usually.
- * @returns The share of the usual time, 1 where either is not known.
- */
-export function paceOf(probeUs: number | null, usualUs: number | null): number {
-  return probeUs === null || usualUs === null ? 1 : probeUs / usualUs;
-}
-
-/**
- * How slow the host was over steps, by their probes.
- *
- * @param steps The steps of one part.
- * @param terms Whose `probeUs` is usual.
- * @returns The mean share of its usual time, 1 where either is not known.
- */
-export function hostPaceOf(steps: readonly ServedStep[], { probeUs }: Pick<StepTerms, "probeUs">): number {
-  const paces = probesOf(steps).map((us) => paceOf(us, probeUs));
-  return paces.length === 0 ? 1 : paces.reduce((sum, pace) => sum + pace, 0) / paces.length;
-}
-
 /** The span of a step that was launched while the one before ran; without spans the time between their tokens. */
 function deviceTime(
   before: ServedStep,
@@ -431,53 +390,6 @@ export function batchOfGroups(groups: readonly StepGroup[]): {
     ),
     decodes: groups.flatMap(({ tokens, history, count }) => tokens === 1 ? [{ kv: history, count }] : []),
   };
-}
-
-/** Prompts in a queue: steps in a row that are bound by arithmetic and longer than what the host needs. */
-function clockTerm(parts: readonly (readonly Seen[])[], hostUs: number): ClockTerm | null {
-  const ratios: number[] = [];
-  const onsets: number[] = [];
-  for (const part of parts) {
-    let atWorkUs = 0;
-    let run: { ratio: number; rowsUs: number; atWorkUs: number }[] = [];
-    const end = (): void => {
-      if (run.length >= FEW) {
-        const late = run.slice(run.length >> 1).map(({ ratio }) => ratio);
-        const slowdown = median(late) - 1;
-        if (slowdown >= CLOCK_FALLS) {
-          ratios.push(...late);
-          onsets.push(onsetOf(run, slowdown));
-        } else {
-          ratios.push(...late);
-        }
-      }
-      run = [];
-      atWorkUs = 0;
-    };
-    for (const { computeBound, deviceUs, rowsUs } of part) {
-      if (!computeBound || rowsUs < hostUs) {
-        end();
-        continue;
-      }
-      if (deviceUs !== null) run.push({ ratio: deviceUs / rowsUs, rowsUs, atWorkUs });
-      atWorkUs += deviceUs ?? rowsUs;
-    }
-    end();
-  }
-  if (ratios.length < FEW) return null;
-  const slowdown = median(ratios) - 1;
-  return slowdown < CLOCK_FALLS ? null : { slowdown, onsetUs: onsets.length === 0 ? 0 : median(onsets) };
-}
-
-/** Within the first step that shows the fall; the less of it, the later. */
-function onsetOf(
-  run: readonly { readonly ratio: number; readonly rowsUs: number; readonly atWorkUs: number }[],
-  slowdown: number,
-): number {
-  const first = run.find(({ ratio }) => ratio > 1 + slowdown / 4);
-  if (first === undefined) return 0;
-  const cool = Math.max(0, 1 - (first.ratio - 1) / slowdown);
-  return first.atWorkUs + cool * first.rowsUs;
 }
 
 /** A value so many times the median is of something else, such as kernels that are compiled. */

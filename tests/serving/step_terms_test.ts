@@ -2,16 +2,8 @@
 import assert from "node:assert/strict";
 import type { ServedStep, StepGroup } from "../../src/serving/served.ts";
 import type { StepRows } from "../../src/serving/step_rows.ts";
-import {
-  arrivalsIn,
-  batchOfGroups,
-  hostPaceOf,
-  learnTerms,
-  NO_TERMS,
-  paceOf,
-  probesOf,
-  tokensOf,
-} from "../../src/serving/step_terms.ts";
+import { hostPaceOf, paceOf, probesOf } from "../../src/serving/host_pace.ts";
+import { arrivalsIn, batchOfGroups, learnTerms, NO_TERMS, tokensOf } from "../../src/serving/step_terms.ts";
 
 /** Prompts take 1 µs a token and are bound by arithmetic from 1,000 on; decodes take 500 µs. */
 const ROWS: StepRows = {

@@ -30,7 +30,8 @@ import { parseServed } from "../../../src/serving/served.ts";
 import { latenciesOf } from "../../../src/serving/served_files.ts";
 import { serverOf } from "../../../src/serving/server.ts";
 import { type JudgedSteps, judgeSteps, replaySteps } from "../../../src/serving/judge_steps.ts";
-import { batchOfGroups, hostPaceOf } from "../../../src/serving/step_terms.ts";
+import { hostPaceOf } from "../../../src/serving/host_pace.ts";
+import { batchOfGroups } from "../../../src/serving/step_terms.ts";
 import { DEFAULT_SIZES, readTrace, requestsOfTrace, stepsOfTrace } from "./traces.ts";
 
 async function read(
