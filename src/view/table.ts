@@ -91,11 +91,11 @@ export function tableText(table: Tabular, options: TableOptions = {}): string {
 /** What stands between two columns. */
 const GAP = "  ";
 
-/** Widths of columns: as their cells are, or narrower by breaking the widest cells of words, as far as words allow. */
+/** Widths of columns: as their cells are, or narrower by breaking the widest cells of words, as far as their pieces allow. */
 function fitted(columns: readonly (readonly string[])[], words: readonly boolean[], width: number): number[] {
   const widths = columns.map((cells) => Math.max(...cells.map(({ length }) => length)));
   const least = columns.map((cells, i) =>
-    words[i] ? Math.max(...cells.flatMap((cell) => cell.split(" ")).map(({ length }) => length)) : widths[i]!
+    words[i] ? Math.max(...cells.flatMap(pieces).map((piece) => piece.trim().length)) : widths[i]!
   );
   const total = (): number => widths.reduce((sum, one) => sum + one + GAP.length, -GAP.length);
   while (total() > width) {
@@ -112,15 +112,19 @@ function second(numbers: readonly number[]): number {
   return Math.max(0, (numbers.toSorted((a, b) => b - a)[1] ?? 0) - 1);
 }
 
+/** What a cell may be broken into: before a space, and after the slash of a model's name. */
+function pieces(cell: string): string[] {
+  return cell.split(/(?= )|(?<=\/)/);
+}
+
 /** The lines of a cell. */
 function broken(cell: string, width: number): string[] {
   if (cell.length <= width) return [cell];
   const lines = [""];
-  for (const word of cell.split(" ")) {
-    const last = lines.at(-1)!;
-    if (last === "") lines[lines.length - 1] = word;
-    else if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
+  for (const piece of pieces(cell)) {
+    const line = `${lines.at(-1)}${piece}`.trimStart();
+    if (line.length <= width || line === piece.trimStart()) lines[lines.length - 1] = line;
+    else lines.push(piece.trimStart());
   }
   return lines;
 }
