@@ -2,35 +2,15 @@
 import assert from "node:assert/strict";
 import { openBundle } from "../../src/bundle/open.ts";
 import type { RunEvent } from "../../src/events.ts";
-import type { Harness } from "../../src/harness/harness.ts";
 import { firePlan } from "../../src/run/fire_plan.ts";
 import { profile } from "../../src/run/profile.ts";
 import { resolveSettings } from "../../src/settings.ts";
 import { parsePlan } from "../../src/shots/plan_file.ts";
-import { fakeHarness, tinyArchitecture } from "./fakes.ts";
+import { BOOT_S, clocked } from "./clock.ts";
+import { tinyArchitecture } from "./fakes.ts";
 import { planLines } from "./results_files.ts";
 import { SMALL, smallBundle } from "./small_model.ts";
 import { denseSweep, only, perSequenceSweep, tinyRun, withFolder } from "./tiny_run.ts";
-
-const BOOT_S = 7;
-
-/** Calls with a fake that takes 7 s to boot and a second a shot. */
-async function clocked<T>(use: (open: () => Promise<Harness>) => Promise<T>): Promise<T> {
-  const usual = performance.now;
-  let nowS = 100;
-  try {
-    performance.now = () => 1000 * nowS;
-    return await use(() =>
-      Promise.resolve(fakeHarness({
-        bootFails: () => (nowS += BOOT_S, false),
-        mishap: () => (nowS++, undefined),
-        facts: () => [{ type: "cost", device_busy_us: 250_000, wall_us: 1e6 }],
-      }))
-    );
-  } finally {
-    performance.now = usual;
-  }
-}
 
 /** Seconds of boots, of sweeps with their shots, and of the end. */
 function times(
