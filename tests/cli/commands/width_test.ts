@@ -35,5 +35,5 @@ Deno.test("a table that is too wide breaks its words, the widest first, and neve
     tableText(table, { width: 30 }),
     "name  layers                µs\na b   12 chunked/moe,    1,235\n      36 full\nc     4 full                 1",
   );
-  assert.match(tableText(table, { width: 5 }), /12 chunked\/ +1,235\n +moe, 36 *\n/);
+  assert.match(tableText(table, { width: 5 }), /12 +1,235\n +chunked\/\n +moe, 36\n/);
 });
