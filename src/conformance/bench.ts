@@ -64,9 +64,10 @@ export const ITERATIONS = 3;
  * Prepares a bench; nothing is started yet.
  *
  * @param options How the harness is started.
+ * @param start Starts its process.
  * @returns The bench.
  */
-export function openBench(options: BenchOptions): Bench {
+export function openBench(options: BenchOptions, start: typeof startDialogue = startDialogue): Bench {
   const { argv, model, bootTimeoutS, shotTimeoutS, elsewhere = false, onLog = () => {} } = options;
   let current: Dialogue | undefined;
   let state: { info: HarnessInfo; booted: Booted } | undefined;
@@ -81,7 +82,7 @@ export function openBench(options: BenchOptions): Bench {
     async start(): Promise<Dialogue> {
       await current?.end(0);
       state = undefined;
-      return current = await startDialogue(argv, onLog);
+      return current = await start(argv, onLog);
     },
     async booted(): ReturnType<Bench["booted"]> {
       if (current !== undefined && state !== undefined) return { dialogue: current, ...state };

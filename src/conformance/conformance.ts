@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type BenchOptions, openBench } from "./bench.ts";
+import { type Bench, type BenchOptions, openBench } from "./bench.ts";
 import { type Check, DoesNotApply } from "./check.ts";
 import { NotMet, Silent } from "./dialogue.ts";
 import { END_CHECKS } from "./end_checks.ts";
@@ -49,6 +49,16 @@ const FIRST_WORDS: readonly string[] = ["hello", "boot", "fire-dense"];
  */
 export async function* conformance(options: BenchOptions): AsyncGenerator<Finding> {
   await using bench = openBench(options);
+  yield* tryAll(bench);
+}
+
+/**
+ * Tries every check on a bench.
+ *
+ * @param bench The bench; it is left open.
+ * @returns A finding per check, as it comes.
+ */
+export async function* tryAll(bench: Bench): AsyncGenerator<Finding> {
   let silentAt: string | undefined;
   for (const { id, rule, run } of CHECKS) {
     if (silentAt !== undefined) {

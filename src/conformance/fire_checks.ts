@@ -110,9 +110,9 @@ function holdSamples(
 ): void {
   const got = Object.keys(samples);
   const missing = names.filter((name) => !got.includes(name));
-  if (missing.length > 0) throw new NotMet(`a ${category} shot lacks samples of ${missing.join(", ")}`);
+  if (missing.length > 0) throw new NotMet(`the ${category} shot lacks samples of ${missing.join(", ")}`);
   const foreign = got.filter((name) => !names.includes(name));
-  if (foreign.length > 0) throw new NotMet(`a ${category} shot has samples of ${foreign.join(", ")} too`);
+  if (foreign.length > 0) throw new NotMet(`the ${category} shot has samples of ${foreign.join(", ")} too`);
   for (const [name, { length }] of Object.entries(samples)) {
     if (length >= least && length <= most) continue;
     const count = least === most ? least : `${least} to ${most}`;
