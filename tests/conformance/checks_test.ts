@@ -175,16 +175,18 @@ const at = (type: string, change: Fault, nth?: number): Fault => (answers, reque
     ? change(answers, request, count)
     : answers;
 
+// deno-lint-ignore no-explicit-any
+type Edit = (value: any) => unknown;
+
 /** Changes the answer of an index, or all those that have the key. */
-const edited = (key: string, edit: (value: any) => unknown, index?: number): Fault => (answers) =>
+const edited = (key: string, edit: Edit, index?: number): Fault => (answers) =>
   answers.map((answer) =>
     key in answer && (index === undefined || (answer as Message)["index"] === index)
       ? { ...answer, [key]: edit((answer as Message)[key]) } as Answer
       : answer
   );
 
-const inFire = (key: string, edit: (value: any) => unknown, index?: number): Fault =>
-  at("fire", edited(key, edit, index));
+const inFire = (key: string, edit: Edit, index?: number): Fault => at("fire", edited(key, edit, index));
 const fails = (index: number, kind = "engine"): Fault =>
   at(
     "fire",
@@ -581,6 +583,19 @@ Deno.test("conformance: a check that fails is the last one of its process", asyn
   const { starts } = await findings((answers) => answers);
   assert.equal((await findings(at("frie", () => [{ type: "bye" }]))).starts, starts + 1);
 });
+
+for (const ending of ["hello", "shutdown"]) {
+  Deno.test(`conformance: after ${ending} a booted process is another one`, async () => {
+    const said: string[] = [];
+    const told = (what: string, message: unknown, seconds?: number): void =>
+      void said.push(shown(what, message, seconds));
+    const bench = openBench(optionsOf(MODEL), fakeHarness(MODEL, told));
+    for (const id of ["boot", ending]) await checkOf(id).run(bench);
+    said.length = 0;
+    await checkOf("layers").run(bench);
+    assert.deepEqual(said, BOOTED);
+  });
+}
 
 Deno.test("conformance: a fault of ours is no finding", async () => {
   await assert.rejects(
