@@ -14,6 +14,7 @@ import { loadModel } from "../../model/load_model.ts";
 import type { Model } from "../../model/model.ts";
 import { type IndexEntry, indexPage } from "../../view/report/index_page.ts";
 import { bundleReport, comparisonReport } from "../../view/report/report.ts";
+import { plural } from "../../view/text.ts";
 import { examples, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -103,7 +104,7 @@ async function writeIndex(
   }
   const out = flags.out ?? `${folder}/index.html`;
   await writeAtomic(out, await indexPage(dirname(out), entries));
-  terminal.out(`The reports of ${entries.length} bundles are listed in ${out}\n`);
+  terminal.out(`The reports of ${plural(entries.length, "bundle")} are listed in ${out}\n`);
   return 0;
 }
 
