@@ -31,6 +31,10 @@ interface Outcome {
   readonly log: string[];
   readonly told: string[];
   readonly device: DeviceSeen;
+  /** Seconds that were put down to sweeps, by a clock on which a shot takes two. */
+  readonly spentS: number[];
+  /** Outcomes after which it was asked whether to save. */
+  readonly asked: number;
 }
 
 async function play(
@@ -44,16 +48,21 @@ async function play(
     judge: { movedLanes, allMoved, verdict: null },
   };
   const log: string[] = [];
+  const spentS: number[] = [];
+  let asked = 0;
+  let nowMs = 50_000;
   const session = {
     judge: world.judge,
     inDoubt: (shot: Shot) => world.doubtful.has(shot),
     save: () => Promise.resolve(void log.push("save")),
-    saveIfDue: () => Promise.resolve(),
+    saveIfDue: () => Promise.resolve(void asked++),
     note: (fact: { type: string }, at: { lane?: string }) =>
       void log.push(`note ${fact.type} ${at.lane ?? "-"}`),
     engine: (_: unknown, lane?: string) => void log.push(`engine ${lane ?? "-"}`),
-    spend: (tp: number, category: string, { deviceBusyS }: { deviceBusyS: number | null }) =>
-      void log.push(`spend ${tp} ${category} ${deviceBusyS}`),
+    spend: (tp: number, category: string, took: { seconds: number; deviceBusyS: number | null }) => {
+      log.push(`spend ${tp} ${category} ${took.deviceBusyS}`);
+      spentS.push(took.seconds);
+    },
     missing: () => ["norm"],
     timed: () => ["norm"],
     measured: () => ({ norm: 1 }),
@@ -71,6 +80,7 @@ async function play(
       log.push(fired.length === 0 ? `sentinel every ${sentinel?.everyS}` : `fire ${fired.length}`);
       if (resting !== undefined && resting.length > 0) log.push(`without ${resting}`);
       for (const shot of fired) {
+        nowMs += 2000;
         yield await Promise.resolve(
           {
             type: "outcome",
@@ -94,9 +104,16 @@ async function play(
       yield { type: "fire", shots: sweep.shots };
     },
   };
-  const events: RunEvent[] = await Array.fromAsync(
-    how === "sweeps" ? runSweeps([task], options, device) : how([sweep], options, device),
-  );
+  const usual = performance.now;
+  let events: RunEvent[];
+  try {
+    performance.now = () => nowMs;
+    events = await Array.fromAsync(
+      how === "sweeps" ? runSweeps([task], options, device) : how([sweep], options, device),
+    );
+  } finally {
+    performance.now = usual;
+  }
   const told = events.flatMap((event) => {
     if (event.type === "shot") return [];
     if (event.type === "notice") return [event.message];
@@ -105,9 +122,10 @@ async function play(
       return [`sentinel ${event.tp} ${event.drift} ${event.moved} ${event.lane ?? "-"}`];
     }
     if (event.type !== "sweep-finished") return [event.type];
+    assert.equal(event.seconds, spentS.reduce((sum, each) => sum + each, 0));
     return [`finished ${event.measured} ${event.failed} ${event.deviceBusyS}`];
   });
-  return { log, told, device };
+  return { log, told, device, spentS, asked };
 }
 
 const settledAll = ({ doubtful }: World, fired: number): void => void (fired > 0 && doubtful.clear());
@@ -212,6 +230,13 @@ for (const [count, isLeft] of [[64, true], [63, false]] as const) {
     ]);
   });
 }
+
+Deno.test("shots that are fired again count as seconds of their sweep, and each outcome may be saved", async () => {
+  const again = await play({ doubtful: 2, after: settledAll });
+  assert.deepEqual([again.spentS, again.asked], [[4], 2]);
+  const twice = await play({ doubtful: 2 }, "sweeps");
+  assert.deepEqual([twice.spentS, twice.asked], [[2 * (3 + 2 + 2)], 7]);
+});
 
 const cost = (us: number | null): LaneStep =>
   ({ type: "fact", fact: { type: "cost", device_busy_us: us, wall_us: 1 }, lane: "a" }) as never;
