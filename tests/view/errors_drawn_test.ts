@@ -94,6 +94,10 @@ Deno.test("an iteration's total has the error bar of its estimate; one beyond th
   assert.deepEqual(shares(one, "x"), [0.4]);
   const plain = iterationTimeline({ batch: "x", iterations: [{ name: "a", estimate }] });
   assert.doesNotMatch(subtitleOf(plain), /error/);
+  assert.equal(
+    (plain.layout["title"] as { text: string }).text.match(/a: [^<]* an iteration/)?.[0],
+    "a: 8 ms an iteration",
+  );
 });
 
 Deno.test("communication is a part of its own, however small, and its source is named", () => {
