@@ -215,6 +215,13 @@ Deno.test("a budget that is enough says nothing and cuts nothing", () => {
   assert.equal(task.cut, null);
 });
 
+Deno.test("pieces are of ten seconds or a little more, and four tenths of a first round are spared, rounded down", () => {
+  assert.deepEqual(taskOf({ rounds: [20], budgetS: 1000, shotS: 3 }).run().steps, [
+    ...["fire 1-10", "fire 11,12,13,14", "fire 15,16,17,18", "fire 19,20", "estimated 0.2"],
+  ]);
+  assert.deepEqual(taskOf({ rounds: [23], budgetS: 2 }).run().answers.map(({ length }) => length), [14]);
+});
+
 Deno.test("how large a sweep is: the share that is asked for, of which what is measured is done", () => {
   const extents: [target: AdaptiveOptions["target"], known: number, planned: number, done: number][] = [
     [{ shots: 0.5 }, 0, 200, 0],

@@ -11,6 +11,8 @@ import { textOf } from "./fakes.ts";
 import { attentionSweep, denseSweep } from "./tiny_run.ts";
 
 interface World {
+  /** How often shots were fired. */
+  fires: number;
   readonly doubtful: Set<Shot>;
   readonly judge: { movedLanes: string[]; allMoved: boolean; verdict: Verdict | null };
 }
@@ -44,6 +46,7 @@ async function play(
   const sweep = denseSweep(Array.from({ length: shots }, (_, index) => index + 1));
   const { movedLanes = [], allMoved = false } = script;
   const world: World = {
+    fires: 0,
     doubtful: new Set(sweep.shots.slice(0, doubtful)),
     judge: { movedLanes, allMoved, verdict: null },
   };
@@ -78,6 +81,7 @@ async function play(
       { resting, sentinel }: { resting?: string[]; sentinel?: { everyS: number } },
     ): AsyncGenerator<LaneStep> {
       log.push(fired.length === 0 ? `sentinel every ${sentinel?.everyS}` : `fire ${fired.length}`);
+      if (fired.length > 0) world.fires++;
       if (resting !== undefined && resting.length > 0) log.push(`without ${resting}`);
       for (const shot of fired) {
         nowMs += 2000;
@@ -130,11 +134,10 @@ async function play(
 
 const settledAll = ({ doubtful }: World, fired: number): void => void (fired > 0 && doubtful.clear());
 /** Leaves so many in doubt each time that shots are fired. */
-const leaves = (...counts: number[]): NonNullable<Script["after"]> => ({ doubtful }, fired) => {
-  if (fired === 0 || counts.length === 0) return;
-  const kept = [...doubtful].slice(0, counts.shift()!);
-  doubtful.clear();
-  for (const shot of kept) doubtful.add(shot);
+const leaves = (...counts: number[]): NonNullable<Script["after"]> => ({ doubtful, fires }, fired) => {
+  const count = counts[fires - 1];
+  if (fired === 0 || count === undefined) return;
+  for (const shot of [...doubtful].slice(count)) doubtful.delete(shot);
 };
 const stand = (count: number, why: string): string =>
   `${count} shots of dense at tp 1 are in doubt: the device ${why}; their times stand, and the same run measures them again`;
