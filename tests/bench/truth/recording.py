@@ -74,7 +74,7 @@ def record_kernels(
 ) -> list[Recorded | Fault]:
     """Fire jobs in one recording of the device's kernels."""
     timer = KernelTimer(engine, Session(engine.device.type.upper()))
-    marks = PassRanges(timer.session.range)
+    marks = PassRanges(timer.session)
     with without_collector(), around(marks):
         faults, sums, _ = timer.record(engine, jobs, iterations, marks)
     return [

@@ -10,7 +10,7 @@ from engine.shots import Shot
 from messages import Limits
 from selfcheck_test import LIMITS, WHOLE, engine
 from timing.jobs import SKEWED
-from timing.kernel_timer import KernelTimer
+from timing.kernel_timer import KernelTimer, LostKernels, Recorded
 from timing.selfcheck import activations, histories, medians, smallest
 from timing.timed import Measured, Timed
 from timing.walk import LONGEST_NAME, PASSES, WARM_UP, Node, Recorder, numbers
@@ -113,10 +113,13 @@ def test_the_median_of_whole_attention_counts_where_there_are_several_kinds() ->
 
 def test_recordings_of_a_chunk_add_up_to_what_the_device_worked() -> None:
     timer: Any = KernelTimer.__new__(KernelTimer)
-    from timing.kernel_timer import LostKernels
-
     lost = LostKernels("unsupported", "some are lost")
-    rounds = iter([([lost, Timed({"a": [1.0]})], 10.0), ([Timed({"a": [2.0]})], 4.0)])
+    rounds = iter(
+        [
+            Recorded([lost, Timed({"a": [1.0]})], [0.0, 0.0], 10.0),
+            Recorded([Timed({"a": [2.0]})], [0.0], 4.0),
+        ]
+    )
     asked: list[int] = []
 
     def once(_engine: Any, jobs: Sequence[Any], _iterations: int) -> Any:
