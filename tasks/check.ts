@@ -9,6 +9,9 @@ import { ENTRIES } from "./structure.ts";
 import { runScript } from "./script.ts";
 import { setup } from "./setup.ts";
 
+/** Folders of scripts that drive the worker's code on a device, which no test runs whole. */
+const TRIALS = ["depth", "device", "layerwise", "truth"].map((name) => `tests/bench/${name}`);
+
 /** What `deno doc --lint` says of documentation, but for data frames, whose types are the library's own. */
 function documentationFaults(text: string): string[] {
   // deno-lint-ignore no-control-regex
@@ -27,7 +30,7 @@ await runScript({ usage: "deno task check" }, async () => {
     [deno, "run", "-A", "tasks/words.ts"],
     [python, "-m", "ruff", "check", "harness", "tasks", "tests"],
     [python, "-m", "ruff", "format", "--check", "harness", "tasks", "tests"],
-    [python, "-m", "mypy", "harness/vllm", "harness/ray"],
+    [python, "-m", "mypy", "harness/vllm", "harness/ray", ...TRIALS],
   ];
   for (const entry of ENTRIES) {
     console.log(`> deno doc --lint ${entry}`);

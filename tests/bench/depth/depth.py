@@ -28,6 +28,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -128,13 +129,18 @@ def do_steps(run: Run, boot_of: Callable[[int], Any], out: TextIO) -> None:
     for name, step in run.steps.items():
         started = time.perf_counter()
         try:
-            step(engine, lambda line, name=name: write(out, {"step": name, "layers": run.layers, **line}))
+            step(engine, partial(write_step, out, name, run.layers))
         except Exception as error:
             traceback.print_exc()
             write(out, {"type": "failed", "step": name, "layers": run.layers, "message": str(error)[:500]})
         took_s = time.perf_counter() - started
         print(f"{run.layers} layers: {name} took {took_s:.1f} s", file=sys.stderr, flush=True)
     engine.close()
+
+
+def write_step(out: TextIO, step: str, layers: int, line: Mapping[str, Any]) -> None:
+    """Write a line of a step in an engine of so many layers."""
+    write(out, {"step": step, "layers": layers, **line})
 
 
 def write(out: TextIO, line: Mapping[str, Any]) -> None:

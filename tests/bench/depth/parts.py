@@ -28,7 +28,13 @@ from script import open_out, read_json, run_script
 IMPORTS_S = 120.0
 """How long a part may import, beyond the part before it."""
 
-FIELDS = {"name": str, "seconds": (int, float), "limit": (int, float), "argv": list, "files": list}
+FIELDS: dict[str, Any] = {
+    "name": str,
+    "seconds": (int, float),
+    "limit": (int, float),
+    "argv": list,
+    "files": list,
+}
 """What a part has."""
 
 GATED = Path(__file__).with_name("gated.py")

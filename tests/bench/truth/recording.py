@@ -1,6 +1,5 @@
 """Passes of an engine, all of them accounted for: what no layer's module does is done elsewhere."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -139,38 +138,20 @@ class PassRanges(RangeMarks):
 
 
 class PassClock(WallMarks):
-    """Marks that read the clock, a span being without those inside it."""
-
-    def __init__(self, synchronize: Any) -> None:
-        super().__init__(synchronize)
-        self.inner_ns = [0]
-        self.counts = False
+    """Marks that read the clock, in whole passes as well."""
 
     def begin(self, number: int | None) -> None:
-        """Begin a pass; the warm-up does not count."""
+        """Begin a pass."""
         super().begin(number)
-        self.counts = number is not None
+        self.warm_up = number is None
         self.enter(ELSEWHERE)
 
     def end(self) -> None:
-        """End the pass and what a failure left open in it."""
+        """End the pass and what a failure left open in it; the warm-up, which comes first, does not count."""
         while self.open:
             self.leave()
-
-    def enter(self, layer: str) -> None:
-        """Enter a module."""
-        self.inner_ns.append(0)
-        super().enter(layer)
-
-    def leave(self) -> None:
-        """Leave the module that was entered last."""
-        self.synchronize()
-        layer, started = self.open.pop()
-        whole = time.perf_counter_ns() - started
-        own = whole - self.inner_ns.pop()
-        self.inner_ns[-1] += whole
-        if self.counts:
-            self.spans.append((layer, self.number, own / 1000))
+        if self.warm_up:
+            self.spans.clear()
 
 
 class WholeEvents(EventMarks):
