@@ -1,20 +1,14 @@
 import assert from "node:assert/strict";
 import { countClocks } from "../../src/journal/clock_counts.ts";
 import type { JournalLine } from "../../src/journal/line.ts";
+import { stateAt } from "./states.ts";
 
 const shot = (category: "dense" | "attention", lane?: string): JournalLine => ({
   ...{ type: "shot", category, tp: 1, key: [1], samples: { a: [1] } },
   ...lane !== undefined && { lane },
 });
 const state = (sm_clock_mhz: number | null, lane?: string): JournalLine => ({
-  ...{
-    type: "state",
-    sm_clock_mhz,
-    memory_clock_mhz: null,
-    temperature_c: null,
-    power_w: null,
-    throttle: [],
-  },
+  ...stateAt(sm_clock_mhz),
   ...lane !== undefined && { lane },
 });
 const session = { type: "session" } as JournalLine;

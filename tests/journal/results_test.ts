@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFired } from "../../src/journal/fired.ts";
 import { JOURNAL_FORMAT } from "../../src/journal/line.ts";
+import { stateAt } from "./states.ts";
 
 const TEXT = await Deno.readTextFile(new URL("../data/results-v1.jsonl", import.meta.url));
 const [HEADER = "", HELLO = ""] = TEXT.split("\n");
@@ -23,14 +24,7 @@ const ATTENTION = {
 };
 const ID = { category: "attention", tp: 1, key: [16, 0, 2, 64] };
 const state = (sm_clock_mhz: number | null, at_s?: number): object => ({
-  ...{
-    type: "state",
-    sm_clock_mhz,
-    memory_clock_mhz: null,
-    temperature_c: null,
-    power_w: null,
-    throttle: [],
-  },
+  ...stateAt(sm_clock_mhz),
   ...at_s !== undefined && { at_s },
 });
 const samples = { attention: [12, 11, 13] };
