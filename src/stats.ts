@@ -133,3 +133,20 @@ export function relativeError(samples: readonly number[]): number | null {
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)}%`;
 }
+
+/**
+ * The mean.
+ *
+ * @param values One number or more.
+ * @returns Their sum over their count.
+ *
+ * @example
+ * ```ts
+ * import { mean } from "./stats.ts";
+ * import assert from "node:assert/strict";
+ * assert.equal(mean([1, 2, 6]), 3);
+ * ```
+ */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

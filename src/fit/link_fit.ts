@@ -7,6 +7,7 @@ import type { Collective, CollectiveSample } from "../bundle/collectives_file.ts
 import { COLLECTIVES } from "../bundle/collectives_file.ts";
 import type { FittedLink } from "../bundle/hardware_file.ts";
 import { UsageError } from "../errors.ts";
+import { mean } from "../stats.ts";
 
 /** A link, fitted; its mean error is over the samples, with the bandwidth of each collective. */
 export interface LinkFit extends FittedLink {
@@ -106,7 +107,7 @@ export function fitLink(samples: readonly CollectiveSample[], options: LinkFitOp
     latencyNs,
     bandwidthGibS,
     bandwidthsGibS,
-    error: errors.reduce((sum, error) => sum + error, 0) / errors.length,
+    error: mean(errors),
     worstError: Math.max(...errors),
   };
 }

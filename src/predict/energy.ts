@@ -5,6 +5,7 @@
  */
 import type { Sustained } from "../bundle/meta_blocks.ts";
 import { type Category, CATEGORY_ORDER } from "../shots/shot.ts";
+import { mean } from "../stats.ts";
 import type { PredictorSource } from "./source.ts";
 import { placeOf, sustainedSource } from "./sustained.ts";
 
@@ -93,7 +94,7 @@ function atTheLimit(sustained: readonly Sustained[]): Sustained[] {
     time_us !== null && power_w !== null && sm_clock_mhz !== null &&
     sm_clock_mhz < atRest * (1 - LIMITED_SHARE);
   const watts = sustained.filter(isLimited).flatMap(({ power_w }) => power_w ?? []);
-  const limit = watts.reduce((sum, each) => sum + each, 0) / watts.length;
+  const limit = mean(watts);
   return sustained.map((entry) => isLimited(entry) ? { ...entry, power_w: limit } : entry);
 }
 

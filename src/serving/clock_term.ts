@@ -39,12 +39,8 @@ export function clockTerm(parts: readonly (readonly QueuedStep[])[], hostUs: num
       if (run.length >= FEW) {
         const late = run.slice(run.length >> 1).map(({ ratio }) => ratio);
         const slowdown = median(late) - 1;
-        if (slowdown >= CLOCK_FALLS) {
-          ratios.push(...late);
-          onsets.push(onsetOf(run, slowdown));
-        } else {
-          ratios.push(...late);
-        }
+        ratios.push(...late);
+        if (slowdown >= CLOCK_FALLS) onsets.push(onsetOf(run, slowdown));
       }
       run = [];
       atWorkUs = 0;

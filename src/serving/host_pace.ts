@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { median } from "../stats.ts";
+import { mean, median } from "../stats.ts";
 import type { ServedStep } from "./served.ts";
 
 /** Steps on either side of one that tell with it how slow the host is. */
@@ -47,5 +47,5 @@ export function hostPaceOf(
   { probeUs }: { readonly probeUs: number | null },
 ): number {
   const paces = probesOf(steps).map((us) => paceOf(us, probeUs));
-  return paces.length === 0 ? 1 : paces.reduce((sum, pace) => sum + pace, 0) / paces.length;
+  return paces.length === 0 ? 1 : mean(paces);
 }

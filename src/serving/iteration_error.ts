@@ -8,6 +8,7 @@ import type { Row } from "../bundle/tables.ts";
 import type { IterationEstimate, IterationQuery } from "../predict/iteration.ts";
 import { emptyFacts, gatherFacts } from "../predict/batch.ts";
 import type { PredictorSource } from "../predict/predictor.ts";
+import { mean } from "../stats.ts";
 import { heldOutStepError } from "./judge_steps.ts";
 import type { StepModel } from "./step_model.ts";
 
@@ -115,7 +116,7 @@ function lineMiss(line: readonly Point[], size: number): number | null {
     const weight = (point[0] - before[0]) / (after[0] - before[0]);
     return [Math.abs(before[1] + weight * (after[1] - before[1]) - point[1]) / point[1]];
   });
-  return misses.length === 0 ? 0 : misses.reduce((sum, miss) => sum + miss, 0) / misses.length / 4;
+  return misses.length === 0 ? 0 : mean(misses) / 4;
 }
 
 /** The misses along each axis of the attention grid, on the lines through the shot that is nearest to what is asked. */

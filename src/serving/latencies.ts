@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { quantile } from "../stats.ts";
+import { mean, quantile } from "../stats.ts";
 
 /** How values are spread. */
 export interface Spread {
@@ -69,8 +69,12 @@ export function summarize(requests: readonly Latencies[]): LatencySummary {
 export function spreadOf(values: readonly number[]): Spread {
   if (values.length === 0) return { mean: NaN, p50: NaN, p90: NaN, p99: NaN };
   const sorted = Float64Array.from(values).sort();
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return { mean, p50: quantile(sorted, 0.5), p90: quantile(sorted, 0.9), p99: quantile(sorted, 0.99) };
+  return {
+    mean: mean(values),
+    p50: quantile(sorted, 0.5),
+    p90: quantile(sorted, 0.9),
+    p99: quantile(sorted, 0.99),
+  };
 }
 
 /** Many times between tokens: a histogram with bins of 1%, so that percentiles are right to 0.5%. */

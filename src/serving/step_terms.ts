@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { median, quantile } from "../stats.ts";
+import { mean, median, quantile } from "../stats.ts";
 import type { ServedSettings, ServedStep, StepGroup } from "./served.ts";
 import type { StepRows } from "./step_rows.ts";
 import type { ClockTerm } from "./timeline.ts";
@@ -400,7 +400,7 @@ function usualMean<T>(all: readonly T[], of: (one: T) => number | null): number 
   const middleOf = middle(all, of);
   if (middleOf === null) return null;
   const values = all.map(of).filter((value) => value !== null && value <= ODD * middleOf) as number[];
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return mean(values);
 }
 
 function middle<T>(all: readonly T[], of: (one: T) => number | null): number | null {
