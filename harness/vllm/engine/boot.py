@@ -17,7 +17,7 @@ from engine.expert_tiles import ExpertTiles, listened
 from engine.floats import with_floats
 from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
 from engine.layer_before import layer_before
-from engine.layers import decoder_paths, find_decoder, find_layers, find_parts, inner_modules
+from engine.layers import MIXERS, decoder_paths, find_decoders, find_layers, find_parts, inner_modules
 from engine.lean import HERE, inspected_here, lean_scheduler
 from engine.memory import choose_pool
 from engine.methods import quantized_methods, refuse_unquantized, with_named_modules
@@ -120,7 +120,8 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
     layers = find_layers(tree, boot.architecture)
     parts = find_parts(tree, boot.architecture)
     routers = find_routers(modules)
-    decoder = find_decoder(tree, layers.get("attention", {}))
+    mixers = [module for name in MIXERS for found in layers.get(name, {}).values() for module in found]
+    decoders = find_decoders(tree, mixers)
     paths = decoder_paths(path for path, _ in tree)
     first = next(iter(paths), None)
     filler = CacheFiller(runner.device)
@@ -141,9 +142,9 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
         **({"methods": methods} if methods else {}),
     }
     before = None
-    if has_values and decoder is not None and len(paths) == 1:
-        kernels = [module for found in layers["attention"].values() for module in found]
-        before = layer_before(decoder, kernels, find_expert_modules(modules), filler, free_memory)
+    if has_values and decoders and len(paths) == 1:
+        decoder = next(iter(decoders.values()))
+        before = layer_before(decoder, mixers, find_expert_modules(modules), filler, free_memory)
     block_size = next((group.block_size for group in groups if group.kind == FULL), groups[0].block_size)
     num_blocks = runner.kv_cache_config.num_blocks
     scheduler = config.scheduler_config
@@ -160,7 +161,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
     )
     vocab_size = config.model_config.get_vocab_size()
     batches = Batches(groups, num_blocks, vocab_size, limits.max_model_len)
-    direct = None if decoder is None else find_direct(runner, batches, limits)
+    direct = find_direct(runner, batches, limits) if decoders else None
     conditions["inputs"] = "scheduled" if direct is None else "direct"
     return Engine(
         llm=llm,
@@ -180,7 +181,7 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
         filler=filler,
         conditions=conditions,
         occurrences=boot.architecture.occurrences,
-        decoder=decoder,
+        decoders=decoders,
         before=before,
         direct=direct,
     )

@@ -51,12 +51,12 @@ class Engine:
     """Modules of layers within another layer's module, by that module's id: their time is not its own."""
     parts: Sequence[Part] = ()
     """Layers that are kernels by name."""
-    decoder: Any = None
-    """The decoder layer, when it can be repeated by itself."""
+    decoders: Mapping[int, Any] = field(default_factory=dict)
+    """Decoder layers that may be repeated, by the ids of the attention or recurrent modules in them."""
     before: LayerBefore | None = None
     """The layer before that one, a copy that runs in timed forwards."""
     direct: DirectInputs | None = None
-    """Writes the inputs of forwards that end in the decoder layer; None where requests are taken in."""
+    """Writes the inputs of forwards that end in a decoder layer; None where requests are taken in."""
 
     def forward(self, requests: Sequence[tuple[int, int]]) -> None:
         """Run one batch of (new tokens, KV tokens) through the model and the sampler."""

@@ -10,6 +10,9 @@ from messages import Architecture, Entry
 Sites = dict[str, list[Any]]
 """Modules by layer name."""
 
+MIXERS = ("attention", "linear_attention")
+"""Categories whose layers mix tokens: what a batch's histories decide."""
+
 NOWHERE = -2
 ANYWHERE = -1
 
@@ -148,22 +151,20 @@ def inner_modules(
     return {place: modules for place, modules in inner.items() if modules}
 
 
-def find_decoder(tree: Iterable[tuple[str, Any]], attention: Sites) -> Any:
-    """Return the module of the decoder layer that the attention is in, or None when there is no single one.
+def find_decoders(tree: Iterable[tuple[str, Any]], sites: Iterable[Any]) -> dict[int, Any]:
+    """Return the decoder layer that each of some modules is in, by the module's id; some may be in none.
 
     It is the deepest ancestor that is an element of a list: the last part of its path is a number.
     """
     modules = dict(tree)
-    sites = {id(module) for found in attention.values() for module in found}
-    above = {
-        ".".join(parts[: end + 1])
-        for path, module in modules.items()
-        if id(module) in sites
-        for parts in [path.split(".")]
-        for end in [max((at for at, part in enumerate(parts[:-1]) if part.isdecimal()), default=-1)]
-        if end >= 0
-    }
-    return modules.get(above.pop()) if len(above) == 1 else None
+    wanted = {id(module) for module in sites}
+    found = {}
+    for path, module in modules.items():
+        parts = path.split(".")
+        end = max((at for at, part in enumerate(parts[:-1]) if part.isdecimal()), default=None)
+        if id(module) in wanted and end is not None:
+            found[id(module)] = modules[".".join(parts[: end + 1])]
+    return found
 
 
 def holders(modules: Mapping[str, Any], architecture: Architecture) -> dict[str, set[str]]:

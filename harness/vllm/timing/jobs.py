@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.caches import broken_pool, keeps_all
 from engine.engine import Engine
-from engine.layers import Part, Sites
+from engine.layers import MIXERS, Part, Sites
 from engine.shots import Requests, Shot, broken_limit, read_shot
 from engine.skew import read_parts
 from faults import Fault
@@ -24,8 +24,8 @@ class Job:
     """Modules by the name of their samples."""
     with_logits: bool = False
     """Whether the forward goes on to the logits and the sampler."""
-    layer_only: bool = False
-    """Whether the decoder layer up to the one timed module may be repeated in place of whole forwards."""
+    decoders: tuple[Any, ...] = ()
+    """Decoder layers of the timed modules, which may be repeated up to them in place of whole forwards."""
     activated_experts: int | None = None
     inner: tuple[Any, ...] = ()
     """Modules within those that are timed whose time is not theirs."""
@@ -43,14 +43,16 @@ def jobs_of(engine: Engine, fields: Mapping[str, Any]) -> list[Job]:
     if fields.get("category") != "skew":
         return [job_of(engine, read_shot(fields))]
     jobs = {part: job_of(engine, shot) for part, shot in read_parts(fields).items()}
-    return [skew_job(part, job) for part, job in jobs.items()]
+    return [skew_job(engine, part, job) for part, job in jobs.items()]
 
 
-def skew_job(part: str, job: Job) -> Job:
+def skew_job(engine: Engine, part: str, job: Job) -> Job:
     """Return the job of a part of a skew case, of the attention that reads all of a history."""
     layer = SKEWED if SKEWED in job.sites else next(iter(job.sites))
     occurrences = {part: job.occurrences[layer]} if layer in job.occurrences else {}
-    return replace(job, sites={part: job.sites[layer]}, occurrences=occurrences)
+    sites = {part: job.sites[layer]}
+    decoders = decoders_of(engine, sites) if job.decoders else ()
+    return replace(job, sites=sites, occurrences=occurrences, decoders=decoders)
 
 
 def inner_of(engine: Engine, sites: Sites) -> tuple[Any, ...]:
@@ -61,6 +63,14 @@ def inner_of(engine: Engine, sites: Sites) -> tuple[Any, ...]:
         id(below): below for module in own for below in engine.inner.get(module, ()) if id(below) not in own
     }
     return tuple(within.values())
+
+
+def decoders_of(engine: Engine, sites: Sites) -> tuple[Any, ...]:
+    """Return the decoder layers of timed modules, if each has one of its own and no kernels beside."""
+    found = [engine.decoders.get(id(module)) for modules in sites.values() for module in modules]
+    if None in found or len(set(map(id, found))) < len(found):
+        return ()
+    return () if any(part.layer in sites for part in engine.parts) else tuple(found)
 
 
 def job_of(engine: Engine, shot: Shot) -> Job:
@@ -80,7 +90,7 @@ def job_of(engine: Engine, shot: Shot) -> Job:
         requests=shot.requests,
         sites=sites,
         with_logits=shot.category == "per_sequence",
-        layer_only=shot.category == "attention" and [len(modules) for modules in sites.values()] == [1],
+        decoders=decoders_of(engine, sites) if shot.category in MIXERS else (),
         activated_experts=shot.activated_experts,
         inner=inner_of(engine, sites),
         occurrences=engine.occurrences,

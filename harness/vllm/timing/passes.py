@@ -42,7 +42,7 @@ class EndOfPass(Exception):
 
 
 def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, layer_only: bool) -> None:
-    """Run a warm-up and `iterations` passes of a job; in the layer where the job and the timer allow it."""
+    """Run a warm-up and `iterations` passes of a job; in its layers where the job and the timer allow it."""
     with ExitStack() as stack:
         if job.activated_experts is not None:
             tokens = sum(new for new, _ in job.requests)
@@ -58,7 +58,7 @@ def run_passes(engine: Engine, job: Job, iterations: int, marks: Marks, layer_on
             )
         if not job.with_logits:
             stack.enter_context(engine.without_logits())
-        if layer_only and job.layer_only and engine.decoder is not None:
+        if layer_only and job.decoders:
             stack.enter_context(repeated(engine, job, iterations, marks))
             engine.forward_into(job.requests)
         else:
@@ -79,30 +79,32 @@ def run_forwards(engine: Engine, job: Job, iterations: int, marks: Marks) -> Non
 
 @contextmanager
 def repeated(engine: Engine, job: Job, iterations: int, marks: Marks) -> Iterator[None]:
-    """Make every forward run its decoder layer up to the timed module again and again, and end there.
+    """Make every forward run its decoder layers up to the timed modules again and again, and end there.
 
-    What a layer does behind the timed module is left out; the weights that it would have read are
-    replaced by a reading that empties the device's cache of what the pass before left in it.
+    The forward stops before the first of the layers, and each is given what that one was given: their shapes
+    and the batch are alike. What a layer does behind the timed module is left out; the weights that it would
+    have read are replaced by a reading that empties the device's cache of what the pass before left in it.
     """
 
-    def again(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        for number in (None, *range(iterations)):
-            engine.evict()
-            with one_pass(marks, number):
-                try:
-                    module.forward(*args, **kwargs)
-                except EndOfPass:
-                    continue
+    def again(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for decoder in job.decoders:
+            for number in (None, *range(iterations)):
+                engine.evict()
+                with one_pass(marks, number):
+                    try:
+                        decoder.forward(*args, **kwargs)
+                    except EndOfPass:
+                        continue
         raise EndOfForward
 
     def end(*_: Any) -> None:
         raise EndOfPass
 
     with marked(job, marks):
-        (site,) = (module for modules in job.sites.values() for module in modules)
+        sites = [module for modules in job.sites.values() for module in modules]
         hooks = [
-            engine.decoder.register_forward_pre_hook(again, with_kwargs=True),
-            site.register_forward_hook(end),
+            *(decoder.register_forward_pre_hook(again, with_kwargs=True) for decoder in job.decoders),
+            *(site.register_forward_hook(end) for site in sites),
         ]
         try:
             yield

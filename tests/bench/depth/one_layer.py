@@ -14,7 +14,7 @@ from timing.kernel_timer import KernelTimer, RangeMarks, without_collector
 from timing.profiler import Session
 from timing.timed import WallMarks, fire_jobs
 
-CHANGED = ("layers", "routers", "experts", "decoder")
+CHANGED = ("layers", "routers", "experts", "decoders")
 """What an engine of one layer has of its own."""
 
 Calls = dict[str, list[list[float]]]
@@ -43,7 +43,7 @@ def one_layer(engine: Engine, number: int, before: int = 0) -> Iterator[Any]:
     ends = model.start_layer, model.end_layer
     engine.layers = {category: own_sites(sites, others) for category, sites in engine.layers.items()}
     engine.routers, engine.experts = find_routers(running), find_expert_modules(running)
-    engine.decoder = None if before else layers[number]
+    engine.decoders = {} if before else dict.fromkeys(own, layers[number])
     model.start_layer, model.end_layer = number - before, number + 1
     try:
         yield layers[number]

@@ -40,9 +40,8 @@ class Module:
 class Engine:
     """An engine whose forward calls its modules in their order."""
 
-    def __init__(self, *modules: Module, decoder: Module | None = None) -> None:
+    def __init__(self, *modules: Module) -> None:
         self.modules = modules
-        self.decoder = decoder
         self.evicted = 0
         self.waits = 0
 

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from engine.layers import Part, decoder_paths, find_layers, find_parts, inner_modules, part_of
+from engine.layers import Part, decoder_paths, find_decoders, find_layers, find_parts, inner_modules, part_of
 from faults import Fault
 from messages import Architecture, Entry
 
@@ -148,6 +148,16 @@ def test_decoder_layers_are_the_list_with_most_modules() -> None:
     text = ["text.layers.10", "text.layers.2", "text.layers.2.a", "text.layers.10.a"]
     assert decoder_paths([*vision, *text, "norm"]) == ["text.layers.2", "text.layers.10"]
     assert decoder_paths(["model", "model.norm"]) == []
+
+
+def test_modules_are_in_the_innermost_element_of_a_list_around_them() -> None:
+    paths = ("embed", "layers.0", "layers.0.attn", "layers.1", "layers.1.heads.2", "layers.1.heads.2.attn")
+    modules = {path: module(path) for path in paths}
+    sites = [modules[path] for path in ("embed", "layers.0.attn", "layers.1", "layers.1.heads.2.attn")]
+    assert find_decoders(modules.items(), sites) == {
+        id(modules["layers.0.attn"]): modules["layers.0"],
+        id(modules["layers.1.heads.2.attn"]): modules["layers.1.heads.2"],
+    }
 
 
 def test_layers_within_a_module_of_a_layer_are_known() -> None:

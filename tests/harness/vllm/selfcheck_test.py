@@ -29,6 +29,9 @@ def engine(limits: Limits = LIMITS, token_bytes: float = 4096, groups: Any = WHO
         inner={},
         parts=(),
         occurrences={},
+        decoders={},
+        direct="written",
+        conditions={"inputs": "direct"},
     )
 
 
@@ -98,3 +101,34 @@ def test_attention_within_a_window_need_not_grow_with_the_history() -> None:
     check(engine(groups=(CacheGroup("sliding", 16, 1024),)), flat)
     with pytest.raises(Fault, match="times of attention must grow"):
         check(engine(groups=(CacheGroup("sliding", 16, 1024), CacheGroup("full", 16))), flat)
+
+
+class Unrepeatable(Timer):
+    """A timer that cannot repeat decoder layers."""
+
+    def measure(self, engine: Any, jobs: Any, iterations: int) -> Measured:
+        if any(job.decoders for job in jobs):
+            raise TypeError("forward() got an unexpected keyword argument 'positions'")
+        return super().measure(engine, jobs, iterations)
+
+
+def test_unlike_layers_that_cannot_be_repeated_are_timed_in_whole_forwards(capsys: Any) -> None:
+    made = engine()
+    sliding = object()
+    made.layers["attention"]["sliding"] = [sliding]
+    (full,) = made.layers["attention"]["attention"]
+    made.decoders = {id(full): object(), id(sliding): object()}
+    check(made, Unrepeatable(sound))
+    assert (made.decoders, made.direct, made.conditions) == ({}, None, {"inputs": "scheduled"})
+    assert capsys.readouterr().err == (
+        "attention is timed in whole forwards: TypeError: forward() got an unexpected keyword argument"
+        " 'positions'\n"
+    )
+
+
+def test_a_single_layer_that_cannot_be_repeated_is_refused() -> None:
+    made = engine()
+    (full,) = made.layers["attention"]["attention"]
+    made.decoders = {id(full): object()}
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        check(made, Unrepeatable(sound))
