@@ -5,7 +5,8 @@
  * seed gives the same faults as long as the sources stay as they are. The room `python` is the worker. `--near` asks the
  * tests of the file's room alone, which is quicker.
  *
- * A fault is caught where a test fails or does not end. One that the compiler refuses is left out, as are those of
+ * Of those tests only the ones that run the fault's line are asked, which their coverage without a fault says. A fault is
+ * caught where a test fails or does not end. One that the compiler refuses is left out, as are those of
  * `mutate/equivalent.json`, which change nothing that anybody could see. One that survives may be of that kind: read
  * the list.
  *
@@ -18,6 +19,7 @@ import { UsageError } from "../src/errors.ts";
 import { draw, randomFrom } from "../src/random.ts";
 import equivalent from "./mutate/equivalent.json" with { type: "json" };
 import { type Mutant, mutants } from "./mutate/mutants.ts";
+import { type Reach, reaches, readReach } from "./mutate/reach.ts";
 import { type Sight, sightOf, sightOfPython } from "./mutate/sight.ts";
 import { runScript } from "./script.ts";
 import { readModules, roomOf, ROOMS } from "./structure.ts";
@@ -33,8 +35,15 @@ const PATIENCE = { times: 5, startS: 60 };
 type Placed = Mutant & { readonly path: string; readonly room: string; readonly sight: Sight };
 type Verdict = "caught" | "far" | "survived" | "refused";
 
-/** How long a test file takes without a fault, in seconds. */
-const tookS = new Map<string, number>();
+/** What is known of a test file by running it without a fault. */
+interface Usual {
+  /** How long its tests take, in seconds. */
+  readonly tookS: number;
+  /** What it runs; null where that is not known, as of Python. */
+  readonly reach: Reach | null;
+}
+
+const usual = new Map<string, Usual>();
 /** All faults of the files that a test sees, but for those that change nothing. */
 async function faults(room: string | undefined): Promise<Placed[]> {
   const known = new Set(equivalent.map(({ path, line, change }) => `${path}|${line}|${change}`));
@@ -64,69 +73,90 @@ async function pythonMutants(path: string): Promise<Mutant[]> {
 }
 
 /** Whether tests notice, near ones first, and if not, whether the compiler would. */
-async function judge({ path, text, sight }: Placed, copy: string, near: boolean): Promise<Verdict> {
+async function judge(fault: Placed, copy: string, near: boolean): Promise<Verdict> {
+  const { path, text, sight } = fault;
   const file = `${copy}/${path}`;
   const before = await Deno.readTextFile(file);
   const isPython = path.endsWith(".py");
   try {
     await Deno.writeTextFile(file, text);
-    const example = isPython ? [] : [path];
-    if (!await pass(copy, [...sight.near, ...example])) return "caught";
+    const examples = text.includes("@example") && !isPython ? [path] : [];
+    if (!await pass(copy, [...reaching(fault, sight.near), ...examples])) return "caught";
     if (!isPython && !(await run(copy, ["check", "--quiet", path], 600)).passed) return "refused";
     if (near) return "survived";
     await Deno.writeTextFile(file, before);
     await learn(copy, sight.far);
     await Deno.writeTextFile(file, text);
-    return await pass(copy, sight.far) ? "survived" : "far";
+    return await pass(copy, reaching(fault, sight.far)) ? "survived" : "far";
   } finally {
     await Deno.writeTextFile(file, before);
   }
 }
 
-/** Measures how long test files take, and refuses those that fail without any fault. */
+/** The tests that run the line of a fault. */
+function reaching({ path, line }: Placed, tests: readonly string[]): string[] {
+  return tests.filter((test) => {
+    const reach = usual.get(test)?.reach ?? null;
+    return reach === null || reaches(reach, path, line);
+  });
+}
+
+/** Measures how long test files take and what they run, and refuses those that fail without any fault. */
 async function learn(copy: string, tests: readonly string[]): Promise<void> {
-  const unknown = [...new Set(tests)].filter((path) => !tookS.has(path));
-  for (const isPython of [false, true]) {
-    const paths = unknown.filter((path) => path.endsWith(".py") === isPython);
-    if (paths.length === 0) continue;
-    const report = `${copy}/report.xml`;
+  const unknown = [...new Set(tests)].filter((path) => !usual.has(path));
+  const report = `${copy}/report.xml`;
+  const python = unknown.filter((path) => path.endsWith(".py"));
+  if (python.length > 0) {
     const { passed } = await run(
       copy,
-      isPython ? ["-m", "pytest", "-q", `--junit-xml=${report}`, ...paths] : [
-        "test",
-        "-A",
-        "--quiet",
-        "--no-check",
-        `--junit-path=${report}`,
-        ...paths,
-      ],
+      ["-m", "pytest", "-q", `--junit-xml=${report}`, ...python],
       1200,
-      isPython,
+      true,
     );
-    const text = await Deno.readTextFile(report).catch(() => "");
-    if (!passed) {
-      const failed = [...text.matchAll(/<testcase [^>]*?name="([^"]*)"[^>]*>\s*<(?:failure|error)/g)];
-      throw new Error(
-        `Tests fail without any fault: ${failed.map(([, name]) => name).join("; ") || paths.join(" ")}`,
-      );
-    }
-    const cases = [...text.matchAll(/<testcase [^>]*classname="([^"]*)"[^>]* time="([\d.]+)"/g)];
-    for (const path of paths) {
-      const name = isPython ? path.replace(/\.py$/, "").replaceAll("/", ".") : `./${path}`;
-      tookS.set(
-        path,
-        cases.filter(([, of]) => of === name).reduce((sum, [, , time]) => sum + Number(time), 0),
-      );
+    const times = await readTimes(report, passed, python);
+    for (const path of python) {
+      const name = path.replace(/\.py$/, "").replaceAll("/", ".");
+      usual.set(path, { tookS: times.get(name) ?? 0, reach: null });
     }
   }
+  const [profile, lcov] = [`${copy}/profile`, `${copy}/profile.lcov`];
+  for (const path of unknown.filter((path) => !path.endsWith(".py"))) {
+    const args = ["-A", "--quiet", "--no-check", `--coverage=${profile}`, `--junit-path=${report}`, path];
+    const { passed } = await run(copy, ["test", ...args], 1200);
+    const times = await readTimes(report, passed, [path]);
+    await run(copy, ["coverage", "--quiet", "--lcov", `--output=${lcov}`, profile], 600);
+    const reach = readReach(await Deno.readTextFile(lcov), `${copy}/`);
+    usual.set(path, { tookS: times.get(`./${path}`) ?? 0, reach });
+    for (const made of [profile, lcov]) await Deno.remove(made, { recursive: true });
+  }
+}
+
+/** The seconds that tests took by the name of their file, from a report; refuses one with failures. */
+async function readTimes(
+  report: string,
+  passed: boolean,
+  paths: readonly string[],
+): Promise<Map<string, number>> {
+  const text = await Deno.readTextFile(report).catch(() => "");
+  if (!passed) {
+    const failed = [...text.matchAll(/<testcase [^>]*?name="([^"]*)"[^>]*>\s*<(?:failure|error)/g)];
+    throw new Error(
+      `Tests fail without any fault: ${failed.map(([, name]) => name).join("; ") || paths.join(" ")}`,
+    );
+  }
+  const times = new Map<string, number>();
+  for (const [, of, time] of text.matchAll(/<testcase [^>]*classname="([^"]*)"[^>]* time="([\d.]+)"/g)) {
+    times.set(of!, (times.get(of!) ?? 0) + Number(time));
+  }
+  return times;
 }
 
 /** Whether tests pass within their time, the quick ones first, as far as the first failure. */
 async function pass(copy: string, paths: readonly string[]): Promise<boolean> {
   if (paths.length === 0) return true;
-  const usual = (path: string): number => tookS.get(path) ?? 0;
-  const tests = [...paths].sort((a, b) => usual(a) - usual(b));
-  const usualS = tests.reduce((sum, path) => sum + usual(path), 0);
+  const tookS = (path: string): number => usual.get(path)?.tookS ?? 0;
+  const tests = [...paths].sort((a, b) => tookS(a) - tookS(b));
+  const usualS = tests.reduce((sum, path) => sum + tookS(path), 0);
   const limitS = PATIENCE.startS + PATIENCE.times * usualS;
   const isPython = tests[0]!.endsWith(".py");
   const args = isPython

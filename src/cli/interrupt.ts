@@ -64,16 +64,24 @@ export type WatchedMessage = "heard" | {
  * goes on for longer than a second; nothing is lost by that, as what was measured is in the journal.
  *
  * @param say Tells the user what a second signal would do.
+ * @param watch The thread. @default one that hears this process's signals
+ * @param exit Ends the process. @default {Deno.exit}
  * @returns A signal that aborts at the first, once the thread listens; until then a signal ends the process itself.
  */
-export async function abortOnInterrupt(say: (text: string) => void): Promise<AbortSignal> {
+export async function abortOnInterrupt(
+  say: (text: string) => void,
+  watch: Pick<Worker, "postMessage" | "onmessage"> = new Worker(
+    new URL("./interrupt_watch.ts", import.meta.url),
+    { type: "module" },
+  ),
+  exit: (status: number) => void = Deno.exit,
+): Promise<AbortSignal> {
   const controller = new AbortController();
-  const watch = new Worker(new URL("./interrupt_watch.ts", import.meta.url), { type: "module" });
   const tell = (message: WatchedMessage): void => watch.postMessage(message);
   const listens = Promise.withResolvers<void>();
   watch.onmessage = ({ data }: MessageEvent<WatchMessage>): void => {
     if (data === "listening") return listens.resolve();
-    if (data === "leave") Deno.exit(CANCELLED);
+    if (data === "leave") return exit(CANCELLED);
     tell("heard");
     if (data === "ask") return;
     say("\nStopping; what was measured is being saved. Once more to leave at once.\n");

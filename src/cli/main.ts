@@ -4,6 +4,8 @@
  * @module
  */
 import { Command, Help } from "commander";
+import { requireConfigDir } from "../config_dir.ts";
+import { SETTINGS } from "../settings/table.ts";
 import { VERSION } from "../version.ts";
 import { examples, type Run } from "./command.ts";
 import { reportError } from "./report_error.ts";
@@ -247,9 +249,19 @@ async function declared(args: readonly string[], terminal: Terminal, run: Run): 
     examples("profile --model meta-llama/Llama-3.1-8B --hardware H100", "report perf"),
   );
   program.addHelpText("afterAll", EXIT_STATUS);
+  program.hook("preAction", (_, command) => requireFolder(command, terminal.env));
   for (const { name, summary, load } of COMMANDS) {
     const command = program.command(name).summary(summary);
     if (args.slice(0, 2).includes(name)) (await load()).declare(command, run);
   }
   return program;
+}
+
+/** Refuses a folder of configurations that is not there, of a command that takes one by a flag or the environment. */
+async function requireFolder(command: Command, env: Terminal["env"]): Promise<void> {
+  if (!command.options.some(({ long }) => long === "--config-dir")) return;
+  const { configDir } = command.opts<{ configDir?: string }>();
+  const { env: name } = SETTINGS.configDir;
+  if (configDir !== undefined) await requireConfigDir(configDir, `--config-dir ${configDir}`);
+  else if (env[name]) await requireConfigDir(env[name], `${name}=${env[name]}`);
 }

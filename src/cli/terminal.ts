@@ -30,25 +30,48 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
+/** What a process has around it. */
+export interface Surroundings {
+  /** Standard input. */
+  readonly stdin: Pick<typeof Deno.stdin, "isTerminal">;
+  /** Standard output. */
+  readonly stdout: Pick<typeof Deno.stdout, "isTerminal" | "writeSync">;
+  /** Standard error. */
+  readonly stderr: Pick<typeof Deno.stderr, "isTerminal" | "writeSync">;
+  /** Characters of a line of the terminal, where there is one. */
+  readonly columns: number | undefined;
+  /** Environment variables. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /**
  * The process's own.
  *
  * @param signal Aborts when the user wants to stop.
+ * @param around What is around the process. @default this one
  * @returns The terminal.
  */
-export function processTerminal(signal: AbortSignal): Terminal {
+export function processTerminal(
+  signal: AbortSignal,
+  { stdin, stdout, stderr, columns, env }: Surroundings = {
+    stdin: Deno.stdin,
+    stdout: Deno.stdout,
+    stderr: Deno.stderr,
+    columns: process.stdout.columns,
+    env: Deno.env.toObject(),
+  },
+): Terminal {
   const encoder = new TextEncoder();
-  const env = Deno.env.toObject();
   return {
-    out: (text) => writeAll(Deno.stdout, encoder.encode(text)),
-    err: (text) => writeAll(Deno.stderr, encoder.encode(text)),
+    out: (text) => writeAll(stdout, encoder.encode(text)),
+    err: (text) => writeAll(stderr, encoder.encode(text)),
     errStream: process.stderr,
-    columns: (Number(env["COLUMNS"]) || process.stdout.columns) ?? 80,
+    columns: (Number(env["COLUMNS"]) || columns) ?? 80,
     colors: {
-      out: seesColors(env, Deno.stdout.isTerminal()),
-      err: seesColors(env, Deno.stderr.isTerminal()),
+      out: seesColors(env, stdout.isTerminal()),
+      err: seesColors(env, stderr.isTerminal()),
     },
-    ...Deno.stdin.isTerminal() && Deno.stdout.isTerminal() && { confirm },
+    ...stdin.isTerminal() && stdout.isTerminal() && { confirm },
     env,
     signal,
   };

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { CONFIG_DIR } from "../config_dir.ts";
+import { CONFIG_DIR, requireConfigDir } from "../config_dir.ts";
 import { UsageError } from "../errors.ts";
 import { listFiles } from "./list_files.ts";
 import { loadConfig } from "./load_model.ts";
@@ -44,7 +44,7 @@ export interface CatalogueOptions {
  *
  * @param options Where configurations and bundles are.
  * @returns The models, sorted by name.
- * @throws {UsageError} when a configuration breaks a rule.
+ * @throws {UsageError} when there is no such folder of configurations, or one of them breaks a rule.
  *
  * @example
  * ```ts
@@ -60,6 +60,7 @@ export interface CatalogueOptions {
  */
 export async function listModels(options: CatalogueOptions = {}): Promise<CatalogueEntry[]> {
   const { configDir = CONFIG_DIR, perfDir = "perf" } = options;
+  await requireConfigDir(configDir);
   const ids = (await listFiles(join(configDir, "model"), ".json")).filter((id) => /^[^/]+\/[^/@]+$/.test(id));
   const metas = await listFiles(perfDir, ".yaml");
   return await Promise.all(ids.map(async (id) => {

@@ -19,6 +19,9 @@ const MODEL = "microsoft/Phi-mini-MoE-instruct";
 /** Settings of runs that it has no use for. */
 const RUN_ONLY = ["force", "yes", "exactGrid", "retryFailed", "allowMixed"] as const;
 
+/** Characters of the longest rule's name, and a space. */
+const NAME_WIDTH = 22;
+
 const MARKS = { passed: "ok     ", failed: "FAILED ", skipped: "skipped" } as const;
 
 /**
@@ -66,8 +69,8 @@ async function checkHarness(
 }
 
 function render({ id, rule, status, detail }: Finding): string {
-  const more = detail === undefined ? "" : `\n        ${" ".repeat(18)}${detail}`;
-  return `${MARKS[status]} ${id.padEnd(18)}The harness ${rule}${more}\n`;
+  const more = detail === undefined ? "" : `\n${" ".repeat(MARKS[status].length + 1 + NAME_WIDTH)}${detail}`;
+  return `${MARKS[status]} ${id.padEnd(NAME_WIDTH)}The harness ${rule}${more}\n`;
 }
 
 function summary(harness: string, findings: readonly Finding[]): string {

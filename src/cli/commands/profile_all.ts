@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { requireConfigDir } from "../../config_dir.ts";
 import { readText } from "../../files/read.ts";
 import { formatDuration } from "../../progress/duration.ts";
 import { DEFAULT_MODELS, measuredBefore, type ModelOutcome, profileOne } from "../../run/profile_all.ts";
@@ -64,6 +65,7 @@ async function profileModels(
     : parseModelsFile(await readText(path), path);
   const models = named?.split(",") ?? file.models?.map(({ model }) => model) ?? DEFAULT_MODELS;
   const all = resolveModels(file, models, settingsAmong(flags), terminal.env);
+  for (const { configDir } of all) await requireConfigDir(configDir);
   const outcomes: ModelOutcome[] = [];
   await using harnesses = keepHarnesses();
   try {
