@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isDeepStrictEqual } from "node:util";
 import { roundDecimals } from "../number_format.ts";
 import type { Meta, SkewProfile } from "../bundle/meta.ts";
 import type { Booted } from "../harness/harness.ts";
@@ -73,6 +74,10 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     options.wholeSkew ?? [],
   );
   const devices = [...new Set([...previous?.devices ?? [], identity.device])];
+  const durationS = rounded(facts.durationS);
+  const idle = previous?.conditions !== undefined && isDeepStrictEqual(durationS, previous.duration_s);
+  const conditions = idle ? previous.conditions : booted.conditions;
+  const mixed = [...new Set([...facts.mixed, ...changedConditions(previous?.conditions, conditions)])];
   const { adaptive: _, ...kept } = previous ?? {};
   return {
     ...kept,
@@ -110,7 +115,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     driver: identity.driver,
     runtime: identity.runtime,
     ...identity.processor !== undefined && { processor: identity.processor },
-    ...booted.conditions !== undefined && { conditions: booted.conditions },
+    ...conditions !== undefined && { conditions },
     kv_block_size: limits.block_size,
     ...booted.caches !== undefined && { kv_groups: booted.caches },
     ...unread.length > 0 && { unread_layers: unread },
@@ -120,7 +125,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     ...identity.model_revision !== undefined && { model_revision: identity.model_revision },
     samples: facts.samples,
     rows: facts.rows,
-    duration_s: rounded(facts.durationS),
+    duration_s: durationS,
     ...Object.keys(facts.deviceBusyS).length > 0 && { device_busy_s: rounded(facts.deviceBusyS) },
     ...settings.precision && { precision: settings.precision },
     ...Object.keys(facts.clocks).length > 0 && { sm_clock_mhz: facts.clocks },
@@ -129,8 +134,20 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     ...adaptive && { adaptive },
     failed_shots: facts.failed.length,
     source_sha256: options.sourceSha256,
-    ...(facts.mixed.length > 0 ? { mixed: facts.mixed } : {}),
+    ...mixed.length > 0 && { mixed },
   };
+}
+
+/** How conditions differ from those of rows of before. What an engine chose by itself is told by degree. */
+function changedConditions(before: Meta["conditions"], now: Meta["conditions"]): string[] {
+  if (before === undefined || now === undefined) return [];
+  const names = Object.keys({ ...before, ...now }).filter((name) => name !== "clock_mhz");
+  return names.flatMap((name) => {
+    const values = [before[name], now[name]];
+    if (values[0] === values[1] || values.some((value) => typeof value === "object")) return [];
+    const [there, here] = values.map((value) => value === undefined ? "not told" : String(value));
+    return `${name} ${there} there, ${here} now`;
+  });
 }
 
 /** What engines came to, this run's in place of earlier ones; degrees may differ in the kernels that they chose. */

@@ -102,6 +102,7 @@ const METHODS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
 };
 const resolved = { block_size: 16, max_model_len: 100_000, num_cache_tokens: 1_000_000 };
 const info = (more: object): RunMetaOptions["identity"] => identityOf({ ...harness.info, ...more }, TYPES);
+const COLD = { cache_bytes: 64, residual: true };
 const cases: [string, Partial<RunMetaOptions>, Partial<SessionFacts>, Partial<Meta>][] = [
   ["no degree yet", {}, { tps: [] }, {
     tp_degrees: [],
@@ -137,6 +138,37 @@ const cases: [string, Partial<RunMetaOptions>, Partial<SessionFacts>, Partial<Me
     unread_layers: ["rotary_emb", "qk_norm", "chunked_attention"],
   }],
   ["conditions", { booted: { ...booted, conditions: { cold: true } } }, {}, { conditions: { cold: true } }],
+  [
+    "other conditions than its rows of before",
+    {
+      booted: { ...booted, conditions: { ...COLD, inputs: "direct", layer_before: true, clock_mhz: 1545 } },
+      previous: { conditions: { ...COLD, inputs: "scheduled", methods: METHODS[1]! } },
+    },
+    { mixed: ["driver 1 there, 2 now"] },
+    {
+      conditions: { ...COLD, inputs: "direct", layer_before: true, clock_mhz: 1545 },
+      mixed: [
+        "driver 1 there, 2 now",
+        "inputs scheduled there, direct now",
+        "layer_before not told there, true now",
+      ],
+    },
+  ],
+  [
+    "other conditions under which nothing was measured",
+    {
+      booted: { ...booted, conditions: { inputs: "direct" } },
+      previous: { conditions: { inputs: "scheduled" }, duration_s: META.duration_s! },
+    },
+    {},
+    { conditions: { inputs: "scheduled" } },
+  ],
+  [
+    "conditions where those of before are not known",
+    { booted: { ...booted, conditions: COLD }, previous: {} },
+    {},
+    { conditions: COLD },
+  ],
   ["a rule of precision", { settings: { ...settings, precision: { relative: 0.01, min: 3, max: 30 } } }, {}, {
     precision: { relative: 0.01, min: 3, max: 30 },
   }],
