@@ -5,7 +5,7 @@
  * seed gives the same faults as long as the sources stay as they are. The room `python` is the worker. `--near` asks the
  * tests of the file's room alone, which is quicker.
  *
- * Of those tests only the ones that run the fault's line are asked, which their coverage without a fault says. A fault is
+ * Of those tests only the ones that come to the fault's statement are asked, which probes say without a fault. A fault is
  * caught where a test fails or does not end. One that the compiler refuses is left out, as are those of
  * `mutate/equivalent.json`, which change nothing that anybody could see. One that survives may be of that kind: read
  * the list.
@@ -19,7 +19,7 @@ import { UsageError } from "../src/errors.ts";
 import { draw, randomFrom } from "../src/random.ts";
 import equivalent from "./mutate/equivalent.json" with { type: "json" };
 import { type Mutant, mutants } from "./mutate/mutants.ts";
-import { type Reach, reaches, readReach } from "./mutate/reach.ts";
+import { probed } from "./mutate/reach.ts";
 import { type Sight, sightOf, sightOfPython } from "./mutate/sight.ts";
 import { runScript } from "./script.ts";
 import { readModules, roomOf, ROOMS } from "./structure.ts";
@@ -33,14 +33,16 @@ const PATIENCE = { times: 5, startS: 60 };
 
 /** A fault in its file. */
 type Placed = Mutant & { readonly path: string; readonly room: string; readonly sight: Sight };
+/** One that is tried, by its number. */
+type Chosen = Placed & { readonly number: number };
 type Verdict = "caught" | "far" | "survived" | "refused";
 
 /** What is known of a test file by running it without a fault. */
 interface Usual {
   /** How long its tests take, in seconds. */
   readonly tookS: number;
-  /** What it runs; null where that is not known, as of Python. */
-  readonly reach: Reach | null;
+  /** The faults whose place it comes to, by their numbers; null where that is not known, as of Python. */
+  readonly reached: ReadonlySet<number> | null;
 }
 
 const usual = new Map<string, Usual>();
@@ -73,7 +75,11 @@ async function pythonMutants(path: string): Promise<Mutant[]> {
 }
 
 /** Whether tests notice, near ones first, and if not, whether the compiler would. */
-async function judge(fault: Placed, copy: string, near: boolean): Promise<Verdict> {
+async function judge(
+  fault: Chosen,
+  copy: string,
+  { near, chosen }: { readonly near: boolean; readonly chosen: readonly Chosen[] },
+): Promise<Verdict> {
   const { path, text, sight } = fault;
   const file = `${copy}/${path}`;
   const before = await Deno.readTextFile(file);
@@ -85,7 +91,7 @@ async function judge(fault: Placed, copy: string, near: boolean): Promise<Verdic
     if (!isPython && !(await run(copy, ["check", "--quiet", path], 600)).passed) return "refused";
     if (near) return "survived";
     await Deno.writeTextFile(file, before);
-    await learn(copy, sight.far);
+    await learn(copy, sight.far, chosen);
     await Deno.writeTextFile(file, text);
     return await pass(copy, reaching(fault, sight.far)) ? "survived" : "far";
   } finally {
@@ -93,16 +99,13 @@ async function judge(fault: Placed, copy: string, near: boolean): Promise<Verdic
   }
 }
 
-/** The tests that run the line of a fault. */
-function reaching({ path, line }: Placed, tests: readonly string[]): string[] {
-  return tests.filter((test) => {
-    const reach = usual.get(test)?.reach ?? null;
-    return reach === null || reaches(reach, path, line);
-  });
+/** The tests that come to a fault. */
+function reaching({ number }: Chosen, tests: readonly string[]): string[] {
+  return tests.filter((test) => usual.get(test)?.reached?.has(number) ?? true);
 }
 
-/** Measures how long test files take and what they run, and refuses those that fail without any fault. */
-async function learn(copy: string, tests: readonly string[]): Promise<void> {
+/** Measures how long test files take and which faults they come to, and refuses those that fail without any fault. */
+async function learn(copy: string, tests: readonly string[], chosen: readonly Chosen[]): Promise<void> {
   const unknown = [...new Set(tests)].filter((path) => !usual.has(path));
   const report = `${copy}/report.xml`;
   const python = unknown.filter((path) => path.endsWith(".py"));
@@ -116,19 +119,30 @@ async function learn(copy: string, tests: readonly string[]): Promise<void> {
     const times = await readTimes(report, passed, python);
     for (const path of python) {
       const name = path.replace(/\.py$/, "").replaceAll("/", ".");
-      usual.set(path, { tookS: times.get(name) ?? 0, reach: null });
+      usual.set(path, { tookS: times.get(name) ?? 0, reached: null });
     }
   }
-  const [profile, lcov] = [`${copy}/profile`, `${copy}/profile.lcov`];
-  for (const path of unknown.filter((path) => !path.endsWith(".py"))) {
-    const args = ["-A", "--quiet", "--no-check", `--coverage=${profile}`, `--junit-path=${report}`, path];
-    const { passed } = await run(copy, ["test", ...args], 1200);
-    const times = await readTimes(report, passed, [path]);
-    await run(copy, ["coverage", "--quiet", "--lcov", `--output=${lcov}`, profile], 600);
-    const reach = readReach(await Deno.readTextFile(lcov), `${copy}/`);
-    usual.set(path, { tookS: times.get(`./${path}`) ?? 0, reach });
-    for (const made of [profile, lcov]) await Deno.remove(made, { recursive: true });
+  const others = unknown.filter((path) => !path.endsWith(".py"));
+  if (others.length === 0) return;
+  const reached = `${copy}/reached`;
+  const sources = [...new Set(chosen.map(({ path }) => path))].filter((path) => !path.endsWith(".py"));
+  const before = new Map<string, string>();
+  for (const path of sources) {
+    const source = await Deno.readTextFile(`${copy}/${path}`);
+    before.set(path, source);
+    const own = chosen.filter((fault) => fault.path === path);
+    const places = new Map(own.map(({ number, at }) => [number, at!]));
+    await Deno.writeTextFile(`${copy}/${path}`, probed(source, places, reached));
   }
+  for (const path of others) {
+    await Deno.writeTextFile(reached, "");
+    const args = ["test", "-A", "--quiet", "--no-check", `--junit-path=${report}`, path];
+    const { passed } = await run(copy, args, 1200);
+    const times = await readTimes(report, passed, [path]);
+    const numbers = (await Deno.readTextFile(reached)).split("\n").filter(Boolean).map(Number);
+    usual.set(path, { tookS: times.get(`./${path}`) ?? 0, reached: new Set(numbers) });
+  }
+  for (const [path, source] of before) await Deno.writeTextFile(`${copy}/${path}`, source);
 }
 
 /** The seconds that tests took by the name of their file, from a report; refuses one with failures. */
@@ -217,11 +231,11 @@ await runScript({ usage, options }, async ({ seed, count, room, near }) => {
 
     const places = await faults(room);
     const chosen = [...draw(Int32Array.from(places.keys()), Number(count), randomFrom(Number(seed)))]
-      .map((at) => places[at]!);
-    await learn(copy, chosen.flatMap(({ sight }) => sight.near));
+      .map((at, number): Chosen => ({ ...places[at]!, number }));
+    await learn(copy, chosen.flatMap(({ sight }) => sight.near), chosen);
     const tally = new Map<string, { caught: number; all: number }>();
     for (const fault of chosen) {
-      const verdict = await judge(fault, copy, near);
+      const verdict = await judge(fault, copy, { near, chosen });
       console.log(`${verdict.padEnd(8)} ${fault.path}:${fault.line} ${fault.operator}: ${fault.change}`);
       if (verdict === "refused") continue;
       const { caught, all } = tally.get(fault.room) ?? { caught: 0, all: 0 };

@@ -12,6 +12,8 @@ export interface Mutant {
   readonly operator: string;
   /** The line, from 1. */
   readonly line: number;
+  /** The place in a source of TypeScript, in characters. */
+  readonly at?: number;
   /** What stands there, and what is put in its place. */
   readonly change: string;
   /** The source with the fault. */
@@ -104,6 +106,7 @@ export function mutants(source: string): Mutant[] {
   return edits.sort((a, b) => a.start - b.start).map(({ operator, start, end, put }) => ({
     operator,
     line: source.slice(0, start).split("\n").length,
+    at: start,
     change: `${brief(source.slice(start, end))} → ${brief(put)}`,
     text: source.slice(0, start) + put + source.slice(end),
   }));
