@@ -1,6 +1,7 @@
 """What the scripts that work off a job share: where they answer, and when they end."""
 
 import os
+import select
 import sys
 from threading import Thread
 from typing import TextIO
@@ -15,6 +16,11 @@ def open_answers(path: str) -> TextIO:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     return answers
+
+
+def has_input() -> bool:
+    """Return whether something has come on standard input, its end included."""
+    return bool(select.select([sys.stdin], [], [], 0)[0])
 
 
 def watch_input() -> None:

@@ -1,7 +1,8 @@
 """Serves designed batches and loads on a whole engine in this process, and writes what each step took.
 
 `python harness/vllm/served.py --job job.json --out served.jsonl`; `shotlab steps --job` writes the job.
-With `-` for both it reads the job on standard input, answers on standard output, and ends with its input.
+With `-` for both it reads the job on standard input, answers on standard output, and ends with its input. As
+long as no job has come it imports the engine, and takes no device.
 """
 
 import json
@@ -12,12 +13,12 @@ from functools import partial
 from typing import Any, TextIO
 
 from faults import first_line
-from job_script import open_answers, watch_input
+from job_script import has_input, open_answers, watch_input
 from script import leave, say, status_of
 from serving.job import FORMAT, Job, Load, Scene, read_job
 from serving.loads import itl_us, serve_load
 from serving.scenes import Stage
-from serving.server import Server, boot_server, head_of
+from serving.server import Server, boot_server, head_of, import_engine
 from serving.steps import Step, Watch
 
 
@@ -149,10 +150,15 @@ def main() -> int:
 
 def work_off(arguments: Namespace) -> int:
     """Serve the job."""
-    job = read_job(arguments.job)
-    if arguments.job == "-":
-        watch_input()
+    if arguments.job != "-":
+        job = read_job(arguments.job)
+        with open_answers(arguments.out) as file:
+            return serve(job, Writer(file))
     with open_answers(arguments.out) as file:
+        if not has_input():
+            import_engine()
+        job = read_job(arguments.job)
+        watch_input()
         return serve(job, Writer(file))
 
 

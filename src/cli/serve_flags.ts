@@ -7,7 +7,8 @@ import type { Command } from "commander";
 import { bundlePath } from "../bundle/layout.ts";
 import { loadModel } from "../model/load_model.ts";
 import { resolveDtype, resolveKvDtype, variantName } from "../model/variant.ts";
-import { answerJob, SERVED } from "../harness/answer_job.ts";
+import { answerJob, SERVED, startProgram } from "../harness/answer_job.ts";
+import type { Child } from "../harness/child.ts";
 import { formatJob, type ServeJob } from "../serving/serve_job.ts";
 import { UsageError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
@@ -131,12 +132,26 @@ function servers(devices: readonly number[], tp: number): boolean {
 }
 
 /**
+ * Starts the engine that is to serve, which waits for its job and takes no device before it comes.
+ *
+ * @param settings Harness, transport and devices.
+ * @param terminal Where the engine's log goes.
+ * @returns Its process, for `serveJob`.
+ * @throws {HarnessError} when it cannot be started.
+ */
+export function startServing(settings: Settings, { err }: Pick<Terminal, "err">): Promise<Child> {
+  const { harness, transport, devices, verbosity } = settings;
+  return startProgram(SERVED, { harness, transport, devices, ...logTo(verbosity, err) });
+}
+
+/**
  * Serves a job into a file.
  *
  * @param job The job.
  * @param out The file.
  * @param settings Harness, transport and devices.
  * @param terminal Where the engine's log goes.
+ * @param started The engine's process, started before.
  * @throws {HarnessError} when the engine cannot be started or ends early.
  */
 export async function serveJob(
@@ -144,6 +159,7 @@ export async function serveJob(
   out: string,
   { harness, transport, devices, verbosity }: Settings,
   { signal, err }: Pick<Terminal, "signal" | "err">,
+  started?: Promise<Child>,
 ): Promise<void> {
   const lastWords =
     `what was served is in ${out}, cut where it ended; the same command serves all of it again`;
@@ -154,8 +170,16 @@ export async function serveJob(
       devices,
       out,
       signal,
-      ...verbosity !== "silent" && { onLog: (line: string): void => err(`${line}\n`) },
+      ...started && { started },
+      ...logTo(verbosity, err),
     }));
+}
+
+function logTo(
+  verbosity: Settings["verbosity"],
+  err: Terminal["err"],
+): { onLog?: (line: string) => void } {
+  return verbosity === "silent" ? {} : { onLog: (line): void => err(`${line}\n`) };
 }
 
 /** Flags of a command, settings among them. */

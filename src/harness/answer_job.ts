@@ -6,7 +6,7 @@
  */
 import { HarnessError, UsageError } from "../errors.ts";
 import { splitArgv } from "../settings/argv.ts";
-import { type Ending, startChild } from "./child.ts";
+import { type Child, type Ending, startChild } from "./child.ts";
 import { pythonArgv } from "./python_argv.ts";
 
 const GRACE_MS = 2000;
@@ -41,22 +41,41 @@ export const RANKS: JobProgram = {
   early: "The program ended before it had measured all",
 };
 
-/** How a job is answered. */
-export interface AnswerJobOptions {
+/** How a program is started. */
+export interface StartProgramOptions {
   /** `vllm`, or `cmd:` and a command that takes `--job - --out -`. */
   readonly harness: string;
   /** Command that goes before it and carries it elsewhere. */
   readonly transport: readonly string[];
   /** Numbers of the devices that it may see, empty for all. */
   readonly devices: readonly number[];
+  /** Receives the lines that it logs. */
+  readonly onLog?: (line: string) => void;
+}
+
+/** How a job is answered. */
+export interface AnswerJobOptions extends StartProgramOptions {
+  /** The program, started before; how it is started is not read then. @default {it is started now} */
+  readonly started?: Promise<Child>;
   /** File that its lines are written to; emptied when it is there, unless `append` is set. */
   readonly out: string;
   /** Whether its lines come behind those that the file has. @default {false} */
   readonly append?: boolean;
   /** Ends it; the lines that have come are kept. */
   readonly signal?: AbortSignal;
-  /** Receives the lines that it logs. */
-  readonly onLog?: (line: string) => void;
+}
+
+/**
+ * Starts a program, which waits for its job.
+ *
+ * @param what The program.
+ * @param options How.
+ * @returns Its process, for `answerJob`.
+ * @throws {UsageError} when the harness has no such program.
+ * @throws {HarnessError} when the program cannot be started.
+ */
+export async function startProgram(what: JobProgram, options: StartProgramOptions): Promise<Child> {
+  return await startArgv(await argvOf(what, options), options);
 }
 
 /**
@@ -69,12 +88,11 @@ export interface AnswerJobOptions {
  * @throws {HarnessError} when the program cannot be started or ends before it is done.
  */
 export async function answerJob(what: JobProgram, job: string, options: AnswerJobOptions): Promise<void> {
-  const { transport, devices, out, append = false, signal, onLog } = options;
-  const visible = devices.length > 0 ? ["env", `CUDA_VISIBLE_DEVICES=${devices.join()}`] : [];
-  const program = await programOf(what, options.harness, transport.length > 0);
-  const argv = [...transport, ...visible, ...program, "--job", "-", "--out", "-"];
+  const { started, out, append = false, signal } = options;
+  const early = await started;
+  const argv = early === undefined ? await argvOf(what, options) : [];
   const file = await openFile(out, append);
-  const child = await startChild(argv, onLog === undefined ? {} : { onLog });
+  const child = early ?? await startArgv(argv, options);
   const abort = (): void => void child.stop(0);
   signal?.addEventListener("abort", abort);
   let done = false;
@@ -93,6 +111,22 @@ export async function answerJob(what: JobProgram, job: string, options: AnswerJo
   }
   signal?.throwIfAborted();
   if (!done) throw ended(what, child.log(), ending.exitCode, ending.signal);
+}
+
+async function argvOf(
+  what: JobProgram,
+  { harness, transport, devices }: StartProgramOptions,
+): Promise<readonly string[]> {
+  const visible = devices.length > 0 ? ["env", `CUDA_VISIBLE_DEVICES=${devices.join()}`] : [];
+  const program = await programOf(what, harness, transport.length > 0);
+  return [...transport, ...visible, ...program, "--job", "-", "--out", "-"];
+}
+
+function startArgv(
+  argv: readonly string[],
+  { onLog }: Pick<StartProgramOptions, "onLog">,
+): Promise<Child> {
+  return startChild(argv, onLog === undefined ? {} : { onLog });
 }
 
 function ended(

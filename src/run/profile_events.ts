@@ -70,17 +70,19 @@ export interface ProfileEventsOptions {
   readonly confirm?: Confirm;
   /** One sweep to measure again, in place of everything that is absent. */
   readonly again?: SweepName;
-  /** What one of several devices is lent to, once the first degree is measured. */
+  /** What devices are lent to, once nothing more is measured on them. */
   readonly loan?: Loan;
 }
 
-/** A device that measures the first degree's rows along with others, and is free for something else then. */
+/** Devices that are free for something else: one of several behind the first degree, or all behind the last. */
 export interface Loan {
-  /** Its number, one of those in the settings. */
-  readonly device: number;
-  /** Begins to use it; called once nothing of the run is on it. */
+  /** Its number, one of those in the settings; absent for all. */
+  readonly device?: number;
+  /** Gets ready for them without using them; called when the last engine before it boots, as nothing is timed then. */
+  readonly prepare?: () => void;
+  /** Begins to use them; called once nothing of the run is on them. */
   readonly begin: () => void;
-  /** What it is used for, as in `device 1 <use>`. */
+  /** What one of several is used for, as in `device 1 <use>`. */
   readonly use: string;
 }
 
@@ -115,7 +117,7 @@ export async function* profileEvents(
   settings: Settings,
   options: ProfileEventsOptions = {},
 ): AsyncGenerator<RunEvent> {
-  const { signal, again, wholeDegrees = false, earlier = [], confirm } = options;
+  const { signal, again, wholeDegrees = false, earlier = [], confirm, loan } = options;
   const startedAt = new Date();
   const begunMs = performance.now();
   const elapsed = stopwatch();
@@ -194,18 +196,20 @@ export async function* profileEvents(
 
   let measured = 0;
   const enginesByTp = new Map<number, Pick<Booted, "limits" | "conditions">>();
+  const lentAt = loan?.device === undefined ? configs.length : 1;
   for (const [position, { tp, config }] of configs.entries()) {
     const short = wholeDegrees && position > 0 ? adaptive?.shortFor(degrees.slice(position)) ?? null : null;
     if (short !== null) {
       yield* notices([short]);
       break;
     }
-    if (position === 1 && options.loan !== undefined && lane.release !== undefined) {
-      const { device, use, begin } = options.loan;
-      await lane.release(laneName(device));
-      yield* notices([`${laneName(device)} ${use}; the others go on with the rows`]);
-      begin();
+    if (position === lentAt && loan?.device !== undefined && lane.release !== undefined) {
+      const name = laneName(loan.device);
+      await lane.release(name);
+      yield* notices([`${name} ${loan.use}; the others go on with the rows`]);
+      loan.begin();
     }
+    if (position === lentAt - 1) loan?.prepare?.();
     adaptive?.begin(wholeDegrees ? 1 : configs.length - position);
     yield { type: "booting", tp };
     const booting = stopwatch();
@@ -278,6 +282,10 @@ export async function* profileEvents(
       yield* count(execute({ ...plain, sweeps: [sweep] }));
     }
     adaptive?.end();
+  }
+  if (loan !== undefined && loan.device === undefined) {
+    await lane[Symbol.asyncDispose]();
+    loan.begin();
   }
   const isFit = (tp: number): boolean =>
     session.count(tp, "skew") > 0 && session.skewProblem(tp, false) === null;

@@ -1,8 +1,8 @@
 /** What flags make of a server, of steps beside the rows and of candidates, where no engine is needed to see it. */
 import assert from "node:assert/strict";
 import { formatMeta, type Meta } from "../../src/bundle/meta.ts";
-import { stepsOf } from "../../src/cli/steps_of_rows.ts";
-import { resolveSettings } from "../../src/settings.ts";
+import { stepsOf, type StepsOfRows } from "../../src/cli/steps_of_rows.ts";
+import { resolveSettings, type Settings } from "../../src/settings.ts";
 import { type Files, withBundle } from "../bundle/with_bundle.ts";
 import { runMain } from "./run_main.ts";
 
@@ -107,19 +107,42 @@ const LOANS: [devices: number[], tpDegrees: number[], device: number | null][] =
 ];
 for (const [devices, tpDegrees, device] of LOANS) {
   Deno.test(`steps of the rows at tp ${tpDegrees} on devices ${devices}: ${device === null ? "after them" : `beside them on ${device}`}`, () =>
-    withBundle({}, async (perfDir) => {
-      const settings = {
-        ...resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", perfDir }),
-        devices,
-        tpDegrees,
-      };
-      const terminal = { out: () => {}, err: () => {}, errStream: null, env: {} };
-      await using steps = await stepsOf(settings, 1, { ...terminal, signal: new AbortController().signal });
+    withSteps({ devices, tpDegrees }, 2, ({ loan }) =>
       assert.deepEqual(
-        [steps.loan?.device ?? null, steps.loan?.use],
-        [device, device === null ? undefined : "serves steps of the whole engine"],
-      );
+        [loan!.device ?? null, loan!.use],
+        [device, "serves steps of the whole engine"],
+      )));
+}
+
+const AHEAD: [harness: string, transport: string[], cores: number, ahead: boolean][] = [
+  ["vllm", [], 4, true],
+  ["vllm", [], 16, true],
+  ["vllm", [], 3, false],
+  ["vllm", ["ssh", "there"], 16, false],
+  ["cmd:serve", [], 16, false],
+];
+for (const [harness, transport, cores, ahead] of AHEAD) {
+  Deno.test(`an engine that serves is ${ahead ? "" : "not "}imported beside the rows: ${[...transport, harness].join(" ")}, ${cores} cores`, () =>
+    withSteps({ harness, transport }, cores, ({ loan }) => {
+      assert.equal(loan!.prepare !== undefined, ahead);
     }));
+}
+
+async function withSteps(
+  changes: Partial<Settings>,
+  cores: number,
+  check: (steps: StepsOfRows) => void,
+): Promise<void> {
+  await withBundle({}, async (perfDir) => {
+    const settings = {
+      ...resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", perfDir }),
+      ...changes,
+    };
+    const { signal } = new AbortController();
+    const terminal = { out: () => {}, err: () => {}, errStream: null, env: {}, signal };
+    await using steps = await stepsOf(settings, 1, terminal, cores);
+    check(steps);
+  });
 }
 
 Deno.test("shotlab recommend --json: candidates by name, of the degrees that are asked and there", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { answerJob, type AnswerJobOptions, SERVED } from "../../src/harness/answer_job.ts";
+import { answerJob, type AnswerJobOptions, SERVED, startProgram } from "../../src/harness/answer_job.ts";
 import { withFolder } from "./toy.ts";
 
 const quote = (script: string): string => `cmd:sh -c '${script}' sh`;
@@ -51,6 +51,27 @@ Deno.test("the program is carried by the transport, told its devices, and asked 
   assert.deepEqual(carried.logged, [
     "env CUDA_VISIBLE_DEVICES=1 python3 harness/vllm/served.py --job - --out -",
   ]);
+});
+
+Deno.test("a program that was started before waits for its job, and is not started twice", async () => {
+  const logged: string[] = [];
+  const started = startProgram(SERVED, {
+    harness: quote(`echo waits >&2; read job; echo "got $job" >&2; printf "%s\\n" '\\''${DONE}'\\''`),
+    transport: [],
+    devices: [],
+    onLog: (line) => void logged.push(line),
+  });
+  const { written, error } = await serve({ harness: quote("exit 3"), started });
+  assert.equal(error, null);
+  assert.equal(written, `${DONE}\n`);
+  assert.deepEqual(logged, ["waits", 'got {"job":1}']);
+});
+
+Deno.test("a program that cannot be started before is told by its job", async () => {
+  const started = startProgram(SERVED, { harness: "roofline:H100", transport: [], devices: [] });
+  started.catch(() => {});
+  const { error } = await serve({ started });
+  assert.match(String(error), /Cannot serve with the harness 'roofline:H100'/);
 });
 
 const endings: [string, string, string, Record<string, unknown>][] = [

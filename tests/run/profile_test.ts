@@ -47,6 +47,33 @@ Deno.test("profile shards the model for each degree and boots them on one harnes
     );
   }));
 
+Deno.test("a lone device is lent when its last engine is gone; who gets it may prepare as that engine boots", () =>
+  withFolder(async (dir) => {
+    const done: string[] = [];
+    const open = (): Promise<Harness> => {
+      const harness = fakeHarness();
+      return Promise.resolve({
+        ...harness,
+        boot(request): ReturnType<Harness["boot"]> {
+          done.push(`boot tp ${request.tp}`);
+          return harness.boot(request);
+        },
+        async close(): Promise<void> {
+          await harness.close();
+          done.push("close");
+        },
+      });
+    };
+    const loan = {
+      prepare: () => void done.push("prepare"),
+      begin: () => void done.push("begin"),
+      use: "serves",
+    };
+    const events = await told(dir, {}, {}, { open, loan });
+    assert.deepEqual(done.slice(0, 5), ["boot tp 1", "prepare", "boot tp 2", "close", "begin"]);
+    assert.equal(events.at(-1)?.type, "finished");
+  }));
+
 Deno.test("profile writes meta.yaml with the contract's keys, then its own", () =>
   withFolder(async (dir) => {
     await told(dir);

@@ -6,6 +6,8 @@ import platform
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,12 @@ ENVIRONMENT = {
     **HERE,
 }
 """Keeps engine, runner and model in this process, and all of them away from the network."""
+
+DEFAULTS = {"VLLM_USE_V2_MODEL_RUNNER": "0", "VLLM_LOGGING_LEVEL": "ERROR"}
+"""The same, where the caller's environment does not say otherwise."""
+
+IMPORTS = ("vllm.entrypoints.llm", "vllm.v1.worker.gpu_worker", "vllm.compilation.backends")
+"""What a boot imports, the most of its time; the rest follows from these."""
 
 CPU_KV_BYTES = 1 << 30
 """KV cache of an engine on a CPU, unless the job says another."""
@@ -88,11 +96,24 @@ def on_device() -> bool:
     return bool(torch.cuda.is_available())
 
 
+def set_environment() -> None:
+    """Set what vLLM reads when it is imported."""
+    os.environ.update(ENVIRONMENT)
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+
+
+def import_engine() -> None:
+    """Import what a boot imports, without a device; what vLLM has elsewhere is left to the boot."""
+    set_environment()
+    for name in IMPORTS:
+        with suppress(ImportError):
+            import_module(name)
+
+
 def boot_server(config: Mapping[str, Any], engine: Mapping[str, Any]) -> Server:
     """Boot an engine of a whole configuration with vLLM's arguments `engine`, null meaning its default."""
-    os.environ.update(ENVIRONMENT)
-    os.environ.setdefault("VLLM_USE_V2_MODEL_RUNNER", "0")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    set_environment()
     import vllm
 
     arguments = {name: value for name, value in engine.items() if value is not None}

@@ -3,12 +3,17 @@
 import io
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from client import ROOT
 from engine.memory import BYTES, token_bytes
 from faults import Fault
+from job_script import has_input
 from serving.job import Job, Load, Scene, ServedRequest, read_job
 from serving.loads import Served, arrives, itl_us
 from serving.steps import Step
@@ -134,3 +139,33 @@ def test_bytes_of_a_number_in_the_cache(kind: str, size: int) -> None:
     config = {"num_attention_heads": 4, "hidden_size": 128}
     assert token_bytes(config, "bfloat16", kind) == 2 * 4 * 32 * size
     assert math.prod(BYTES.values()) == 4 * 2 * 2 * 2 * 4 * 1
+
+
+def test_an_engine_that_waits_for_its_job_is_imported_and_prints_nothing_among_the_answers(
+    tmp_path: Path,
+) -> None:
+    for name in ("vllm", "vllm/entrypoints", "vllm/v1", "vllm/v1/worker"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("print('loading')\n")
+    (tmp_path / "vllm/entrypoints/llm.py").write_text("raise ImportError('it is elsewhere')\n")
+    (tmp_path / "vllm/v1/worker/gpu_worker.py").write_text("import sys\nprint('there', file=sys.stderr)\n")
+    command = [sys.executable, str(ROOT / "harness/vllm/served.py"), "--job", "-", "--out", "-"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, text=True, **pipes) as process:  # type: ignore[call-overload]
+        before = []
+        while not before or before[-1] != "there\n":
+            before.append(process.stderr.readline())
+            assert before[-1] != "", before
+        answers, after = process.communicate('{"format": 7}\n', timeout=60)
+    assert (process.returncode, answers) == (2, "")
+    assert after == "cannot read -: format must be 1: 7\n"
+
+
+def test_a_job_that_is_there_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, writes = os.pipe()
+    with os.fdopen(reads) as file, os.fdopen(writes, "wb", buffering=0) as other:
+        monkeypatch.setattr("sys.stdin", file)
+        assert not has_input()
+        other.write(b"{}\n")
+        assert has_input()
