@@ -173,15 +173,22 @@ class Trial:
         return found
 
     def worker(self, run: Run, jobs: dict[str, list[Job]], shots: dict[str, int]) -> dict[str, Any]:
-        """Fire every category as the worker does, shots at a fallen clock again."""
+        """Fire every category as the worker does, shots at a fallen clock again, in two ways in turns."""
+        if run.direct is None:
+            raise Fault("unsupported", "inputs cannot be written directly")
         found = {}
         for category, own in jobs.items():
-            turn, seconds = run.as_the_worker(own)
-            again = sum(outcome.recordings > 1 for outcome in turn.outcomes if isinstance(outcome, Timed))
+            ways = run.as_the_worker(own)
+            bases = (None, ways[0][0].outcomes)
             found[category] = {
-                **told(turn, shots[category], self.usual.get(category)),
-                "ms_a_shot": round(1000 * seconds / shots[category], 3),
-                "fired_again": again,
+                name: {
+                    **told(turn, shots[category], base),
+                    "ms_a_shot": round(1000 * seconds / shots[category], 3),
+                    "fired_again": sum(
+                        outcome.recordings > 1 for outcome in turn.outcomes if isinstance(outcome, Timed)
+                    ),
+                }
+                for name, (turn, seconds), base in zip(("scheduled", "direct"), ways, bases, strict=True)
             }
         return found
 
@@ -224,13 +231,13 @@ def main() -> None:
         "ideas": {},
     }
     run = Run(engine)
+    trial.attempt("worker", "the worker", partial(trial.worker, run, jobs, sizes))
     for name in arguments.ideas:
         ways = IDEAS[name]
         if len(ways) == 1:
             trial.attempt("ideas", name, partial(trial.whole, run, jobs, sizes, *ways))
         else:
             trial.attempt("pairs", name, partial(trial.turns, run, jobs, sizes, ways))
-    trial.attempt("worker", "the worker", partial(trial.worker, run, jobs, sizes))
     leave(0)
 
 
