@@ -8,7 +8,7 @@
 export interface Binned {
   /** Rows of every column. */
   readonly rows: number;
-  /** The bin of each row, by column; a larger value never has a smaller bin. */
+  /** The bin of each row, by column, in memory that threads can share; a larger value never has a smaller bin. */
   readonly columns: readonly Uint8Array[];
   /** How many bins each column has. */
   readonly binCounts: readonly number[];
@@ -35,7 +35,11 @@ export function binColumns(columns: readonly Float64Array[]): Binned {
   const tops = columns.map(topsOf);
   return {
     rows: columns[0]?.length ?? 0,
-    columns: columns.map((column, at) => Uint8Array.from(column, (value) => firstNotBelow(tops[at]!, value))),
+    columns: columns.map((column, at) => {
+      const bins = new Uint8Array(new SharedArrayBuffer(column.length));
+      for (let row = 0; row < bins.length; row++) bins[row] = firstNotBelow(tops[at]!, column[row]!);
+      return bins;
+    }),
     binCounts: tops.map((values) => values.length),
   };
 }

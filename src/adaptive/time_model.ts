@@ -5,13 +5,13 @@
  */
 import { draw, randomFrom } from "../random.ts";
 import { binColumns } from "./bins.ts";
-import { boostedTrees, type BoostOptions } from "./boost.ts";
+import type { BoostOptions } from "./boost.ts";
 import type { Features } from "./features.ts";
 import { packTrees } from "./forest.ts";
 import { fitProcess } from "./gaussian_process.ts";
 import { predictByMember, type Predicted, type TreesModel } from "./learned_model.ts";
 import { type Line, ridge } from "./ridge.ts";
-import { predictSideBySide } from "./side_by_side.ts";
+import { predictSideBySide, sharedValues, treesSideBySide } from "./side_by_side.ts";
 
 /** What a model has learned. */
 export interface Told {
@@ -180,19 +180,16 @@ export function treesOn(features: Features, leans = false): Surrogate {
         kernel: features.kernel,
         learningRate: boost.learningRate,
       };
-      const members = Array.from({ length: count }, (_, member) => {
-        const seen = shuffled.filter((_, i) => i % count !== member);
-        const lines = linesOf(parts, seen, logTimes);
-        const lineOnly = predictByMember({ lines, trees: packTrees([]) }, parts, seen);
-        const misses = new Float64Array(logTimes.length);
-        for (const [i, shot] of seen.entries()) misses[shot] = logTimes[shot]! - lineOnly[i]!;
-        return {
-          lines,
-          trees: packTrees(
-            boostedTrees(binned, seen, misses, { ...boost, leaves, seed: seed * count + member }),
-          ),
-        };
+      const learners = Array.from({ length: count }, (_, member) => {
+        const rows = shuffled.filter((_, i) => i % count !== member);
+        const lines = linesOf(parts, rows, logTimes);
+        const lineOnly = predictByMember({ lines, trees: packTrees([]) }, parts, rows);
+        const targets = sharedValues(logTimes.length);
+        for (const [i, shot] of rows.entries()) targets[shot] = logTimes[shot]! - lineOnly[i]!;
+        return { lines, rows, targets, options: { ...boost, leaves, seed: seed * count + member } };
       });
+      const trees = treesSideBySide(binned, learners);
+      const members = learners.map(({ lines }, member) => ({ lines, trees: trees[member]! }));
       const heldOut = new Float64Array(logTimes.length).fill(NaN);
       for (const [at, member] of members.entries()) {
         const unseen = shuffled.filter((_, i) => i % count === at);

@@ -4,6 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
+import { keepThreads } from "../adaptive/side_by_side.ts";
 import { bundlePath } from "../bundle/layout.ts";
 import { refuseLinks } from "../files/links.ts";
 import { UsageError } from "../errors.ts";
@@ -153,6 +154,7 @@ export async function* profileEvents(
     ...bareNotices(bare),
   ]);
   const adaptive = again === undefined ? await adaptiveRun(settings, session, { earlier, begunMs }) : null;
+  using _threads = adaptive === null ? null : keepThreads();
   if (settings.prior !== null && adaptive === null) yield* notices([PRIOR_UNUSED]);
   if (settings.prior !== null && resolve(settings.prior) === resolve(dir)) yield* notices([PRIOR_OWN]);
   if (options.harness === undefined) yield { type: "starting", harness: hideSecrets(settings.harness) };

@@ -5,7 +5,13 @@ import { packTrees } from "../../src/adaptive/forest.ts";
 import { fitProcess } from "../../src/adaptive/gaussian_process.ts";
 import { type LearnedModel, predictShots } from "../../src/adaptive/learned_model.ts";
 import { attentionFeatures, splitFeatures } from "../../src/adaptive/features.ts";
-import { featuresSideBySide, predictSideBySide, workOnParts } from "../../src/adaptive/side_by_side.ts";
+import {
+  featuresSideBySide,
+  keepThreads,
+  predictSideBySide,
+  treesSideBySide,
+  workOnParts,
+} from "../../src/adaptive/side_by_side.ts";
 import type { AttentionShot } from "../../src/shots/shot.ts";
 import { randomFrom } from "../../src/random.ts";
 
@@ -42,6 +48,70 @@ for (const [name, model] of MODELS) {
   });
 }
 
+const MEMBERS = [7, 11, 13].map((step, seed) => ({
+  rows: Int32Array.from({ length: 500 }, (_, i) => step * i),
+  targets,
+  options: { ...options, shrinkage: 0.1, seed },
+}));
+for (const [who, keep] of [["threads that are kept", true], ["one thread", false]] as const) {
+  Deno.test(`treesSideBySide: the trees of each member to the digit, by ${who}`, () => {
+    using _threads = keep ? keepThreads() : null;
+    for (const members of [MEMBERS, MEMBERS.slice(2)]) {
+      const alone = members.map((member) =>
+        packTrees(boostedTrees(binned, member.rows, member.targets, member.options))
+      );
+      for (const [at, { nodes, values, starts }] of treesSideBySide(binned, members).entries()) {
+        const size = alone[at]!.nodes.length;
+        assert.deepEqual([...starts], [...alone[at]!.starts]);
+        assert.deepEqual([...nodes.subarray(0, size)], [...alone[at]!.nodes]);
+        assert.deepEqual([...values.subarray(0, size)], [...alone[at]!.values]);
+      }
+    }
+  });
+}
+
+Deno.test("threads are kept for one work after the other, until the last keeper is gone", () => {
+  const Usual = globalThis.Worker;
+  let [begun, ended] = [0, 0];
+  globalThis.Worker = class extends Usual {
+    constructor(...given: ConstructorParameters<typeof Usual>) {
+      super(...given);
+      begun++;
+    }
+    override terminate(): void {
+      ended++;
+      super.terminate();
+    }
+  };
+  const model = MODELS[0]![1];
+  const some = every.subarray(0, 10_000);
+  try {
+    {
+      using _outer = keepThreads();
+      {
+        using _inner = keepThreads();
+        const said = predictSideBySide(model, every, COUNT);
+        const first = begun;
+        assert.deepEqual(
+          predictSideBySide(model, some, COUNT).logTimes.slice(0, 10_000),
+          said.logTimes.slice(0, 10_000),
+        );
+        assert.equal(begun, first);
+      }
+      assert.equal(ended, 0);
+    }
+    assert.equal(ended, begun);
+    const before = begun;
+    predictSideBySide(model, some, COUNT); // few: not worth a start
+    assert.equal(begun, before);
+    predictSideBySide(model, every, COUNT);
+    assert.equal(ended, begun);
+  } finally {
+    globalThis.Worker = Usual;
+  }
+});
+
+const KERNEL = { heads: 8, kvHeads: 2, multiprocessors: 16 };
 /** Shots of all kinds: decodes alone, one prefill, several, and several new tokens a decode. */
 const SHOTS = Array.from({ length: COUNT }, (_, i): AttentionShot => ({
   ...{ category: "attention", tp: 1, n_decode: i % 7, kv_decode: 16 * (1 + i % 50) },
@@ -51,10 +121,9 @@ const SHOTS = Array.from({ length: COUNT }, (_, i): AttentionShot => ({
 })).filter(({ prefill_chunk, n_decode }) => prefill_chunk > 0 || n_decode > 0);
 
 Deno.test("featuresSideBySide: to the digit what one thread says, of many shots and of few", () => {
-  const kernel = { heads: 8, kvHeads: 2, multiprocessors: 16 };
   for (const shots of [SHOTS, SHOTS.slice(0, 50)]) {
-    assert.deepEqual(featuresSideBySide("whole", shots, kernel), attentionFeatures(shots, kernel));
-    assert.deepEqual(featuresSideBySide("split", shots, kernel), splitFeatures(shots, kernel));
+    assert.deepEqual(featuresSideBySide("whole", shots, KERNEL), attentionFeatures(shots, KERNEL));
+    assert.deepEqual(featuresSideBySide("split", shots, KERNEL), splitFeatures(shots, KERNEL));
   }
 });
 
