@@ -11,17 +11,10 @@ export const CANCELLED = 130;
 /** What a cancelled command says at last. */
 export const CANCELLED_TEXT = "Cancelled; the same command resumes from what was measured\n";
 
-/** Ends a cancelled command that does not resume. */
+/** Ends a cancelled command that does not resume; its message says what was kept, and what the same command does. */
 export class Cancelled extends Error {
-  /**
-   * Says what is left of it.
-   *
-   * @param message What was kept, and what the same command does.
-   */
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "Cancelled";
-  }
+  /** The class's name. */
+  override name = "Cancelled";
 }
 
 /**

@@ -56,11 +56,14 @@ export function termsText({ basis, terms }: StepModel): string {
  * @returns A line a part.
  */
 export function heldOutLines({ heldOut }: StepModel): string[] {
-  return heldOut.map(({ part, busyError, windowP50, windowP90 }) =>
-    `Steps of ${part.replace(/^load: /, "the load ")}, which no term was learned from: busy time ${
+  return heldOut.map(({ part, busyError, windowP50, windowP90 }) => {
+    const windows = Number.isNaN(windowP50)
+      ? "too few for windows of 25 steps"
+      : `windows of 25 steps ${percent(windowP50)} / ${percent(windowP90)}`;
+    return `Steps of ${part.replace(/^load: /, "the load ")}, which no term was learned from: busy time ${
       signed(busyError)
-    }, ` + `windows of 25 steps ${percent(windowP50)} / ${percent(windowP90)}`
-  );
+    }, ${windows}`;
+  });
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { COLLECTIVES, type Collectives, type CollectiveSample, WAYS } from "../bundle/collectives_file.ts";
-import { UsageError } from "../errors.ts";
+import { usageErrorOf } from "../errors.ts";
 import { fitLink } from "../fit/link_fit.ts";
 import { preferred } from "../predict/communication.ts";
 import { sheetOf } from "../roofline/hardware.ts";
@@ -73,8 +73,7 @@ function linkText(samples: readonly CollectiveSample[], memoryGbS: number): stri
     return `As a link: ${formatUs(latencyNs / 1000)} and ${significant(bandwidthGibS)} GiB/s; ` +
       `off by ${formatShare(error)} on average, ${formatShare(worstError)} at most`;
   } catch (error) {
-    if (error instanceof UsageError) return error.message;
-    throw error;
+    return usageErrorOf(error).message;
   }
 }
 

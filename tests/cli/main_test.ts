@@ -228,3 +228,20 @@ Deno.test("the help of every command holds 80 columns, examples left out", async
     assert.deepEqual(long, [], name);
   }
 });
+
+Deno.test("an error says where it comes from when a flag or the environment asks for all that there is to tell", async () => {
+  const said = async (flags: string[], env: Record<string, string>): Promise<boolean> => {
+    const { status, err } = await runMain(["profile", "--model", "a/b", ...flags], env);
+    assert.equal(status, 2);
+    return /^error: No hardware given: .*\nUsageError: No hardware .*\n +at /.test(err);
+  };
+  assert.deepEqual(
+    [
+      await said(["--verbose"], {}),
+      await said([], { VERBOSITY: "--verbose" }),
+      await said([], { VERBOSITY: "--silent" }),
+      await said([], {}),
+    ],
+    [true, true, false, false],
+  );
+});

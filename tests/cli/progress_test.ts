@@ -63,6 +63,19 @@ Deno.test("plainProgress: a sweep that goes on after its last shot has one closi
   assert.deepEqual(lines.filter((line) => line.includes("dense")), ["tp 1 dense: 2/2"]);
 });
 
+Deno.test("plainProgress: where sweeps are fired side by side, the one of the last shot is told", async () => {
+  const lines: string[] = [];
+  const view = plainProgress((line) => lines.push(line), () => 20_000, 1);
+  for (const at of [1, 2, 3, 4, 7, 5, 6]) view.event(EVENTS[at]!);
+  const count = lines.length;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(lines.length, count, "between a sweep and the next shot nothing goes on");
+  view.event(EVENTS[8]!);
+  while (lines.length === count) await new Promise((resolve) => setTimeout(resolve, 1));
+  view.close();
+  assert.equal(lines.at(-1), "tp 1 attention: 1/3");
+});
+
 Deno.test("plainProgress: of sweeps that are fired side by side, each has its closing line", () => {
   const lines: string[] = [];
   const view = plainProgress((line) => lines.push(line), () => 20_000);

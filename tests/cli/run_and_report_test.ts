@@ -47,3 +47,68 @@ Deno.test("a run ends with 1 when shots failed or are in doubt; one that only sh
   assert.deepEqual(await reported(0, 3, { doubtFails: false }), { status: 0, err: doubt });
   assert.equal((await reported(1, 3, { doubtFails: false })).status, 1);
 });
+
+/** Runs a measurement of a bundle of two degrees; returns what it was given and what is told of it. */
+async function told(
+  verbosity: "silent" | "info" | "verbose",
+  confirm?: (question: string) => boolean,
+): Promise<{ given: string[]; out: string; err: string; status: number }> {
+  let [out, err] = ["", ""];
+  let given: string[] = [];
+  let status = NaN;
+  const attention = "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,1,16,10\n0,0,1,33,10\n";
+  const files = {
+    "meta.yaml": "hardware: H100\nmodel: a/b\ntp_degrees: [1, 2]\n",
+    "tp1/attention.csv": attention,
+    "tp2/attention.csv": attention,
+  };
+  await withBundle(files, async (dir) => {
+    const bundle = await openBundle(dir);
+    const estimated = (tp: number): ReturnType<typeof bundle.estimated> =>
+      new Array(tp === 1 ? 2 : 1).fill({ key: [0, 0, 1, 32] });
+    const { signal } = new AbortController();
+    status = await runAndReport(
+      (options) => {
+        assert.equal(options.signal, signal);
+        given = Object.keys(options).sort();
+        options.onLog?.("the engine says so");
+        options.onEvent?.({ type: "booting", tp: 1 });
+        const end = { type: "finished", measured: 9, seconds: 61, failed: [], inDoubt: 0 };
+        options.onEvent?.(end as unknown as RunEvent);
+        return Promise.resolve({ ...bundle, estimated });
+      },
+      verbosity,
+      {
+        out: (text) => void (out += text.replaceAll(dir, "@")),
+        err: (text) => void (err += text),
+        errStream: null,
+        env: {},
+        signal,
+        ...confirm && { confirm },
+      },
+    );
+  });
+  return { given, out, err, status };
+}
+
+const REPORT = `
+The bundle is in @; 9 shots measured in 1 min 01 s, 3 rows of attention are predicted
+
+a/b on H100, tp 1 (of 1, 2), microseconds (quantity ?)
+
+sequences            1
+attention, kv 33  10.0
+
+Next, check it:  deno task shotlab validate @
+`;
+Deno.test("a run is shown, its bundle summed up, and the next step named; silent tells nothing of it", async () => {
+  const given = ["onEvent", "signal"];
+  assert.deepEqual(await told("info"), { given, out: REPORT, err: "tp 1: booting the engine\n", status: 0 });
+  assert.deepEqual(await told("verbose", () => true), {
+    given: ["confirm", "onEvent", "onLog", "signal"],
+    out: REPORT,
+    err: "the engine says so\ntp 1: booting the engine\n",
+    status: 0,
+  });
+  assert.deepEqual(await told("silent"), { given, out: "", err: "", status: 0 });
+});

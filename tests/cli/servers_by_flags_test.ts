@@ -145,6 +145,27 @@ async function withSteps(
   });
 }
 
+Deno.test("steps that are served beside rows that fail are ended with them", () =>
+  withBundle({}, async (perfDir) => {
+    const settings = {
+      ...resolveSettings({ model: "Qwen/Qwen3-0.6B", hardware: "H100", perfDir }),
+      ...{ devices: [0, 1], tpDegrees: [1, 2], harness: 'cmd:sh -c "echo served; sleep 300" fake' },
+    };
+    const terminal = { out: () => {}, err: () => {}, errStream: null, env: {} };
+    const steps = await stepsOf(settings, 1, { ...terminal, signal: new AbortController().signal });
+    const dir = `${perfDir}/H100/Qwen/Qwen3-0.6B/bf16/tp1`;
+    await Deno.mkdir(dir, { recursive: true });
+    steps.loan!.begin();
+    for (let waits = 0; waits < 2000; waits++) {
+      if (await Deno.readTextFile(`${dir}/served.jsonl`).catch(() => "") !== "") break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const { promise: late, resolve } = Promise.withResolvers<string>();
+    const timer = setTimeout(() => resolve("late"), 60_000);
+    assert.equal(await Promise.race([steps[Symbol.asyncDispose](), late]), undefined);
+    clearTimeout(timer);
+  }));
+
 Deno.test("shotlab recommend --json: candidates by name, of the degrees that are asked and there", async () => {
   for (
     const [bundles, name] of [["@plain --tp-degrees 1,2", "ABACUS, tp 1"], ["@nameless", "Abacus, tp 1"]]

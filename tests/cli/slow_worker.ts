@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /** A fake in a process of its own that needs so many times the time: `slow_worker.ts <factor>`. */
 import { textLines } from "../../src/harness/lines.ts";
 import { encode, PROTOCOL_VERSION, type Request } from "../../src/harness/protocol.ts";
@@ -5,6 +6,7 @@ import { fakeHarness } from "../run/fakes.ts";
 
 type Answer = Parameters<typeof encode>[0];
 
+console.error("at work");
 const factor = Number(Deno.args[0]);
 const harness = fakeHarness({ factor: () => factor, info: { quantities: ["kernel"] } });
 

@@ -101,6 +101,12 @@ Deno.test("how far off a step model is, a line a part", () => {
       "Steps of designed: x, which no term was learned from: busy time +1.2%, windows of 25 steps 1.0% / 5.6%",
     ],
   );
+  assert.deepEqual(
+    heldOutLines(model({ heldOut: [{ ...judged("load: brief", 0), windowP50: NaN, windowP90: NaN }] })),
+    [
+      "Steps of the load brief, which no term was learned from: busy time +0.0%, too few for windows of 25 steps",
+    ],
+  );
   assert.deepEqual([0, 0.01, -0.01].map(signed), ["+0.0%", "+1.0%", "-1.0%"]);
 });
 

@@ -5,7 +5,7 @@ import type { Harness } from "../../src/harness/harness.ts";
 import type { Walk, WalkedRequests } from "../../src/harness/walk.ts";
 import { type Inspection, inspectModel } from "../../src/inspect/inspect_model.ts";
 import { fakeHarness } from "../run/fakes.ts";
-import { madeUpWalk } from "./made_up_walk.ts";
+import { LLAMA_FORWARD, madeUpWalk } from "./made_up_walk.ts";
 
 const MODEL = {
   id: "o/x",
@@ -15,23 +15,6 @@ const MODEL = {
     ...{ num_attention_heads: 6, num_key_value_heads: 6, vocab_size: 240, torch_dtype: "bfloat16" },
   },
 };
-const FORWARD = `
-model LlamaModel
-  embed_tokens VocabParallelEmbedding sharded layer=embedding
-  layers.0 LlamaDecoderLayer
-    input_layernorm RMSNorm layer=layernorm
-    self_attn LlamaAttention
-      qkv_proj QKVParallelLinear sharded layer=qkv_proj
-      attn Attention sharded cache=0 layer=attention
-      o_proj RowParallelLinear sharded
-    mlp LlamaMLP
-      gate_up_proj MergedColumnParallelLinear sharded layer=gate_up_proj
-      act_fn SiluAndMul sharded layer=act_fn
-      down_proj RowParallelLinear sharded layer=down_proj
-  norm RMSNorm layer=final_layernorm
-logits_processor LogitsProcessor rows=2 sharded layer=lm_head
-sampler Sampler rows=2 layer=sampler`;
-
 interface Engine {
   readonly maxModelLen?: number;
   readonly maxTokens?: number;
@@ -90,7 +73,7 @@ async function inspected(
     },
     walk(batches): Promise<Walk> {
       walked.push(batches);
-      const text = FORWARD.replace(
+      const text = LLAMA_FORWARD.replace(
         "o_proj RowParallelLinear sharded",
         (line) => layers > 0 ? `${line} layer=${output}` : line,
       )

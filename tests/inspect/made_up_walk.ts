@@ -15,6 +15,24 @@ export interface MadeUp {
   readonly tokens?: number;
 }
 
+/** A forward of one layer with the layers of an architecture file. */
+export const LLAMA_FORWARD = `
+model LlamaModel
+  embed_tokens VocabParallelEmbedding sharded layer=embedding
+  layers.0 LlamaDecoderLayer
+    input_layernorm RMSNorm layer=layernorm
+    self_attn LlamaAttention
+      qkv_proj QKVParallelLinear sharded layer=qkv_proj
+      attn Attention sharded cache=0 layer=attention
+      o_proj RowParallelLinear sharded
+    mlp LlamaMLP
+      gate_up_proj MergedColumnParallelLinear sharded layer=gate_up_proj
+      act_fn SiluAndMul sharded layer=act_fn
+      down_proj RowParallelLinear sharded layer=down_proj
+  norm RMSNorm layer=final_layernorm
+logits_processor LogitsProcessor rows=2 sharded layer=lm_head
+sampler Sampler rows=2 layer=sampler`;
+
 const FULL = { kind: "full", block_size: 16, span: null } as const;
 
 /**

@@ -1,5 +1,8 @@
 // deno-lint-ignore-file no-console
-/** Stands in for harness/vllm/served.py: answers a job with one step a request. `--end-early` leaves the end out. */
+/**
+ * Stands in for harness/vllm/served.py: answers a job with one step a request. `--end-early` leaves the end out,
+ * `--fail-load` has a load fail beside, `--well` has no batch fail, `--log` tells what it does.
+ */
 import { createInterface } from "node:readline";
 import process from "node:process";
 
@@ -22,6 +25,7 @@ say({
     ...{ async_scheduling: job.engine.async_scheduling, prefix_caching: false },
   },
 });
+if (Deno.args.includes("--log")) console.error("capturing graphs");
 const unmeasured = { launch_us: null, span_us: null, kernel_us: null };
 for (const { name, requests } of job.loads) {
   for (const [at, [arrival, input, output]] of requests.entries()) {
@@ -36,9 +40,10 @@ for (const { name, requests } of job.loads) {
     });
   }
 }
-if (job.scenes.length > 0) {
+if (job.scenes.length > 0 && !Deno.args.includes("--well")) {
   say({ type: "failed", name: job.scenes[0].name, message: "it does not fit the engine" });
 }
+if (Deno.args.includes("--fail-load")) say({ type: "failed", name: "load: late", message: "out of memory" });
 if (early) {
   console.error("the device is gone");
   Deno.exit(3);

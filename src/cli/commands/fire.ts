@@ -54,23 +54,22 @@ async function fire(
   const { signal } = terminal;
   const view = showProgress(terminal, settings.verbosity);
   const onLog = settings.verbosity === "verbose" ? { onLog: view.line } : {};
-  let last: RunEvent | undefined;
+  let finished: Extract<RunEvent, { type: "finished" }> | undefined;
   try {
     for await (const event of firePlan(plan, out, settings, { signal, ...onLog })) {
       view.event(event);
-      last = event;
+      if (event.type === "finished") finished = event;
     }
   } finally {
     view.close();
   }
-  if (last?.type !== "finished") throw new Error("The firing of a plan must end with the event finished");
+  const { measured, seconds, failed, inDoubt } = finished!;
   if (settings.verbosity !== "silent") {
     terminal.out(
-      `The results are in ${out}; ${last.measured} shots measured in ${formatDuration(last.seconds)}\n`,
+      `The results are in ${out}; ${measured} shots measured in ${formatDuration(seconds)}\n`,
     );
   }
-  const { failed, inDoubt } = last;
   if (failed.length > 0) terminal.err(`${failed.length} shots failed; --retry-failed fires them again\n`);
   if (inDoubt > 0) terminal.err(doubtText(inDoubt));
-  return failed.length + inDoubt === 0 ? 0 : FAILED;
+  return failed.length > 0 || inDoubt > 0 ? FAILED : 0;
 }

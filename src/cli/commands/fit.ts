@@ -9,7 +9,7 @@ import { CONFIG_DIR } from "../../config_dir.ts";
 import type { SkewFit } from "../../bundle/meta_blocks.ts";
 import { openBundle } from "../../bundle/open.ts";
 import { SIMULATORS } from "../../bundle/simulator.ts";
-import { UsageError } from "../../errors.ts";
+import { UsageError, usageErrorOf } from "../../errors.ts";
 import { refuseLinks } from "../../files/links.ts";
 import { lockBundle } from "../../files/lock.ts";
 import type { FitMethod } from "../../fit/fit_skew.ts";
@@ -67,7 +67,7 @@ async function fitAndReport(
   const { meta: { model } } = await openBundle(dir);
   const known = model === undefined
     ? null
-    : await loadModel(model, { configDir, download: false }).catch(missing);
+    : await loadModel(model, { configDir, download: false }).catch(usageErrorOf);
   if (simulator === "v1.2" && known instanceof Error) throw known;
   const { block, report } = await fitBundle(dir, {
     method,
@@ -105,11 +105,6 @@ async function fitAndReport(
 
 function short(figures: string): string {
   return figures.replaceAll(" / ", "/");
-}
-
-function missing(error: unknown): UsageError {
-  if (error instanceof UsageError) return error;
-  throw error;
 }
 
 function readerSentence({ enabled, kept, calibrated_for: version, per_tp = {} }: SkewFit): string {

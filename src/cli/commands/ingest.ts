@@ -62,5 +62,5 @@ async function ingestFiles(
         `again, or with --accept-speed if the speed of these files is the right one\n`,
     );
   }
-  return failed.length + inDoubt === 0 ? 0 : FAILED;
+  return failed.length > 0 || inDoubt > 0 ? FAILED : 0;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Command } from "commander";
-import { UsageError } from "../../errors.ts";
 import { writeAtomic } from "../../files/write.ts";
 import { preflight } from "../../run/preflight.ts";
 import { examples, jsonText, type Run, settingsOf, verboseFlag } from "../command.ts";
@@ -45,15 +44,15 @@ async function writeLimits(
   out: string | undefined,
   terminal: Pick<Terminal, "out" | "err">,
 ): Promise<number> {
-  const [tp] = settings.tpDegrees;
-  if (tp === undefined) throw new UsageError("Cannot say limits: --tp-degrees must name a degree");
   const { limits } = await preflight({ ...settings, harness: `roofline:${settings.hardware}` });
   const text = jsonText(limits);
   if (out === undefined) terminal.out(text);
   else {
     await writeAtomic(out, text);
     terminal.out(
-      `The limits are in ${out}, estimated from the data sheet of ${settings.hardware}, for tp ${tp}\n`,
+      `The limits are in ${out}, estimated from the data sheet of ${settings.hardware}, for tp ${
+        settings.tpDegrees[0]
+      }\n`,
     );
   }
   return 0;

@@ -92,7 +92,7 @@ async function profileModels(
     if (outcomes.length > 0) terminal.out(`\n${formatOutcomes(outcomes)}`);
   }
   const isGood = ({ error, failed, inDoubt }: ModelOutcome): boolean =>
-    error === null && failed + inDoubt === 0;
+    error === null && failed === 0 && inDoubt === 0;
   return outcomes.every(isGood) ? 0 : FAILED;
 }
 

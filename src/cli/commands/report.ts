@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { CONFIG_DIR } from "../../config_dir.ts";
 import { findBundles } from "../../bundle/find.ts";
 import { openBundle } from "../../bundle/open.ts";
-import { UsageError } from "../../errors.ts";
+import { unlessMisused } from "../../errors.ts";
 import { writeAtomic } from "../../files/write.ts";
 import { loadModel } from "../../model/load_model.ts";
 import type { Model } from "../../model/model.ts";
@@ -109,11 +109,6 @@ async function writeIndex(
 }
 
 /** A report can do without the model. */
-async function knownModel(id: string, configDir: string): Promise<Model | null> {
-  try {
-    return await loadModel(id, { configDir, download: false });
-  } catch (error) {
-    if (error instanceof UsageError) return null;
-    throw error;
-  }
+function knownModel(id: string, configDir: string): Promise<Model | null> {
+  return unlessMisused(loadModel(id, { configDir, download: false }), null);
 }

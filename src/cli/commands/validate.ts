@@ -10,7 +10,7 @@ import { type Issue, renderFinding } from "../../bundle/issue.ts";
 import { openBundle } from "../../bundle/open.ts";
 import type { Simulator } from "../../bundle/simulator.ts";
 import { validate, type ValidateOptions } from "../../check/validate.ts";
-import { UsageError } from "../../errors.ts";
+import { unlessMisused } from "../../errors.ts";
 import { loadModel } from "../../model/load_model.ts";
 import { examples, jsonText, type Run, simulatorFlag, verboseFlag } from "../command.ts";
 import { FAILED } from "../report_error.ts";
@@ -56,27 +56,22 @@ export async function printIssues(
 ): Promise<number> {
   const issues = await validate(dir, {
     ...simulator && { simulator },
-    ...configDir !== undefined && await modelOf(dir, configDir, simulator),
+    ...configDir !== undefined && await unlessMisused(modelOf(dir, configDir, simulator), {}),
   });
   terminal.out(json ? jsonText(issues) : render(dir, issues, terminal.colors?.out));
   return issues.some((issue) => issue.severity === "error") ? FAILED : 0;
 }
 
-/** The model of a bundle, where both are here; v1.2 is asked about all of its layers. */
+/** The model of a bundle; v1.2 is asked about all of its layers. */
 async function modelOf(
   dir: string,
   configDir: string,
   simulator: Simulator | undefined,
 ): Promise<Pick<ValidateOptions, "model" | "architecture">> {
-  try {
-    const { meta } = await openBundle(dir);
-    if (meta.model === undefined) return {};
-    const model = await loadModel(meta.model, { configDir, download: false });
-    return { model, ...simulator === "v1.2" && { architecture: model.architecture } };
-  } catch (error) {
-    if (error instanceof UsageError) return {};
-    throw error;
-  }
+  const { meta } = await openBundle(dir);
+  if (meta.model === undefined) return {};
+  const model = await loadModel(meta.model, { configDir, download: false });
+  return { model, ...simulator === "v1.2" && { architecture: model.architecture } };
 }
 
 /** The findings by file, the bundle's folder said once, and last the counts. */

@@ -146,6 +146,62 @@ Deno.test("collectives writes its job, and takes results of elsewhere", async ()
   });
 });
 
+const JOBS: [flags: string, job: object][] = [
+  ["--devices 0,1", {}],
+  ["--devices 0,1 --ways torch", { ways: ["torch"] }],
+  ["--devices 0,1 --ways vllm", { ways: ["vllm"] }],
+  ["--devices 0,1 --ways vllm,torch", { ways: ["vllm", "torch"] }],
+  ["--devices 0,1 --sizes 4096,64KiB,3MiB", { sizes: [4096, 65_536, 3_145_728] }],
+  ["--devices 0,1 --trials 7", { trials: 7 }],
+  ["--devices 0,1 --boot-timeout-s 8 --shot-timeout-s 9", { boot_timeout_s: 8, size_timeout_s: 9 }],
+  ["--backend gloo --ranks 3", { backend: "gloo", ways: ["torch"], ranks: [3] }],
+];
+for (const [flags, job] of JOBS) {
+  Deno.test(`collectives ${flags}: the job`, () =>
+    withPerfDir(async (perfDir) => {
+      const path = `${perfDir}/job.json`;
+      assert.deepEqual(await call(perfDir, ...flags.split(" "), "--job", path), {
+        status: 0,
+        out:
+          `The job is in ${path}: python3 harness/vllm/collectives.py --job ${path} --out collectives.jsonl\n`,
+        err: "",
+      });
+      assert.deepEqual(JSON.parse(await Deno.readTextFile(path)), {
+        ...{ format: 1, backend: "nccl", ranks: [2], ways: ["torch", "vllm"], trials: 5 },
+        ...{ boot_timeout_s: 600, size_timeout_s: 120 },
+        collectives: ["all_reduce", "all_gather", "reduce_scatter"],
+        sizes: Array.from({ length: 15 }, (_, at) => 4096 * 2 ** at),
+        ...job,
+      });
+    }));
+}
+
+Deno.test("collectives cancelled says what is kept", () =>
+  withPerfDir(async (perfDir) => {
+    const { status, err } = await runMain(
+      [
+        "collectives",
+        "--hardware",
+        "made-up",
+        "--perf-dir",
+        perfDir,
+        "--devices",
+        "0,1",
+        "--silent",
+        "--harness",
+        FAKE,
+      ],
+      {},
+      AbortSignal.abort(),
+    );
+    assert.equal(status, 130);
+    assert.equal(
+      err,
+      `Cancelled; what was measured by then is kept in ${perfDir}/made-up/collectives.csv; the same command measures ` +
+        "the rest\n",
+    );
+  }));
+
 Deno.test("collectives refuses what it cannot measure", async () => {
   await withPerfDir(async (perfDir) => {
     const table: [args: string[], message: RegExp][] = [
@@ -159,6 +215,7 @@ Deno.test("collectives refuses what it cannot measure", async () => {
       [["--backend", "gloo", "--sizes", "4097"], /sizes must be even numbers of bytes, got 4097$/m],
       [["--backend", "gloo", "--sizes", "4kb"], /Expected bytes, such as 4096, 64KiB or 1MiB\./],
       [["--backend", "gloo", "--ways", "mpi"], /Expected torch, vllm or torch,vllm\./],
+      [["--ways", "torch,mpi"], /Expected torch, vllm or torch,vllm\./],
       [
         ["--backend", "gloo", "--harness", "roofline:H100"],
         /Cannot measure collectives with the harness 'roofline:H100': the program is vllm, or cmd:<command>/,

@@ -26,6 +26,14 @@ Deno.test("shotlab profile: shots in doubt end in 1, a warning of validate, and 
       /^\d+ shots are in doubt: the device drifted, or nothing says that it did not; the same command measures them again when it is back, --accept-speed takes its present speed for the right one$/,
     );
     const shots = lastOf(slow).split(" ")[0];
+    const [, model, ...flags] = TINY;
+    const all = ["profile-all", "--models", model, ...flags, "--perf-dir", dir, ...harness(1.19)];
+    const several = await runMain([...all, "--max-num-seqs", "4", "--tp-degrees", "1"]);
+    assert.deepEqual([several.status, lastOf(several)], [1, lastOf(slow)]);
+    assert.ok(several.err.startsWith("Qwen/Qwen3-0.6B (1 of 1)\nstarting the harness "), several.err);
+    const loud = await runMain([...all, "--max-num-seqs", "4", "--tp-degrees", "1", "--verbose"]);
+    assert.match(loud.err, /^at work$/m);
+    assert.match(several.out, /^\nmodel +tp +measured +failed +time +bundle\nQwen/);
     const doubtful = await runMain(["validate", bundle]);
     assert.equal(doubtful.status, 0);
     assert.ok(
@@ -41,7 +49,7 @@ Deno.test("shotlab profile: shots in doubt end in 1, a warning of validate, and 
     assert.ok(!(await runMain(["validate", bundle])).out.includes("in_doubt"));
   }));
 
-Deno.test("shotlab ingest: shots in doubt end in 1", () =>
+Deno.test("shotlab fire and ingest: shots in doubt end in 1", () =>
   withFolder(async (dir) => {
     const limits = `${dir}/limits.json`;
     await Deno.writeTextFile(
@@ -52,11 +60,22 @@ Deno.test("shotlab ingest: shots in doubt end in 1", () =>
     );
     const plan = ["plan", ...TINY, "--limits", limits, "--out", `${dir}/plan.jsonl`, "--split", "2"];
     assert.equal((await runMain(plan)).status, 0);
+    assert.equal((await runMain(plan.slice(0, -2))).status, 0);
     for (const [piece, factor] of [[1, 1], [2, 1.5]] as const) {
       const out = ["--out", `${dir}/journal-${piece}.jsonl`];
       const fired = await runMain(["fire", `${dir}/plan-${piece}.jsonl`, ...out, ...harness(factor)]);
       assert.equal(fired.status, 0, "each machine for itself has not moved");
     }
+    const whole = ["fire", `${dir}/plan.jsonl`, "--out", `${dir}/drifted.jsonl`];
+    await Deno.copyFile(`${dir}/journal-1.jsonl`, `${dir}/drifted.jsonl`);
+    const drifted = await runMain([...whole, ...harness(1.5)]);
+    assert.equal(drifted.status, 1);
+    assert.ok(!drifted.err.includes("at work"));
+    assert.match((await runMain([...whole, ...harness(1.5), "--verbose"])).err, /^at work$/m);
+    assert.match(
+      lastOf(drifted),
+      /^\d+ shots are in doubt: the device drifted, .* --accept-speed takes its present speed for the right one$/,
+    );
     const journals = [`${dir}/journal-1.jsonl`, `${dir}/journal-2.jsonl`];
     const ingested = await runMain(["ingest", ...journals, "--perf-dir", `${dir}/perf`]);
     assert.equal(ingested.status, 1);

@@ -130,6 +130,12 @@ Deno.test("steps refuses what would mix devices, and what is no whole engine", a
       assert.equal(status, 2, err);
       assert.match(err, message);
     }
+    const other = await runMain([...args, "--allow-mixed", "--tp", "2", "--harness", FAKE]);
+    assert.equal(other.status, 2);
+    assert.match(
+      other.err,
+      /^error: Cannot write served steps: .*\/bf16 has no tp2; profile that degree first\n$/,
+    );
     const session = `${perfDir}/session.jsonl`;
     await Deno.writeTextFile(
       session,
@@ -166,6 +172,8 @@ Deno.test("serve-load serves a load and compares it with the simulated one", asy
     assert.match(text, /TTFT +10 +10 +10 +10\nTPOT +2 +2 +2 +2\n/);
     assert.match(text, /Simulated against served: TTFT [+-][\d.]+%, TPOT [+-][\d.]+% \(means\)/);
     assert.equal((await Deno.readTextFile(out)).split("\n").length, 1 + 12 + 1 + 1);
+    const partly = await runMain([...args, ...load, "--harness", `${FAKE} --fail-load`]);
+    assert.deepEqual([partly.status, partly.err], [1, "load: late failed: out of memory\n"]);
     const alone = await runMain([...args, ...load, "--harness", FAKE, "--perf-dir", `${perfDir}/none`]);
     assert.match(alone.out, /There is no bundle at .*none.* to simulate the load with/);
   });
@@ -203,10 +211,11 @@ Deno.test("profile on several devices has the last one serve steps once tp 1 is 
   try {
     const limits = ["--max-num-batched-tokens", "64", "--max-num-seqs", "4", "--attention-max-kv", "64"];
     const sweep = "--tp-degrees 1,2 --devices 0,3 --skip-skew --sentinel-s 0 --allow-mixed".split(" ");
-    const rows = `cmd:"${Deno.execPath()}" run -A tests/serving/fake_both.ts`;
+    const rows = `cmd:"${Deno.execPath()}" run -A tests/serving/fake_both.ts --log`;
     const args = ["profile", ...MODEL, ...limits, ...sweep, "--perf-dir", perfDir, "--harness", rows];
     const { status, out, err } = await runMain([...args, "--steps", "1"]);
     assert.equal(status, 1, err);
+    assert.match(err, /\ntp 2 attention: .*\ncapturing graphs\n1 decodes at 16 failed: /);
     assert.match(err, /device 3 serves steps of the whole engine; the others go on with the rows\n/);
     assert.match(err, /^1 decodes at 16 failed: it does not fit the engine$/m);
     assert.match(out, /Written: .*served_steps\.csv/);
@@ -237,6 +246,38 @@ Deno.test("an engine that ends early beside the rows leaves them whole", async (
     const bundle = `${perfDir}/H100/Qwen/Qwen3-0.6B/bf16`;
     for (const tp of [1, 2]) assert.ok((await Deno.stat(`${bundle}/tp${tp}/attention.csv`)).size > 500);
     assert.match(await Deno.readTextFile(`${bundle}/tp1/served.jsonl`), /"type":"request"/);
+  } finally {
+    await Deno.remove(perfDir, { recursive: true });
+  }
+});
+
+Deno.test("profile measures collectives after the rows, and ends with 1 where a group failed", async () => {
+  const perfDir = await Deno.makeTempDir();
+  try {
+    const limits = ["--max-num-batched-tokens", "32", "--max-num-seqs", "2", "--attention-max-kv", "32"];
+    const sweep = "--tp-degrees 1 --skip-skew --sentinel-s 0 --devices 0,1 --collectives".split(" ");
+    const args = ["profile", ...MODEL, ...limits, ...sweep, "--perf-dir", perfDir, "--harness"];
+    const fake = `cmd:"${Deno.execPath()}" run -A tests/serving/fake_both.ts --ranks`;
+    const early = await runMain([...args, `${fake} --end-early`]);
+    assert.equal(early.status, 1);
+    assert.match(
+      early.err,
+      /\nthe device is gone\nerror: The program ended before it had measured all \(status 3\): the device is gone\n$/,
+    );
+    const silent = await runMain([...args, `${fake} --end-early`, "--silent"]);
+    assert.equal(
+      silent.err,
+      "error: The program ended before it had measured all (status 3): the device is gone\n",
+    );
+    const half = await runMain([...args, `${fake} --fail-group`, "--silent"]);
+    assert.deepEqual([half.status, half.err], [1, "vllm, 2 ranks: rank 1 ended with status -9\n"]);
+    const whole = await runMain([...args, fake]);
+    assert.equal(whole.status, 0, whole.err);
+    const [bundle, told, next] = whole.out.split(/\n(?=made-up, torch)|(?<=\n)(?=Next)/);
+    assert.match(bundle!, /^\nThe bundle is in .*; 0 shots measured in /);
+    assert.match(told!, /^2 ranks, bytes +all_reduce vllm +all_reduce nccl /m);
+    assert.ok(told!.endsWith(`\nWritten: ${perfDir}/H100/collectives.csv\n`), whole.out);
+    assert.match(next!, /^Next, check it: {2}deno task shotlab validate /);
   } finally {
     await Deno.remove(perfDir, { recursive: true });
   }
