@@ -3,7 +3,8 @@
  * of what is read later (`docs/robustness.md`, What is promised of the times).
  *
  * A sentinel is one shot that a lane repeats. A time stands when the sentinels on both sides of it agree with the
- * reference of its lane; it is in doubt when one of them does not, or when none came after it before the lane broke.
+ * reference of its lane; it is in doubt when one of them does not, or when none came after it before the lane broke. A
+ * clock that has moved puts in doubt the chunk at whose end it had, and the one that was fired next.
  *
  * @module
  */
@@ -80,6 +81,15 @@ interface Stretch {
   readonly isOld: boolean;
   /** How often a speed had been accepted before. */
   readonly epoch: number;
+}
+
+/** What a lane fired of a stretch between two readings of the device. */
+interface Chunk {
+  readonly stretch: Stretch;
+  /** The clock in MHz at the end of what was fired before it; null when unknown. */
+  readonly beginMhz: number | null;
+  /** The clock at its end; undefined when nothing was read then. */
+  endMhz: number | null | undefined;
   /** Shots whose last measurement lies in it. */
   shots: number;
 }
@@ -87,6 +97,12 @@ interface Stretch {
 /** A lane of the present writer, or of an earlier one. */
 interface LaneState {
   stretch: Stretch | null;
+  /** The chunks of the stretch. */
+  chunks: Chunk[];
+  /** What is being fired; null between two readings without shots. */
+  chunk: Chunk | null;
+  /** The clock at the end of what was fired last. */
+  clockMhz: number | null;
   /** Stretches that ended without a sentinel. */
   tails: Stretch[];
   /** The verdict on the last sentinel of the present writer; null before it. */
@@ -136,13 +152,14 @@ export function newJudge(): Judge {
   const references = newReferences(() => share);
   const keys = new Map<number, readonly number[]>();
   // Of every shot its last measurement, and the earlier ones of those that have some; null where nothing watched.
-  const last = new Map<string, Stretch | null>();
-  const earlier = new Map<string, (Stretch | null)[]>();
+  const last = new Map<string, Chunk | null>();
+  const earlier = new Map<string, (Chunk | null)[]>();
   // The same of shots that were archived.
-  const archived = new Map<string, { readonly last: Stretch | null; readonly earlier: (Stretch | null)[] }>();
+  const archived = new Map<string, { readonly last: Chunk | null; readonly earlier: (Chunk | null)[] }>();
   // What was measured without a sentinel where there had been some.
-  const blind: Stretch = {
-    ...{ lane: "", sentinel: "", before: null, after: null, isOpen: false, isOld: false, epoch: 0, shots: 0 },
+  const blind: Chunk = {
+    stretch: { lane: "", sentinel: "", before: null, after: null, isOpen: false, isOld: false, epoch: 0 },
+    ...{ beginMhz: null, endMhz: undefined, shots: 0 },
   };
 
   const nameOf = (lane = "", from = origin): string => from === "" ? lane : `${from} ${lane}`;
@@ -151,41 +168,39 @@ export function newJudge(): Judge {
     const name = nameOf(lane);
     let state = lanes.get(name);
     if (state === undefined) {
-      lanes.set(name, state = { stretch: null, tails: [], moved: null });
+      state = { stretch: null, chunks: [], chunk: null, clockMhz: null, tails: [], moved: null };
+      lanes.set(name, state);
     }
     return state;
   }
 
-  /** Whether the device drifted when a stretch began: by the sentinel's time, and the clock after it. */
-  const beganOff = (stretch: Stretch, before: Reading): boolean =>
-    references.isOff(stretch.sentinel, stretch.lane, before, [before.clockMhz]);
-
-  /** Whether it had moved when a stretch ended, or its clock had since it began. */
-  const endedOff = (stretch: Stretch, after: Reading): boolean =>
-    references.isOff(stretch.sentinel, stretch.lane, after, clocksOf(after));
-
-  /** Whether the device drifted on a side of a stretch. */
-  function hasMoved(stretch: Stretch): boolean {
-    const { before, after } = stretch;
+  /** Whether the device drifted on a side of a chunk: by a sentinel's time, or a clock. */
+  function hasMoved({ stretch, beginMhz, endMhz }: Chunk): boolean {
+    const { sentinel, lane, before, after } = stretch;
     if (before === null) return false;
     // Who wrote format 1 held that only what lies before a sentinel that has moved is in doubt.
-    if (stretch.isOld && references.isOld(stretch.sentinel, stretch.lane)) {
-      return after?.moved ?? false;
-    }
-    return beganOff(stretch, before) || (after !== null && endedOff(stretch, after));
+    if (stretch.isOld && references.isOld(sentinel, lane)) return after?.moved ?? false;
+    // Without a reading at its end it counts as the whole stretch.
+    const isRead = endMhz !== undefined;
+    return references.isOff(sentinel, lane, before, [isRead ? beginMhz : before.clockMhz]) ||
+      (after !== null && references.isOff(sentinel, lane, after, isRead ? [endMhz] : clocksOf(after)));
   }
 
-  function isDoubtful(stretch: Stretch | null): boolean {
-    if (stretch === null) return false;
-    return (stretch.after === null && !stretch.isOpen && !stretch.isOld) || hasMoved(stretch);
+  function isDoubtful(chunk: Chunk | null): boolean {
+    if (chunk === null) return false;
+    const { after, isOpen, isOld } = chunk.stretch;
+    return (after === null && !isOpen && !isOld) || hasMoved(chunk);
   }
+
+  const hasShots = ({ chunks }: LaneState): boolean => chunks.some(({ shots }) => shots > 0);
 
   function breakOff(state: LaneState): void {
     const { stretch } = state;
     state.stretch = null;
+    state.chunk = null;
     if (stretch === null) return;
     stretch.isOpen = false;
-    if (stretch.shots > 0 && !stretch.isOld) state.tails.push(stretch);
+    if (hasShots(state) && !stretch.isOld) state.tails.push(stretch);
   }
 
   function begin(line: SessionLine): void {
@@ -219,7 +234,6 @@ export function newJudge(): Judge {
         isOpen: true,
         isOld,
         epoch: references.epoch,
-        shots: 0,
       },
     };
     const { stretch: open, tails } = state;
@@ -232,10 +246,13 @@ export function newJudge(): Judge {
     }
     state.tails = [];
     state.stretch = stretch;
+    state.chunks = [];
+    state.chunk = null;
+    state.clockMhz = reading.clockMhz;
     const reference = references.nearest(text, lane, reading);
     // Without a reference the device is as far off as it was.
     const drift = line.drift ?? (reference === null ? verdict!.drift : reading.timeUs / reference.timeUs - 1);
-    state.moved = endedOff(stretch, reading);
+    state.moved = references.isOff(text, lane, reading, clocksOf(reading));
     drifts.push(drift);
     const clockMhz = farthestClock(reading, reference?.clockMhz ?? null);
     verdict = { drift, moved: state.moved, clockMhz, ...news && { news } };
@@ -249,10 +266,10 @@ export function newJudge(): Judge {
   }
 
   function archive(text: string): void {
-    const stretch = last.get(text);
-    if (stretch === undefined) return;
-    archived.set(text, { last: stretch, earlier: earlier.get(text) ?? [] });
-    if (stretch !== null) stretch.shots--;
+    const chunk = last.get(text);
+    if (chunk === undefined) return;
+    archived.set(text, { last: chunk, earlier: earlier.get(text) ?? [] });
+    if (chunk !== null) chunk.shots--;
     last.delete(text);
     earlier.delete(text);
   }
@@ -265,17 +282,36 @@ export function newJudge(): Judge {
     if (known.last !== null) known.last.shots++;
   }
 
+  /** The chunk that a lane is firing; null before its first sentinel. */
+  function chunkOf(state: LaneState): Chunk | null {
+    const { stretch, clockMhz } = state;
+    if (stretch === null) return null;
+    if (state.chunk === null) {
+      state.chunk = { stretch, beginMhz: clockMhz, endMhz: undefined, shots: 0 };
+      state.chunks.push(state.chunk);
+    }
+    return state.chunk;
+  }
+
+  /** Takes in a clock at the end of what was fired; before it, an idle device may have slowed its clock. */
+  function read({ lane, sm_clock_mhz }: Extract<JournalLine, { type: "state" }>): void {
+    const state = laneOf(lane);
+    if (state.chunk === null) return;
+    state.chunk.endMhz = state.clockMhz = sm_clock_mhz;
+    state.chunk = null;
+  }
+
   function measured({ tp, lane, ...shot }: ShotLine): void {
     const text = shotText({ ...shot, tp });
-    const stretch = laneOf(lane).stretch ?? (isWatched && references.has(tp) ? blind : null);
+    const chunk = chunkOf(laneOf(lane)) ?? (isWatched && references.has(tp) ? blind : null);
     const before = last.get(text);
     if (before !== undefined) {
       if (isDoubtful(before)) again++;
       if (before !== null) before.shots--;
       earlier.set(text, [...earlier.get(text) ?? [], before]);
     }
-    last.set(text, stretch);
-    if (stretch !== null) stretch.shots++;
+    last.set(text, chunk);
+    if (chunk !== null) chunk.shots++;
   }
 
   const has = (text: string): boolean => isDoubtful(last.get(text) ?? null);
@@ -298,6 +334,8 @@ export function newJudge(): Judge {
           return restore(shotText(line));
         case "shot":
           return measured(line);
+        case "state":
+          return read(line);
       }
     },
     get verdict(): Verdict | null {
@@ -305,19 +343,19 @@ export function newJudge(): Judge {
     },
     end(): void {
       for (const state of lanes.values()) {
-        if (state.stretch !== null && state.stretch.shots > 0) breakOff(state);
+        if (state.stretch !== null && hasShots(state)) breakOff(state);
       }
     },
     has,
     isDue(text): boolean {
       if (!has(text)) return false;
       const marks = [...earlier.get(text) ?? [], last.get(text)!]
-        .filter((stretch) => stretch !== null && stretch.epoch === references.epoch && hasMoved(stretch));
+        .filter((chunk) => chunk !== null && chunk.stretch.epoch === references.epoch && hasMoved(chunk));
       return marks.length <= MOST_AGAIN;
     },
     awaits(lane, from): boolean {
-      const { stretch, tails } = lanes.get(nameOf(lane, from ?? "")) ?? { stretch: null, tails: [] };
-      return tails.length > 0 || (stretch !== null && stretch.shots > 0);
+      const state = lanes.get(nameOf(lane, from ?? ""));
+      return state !== undefined && (state.tails.length > 0 || (state.stretch !== null && hasShots(state)));
     },
     sentinelKey: (tp) => keys.get(tp) ?? null,
     get movedLanes(): readonly string[] {
@@ -329,8 +367,8 @@ export function newJudge(): Judge {
     },
     doubted: () => [...last.keys()].filter(has),
     get standing(): number {
-      return new Set([...last.values()].filter((stretch) => stretch !== null && stretch.shots > 0)).values()
-        .reduce((sum, stretch) => sum + (isDoubtful(stretch) ? stretch!.shots : 0), 0);
+      return new Set([...last.values()].filter((chunk) => chunk !== null && chunk.shots > 0)).values()
+        .reduce((sum, chunk) => sum + (isDoubtful(chunk) ? chunk!.shots : 0), 0);
     },
     get again(): number {
       return again;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { newJudge } from "../../src/journal/judge.ts";
 import type { JournalLine } from "../../src/journal/line.ts";
 import table from "../data/judge-cases.json" with { type: "json" };
+import { stateAt } from "./states.ts";
 
 interface Sentinel {
   readonly sentinel: number;
@@ -15,6 +16,7 @@ type Step =
   | Sentinel
   | { readonly session: { readonly share: number; readonly every_s: number; readonly accept?: boolean } }
   | { readonly engine: number }
+  | { readonly read: number | null }
   | { readonly failed_sentinel: number };
 
 const IDENTITY = {} as Extract<JournalLine, { type: "session" }>["identity"];
@@ -42,6 +44,7 @@ function lineOf(step: Step): JournalLine {
     const { engine: tp } = step;
     return { type: "engine", tp, limits: LIMITS, num_gpu_blocks: 1, layers: {}, engine_args: {} };
   }
+  if ("read" in step) return stateAt(step.read);
   if ("failed_sentinel" in step) {
     const { failed_sentinel: tp } = step;
     return { type: "failed", ...sentinelOf(tp), kind: "infeasible", message: "no room", sentinel: true };

@@ -47,6 +47,18 @@ class Stretch:
 
 
 @dataclass
+class Chunk:
+    """What was fired of a stretch between two readings of the device."""
+
+    stretch: Stretch
+    begin: float | None = None
+    """The clock at the end of what was fired before it, None when unknown."""
+    end: float | None = None
+    is_read: bool = False
+    """Whether the device was read at its end."""
+
+
+@dataclass
 class Judge:
     """Follows the lines of a journal."""
 
@@ -58,11 +70,15 @@ class Judge:
     watched: bool = False
     epoch: int = 0
     stretch: Stretch | None = None
+    chunk: Chunk | None = None
+    """What is being fired, None between two readings without shots."""
+    clock: float | None = None
+    """The clock at the end of what was fired last."""
     tails: list[Stretch] = field(default_factory=list)
     faster: Reading | None = None
     fired: set[ShotId] = field(default_factory=set)
     references: dict[ShotId, Reading] = field(default_factory=dict)
-    measured: dict[ShotId, list[Stretch | None]] = field(default_factory=dict)
+    measured: dict[ShotId, list[Chunk | None]] = field(default_factory=dict)
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Take in the next line."""
@@ -76,10 +92,10 @@ class Judge:
             case "sentinel":
                 self.sentinel(shot_id(line), reading_of(line))
             case "shot":
-                stretch = self.stretch or (
-                    self.blind() if self.watched and self.has_reference(line) else None
-                )
-                self.measured.setdefault(shot_id(line), []).append(stretch)
+                chunk = self.firing() or (self.blind() if self.watched and self.has_reference(line) else None)
+                self.measured.setdefault(shot_id(line), []).append(chunk)
+            case "state":
+                self.read(line.get("sm_clock_mhz"))
 
     def begin(self, line: Mapping[str, Any]) -> None:
         """A process begins to write."""
@@ -96,16 +112,28 @@ class Judge:
         """Return whether the degree of a line has a reference."""
         return any(shot[1] == line["tp"] for shot in self.references)
 
-    def blind(self) -> Stretch:
+    def blind(self) -> Chunk:
         """Return where a shot lies that was measured without a sentinel though there had been some."""
-        return Stretch((), None, self.epoch, is_open=False)
+        return Chunk(Stretch((), None, self.epoch, is_open=False))
+
+    def firing(self) -> Chunk | None:
+        """Return the chunk that is being fired, None before the first sentinel."""
+        if self.stretch is not None and self.chunk is None:
+            self.chunk = Chunk(self.stretch, self.clock)
+        return self.chunk
+
+    def read(self, clock: float | None) -> None:
+        """Take in a clock at the end of what was fired; before it the device may have been idle."""
+        if self.chunk is not None:
+            self.chunk.end, self.chunk.is_read = clock, True
+            self.clock, self.chunk = clock, None
 
     def break_off(self) -> None:
         """What no sentinel came after is in doubt, until one does soon."""
         if self.stretch is not None:
             self.stretch.is_open = False
             self.tails.append(self.stretch)
-        self.stretch = None
+        self.stretch = self.chunk = None
 
     def sentinel(self, shot: ShotId, reading: Reading) -> None:
         """Take in a sentinel."""
@@ -119,6 +147,7 @@ class Judge:
                 tail.after = reading
         self.tails.clear()
         self.stretch = Stretch(shot, reading, self.epoch)
+        self.chunk, self.clock = None, reading.clock
         self.moved = not self.fits(shot, reading, [reading.clock, *reading.range])
 
     def refer(self, shot: ShotId, reading: Reading) -> None:
@@ -164,30 +193,35 @@ class Judge:
             return False
         return 0 <= after.at_s - before.at_s <= BREAK_INTERVALS * self.every_s
 
-    def has_moved(self, stretch: Stretch) -> bool:
-        """Return whether the device drifted on a side of a stretch."""
-        before, after = stretch.before, stretch.after
+    def has_moved(self, chunk: Chunk) -> bool:
+        """Return whether the device drifted on a side of a chunk: by a sentinel's time, or a clock.
+
+        A chunk that was not read at its end counts as its whole stretch.
+        """
+        shot, before, after = chunk.stretch.sentinel, chunk.stretch.before, chunk.stretch.after
         if before is None:
             return False
-        if not self.fits(stretch.sentinel, before, [before.clock]):
+        if not self.fits(shot, before, [chunk.begin if chunk.is_read else before.clock]):
             return True
-        return after is not None and not self.fits(stretch.sentinel, after, [after.clock, *after.range])
+        if after is None:
+            return False
+        return not self.fits(shot, after, [chunk.end] if chunk.is_read else [after.clock, *after.range])
 
     def in_doubt(self, shot: ShotId) -> bool:
         """Return whether a shot's last times are in doubt."""
-        stretch = self.measured.get(shot, [None])[-1]
-        if stretch is None:
+        chunk = self.measured.get(shot, [None])[-1]
+        if chunk is None:
             return False
-        return (stretch.after is None and not stretch.is_open) or self.has_moved(stretch)
+        return (chunk.stretch.after is None and not chunk.stretch.is_open) or self.has_moved(chunk)
 
     def is_due(self, shot: ShotId) -> bool:
         """Return whether a shot is in doubt and may be measured again."""
         if not self.in_doubt(shot):
             return False
         marks = [
-            stretch
-            for stretch in self.measured[shot]
-            if stretch is not None and stretch.epoch == self.epoch and self.has_moved(stretch)
+            chunk
+            for chunk in self.measured[shot]
+            if chunk is not None and chunk.stretch.epoch == self.epoch and self.has_moved(chunk)
         ]
         return len(marks) <= MOST_AGAIN
 

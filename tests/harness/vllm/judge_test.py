@@ -26,6 +26,8 @@ def line_of(step: Step) -> Message:
         return {"type": "session", "watch": step["session"], "accept_speed": step["session"].get("accept")}
     if "engine" in step:
         return {"type": "engine", "tp": step["engine"]}
+    if "read" in step:
+        return {"type": "state", "sm_clock_mhz": step["read"]}
     if "failed_sentinel" in step:
         return {"type": "failed", **sentinel_of(step["failed_sentinel"]), "sentinel": True}
     clocks = step.get("clocks", [])
