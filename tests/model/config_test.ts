@@ -46,7 +46,7 @@ Deno.test("moeParameters finds no experts where there are 0 of them", () => {
 });
 
 Deno.test("moeParameters refuses counts that are none", () => {
-  for (const value of ["many", "", -1, 2.5, true, {}, [], [4, 8]]) {
+  for (const value of ["many", "", " ", -1, 2.5, true, {}, [], [4, 8]]) {
     assert.throws(
       () => moeParameters({ num_experts: value, num_experts_per_tok: 2 }),
       new UsageError(
@@ -93,6 +93,30 @@ Deno.test("a size or a count that no model has is refused, wherever it stands", 
     [
       { num_local_experts: 8, num_experts_per_tok: 0 },
       "num_experts_per_tok must be above 0, as there are 8 experts (num_local_experts), got 0",
+    ],
+    // One expert is an MLP, and the experts per token are as many as there are at most.
+    [{ num_experts: 1 }, null],
+    [{ num_experts: 1, num_experts_per_tok: 0 }, null],
+    [{ num_experts: 2, num_experts_per_tok: 2 }, null],
+    [{ num_experts_per_tok: 2 }, null],
+    [
+      { num_experts: 2 },
+      "num_experts is 2, and no field names the experts per token, such as num_experts_per_tok",
+    ],
+    [
+      { num_experts: 2, num_experts_per_tok: 0 },
+      "num_experts_per_tok must be above 0, as there are 2 experts (num_experts), got 0",
+    ],
+    [{ num_key_value_heads: 5 }, null],
+    [{ num_attention_heads: 5 }, null],
+    [{ vocab_size: 2 ** 31 - 1 }, null],
+    [{ layer_types: ["full_attention"] }, null],
+    // A value is shown as far as its 80th character.
+    [{ model_type: 1, dtype: null }, "model_type must be a text, got 1"],
+    [{ hidden_size: "x".repeat(78) }, `hidden_size must be a whole number above 0, got "${"x".repeat(78)}"`],
+    [
+      { hidden_size: "x".repeat(79) },
+      `hidden_size must be a whole number above 0, got "${"x".repeat(79)}...`,
     ],
   ];
   for (const [config, fault] of cases) assert.equal(configFault(config), fault, JSON.stringify(config));

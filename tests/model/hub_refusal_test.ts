@@ -85,3 +85,14 @@ Deno.test("downloadConfig refuses an answer that is no JSON object, without show
     );
   }
 });
+
+Deno.test("an answer of no type is told to have none", async () => {
+  await using hub = serve(() => new Response(new Uint8Array([0x37])));
+  await assert.rejects(
+    downloadConfig(ID, { endpoint: hub.endpoint, token: null, revision: "main" }),
+    new UsageError(
+      `Cannot download model '${ID}': ${hub.endpoint}/org/name/resolve/main/config.json answers no JSON object ` +
+        "but 1 characters of no type; check HF_ENDPOINT and the proxy, and run again if it broke off",
+    ),
+  );
+});

@@ -204,6 +204,11 @@ Deno.test("downloadConfig bounds size and time, and tells a download that broke 
     );
   }
   {
+    const most = `{"a":"${"x".repeat(2 ** 22 - 8)}"}`;
+    await using hub = serve(() => new Response(most));
+    assert.equal((await attempt(hub.endpoint)).length, 2 ** 22);
+  }
+  {
     using hub = halfAnswer();
     await assert.rejects(attempt(hub.endpoint), (error: Error) => {
       assert.ok(error instanceof UsageError);

@@ -276,6 +276,30 @@ const fields: readonly [config: ModelConfig, attn: string | null, mlp: string | 
   [{ ...EXPERTS, layers_block_type: ["attention", "mamba"] }, "flflflflflfl", "eeeeeeeeeeee"],
   [{ sliding_window: null, sliding_window_pattern: 3 }, "ffffffffffff", null],
   [{ sliding_window: 128, sliding_window_pattern: 3 }, "ssfssfssfssf", null],
+  [{ sliding_window: 128, _sliding_window_pattern: 3 }, "ssfssfssfssf", null],
+  [{ sliding_window: 128, model_type: "gemma2" }, "sfsfsfsfsfsf", null],
+  [{ sliding_window: 128, model_type: "gpt_oss" }, "sfsfsfsfsfsf", null],
+  [{ sliding_window: 128, model_type: "gemma3" }, "sssssfsssssf", null],
+  [{ sliding_window: 128, model_type: "gemma3_text" }, "sssssfsssssf", null],
+  [{ sliding_window: 128, model_type: "cohere2" }, "sssfsssfsssf", null],
+  [{ sliding_window: 128, model_type: "exaone4" }, "sssfsssfsssf", null],
+  [{ model_type: "gemma2" }, "ffffffffffff", null],
+  [{ use_sliding_window: true, sliding_window: 128, max_window_layers: 4 }, "ffffssssssss", null],
+  [{ use_sliding_window: false, sliding_window: 128, max_window_layers: 4 }, "ffffffffffff", null],
+  [{ use_sliding_window: true, max_window_layers: 4 }, "ffffffffffff", null],
+  [{ use_sliding_window: true, sliding_window: 128 }, "ffffffffffff", null],
+  [{ model_type: "llama4_text" }, "fffnfffnfffn", null],
+  [{ model_type: "llama4", attention_chunk_size: 64 }, "cccfcccfcccf", null],
+  [{ full_attention_interval: 2.5 }, "ffffffffffff", null],
+  [{ layer_types: ["linear_attention"] }, "llllllllllll", null],
+  [{ layer_types: [], full_attention_interval: 4 }, "lllflllflllf", null],
+  [{ ...EXPERTS, interleave_moe_layer_step: 3 }, null, "ddeddeddedde"],
+  [{ ...EXPERTS, decoder_sparse_step: 3 }, null, "ddeddeddedde"],
+  [{ ...EXPERTS, decoder_sparse_step: 3, mlp_only_layers: [2] }, null, "dddddeddedde"],
+  [{ ...EXPERTS, mlp_only_layers: [1] }, null, "edeeeeeeeeee"],
+  [{ ...EXPERTS, first_k_dense_replace: 3, moe_layer_freq: 2 }, null, "ddddedededed"],
+  [{ ...EXPERTS, first_k_dense_replace: 3, moe_layer_freq: 0 }, null, "dddeeeeeeeee"],
+  [{ ...EXPERTS, first_k_dense_replace: 3 }, null, "dddeeeeeeeee"],
 ];
 for (const [config, attn, mlp] of fields) {
   Deno.test(`twelve layers of ${JSON.stringify(config)} are ${attn ?? ""} ${mlp ?? ""}`, () => {
@@ -313,6 +337,29 @@ for (const [config, told] of unlike) {
     });
   });
 }
+
+Deno.test("an indexer chooses anew after the offset, at every so many layers", () => {
+  const sparse = (config: ModelConfig): string =>
+    layerKinds(ofModel({ num_hidden_layers: 8, ...config })).map((kind) => kind.sparse ? "s" : "-").join("");
+  assert.equal(sparse({ index_topk: 64 }), "ssssssss");
+  assert.equal(sparse({ index_topk: 64, index_topk_freq: 3 }), "ss--s--s");
+  assert.equal(sparse({ index_topk: 64, index_topk_freq: 3, index_skip_topk_offset: 4 }), "ssss--s-");
+  assert.equal(sparse({ index_topk_freq: 3 }), "--------");
+});
+
+Deno.test("as many layers as 10000 are walked, and no more", () => {
+  assert.equal(layerKinds(ofModel({ num_hidden_layers: 10_000 })).length, 10_000);
+  assert.throws(
+    () => layerKinds(ofModel({ num_hidden_layers: 10_001 })),
+    new UsageError("Cannot walk org/name: num_hidden_layers must be a whole number from 1 to 10000: 10001"),
+  );
+  assert.throws(
+    () => layerKinds(ofModel({})),
+    new UsageError(
+      "Cannot walk org/name: num_hidden_layers must be a whole number from 1 to 10000: undefined",
+    ),
+  );
+});
 
 Deno.test("a pattern without a character names no layers", () => {
   assert.throws(() => layerKinds(ofModel({ hybrid_override_pattern: "" })), UsageError);

@@ -32,6 +32,11 @@ const LATENT = {
 /** Of latent attention what follows the queries. */
 const LATENT_REST = 10 * (6 + 2) + 6 * 4 * (3 + 4) + 4 * 4 * 10;
 
+/** A model without experts, all of whose weights but those of the words are met by each token. */
+function mixed(what: string, config: Record<string, unknown>, layers: number): typeof models {
+  return [[what, config, 2 * WORDS + layers, WORDS + layers]];
+}
+
 const models: [string, Record<string, unknown>, total: number, active: number][] = [
   ["a dense model", {}, 2 * WORDS + 2 * (ATTENTION + MLP), WORDS + 2 * (ATTENTION + MLP)],
   [
@@ -81,6 +86,79 @@ const models: [string, Record<string, unknown>, total: number, active: number][]
     { ...LATENT, model_type: "llama", q_lora_rank: 8 },
     2 * WORDS + 2 * (8 * (10 + 4 * (3 + 2)) + LATENT_REST + MLP),
     WORDS + 2 * (8 * (10 + 4 * (3 + 2)) + LATENT_REST + MLP),
+  ],
+  [
+    "latent attention of rank 1 on both sides",
+    { ...LATENT, model_type: "llama", kv_lora_rank: 1, q_lora_rank: 1 },
+    2 * WORDS + 2 * (1 * (10 + 4 * (3 + 2)) + 10 * (1 + 2) + 1 * 4 * (3 + 4) + 4 * 4 * 10 + MLP),
+    WORDS + 2 * (1 * (10 + 4 * (3 + 2)) + 10 * (1 + 2) + 1 * 4 * (3 + 4) + 4 * 4 * 10 + MLP),
+  ],
+  [
+    "latent attention with an indexer of three heads of 5",
+    {
+      ...LATENT,
+      model_type: "deepseek_v32",
+      q_lora_rank: 8,
+      index_topk: 64,
+      index_n_heads: 3,
+      index_head_dim: 5,
+    },
+    2 * WORDS + 2 * (8 * (10 + 4 * (3 + 2)) + LATENT_REST + 8 * 3 * 5 + 10 * (5 + 3) + MLP),
+    WORDS + 2 * (8 * (10 + 4 * (3 + 2)) + LATENT_REST + 8 * 3 * 5 + 10 * (5 + 3) + MLP),
+  ],
+  ...mixed("gated delta rules, and attention whose output has a gate", {
+    model_type: "qwen3_next",
+    layer_types: ["linear_attention", "full_attention"],
+    linear_num_key_heads: 2,
+    linear_key_head_dim: 3,
+    linear_num_value_heads: 4,
+    linear_value_head_dim: 7,
+  }, (10 * (2 * 6 + 2 * 28 + 2 * 4) + 28 * 10) + 10 * 5 * (2 * 4 + 4 + 2 * 2) + 2 * MLP),
+  ...mixed("one value head of a gated delta rule", {
+    layer_types: ["linear_attention", "linear_attention"],
+    linear_num_key_heads: 1,
+    linear_key_head_dim: 3,
+    linear_num_value_heads: 1,
+    linear_value_head_dim: 7,
+  }, 2 * (10 * (2 * 3 + 2 * 7 + 2) + 7 * 10 + MLP)),
+  ...mixed("Mamba by the names of Bamba", {
+    layer_types: ["mamba", "attention"],
+    mamba_n_heads: 3,
+    mamba_d_head: 4,
+    mamba_n_groups: 2,
+    mamba_d_state: 7,
+  }, 10 * (2 * 12 + 2 * 2 * 7 + 3) + 12 * 10 + ATTENTION + 2 * MLP),
+  ...mixed("Mamba by the names of Nemotron, blocks of one thing each", {
+    hybrid_override_pattern: "M-",
+    mlp_hidden_act: "relu2",
+    mamba_num_heads: 3,
+    mamba_head_dim: 4,
+    n_groups: 2,
+    ssm_state_size: 7,
+  }, 10 * (2 * 12 + 2 * 2 * 7 + 3) + 12 * 10 + 2 * 10 * 30),
+  ...mixed(
+    "Mamba alone, its groups one",
+    { model_type: "mamba2", num_heads: 3, state_size: 7 },
+    2 * (10 * (2 * 15 + 2 * 1 * 7 + 3) + 15 * 10),
+  ),
+  ...mixed("attention and a mixer of its own width side by side", {
+    model_type: "falcon_h1",
+    mamba_d_ssm: 9,
+    mamba_n_heads: 3,
+    mamba_d_head: 4,
+    mamba_n_groups: 1,
+    mamba_d_state: 7,
+  }, 2 * (10 * (2 * 9 + 2 * 7 + 3) + 9 * 10 + ATTENTION + MLP)),
+  [
+    "a dense layer of its own width before one of experts, with a part that all share",
+    {
+      ...EXPERTS,
+      first_k_dense_replace: 1,
+      intermediate_size_mlp: 16,
+      shared_intermediate_size: 9,
+    },
+    2 * WORDS + 2 * ATTENTION + 3 * 10 * (16 + 9) + 8 * 3 * 10 * 7 + 10 * 8 + 3 * 10 * 9,
+    WORDS + 2 * ATTENTION + 3 * 10 * (16 + 9) + 2 * 3 * 10 * 7 + 10 * 8 + 3 * 10 * 9,
   ],
 ];
 for (const [what, config, total, active] of models) {

@@ -89,12 +89,16 @@ Deno.test("shardConfig keeps head_dim when heads are divided", () => {
   assert.equal(headDim({ ...heads, head_dim: null }, 4), 128);
   assert.equal(headDim({ ...heads, head_dim: 64 }, 4), 64);
   assert.equal(headDim({ num_attention_heads: 32 }, 4), undefined);
+  assert.equal(headDim({ ...heads, head_dim: 0 }, 4), 128);
+  assert.equal(headDim({ ...heads, head_dim: 1 }, 4), 1);
+  assert.equal(headDim({ hidden_size: 4097, num_attention_heads: 32 }, 1), 128);
 });
 
 Deno.test("shardConfig gives each rank a KV head when there are fewer, but not under parity", () => {
   const config = { num_attention_heads: 32, num_key_value_heads: 4, hidden_size: 4096 };
   const kvHeads = (tp: number): unknown => shardConfig(config, tp).num_key_value_heads;
   assert.deepEqual([1, 2, 4, 8, 16].map(kvHeads), [4, 2, 1, 1, 1]);
+  assert.equal(shardConfig({ ...config, num_key_value_heads: 1 }, 2).num_key_value_heads, 1);
   assert.throws(
     () => shardConfig(config, 8, { parity: true }),
     new UsageError(
@@ -102,6 +106,17 @@ Deno.test("shardConfig gives each rank a KV head when there are fewer, but not u
     ),
   );
   assert.throws(() => shardConfig(config, 64), /num_attention_heads must be divisible by it, got 32/);
+});
+
+Deno.test("a nested configuration needs its heads where they are divided, and not for one rank", () => {
+  const config = { text_config: { hidden_size: 64, num_hidden_layers: 3 } };
+  assert.deepEqual(hfOverrides(config, 1), { num_hidden_layers: 1 });
+  assert.throws(
+    () => hfOverrides(config, 2),
+    new UsageError(
+      "Cannot shard the model to tp 2: num_attention_heads must be in its text_config, got none",
+    ),
+  );
 });
 
 Deno.test("shardConfig derives no head_dim where latent attention has sizes of its own", () => {
@@ -161,6 +176,7 @@ Deno.test("a rank has its groups of a Mamba mixer, one group whole, and its shar
       mamba_d_ssm: 2048,
       mamba_expand: 2,
     }],
+    [{ mamba_n_heads: 64 }, 2, { mamba_n_heads: 32, mamba_expand: undefined }],
     // Groups of a router are no mixer's.
     [{ n_groups: 8 }, 4, { n_groups: 8 }],
   ];
