@@ -364,3 +364,30 @@ Deno.test("as many layers as 10000 are walked, and no more", () => {
 Deno.test("a pattern without a character names no layers", () => {
   assert.throws(() => layerKinds(ofModel({ hybrid_override_pattern: "" })), UsageError);
 });
+
+const few: readonly [what: string, config: ModelConfig, overrides: Record<string, unknown>][] = [
+  ["one layer stays as it is", { num_hidden_layers: 1, sizes: [1] }, { num_hidden_layers: 1 }],
+  ["a list by layers is cut", { num_hidden_layers: 2, sizes: [1, 1] }, { num_hidden_layers: 1, sizes: [1] }],
+  ["numbers of layers are no list by layers", {
+    ...EXPERTS,
+    num_hidden_layers: 2,
+    mlp_only_layers: [0, 1],
+  }, { num_hidden_layers: 1, mlp_only_layers: [0] }],
+  ["each list of numbers is cut", { num_hidden_layers: 4, mlp_only_layers: [], attn_layer_indices: [1, 3] }, {
+    num_hidden_layers: 2,
+    attn_layer_indices: [1],
+    layer_types: ["linear_attention", FULL],
+  }],
+  ["dense layers first, one of them", { ...EXPERTS, num_hidden_layers: 4, first_k_dense_replace: 1 }, {
+    num_hidden_layers: 2,
+    first_k_dense_replace: 1,
+  }],
+  ["no dense layers first", { ...EXPERTS, num_hidden_layers: 4, first_k_dense_replace: 0 }, {
+    num_hidden_layers: 1,
+  }],
+  ["chunks in all layers", { num_hidden_layers: 2, attention_chunk_size: 64 }, { num_hidden_layers: 1 }],
+];
+for (const [what, config, overrides] of few) {
+  Deno.test(`the fewest layers: ${what}`, () =>
+    assert.deepEqual(fewestLayers(ofModel(config)).overrides, overrides));
+}

@@ -176,3 +176,59 @@ Deno.test("a head of values of its own size counts in place of a head, and then 
     "num_attention_heads × head_dim of a rank must consist of whole blocks of 128 (weight_block_size), got 96",
   ]);
 });
+
+Deno.test("groups lie along the inputs alone, and a block's longer side counts for what is both", () => {
+  const of = (
+    quantization_config: ModelConfig,
+    shares: Record<string, unknown>,
+    intermediate_size?: number,
+  ) => brokenBlock({ quantization_config, intermediate_size }, shares);
+  for (const [quant_method, size] of [["modelopt_mxfp8", 32], ["modelopt_fp4", 16], ["nvfp4", 16]] as const) {
+    const shares = {
+      intermediate_size: size,
+      num_attention_heads: size,
+      num_key_value_heads: 3,
+      head_dim: 1,
+    };
+    assert.equal(of({ quant_method }, shares), null);
+    assert.match(
+      of({ quant_method }, { intermediate_size: size + 1 })!,
+      new RegExp(`whole blocks of ${size} `),
+    );
+  }
+  for (const quant_method of ["mxfp4", "gpt_oss_mxfp4"]) {
+    assert.equal(of({ quant_method }, { intermediate_size: 16 }, 96), null);
+    for (const size of [1, 33, 80]) {
+      assert.equal(
+        of({ quant_method }, {}, size),
+        `intermediate_size must consist of whole blocks of 32 (${quant_method}), got ${size}`,
+      );
+    }
+  }
+  for (const weight_block_size of [[64, 128], [128, 64]]) {
+    const scheme = { quant_method: "fp8", weight_block_size };
+    assert.match(of(scheme, { intermediate_size: 64 })!, /^intermediate_size of a rank .* blocks of 128 /);
+    assert.match(
+      of(scheme, { num_attention_heads: 1, head_dim: 64 })!,
+      /^num_attention_heads × head_dim of a rank .* blocks of 128 /,
+    );
+  }
+  assert.equal(of({ quant_method: "awq", group_size: 0 }, { intermediate_size: 3 }), null);
+});
+
+Deno.test("the largest group of weights that are quantized by groups is the one that is asked for", () => {
+  const config_groups = {
+    none: null,
+    text: "x",
+    bare: {},
+    channels: { weights: { strategy: "channel", group_size: 128 } },
+    small: { weights: { strategy: "group", group_size: 32 } },
+    large: { weights: { strategy: "tensor_group", group_size: 64 } },
+  };
+  const config = { quantization_config: { quant_method: "compressed-tensors", config_groups } };
+  assert.equal(brokenBlock(config, { intermediate_size: 64 }), null);
+  assert.equal(
+    brokenBlock(config, { intermediate_size: 32 }),
+    "intermediate_size of a rank must consist of whole blocks of 64 (group_size), got 32",
+  );
+});

@@ -52,6 +52,11 @@ const refused: [ModelConfig, ep: number, rule: string][] = [
   [BASE, 3, "their number must be divisible by it, got 16; leave this degree out"],
   [{ ...BASE, n_group: 8 }, 4, "n_group must divide those of a device (4), got 8; leave this degree out"],
   [{ ...BASE, n_group: 3 }, 2, "n_group must divide those of a device (8), got 3; leave this degree out"],
+  [
+    { ...BASE, num_experts: 6, n_group: 2 },
+    2,
+    "n_group must divide those of a device (3), got 2; leave this degree out",
+  ],
 ];
 for (const [config, ep, rule] of refused) {
   Deno.test(`experts are not shared among ${ep} devices: ${rule}`, () => {
