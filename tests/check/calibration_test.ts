@@ -86,6 +86,9 @@ const ranges = (own: unknown[]): Case => ({
   fit: { n_range_by_kernel: { ...FIT.n_range_by_kernel, "attention|q=1": own } },
   cells: [],
 });
+const legacy = (column: string, found: string): string =>
+  `meta.yaml, key ${column}: v1.2 refuses the bundle: an enabled fit must be in its form at every degree; ` +
+  `expected ${FIT.schema}, or skew_fit.enabled false; shotlab fit --simulator v1.2 writes it, found ${found}`;
 const axes = (own: object): Case => ({ fit: { axes: { ...FIT.axes, ...own } }, cells: [] });
 const labels = (axis: string, own: string, count: number): string =>
   `${key}.axes.${axis}_labels: The labels must tell the bins apart; ` +
@@ -144,6 +147,18 @@ const CASES: Readonly<Record<string, readonly [Case, readonly string[]]>> = {
   ]],
   "a range of one number": [ranges([2, 2]), []],
   "a range from 1": [ranges([1, 8]), [range("[1,8]")]],
+  "a range from a half": [ranges([2.5, 8]), [range("[2.5,8]")]],
+  "a cell below a range that begins too low": [{ ...ranges([1, 8]), cells: [{ n_anchor: 1 }] }, [
+    range("[1,8]"),
+  ]],
+  "a clip without bounds": [{ fit: { alpha_clip: [] } }, [
+    cell("attention|q=1|pc0|lev0|n=2", "alpha must be from 0 to 0, got 0.5"),
+  ]],
+  "no degree": [{ meta: { skew_fit: { enabled: true } } }, [legacy("skew_fit.per_tp", "nothing")]],
+  "an entry of no form": [{ meta: { skew_fit: { enabled: true, per_tp: { 2: { alpha_default: 1 } } } } }, [
+    legacy("skew_fit.per_tp.2.schema", "nothing"),
+  ]],
+  "an entry of another form": [{ fit: { schema: "x" } }, [legacy("skew_fit.per_tp.2.schema", "x")]],
   "a range that falls": [ranges([3, 2]), [range("[3,2]")]],
   "a range of halves": [ranges([2, 8.5]), [range("[2,8.5]")]],
   "a range without an end": [ranges([2]), [range("[2]")]],
@@ -185,6 +200,10 @@ Deno.test("a fit that is off is held against the folders' names alone, one in Au
     "meta.yaml, key hardware",
   ]);
   assert.deepEqual(findings({ meta: off({ alpha_default: 1 }) }), []);
+  assert.deepEqual(findings({ meta: { ...off({ schema: "x" }), hardware: undefined } as unknown as Meta }), [
+    "meta.yaml, key hardware: v1.2 refuses a bundle with a fit in its form whose folders have other names; " +
+    "expected H100, found nothing",
+  ]);
 });
 
 Deno.test("files of a fit are hashed at its own degrees", async () => {

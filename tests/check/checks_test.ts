@@ -45,14 +45,17 @@ const SKEW: SkewRow = {
 async function findings(
   meta: Meta,
   rows: Row[],
-  more: { tokens?: number; skew?: SkewRow[] } = {},
+  more: { tokens?: number; sequences?: number | null; skew?: SkewRow[] } = {},
 ): Promise<string[]> {
-  const { tokens = 32, skew = [] } = more;
+  const { tokens = 32, sequences = 4, skew = [] } = more;
   let lines: string[] = [];
   await withBundle({
     "meta.yaml": formatMeta(meta),
     "tp1/dense.csv": formatTable("dense", [{ layer: "o_proj", key: [tokens], timeUs: 5 }]),
-    "tp1/per_sequence.csv": formatTable("per_sequence", [{ layer: "sampler", key: [4], timeUs: 5 }]),
+    "tp1/per_sequence.csv": formatTable(
+      "per_sequence",
+      sequences === null ? [] : [{ layer: "sampler", key: [sequences], timeUs: 5 }],
+    ),
     "tp1/attention.csv": formatTable("attention", rows),
     ...(skew.length > 0 ? { "tp1/skew.csv": formatSkew(skew) } : {}),
   }, async (dir) => {
@@ -135,6 +138,17 @@ const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]
       "alpha is not affected; expected the same, found 3 times those of attention.csv",
     ],
   ],
+  "skew times that are sums of two": [
+    [{ ...META, skew_profile: { enabled: true } }, attention(), { skew: [{ ...SKEW, t_max_us: 20.2 }] }],
+    [
+      "tp1/skew.csv, key t_max_us: The times are sums over iterations, those of attention.csv are averages; " +
+      "alpha is not affected; expected the same, found 2 times those of attention.csv",
+    ],
+  ],
+  "a table without rows, which ends nowhere": [[META, attention(), { sequences: null }], [
+    "tp1/per_sequence.csv: A simulator leaves out the table's layers with a warning; expected a table with rows, " +
+    "found no row that can be used",
+  ]],
   "a fit of other cases": [
     [
       {
@@ -151,7 +165,7 @@ const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]
     ],
   ],
   "samples without rows": [
-    [{ ...META, samples: { moe: 12 } }, attention()],
+    [{ ...META, measurement_iterations: 3, samples: { moe: 12 } }, attention()],
     ["meta.yaml, key samples.moe: Samples were taken, but no table has rows of them; expected 0, found 12"],
   ],
   "fewer rows than were written": [
@@ -167,6 +181,21 @@ const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]
   ],
   "fewer shots than samples were taken of, where rows are not counted": [
     [{ ...META, measurement_iterations: 3, samples: { dense: 3, attention: 273 } }, attention()],
+    [
+      "meta.yaml, key samples.attention: Rows are missing, or shots were measured more than once: the tables have rows " +
+      "of fewer shots than the samples are of; expected 91 shots, of 3 samples each, found 89 shots",
+    ],
+  ],
+  "the same beside skew cases that were measured in parts": [
+    [
+      {
+        ...META,
+        measurement_iterations: 3,
+        samples: { attention: 273 },
+        skew_profile: { enabled: false, mode: "exact" },
+      },
+      attention(),
+    ],
     [
       "meta.yaml, key samples.attention: Rows are missing, or shots were measured more than once: the tables have rows " +
       "of fewer shots than the samples are of; expected 91 shots, of 3 samples each, found 89 shots",

@@ -112,6 +112,7 @@ const cut: [string, Partial<typeof AXES>, object, string[]][] = [
   ["a pool of 64 tokens a decode", { decodes: [0, 1, 2] }, { num_cache_tokens: 256 }, ["n_decode"]],
   ["a pool of less", { decodes: [0, 1, 2] }, { num_cache_tokens: 255 }, []],
   ["a last value in place of the axis'", { decodes: [0, 1, 2, 3] }, {}, []],
+  ["another last value, and one within the axis", { chunks: [0, 30] }, {}, ["prefill_chunk"]],
   ["a value within the axis", { chunks: [0, 32] }, {}, ["prefill_chunk"]],
 ];
 for (const [what, axes, resolved, columns] of cut) {
@@ -172,6 +173,8 @@ Deno.test("lines beyond a window are sorted, and need two lengths each, from a c
     codes(keys, meta, timeUs).filter((code) => code.startsWith("window"));
   const falling = ([, , , kv]: Key): number => kv === 64 ? 1 : kv === 32 ? 2 : 3;
   assert.deepEqual(told(decodes(1, 64, 16, 32), falling), ["window-differs kv_decode"]);
+  const alike = ([, , , kv]: Key): number => kv === 64 ? 1 : kv === 16 ? 3 : 2;
+  assert.deepEqual(told(decodes(1, 32, 16, 64, 48), alike), ["window-differs kv_decode"]);
   assert.deepEqual(told([...decodes(1, 64, 32), ...decodes(2, 16)], () => 1), []);
   assert.deepEqual(told([...decodes(1, 16, 64), ...decodes(2, 16), ...decodes(4, 16)], falling), [
     "window-differs kv_decode",
