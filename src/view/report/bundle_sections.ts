@@ -111,8 +111,9 @@ export async function bundleSections(bundle: Shown, options: BundleReportOptions
 function citation({ meta }: Bundle): string {
   const { model = "?", hardware = "?", variant = "?", engine = "?", engine_version: version = "" } = meta;
   const made = meta.quantity === "estimate" ? "estimated" : "measured";
+  const day = meta.profiled_at === undefined ? "" : ` ${String(meta.profiled_at).slice(0, 10)}`;
   const source = meta.source_sha256 === undefined ? "" : `, source ${meta.source_sha256.slice(0, 12)}`;
-  return `${model} on ${hardware}, ${variant}, ${made} ${String(meta.profiled_at ?? "").slice(0, 10)} with ${
+  return `${model} on ${hardware}, ${variant}, ${made}${day} with ${
     `${engine} ${version}`.trim()
   } by shotlab${meta.profiler_version === undefined ? "" : ` ${meta.profiler_version}`}${source}.`;
 }
