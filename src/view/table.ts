@@ -13,7 +13,7 @@ export type Tabular = pl.DataFrame | readonly object[];
 interface LinkCell {
   /** The words. */
   readonly text: string;
-  /** Where it leads. */
+  /** Where it leads, names in it encoded. */
   readonly href: string;
 }
 
@@ -190,7 +190,7 @@ function alignOf(values: readonly unknown[]): string {
 
 function cellHtml(value: unknown, align: string): string {
   const text = escapeHtml(cellText(value));
-  const cell = isLink(value) ? `<a href="${escapeHtml(encodeURI(value.href))}">${text}</a>` : text;
+  const cell = isLink(value) ? `<a href="${escapeHtml(value.href)}">${text}</a>` : text;
   return `<td style="text-align:${align}">${cell}</td>`;
 }
 

@@ -95,7 +95,7 @@ Deno.test("the index lists each bundle with a link, its degrees, engine, doubts 
   );
   assert.deepEqual(rows.slice(1), [
     [
-      ...["H100", '<a href="a%2520b/c%253F.html">o/m</a>', "bf16", "1, 2", "kernel", "vllm 0.26.0", "1,234"],
+      ...["H100", '<a href="a%20b/c%3F.html">o/m</a>', "bf16", "1, 2", "kernel", "vllm 0.26.0", "1,234"],
       "2026-03-01",
     ],
     ["?", '<a href="d.html">?</a>', "", "1, 2", "", "", "0", ""],

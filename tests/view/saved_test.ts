@@ -9,9 +9,12 @@ import { formatRows } from "../../src/bundle/tables.ts";
 import { openBundle, type WholeBundle } from "../../src/bundle/open.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { CATEGORY_ORDER } from "../../src/shots/shot.ts";
+import type { Figure } from "../../src/view/figure.ts";
 import { bundleSections } from "../../src/view/report/bundle_sections.ts";
 import { diffSections } from "../../src/view/report/diff_sections.ts";
 import { FIGURES } from "./made_figures.ts";
+import { MORE } from "./more_figures.ts";
+import { sectionSummaries } from "./section_summaries.ts";
 import { SMALL } from "./small_bundle.ts";
 
 const FILE = new URL("../data/view.jsonl", import.meta.url);
@@ -104,10 +107,29 @@ async function withBundles(use: (bundle: WholeBundle, other: WholeBundle) => Pro
   }
 }
 
+/** What a platform may round otherwise is no other number. */
+function toNineDigits(_: string, value: unknown): unknown {
+  return typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(9)) : value;
+}
+
+/** A figure, parts of its layout left out that the first figure has just so. */
+function ownParts({ data, layout }: Figure): Figure {
+  const usual = Object.values(FIGURES)[0]![0].layout;
+  const isUsual = ([part, value]: [string, unknown]): boolean =>
+    JSON.stringify(value) === JSON.stringify(usual[part]);
+  return { data, layout: Object.fromEntries(Object.entries(layout).filter((part) => !isUsual(part))) };
+}
+
 /** What was made, by name; places of files are left out. */
-const made = new Map<string, string>(
-  Object.entries(FIGURES).map(([name, [figure]]) => [`figure: ${name}`, JSON.stringify(figure)]),
-);
+const made = new Map<string, string>([
+  ...Object.entries(FIGURES).map(([name, [figure]]) => [`figure: ${name}`, JSON.stringify(figure)] as const),
+  ...Object.entries(MORE).map(([name, figure]) =>
+    [`figure: ${name}`, JSON.stringify(ownParts(figure), toNineDigits)] as const
+  ),
+  ...Object.entries(await sectionSummaries()).map(([name, parts]) =>
+    [`report of ${name}, in short`, JSON.stringify(parts)] as const
+  ),
+]);
 await withBundles(async (bundle, other) => {
   const sections = {
     report: await bundleSections(bundle, { model: MODEL }),

@@ -72,8 +72,8 @@ Deno.test("cells are numbers in a few digits, texts, links, and all else as JSON
     }]),
     lines("   a  b     c     d          e      f", '1.23  true  here  {"n":"1"}  [1,2]  {"text":"only"}'),
   );
-  const html = tableHtml([{ c: { text: "<a>", href: 'x y"&' } }, { c: { href: "x" } }]);
-  assert.match(html, /<a href="x%20y%22&amp;">&lt;a&gt;<\/a>/);
+  const html = tableHtml([{ c: { text: "<a>", href: 'x%20y"&' } }, { c: { href: "x" } }]);
+  assert.match(html, /<a href="x%20y&quot;&amp;">&lt;a&gt;<\/a>/);
   assert.match(html, />{&quot;href&quot;:&quot;x&quot;}</);
 });
 

@@ -1,4 +1,4 @@
-/** Figures that are kept whole in tests/data/figures.jsonl: every branch of what is drawn, of small made-up data. */
+/** Figures that are saved beside those of made_figures.ts: other branches of what is drawn, of small made-up data. */
 import { coverage } from "../../src/check/coverage.ts";
 import { ownNeed } from "../../src/check/coverage_need.ts";
 import { diffBundles } from "../../src/check/diff.ts";
@@ -110,7 +110,7 @@ const predictions = Array.from({ length: 12 }, (_, at) => ({
 }));
 const need = { ...ownNeed(SMALL), maxNumBatchedTokens: 64, maxNumSeqs: 8, maxKv: 128 };
 
-const MORE: Readonly<Record<string, Figure>> = {
+const DRAWN: Readonly<Record<string, Figure>> = {
   "layers with samples beside an estimate": layerTimes({
     ...{ subject, size: "tokens", rows: dense, estimate: dense.slice(0, 4), samples },
   }),
@@ -243,34 +243,11 @@ const MORE: Readonly<Record<string, Figure>> = {
 const lines = FIGURES["layers over tokens"]![0];
 
 /** All of them by name. */
-export const KEPT: Readonly<Record<string, Figure>> = {
-  ...Object.fromEntries(Object.entries(FIGURES).map(([name, [figure]]) => [name, figure])),
-  ...MORE,
+export const MORE: Readonly<Record<string, Figure>> = {
+  ...DRAWN,
   "a menu": figureMenu(
     [0, 16].map((chunk) => ({ name: `chunk ${chunk}`, figure: attentionMap({ subject, rows, chunk }) })),
   ),
   "lines on a dark page": themed(lines, "dark"),
-  "a timeline on a dark page": themed(MORE["a timeline with errors"]!, "dark"),
+  "a timeline on a dark page": themed(DRAWN["a timeline with errors"]!, "dark"),
 };
-
-/**
- * Every trace and part of a layout on a line, a part that an earlier figure has just so left out; numbers to nine
- * digits, as what a platform rounds otherwise is no other number.
- */
-export function keptLines(figures: Readonly<Record<string, Figure>>): string[] {
-  const seen = new Set<string>();
-  return Object.entries(figures).flatMap(([name, { data, layout }]) => [
-    ...data.map((trace, at) => line(name, `data ${at}`, trace)),
-    ...Object.entries(layout).flatMap(([part, value]) => {
-      const shared = line("", part, value);
-      return seen.has(shared) ? [] : (seen.add(shared), [line(name, part, value)]);
-    }),
-  ]);
-}
-
-function line(name: string, part: string, value: unknown): string {
-  return JSON.stringify(
-    [name, part, value],
-    (_, each) => typeof each === "number" && Number.isFinite(each) ? Number(each.toPrecision(9)) : each,
-  );
-}

@@ -1,10 +1,11 @@
-/** Parts of reports that are kept in tests/data/sections.json: their words and tables whole, of each figure a summary. */
+/** Parts of reports in short: their words and tables whole, of each figure what it says and a sum. */
 import { openBundle } from "../../src/bundle/open.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import type { Figure } from "../../src/view/figure.ts";
 import { bundleSections } from "../../src/view/report/bundle_sections.ts";
 import { diffSections } from "../../src/view/report/diff_sections.ts";
+import type { Category } from "../../src/shots/shot.ts";
 import type { Section } from "../../src/view/report/section.ts";
 import { CASE, SMALL } from "./small_bundle.ts";
 
@@ -34,15 +35,20 @@ function summaries(sections: readonly Section[], dir: string): unknown {
 }
 
 /** The parts of all reports by name. */
-export async function keptSections(): Promise<Record<string, unknown>> {
+export async function sectionSummaries(): Promise<Record<string, unknown>> {
   const root = await Deno.makeTempDir();
   const dir = `${root}/a/bundle`;
   await Deno.mkdir(dir, { recursive: true });
   try {
-    const table: typeof SMALL.table = (tp, category) =>
-      category === "linear_attention"
-        ? [[0, 1], [64, 1]].map((key) => ({ layer: "gdn", key, timeUs: 8 + key[0]! }))
-        : SMALL.table(tp, category);
+    const added: Partial<Record<Category, Row[]>> = {
+      linear_attention: [[0, 1], [64, 1]].map((key) => ({ layer: "gdn", key, timeUs: 8 + key[0]! })),
+      // A chunk without decodes, and one that is measured behind a history alone: no map shows them.
+      attention: [[32, 0, 0, 0], [8, 16, 1, 16]].map((key) => ({ layer: null, key, timeUs: 9 })),
+    };
+    const table: typeof SMALL.table = (tp, category) => [
+      ...SMALL.table(tp, category),
+      ...added[category] ?? [],
+    ];
     const shots = (tp: number): Row[] =>
       ["sliding_attention", null].flatMap((layer) =>
         SMALL.table(tp, "attention").map((row) => ({ ...row, layer }))
