@@ -93,8 +93,38 @@ const CASES: Record<string, [rows: Row[], sustained: Sustained[], expected: unkn
     [entry("up", [2048], 660, null, 1800), AT_REST],
     [[null, false, true]],
   ],
+  "a clock 2% below that at rest is not the limit's, one below that is": [
+    [row("up", [64], 100), row("up", [128], 100), row("up", [256], 100)],
+    [
+      entry("norm", [64], 10, 300, 1000),
+      entry("up", [64], 100, 500, 980),
+      entry("up", [128], 100, 600, 979),
+      entry("up", [256], 100, 800, 900),
+    ],
+    [[50, true, false], [70, true, false], [70, true, false]],
+  ],
+  "shots without a time or a clock are not at the limit": [
+    [row("up", [64], 100), row("norm", [64], 10), row("down", [64], 10)],
+    [
+      AT_REST,
+      entry("up", [64], 100, 700, 1500),
+      entry("norm", [64], null, 300, 1500),
+      { ...entry("down", [64], 10, 200), sm_clock_mhz: null },
+    ],
+    [[70, true, false], [3, true, false], [2, true, false]],
+  ],
   "a bundle without lasting loads has no rows": [[row("up", [2048], 600)], [], []],
 };
 for (const [what, [rows, sustained, expected, tp]] of Object.entries(CASES)) {
   Deno.test(`energy: ${what}`, () => assert.deepEqual(energies(rows, sustained, tp), expected));
 }
+
+Deno.test("a bundle that says nothing of lasting loads has no energies", () => {
+  const source: PredictorSource = {
+    tps: [1],
+    meta: {},
+    table: () => [row("up", [64], 1)],
+    skewFit: () => [],
+  };
+  assert.deepEqual(rowEnergies(source, 1), []);
+});

@@ -98,9 +98,26 @@ Deno.test("predictIteration walks prologue and head once, the blocks once for ea
   });
 });
 
+Deno.test("predictIteration takes several new tokens of a decode for as many tokens", () => {
+  const { tokens, sequences } = predictIteration(made("H100"), {
+    model: DENSE,
+    tp: 1,
+    ...BATCH,
+    decodeQLen: 4,
+  });
+  assert.deepEqual([tokens, sequences], [3 + 2 * 4, 3]);
+});
+
+Deno.test("predictIteration walks blocks alone where an architecture has neither prologue nor head", () => {
+  const { prologue: _, head: __, ...sequence } = DENSE.architecture.sequence;
+  const bare = { ...DENSE, architecture: { ...DENSE.architecture, sequence } };
+  const { contributions } = predictIteration(made("H100"), { model: bare, tp: 1, ...BATCH });
+  assert.deepEqual(contributions.map(({ layer }) => layer), ["rotary_emb", "attn", "down_proj"]);
+});
+
 Deno.test("predictIteration leaves rotary_emb out on a TPU", () => {
   const { contributions } = predictIteration(made("TPUv6e"), { model: DENSE, tp: 1, ...BATCH });
-  assert.ok(contributions.every(({ layer }) => layer !== "rotary_emb"));
+  assert.deepEqual(contributions.map(({ layer }) => layer), ["embedding", "attn", "down_proj", "lm_head"]);
 });
 
 Deno.test("predictIteration asks experts for what uniform routing activates, or for what it is told", () => {
