@@ -139,6 +139,7 @@ Deno.test("sizes that are measured again replace what was there; another device'
 Deno.test("a bundle's hardware is three folders above it", () => {
   assert.equal(hardwareDirOf("perf/H200/org/name/bf16"), "perf/H200");
   assert.equal(hardwareDirOf("/a/perf/H200/org/name/bf16/"), "/a/perf/H200");
+  assert.equal(hardwareDirOf("perf/H200/org/name/bf16//"), "perf/H200");
 });
 
 Deno.test("a time is the median of its trials to a thousandth; a file is more than its first line", () => {
@@ -160,4 +161,42 @@ Deno.test("collectives.csv may have blank lines, one trial of a byte, and times 
   assert.deepEqual(parseCollectives(text.replace(",trials\n", ",trials \n"), "c").samples, [least]);
   assert.deepEqual(parseCollectives(text.split("\n")[0]!, "c"), { head: HEAD, samples: [] });
   assert.equal(text.split("\n")[2], "2,vllm,all_reduce,1,2,2,2,1");
+});
+
+Deno.test("collectives.csv lists ranks, then ways, then collectives, then bytes", () => {
+  const samples = ([
+    [4, "vllm", "all_reduce", 1],
+    [2, "nccl", "reduce_scatter", 1],
+    [2, "nccl", "all_gather", 1],
+    [2, "nccl", "all_reduce", 8],
+    [2, "nccl", "all_reduce", 4],
+    [2, "vllm", "reduce_scatter", 2],
+  ] as const).map(([ranks, way, collective, bytes]) => sample(bytes, 2, { ranks, way, collective }));
+  const lines = formatCollectives({ head: HEAD, samples }).split("\n").slice(2, -1);
+  assert.deepEqual(lines.map((line) => line.split(",").slice(0, 4).join()), [
+    ...["2,vllm,reduce_scatter,2", "2,nccl,all_reduce,4", "2,nccl,all_reduce,8", "2,nccl,all_gather,1"],
+    ...["2,nccl,reduce_scatter,1", "4,vllm,all_reduce,1"],
+  ]);
+  assert.throws(
+    () => parseCollectives(formatCollectives(MEASURED).replace("2,vllm,", "2,,"), "c.csv"),
+    { message: "Cannot read c.csv, line 3: way must be vllm, nccl, gloo, got nothing" },
+  );
+});
+
+Deno.test("a run that went on is read as one, with the last head and what failed since; another device's is refused", () => {
+  const { format, ...head } = HEAD;
+  const start = (more: object = {}): string =>
+    JSON.stringify({ type: "collectives", format, ...head, ...more });
+  const failed = JSON.stringify({ type: "failed", name: "vllm, 4 ranks", message: "rank 1 ended" });
+  const done = '{"type":"done","seconds":1}';
+  const one =
+    '{"type":"sample","ranks":3,"way":"nccl","collective":"all_gather","bytes":1,"us":2,"trials_us":[2]}';
+  const told = [start(), LINE, failed, done, start({ at: "later" }), one, ""].join("\n");
+  const run = parseCollectivesRun(told, "r");
+  assert.deepEqual([run.head, run.failed, run.whole], [{ ...HEAD, at: "later" }, [], false]);
+  assert.deepEqual(run.samples.map(({ ranks, trials }) => [ranks, trials]), [[2, 3], [3, 1]]);
+  assert.equal(parseCollectivesRun(`${told}${done}\n`, "r").whole, true);
+  assert.throws(() => parseCollectivesRun([start(), LINE, start({ driver: "590" }), ""].join("\n"), "r"), {
+    message: "Cannot read r, line 3: its driver is 580, now it is 590; move the file away",
+  });
 });

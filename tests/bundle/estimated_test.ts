@@ -52,3 +52,18 @@ Deno.test("estimated.csv: faults are left out and reported", () => {
     ["number-invalid", 5],
   ]);
 });
+
+Deno.test("estimated.csv: of one history the earlier place is first, and places are read where they are named", () => {
+  const text = formatEstimated([
+    { key: [45, 3, 2, 128], prefillKey: 26.25, expectedError: 0.1 },
+    { key: [45, 3, 2, 128], prefillKey: 25.75, expectedError: 0.2 },
+  ]);
+  assert.equal(text, `${HEADER}45,3,25.75,2,128,1,0.2\n45,3,26.25,2,128,1,0.1\n`);
+  assert.deepEqual(readEstimated(text.replace(",1,0.1", ",4,0.1"), "estimated.csv").rows, [
+    { key: [45, 3, 2, 128], prefillKey: 25.75, expectedError: 0.2 },
+    { key: [45, 3, 2, 128, 4], prefillKey: 26.25, expectedError: 0.1 },
+  ]);
+  // A history below 0 may be named with its place alone.
+  const below = `${OLDER}16,-3,2,128,0.5\n`;
+  assert.deepEqual(readEstimated(below, "estimated.csv").rows, []);
+});
