@@ -25,6 +25,10 @@ interface Script {
   readonly allMoved?: boolean;
   readonly device?: Partial<DeviceSeen>;
   readonly watched?: boolean;
+  /** Seconds that are left of a budget. */
+  readonly leftS?: number;
+  /** How often the sweep fires its shots. */
+  readonly rounds?: number;
   /** Called after shots, none of them for the sentinel; gives what the lane says. */
   readonly after?: (world: World, fired: number) => LaneStep[] | void;
 }
@@ -40,7 +44,7 @@ interface Outcome {
 }
 
 async function play(
-  { shots = 3, doubtful = shots, watched = true, after, ...script }: Script,
+  { shots = 3, doubtful = shots, watched = true, leftS, rounds = 1, after, ...script }: Script,
   how: typeof fireDoubtful | typeof checkDoubts | "sweeps" = fireDoubtful,
 ): Promise<Outcome> {
   const sweep = denseSweep(Array.from({ length: shots }, (_, index) => index + 1));
@@ -97,7 +101,11 @@ async function play(
     },
   };
   const sentinel = { shot: attentionSweep([1]).shots[0], everyS: 30, share: 0.05 };
-  const options = { session, lane, ...watched && { sentinel } } as unknown as ExecuteOptions;
+  const options = {
+    ...{ session, lane },
+    ...watched && { sentinel },
+    ...leftS !== undefined && { adaptive: { budget: { leftS: () => leftS } } },
+  } as unknown as ExecuteOptions;
   const device = { timeMoved: false, atPowerLimit: false, ...script.device };
   const task: SweepTask = {
     sweep,
@@ -105,7 +113,7 @@ async function play(
     problem: () => null,
     gain: 0,
     *steps(): Generator<Step> {
-      yield { type: "fire", shots: sweep.shots };
+      for (let round = 0; round < rounds; round++) yield { type: "fire", shots: sweep.shots };
     },
   };
   const usual = performance.now;
@@ -239,6 +247,28 @@ Deno.test("shots that are fired again count as seconds of their sweep, and each 
   assert.deepEqual([again.spentS, again.asked], [[4], 2]);
   const twice = await play({ doubtful: 2 }, "sweeps");
   assert.deepEqual([twice.spentS, twice.asked], [[2 * (3 + 2 + 2)], 7]);
+});
+
+const small = "had drifted, and the budget is too small to measure them again";
+for (const [leftS, again] of [[4, ["again dense 1: 2"]], [3.9, [stand(2, small)]]] as const) {
+  Deno.test(`two shots of two seconds with ${leftS} s left of a budget: ${again}`, async () => {
+    const { told } = await play({ doubtful: 2, leftS, after: leaves(2, 0) }, "sweeps");
+    assert.deepEqual(told.slice(0, 2), ["sweep-started", ...again]);
+  });
+}
+
+Deno.test("shots that an earlier run left in doubt are measured again whatever is left: nobody knows how long they take", async () => {
+  assert.deepEqual((await play({ doubtful: 2, leftS: 0, after: settledAll })).told, ["again dense 1: 2"]);
+});
+
+Deno.test("each round's seconds of the device are its own", async () => {
+  const after = (_: World, fired: number): LaneStep[] => fired > 0 ? [cost(250_000)] : [];
+  const { log, told } = await play({ doubtful: 0, rounds: 2, after }, "sweeps");
+  assert.deepEqual(log.filter((line) => line.startsWith("spend")), [
+    "spend 1 dense 0.25",
+    "spend 1 dense 0.25",
+  ]);
+  assert.equal(told.at(-1), "finished 6 0 0.5");
 });
 
 const cost = (us: number | null): LaneStep =>
