@@ -29,9 +29,10 @@ export function* answered<Shot, Found>(
 ): Generator<Round<readonly Shot[], Found>, Found, Answers> {
   let step = rounds.next();
   while (!step.done) {
-    const { shots: asked, errors, found } = step.value;
+    const { shots: asked, isLast, errors, found } = step.value;
     const times = yield {
       shots: Array.from(asked, (shot) => shots[shot]!),
+      isLast,
       errors,
       found: found === null ? null : (): Found => tell(found()),
     };

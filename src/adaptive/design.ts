@@ -33,6 +33,8 @@ export interface DesignOptions {
 export interface Round<Shots = Int32Array, Found = Designed> {
   /** The shots to measure. */
   readonly shots: Shots;
+  /** Whether no round follows: all shots that are allowed will have been asked for. */
+  readonly isLast: boolean;
   /** Errors of all rows without them; null before the first round. */
   readonly errors: TableErrors | null;
   /**
@@ -161,7 +163,7 @@ export function* design(
     const doubts = models.length === 0 ? null : largestDoubt(models, candidates);
     const chosen = chooseShots(goal - (count - left.length), left, doubts, random, candidates);
     const asked = Int32Array.of(...chosen.fair, ...chosen.doubtful);
-    const times = yield { shots: asked, errors, found };
+    const times = yield { shots: asked, isLast: goal === last, errors, found };
     const next = asked.subarray(0, Math.trunc(times.length / width));
     const nextFair = next.subarray(0, chosen.fair.length);
     for (const shot of nextFair) fair[shot] = 1;

@@ -70,7 +70,7 @@ const PART = 2048;
 const LEAST_PARTS = 16;
 const LEAST_PARTS_KEPT = 4;
 /** Below so many rows of all members it is the same with trees. */
-const LEAST_ROWS = 1000;
+const LEAST_ROWS = 2000;
 /** Threads beside this one. */
 const MOST_THREADS = 15;
 const [BEGUN, LEFT] = [0, 1];

@@ -6,6 +6,7 @@
  */
 import type { Child } from "../harness/child.ts";
 import type { Loan } from "../run/profile_events.ts";
+import { hasSpareCores } from "../run/spare_cores.ts";
 import { readServedSteps } from "../serving/served_files.ts";
 import type { Settings } from "../settings.ts";
 import { LOAD_SECONDS, measureSteps, servedPath, stepsJob } from "./measure_steps.ts";
@@ -23,9 +24,6 @@ export interface StepsOfRows extends AsyncDisposable {
    */
   finish(): Promise<number>;
 }
-
-/** Cores of a host on which an import beside the rows takes nothing from the worker that measures them, nor from us. */
-const LEAST_CORES = 4;
 
 /**
  * Prepares to serve steps at tp 1, unless the bundle has them. The last of several devices serves them while the others
@@ -62,7 +60,7 @@ export async function stepsOf(
     : undefined;
   const devices = device === undefined ? settings.devices : [device];
   // A program of others may take a device before it has its job, and another host's cores are not known.
-  const isSpared = harness === "vllm" && transport.length === 0 && cores >= LEAST_CORES;
+  const isSpared = harness === "vllm" && transport.length === 0 && hasSpareCores(cores);
   return {
     ...!isThere && {
       loan: {

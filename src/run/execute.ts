@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { launchNews } from "../journal/launches.ts";
 import type { CallOptions, FireRequest, SustainRequest } from "../harness/harness.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
@@ -12,8 +13,12 @@ import type { RunEvent } from "../events.ts";
 import { checkDoubts, extent, fireDoubtful, runSweeps } from "./run_sweeps.ts";
 import type { Lane } from "../workers/lane.ts";
 import type { Recorder } from "../store/recorder.ts";
+import { hasSpareCores } from "./spare_cores.ts";
 import type { SentinelOptions } from "../workers/sentinel_watch.ts";
 import { wholeSweep } from "./sweep_task.ts";
+
+/** In which a request reaches its process, before predicting keeps this thread from its event loop. */
+const REACHED_MS = 50;
 
 /** Options of {@linkcode execute}. */
 export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions {
@@ -40,6 +45,11 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
   readonly again?: boolean;
   /** Shots handed to the harness at once. @default {64} */
   readonly chunk?: number;
+  /**
+   * Called and awaited once nothing more is fired, where that is known before the last rows are predicted and the host
+   * has cores to spare: when a share of the shots is fired, without a budget, and nothing is repeated after it.
+   */
+  readonly onFired?: () => Promise<void> | void;
 }
 
 /**
@@ -96,17 +106,36 @@ export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent
     if (sweeps[0] !== undefined) {
       yield { type: "planned", tp: sweeps[0].tp, sweeps: tasks.flat().map((task) => extent(task, sweeps)) };
     }
-    for (const together of tasks) yield* runSweeps(together, options, device);
+    let lasting: AsyncGenerator<RunEvent> | null = null;
+    const onFired = async (): Promise<void> => {
+      if (!hasSpareCores()) return;
+      if (options.sustain === undefined) await options.onFired?.();
+      else lasting = begun(sustain(options, options.sustain));
+      await sleep(REACHED_MS);
+    };
+    for (const together of tasks) {
+      const isLast = together === tasks.at(-1) && adaptive?.budget === undefined;
+      yield* runSweeps(together, { ...options, onFired: isLast ? onFired : (): void => {} }, device);
+    }
     // Predicted rows would not follow.
     if (adaptive === undefined) yield* fireDoubtful(sweeps, options, device);
     const message = conclusion();
     if (message !== null) yield { type: "notice", message };
-    if (options.sustain !== undefined) yield* sustain(options, options.sustain);
+    if (options.sustain !== undefined) yield* lasting ?? sustain(options, options.sustain);
     for (const news of launchNews(session.otherKernels)) yield { type: "notice", message: news };
   } finally {
     session.judge.end();
     await session.save();
   }
+}
+
+/** The same events, of which the first is asked for now. */
+function begun(events: AsyncGenerator<RunEvent>): AsyncGenerator<RunEvent> {
+  const first = events.next();
+  first.catch(() => {}); // told when it is asked for
+  return (async function* (): AsyncGenerator<RunEvent> {
+    for (let step = await first; !step.done; step = await events.next()) yield step.value;
+  })();
 }
 
 /** Records what a lasting load makes of shots that have times, those of which it is not known. */

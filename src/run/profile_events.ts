@@ -12,15 +12,16 @@ import { hideSecrets } from "../hide_secrets.ts";
 import type { Booted, Harness } from "../harness/harness.ts";
 import { emulationNotices } from "../processor.ts";
 import { loadModel } from "../model/load_model.ts";
+import type { ModelConfig } from "../model/model.ts";
 import { modelNotices } from "../model/notices.ts";
 import { engineArchitecture } from "../model/decoder_layers.ts";
 import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { shareExperts } from "../model/share_experts.ts";
 import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
-import { leftOutNotice, planSweeps, type Sweep } from "../shots/plan_sweeps.ts";
-import type { Shot, SweepCategory } from "../shots/shot.ts";
+import { leftOutNotice, planSweeps } from "../shots/plan_sweeps.ts";
 import type { RunEvent } from "../events.ts";
+import { chosenSweeps, type SweepName, toSettle } from "./chosen_sweeps.ts";
 import { adaptiveRun } from "./adaptive_session.ts";
 import { isDue } from "./due.ts";
 import { execute } from "./execute.ts";
@@ -36,16 +37,10 @@ import type { Confirm } from "../store/wipe.ts";
 import { sustainedShots } from "../shots/sustained_shots.ts";
 import { sourceSha256 } from "./source_hash.ts";
 
+export type { SweepName };
+
 const PRIOR_UNUSED =
   "The prior (--prior) is of no use here: nothing is predicted without adaptive (--adaptive) or budget (--budget)";
-
-/** One sweep of a bundle. */
-export interface SweepName {
-  /** Tensor-parallel degree. */
-  readonly tp: number;
-  /** Category, or the skew cases. */
-  readonly category: SweepCategory;
-}
 
 /** Options of {@linkcode profileEvents}. */
 export interface ProfileEventsOptions {
@@ -199,6 +194,29 @@ export async function* profileEvents(
   let measured = 0;
   const enginesByTp = new Map<number, Pick<Booted, "limits" | "conditions">>();
   const lentAt = loan?.device === undefined ? configs.length : 1;
+  const request = {
+    architecture: engineArchitecture(model),
+    ...types,
+    block_size: null,
+    max_num_batched_tokens: settings.maxNumBatchedTokens,
+    max_num_seqs: settings.maxNumSeqs,
+    ...settings.clock !== null && { clock_mhz: settings.clock },
+  };
+  // Who leaves while an engine boots ahead is not to have its worker replaced.
+  const left = new AbortController();
+  using _leaving = { [Symbol.dispose]: (): void => left.abort() };
+  const bootSignal = AbortSignal.any([left.signal, ...signal === undefined ? [] : [signal]]);
+  const boot = (tp: number, config: ModelConfig, ep?: number): Promise<Booted> =>
+    lane.boot({ ...request, config, tp, ...ep !== undefined && { ep } }, { signal: bootSignal });
+  /** The next engine, which boots while the last rows of a degree are predicted. */
+  let ahead: Promise<Booted> | null = null;
+  let isLent = false;
+  const lendAll = async (): Promise<void> => {
+    if (loan === undefined || loan.device !== undefined || isLent) return;
+    isLent = true;
+    await lane[Symbol.asyncDispose]();
+    loan.begin();
+  };
   for (const [position, { tp, config }] of configs.entries()) {
     const short = wholeDegrees && position > 0 ? adaptive?.shortFor(degrees.slice(position)) ?? null : null;
     if (short !== null) {
@@ -215,17 +233,8 @@ export async function* profileEvents(
     adaptive?.begin(wholeDegrees ? 1 : configs.length - position);
     yield { type: "booting", tp };
     const booting = stopwatch();
-    const request = {
-      config,
-      architecture: engineArchitecture(model),
-      tp,
-      ...types,
-      block_size: null,
-      max_num_batched_tokens: settings.maxNumBatchedTokens,
-      max_num_seqs: settings.maxNumSeqs,
-      ...settings.clock !== null && { clock_mhz: settings.clock },
-    };
-    const booted = withPool(await lane.boot(request, { ...signal && { signal } }));
+    const booted = withPool(await (ahead ?? boot(tp, config)));
+    ahead = null;
     yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds: booting() };
     enginesByTp.set(tp, booted);
     session.describe((facts) => runMeta({ ...origin, booted, enginesByTp, previous: session.meta }, facts));
@@ -270,25 +279,31 @@ export async function* profileEvents(
         yield event;
       }
     };
-    yield* count(execute({ ...firing, sweeps, ...part && { adaptive: part } }));
+    const onFired = async (): Promise<void> => {
+      const next = configs[position + 1];
+      if (next === undefined) await lendAll();
+      else if (position + 1 !== lentAt) {
+        ahead = boot(next.tp, next.config);
+        ahead.catch(() => {}); // told when it is awaited
+      }
+    };
+    const isLastEngine = !wholeDegrees && chosen.length === sweeps.length;
+    yield* count(
+      execute({ ...firing, sweeps, ...part && { adaptive: part }, ...isLastEngine && { onFired } }),
+    );
     for (const sweep of chosen) {
       const { ep, shots } = sweep;
       if (ep === undefined || !shots.some((shot) => isDue(shot, firing))) continue;
       yield { type: "booting", tp, ep };
       const booting = stopwatch();
-      const others = await lane.boot({ ...request, config: shareExperts(config, ep), ep }, {
-        ...signal && { signal },
-      });
+      const others = await boot(tp, shareExperts(config, ep), ep);
       yield { type: "booted", tp, ep, limits: others.limits, layers: others.layers, seconds: booting() };
       const { sustain: _, ...plain } = firing;
       yield* count(execute({ ...plain, sweeps: [sweep] }));
     }
     adaptive?.end();
   }
-  if (loan !== undefined && loan.device === undefined) {
-    await lane[Symbol.asyncDispose]();
-    loan.begin();
-  }
+  await lendAll();
   const isFit = (tp: number): boolean =>
     session.count(tp, "skew") > 0 && session.skewProblem(tp, false) === null;
   if (changesSkew(settings, again) && degrees.some(isFit)) {
@@ -305,29 +320,6 @@ export async function* profileEvents(
   if (account !== null) yield* notices([account]);
   const { standing: inDoubt } = session.judge;
   yield { type: "finished", dir, measured, failed: session.failed, inDoubt, seconds: elapsed() };
-}
-
-/**
- * The sweeps by table. The skew cases first: the ends of their rows come from attention's. Experts that several devices
- * share stand in one table.
- */
-function toSettle(sweeps: readonly Sweep[]): Sweep[] {
-  const tables = [...Map.groupBy(sweeps, ({ category }) => category)].map(([category, group]): Sweep => ({
-    category,
-    tp: group[0]!.tp,
-    shots: group.flatMap(({ shots }): readonly Shot[] => shots),
-  }));
-  return tables.sort((a, b) => Number(b.category === "skew") - Number(a.category === "skew"));
-}
-
-function chosenSweeps(sweeps: readonly Sweep[], again: SweepName | undefined): readonly Sweep[] {
-  if (again === undefined) return sweeps;
-  const chosen = sweeps.filter(({ category }) => category === again.category);
-  if (chosen.length > 0) return chosen;
-  throw new UsageError(
-    `Cannot measure ${again.category} at tp ${again.tp} again: it is not measured there; ` +
-      `choose one of ${sweeps.map(({ category }) => category).join(", ")}, or another tp`,
-  );
 }
 
 /** The alphas depend on the skew cases and on attention. */

@@ -168,7 +168,7 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
       const rounds = kind.rounds();
       let step = think(() => rounds.next());
       while (!step.done) {
-        const { shots: asked, errors, found } = step.value;
+        const { shots: asked, isLast, errors, found } = step.value;
         if (errors !== null) curve.push({ fired, error: errors.p90.estimate, atS: firingS });
         let isEnough: boolean | undefined = false;
         if (found !== null && isWorthShowing()) {
@@ -201,6 +201,7 @@ export function roundsTask<S extends AttentionShot | SkewShot, F>(
         const taken = upTo(asked, open[0]);
         isCut ||= taken.length < asked.length;
         fired += taken.length;
+        if (isLast) yield { type: "fired" };
         step = think(() => rounds.next(taken.flatMap(kind.timesOf)));
       }
       const found = step.value;

@@ -109,7 +109,8 @@ async function* advance(
   try {
     for (let step = firing.steps.next(); !step.done; step = firing.steps.next()) {
       if (step.value.type === "pause") return false;
-      if (step.value.type === "fire") yield* fireRound(step.value.shots, firing, options);
+      if (step.value.type === "fired") await options.onFired?.();
+      else if (step.value.type === "fire") yield* fireRound(step.value.shots, firing, options);
       else yield step.value;
     }
   } finally {

@@ -10,9 +10,13 @@ import { dueSkew, isDue } from "./due.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { shuffled } from "./firing_order.ts";
 
-/** A step of a sweep: shots to fire in this order, a pause in which another sweep may go on, or something to tell. */
+/**
+ * A step of a sweep: shots to fire in this order, that all were fired and what follows is predicted, a pause in which
+ * another sweep may go on, or something to tell.
+ */
 export type Step =
   | { readonly type: "fire"; readonly shots: readonly Shot[] }
+  | { readonly type: "fired" }
   | { readonly type: "pause" }
   | RunEvent;
 

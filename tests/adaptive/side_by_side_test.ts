@@ -49,7 +49,7 @@ for (const [name, model] of MODELS) {
 }
 
 const MEMBERS = [7, 11, 13].map((step, seed) => ({
-  rows: Int32Array.from({ length: 500 }, (_, i) => step * i),
+  rows: Int32Array.from({ length: 700 }, (_, i) => step * i),
   targets,
   options: { ...options, shrinkage: 0.1, seed },
 }));

@@ -54,9 +54,9 @@ Deno.test("rounds are told in shots and answered in times; one that failed is no
   const told: Designed[] = [];
   function* rounds(): Generator<Round, Designed, ArrayLike<number>> {
     const designed = (mark: number): Designed => ({ mark }) as unknown as Designed;
-    asked.push(yield { shots: Int32Array.of(2, 0), errors: null, found: null });
+    asked.push(yield { shots: Int32Array.of(2, 0), isLast: false, errors: null, found: null });
     const errors = { shots: 1 } as never;
-    asked.push(yield { shots: Int32Array.of(1), errors, found: () => designed(1) });
+    asked.push(yield { shots: Int32Array.of(1), isLast: true, errors, found: () => designed(1) });
     return designed(2);
   }
   const tell = (designed: Designed): string => {
@@ -64,7 +64,7 @@ Deno.test("rounds are told in shots and answered in times; one that failed is no
     return `told ${(designed as unknown as { mark: number }).mark}`;
   };
   const steps = answered(rounds(), ["a", "b", "c"], tell);
-  assert.deepEqual(steps.next().value, { shots: ["c", "a"], errors: null, found: null });
+  assert.deepEqual(steps.next().value, { shots: ["c", "a"], isLast: false, errors: null, found: null });
   const { value } = steps.next([7, null]) as { value: Round<readonly string[], string> };
   assert.deepEqual([value.shots, value.errors, told.length], [["b"], { shots: 1 }, 0]);
   assert.equal(value.found!(), "told 1");

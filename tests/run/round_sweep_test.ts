@@ -43,7 +43,7 @@ function firedIn(affords: (fired: number) => number): { pieces: number[]; answer
     spend: () => {},
   };
   function* rounds(): Generator<Round<readonly AttentionShot[], null>, null, Answers> {
-    answered = (yield { shots: SHOTS, errors: null, found: null }).length;
+    answered = (yield { shots: SHOTS, isLast: true, errors: null, found: null }).length;
     return null;
   }
   const adaptive = { target: null, budget, onEstimate: () => {} };
@@ -90,6 +90,7 @@ function endOf(times: { budgetS: number; shotS: number; choiceS: number; lastS: 
       nowMs += 1000 * times.choiceS;
       const { length } = yield {
         shots: SHOTS.slice(first, first + 10),
+        isLast: false,
         errors: first === 0 ? null : FOUND.errors,
         found: first === 0 ? null : (): string => "so far",
       };
@@ -142,6 +143,7 @@ function shownIn(count: number, shotS: number, predictionS: number): (number | "
     for (let round = 0; round < 5; round++) {
       yield {
         shots: shots.slice(10 * round, 10 * round + 10),
+        isLast: false,
         errors: round === 0 ? null : FOUND.errors,
         found: round === 0 ? null : (): number => {
           nowMs += 1000 * predictionS;

@@ -75,6 +75,7 @@ function taskOf(scripted: Scripted): Told & { run(): Told } {
       nowMs += 500;
       const answers = yield {
         shots: all.slice(at, at + length),
+        isLast: false,
         errors: round === 0 ? null : errorsOf(errorAfter(round)),
         found: round === 0 ? null : (): number => errorAfter(round),
       };
