@@ -113,7 +113,7 @@ function usefulWork(
   key: readonly number[],
   sizes: Sizes,
 ): { flops: number; bytes: number } | null {
-  const [first = 0] = key;
+  const first = key[0]!;
   if (table === "attention") return attention(key as [number, number, number, number], sizes);
   if (table === "moe") return experts(first, key[1]!, sizes);
   if (!KNOWN_LAYERS.includes(layer)) return null;

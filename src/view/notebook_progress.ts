@@ -130,5 +130,6 @@ function plain(html: string): string {
     /<[^>]*>/g,
     "",
   );
-  return lines.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&").trim();
+  const signs: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" };
+  return lines.replaceAll(/&(#?\w+);/g, (_, name: string) => signs[name]!).trim();
 }

@@ -121,7 +121,7 @@ export async function partErrors(
 }
 
 function shotOf(tp: number, key: readonly number[]): AttentionShot {
-  const [prefill_chunk = 0, kv_prefill = 0, n_decode = 0, kv_decode = 0] = key;
+  const [prefill_chunk, kv_prefill, n_decode, kv_decode] = key as [number, number, number, number];
   return { category: "attention", tp, prefill_chunk, kv_prefill, n_decode, kv_decode };
 }
 

@@ -29,7 +29,7 @@ import type { Category } from "../shots/shot.ts";
  * ```
  */
 export function predictRow(predictor: Predictor, tp: number, category: Category, row: Row): number {
-  const [a = 0, b = 0, c = 0, d = 0] = row.key;
+  const [a, b, c, d] = row.key as [number, number, number, number];
   switch (category) {
     case "dense":
       return predictor.dense(tp, row.layer ?? "", a) / 1000;

@@ -2,6 +2,7 @@
 /** What a notebook's cells send, and the errors that are made visible there, with a kernel's front end made up. */
 import assert from "node:assert/strict";
 import { guardKernel, inNotebook, send } from "../../src/view/notebook/kernel.ts";
+import { notebookProgress } from "../../src/view/notebook_progress.ts";
 import { show } from "../../src/view/notebook/show.ts";
 
 type Message = [type: string, content: unknown];
@@ -76,4 +77,32 @@ Deno.test("kernel: an output is shown, has a name where one is given, or replace
     ["update_display_data", { data, metadata: {}, transient: { display_id: "a" } }],
     ["display_data", { data: { "text/plain": "a text" }, metadata: {}, transient: {} }],
   ]);
+});
+
+Deno.test("kernel: progress is one output that is replaced, in marks and in plain words", async () => {
+  using front = kernel();
+  const progress = notebookProgress({ now: () => 0 });
+  progress.event({ type: "booting", tp: 1 });
+  while (front.sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  progress.event({ type: "notice", message: `<b>"a" & 'b'</b>` });
+  progress.event({ type: "finished", dir: "perf/x", measured: 1, failed: [], inDoubt: 0, seconds: 2 });
+  await progress.close();
+  const [first, last] = [front.sent[0]!, front.sent.at(-1)!] as [string, {
+    data: Record<string, string>;
+    transient: { display_id: string };
+  }][];
+  assert.deepEqual([first![0], last![0]], ["display_data", "update_display_data"]);
+  assert.equal(last![1].transient.display_id, first![1].transient.display_id);
+  assert.equal(first![1].data["text/plain"], "tp 1  booting, 0.0 s");
+  assert.equal(
+    last![1].data["text/plain"],
+    `tp 1  booting, 0.0 s \nNote: <b>"a" & 'b'</b>\nperf/x: 1 new shot in 2.0 s`,
+  );
+  assert.equal(
+    last![1].data["text/html"],
+    '<table><tr><td style="text-align:left">tp 1</td><td style="text-align:left"></td>' +
+      '<td style="text-align:left">booting, 0.0 s</td></tr></table>' +
+      "<div>Note: &lt;b&gt;&quot;a&quot; &amp; &#39;b&#39;&lt;/b&gt;</div>" +
+      "<div>perf/x: 1 new shot in 2.0 s</div>",
+  );
 });

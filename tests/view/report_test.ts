@@ -143,6 +143,17 @@ Deno.test("bundleFacts states what meta.yaml states", () => {
   });
 });
 
+Deno.test("bundleFacts says nothing of what meta.yaml leaves empty", () => {
+  const empty = { model: null, hardware: "", vllm_version: null, profiled_at: undefined, failed_shots: 0 };
+  const facts = bundleFacts({ ...SMALL, meta: empty as unknown as typeof SMALL.meta });
+  assert.deepEqual(facts.map(({ fact }) => fact), [
+    "folder",
+    "tensor-parallel degrees",
+    "rows",
+    "failed shots",
+  ]);
+});
+
 Deno.test("bundleFacts names the processor that was measured", () => {
   const processor = { name: "AMD EPYC 9R14", cores: 2, instruction_sets: ["avx2", "avx512_bf16"] };
   const facts = bundleFacts({ ...SMALL, meta: { ...SMALL.meta, processor } });

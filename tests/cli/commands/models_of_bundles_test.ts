@@ -13,6 +13,11 @@ const FILES: Files = {
   "named/tp1/skew.csv":
     "regime,n,nb,ratio,skew,pc,kp,kvs,kv_big,kv_mean,t_mean_us,t_max_us,t_skew_us,alpha\n" +
     "pure,4,1,4,4,0,0,128,512,224,5,10,7.5,0.5\npure,8,1,4,4,0,0,128,512,224,5,10,7.5,0.5\n",
+  "device/meta.yaml": formatMeta({
+    ...{ ...META, model: "Qwen/Qwen3-0.6B", architecture: "qwen3", hardware: "H100", variant: "bf16" },
+    gpu: "NVIDIA H100 80GB HBM3",
+  }),
+  "device/tp1/dense.csv": "layer,tokens,time_us\no_proj,16,5\n",
   "configs/model/o/x.json": JSON.stringify({
     ...{ model_type: "llama", num_hidden_layers: 8, hidden_size: 64, intermediate_size: 128 },
     ...{ num_attention_heads: 4, num_key_value_heads: 4, vocab_size: 256, torch_dtype: "bfloat16" },
@@ -119,3 +124,48 @@ Deno.test("shotlab predict: a bundle of no known architecture is read as it is, 
       "error: Cannot read @/broken/architecture/llama.yaml: Flow sequence must end with a ] at line 1, column 2\n",
   });
 });
+
+const EXPORTED = (files: number, command: string): string =>
+  `@/x: ${files} files
+- tp 1: mem_util 0.877879 of 80 GiB leaves 40439 KV blocks, an estimate of vLLM's num_gpu_blocks (docs/serving.md)
+- The power block is left out: the bundle's journal has no readings of the device's power
+- cpu_mem of the cluster files is an assumption; it counts when KV blocks are moved to the host alone
+
+${command}
+`;
+const COMMAND = `python -m serving \\
+  --cluster-config configs/cluster/H100_Qwen_Qwen3-0.6B_tp1.json \\
+  --dataset workloads/shotlab_example.jsonl --num-reqs 10 \\
+  --no-enable-prefix-caching`;
+const LACKS = (table: string, fault: string): string =>
+  `error: @/x/profiler/perf/H100/Qwen/Qwen3-0.6B/bf16/tp1/${table}.csv: ${fault}; expected a table with rows, found no file\n`;
+const NO_ATTENTION = LACKS("attention", "A simulator finds no attention time");
+const FAILS = LACKS("per_sequence", "v1.2 fails at the layers before and after the blocks");
+for (
+  const [simulator, files, errors] of [["august", 7, NO_ATTENTION], [
+    "v1.2",
+    8,
+    FAILS + NO_ATTENTION,
+  ]] as const
+) {
+  Deno.test(`shotlab export for ${simulator}: what is in it, how it is run, and what the simulator will fail at`, async () => {
+    assert.deepEqual(await told(`export @/device --simulator ${simulator} --to @/x`), {
+      status: 1,
+      out: EXPORTED(files, COMMAND) + errors,
+      err: "",
+    });
+  });
+}
+
+for (
+  const line of ["predict @/device --queries @/queries.jsonl", "export @/device --simulator august --to @/x"]
+) {
+  Deno.test(`shotlab ${line} --state sustained: a bundle without such shots is refused`, async () => {
+    const { status, out, err } = await told(`${line} --state sustained`);
+    assert.deepEqual([status, out], [2, ""]);
+    assert.match(
+      err,
+      /^error: Cannot \w+ the sustained state: the bundle has no sustained shots in its meta\.yaml; /,
+    );
+  });
+}
