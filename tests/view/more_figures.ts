@@ -110,6 +110,9 @@ const predictions = Array.from({ length: 12 }, (_, at) => ({
 }));
 const need = { ...ownNeed(SMALL), maxNumBatchedTokens: 64, maxNumSeqs: 8, maxKv: 128 };
 
+const sizes = Array.from({ length: 40 }, (_, at) => 1 + at * (1 + at % 3));
+const row = (layer: string | null, key: readonly number[], timeUs: number) => ({ layer, key, timeUs });
+
 const DRAWN: Readonly<Record<string, Figure>> = {
   "layers with samples beside an estimate": layerTimes({
     ...{ subject, size: "tokens", rows: dense, estimate: dense.slice(0, 4), samples },
@@ -238,6 +241,58 @@ const DRAWN: Readonly<Record<string, Figure>> = {
   "scaling of what grows slower": tpScaling({
     ...{ subject: { ...subject, tp: 4 }, base: dense },
     rows: dense.map((row, at) => ({ ...row, timeUs: row.timeUs / (1 + at) })),
+  }),
+  "scaling of many sizes": tpScaling({
+    subject: { ...subject, tp: 2 },
+    base: sizes.flatMap((tokens) =>
+      ["o_proj", "layernorm"].map((layer) => row(layer, [tokens], 10 + tokens))
+    ),
+    rows: sizes.flatMap((tokens, at) => [
+      row("o_proj", [tokens], (10 + tokens) / (1 + at / 40)),
+      row("layernorm", [tokens], 10 + tokens),
+      row("unknown", [tokens], 1),
+    ]),
+  }),
+  "scaling of nothing": tpScaling({ subject: { ...subject, tp: 2 }, base: dense, rows: dense }),
+  "alphas at the edges": skewAlpha({
+    subject,
+    rows: [
+      { ...CASE, alpha: -0.1, kv_mean: 16 },
+      { ...CASE, alpha: 1.1, kv_mean: 64 },
+      { ...CASE, alpha: -3, kv_mean: 40 },
+      { ...CASE, alpha: 1.2, kvs: 64, kv_mean: 64 },
+      { ...CASE, alpha: 0.5, regime: "pure", kv_mean: 63 },
+    ],
+  }),
+  "predictions of an estimate": predictedOverMeasured({
+    ...{ subject: ESTIMATE, by: "a fit", predictions: predictions.slice(0, 1) },
+  }),
+  "short predictions, some far off": residuals({
+    subject: ESTIMATE,
+    by: "a fit",
+    predictions: [0.4, 0.5, 0.9, 0.97, 1].map((factor) => ({
+      ...{ group: "pure", measuredUs: 100, predictedUs: 100 * factor },
+    })),
+  }),
+  "unbiased predictions": residuals({
+    subject,
+    by: "a fit",
+    predictions: [0.8, 1, 1.2].map((factor) => ({
+      group: "odd",
+      measuredUs: 100,
+      predictedUs: 100 * factor,
+    })),
+  }),
+  "no layers": layerTimes({ subject, size: "tokens", rows: [] }),
+  "a long grid": attentionMap({
+    subject,
+    rows: sizes.flatMap((kv) => [1, 8].map((n) => row(null, [0, 0, n, kv], kv * n / 3))),
+    chunk: 0,
+  }),
+  "slices of a long grid": attentionSlices({
+    subject,
+    rows: sizes.flatMap((n) => [64, 4096].map((kv) => row(null, [0, 0, n, kv], 3 + kv * n / 100))),
+    chunk: 0,
   }),
 };
 const lines = FIGURES["layers over tokens"]![0];
