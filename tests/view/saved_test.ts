@@ -10,6 +10,7 @@ import { openBundle, type WholeBundle } from "../../src/bundle/open.ts";
 import { loadModel } from "../../src/model/load_model.ts";
 import { CATEGORY_ORDER } from "../../src/shots/shot.ts";
 import type { Figure } from "../../src/view/figure.ts";
+import { figureCsv } from "../../src/view/figure_csv.ts";
 import { bundleSections } from "../../src/view/report/bundle_sections.ts";
 import { diffSections } from "../../src/view/report/diff_sections.ts";
 import { FIGURES } from "./made_figures.ts";
@@ -126,6 +127,10 @@ const made = new Map<string, string>([
   ...Object.entries(MORE).map(([name, figure]) =>
     [`figure: ${name}`, JSON.stringify(ownParts(figure), toNineDigits)] as const
   ),
+  ...[
+    ...["layers with samples beside an estimate", "decodes, some predicted", "iterations over batches"],
+    ...["a timeline with errors", "noise of two devices", "a menu", "candidates", "coverage beyond the grid"],
+  ].map((name) => [`data: ${name}`, JSON.stringify(figureCsv(MORE[name]!).split("\n"))] as const),
   ...Object.entries(await sectionSummaries()).map(([name, parts]) =>
     [`report of ${name}, in short`, JSON.stringify(parts)] as const
   ),

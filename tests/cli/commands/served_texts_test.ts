@@ -13,15 +13,20 @@ const META: Meta = {
   engine_effective: { max_num_batched_tokens: 99, max_num_seqs: 9 },
 };
 const DIR = "perf/ABACUS/Qwen/Qwen3-0.6B/bf16";
-const FILES: Files = {
-  [`${DIR}/meta.yaml`]: formatMeta(META),
-  [`${DIR}/tp1/dense.csv`]: `layer,tokens,time_us\n${
+const bundle = (dir: string, meta: Meta): Files => ({
+  [`${dir}/meta.yaml`]: formatMeta(meta),
+  [`${dir}/tp1/dense.csv`]: `layer,tokens,time_us\n${
     LAYERS.map((layer) => `${layer},1,10\n${layer},64,10\n`).join("")
   }`,
-  [`${DIR}/tp1/per_sequence.csv`]:
+  [`${dir}/tp1/per_sequence.csv`]:
     "layer,sequences,time_us\nlm_head,1,10\nlm_head,8,10\nsampler,1,10\nsampler,8,10\n",
-  [`${DIR}/tp1/attention.csv`]: "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n" +
+  [`${dir}/tp1/attention.csv`]: "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n" +
     "0,0,1,16,10\n0,0,1,64,10\n16,0,0,0,10\n64,0,0,0,10\n",
+});
+const PLAIN_DIR = "perf/LOOM/Qwen/Qwen3-0.6B/bf16";
+const FILES: Files = {
+  ...bundle(DIR, META),
+  ...bundle(PLAIN_DIR, { ...META, hardware: "LOOM" }),
   "load.jsonl": [0, 1e9].map((at) => `{"input_toks":32,"output_toks":3,"arrival_time_ns":${at}}\n`).join(""),
 };
 const FAKE = `cmd:"${Deno.execPath()}" run -A tests/serving/fake_served.ts`;
@@ -100,5 +105,19 @@ Deno.test("serve-load, steps, simulate and recommend: what they say before and a
         "ABACUS, tp 1 serves 686 requests/s a server within the targets.\nLatencies in ms at p99:\n" +
         "candidate     req/s   TTFT  TPOT  tok/s/GPU  front  rests on\n" +
         "ABACUS, tp 1    686  8,896  2.84      1,056  yes    measurements\n",
+    );
+    await holds(
+      `recommend @/${DIR} @/${PLAIN_DIR} --load @/load.jsonl --ttft-ms 9000 --tpot-ms 9000 --rate 1000 --price LOOM=2`,
+      [],
+      "Qwen/Qwen3-0.6B, TTFT 9,000 ms and TPOT 9,000 ms at p99, load load of 2 requests\n" +
+        "2 GPUs: ABACUS, tp 1 serves 686 requests/s a server, 1,000 are asked.\n" +
+        "Candidates with steps without host and gaps look faster than they are, the others do not (docs/serving.md); " +
+        "measure theirs with shotlab steps to compare.\nLatencies in ms at p99, price of 10⁶ tokens:\n" +
+        "candidate     req/s   TTFT  TPOT  tok/s/GPU  GPUs  price/M  front  rests on\n" +
+        "ABACUS, tp 1    686  8,896  2.84      1,056     2        -         measurements\n" +
+        "LOOM, tp 1    1,000   8.48  2.84      1,999     1    0.278  yes    steps without\n" +
+        ["host and", "gaps, memory", "without a", "limit, no", "rate above", "1000/s tried"].map((word) =>
+          `${" ".repeat(67)}${word}\n`
+        ).join(""),
     );
   }));
