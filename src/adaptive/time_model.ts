@@ -101,7 +101,7 @@ export function learn(
   const any = speaker(tried, measured);
   const best = any.miss < CLEARLY_NEARER * alone.miss ? any : alone;
   const promising = [
-    ...own.slice(0, 2).filter(({ miss }) => miss < PROMISING * own[0]!.miss),
+    ...own.slice(0, 2).filter(({ miss }) => miss <= PROMISING * own[0]!.miss),
     ...leaning.slice(0, 2).filter(({ miss }) => miss < own[0]!.miss && miss < PROMISING * leaning[0]!.miss),
   ];
   return {

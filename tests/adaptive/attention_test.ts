@@ -38,6 +38,18 @@ Deno.test("adaptAttention: a fifth of the shots gives the whole grid, its true e
   assert.ok(quantile(truth, 0.9) < 0.07, `p90 ${quantile(truth, 0.9)}`);
 });
 
+Deno.test("adaptAttention: times that are all alike are learned without a miss, round after round", async () => {
+  const { rows, estimated, errors } = await adaptAttention(
+    shots.slice(0, 600),
+    kernel,
+    (asked) => Promise.resolve(asked.map(() => 7)),
+    { shots: 0.5 },
+  );
+  assert.equal(rows.length, 600);
+  assert.ok(estimated.length > 0 && rows.every(({ timeUs }) => Math.abs(timeUs - 7) < 1e-9));
+  assert.equal(errors.p99.estimate, 0);
+});
+
 Deno.test("adaptAttention: measured rows are exact, the others are listed with the error to expect", async () => {
   const { rows, estimated, fired } = await adapt({ shots: 0.15 });
   const listed = new Map(estimated.map(({ key, expectedError }) => [key.join(), expectedError]));
