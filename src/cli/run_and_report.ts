@@ -4,6 +4,7 @@
  * @module
  */
 import type { Bundle } from "../bundle/open.ts";
+import type { RunEvent } from "../events.ts";
 import type { ProfileOptions } from "../run/profile.ts";
 import type { Settings } from "../settings.ts";
 import { shellWord } from "../settings/argv.ts";
@@ -31,9 +32,7 @@ export async function runAndReport(
   { doubtFails = true }: { readonly doubtFails?: boolean } = {},
 ): Promise<number> {
   const view = showProgress(terminal, verbosity);
-  let failed = 0;
-  let inDoubt = 0;
-  let measured = "";
+  const ends: Extract<RunEvent, { type: "finished" }>[] = [];
   let bundle: Bundle;
   try {
     bundle = await measure({
@@ -41,27 +40,26 @@ export async function runAndReport(
       ...terminal.confirm && { confirm: terminal.confirm },
       onEvent(event): void {
         view.event(event);
-        if (event.type !== "finished") return;
-        failed = event.failed.length;
-        inDoubt = event.inDoubt;
-        measured = `${event.measured} shots measured in ${formatDuration(event.seconds)}`;
+        if (event.type === "finished") ends.push(event);
       },
       ...(verbosity === "verbose" ? { onLog: view.line } : {}),
     });
   } finally {
     view.close();
   }
+  const { measured, seconds, failed, inDoubt } = ends.at(-1)!;
   if (verbosity !== "silent") {
     const predicted = bundle.tps.reduce((sum, tp) => sum + bundle.estimated(tp).length, 0);
-    if (predicted > 0) measured += `, ${predicted} rows of attention are predicted`;
-    terminal.out(`\nThe bundle is in ${bundle.dir}; ${measured}\n\n${summarize(bundle)}\n`);
+    const words = `${measured} shots measured in ${formatDuration(seconds)}` +
+      (predicted > 0 ? `, ${predicted} rows of attention are predicted` : "");
+    terminal.out(`\nThe bundle is in ${bundle.dir}; ${words}\n\n${summarize(bundle)}\n`);
   }
   const status = await closing(bundle);
-  if (failed > 0) {
-    terminal.err(`${failed} shots failed and have no row; --retry-failed fires them again\n`);
+  if (failed.length > 0) {
+    terminal.err(`${failed.length} shots failed and have no row; --retry-failed fires them again\n`);
   }
   if (inDoubt > 0) terminal.err(doubtText(inDoubt));
-  return failed > 0 || (doubtFails && inDoubt > 0) ? FAILED : status;
+  return failed.length > 0 || (doubtFails && inDoubt > 0) ? FAILED : status;
 }
 
 /**

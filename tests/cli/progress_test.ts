@@ -170,3 +170,57 @@ Deno.test("showProgress: a terminal that cannot move its cursor gets lines", () 
   ]);
   assert.ok(!plain.includes("\x1b"));
 });
+
+Deno.test("showProgress: bars of a degree that is over stand above the next one's, news beside them", () => {
+  const shot = {
+    type: "shot",
+    category: "attention",
+    key: [16, 0, 2, 16],
+    timesUs: { attention: 10 },
+  } as const;
+  const events = [
+    ...EVENTS.slice(0, 4),
+    { type: "booting", tp: 1 },
+    { type: "measuring-again", category: "dense", tp: 1, shots: 7 },
+    { type: "sweep-started", category: "dense", tp: 1, planned: 2, done: 1 },
+    { type: "fitted", method: "shrinkage", report: new Map() },
+    { type: "booting", tp: 2 },
+    {
+      type: "planned",
+      tp: 2,
+      sweeps: [{ category: "dense", planned: 0, done: 0 }, { category: "attention", planned: 4, done: 2 }],
+    },
+    { type: "booted", tp: 2, limits: {}, layers: {}, seconds: 1 },
+    { type: "sweep-started", category: "attention", tp: 2, planned: 4, done: 2 },
+    { ...shot, tp: 2 },
+  ] as typeof EVENTS;
+  const { terminal } = drawn({ TERM: "xterm" }, { events, now: () => 5000 });
+  const [hide, show, row, end] = [
+    "\x1b[?25l\x1b[?7l\x1b[1G\x1b[2K",
+    "\x1b[?25h\x1b[?7h",
+    "\x1b[1G",
+    "\x1b[0K\n",
+  ];
+  const bars = (...texts: string[]): string => {
+    const drawn = texts.map((text) => `${row}${text}${end}`).join("");
+    return `${drawn.slice(0, -1)}${show}\x1b[2A\x1b[1G${drawn}`;
+  };
+  const line = (text: string): string => `${text}\x1b[K\n`;
+  assert.equal(
+    terminal,
+    "vllm 0.32.0 on AMD EPYC 9R14\n" + hide +
+      line("tp 1 dense: 7 shots are measured again") + line("alphas fitted by shrinkage") +
+      bars(
+        "tp 1  booting the engine ⠋ 0.0 s",
+        `  dense         [=${"-".repeat(11)}] 1/9`,
+        `  attention     [${"-".repeat(12)}] 0/3`,
+      ) + hide +
+      line(`${"a word ".repeat(9)}two words that`) + line("are broken between them") +
+      line("x".repeat(79)) + line("x".repeat(21)) +
+      bars(
+        `tp 2            [${"=".repeat(9)}---] 3/4`,
+        `  dense         [${"=".repeat(12)}] 0/0`,
+        `  attention     [${"=".repeat(9)}---] 3/4`,
+      ),
+  );
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { answer } from "../../src/cli/queries.ts";
 import { UsageError } from "../../src/errors.ts";
+import { loadModel } from "../../src/model/load_model.ts";
 import { predictor } from "../../src/predict/predictor.ts";
 import { newerSource } from "../predict/v1_2_vectors.ts";
 
@@ -163,4 +164,50 @@ Deno.test("answer adds up an iteration and says how often each layer runs", () =
     () => answer(made, JSON.stringify({ ...query, decodes: [] }), model),
     new UsageError("Cannot answer the query: an iteration has a request at least"),
   );
+});
+
+const DENSE_LAYERS = [
+  ...["embedding", "layernorm", "qkv_proj", "qk_norm", "rotary_emb", "o_proj"],
+  ...["gate_up_proj", "act_fn", "down_proj", "final_layernorm"],
+];
+Deno.test("answer says of an iteration each layer, its place, and what it had to leave out", async () => {
+  const model = await loadModel("Qwen/Qwen3-0.6B");
+  const made = (layers: readonly string[]): ReturnType<typeof predictor> =>
+    predictor({
+      tps: [1],
+      meta: { model: model.id },
+      table: (_, category) =>
+        category === "attention"
+          ? [16, 64].map((kv) => ({ layer: null, key: [0, 0, 1, kv], timeUs: 10 }))
+          : category === "dense"
+          ? layers.map((layer) => ({ layer, key: [1], timeUs: 10 }))
+          : ["lm_head", "sampler"].map((layer) => ({ layer, key: [1], timeUs: 10 })),
+      skewFit: () => [],
+    }, model);
+  const query = { kind: "iteration", tp: 1, model: model.id, prefills: [], decodes: [[40, 1]] };
+  const heads = ["lm_head", "sampler"];
+  const whole = (dense: readonly string[], place: string): object => {
+    const once = new Set(["embedding", "final_layernorm", ...heads]);
+    const all = [...dense.slice(0, -5), "attention", ...dense.slice(-5), ...heads];
+    const times = (layer: string): number => once.has(layer) ? 1 : layer === "layernorm" ? 56 : 28;
+    return {
+      ns: all.reduce((sum, layer) => sum + 10_000 * times(layer), 0),
+      layers: Object.fromEntries(all.map((layer) => [layer, { ns: 10_000, times: times(layer) }])),
+      places: Object.fromEntries(
+        all.map((
+          layer,
+        ) => [layer, layer === "attention" ? "between" : heads.includes(layer) ? "exact" : place]),
+      ),
+    };
+  };
+  const asked = (layers: readonly string[], more: object = {}): object =>
+    answer(made(layers), JSON.stringify({ ...query, ...more }), model);
+  assert.deepEqual(asked(DENSE_LAYERS), whole(DENSE_LAYERS, "exact"));
+  assert.deepEqual(asked(DENSE_LAYERS, { decode_q_len: 2 }), whole(DENSE_LAYERS, "clamped"));
+  const without = DENSE_LAYERS.filter((layer) => layer !== "qk_norm");
+  assert.deepEqual(asked(without), { ...whole(without, "exact"), skipped: ["qk_norm"] });
+  assert.equal((whole(DENSE_LAYERS, "exact") as { ns: number }).ns, 2_840_000);
+  assert.throws(() => answer(made(DENSE_LAYERS), JSON.stringify({ ...query, decodes: [] }), model), {
+    message: "Cannot answer the query: an iteration has a request at least",
+  });
 });
