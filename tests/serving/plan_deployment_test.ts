@@ -250,3 +250,57 @@ Deno.test("deploymentFigure dashes what rests on estimates and says how many dev
   const text = JSON.stringify(layout);
   assert.match(text, /fast, tp 1: [\d.,]+ requests\/s within the targets, \d+ GPUs? for the load/);
 });
+
+Deno.test("planDeployment: a plan in numbers, two devices for twice the price of one", () => {
+  const round = (value: number | null): number | null => value === null ? null : Number(value.toPrecision(6));
+  const link = { bandwidthGbS: 450, latencyUs: 10 };
+  const found = planDeployment({
+    model: MODEL,
+    candidates: [
+      candidate("a", 4000, { bundle: bundle(4000, [1, 2]), pricePerHour: 3, link, estimated: true }),
+    ],
+    load: LOAD,
+    targets: { ttftMs: 100, tpotMs: 12, percentile: "p90" },
+    ratePerS: 500,
+    engine: { maxNumSeqs: 16 },
+  });
+  const told = found.map(({ points, ...one }) => ({
+    ...one,
+    maxRatePerS: round(one.maxRatePerS),
+    pricePerMillionTokens: round(one.pricePerMillionTokens),
+    points: points.map((point) => [
+      ...[point.ratePerS, point.tokensPerSPerGpu, point.tokensPerSPerUser].map(round),
+      ...[point.latencies.ttftMs.p90, point.latencies.tpotMs.p90].map(round),
+    ]),
+  }));
+  // A step takes twice the half of 4 ms and attention's 2 µs at tp 2, and what is sent; at tp 1 twice 4 ms and these.
+  const steps = "steps without host and gaps";
+  assert.deepEqual(told, [
+    {
+      ...{ name: "a, tp 2", gpus: 2, problem: null, stepError: null, onFront: true },
+      estimates: ["rows", steps, "communication by a data sheet"],
+      ...{ maxRatePerS: 50.4314, gpusNeeded: 2 * 10, pricePerHour: 3 * 20 },
+      pricePerMillionTokens: 0.48709, // 3 / 3600 / 1710.84 * 1e6
+      points: [
+        [5.04314, 173.137, 246.168, 11.654, 4.06244],
+        [12.6078, 430.275, 246.154, 11.7881, 4.06274],
+        [25.2157, 857.773, 246.13, 11.7487, 4.06323],
+        [37.8235, 1285.39, 246.106, 12.0122, 4.06367],
+        [50.4314, 1710.84, 246.082, 98.4598, 4.06383],
+      ],
+    },
+    {
+      ...{ name: "a, tp 1", gpus: 1, problem: null, stepError: null, onFront: false },
+      estimates: ["rows", steps],
+      ...{ maxRatePerS: 22.1426, gpusNeeded: 23, pricePerHour: 3 * 23 },
+      pricePerMillionTokens: 0.557091, // 3 / 3600 / 1495.87 * 1e6
+      points: [
+        [2.21426, 152.118, 124.969, 22.8671, 8.002],
+        [5.53564, 378.335, 124.969, 22.9395, 8.002],
+        [11.0713, 750.315, 124.969, 23.1798, 8.002],
+        [16.6069, 1126.63, 124.969, 23.1599, 8.002],
+        [22.1426, 1495.87, 124.969, 95.5984, 8.002],
+      ],
+    },
+  ]);
+});
