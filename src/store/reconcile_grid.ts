@@ -56,6 +56,7 @@ export async function reconcileGrid(sweep: Sweep, exact: boolean, bundle: Reconc
 /** Takes planned shots back from the archive, in place of measuring them twice. */
 async function restore({ tp, category, shots }: Sweep, bundle: Reconciling): Promise<string[]> {
   const { archived } = bundle.state;
+  if (archived.size === 0) return [];
   const wanted = shots.flatMap((shot) => archived.get(shotText(idOf(shot))) ?? []);
   if (wanted.length === 0) return [];
   const path = archivePath(bundle.dir, tp, category);

@@ -223,9 +223,10 @@ export class BundleSession extends JournalStore implements Session {
 
   timeUs(shot: AttentionShot | SkewShot, layer: string | null = null): number | null {
     const { rows, skew } = this.#state;
-    const { category, tp, key } = idOf(shot);
-    if (category === "skew") return skewedTime(skewTimesOf(skew, tp), key);
-    return tableOf(rows, tp, category).get(rowText(layer, key))?.timeUs ?? null;
+    const { category, tp } = shot;
+    if (category === "skew") return skewedTime(skewTimesOf(skew, tp), idOf(shot).key);
+    const table = tableOf(rows, tp, category);
+    return table.size === 0 ? null : table.get(rowText(layer, idOf(shot).key))?.timeUs ?? null;
   }
 
   scatter(tp: number, category: "attention" | "skew"): Scatter | null {
