@@ -13,6 +13,17 @@ import type { Figure } from "../../src/view/figure.ts";
 import { figureCsv } from "../../src/view/figure_csv.ts";
 import { bundleSections } from "../../src/view/report/bundle_sections.ts";
 import { diffSections } from "../../src/view/report/diff_sections.ts";
+import {
+  colorAt,
+  DIVERGING,
+  inkOn,
+  inkOnSeries,
+  layerLooks,
+  layoutOf,
+  lookOf,
+  orderedLook,
+  SEQUENTIAL,
+} from "../../src/view/theme.ts";
 import { FIGURES } from "./made_figures.ts";
 import { MORE } from "./more_figures.ts";
 import { sectionSummaries } from "./section_summaries.ts";
@@ -121,6 +132,27 @@ function ownParts({ data, layout }: Figure): Figure {
   return { data, layout: Object.fromEntries(Object.entries(layout).filter((part) => !isUsual(part))) };
 }
 
+/** Colours, markers and the lines of titles by rule. */
+function looks(): Record<string, unknown> {
+  const steps = Array.from({ length: 21 }, (_, at) => at / 20);
+  const dark: typeof SEQUENTIAL = [[0, "#000000"], [0.5, "#0A0B0C"], [1, "#FFFFFF"]];
+  const names = ["attention", "moe", "lm_head", "all_reduce", "gdn", "conv1d", "ssm", "mtp_fc", "experts"];
+  const words = (count: number, last: string): string => `${"x ".repeat(count)}${last}`;
+  const titles = [words(35, "ab"), words(35, "abc"), words(40, "y"), "z".repeat(80), ""];
+  return {
+    series: Array.from({ length: 25 }, (_, at) => lookOf(at)),
+    ordered: [1, 2, 3, 5].map((count) => Array.from({ length: count }, (_, at) => orderedLook(at, count))),
+    layers: [...layerLooks([...names, ...names.map((name) => `${name}_2`)])],
+    scales: [SEQUENTIAL, DIVERGING, dark].map((scale) => [-1, ...steps, 2].map((at) => colorAt(scale, at))),
+    inks: steps.map((at) => [inkOn(colorAt(SEQUENTIAL, at)), inkOnSeries(colorAt(DIVERGING, at))]),
+    titles: titles.map((title) => {
+      const frame = { title, subtitle: `${title} ${title}`, xaxis: {}, yaxis: {} };
+      const { title: text, margin, legend } = layoutOf(frame);
+      return { text, margin, legend };
+    }),
+  };
+}
+
 /** What was made, by name; places of files are left out. */
 const made = new Map<string, string>([
   ...Object.entries(FIGURES).map(([name, [figure]]) => [`figure: ${name}`, JSON.stringify(figure)] as const),
@@ -131,6 +163,7 @@ const made = new Map<string, string>([
     ...["layers with samples beside an estimate", "decodes, some predicted", "iterations over batches"],
     ...["a timeline with errors", "noise of two devices", "a menu", "candidates", "coverage beyond the grid"],
   ].map((name) => [`data: ${name}`, JSON.stringify(figureCsv(MORE[name]!).split("\n"))] as const),
+  ...Object.entries(looks()).map(([name, part]) => [`look: ${name}`, JSON.stringify(part)] as const),
   ...Object.entries(await sectionSummaries()).map(([name, parts]) =>
     [`report of ${name}, in short`, JSON.stringify(parts)] as const
   ),
