@@ -23,7 +23,7 @@ const CLEAR_TO_END = "\x1b[K";
  * @returns The view.
  */
 export function barProgress(stream: TerminalStream, now: () => number): View {
-  let tracks = newTracks();
+  const tracks = newTracks();
   let bars: MultiBar | null = null;
   const columns = (): number => stream.columns ?? 80;
   const line = (given: string): void => {
@@ -38,10 +38,7 @@ export function barProgress(stream: TerminalStream, now: () => number): View {
   };
   return {
     event(event: RunEvent): void {
-      if (event.type === "booting" && event.tp !== tracks.tp) {
-        close();
-        tracks = newTracks();
-      }
+      if (event.type === "booting" && event.tp !== tracks.tp) close();
       follow(tracks, event, now());
       if (["connected", "fitted", "measuring-again"].includes(event.type)) line(newsOf(event)!);
       if (event.type === "booting" && bars === null) {

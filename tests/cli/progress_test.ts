@@ -105,6 +105,7 @@ function drawn(
   for (const event of events) view.event(event);
   view.line(`${"a word ".repeat(9)}two words that are broken between them`);
   view.line("x".repeat(100));
+  view.line("");
   view.close();
   return { terminal, plain };
 }
@@ -144,9 +145,15 @@ for (const [columns, bar, line] of widths) {
 Deno.test("showProgress: a row that is too long ends with a mark, and a boot tells how long it takes", () => {
   const { terminal } = drawn({ TERM: "xterm" }, { columns: 40 });
   assert(terminal.includes(`\x1b[1G  attention     [${"=".repeat(12)}] 3/3, 0.…\x1b`), terminal);
-  const times = [0, 0];
-  const booting = drawn({ TERM: "xterm" }, { events: EVENTS.slice(0, 2), now: () => times.shift() ?? 2345 });
-  assert(booting.terminal.includes("tp 1  booting the engine ⠸ 2.3 s"), booting.terminal);
+  const booting = (columns: number): string => {
+    const times = [0, 0];
+    const now = (): number => times.shift() ?? 9950;
+    return drawn({ TERM: "xterm" }, { columns, events: EVENTS.slice(0, 2), now }).terminal;
+  };
+  for (const columns of [80, 32]) {
+    assert(booting(columns).includes("\x1b[1Gtp 1  booting the engine ⠏ 10 s\x1b"));
+  }
+  assert(booting(31).includes("\x1b[1Gtp 1  booting the engine ⠏ 10…\x1b"), booting(31));
 });
 
 Deno.test("plainProgress: tells how far it is every five seconds", () => {
@@ -216,7 +223,7 @@ Deno.test("showProgress: bars of a degree that is over stand above the next one'
         `  attention     [${"-".repeat(12)}] 0/3`,
       ) + hide +
       line(`${"a word ".repeat(9)}two words that`) + line("are broken between them") +
-      line("x".repeat(79)) + line("x".repeat(21)) +
+      line("x".repeat(79)) + line("x".repeat(21)) + line("") +
       bars(
         `tp 2            [${"=".repeat(9)}---] 3/4`,
         `  dense         [${"=".repeat(12)}] 0/0`,

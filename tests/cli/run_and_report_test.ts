@@ -36,6 +36,19 @@ async function reported(
 
 Deno.test("a run ends with 1 when shots failed or are in doubt; one that only shows a machine ends with its doubts told", async () => {
   assert.deepEqual(await reported(0, 0), { status: 0, err: "" });
+  const { setInterval, clearInterval } = globalThis;
+  const open = new Set<unknown>();
+  try {
+    globalThis.setInterval = (() => (open.add(open.size), open.size - 1)) as never;
+    globalThis.clearInterval = (id): void => void open.delete(id);
+    await reported(0, 0);
+  } finally {
+    Object.assign(globalThis, { setInterval, clearInterval });
+  }
+  assert.equal(open.size, 0, "what shows the run is closed");
+  assert.deepEqual([(await reported(1, 0)).status, (await reported(0, 1)).status], [1, 1]);
+  assert.match((await reported(1, 0)).err, /^1 shots failed /);
+  assert.match((await reported(0, 1)).err, /^1 shots are in doubt: /);
   assert.deepEqual(await reported(2, 0), {
     status: 1,
     err: "2 shots failed and have no row; --retry-failed fires them again\n",
@@ -52,6 +65,7 @@ Deno.test("a run ends with 1 when shots failed or are in doubt; one that only sh
 async function told(
   verbosity: "silent" | "info" | "verbose",
   confirm?: (question: string) => boolean,
+  predicted: readonly [tp1: number, tp2: number] = [2, 1],
 ): Promise<{ given: string[]; out: string; err: string; status: number }> {
   let [out, err] = ["", ""];
   let given: string[] = [];
@@ -65,7 +79,7 @@ async function told(
   await withBundle(files, async (dir) => {
     const bundle = await openBundle(dir);
     const estimated = (tp: number): ReturnType<typeof bundle.estimated> =>
-      new Array(tp === 1 ? 2 : 1).fill({ key: [0, 0, 1, 32] });
+      new Array(predicted[tp - 1]).fill({ key: [0, 0, 1, 32] });
     const { signal } = new AbortController();
     status = await runAndReport(
       (options) => {
@@ -111,4 +125,11 @@ Deno.test("a run is shown, its bundle summed up, and the next step named; silent
     status: 0,
   });
   assert.deepEqual(await told("silent"), { given, out: "", err: "", status: 0 });
+  const words = async (...predicted: [number, number]): Promise<string> =>
+    (await told("info", undefined, predicted)).out.split("\n")[1]!;
+  assert.equal(await words(0, 0), "The bundle is in @; 9 shots measured in 1 min 01 s");
+  assert.equal(
+    await words(0, 1),
+    "The bundle is in @; 9 shots measured in 1 min 01 s, 1 rows of attention are predicted",
+  );
 });
