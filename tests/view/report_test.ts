@@ -4,6 +4,8 @@ import { openBundle } from "../../src/bundle/open.ts";
 import type { Row } from "../../src/bundle/tables.ts";
 import { profile } from "../../src/run/profile.ts";
 import { loadModel } from "../../src/model/load_model.ts";
+import { bundleSections } from "../../src/view/report/bundle_sections.ts";
+import { diffSections, diffTable } from "../../src/view/report/diff_sections.ts";
 import { bundleFacts } from "../../src/view/report/facts.ts";
 import { issueTable } from "../../src/view/report/issue_table.ts";
 import { pageHtml } from "../../src/view/report/page.ts";
@@ -103,6 +105,37 @@ Deno.test("the report of two bundles compares their common degrees", async () =>
   assert.deepEqual(headings(html), ["Summary", "Ratios at tp 1", "Not compared"]);
   assert.match(html, /<h1>o\/x on H200 against o\/Small-1B on H100<\/h1>/);
   assert.equal(figures(html), 2);
+});
+
+Deno.test("bundles without decodes have no whole iterations to compare", async () => {
+  const model = await loadModel("Qwen/Qwen3-0.6B");
+  const table =
+    ((tp, category) =>
+      category === "attention"
+        ? [{ layer: null, key: [16, 0, 0, 0], timeUs: 5 }]
+        : SMALL.table(tp, category)) as typeof SMALL.table;
+  const sections = await diffSections({ ...SMALL, table }, { ...SMALL, table }, [model, model]);
+  assert.deepEqual(sections.map(({ heading }) => heading), ["Summary", "Ratios at tp 1", "Ratios at tp 2"]);
+});
+
+Deno.test("a table of ratios counts the shots that one of two has alone, where there is one", () => {
+  const line = (onlyA: number, onlyB: number): string[] =>
+    Object.keys(diffTable([{ tp: 1, table: "moe", layer: null, common: 1, onlyA, onlyB, ratio: null }])[0]!);
+  const alone = ["only 1st", "only 2nd"];
+  const all = ["table", "layer", "shots", ...alone, "min", "10%", "50%", "90%", "max"];
+  assert.deepEqual([line(1, 0), line(0, 1)], [all, all]);
+  assert.deepEqual(line(0, 0), all.filter((column) => !alone.includes(column)));
+});
+
+Deno.test("a degree whose rows have no rates leaves those of others in", async () => {
+  const meta = { ...SMALL.meta, model: "meta-llama/Llama-3.1-8B" };
+  const table =
+    ((tp, category) => tp === 2 && category === "dense" ? SMALL.table(2, "dense") : []) as typeof SMALL.table;
+  await withFolder(async (dir) => {
+    const sections = await bundleSections({ ...SMALL, dir, meta, table, skew: () => [] });
+    const [figure] = sections.find(({ heading }) => heading === "Achieved rates")!.figures!;
+    assert.match((figure!.layout["meta"] as { subtitle: string }).subtitle, /^Llama-3\.1-8B on H100, tp 2, /);
+  });
 });
 
 Deno.test("the report of the largest bundle takes 4 MB at most", async () => {

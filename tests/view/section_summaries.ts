@@ -55,7 +55,7 @@ export async function sectionSummaries(): Promise<Record<string, unknown>> {
       );
     const small = { ...SMALL, dir, table, shots };
     const doubled = {
-      ...{ ...SMALL, dir, tps: [1] },
+      ...{ ...SMALL, dir, table, tps: [1] },
       meta: { ...SMALL.meta, quantity: "estimate" as const, hardware: "H200", model: "o/x" },
       skew: () => [CASE, { ...CASE, kvs: 20, t_skew_us: 18 }],
     };
