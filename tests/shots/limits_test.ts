@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { attentionAxes } from "../../src/shots/attention_shots.ts";
-import { type CacheGroup, chunkOf, fitsPool, type Limits, windowOf } from "../../src/shots/limits.ts";
+import {
+  type CacheGroup,
+  chunkOf,
+  fitsPool,
+  type Limits,
+  windowOf,
+  withinChunk,
+  withinWindow,
+} from "../../src/shots/limits.ts";
 import { newerAxes } from "../../src/shots/newer_shots.ts";
 import { leftOutNotice, planSweeps } from "../../src/shots/plan_sweeps.ts";
 import { loadArchitecture } from "../../src/model/architecture.ts";
@@ -132,4 +140,53 @@ Deno.test("of histories beyond a window the first and the last are planned, in e
     "Attention looks back at 300 tokens at most at tp 1: of longer histories only the first and the last are " +
     "planned, which must take the same time",
   ]);
+});
+
+Deno.test("a pool of one table holds whole blocks of each request, as many tokens as it has", () => {
+  const limits = { block_size: 16, num_cache_tokens: 64 };
+  assert.equal(fitsPool([[17, 2]], limits), true);
+  assert.equal(fitsPool([[17, 2], [1, 1]], limits), false);
+  assert.equal(fitsPool([[16, 4]], limits), true);
+  assert.equal(fitsPool([[0, 9], [64, 1]], limits), true);
+});
+
+Deno.test("a request without tokens takes nothing of a pool of groups, and one without a history all of its blocks", () => {
+  const group: CacheGroup = { kind: "sliding", block_size: 16, span: 32 };
+  const pool = { blocks: 5, groups: [group, { ...group, kind: "state", span: null } as CacheGroup] };
+  const limits = { block_size: 16, num_cache_tokens: 0, pool };
+  assert.equal(fitsPool([[0, 100]], limits), true);
+  assert.equal(fitsPool([[48, 1]], limits), true);
+  assert.equal(fitsPool([[49, 1]], limits), false);
+  assert.equal(fitsPool([[1, 2]], limits), true);
+  assert.equal(fitsPool([[1, 3]], limits), false);
+});
+
+const axes: [axis: number[], chunk: ReturnType<typeof chunkOf>, newTokens: number, within: number[]][] = [
+  [[0, 16, 64], null, 8, [0, 16, 64]],
+  [[0, 16, 64], { spanTokens: 32, isAll: false }, 8, [0, 16, 24, 64]],
+  [[0, 16, 64], { spanTokens: 32, isAll: true }, 8, [0, 16, 24]],
+  [[0, 16, 32, 64], { spanTokens: 32, isAll: true }, 8, [0, 16, 24]],
+  // Not below the first history, nor beyond the last, nor twice.
+  [[0, 24, 64], { spanTokens: 32, isAll: false }, 8, [0, 24, 64]],
+  [[0, 25, 64], { spanTokens: 32, isAll: false }, 8, [0, 25, 64]],
+  [[0, 1, 64], { spanTokens: 32, isAll: false }, 30, [0, 1, 2, 64]],
+  [[0, 1, 64], { spanTokens: 32, isAll: false }, 31, [0, 1, 64]],
+  [[0, 16, 24], { spanTokens: 32, isAll: false }, 8, [0, 16, 24]],
+  [[0, 16, 20], { spanTokens: 32, isAll: false }, 8, [0, 16, 20]],
+  [[0], { spanTokens: 32, isAll: false }, 8, [0]],
+];
+for (const [axis, chunk, newTokens, within] of axes) {
+  Deno.test(`histories ${axis} with ${newTokens} new tokens in ${JSON.stringify(chunk)} are ${within}`, () => {
+    assert.deepEqual(withinChunk(axis, chunk, newTokens), within);
+  });
+}
+
+Deno.test("histories of a window end with the first that fills it, and the last", () => {
+  const axis = [0, 16, 32, 64, 128];
+  assert.deepEqual(withinWindow(axis, null), axis);
+  assert.deepEqual(withinWindow(axis, 16), [0, 16, 128]);
+  assert.deepEqual(withinWindow(axis, 17), [0, 16, 32, 128]);
+  assert.deepEqual(withinWindow(axis, 128), axis);
+  assert.deepEqual(withinWindow(axis, 129), axis);
+  assert.deepEqual(withinWindow(axis, 0), [0, 128]);
 });
