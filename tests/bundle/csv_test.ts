@@ -28,6 +28,7 @@ Deno.test("visitLines tells cells apart, whatever the line ending, the mark and 
     ["a,", [["a", ""]]],
     ['"a",b\r\n"1,5",2\n', [["a", "b"], ["1,5", "2"]]],
     ['"a",b\n\n1,2', [["a", "b"], [], ["1", "2"]]],
+    ['"a",b\n  \n1,2', [["a", "b"], [], ["1", "2"]]],
   ];
   for (const [text, expected] of cases) assert.deepEqual(cells(text), expected, JSON.stringify(text));
 });
@@ -38,6 +39,14 @@ Deno.test("visitLines says whether a line break ends a line, and gives its sourc
     visitLines(text, (line) => seen.push([line.number, line.terminated, line.source()]));
     assert.deepEqual(seen.at(1), [2, true, ""]);
     assert.deepEqual(seen.at(2), [3, false, "1,2"]);
+  }
+});
+
+Deno.test("visitLines has no text and no number of a cell that a line does not have", () => {
+  for (const text of ["a,b\n1,2", 'a,"b"\n1,2']) {
+    const beyond: unknown[] = [];
+    visitLines(text, (line) => beyond.push(line.text(2), line.value(2)));
+    assert.deepEqual(beyond, ["", NaN, "", NaN]);
   }
 });
 
@@ -66,6 +75,9 @@ Deno.test("visitLines reads decimal numbers and nothing else", () => {
     ["1_000", NaN],
     ["1:2", NaN],
     ["1/2", NaN],
+    ["1\\2", NaN],
+    ["1;2", NaN],
+    ["Z5", NaN],
   ];
   for (const [text, expected] of cases) {
     const [scanned] = values(`${text},x\n`);

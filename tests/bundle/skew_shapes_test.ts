@@ -31,8 +31,9 @@ Deno.test("readSkewShapes reads the batches that a file lists", () => {
 });
 
 Deno.test("readSkewShapes takes what has several new tokens for a prefill where the number is not given", () => {
-  const [shape] = readSkewShapes('requests_json,t_skew_us\n"[[1, 5], [16, 0], [1, 9]]",3\n', "skew.csv").rows;
-  assert.deepEqual(shape?.prefills, [{ chunk: 16, history: 0 }]);
+  const [shape] =
+    readSkewShapes('requests_json,t_skew_us\n"[[1, 5], [16, 0], [2, 3], [1, 9]]",3\n', "skew.csv").rows;
+  assert.deepEqual(shape?.prefills, [{ chunk: 16, history: 0 }, { chunk: 2, history: 3 }]);
   assert.deepEqual(shape?.decodes.map(({ kv }) => kv), [5, 9]);
 });
 

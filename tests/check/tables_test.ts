@@ -45,6 +45,10 @@ const architecture = (moe: Architecture["catalog"]["moe"] = {}): Architecture =>
     moe,
   },
 });
+const recurrent: Architecture = {
+  ...architecture(),
+  catalog: { ...architecture().catalog, linear_attention: { mixer: { vllm: ["M"] } } },
+};
 const empty = "expected a table with rows, found no row that can be used";
 const skips = "A simulator leaves out the layer with a warning; expected rows of";
 const fails = "v1.2 fails at the layers before and after the blocks";
@@ -106,6 +110,10 @@ const cases: [string, Layers, Simulator, Architecture | undefined, string[]][] =
   ]],
   ["experts of which there are none", { 1: WHOLE, 2: { ...WHOLE, moe: ["moe"] } }, "august", architecture(), [
     "warning: tp2/moe.csv: Experts' times are read at the lowest degree only",
+  ]],
+  ["no state of a recurrent layer", { 1: WHOLE }, "v1.2", recurrent, [
+    "warning: tp1/linear_attention.csv: A simulator takes the layers with a recurrent state for ones that do not run; " +
+    "expected a table with rows, found no file",
   ]],
   ["no experts", { 2: WHOLE, 4: WHOLE }, "august", architecture({ moe: { vllm: ["M"] } }), [
     "error: tp2/moe.csv: A simulator finds no experts' time; expected a table with rows, found no file",
