@@ -18,7 +18,7 @@ from engine.floats import with_floats
 from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
 from engine.layer_before import layer_before
 from engine.layers import MIXERS, decoder_paths, find_decoders, find_layers, find_parts, inner_modules
-from engine.lean import HERE, inspected_here, lean_scheduler
+from engine.lean import HERE, inspected_here, lean_scheduler, without_top_k
 from engine.memory import choose_pool
 from engine.methods import quantized_methods, refuse_unquantized, with_named_modules
 from engine.middle import as_middle_layer
@@ -57,7 +57,12 @@ def boot_engine(boot: Boot, changes: Mapping[str, Any] | None = None) -> Engine:
             config = with_named_modules(with_floats(boot.config))
             Path(folder, "config.json").write_text(json.dumps(config), encoding="utf-8")
             has_experts = bool(boot.architecture.catalog.get("moe"))
-            with with_head_width(boot.config, boot.tp), inspected_here(), listened(has_experts) as tiles:
+            with (
+                with_head_width(boot.config, boot.tp),
+                inspected_here(),
+                without_top_k(),
+                listened(has_experts) as tiles,
+            ):
                 llm = vllm.LLM(model=folder, scheduler_cls=lean_scheduler(), **arguments)
     except Exception:
         clean_up()

@@ -1,11 +1,12 @@
 """What vLLM's boot leaves out for an engine that only fires shots."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from engine.boot import boot_engine
-from engine.lean import SCHEDULER_BLOCKS, inspected_here
+from engine.lean import SCHEDULER_BLOCKS, inspected_here, replaced
 from models import boot
 from protocol import parse_boot
 
@@ -45,9 +46,31 @@ def test_a_class_is_inspected_without_a_process_and_remembered(
         registry.ModelRegistry.models["Qwen3ForCausalLM"].inspect_model_cls()
 
 
-def test_a_version_without_that_function_inspects_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vllm.model_executor.models import registry
+def test_a_boot_tries_the_sampler_without_top_k_and_leaves_it_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+    from vllm.v1.sample.ops import topk_topp_sampler as sampler
 
-    monkeypatch.delattr(registry, "_run_in_subprocess")
-    with inspected_here():
-        assert not hasattr(registry, "_run_in_subprocess")
+    logits = torch.tensor([[1.0, 2.0, 3.0]])
+    chosen = sampler.apply_top_k_top_p(logits.clone(), torch.tensor([1]), None).tolist()
+
+    def trial(**_: Any) -> None:
+        assert sampler.apply_top_k_top_p(logits, torch.tensor([1]), None) is logits
+        raise EOFError
+
+    monkeypatch.setattr("vllm.LLM", trial)
+    with pytest.raises(EOFError):
+        boot_engine(parse_boot(boot("llama")))
+    assert sampler.apply_top_k_top_p(logits.clone(), torch.tensor([1]), None).tolist() == chosen
+
+
+def test_what_a_version_does_not_have_is_not_replaced() -> None:
+    version = ModuleType("version")
+    with replaced(version, "absent", refuse):
+        assert not hasattr(version, "absent")
+    version.present = 1  # type: ignore[attr-defined]
+    with pytest.raises(KeyError), replaced(version, "present", refuse):
+        assert version.present is refuse  # type: ignore[attr-defined]
+        raise KeyError
+    assert version.present == 1  # type: ignore[attr-defined]
