@@ -115,3 +115,19 @@ Deno.test("a table without kv_prefill and prefill_key is refused", () => {
     "column-missing: The header lacks kv_prefill",
   ]);
 });
+
+Deno.test("a history that is no whole number, and a time that a table rounds to 0, are told with their columns", () => {
+  const { rows, issues } = readWholeTable(
+    "attention",
+    "prefill_chunk,kv_prefill,prefill_key,n_decode,kv_decode,time_us\n" +
+      "16,-3,5.0,0,0,5\n16,1.5,9.5,0,0,5\n16,x,9.5,0,0,5\n17,0,8.5,0,0,0.0005\n18,0,9.0,0,0,0.0006\n",
+    "a.csv",
+  );
+  assert.deepEqual(rows.map(({ key }) => key), [[16, -3, 0, 0], [17, 0, 0, 0], [18, 0, 0, 0]]);
+  assert.deepEqual(issues.map(({ code, column, row, found }) => [code, column, row, found]), [
+    ["key-fractional", "kv_prefill", 3, "1.5"],
+    ["key-invalid", "kv_prefill", 4, "x"],
+    ["time-below-resolution", "time_us", 5, "0.0005"],
+  ]);
+  assert.equal(issues[0]!.expected, "a whole number");
+});
