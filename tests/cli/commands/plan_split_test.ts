@@ -45,3 +45,37 @@ Deno.test("shotlab plan refuses to split into no pieces", async () => {
   assert.equal(status, 2);
   assert.match(err, /option '--split <n>' argument '0' is invalid\. Expected an integer of at least 1\./);
 });
+
+Deno.test("shotlab plan says behind the counts what a user should know of the model and of what is left out", () =>
+  withFolder(async (dir) => {
+    const limits = { ...LIMITS, max_num_batched_tokens: 64, max_num_seqs: 8, num_cache_tokens: 2000 };
+    await Deno.writeTextFile(`${dir}/limits.json`, JSON.stringify({ ...limits, max_model_len: 8192 }));
+    const { status, out, err } = await runMain([
+      ...[
+        "plan",
+        "--model",
+        "Qwen/Qwen3-0.6B",
+        "--hardware",
+        "X",
+        "--dtype",
+        "float16",
+        "--tp-degrees",
+        "1,16",
+      ],
+      ...["--attention-max-kv", "4096", "--limits", `${dir}/limits.json`, "--out", `${dir}/p.jsonl`],
+    ]);
+    assert.deepEqual([status, err], [0, ""]);
+    const left = (tp: number): RegExp =>
+      new RegExp(
+        `^\\d+ of \\d+ skew cases at tp ${tp} are left out: a batch of theirs does not fit the engine`,
+      );
+    const lines = out.split("\n");
+    assert.ok(lines.slice(0, 8).every((line) => /^tp (1|16) \w+: \d+ /.test(line)), out);
+    assert.deepEqual(lines.slice(8, 10), [
+      "The simulator takes this model for bfloat16 by its config: tell it float16 for the variant 'fp16'",
+      "The model has 8 KV heads: at tp 16 each rank has a copy of one, as vLLM replicates them",
+    ]);
+    assert.match(lines[10]!, left(1));
+    assert.match(lines[11]!, left(16));
+    assert.deepEqual(lines.slice(12), [`The plan is in ${dir}/p.jsonl`, ""]);
+  }));

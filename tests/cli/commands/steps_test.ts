@@ -199,6 +199,11 @@ Deno.test("profile serves steps after the rows, once, and says before it starts 
       lonely.err,
       /^error: Cannot measure collectives between 1 devices: name two or more with --devices/,
     );
+    const unnamed = await runMain([...args, rows, "--collectives"]);
+    assert.equal(
+      unnamed.err,
+      "error: Cannot measure collectives between unnamed devices: name two or more with --devices\n",
+    );
     const odd = await runMain([...args, rows, "--steps", "none"]);
     assert.match(odd.err, /'none' is invalid.*Expected an integer of at least 1\./);
   } finally {
