@@ -77,3 +77,19 @@ Deno.test("warnings are notices and failed shots, with the fields of a shot's ke
   assert.equal(warningOf({ type: "notice", message: "look" }), "Note: look");
   assert.equal(warningOf({ type: "booting", tp: 1 }), null);
 });
+
+Deno.test("newsOf: a fit tells its errors on cases that it did not see, where there are any", () => {
+  const figures = (share: number): unknown => ({
+    all: { rel_err_p50: share, rel_err_p90: 2 * share, rel_err_p99: 3 * share },
+  });
+  const degree = { method: "shrinkage", cases: 12, in_sample: figures(0.01) };
+  const report = new Map<number, unknown>([
+    [1, { ...degree, out_of_sample: { k_fold: figures(0.02) } }],
+    [2, degree],
+  ]);
+  assert.equal(
+    newsOf({ type: "fitted", method: "shrinkage", report } as never),
+    "alphas fitted by shrinkage; tp 1: 12 cases, 2.00 / 4.00 / 6.00% off (half, 90%, 99% of unseen cases); " +
+      "tp 2: 12 cases, 1.00 / 2.00 / 3.00% off (half, 90%, 99% of fitted cases)",
+  );
+});

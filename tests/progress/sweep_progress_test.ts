@@ -22,6 +22,10 @@ Deno.test("describe: how many, how fast, how long to go", () => {
     [{ fired: 30 }, "40/100"],
     [{ startMs: 5_000, endMs: 15_000, done: 100, fired: 60 }, "100/100, 6.0 shots/s, took 10 s"],
     [{ done: 100 }, "100/100"],
+    [{ startMs: 10_050, done: 0, fired: 99 }, "0/100, 9.9 shots/s, 10 s left"],
+    [{ startMs: 10_000, done: 100, fired: 150 }, "100/100, 15 shots/s, 0.0 s left"],
+    [{ startMs: 0, done: 0, fired: 199 }, "0/100, 10 shots/s, 10 s left"],
+    [{ startMs: 10_050, endMs: 20_000, fired: 1 }, "40/100, 0.1 shots/s, took 10 s"],
   ];
   for (const [change, text] of cases) assert.equal(describe({ ...TRACK, ...change }, 20_000), text);
 });
@@ -66,4 +70,26 @@ Deno.test("follow: a degree that boots again keeps its counts, the next one star
   assert.equal(tracks.total?.done, 2);
   follow(tracks, { type: "booting", tp: 2 }, 8000);
   assert.deepEqual(tracks, { ...newTracks(), tp: 2, bootMs: 8000 });
+});
+
+Deno.test("follow: a sweep that starts with more shots done than were planned has them in both counts", () => {
+  const tracks = newTracks();
+  for (const event of EVENTS.slice(0, 4)) follow(tracks, event, 0);
+  follow(tracks, { type: "sweep-started", category: "attention", tp: 1, planned: 3, done: 2 }, 1000);
+  follow(tracks, { type: "sweep-started", category: "dense", tp: 1, planned: 2, done: 1 }, 2000);
+  assert.deepEqual(
+    [...tracks.sweeps.values(), tracks.total!].map(({ done, startMs }) => [done, startMs]),
+    [[1, 2000], [2, 1000], [3, 1000]],
+  );
+});
+
+Deno.test("follow: shots of a sweep that nobody planned count in the total alone, before a plan nowhere", () => {
+  const tracks = newTracks();
+  const shot = { type: "shot", category: "moe", tp: 1, key: [1, 8], timesUs: { moe: 1 } } as const;
+  follow(tracks, EVENTS[1]!, 0);
+  follow(tracks, shot, 1000);
+  assert.deepEqual([tracks.total, tracks.sweeps.size], [null, 0]);
+  follow(tracks, EVENTS[3]!, 2000);
+  follow(tracks, shot, 3000);
+  assert.deepEqual([tracks.total!.done, [...tracks.sweeps.keys()]], [2, ["dense", "attention"]]);
 });

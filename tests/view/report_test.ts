@@ -187,6 +187,17 @@ Deno.test("bundleFacts says nothing of what meta.yaml leaves empty", () => {
   ]);
 });
 
+Deno.test("bundleFacts names an engine without its version, and an older bundle's vLLM", () => {
+  const engine = (meta: object): string | undefined =>
+    bundleFacts({ ...SMALL, meta: meta as typeof SMALL.meta }).find(({ fact }) => fact === "engine")?.value;
+  assert.deepEqual(
+    [{ engine: "vllm" }, { engine: "vllm", engine_version: "0.26.0" }, { vllm_version: "0.9.1" }, {}].map(
+      engine,
+    ),
+    ["vllm", "vllm 0.26.0", "vLLM 0.9.1", undefined],
+  );
+});
+
 Deno.test("bundleFacts names the processor that was measured", () => {
   const processor = { name: "AMD EPYC 9R14", cores: 2, instruction_sets: ["avx2", "avx512_bf16"] };
   const facts = bundleFacts({ ...SMALL, meta: { ...SMALL.meta, processor } });

@@ -58,7 +58,9 @@ Deno.test("texts on the colour of a series have a contrast of 4.5 at least, on a
 });
 
 Deno.test("a map of a chunk that was not measured names those that were", () => {
-  assert.throws(() => attentionMap({ subject, rows, chunk: 300 }), {
+  // A prefill alone is in no map of decodes, and one behind a history in another.
+  const more = [[32, 0, 0, 0], [8, 64, 1, 16]].map((key) => ({ layer: null, key, timeUs: 1 }));
+  assert.throws(() => attentionMap({ subject, rows: [...rows, ...more], chunk: 300 }), {
     name: "UsageError",
     message:
       "Cannot draw attention with a prefill of 300 tokens at KV length 0: no row has both; chunks there: 0, 16",
