@@ -1,7 +1,7 @@
 """One engine of one layer: fired and freed."""
 
 import gc
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,9 +102,11 @@ class Engine:
         """Fill the device's cache with data that no layer reads: in a whole model the other layers do."""
         self.filler.read()
 
-    def after_another(self, timed: Collection[Any]) -> AbstractContextManager[None]:
-        """Run a layer before the decoder layer meanwhile; `timed` are the modules that are timed."""
-        return nullcontext() if self.before is None else self.before.running(timed)
+    def after_another(
+        self, timed: Collection[Any], aside: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> AbstractContextManager[None]:
+        """Run a layer before the decoder layer meanwhile, within `aside`, where `timed` modules allow it."""
+        return nullcontext() if self.before is None else self.before.running(timed, aside)
 
     def close(self) -> None:
         """Free the engine; the next one is not to be made before."""

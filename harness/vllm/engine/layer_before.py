@@ -4,7 +4,7 @@ import copy
 import inspect
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from engine.cache import CacheFiller
@@ -23,9 +23,10 @@ class LayerBefore:
     """Runs a copy of a decoder layer, with weights of its own, before the layer itself.
 
     The layer then begins as one further up in a model does: its input has just been written, and its
-    residual, the positions' rotations and the kernels' code have been used as long ago as there. The
-    attention's kernel and cache are those of the layer. Experts are not copied: their weights are replaced by
-    a reading of as many bytes, a cache's at most.
+    residual, the positions' rotations and the kernels' code have been used as long ago as there. What keeps
+    a cache, an attention's kernel or a whole recurrent mixer, is that of the layer: what the copy calls is
+    not timed. Experts are not copied: their weights are replaced by a reading of as many bytes, a cache's at
+    most.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class LayerBefore:
         memo.update({id(weight): twin_of(weight) for weight in copied})
         self.kept = {id(module) for module in kernels}
         self.active = False
+        self.aside: Callable[[], AbstractContextManager[None]] = nullcontext
         self.signature = inspect.signature(decoder.forward)
         self.copy = copy.deepcopy(decoder, memo)
         self.hook = decoder.register_forward_pre_hook(self.enter, with_kwargs=True)
@@ -53,7 +55,8 @@ class LayerBefore:
         """Run the copy and hand on what it returns."""
         if not self.active:
             return None
-        found = self.copy(*args, **kwargs)
+        with self.aside():
+            found = self.copy(*args, **kwargs)
         given = self.signature.bind_partial(*args, **kwargs)
         names = ("hidden_states", "residual")
         for name, value in zip(names, found if isinstance(found, tuple) else (found,), strict=False):
@@ -62,9 +65,14 @@ class LayerBefore:
         return given.args, given.kwargs
 
     @contextmanager
-    def running(self, timed: Collection[Any]) -> Iterator[None]:
-        """Run the copy in the forwards meanwhile, unless a module that is timed is the copy's as well."""
-        self.active = self.kept.isdisjoint(map(id, timed))
+    def running(
+        self, timed: Collection[Any], aside: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> Iterator[None]:
+        """Run the copy in the forwards meanwhile, each time within `aside`.
+
+        It does not run where a timed module keeps a cache, which the copy would use as well.
+        """
+        self.active, self.aside = self.kept.isdisjoint(map(id, timed)), aside
         try:
             yield
         finally:

@@ -1,7 +1,7 @@
 """Passes: the forwards of a job, or the part of them that is timed, with marks around its modules."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Protocol
 
 from engine.engine import EndOfForward, Engine
@@ -70,7 +70,7 @@ def run_forwards(engine: Engine, job: Job, iterations: int, marks: Marks) -> Non
     with one_pass(marks, None):
         engine.forward(job.requests)
     timed = [module for modules in job.sites.values() for module in modules]
-    with marked(job, marks), engine.after_another(timed):
+    with marked(job, marks) as untimed, engine.after_another(timed, untimed):
         for number in range(iterations):
             engine.evict()
             with one_pass(marks, number):
@@ -124,8 +124,12 @@ def one_pass(marks: Marks, number: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def marked(job: Job, marks: Marks) -> Iterator[None]:
-    """Put marks around every call of a job's modules meanwhile, and of those that launch its parts."""
+def marked(job: Job, marks: Marks) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Put marks around every call of a job's modules meanwhile, and of those that launch its parts.
+
+    Yields what is to be around calls that are not timed: they are nobody's, also where a module that is timed
+    makes them.
+    """
     layers: list[tuple[str | None, Any]] = [
         (layer, module) for layer, modules in [*job.sites.items(), (OTHER, job.inner)] for module in modules
     ]
@@ -137,12 +141,32 @@ def marked(job: Job, marks: Marks) -> Iterator[None]:
                 layers.append((None, part.module))
             parts.setdefault(id(part.module), []).append(part)
 
+    is_timed = True
+
     def before(layer: str | None, module: Any) -> Any:
         own = parts.get(id(module))
-        return (lambda *_: marks.enter(layer, own)) if own else (lambda *_: marks.enter(layer))
+        told = (layer, own) if own else (layer,)
+
+        def enter(*_: Any) -> None:
+            if is_timed:
+                marks.enter(*told)
+
+        return enter
 
     def after(*_: Any) -> None:
-        marks.leave()
+        if is_timed:
+            marks.leave()
+
+    @contextmanager
+    def untimed() -> Iterator[None]:
+        nonlocal is_timed
+        marks.enter(OTHER)
+        is_timed = False
+        try:
+            yield
+        finally:
+            is_timed = True
+            marks.leave()
 
     hooks = [
         hook
@@ -155,7 +179,7 @@ def marked(job: Job, marks: Marks) -> Iterator[None]:
         )
     ]
     try:
-        yield
+        yield untimed
     finally:
         for hook in hooks:
             hook.remove()

@@ -62,7 +62,7 @@ class Engine:
     def evict(self) -> None:
         self.evicted += 1
 
-    def after_another(self, _: Any) -> AbstractContextManager[None]:
+    def after_another(self, *_: Any) -> AbstractContextManager[None]:
         return nullcontext()
 
     def synchronize(self) -> None:

@@ -8,6 +8,8 @@ import torch
 from engine.boot import try_layer_before
 from engine.layer_before import LayerBefore, layer_before
 from engine.middle import as_middle_layer
+from timing.jobs import Job
+from timing.passes import run_passes
 
 
 class Weight(torch.nn.Parameter):  # type: ignore[misc]
@@ -53,6 +55,44 @@ class Kernel(torch.nn.Module):  # type: ignore[misc]
     def forward(self, hidden: Any) -> Any:
         self.log.append("kernel")
         return hidden
+
+
+class Mixer(Kernel):
+    """A recurrent mixer: it keeps a state, and holds layers that do not."""
+
+    def __init__(self, log: list[Any]) -> None:
+        super().__init__(log)
+        self.in_proj = Linear(log, "in_proj")
+
+    def forward(self, hidden: Any) -> Any:
+        return self.in_proj(hidden)
+
+
+class Model:
+    """An engine of a model of one layer, and marks that note what they are told."""
+
+    splits = False
+
+    def __init__(self, layer: Any, before: LayerBefore, log: list[Any]) -> None:
+        self.model, self.log = torch.nn.Module(), log
+        self.model.forward = lambda: layer(None, torch.ones(1, 3), None)
+        self.after_another = before.running
+
+    def forward(self, requests: Any) -> None:
+        self.model()
+
+    def evict(self) -> None: ...
+
+    def begin(self, number: int | None) -> None:
+        self.log.clear()
+
+    def end(self) -> None: ...
+
+    def enter(self, layer: str | None) -> None:
+        self.log.append(f"<{layer}")
+
+    def leave(self) -> None:
+        self.log.append(">")
 
 
 class Layer(torch.nn.Module):  # type: ignore[misc]
@@ -122,6 +162,27 @@ def test_other_forwards_and_those_that_time_the_kernel_run_the_layer_alone() -> 
         pass
     layer(None, torch.ones(1, 3), None)
     assert log == ["qkv", "kernel", "mlp"] * 3
+
+
+def test_what_the_copy_calls_is_nobodys_time_also_where_it_is_the_layers_own() -> None:
+    log: list[Any] = []
+    layer = Layer(log)
+    layer.attn = Mixer(log)
+    as_middle_layer(layer)
+    model: Any = Model(layer, LayerBefore(layer, [layer.attn], [], Filler(log)), log)  # type: ignore[arg-type]
+    sites = {"in_proj": [layer.attn.in_proj], "mlp": [layer.mlp]}
+    run_passes(model, Job(((1, 0),), sites, with_logits=True), 1, model, layer_only=True)
+    copied = ["<", "qkv", "in_proj", "mlp", ">"]
+    assert log == [*copied, "qkv", "<in_proj", "in_proj", ">", "<mlp", "mlp", ">"]
+
+
+def test_what_the_copy_calls_is_not_the_time_of_a_module_around_the_layer() -> None:
+    layer, before, log = made()
+    model: Any = Model(layer, before, log)
+    sites = {"model_glue": [model.model]}
+    run_passes(model, Job(((1, 0),), sites, with_logits=True), 1, model, layer_only=True)
+    names = ["qkv", "kernel", "mlp"]
+    assert log == ["<model_glue", "<", *names, ">", *names, ">"]
 
 
 def test_experts_are_not_copied_their_bytes_pass_by() -> None:
