@@ -63,3 +63,24 @@ for (const [factor, reach] of UNION) {
     }
   });
 }
+
+Deno.test("the grid of v1.2 has the same shots in whichever order its axes are", () => {
+  const limits = {
+    ...{ max_num_batched_tokens: 64, max_num_seqs: 8, num_cache_tokens: 2000, max_model_len: 300 },
+    ...{ block_size: 16, num_experts: null, top_k: null },
+  };
+  const axes = {
+    ...{ chunks: [0, 16, 64], keys: [0, 8, 32, 400], decodes: [0, 2, 7, 8], kv: [0, 16, 200, 280, 299] },
+    decodeQLens: [1, 4, 16],
+  };
+  const shotsOf = (of: typeof axes): string[] =>
+    newerAttentionShots(1, of, limits).map(({ prefills = [], n_decode, kv_decode, decode_q_len: q = 1 }) =>
+      `${prefills.map(([chunk, history]) => `${chunk}:${history}`).join()} ${n_decode} ${kv_decode} ${q}`
+    );
+  const falling = Object.fromEntries(Object.entries(axes).map(([name, axis]) => [name, axis.toReversed()]));
+  const [shots, others] = [shotsOf(axes), shotsOf(falling as typeof axes)];
+  assert.equal(new Set(shots).size, shots.length);
+  assert.deepEqual(others.sort(), shots.sort());
+  // Of 300 tokens a request has 280, 16 new ones and the next; 299 leave no room for it.
+  assert.ok(shots.includes(" 2 280 16") && !shots.includes(" 2 299 1"));
+});

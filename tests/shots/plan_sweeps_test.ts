@@ -258,3 +258,14 @@ Deno.test("planSweeps with parity keeps to the requests that the engine allows, 
   };
   assert.deepEqual([most(64), most(4), most(2)], [4, 4, 2]);
 });
+
+Deno.test("planSweeps has a sweep of the experts that so many devices share, where there are experts", async () => {
+  const limits = { ...SMALL.limits, num_experts: 8, top_k: 2 };
+  const architecture = await loadArchitecture("mixtral", "configs");
+  const shared = (options: PlanOptions): string[] =>
+    planSweeps({ ...options, epDegrees: [1, 2, 4] }).map(({ category, ep }) => `${category} ${ep ?? 1}`);
+  assert.deepEqual(shared({ ...SMALL, limits, architecture }).filter((sweep) => sweep.startsWith("moe")), [
+    ...["moe 1", "moe 2", "moe 4"],
+  ]);
+  assert.deepEqual(shared(SMALL).filter((sweep) => !sweep.endsWith(" 1")), []);
+});

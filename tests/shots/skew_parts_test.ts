@@ -74,6 +74,10 @@ Deno.test("fitsEngine counts whole blocks with room for each new token, and the 
   assert.equal(fitsEngine(pure, "t_max", { ...limits, max_model_len: 514 }), true);
   assert.equal(fitsEngine(pure, "t_max", { ...limits, max_model_len: 513 }), false);
   assert.equal(fitsEngine(pure, "t_mean", { ...limits, max_model_len: 513 }), true);
+  // Without a prefill its history takes nothing, of a prefill of one token all of it.
+  assert.equal(fitsEngine(pure, "t_max", { ...limits, num_cache_tokens: 4 * 528 }), true);
+  assert.equal(fitsEngine({ ...pure, kp: 512 }, "t_max", { ...limits, num_cache_tokens: 4 * 528 }), true);
+  assert.equal(fitsEngine({ ...MIXED, pc: 1 }, "t_max", { ...limits, num_cache_tokens: 5 * 528 - 1 }), false);
 });
 
 Deno.test("the default sweep fires a third of the reference's shots when it interpolates, two thirds exactly", async () => {
