@@ -50,6 +50,9 @@ class DirectInputs:
         refused = [name for name in REFUSED if getattr(runner, name, 0)]
         if refused:
             raise Fault("unsupported", f"the runner needs more: {', '.join(refused)}")
+        threshold = getattr(runner, "reorder_batch_threshold", None)
+        if threshold is not None:
+            raise Fault("unsupported", f"the runner puts requests of at most {threshold} tokens first")
         if [group.kind for group in batches.groups] != [FULL]:
             raise Fault("unsupported", "the KV cache is more than one group that keeps all tokens")
         import numpy
@@ -172,7 +175,8 @@ LONGEST_PROBE = 5001
 def probes(limits: Limits) -> list[tuple[tuple[int, int], ...]]:
     """Return batches of every kind of (new tokens, KV tokens), as large as an engine of these limits takes.
 
-    Decodes alone, a prefill alone, a prefill before decodes, and requests of which no two are alike.
+    Decodes alone, a prefill alone, prefills before decodes (one with a history, the longest without), and
+    requests of which no two are alike.
     """
     block = limits.block_size
     seqs = max(1, min(limits.max_num_seqs, limits.num_cache_tokens // block - 1))
@@ -182,7 +186,8 @@ def probes(limits: Limits) -> list[tuple[tuple[int, int], ...]]:
     decodes = ((1, history),) * seqs
     part = max(1, chunk // 4)
     unlike = tuple((1 + index % part, history // (index + 2)) for index in range(min(seqs, 4)))
-    return [decodes, ((chunk, 0),), ((part, max(0, history - part)), *decodes), unlike]
+    prefills = ((part, max(0, history - part)), (chunk, 0))
+    return [decodes, ((chunk, 0),), *((prefill, *decodes) for prefill in prefills), unlike]
 
 
 def direct_inputs(runner: Any, batches: Batches, limits: Limits) -> DirectInputs:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from traceback import clear_frames
 from typing import Protocol
 
 from engine.engine import Engine
@@ -57,7 +58,10 @@ class Timer(Protocol):
 def fire_jobs(
     engine: Engine, jobs: Iterable[Job], iterations: int, marks: Marks, layer_only: bool
 ) -> list[Fault | None]:
-    """Fire jobs in their order; returns for each why it failed. A fault that kills the engine is the last."""
+    """Fire jobs in their order; returns for each why it failed. A fault that kills the engine is the last.
+
+    What a job that failed has left in the device's memory is given back before the next one is fired.
+    """
     faults: list[Fault | None] = []
     for job in jobs:
         try:
@@ -66,6 +70,7 @@ def fire_jobs(
         except Exception as error:
             fault = shot_fault(error)
             fault.__cause__ = error
+            clear_frames(error.__traceback__)
             faults.append(fault)
             if fault.kind == "engine_dead":
                 break

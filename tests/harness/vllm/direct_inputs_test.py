@@ -171,8 +171,8 @@ LIMITS = [
 @pytest.mark.parametrize(("limits", "seqs"), LIMITS)
 def test_probes_are_batches_that_the_engine_takes(limits: Limits, seqs: int) -> None:
     found = probes(limits)
-    assert [broken_limit(Shot("attention", requests), limits) for requests in found] == [None] * 4
-    assert [len(requests) for requests in found] == [seqs, 1, seqs + 1, min(seqs, 4)]
+    assert [broken_limit(Shot("attention", requests), limits) for requests in found] == [None] * 5
+    assert [len(requests) for requests in found] == [seqs, 1, seqs + 1, seqs + 1, min(seqs, 4)]
 
 
 def runner_of(**changes: Any) -> Any:
@@ -194,6 +194,7 @@ REFUSALS = [
         ("full",),
         "the runner needs more: uses_mrope, supports_mm_inputs",
     ),
+    ({"reorder_batch_threshold": 512}, ("full",), "the runner puts requests of at most 512 tokens first"),
     ({}, ("full", "sliding"), "the KV cache is more than one group that keeps all tokens"),
     ({}, ("state",), "the KV cache is more than one group that keeps all tokens"),
     ({"split": 2}, ("full",), "the runner splits blocks of the KV cache"),
@@ -235,6 +236,15 @@ def test_inputs_that_are_not_written_are_seen(
 
     monkeypatch.setattr(DirectInputs, "write", forget)
     with pytest.raises(Fault, match=f"^inputs that are written differ in .*{FORGOTTEN[forgotten]}"):
+        verify(direct_of(engine), engine.limits)
+
+
+@pytest.mark.parametrize("threshold", [1, 64, 200])
+def test_an_order_that_the_runner_changes_is_seen(
+    engine: Engine, threshold: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.runner, "reorder_batch_threshold", threshold)
+    with pytest.raises(Fault, match=r"^inputs that are written differ in "):
         verify(direct_of(engine), engine.limits)
 
 

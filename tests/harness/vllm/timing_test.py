@@ -1,11 +1,12 @@
 from collections.abc import Iterator
 from typing import Any
+from weakref import ref
 
 import pytest
 from fakes import Engine, Module
 from faults import Fault
 from timing.jobs import Job
-from timing.timed import Timed, WallTimer, samples_of
+from timing.timed import Timed, WallMarks, WallTimer, fire_jobs, samples_of
 
 BATCH = ((16, 0),)
 
@@ -46,6 +47,26 @@ def test_hooks_are_gone_when_a_forward_fails() -> None:
     assert isinstance(outcome, Fault)
     assert (outcome.kind, outcome.message) == ("engine_dead", "the forward failed: no")
     assert (module.before, module.after) == ([], [])
+
+
+def test_what_a_failed_job_holds_is_given_back_before_the_next_one() -> None:
+    class Workspace: ...
+
+    held: list[ref[Workspace]] = []
+    left: list[int] = []
+
+    def exhaust() -> None:
+        left.append(sum(each() is not None for each in held))
+        workspace = Workspace()
+        held.append(ref(workspace))
+        raise MemoryError("CUDA out of memory")
+
+    module = Module(exhaust)
+    engine: Any = Engine(module)
+    jobs = [Job(BATCH, {"attention": [module]})] * 3
+    faults = fire_jobs(engine, jobs, 1, WallMarks(engine.synchronize), layer_only=False)
+    assert len(faults) == 3 and None not in faults
+    assert left == [0, 0, 0]
 
 
 def test_a_layer_that_does_not_run_is_an_error() -> None:
