@@ -50,5 +50,5 @@ export function reportError(
 /** The original text of a failure, or else the last line that the harness logged, where the message lacks it. */
 function lastWords({ message, details: { detail, stderrTail } }: HarnessError): string {
   const words = (detail ?? stderrTail ?? "").trim().split("\n").at(-1)!;
-  return words === "" || message.endsWith(words) ? "" : `  ${words}\n`;
+  return message.endsWith(words) ? "" : `  ${words}\n`;
 }

@@ -107,7 +107,7 @@ function refuseRepeatedKeys(document: Document.Parsed, lines: LineCounter): void
       for (const { key } of items) {
         if (!isScalar(key)) continue;
         if (seen.has(key.value)) {
-          const { line, col } = lines.linePos(key.range?.[0] ?? 0);
+          const { line, col } = lines.linePos(key.range![0]);
           throw new Error(`Map keys must be unique at line ${line}, column ${col}`);
         }
         seen.add(key.value);

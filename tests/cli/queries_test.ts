@@ -211,3 +211,34 @@ Deno.test("answer says of an iteration each layer, its place, and what it had to
     message: "Cannot answer the query: an iteration has a request at least",
   });
 });
+
+Deno.test("answer asks experts of an iteration by what it says of devices and of experts", async () => {
+  const model = await loadModel("microsoft/Phi-mini-MoE-instruct");
+  const layers = Object.keys(model.architecture.catalog.dense);
+  const made = predictor({
+    tps: [1],
+    meta: { model: model.id },
+    table: (_, category) =>
+      category === "attention"
+        ? [{ layer: null, key: [0, 0, 4, 64], timeUs: 10 }]
+        : category === "moe"
+        ? [1, 16].map((experts) => ({ layer: null, key: [4, experts], timeUs: experts }))
+        : (category === "dense" ? layers : ["lm_head", "sampler"]).map((layer) => ({
+          layer,
+          key: [4],
+          timeUs: 10,
+        })),
+    skewFit: () => [],
+  }, model);
+  const query = { kind: "iteration", tp: 1, model: model.id, prefills: [], decodes: [[64, 4]] };
+  const asked = (more: object): unknown[] => {
+    const asks: unknown[] = [];
+    const spy = { ...made, moe: (...given: unknown[]) => (asks.push(...given), 1000) } as typeof made;
+    answer(spy, JSON.stringify({ ...query, ...more }), model);
+    return asks;
+  };
+  const all = { tokens: 4, activatedExperts: 8, ep: 1 };
+  assert.deepEqual(asked({}), [all]);
+  assert.deepEqual(asked({ activated_experts: 2 }), [{ ...all, activatedExperts: 2 }]);
+  assert.deepEqual(asked({ ep: 2 }), [{ tokens: 3, activatedExperts: 4, ep: 2 }]);
+});

@@ -26,6 +26,12 @@ Deno.test("reportError: the status and one or two lines", () => {
     ],
     [new HarnessError("Cannot start", { stage: "spawn" }), 1, "error: Cannot start\n"],
     [
+      new HarnessError("It died: CUDA error", { stage: "fire", detail: "CUDA error" }),
+      1,
+      "error: It died: CUDA error\n",
+    ],
+    ["no error at all", 1, "error: no error at all\n--verbose shows where it comes from\n"],
+    [
       new TypeError("x is undefined"),
       1,
       "error: TypeError: x is undefined\n--verbose shows where it comes from\n",
@@ -80,6 +86,7 @@ Deno.test("shotlab collectives: cancelled, it says that the same command measure
 });
 
 Deno.test("reportError: the stack is shown when asked for", () => {
+  assert.equal(reportError("odd", { ...QUIET, verbose: true }).text, "error: odd\n");
   for (const error of [new UsageError("a"), new HarnessError("b", { stage: "fire" }), new Error("c")]) {
     assert(reportError(error, { ...QUIET, verbose: true }).text.endsWith(`${error.stack}\n`));
     assert(!reportError(error, QUIET).text.includes("report_error_test"));

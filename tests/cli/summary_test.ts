@@ -101,3 +101,32 @@ ssm, decodes alone  2.00  3.00
 `,
   );
 });
+
+Deno.test("summarize: decodes of the longest KV length alone, in whatever order rows come; times in three digits", () => {
+  const attention = rows(null, [
+    [[0, 0, 1, 1024], 99.94],
+    [[0, 0, 1, 16], 999],
+    [[0, 0, 4, 1024], 99.95],
+    [[0, 0, 4, 16], 999],
+    [[0, 0, 16, 1024], 150.4],
+    [[16, 0, 16, 1024], 999],
+    [[0, 0, 16, 16], 999],
+  ]);
+  assert.equal(
+    summarize(bundle({ attention })),
+    `org/name on H100, tp 1, microseconds (quantity kernel)
+
+sequences              1    4   16
+attention, kv 1024  99.9  100  150
+`,
+  );
+});
+
+Deno.test("summarize: quantiles of alphas are those of the case below", () => {
+  const row = { ...skewCaseOf([4, 1, 0, 0, 128, 512]), t_mean_us: 1, t_max_us: 2, t_skew_us: 1 };
+  const skew = Array.from({ length: 9 }, (_, i) => ({ ...row, alpha: i / 10 }));
+  assert.match(
+    summarize(bundle({ dense: rows("qkv_proj", [[[1], 1]]) }, [1], skew)),
+    /\nskew: 9 cases, alpha 0\.00 \/ 0\.40 \/ 0\.80 /,
+  );
+});

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { openBundle } from "../../src/bundle/open.ts";
 import { validate } from "../../src/check/validate.ts";
 import { UsageError } from "../../src/errors.ts";
-import { readBytes, readIfThere, readText, readTextIfThere } from "../../src/files/read.ts";
+import { readBytes, readBytesSync, readIfThere, readText, readTextIfThere } from "../../src/files/read.ts";
 import { readEvidence } from "../../src/journal/evidence.ts";
 import { withBundle } from "../bundle/with_bundle.ts";
 
@@ -74,4 +74,21 @@ Deno.test("what is not there is told apart from what cannot be read", async () =
   assert.equal(await readTextIfThere("none"), null);
   await assert.rejects(readText("none"), { name: "UsageError", message: /^Cannot read none: No such file/ });
   await assert.rejects(readBytes("none"), Deno.errors.NotFound);
+});
+
+Deno.test("files of more than a GiB are refused unread, texts of more than a quarter of one", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    for (
+      const [read, limit] of [[readBytes, 2 ** 30], [readBytesSync, 2 ** 30], [readText, 2 ** 28]] as const
+    ) {
+      await Deno.truncate(path, limit + 1); // a hole: it takes no space
+      await assert.rejects(async () => await read(path), {
+        name: "UsageError",
+        message: `Cannot read ${path}: it must have ${limit} bytes at most, got ${limit + 1}`,
+      });
+    }
+  } finally {
+    await Deno.remove(path);
+  }
 });

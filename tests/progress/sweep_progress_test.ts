@@ -22,6 +22,7 @@ Deno.test("describe: how many, how fast, how long to go", () => {
     [{ fired: 30 }, "40/100"],
     [{ startMs: 5_000, endMs: 15_000, done: 100, fired: 60 }, "100/100, 6.0 shots/s, took 10 s"],
     [{ done: 100 }, "100/100"],
+    [{ failed: 1 }, "40/100, 1 failed"],
     [{ startMs: 10_050, done: 0, fired: 99 }, "0/100, 9.9 shots/s, 10 s left"],
     [{ startMs: 10_000, done: 100, fired: 150 }, "100/100, 15 shots/s, 0.0 s left"],
     [{ startMs: 0, done: 0, fired: 199 }, "0/100, 10 shots/s, 10 s left"],
@@ -92,4 +93,14 @@ Deno.test("follow: shots of a sweep that nobody planned count in the total alone
   follow(tracks, EVENTS[3]!, 2000);
   follow(tracks, shot, 3000);
   assert.deepEqual([tracks.total!.done, [...tracks.sweeps.keys()]], [2, ["dense", "attention"]]);
+});
+
+Deno.test("follow: a boot lasts from its beginning to its end, each degree's anew", () => {
+  const tracks = newTracks();
+  const [boot, booted] = [EVENTS[1]!, EVENTS[2]!];
+  const boots = [boot, booted, boot, { ...boot, tp: 2 } as typeof boot].map((event, at) => {
+    follow(tracks, event, 1000 + at);
+    return [tracks.tp, tracks.bootMs];
+  });
+  assert.deepEqual(boots, [[1, 1000], [1, null], [1, 1002], [2, 1003]]);
 });

@@ -110,6 +110,17 @@ const predictions = Array.from({ length: 12 }, (_, at) => ({
 }));
 const need = { ...ownNeed(SMALL), maxNumBatchedTokens: 64, maxNumSeqs: 8, maxKv: 128 };
 
+/** Parts of just 10, 7 and 2 percent. */
+const edge: IterationEstimate = {
+  ...estimate(1),
+  totalNs: 1_000_000,
+  contributions: [
+    part("attention", 810_000, 1),
+    part("o_proj", 100_000, 1),
+    part("qkv_proj", 70_000, 1),
+    part("layernorm", 20_000, 1),
+  ],
+};
 const sizes = Array.from({ length: 40 }, (_, at) => 1 + at * (1 + at % 3));
 const row = (layer: string | null, key: readonly number[], timeUs: number) => ({ layer, key, timeUs });
 
@@ -282,6 +293,14 @@ const DRAWN: Readonly<Record<string, Figure>> = {
       measuredUs: 100,
       predictedUs: 100 * factor,
     })),
+  }),
+  "no slices": attentionSlices({ subject, rows: [], chunk: 0 }),
+  "parts at the edge of a label": iterationTimes({
+    ...{ subject, batch: "every request decodes" },
+    points: [[1, edge], [2, { ...edge, totalNs: 999_999 }]],
+  }),
+  "times at the edge of a label": iterationTimeline({
+    ...{ batch: "1 decode", iterations: [{ name: "H100", estimate: edge }] },
   }),
   "no layers": layerTimes({ subject, size: "tokens", rows: [] }),
   "a long grid": attentionMap({
