@@ -164,6 +164,23 @@ const shotTime = z.looseObject({
       z.looseObject({ shots: count, apart: z.record(z.string(), apart), other_kernels: z.number() }),
     ),
   ).optional(),
+  /** The worker's own timer in two ways, chunk by chunk; the first is the base. */
+  worker: z.record(
+    z.string(),
+    z.record(
+      z.string(),
+      z.record(
+        z.string(),
+        z.looseObject({
+          shots: count,
+          ms_a_shot: z.number(),
+          fired_again: count,
+          apart: z.record(z.string(), apart).optional(),
+        }),
+      ),
+    ),
+  ).optional(),
+  conditions: z.looseObject({ layer_before: z.boolean().optional() }).optional(),
 });
 
 const file = z.discriminatedUnion("kind", [

@@ -32,7 +32,7 @@ export async function makePictures(perfDir: string): Promise<Map<string, Figure>
     }),
     ...shotTimes.slice(0, 1).map((file): [string, Figure] => [
       "shot-time.png",
-      shotTimeFigure(file, ["usual", "direct", "in place"]),
+      shotTimeFigure(file, ["usual", "direct"]),
     ]),
   ]);
 }

@@ -12,16 +12,21 @@ import { partMs, PARTS } from "./sections/shot_time.ts";
 const LEAST_LABELLED_MS = 0.25;
 
 /**
- * Draws where the time of a shot goes, before and now, category by category.
+ * Draws where the time of a shot goes, each category's ways one below the other.
  *
  * @param file What was measured.
  * @param ways The ways that are drawn.
  * @returns Horizontal bars of their parts in milliseconds, and beside each how long the device worked meanwhile.
  */
 export function shotTimeFigure(file: EvidenceOf<"shot-time">, ways: readonly string[]): Figure {
-  const bars = ways.flatMap((way) =>
-    Object.entries(file.ideas[way] ?? {}).map(([category, one]) => ({ name: `${category}, ${way}`, ...one }))
+  const measured = ways.flatMap((way) =>
+    Object.entries(file.ideas[way] ?? {}).map(([category, one]) => ({
+      category,
+      name: `${category}, ${way}`,
+      ...one,
+    }))
   );
+  const bars = [...Map.groupBy(measured, ({ category }) => category).values()].flat();
   const names = bars.map(({ name }) => name);
   const looks = layerLooks(PARTS.keys());
   const longest = Math.max(...bars.map(({ ms_a_shot }) => ms_a_shot));
@@ -57,10 +62,9 @@ export function shotTimeFigure(file: EvidenceOf<"shot-time">, ways: readonly str
     ],
     layout: layoutOf({
       title: "The host is the limit of a shot, not the device",
-      subtitle:
-        `${file.hardware}, ${file.model}; milliseconds a shot, and those for which the device works meanwhile`,
+      subtitle: `${file.hardware}, ${file.model}; ms a shot, and for how many the device works`,
       xaxis: axis("time of a shot (ms)", { range: [0, longest * 1.25] }),
-      yaxis: axis("", { type: "category", autorange: "reversed", automargin: true }),
+      yaxis: axis("", { type: "category", autorange: "reversed", automargin: true, showgrid: false }),
       height: 220 + 44 * bars.length,
       legend: { traceorder: "normal" },
       more: { barmode: "stack", bargap: 0.35 },

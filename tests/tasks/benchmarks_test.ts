@@ -123,6 +123,15 @@ const EVIDENCE: readonly [file: object, line: string][] = [
       },
     },
     pairs: { "usual, now": { skew: { shots: 100, apart: { all: APART }, other_kernels: 3 } } },
+    worker: {
+      "the worker": {
+        skew: {
+          scheduled: { shots: 100, ms_a_shot: 6.8, fired_again: 1 },
+          direct: { shots: 100, ms_a_shot: 5.62, fired_again: 7, apart: { all: APART } },
+        },
+      },
+    },
+    conditions: { layer_before: true },
   }, "| H M | usual, now | skew | 100 | 0.56 / 1.68 / 2.90 (-0.10) | 3 |"],
 ];
 
@@ -145,6 +154,13 @@ Deno.test("each file of evidence makes its section, what is missing is said", ()
       page.includes("in a process of their own (2026-11-29 08:05 UTC, the job 2026-11-29 11:02) and fitted"),
     );
     assert.ok(page.includes("\n| 1 | attention | 5,000 | 20.0 | 4.0 | 30.0 |\n"));
+    for (
+      const line of [
+        "With a [layer before](gpu-timing.md#a-layer-before) the timed one in dense shots:",
+        "| H M | scheduled | skew | 100 | 6.80 | 1 | - |",
+        "| H M | direct | skew | 100 | 5.62 | 7 | 0.56 / 1.68 / 2.90 (-0.10) |",
+      ]
+    ) assert.ok(page.includes(`\n${line}\n`), line);
     assert.ok(page.includes("\n| 1 | attention | 157,000 | 1.00 / 5.00 / 10.00 | 5.10 |\n"));
     assert.equal(await laidOut(await laidOut(page)), await laidOut(page));
   }));

@@ -34,12 +34,17 @@ export const shotTime: Section = {
     "the first pass of a shot, _recording_ what the profiler takes to end and to be read; the device is _busy_ beside " +
     "all of it. _Apart_ are medians of three samples against those of the first row, of which the ways that are named " +
     "again show the noise. In turns, a shot is fired in one way and at once in the other, so that the device's clock " +
-    "is the same.",
+    "is the same. By the worker's own timer whole chunks are in turns, and shots at a fallen clock are fired again: the " +
+    "time of that is in the milliseconds.",
   body: (files): string =>
-    about(files, "shot-time").flatMap((file) => [ways(file), turns(file)]).filter((text) => text !== "").join(
-      "\n\n",
-    ),
+    about(files, "shot-time").flatMap((file) => [before(file), ways(file), turns(file), worker(file)])
+      .filter((text) => text !== "").join("\n\n"),
 };
+
+function before({ conditions }: EvidenceOf<"shot-time">): string {
+  const has = conditions?.layer_before === true ? "With" : "Without";
+  return `${has} a [layer before](gpu-timing.md#a-layer-before) the timed one in dense shots:`;
+}
 
 function ways(file: EvidenceOf<"shot-time">): string {
   if (Object.keys(file.ideas).length === 0) return "";
@@ -76,4 +81,23 @@ function turns(file: EvidenceOf<"shot-time">): string {
       ])
     ),
   );
+}
+
+function worker(file: EvidenceOf<"shot-time">): string {
+  const rows = Object.values(file.worker ?? {}).flatMap((categories) =>
+    Object.entries(categories).flatMap(([category, ways]) =>
+      Object.entries(ways).map(([way, { shots, ms_a_shot, fired_again, apart }]) => [
+        nameOf(file),
+        way,
+        category,
+        `${shots}`,
+        ms_a_shot.toFixed(2),
+        `${fired_again}`,
+        apartText(apart?.all ?? {}),
+      ])
+    )
+  );
+  return rows.length === 0
+    ? ""
+    : table(["model", "the worker's timer", "category", "shots", "ms a shot", "fired again", "apart"], rows);
 }

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cupti import CuptiSession
 from engine.engine import Engine
 from faults import Fault
 from timing.jobs import Job
@@ -17,8 +16,6 @@ from timing.timed import Timed, fire_jobs
 
 ITERATIONS = 3
 CHUNK = 128
-GROUP = 32
-"""Shots of a turn where two ways are recorded by different means."""
 UNCOUNTED = 16
 """Shots that are fired before those that count."""
 PARTS = ("open", "set-up", "passes", "device", "close", "read")
@@ -30,8 +27,6 @@ class Way:
 
     direct: bool = False
     """Inputs written directly instead of requests taken in."""
-    cupti: bool = False
-    """Recorded by CUPTI alone instead of torch's profiler."""
 
 
 USUAL = Way()
@@ -83,17 +78,7 @@ class Run:
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.direct = engine, engine.direct
-        self.sessions: dict[bool, Any] = {}
-
-    def session(self, way: Way) -> Any:
-        """Return what records a way; raises Fault where the engine has no such way."""
-        if way.direct and self.direct is None:
-            raise Fault("unsupported", "inputs cannot be written directly")
-        if way.cupti not in self.sessions:
-            on_device = self.engine.device.type != "cpu"
-            made = HostSession() if not on_device else CuptiSession() if way.cupti else Session("CUDA")
-            self.sessions[way.cupti] = made
-        return self.sessions[way.cupti]
+        self.session: Recording = HostSession() if engine.device.type == "cpu" else Session("CUDA")
 
     def whole(self, jobs: Sequence[Job], way: Way) -> tuple[Turn, Rates]:
         """Fire jobs in chunks in one way, after a few that nobody counts."""
@@ -110,7 +95,7 @@ class Run:
 
         All have been fired once before. Returns what each way gave and its seconds.
         """
-        timer = KernelTimer(self.engine, self.session(USUAL))
+        timer = KernelTimer(self.engine, self.session)
         turns, seconds = (Turn(), Turn()), [0.0, 0.0]
         inputs = (None, self.direct)
         timer.measure(self.engine, jobs, 1)
@@ -126,31 +111,24 @@ class Run:
 
     def turns(self, jobs: Sequence[Job], ways: Sequence[Way]) -> tuple[Turn, Turn]:
         """Fire jobs in two ways in turns, which of them is first changing each time."""
-        first, second = ways
         found = Turn(), Turn()
-        self.record([(job, way) for way in ways for job in jobs[:UNCOUNTED] if way == first], Rates())
-        if first.cupti == second.cupti:
-            for start in range(0, len(jobs), CHUNK // 2):
-                own = jobs[start : start + CHUNK // 2]
-                order = [(0, 1) if index % 2 else (1, 0) for index in range(len(own))]
-                both = self.record(
-                    [(job, ways[side]) for job, sides in zip(own, order, strict=True) for side in sides],
-                    Rates(),
-                )
-                for at, side in enumerate(itertools.chain.from_iterable(order)):
-                    found[side].outcomes.append(both.outcomes[at])
-                    found[side].clocks.append(both.clocks[at])
-            return found
-        for number, start in enumerate(range(0, len(jobs), GROUP)):
-            for side in (0, 1) if number % 2 else (1, 0):
-                one = self.record([(job, ways[side]) for job in jobs[start : start + GROUP]], Rates())
-                found[side].outcomes += one.outcomes
-                found[side].clocks += one.clocks
+        self.record([(job, ways[0]) for job in jobs[:UNCOUNTED]], Rates())
+        for start in range(0, len(jobs), CHUNK // 2):
+            own = jobs[start : start + CHUNK // 2]
+            order = [(0, 1) if index % 2 else (1, 0) for index in range(len(own))]
+            both = self.record(
+                [(job, ways[side]) for job, sides in zip(own, order, strict=True) for side in sides], Rates()
+            )
+            for at, side in enumerate(itertools.chain.from_iterable(order)):
+                found[side].outcomes.append(both.outcomes[at])
+                found[side].clocks.append(both.clocks[at])
         return found
 
     def record(self, pairs: Sequence[tuple[Job, Way]], rates: Rates) -> Turn:
-        """Record jobs once, as the worker does, with clocks in between; all ways have the same recorder."""
-        session = self.session(pairs[0][1])
+        """Record jobs once, as the worker does, with clocks in between."""
+        if self.direct is None and any(way.direct for _, way in pairs):
+            raise Fault("unsupported", "inputs cannot be written directly")
+        session = self.session
         marks = Marks(self.engine, session, self.direct)
         with without_collector():
             now = [time.perf_counter()]

@@ -37,14 +37,12 @@ LONGEST_IDEA_S = 30
 FALLEN = 0.95
 """Of the fastest clock of a way: shots below it are counted."""
 
-DIRECT, BOTH = Way(direct=True), Way(direct=True, cupti=True)
+DIRECT = Way(direct=True)
 IDEAS: dict[str, tuple[Way, ...]] = {
     "usual": (USUAL,),
     "direct": (DIRECT,),
-    "direct, cupti": (BOTH,),
     "usual, again": (USUAL,),
     "usual, direct": (USUAL, DIRECT),
-    "usual, cupti": (USUAL, Way(cupti=True)),
     "usual, usual": (USUAL, USUAL),
 }
 """What is tried, in this order: one way whole, or two in turns."""
