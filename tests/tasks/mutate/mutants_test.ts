@@ -159,7 +159,8 @@ Deno.test("what is listed as equivalent is a fault of the sources as they are, a
     const found = mutants(source).filter((fault) =>
       fault.change === change && lines[fault.line - 1]!.trim() === line
     );
-    assert.equal(found.length, 1, `${path}: ${change}`);
+    // A change that a line allows at several places is left out at all of them.
+    assert.ok(found.length > 0, `${path}: ${change}`);
     assert.ok(reason.length > 20);
   }
 });
