@@ -62,3 +62,10 @@ Deno.test("what is wrong with a table is told once, whatever its form", () => {
   assert.deepEqual(told({ skew: LISTED.replace("5", "x") }), ["/b/tp1/skew.csv skew-shape"]);
   assert.deepEqual(told({ skew: SKEW.replace("5.5", "x") }), ["/b/tp1/skew.csv time-invalid"]);
 });
+
+Deno.test("a header that lacks columns is shown where it has half of them: it may be that of another file", () => {
+  const found = (skew_fit: string): string | undefined => tablesOf({ skew_fit }).issues()[0]?.found;
+  const half = "n_anchor,layer,pc_label,lev_label";
+  assert.equal(found(`${half}\n`), half);
+  assert.equal(found("n_anchor,layer,pc_label,secret\n"), "few of them");
+});
