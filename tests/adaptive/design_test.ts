@@ -161,6 +161,9 @@ Deno.test("design: half of the first round must give times, 25", () => {
     message: "Cannot predict the other shots: 24 of the 50 that were fired gave a time; measure all of them",
   });
   assert.equal(designed({ shots: 0.1 }, {}, answer(25)).learned[0], "25 quick 50");
+  // Where all 50 were fired there are none to predict.
+  const { end } = designed({}, {}, answer(24), 50);
+  assert.deepEqual([end.measured.length, end.predicted.length], [24, 0]);
 });
 
 Deno.test("design: what is known besides is measured in the end, and learned from when it was not", () => {
