@@ -216,6 +216,38 @@ Deno.test("stepRows gives what predictIteration gives", () => {
   assert.deepEqual([1, 900, 1000, 4000].map(ROWS.computeBound), [false, false, true, true]);
 });
 
+Deno.test("stepRows: layers and experts run for as many tokens as a graph has, attention and logits for those there are", () => {
+  const { architecture } = MODEL;
+  const model: Model = {
+    ...MODEL,
+    config: { num_hidden_layers: 2, num_experts: 8, num_experts_per_tok: 2 },
+    architecture: {
+      ...architecture,
+      sequence: { ...architecture.sequence, mlp_dense: [], mlp_moe: ["moe"] },
+      catalog: { ...architecture.catalog, moe: { moe: { vllm: [] } } },
+    },
+  };
+  const own = predictor({
+    ...BUNDLE,
+    table: (tp, category) =>
+      category === "moe"
+        ? [1, 4000].flatMap((tokens) =>
+          [2, 8].map((experts) => ({ layer: null, key: [tokens, experts], timeUs: tokens + 10 * experts }))
+        )
+        : BUNDLE.table(tp, category),
+  });
+  const nsOf = (batch: Batch, of: (layer: string) => boolean): number =>
+    predictIteration(own, { model, tp: 1, ...batch }).contributions
+      .reduce((sum, { layer, totalNs }) => of(layer) ? sum + totalNs : sum, 0);
+  const batch = { prefills: [], decodes: [{ kv: 700, count: 3 }] };
+  const padded = { prefills: [{ chunk: 512, history: 0 }], decodes: [] };
+  const isOfBatch = (layer: string): boolean => ["attention", "lm_head"].includes(layer);
+  const rows = stepRows(own, model, 1);
+  assert.equal(rows.ns(batch), nsOf(batch, () => true));
+  assert.equal(rows.ns(batch, 512), nsOf(padded, (layer) => !isOfBatch(layer)) + nsOf(batch, isOfBatch));
+  assert.ok(nsOf(padded, (layer) => layer === "moe") > nsOf(batch, (layer) => layer === "moe"));
+});
+
 Deno.test("launchKind follows the engine's graphs", () => {
   const settings = (graphs: string) => ({ graphs, captured_sizes: graphs === "none" ? [] : [1, 8, 64] });
   const table: [graphs: string, tokens: number, prefill: boolean, kind: LaunchKind][] = [
@@ -524,6 +556,34 @@ Deno.test("stepModel: what a step asks of host and device, by its kind and its r
     0,
     "nothing is known of the host",
   );
+});
+
+Deno.test("stepModel: of a slower host's step of one graph a part is the same, of pieces nothing is", () => {
+  const paced = [0.5, 1, 1.5].flatMap((pace) =>
+    [
+      ...repeat({ groups: decodes(1, 900), hostUs: 200 + 800 * pace }, 40),
+      ...repeat({ groups: [...decodes(1, 900), prompt(200)], hostUs: 5000 * pace }, 10),
+    ].map(({ groups, hostUs }, at): ServedStep => ({
+      ...{ part: `pace ${pace}`, groups, scheduledS: at, outputS: at + 0.5, launchUs: null, hostUs },
+      ...{ spanUs: null, kernelUs: null, probeUs: 20 * pace },
+    }))
+  );
+  const { terms, work } = stepModel(BUNDLE, { model: MODEL, served: { head: HEAD, steps: paced } });
+  assert.deepEqual([Math.round(terms.steadyUs), Math.round(terms.hostUs.graph), terms.probeUs], [
+    200,
+    1000,
+    20,
+  ]);
+  const graph: Batch = { prefills: [], decodes: [{ kv: 9, count: 1 }] };
+  const pieces: Batch = { prefills: [{ chunk: 200, history: 0 }], decodes: [{ kv: 9, count: 1 }] };
+  const told = [graph, pieces].flatMap((batch) =>
+    [0.5, 1, 2].map((pace) => {
+      const { hostUs, prepareUs } = work(batch, null, pace);
+      return [Math.round(hostUs), Math.round(prepareUs)];
+    })
+  );
+  // 200 and 800 times the pace; a step is prepared as one of a graph is.
+  assert.deepEqual(told, [[600, 600], [1000, 1000], [1800, 1800], [2500, 600], [5000, 1000], [10_000, 1800]]);
 });
 
 Deno.test("stepModel learns from all parts, or those that it is told, and judges each load by terms of others", () => {
