@@ -294,6 +294,11 @@ const DRAWN: Readonly<Record<string, Figure>> = {
       predictedUs: 100 * factor,
     })),
   }),
+  "long times": attentionMap({
+    subject,
+    rows: [9994, 9995, 16_384, 2_000_000].map((timeUs, at) => row(null, [0, 0, 1, 2 ** at], timeUs)),
+    chunk: 0,
+  }),
   "no slices": attentionSlices({ subject, rows: [], chunk: 0 }),
   "parts at the edge of a label": iterationTimes({
     ...{ subject, batch: "every request decodes" },
