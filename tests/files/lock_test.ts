@@ -139,3 +139,26 @@ Deno.test("a lock that was taken over names its new owner alone, and a refusal k
     assert.ok(Math.abs(Date.parse(since) - Date.now()) < 60_000);
     assert.ok((await Deno.stat(`${dir}/.lock`)).size < 200);
   }));
+
+for (const madeAnew of [false, true]) {
+  Deno.test(`lockFile opens its file again when the owner before removed it meanwhile${madeAnew ? ", and another made it anew" : ""}`, () =>
+    withFolder(async (dir) => {
+      const usual = Deno.open;
+      const opened: string[] = [];
+      Deno.open = async (path, options) => {
+        const file = await usual(path, options);
+        opened.push(String(path));
+        if (opened.length > 1) return file;
+        await Deno.remove(path);
+        if (madeAnew) await Deno.writeTextFile(path, "");
+        return file;
+      };
+      try {
+        using _lock = await lockFile(`${dir}/journal.jsonl`);
+        assert.equal(opened.length, 2);
+        await assert.rejects(lockFile(`${dir}/journal.jsonl`), { name: "UsageError" });
+      } finally {
+        Deno.open = usual;
+      }
+    }));
+}
