@@ -11,7 +11,7 @@ Deno.test("shotlab models: lists what has a configuration, its layers and where 
   assert.match(out, /meta-llama\/Llama-3\.1-8B +llama +8\.0 +32\sfull\/dense +H100\/bf16\b.*\n/);
   assert.match(
     out,
-    /openai\/gpt-oss-20b \(mxfp4\) +gpt_oss +21 \(3\.6\) +12\ssliding\/moe, 12\sfull\/moe +-\n/,
+    /openai\/gpt-oss-20b \(mxfp4\) +gpt_oss +21 \(3\.6\) +12\ssliding\/moe, 12\sfull\/moe +H200\/mxfp4\n/,
   );
   const models = JSON.parse((await runMain(["models", "--json"])).out);
   assert.deepEqual(models.find(({ model }: { model: string }) => model === "Qwen/Qwen3-32B").kinds, [
