@@ -74,6 +74,33 @@ Deno.test("a lone device is lent when its last engine is gone; who gets it may p
     assert.equal(events.at(-1)?.type, "finished");
   }));
 
+Deno.test("one of several devices is lent behind the first degree, once, and the others go on", () =>
+  withFolder(async (dir) => {
+    const done: string[] = [];
+    const open = ([device]: readonly number[]): Promise<Harness> => {
+      const harness = fakeHarness();
+      return Promise.resolve({
+        ...harness,
+        boot(request): ReturnType<Harness["boot"]> {
+          done.push(`device ${device} boots tp ${request.tp}`);
+          return harness.boot(request);
+        },
+      });
+    };
+    const loan = { device: 1, begin: () => void done.push("begin"), use: "serves" };
+    const events = await told(dir, { devices: [0, 1] }, {}, { open, loan });
+    assert.deepEqual(done.toSorted(), [
+      ...["begin", "device 0 boots tp 1", "device 0 boots tp 2", "device 1 boots tp 1"],
+    ]);
+    assert.deepEqual(done.slice(-2), ["begin", "device 0 boots tp 2"]);
+    assert.deepEqual(
+      events.flatMap((event) =>
+        event.type === "notice" && / serves;/.test(event.message) ? [event.message] : []
+      ),
+      ["device 1 serves; the others go on with the rows"],
+    );
+  }));
+
 Deno.test("profile writes meta.yaml with the contract's keys, then its own", () =>
   withFolder(async (dir) => {
     await told(dir);
