@@ -120,3 +120,10 @@ Deno.test("fitBundle for v1.2 fits cases that list their requests, which August 
     assert.deepEqual(bundle.skew(2), []);
     assert.equal(bundle.skewShapes(2).length, 40);
   }));
+
+Deno.test("fitBundle that is aborted throws the reason and leaves every file as it was", () =>
+  withH100(async (dir) => {
+    const signal = AbortSignal.abort(new Error("enough"));
+    const write = (path: string): Promise<void> => Promise.reject(new Error(`${path} is written`));
+    await assert.rejects(fitBundle(dir, { signal, write }), { message: "enough" });
+  }));
