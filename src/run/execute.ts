@@ -100,7 +100,7 @@ export async function* execute(options: ExecuteOptions): AsyncGenerator<RunEvent
   const { tasks, conclusion } = adaptive === undefined
     ? { tasks: sweeps.map((sweep) => [wholeSweep(sweep, options)]), conclusion: () => null }
     : adaptiveTasks(options, adaptive);
-  const device = { timeMoved: false, atPowerLimit: false };
+  const device = { timeMoved: false, atPowerLimit: false, againInVain: false };
   try {
     yield* checkDoubts(sweeps, options, device);
     if (sweeps[0] !== undefined) {

@@ -46,10 +46,13 @@ export interface DeviceSeen {
   timeMoved: boolean;
   /** Whether the device has said that its power limit lowers its clock. */
   atPowerLimit: boolean;
+  /** Whether many shots were measured again, and most of them stayed in doubt. */
+  againInVain: boolean;
 }
 
 /** Whether it is the shots themselves that lower the clock: whenever they are fired they do. */
-const isOwnDoing = ({ timeMoved, atPowerLimit }: DeviceSeen): boolean => atPowerLimit && !timeMoved;
+const isOwnDoing = ({ timeMoved, atPowerLimit, againInVain }: DeviceSeen): boolean =>
+  atPowerLimit && (!timeMoved || againInVain);
 
 const newTally = (device: DeviceSeen): Tally => ({ measured: 0, failed: 0, deviceBusyS: null, device });
 
@@ -156,11 +159,15 @@ async function* settleDoubts(
     const doubtful = shots.filter((shot) => session.inDoubt(shot));
     if (doubtful.length === 0) return;
     if (doubtful.length >= MANY && isOwnDoing(tally.device)) {
-      const why = "lowers its clock with these shots, at its power limit, and the sentinel's time stands";
+      const known = tally.device.timeMoved
+        ? "most of the shots measured again at this degree stayed in doubt"
+        : "the sentinel's time stands";
+      const why = `lowers its clock with these shots, at its power limit, and ${known}`;
       yield leftInDoubt(doubtful.length, sweep, why);
       return;
     }
     if (doubtful.length >= MANY && doubtful.length > MOST * measured) {
+      tally.device.againInVain = true;
       const settled = `measured again, ${measured - doubtful.length} of ${measured} were settled`;
       yield leftInDoubt(doubtful.length, sweep, `drifts with these shots (${settled})`);
       return;

@@ -45,7 +45,9 @@ Deno.test("runSweeps: a sweep's seconds have the choosing in them, those that ar
   };
   const options = { session, lane } as unknown as ExecuteOptions;
   const [finished] = only(
-    await Array.fromAsync(runSweeps([task], options, { timeMoved: false, atPowerLimit: false })),
+    await Array.fromAsync(
+      runSweeps([task], options, { timeMoved: false, atPowerLimit: false, againInVain: false }),
+    ),
     "sweep-finished",
   );
   const firingS = spent.reduce((sum, { seconds }) => sum + seconds, 0);

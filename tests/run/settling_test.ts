@@ -10,6 +10,9 @@ import type { LaneStep } from "../../src/workers/lane.ts";
 import { textOf } from "./fakes.ts";
 import { attentionSweep, denseSweep } from "./tiny_run.ts";
 
+/** A device of which nothing has been seen. */
+const NEW: DeviceSeen = { timeMoved: false, atPowerLimit: false, againInVain: false };
+
 interface World {
   /** How often shots were fired. */
   fires: number;
@@ -106,7 +109,7 @@ async function play(
     ...watched && { sentinel },
     ...leftS !== undefined && { adaptive: { budget: { leftS: () => leftS } } },
   } as unknown as ExecuteOptions;
-  const device = { timeMoved: false, atPowerLimit: false, ...script.device };
+  const device = { ...NEW, ...script.device };
   const task: SweepTask = {
     sweep,
     extent: () => ({ planned: shots, done: 0 }),
@@ -157,6 +160,18 @@ const AGAIN: [what: string, script: Script, log: string[], told: string[]][] = [
   [
     "the time has moved too: that was not the power limit",
     { device: { atPowerLimit: true, timeMoved: true }, after: settledAll },
+    ["fire 3", "sentinel every 0", "spend 1 dense null"],
+    ["again dense 1: 3"],
+  ],
+  [
+    "the time has moved too, and measuring again was in vain before: not at all",
+    { device: { atPowerLimit: true, timeMoved: true, againInVain: true } },
+    [],
+    [],
+  ],
+  [
+    "measuring again was in vain before, but the device is not at its power limit: now it may help",
+    { device: { timeMoved: true, againInVain: true }, after: settledAll },
     ["fire 3", "sentinel every 0", "spend 1 dense null"],
     ["again dense 1: 3"],
   ],
@@ -242,6 +257,27 @@ for (const [count, isLeft] of [[64, true], [63, false]] as const) {
   });
 }
 
+Deno.test("many shots that stay in doubt when they are measured again, at the power limit, are the degree's last ones", async () => {
+  const limit = { atPowerLimit: true, timeMoved: true };
+  const again = "again dense 1: 127";
+  const settled = (count: number): string =>
+    stand(127 - count, `drifts with these shots (measured again, ${count} of 127 were settled)`);
+  const known = stand(
+    127,
+    "lowers its clock with these shots, at its power limit, and most of the shots measured again at this degree stayed in doubt",
+  );
+  const table: [device: Partial<DeviceSeen>, stays: number, told: string[], isInVain: boolean][] = [
+    [limit, 127, [again, settled(0), known], true],
+    [{ timeMoved: true }, 127, [again, settled(0), again, settled(0)], true],
+    [limit, 63, [again, "again dense 1: 63", "again dense 1: 63", "again dense 1: 63"], false],
+  ];
+  for (const [device, stays, told, isInVain] of table) {
+    const found = await play({ shots: 127, rounds: 2, device, after: leaves(127, stays, stays) }, "sweeps");
+    assert.deepEqual(found.told.slice(1, -1), told);
+    assert.equal(found.device.againInVain, isInVain);
+  }
+});
+
 Deno.test("shots that are fired again count as seconds of their sweep, and each outcome may be saved", async () => {
   const again = await play({ doubtful: 2, after: settledAll });
   assert.deepEqual([again.spentS, again.asked], [[4], 2]);
@@ -301,14 +337,14 @@ Deno.test("a sweep's end: what was measured, what failed, and the seconds of the
 Deno.test("what is seen of the device: its power limit, and a sentinel's time that moved by more than its share", async () => {
   const seen = async (after: NonNullable<Script["after"]>): Promise<DeviceSeen> =>
     (await play({ doubtful: 0, after }, "sweeps")).device;
-  assert.deepEqual(await seen(() => [state("sw_power_cap", "x")]), { timeMoved: false, atPowerLimit: true });
-  assert.deepEqual(await seen(() => [state("hw_slowdown")]), { timeMoved: false, atPowerLimit: false });
+  assert.deepEqual(await seen(() => [state("sw_power_cap", "x")]), { ...NEW, atPowerLimit: true });
+  assert.deepEqual(await seen(() => [state("hw_slowdown")]), NEW);
   for (const [drift, timeMoved] of [[0.05, false], [0.051, true], [-0.051, true], [0, false]] as const) {
     const device = await seen((world) => {
       world.judge.verdict = { drift, moved: false, clockMhz: null } as unknown as Verdict;
       return [sentinelStep({ status: "measured", samples: {} })];
     });
-    assert.deepEqual(device, { timeMoved, atPowerLimit: false }, `${drift}`);
+    assert.deepEqual(device, { ...NEW, timeMoved }, `${drift}`);
   }
 });
 
@@ -406,7 +442,7 @@ Deno.test("sweeps side by side: the one whose error falls fastest goes on, the f
   const events = await Array.fromAsync(runSweeps(
     [task(1, [5, 1, 3]), task(2, [5, 2, 1]), task(3, [9], "no rows")],
     { session } as unknown as ExecuteOptions,
-    { timeMoved: false, atPowerLimit: false },
+    { ...NEW },
   ));
   assert.deepEqual(log, ["1 round 0", "2 round 0", "2 round 1", "1 round 1", "1 ends", "2 ends"]);
   assert.deepEqual(
