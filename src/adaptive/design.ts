@@ -272,7 +272,8 @@ function doubt({ doubt }: Predicted, shot: number): number {
 
 /**
  * Doubt, on the scale that makes 90% of the surprises stay within (Papadopoulos and others, "Inductive
- * confidence machines for regression", 2002). Before there were any, what was missed of shots that were held out takes their place.
+ * confidence machines for regression", 2002). Before there were any, what 90% of the shots that were held out missed
+ * by: the doubt about shots that a model has learned from is no scale for others.
  */
 function expectedErrors(
   { heldOut, predict }: Learned,
@@ -281,12 +282,14 @@ function expectedErrors(
   predicted: Int32Array,
 ): Float64Array {
   const errors = new Float64Array(heldOut.length);
+  const among = (values: Float64Array): number => quantile(values.sort(), 0.9);
+  if (surprises.length === 0) {
+    const missed = Math.expm1(among(Float64Array.from(measured, (shot) => Math.abs(heldOut[shot]!))));
+    for (const shot of predicted) errors[shot] = missed;
+    return errors;
+  }
   const said = predict(predicted);
-  const scaled = (): Float64Array => {
-    const ofMeasured = predict(measured);
-    return Float64Array.from(measured, (shot) => Math.abs(heldOut[shot]!) / doubt(ofMeasured, shot));
-  };
-  const scale = quantile((surprises.length > 0 ? Float64Array.from(surprises) : scaled()).sort(), 0.9);
+  const scale = among(Float64Array.from(surprises));
   for (const shot of predicted) errors[shot] = Math.expm1(scale * doubt(said, shot));
   return errors;
 }

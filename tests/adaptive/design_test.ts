@@ -7,16 +7,20 @@ const COUNT = 1000;
 /** A shot takes its number, and one, in microseconds. */
 const timeOf = (shot: number): number => shot + 1;
 
-/** What a model says: the true times e to the `bias`, a doubt, and what it missed of each shot that was held out. */
+/**
+ * What a model says: the true times e to the `bias`, a doubt, that of shots it has not seen, and what it missed of
+ * each shot that was held out.
+ */
 interface Says {
   readonly bias?: number;
   readonly doubt?: number;
   readonly miss?: (measured: number) => number;
+  readonly unseen?: number;
 }
 /** Answers every round; gives the sizes of rounds, what was learned from how many shots with what effort, and the end. */
 function designed(
   options: DesignOptions,
-  { bias = 0.02, doubt = 0.01, miss = () => 0.01 }: Says = {},
+  { bias = 0.02, doubt = 0.01, unseen = doubt, miss = () => 0.01 }: Says = {},
   answer: (shots: Int32Array) => ArrayLike<number> = (shots) => Array.from(shots, timeOf),
   count = COUNT,
 ): { sizes: number[]; learned: string[]; predicted: number[]; end: Designed; asked: Int32Array[] } {
@@ -37,7 +41,7 @@ function designed(
           predicted.push(shots.length);
           return {
             logTimes: logTimes.map((_, shot) => Math.log(timeOf(shot)) + bias),
-            doubt: new Float64Array(logTimes.length).fill(doubt),
+            doubt: logTimes.map((time) => Number.isNaN(time) ? unseen : doubt),
           };
         },
       };
@@ -135,7 +139,8 @@ Deno.test("design: what is expected is the doubt, as much larger as surprises we
   );
   // Without a second round: what was missed of shots that were held out.
   const answer = (shots: Int32Array): number[] => Array.from(shots.subarray(0, 40), timeOf);
-  const { sizes, learned, end } = designed({ shots: 0.1 }, { miss: () => -0.03 }, answer);
+  const says = { doubt: 0, unseen: 0.7, miss: (): number => -0.03 };
+  const { sizes, learned, end } = designed({ shots: 0.1 }, says, answer);
   assert.deepEqual([sizes, learned, end.predicted.length], [[50], ["40 thorough 0"], COUNT - 40]);
   assert.equal(expectedOf(end), six(Math.expm1(0.03)));
 });
