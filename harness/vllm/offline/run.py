@@ -28,6 +28,10 @@ PROGRESS_S = 5.0
 ROUNDS_AGAIN = 2
 """Rounds in which what is in doubt is measured again."""
 
+MANY = 64
+MOST = 0.5
+"""So many shots in doubt again, more than this share of a round's, move the device themselves."""
+
 
 IDENTITY = (
     *("harness", "harness_version", "engine", "engine_version", "device", "driver", "runtime", "processor"),
@@ -117,6 +121,7 @@ class OfflineRun:
             self.watch()
         if new:
             self.fire(new)
+        again: int | None = None
         for _ in range(ROUNDS_AGAIN):
             if self.state.judge.moved:
                 self.watch()
@@ -126,8 +131,13 @@ class OfflineRun:
             if self.state.judge.moved:
                 print(f"the device drifted: {len(doubtful)} shots at tp {tp} are in doubt", file=sys.stderr)
                 return
-            print(f"{len(doubtful)} shots at tp {tp} are measured again", file=sys.stderr)
-            self.total += len(doubtful)
+            if again is not None and len(doubtful) >= MANY and len(doubtful) > MOST * again:
+                settled = f"measured again, {again - len(doubtful)} of {again} were settled"
+                print(f"the device drifts with {len(doubtful)} shots at tp {tp} ({settled})", file=sys.stderr)
+                return
+            again = len(doubtful)
+            print(f"{again} shots at tp {tp} are measured again", file=sys.stderr)
+            self.total += again
             self.fire(doubtful)
 
     def lasting(self, engine: EngineKey) -> list[Fields]:

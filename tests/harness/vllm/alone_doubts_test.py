@@ -9,7 +9,8 @@ from client import Message, dense
 from json_lines import read
 from offline import run as offline_run
 from offline.firing import Firing
-from offline.resume import read_state
+from offline.journal import id_of
+from offline.resume import ResumeState, read_state
 from runs_alone import SENTINEL, FakeWorker, run
 
 
@@ -66,6 +67,41 @@ def test_measuring_again_ends_when_the_device_keeps_moving(
     for _ in range(4):
         assert run(path, worker, [dense(1), SENTINEL]) == 1
     assert len([chunk for chunk in worker.fired_shots() if chunk == ["1"]]) == 3
+
+
+@pytest.mark.parametrize(
+    ("shots", "settled", "rounds", "told"),
+    [
+        (64, 0, 2, "the device drifts with 64 shots at tp 1 (measured again, 0 of 64 were settled)"),
+        (127, 63, 2, "the device drifts with 64 shots at tp 1 (measured again, 63 of 127 were settled)"),
+        (128, 64, 3, "64 shots at tp 1 are measured again"),
+        (63, 0, 3, "63 shots at tp 1 are measured again"),
+    ],
+)
+def test_many_shots_that_move_the_device_themselves_are_measured_again_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    shots: int,
+    settled: int,
+    rounds: int,
+    told: str,
+) -> None:
+    plan = [dense(tokens + 1) for tokens in range(shots)]
+    worker = FakeWorker()
+    # Of shots that were measured again the first ones are settled.
+    calm = {id_of(shot) for shot in plan[:settled]}
+    monkeypatch.setattr(
+        ResumeState,
+        "is_due",
+        lambda state, shot: (
+            len(state.judge.measured.get(shot, ())) < (2 if shot in calm else 9) and shot in state.answered
+        ),
+    )
+    run(tmp_path / "out", worker, plan)
+    fired = [name for chunk in worker.fired_shots() for name in chunk]
+    assert fired.count(str(shots)) == rounds
+    assert told in capsys.readouterr().err
 
 
 def moving(sentinel: Any) -> Any:
