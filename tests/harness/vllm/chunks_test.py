@@ -41,6 +41,7 @@ class Engine:
         self.inner: dict[Any, Any] = {}
         self.parts = ()
         self.occurrences: dict[str, int] = {}
+        self.decoders: dict[int, Any] = {}
 
 
 class Scripted:
