@@ -72,11 +72,11 @@ export function sightOf(modules: readonly Module[]): Map<string, Sight> {
 }
 
 /**
- * Finds the tests that see the files of the worker and boot no engine. A file that none of them imports itself is left
- * out: what it does shows with an engine alone.
+ * Finds the tests that see the files of the worker; near ones boot no engine. A file that none of these imports itself is
+ * left out: what it does shows with an engine alone.
  *
  * @param root The project's folder.
- * @returns The tests, by the file's path; far ones are all the others that boot none.
+ * @returns The tests, by the file's path; far ones are all the others.
  */
 export async function sightOfPython(root: string): Promise<Map<string, Sight>> {
   const [source, tests] = await Promise.all(["harness/vllm", "tests/harness/vllm"].map(async (folder) => {
@@ -98,14 +98,14 @@ export async function sightOfPython(root: string): Promise<Map<string, Sight>> {
     [...text.matchAll(/^\s*(?:from|import) ([\w.]+)/gm)].flatMap(([, name]) => pathOf.get(name!) ?? []),
   ]));
   const boots = /worker: Client|Client\(|^import subprocess|^\s*(?:import|from) vllm\b/m;
-  const quick = tests!.filter(({ path, text }) => path.endsWith("_test.py") && !boots.test(text))
-    .map(({ path }) => path);
+  const cases = tests!.filter(({ path }) => path.endsWith("_test.py"));
+  const quick = cases.filter(({ text }) => !boots.test(text)).map(({ path }) => path);
   return new Map(
     source!.flatMap(({ path }): [string, Sight][] => {
       const seen = distances(path, users);
       const near = [...seen.keys()].filter((name) => quick.includes(name));
       if (!near.some((name) => seen.get(name) === 1)) return [];
-      return [[path, { near, far: quick.filter((name) => !near.includes(name)) }]];
+      return [[path, { near, far: cases.map(({ path }) => path).filter((name) => !near.includes(name)) }]];
     }),
   );
 }
