@@ -9,7 +9,7 @@ import pytest
 from engine.boot import boot_engine, find_direct
 from engine.direct_inputs import NEEDED, DirectInputs, probes, verify
 from engine.engine import Engine
-from engine.given import differing, given_to, same
+from engine.given import given_to, same
 from engine.layers import Part
 from engine.shots import Shot, broken_limit
 from engine.values import fill_cache
@@ -167,6 +167,52 @@ LIMITS = [
     (Limits(8, 4, 64, 512, None, None, 16), 3),
 ]
 
+PROBES = [
+    (
+        LIMITS[0][0],
+        [
+            ((1, 510),) * 16,
+            ((256, 0),),
+            ((64, 446), *((1, 510),) * 16),
+            ((256, 0), *((1, 510),) * 16),
+            ((1, 255), (2, 170), (3, 127), (4, 102)),
+        ],
+    ),
+    (
+        LIMITS[1][0],
+        [
+            ((1, 5000),) * 256,
+            ((2048, 0),),
+            ((512, 4488), *((1, 5000),) * 256),
+            ((2048, 0), *((1, 5000),) * 256),
+            ((1, 2500), (2, 1666), (3, 1250), (4, 1000)),
+        ],
+    ),
+    (
+        LIMITS[2][0],
+        [((1, 31),), ((1, 0),), ((1, 30), (1, 31)), ((1, 0), (1, 31)), ((1, 15),)],
+    ),
+    (
+        LIMITS[3][0],
+        [
+            ((1, 15),) * 3,
+            ((8, 0),),
+            ((2, 13), *((1, 15),) * 3),
+            ((8, 0), *((1, 15),) * 3),
+            ((1, 7), (2, 5), (1, 3)),
+        ],
+    ),
+    (
+        Limits(2, 1, 48, 2, None, None, 16),
+        [((1, 0),), ((1, 0),), ((1, 0), (1, 0)), ((1, 0), (1, 0)), ((1, 0),)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("limits", "batches"), PROBES)
+def test_probes_are_these_batches(limits: Limits, batches: list[Requests]) -> None:
+    assert probes(limits) == batches
+
 
 @pytest.mark.parametrize(("limits", "seqs"), LIMITS)
 def test_probes_are_batches_that_the_engine_takes(limits: Limits, seqs: int) -> None:
@@ -258,24 +304,6 @@ def test_a_way_to_write_that_fails_is_not_taken(
     assert find_direct(engine.runner, engine.batches, engine.limits) is None
     assert capsys.readouterr().err == "requests are taken in one by one: IndexError: row 7 of 7\n"
     engine.forward(((4, 0),))
-
-
-def test_two_forwards_differ_in_a_value_a_type_a_shape_or_what_one_lacks() -> None:
-    import torch
-
-    base = {"ids": torch.arange(3), "most": 7, "kind": "a", "build": object(), "x: scheduler_metadata": 1}
-    assert differing(base, {**base, "build": object(), "x: scheduler_metadata": 2}) is None
-    for name, value in (
-        ("ids", torch.arange(4)),
-        ("ids", torch.arange(3, dtype=torch.int32)),
-        ("ids", torch.tensor([0, 1, 3])),
-        ("most", 8),
-        ("kind", "b"),
-        ("build", 3),
-        ("new", 0),
-    ):
-        assert differing(base, {**base, name: value}) == name
-        assert differing({**base, name: value}, base) == name
 
 
 def test_what_the_model_is_given_is_kept_as_it_was(engine: Engine) -> None:
