@@ -66,8 +66,7 @@ class FiredJournal extends JournalStore {
 
   override note(fact: FireFact, about: FactOrigin = {}): void {
     if (fact.type !== "cost") return super.note(fact, about);
-    const { lane } = about;
-    this.record({ ...fact, ...lane !== undefined && { lane } });
+    this.record({ ...fact, lane: about.lane });
   }
 
   spend(): void {}

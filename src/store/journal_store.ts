@@ -80,7 +80,7 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
   }
 
   /**
-   * Records a line.
+   * Records a line; of a field that is undefined nothing is written.
    *
    * @throws {UsageError} when nobody said who measures, or the disk refuses.
    */
@@ -163,9 +163,7 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
     const { limits, num_gpu_blocks, layers, engine_args, conditions } = booted;
     this.record({
       ...{ type: "engine", tp, limits, num_gpu_blocks, layers, engine_args },
-      ...ep !== undefined && { ep },
-      ...conditions && { conditions },
-      ...laneField(lane),
+      ...{ ep, conditions, lane },
     });
   }
 
@@ -181,24 +179,24 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
     { lane, sentinel = false }: FailedOrigin = {},
   ): FailedShot {
     const failed = { ...idOf(shot), kind, message };
-    this.record({ type: "failed", ...failed, ...sentinel && { sentinel }, ...laneField(lane) });
+    this.record({ type: "failed", ...failed, ...sentinel && { sentinel }, lane });
     return failed;
   }
 
   sentinel(shot: Shot, { samples, kernels, clocks: { latest, ...range }, lane }: SentinelReading): Verdict {
     this.record({
       ...{ type: "sentinel", ...idOf(shot), samples, clock_mhz: latest, ...range },
-      ...{ at_s: this.#nowS(), ...kernels && { kernels }, ...laneField(lane) },
+      ...{ at_s: this.#nowS(), kernels, lane },
     });
     return this.judge.verdict!;
   }
 
   note(fact: FireFact, { atS = this.#nowS(), lane }: FactOrigin = {}): void {
     if (fact.type === "state") {
-      this.record({ ...fact, ...atS !== null && { at_s: atS }, ...laneField(lane) });
+      this.record({ ...fact, ...atS !== null && { at_s: atS }, lane });
     }
     if (fact.type === "sustained") {
-      this.record({ type: "sustained", ...idOf(fact.shot), layers: fact.layers, ...laneField(lane) });
+      this.record({ type: "sustained", ...idOf(fact.shot), layers: fact.layers, lane });
     }
     if (fact.type !== "kernels") return;
     const unnamed = Object.entries(fact.names).filter(([hash]) => !this.#options.state.kernels.has(hash));
@@ -225,8 +223,4 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
 
 function nowS(): number {
   return Date.now() / 1000;
-}
-
-function laneField(lane: string | undefined): { lane?: string } {
-  return lane === undefined ? {} : { lane };
 }

@@ -202,7 +202,7 @@ export class BundleSession extends JournalStore implements Session {
         watch,
       },
       ...acceptSpeed && { accept_speed: true },
-      ...origin !== undefined && { origin },
+      origin,
     });
     this.#state.identities.push(identity);
     return [

@@ -22,9 +22,12 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   roofline: ["tests/roofline/", "tests/harness/estimate/"],
   events: ["tests/progress/"],
 };
-/** Tests of notebooks, a browser, load and tasks are no tests of a room; some change the process that all run in. */
+/**
+ * Tests of notebooks, a browser, load and tasks are no tests of a room; some change the process that all run in, and one
+ * asks the compiler, which is not what is tried.
+ */
 const LEFT_OUT =
-  /^tests\/(?:notebooks|browser|soak|bench|tasks)\/|(?:docs|structure|read_only_folder|interrupt|cli\/process)_test\.ts$/;
+  /^tests\/(?:notebooks|browser|soak|bench|tasks)\/|(?:docs|structure|read_only_folder|interrupt|added_setting|cli\/process)_test\.ts$/;
 
 /**
  * Finds the tests that see the files of `src`.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Dialogue, NotMet, Silent, startDialogue } from "../../src/conformance/dialogue.ts";
+import { watchTimers } from "../harness/timers.ts";
 
 const silently = (): void => {};
 
@@ -94,26 +95,6 @@ for (
     await assert.rejects(dialogue.ask("go", 20), { message: `the process ended; its last words: ${told}` });
     await dialogue.end(0);
   });
-}
-
-/** Tells for how many milliseconds timers were set, and which of them are still to come. */
-function watchTimers(): Disposable & { readonly set: number[]; readonly left: Map<unknown, number> } {
-  const { setTimeout: set, clearTimeout: clear } = globalThis;
-  const watched = { set: [] as number[], left: new Map<unknown, number>() };
-  globalThis.setTimeout = ((call: () => void, ms: number) => {
-    const timer = set(call, ms);
-    watched.set.push(ms);
-    watched.left.set(timer, ms);
-    return timer;
-  }) as typeof setTimeout;
-  globalThis.clearTimeout = ((timer: number) => {
-    watched.left.delete(timer);
-    clear(timer);
-  }) as typeof clearTimeout;
-  return {
-    ...watched,
-    [Symbol.dispose]: () => Object.assign(globalThis, { setTimeout: set, clearTimeout: clear }),
-  };
 }
 
 Deno.test("dialogue: an answer is awaited for the seconds that are given, and an end too", async () => {

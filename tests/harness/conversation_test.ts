@@ -4,6 +4,7 @@ import type { Ending } from "../../src/harness/child.ts";
 import { type Conversation, converse, type Exchange } from "../../src/harness/conversation.ts";
 import type { Answer } from "../../src/harness/protocol.ts";
 import { type Scripted, scriptedChild } from "./scripted_child.ts";
+import { watchTimers } from "./timers.ts";
 
 const LIMIT = { seconds: 60, setting: "shotTimeoutS" };
 const REQUEST = { type: "sustain", seq: 1, shots: [], seconds: 1 } as const;
@@ -144,6 +145,30 @@ for (const [answer, more] of errors) {
 Deno.test("an error answer's words are cut at 500", async () => {
   const talk = converse("toy", scriptedChild([{ type: "error", kind: "x", message: "x".repeat(501) }]));
   await assert.rejects(ask(begin(talk)), { message: `Harness 'toy': ${"x".repeat(500)}` });
+});
+
+Deno.test("an answer is awaited for the seconds of its limit, or as long as a timer can count", async () => {
+  const longest = 2 ** 31 - 1;
+  for (
+    const [seconds, ms] of [
+      [0.25, 250],
+      [1, 1000],
+      [2_147_483, 2_147_483_000],
+      [2_147_484, longest],
+      [Infinity, longest],
+    ] as const
+  ) {
+    using timers = watchTimers();
+    const exchange = begin(converse("toy", scriptedChild([DONE])));
+    await exchange.next(["done"], "waiting", { seconds, setting: null });
+    assert.deepEqual([timers.set, timers.left.size], [[ms], 0], `${seconds} s`);
+  }
+});
+
+Deno.test("an idle process is given 10 s to free its engine", async () => {
+  using timers = watchTimers();
+  await converse("toy", scriptedChild([{ type: "bye" }])).close();
+  assert.deepEqual([timers.set, timers.left.size], [[10_000], 0]);
 });
 
 Deno.test("a limit beyond what a timer can count is no limit of nothing", async () => {

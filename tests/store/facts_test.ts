@@ -41,6 +41,10 @@ const noises: [what: string, made: Made, noise: Record<string, unknown> | null][
   ["sentinels", { drifts: [0.02, -0.05, 0.01, 0, -0.03] }, {
     ...{ sentinels: 5, sentinel_drift_p50: 0.02, sentinel_drift_max: 0.05, measured_again: 0, in_doubt: 0 },
   }],
+  ["sentinels and one layer of other kernels", { drifts: [0], changed: ["proj"] }, {
+    ...{ sentinels: 1, sentinel_drift_p50: 0, sentinel_drift_max: 0, measured_again: 0, in_doubt: 0 },
+    other_kernels: ["proj"],
+  }],
   ["both, shots measured again and in doubt, other kernels", {
     ...{ spreads: [0.1], drifts: [0.123456], again: 5, measured: 15, standing: 4, changed: ["proj", "norm"] },
   }, {
