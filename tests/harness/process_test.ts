@@ -4,6 +4,7 @@ import { startProcessHarness } from "../../src/harness/process.ts";
 import type { Shot } from "../../src/shots/shot.ts";
 import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 import { bootRequest, fireRequest, measured, run, start, test } from "./fake_worker.ts";
+import { watchTimers } from "./timers.ts";
 
 test("fire passes on what the harness tells beside the outcomes, in its order", async () => {
   await using harness = await start("talkative");
@@ -155,3 +156,53 @@ test("a walk's requests go out as PROTOCOL.md writes them: pairs of new tokens a
   await harness.walk!({ decode: [{ newTokens: 1, history: 1023 }, { newTokens: 4, history: 0 }] });
   assert.equal(await Deno.readTextFile(told), '{"type":"walk","batches":{"decode":[[1,1023],[4,0]]}}');
 });
+
+const LIMITS = { max_num_batched_tokens: 64, max_num_seqs: 8, num_cache_tokens: 64, max_model_len: 64 };
+const TIMES = { time_us: 1, power_w: null, sm_clock_mhz: null };
+/** What a worker answers to each request in turn. */
+const ANSWERS: readonly (readonly object[])[] = [
+  [{
+    ...{
+      type: "hello",
+      protocol: 1,
+      harness: "toy",
+      harness_version: "1",
+      engine: "toy",
+      engine_version: "1",
+    },
+    ...{ device: "a", driver: "none", runtime: "none", quantities: ["wall"], lanes: 1 },
+  }],
+  [{
+    ...{ type: "booted", tp: 1, num_gpu_blocks: 1, engine_args: {}, sustains: true },
+    limits: { ...LIMITS, num_experts: null, top_k: null, block_size: 16 },
+    layers: { embedding: { class: "E", modules: 1 } },
+  }],
+  [{ type: "result", seq: 1, index: 0, samples: { embedding: [1] } }, { type: "done", seq: 1 }],
+  [{ type: "sustained", seq: 2, index: 0, layers: { embedding: TIMES } }, { type: "done", seq: 2 }],
+  [{ type: "walked", decoders: [], caches: [], batches: {} }],
+  [{ type: "bye" }],
+];
+for (
+  const [options, hello, boot, shot] of [
+    [{}, 120, 600, 120],
+    [{ helloTimeoutS: 31, bootTimeoutS: 32.5, shotTimeoutS: 33 }, 31, 32.5, 33],
+  ] as const
+) {
+  test(`how long answers are awaited where ${JSON.stringify(options)} is said: ${hello}, ${boot}, ${shot} s`, async () => {
+    using timers = watchTimers();
+    const script = ANSWERS.map((answers) =>
+      `read -r line; ${answers.map((answer) => `echo '${JSON.stringify(answer)}'`).join("; ")}`
+    );
+    const harness = await startProcessHarness(["sh", "-c", script.join("; ")], options);
+    await harness.boot(bootRequest);
+    const shots = fireRequest.shots.slice(0, 1);
+    await Array.fromAsync(harness.fire({ ...fireRequest, shots, iterations: 1 }));
+    const sustained = await Array.fromAsync(harness.sustain!({ shots, seconds: 1 }));
+    assert.deepEqual(sustained, [{ type: "sustained", shot: shots[0], layers: { embedding: TIMES } }]);
+    await harness.walk!({});
+    await harness.close();
+    const seconds = timers.set.filter((ms) => ms >= 10_000).map((ms) => ms / 1000);
+    assert.deepEqual(seconds, [hello, boot, shot, shot, shot, shot, boot, 10]);
+    assert.deepEqual([...timers.left.values()].filter((ms) => ms >= 10_000), []);
+  });
+}

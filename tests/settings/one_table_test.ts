@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { resolveSettings } from "../../src/settings.ts";
 import { fromPlanned, journalSettings, PLANNED_SHAPE, toPlanned } from "../../src/settings/recorded.ts";
-import { OPTIONS, SETTINGS } from "../../src/settings/table.ts";
+import { OPTIONS, SETTINGS, type Settings } from "../../src/settings/table.ts";
 import { REQUIRED } from "./required.ts";
 
 const settings = resolveSettings(REQUIRED);
@@ -44,6 +44,34 @@ Deno.test("the journal records the settings that shape a measurement and have a 
     Object.keys(journalSettings({ ...settings, skipSkew: true })).filter((name) => name.startsWith("skew")),
     [],
   );
+});
+
+Deno.test("the journal and a plan record what shapes the grid of v1.2 and the clock; of the grid of August they say nothing", () => {
+  const said: Partial<Settings> = {
+    ...{ grid: "v1.2" as const, decodeQLens: [1, 4], epDegrees: [1, 2], attentionNFactor: 4, clock: 1545 },
+    ...{ quantity: "wall" as const, sustainS: 1, sustainShots: "all" as const, driftShare: 0.1 },
+    acceptSpeed: true,
+  };
+  const newer = resolveSettings({ ...REQUIRED, ...said });
+  const shared = {
+    tpDegrees: [1, 2, 4],
+    ...{ maxNumBatchedTokens: 2048, maxNumSeqs: 256, attentionMaxKv: 2 ** 24, grid: "v1.2" },
+    ...{ attentionChunkFactor: Math.SQRT2, attentionKvFactor: Math.SQRT2, attentionNFactor: 4 },
+    ...{ decodeQLens: [1, 4], epDegrees: [1, 2], parity: false },
+    ...{ skewMode: "interpolated", skewNFactor: 2, skewPcFactor: 2, skewKpFactor: 2, skewKvsFactor: 2 },
+    ...{ measurementIterations: 3, clock: 1545, seed: 0 },
+  };
+  assert.deepEqual(journalSettings(newer), { ...shared, sentinelS: 30 });
+  const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const planned = { ...shared, quantity: "wall", precision: null };
+  assert.deepEqual(
+    toPlanned(newer),
+    Object.fromEntries(Object.entries(planned).map(([name, value]) => [snake(name), value])),
+  );
+  const august = { ...settings, clock: 1545 };
+  const names = ["grid", "attentionNFactor", "decodeQLens", "epDegrees"];
+  assert.deepEqual(names.filter((name) => name in journalSettings(august)), []);
+  assert.deepEqual(names.filter((name) => snake(name) in toPlanned(august)), []);
 });
 
 Deno.test("a plan's record of settings gives them back, and is checked by the rule of each", () => {
