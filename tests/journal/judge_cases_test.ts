@@ -14,7 +14,9 @@ type Step =
   | string
   | number
   | Sentinel
-  | { readonly session: { readonly share: number; readonly every_s: number; readonly accept?: boolean } }
+  | {
+    readonly session: null | { readonly share: number; readonly every_s: number; readonly accept?: boolean };
+  }
   | { readonly engine: number }
   | { readonly read: number | null }
   | { readonly failed_sentinel: number };
@@ -34,11 +36,10 @@ function lineOf(step: Step): JournalLine {
   }
   if (typeof step === "number") return lineOf({ sentinel: step });
   if ("session" in step) {
+    const session = { type: "session", format: 2, started: "", identity: IDENTITY, settings: {} } as const;
+    if (step.session === null) return session;
     const { accept, ...watch } = step.session;
-    return {
-      ...{ type: "session", format: 2, started: "", identity: IDENTITY, settings: {}, watch },
-      ...accept && { accept_speed: true },
-    };
+    return { ...session, watch, ...accept && { accept_speed: true } };
   }
   if ("engine" in step) {
     const { engine: tp } = step;

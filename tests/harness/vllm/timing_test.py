@@ -3,6 +3,7 @@ from typing import Any
 from weakref import ref
 
 import pytest
+from engine.layers import Part
 from fakes import Engine, Module
 from faults import Fault
 from timing.jobs import Job
@@ -82,6 +83,12 @@ def test_an_engine_that_died_is_given_no_more_jobs() -> None:
     engine: Any = Engine(Module(fail))
     jobs = [Job(BATCH, {"norm": [engine.modules[0]]})] * 3
     assert len(WallTimer(engine.synchronize).measure(engine, jobs, 1).outcomes) == 1
+    (fault,) = fire_jobs(engine, jobs, 1, WallMarks(engine.synchronize), layer_only=False)
+    assert isinstance(fault, Fault)
+    assert (fault.kind, str(fault.__cause__)) == (
+        "engine_dead",
+        "CUDA error: an illegal memory access was encountered",
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,6 +102,72 @@ def test_calls_of_a_pass_are_shared_out_to_how_often_the_walk_names_the_layer(
     spans = [("norm", 0, 2.0), ("norm", 0, 4.0), ("norm", 1, 8.0), ("norm", 1, 2.0)]
     job = Job(BATCH, {"norm": []}, occurrences=occurrences)
     assert samples_of(spans, job, 2) == {"norm": samples}
+
+
+def test_a_job_that_failed_leaves_the_others() -> None:
+    tries = iter([MemoryError("CUDA out of memory"), None, None, None])
+
+    def run() -> None:
+        error = next(tries)
+        if error is not None:
+            raise error
+
+    module = Module(run)
+    engine: Any = Engine(module)
+    jobs = [Job(BATCH, {"norm": [module]})] * 2
+    first, second = WallTimer(engine.synchronize).measure(engine, jobs, 2).outcomes
+    assert isinstance(first, Fault) and isinstance(second, Timed)
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_wall_clock_times_whole_forwards_and_no_kernels_within_them() -> None:
+    inside = Module()
+    block = Module(inside)
+    engine: Any = Engine(block)
+    engine.forward_into = None
+    parts = (Part("rope", inside, ("rope",)),)
+    job = Job(BATCH, {"block": [block]}, decoders=(block,), parts=parts)
+    timer = WallTimer(engine.synchronize)
+    assert timer.measure(engine, [job], 2).outcomes == [Timed({"block": [1.0, 3.0]})]
+    assert (timer.quantity, timer.chunk) == ("wall", 1)
+
+
+def test_what_a_pass_left_open_is_nobodys_of_the_next_one() -> None:
+    marks = WallMarks(lambda: None)
+    assert (marks.number, marks.splits) == (0, False)
+    marks.begin(3)
+    marks.enter("norm")
+    marks.end()
+    assert (marks.number, marks.open, marks.within_ns, marks.spans) == (3, [], [], [])
+    marks.begin(None)
+    marks.enter(None)
+    marks.leave()
+    assert (marks.number, marks.spans) == (0, [])
+
+
+def test_samples_are_rounded_to_nanoseconds() -> None:
+    spans = [("norm", 0, 1.0), ("norm", 0, 1.0), ("norm", 0, 2.00049)]
+    assert samples_of(spans, Job(BATCH, {"norm": []}), 1) == {"norm": [1.333]}
+
+
+@pytest.mark.parametrize(
+    ("sites", "message"),
+    [
+        ([object()], "its modules were not called and no kernel a* or b or c was seen"),
+        ([], "no kernel a* or b or c was seen"),
+    ],
+)
+def test_a_layer_that_is_not_in_every_pass_is_an_error(sites: list[object], message: str) -> None:
+    parts = (
+        Part("rope", object(), ("c", "a*")),
+        Part("rope", object(), ("b",)),
+        Part("norm", object(), ("z",)),
+    )
+    with pytest.raises(Fault) as refused:
+        samples_of([("rope", 1, 2.0)], Job(BATCH, {"rope": sites}, parts=parts), 2)
+    assert refused.value.message == (
+        f"layer 'rope' was found, but {message} (the quantity kernel alone sees them) in a forward"
+    )
 
 
 def test_the_time_of_a_module_within_another_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:

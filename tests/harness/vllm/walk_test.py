@@ -1,9 +1,16 @@
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from engine.caches import CacheGroup
 from engine.layers import Part
+from engine.middle import AS_IT_IS
+from faults import Fault
+from messages import Limits
 from timing.operators import sum_operators
-from timing.walk import Node, with_kernels
+from timing.walk import LONGEST_NAME, PASSES, WARM_UP, Node, walk, with_kernels
 
 
 def host(name: str, start: int, duration: int) -> tuple[str, bool, int, int, int]:
@@ -59,3 +66,117 @@ def test_a_kernel_that_is_a_layer_by_its_name_is_told_with_it() -> None:
     node = Node("attn", "Attention", 0, kernels=[("cast", 1.0), ("_fused_qk_kernel", 2.0)], parts=(part,))
     assert node.told()["kernels"] == [("cast", 1.0), ("_fused_qk_kernel", 2.0, "qk_norm_rope")]
     assert "parts" not in node.told()
+
+
+LIMITS = Limits(64, 8, 64, 8192, None, None, 16)
+GROUPS = (
+    CacheGroup("full", 16, layers=("model.layers.0.attn",)),
+    CacheGroup("sliding", 16, 32, layers=("model.layers.1.attn",)),
+)
+
+
+class Doubling(torch.nn.Module):
+    """A decoder layer: a linear and what it launches itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proj = torch.nn.Linear(4, 4, bias=False)
+
+    def forward(self, hidden: torch.Tensor, scale: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.proj(hidden).mul(scale), scale
+
+
+class Model(torch.nn.Module):
+    """Two decoder layers; notes which of them are called as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.ModuleList([Doubling(), Doubling()])
+        self.scale = torch.ones(())
+        self.seen: list[list[bool]] = []
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        self.seen.append(self.as_they_are())
+        for layer in self.layers:
+            hidden, _ = layer(hidden, scale=self.scale)
+        return hidden
+
+    def as_they_are(self) -> list[bool]:
+        return [getattr(layer, AS_IT_IS, False) for layer in self.layers]
+
+
+def engine_of(model: Model, groups: Sequence[CacheGroup] = GROUPS, num_blocks: int = 9) -> Any:
+    """Return an engine whose forward is that of a model, a row for each new token."""
+
+    def forward(requests: Sequence[tuple[int, int]]) -> None:
+        with torch.no_grad():
+            model(torch.ones(sum(new for new, _ in requests), 4))
+
+    return SimpleNamespace(
+        limits=LIMITS,
+        batches=SimpleNamespace(groups=groups),
+        num_blocks=num_blocks,
+        runner=SimpleNamespace(get_model=lambda: model, sampler=torch.nn.Identity()),
+        layers={"dense": {"o_proj": [layer.proj for layer in model.layers]}},
+        parts=(),
+        device=SimpleNamespace(type="cpu"),
+        forward=forward,
+        synchronize=lambda: None,
+    )
+
+
+def test_a_walk_goes_through_the_modules_of_a_forward() -> None:
+    model = Model()
+    walked = walk(engine_of(model), {"prefill": [(3, 0)], "decode": [(1, 16)]})
+    assert walked.decoders == ["layers.0", "layers.1"]
+    assert walked.caches == [
+        {"kind": "full", "block_size": 16, "span": None},
+        {"kind": "sliding", "block_size": 16, "span": 32},
+    ]
+    assert list(walked.batches) == ["prefill", "decode"]
+    told = ("path", "class", "parent", "rows", "elements", "weights", "layer", "after")
+    nodes = walked.batches["prefill"]["nodes"]
+    assert [tuple(node[name] for name in told) for node in nodes] == [
+        ("", "(forward)", None, None, 0, 0, None, 0),
+        ("", "Model", 0, 3, 12 + 12, 32, None, 0),
+        ("layers.0", "Doubling", 1, 3, 13 + 13, 16, None, 1),
+        ("layers.0.proj", "Linear", 2, 3, 12 + 12, 16, "o_proj", 0),
+        ("layers.1", "Doubling", 1, 3, 13 + 13, 16, None, 1),
+        ("layers.1.proj", "Linear", 4, 3, 12 + 12, 16, "o_proj", 0),
+    ]
+    assert [name for name, _ in nodes[2]["kernels"]] == ["aten::mul"]
+    # Two forwards warm each batch up, three are recorded; the first decoder layer alone is called as it is.
+    assert model.seen == [[True, False]] * 10
+    assert model.as_they_are() == [False, False]
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("requests", "groups", "message"),
+    [
+        ([(73, 0)], GROUPS, "73 new tokens, the engine has room for 72"),
+        ([(1, 111)], GROUPS[:1], None),
+        ([(1, 128)], GROUPS[:1], "9 KV blocks, the pool holds 8"),
+        ([(1, 111)], GROUPS, "9 KV blocks, the pool holds 8"),
+        ([(1, 4000)], GROUPS[1:], None),
+        ([(73, 4024)], GROUPS[:1], "73 new tokens, the engine has room for 72"),
+    ],
+    ids=["limits", "fits", "a pool too small", "of two groups", "a window keeps little", "both: the limit"],
+)
+def test_a_batch_that_does_not_fit_is_refused_before_any_is_walked(
+    requests: list[tuple[int, int]], groups: Sequence[CacheGroup], message: str | None
+) -> None:
+    model = Model()
+    if message is None:
+        walk(engine_of(model, groups), {"first": [(1, 0)], "large": requests})
+        return
+    with pytest.raises(Fault) as refused:
+        walk(engine_of(model, groups), {"first": [(1, 0)], "large": requests})
+    assert (refused.value.kind, refused.value.message) == ("infeasible", f"walk: large: {message}")
+    assert model.seen == []
+
+
+def test_a_call_that_gives_no_tensors_has_no_elements_and_long_names_are_cut() -> None:
+    fields = Node("act", "Act", 0).told()
+    assert (fields["elements"], fields["weights"], fields["after"], fields["kernels"]) == (0, 0, 0, [])
+    assert (WARM_UP, PASSES, LONGEST_NAME) == (2, 3, 160)
