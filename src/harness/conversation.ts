@@ -83,7 +83,7 @@ export function converse(name: string, child: Child): Conversation {
     }
     busy = true;
     const onAbort = (): void => void end(GRACE_MS);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    signal?.addEventListener("abort", onAbort);
     child.send(encode(request));
     let open = true;
     let doing: string = stage;

@@ -3,6 +3,7 @@ import { replayHarness, type ReplayOptions } from "../../src/harness/replay.ts";
 import { DECODE_HISTORY } from "../../src/shots/linear_shots.ts";
 import type { HarnessInfo } from "../../src/harness/harness.ts";
 import { VERSION } from "../../src/version.ts";
+import type { Limits } from "../../src/shots/limits.ts";
 import type { Shot } from "../../src/shots/shot.ts";
 import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 import type { SkewPart } from "../../src/shots/skew_parts.ts";
@@ -208,7 +209,7 @@ for (const [meta, info] of told) {
 }
 
 /** Times of a bundle that says less or more of its engine, and the limits that they grant. */
-const granted: [string, Record<string, string>, Record<string, unknown>, Record<string, number>][] = [
+const granted: [string, Record<string, string>, Record<string, unknown>, Partial<Limits>][] = [
   ["no pool, no positions: its largest shot", {}, { max_position_embeddings: null }, {
     ...{ num_cache_tokens: 240, max_model_len: 101 + 2, block_size: 16 },
   }],
@@ -249,14 +250,18 @@ const granted: [string, Record<string, string>, Record<string, unknown>, Record<
     // A block for each of 20 sequences; of 300 tokens 19.
     { num_cache_tokens: 320, max_model_len: 302, block_size: 16 },
   ],
+  ["a model without experts", {}, { num_experts: undefined }, {
+    ...{ num_cache_tokens: 240, max_model_len: 4096, block_size: 16, num_experts: null, top_k: null },
+  }],
 ];
 for (const [what, files, config, limits] of granted) {
   Deno.test(`a replay grants ${what}`, () =>
     withFolder({ ...bundle, ...files }, async (dir) => {
       await using harness = await replayHarness(dir);
       const booted = await harness.boot({ ...bootRequest, config: { ...bootRequest.config, ...config } });
-      const { num_cache_tokens, max_model_len, block_size } = booted.limits;
-      assert.deepEqual({ num_cache_tokens, max_model_len, block_size }, limits);
+      const asked = { max_num_batched_tokens: 64, max_num_seqs: 8, num_experts: 8, top_k: 2 };
+      assert.deepEqual(booted.limits, { ...asked, ...limits });
+      const { num_cache_tokens, block_size } = booted.limits;
       assert.equal(booted.num_gpu_blocks, num_cache_tokens / block_size);
     }));
 }

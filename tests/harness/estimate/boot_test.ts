@@ -203,6 +203,16 @@ const times: [string, Partial<BootRequest>, Partial<HardwareSheet>, Shot, string
     "attn",
     4 * 2 + 8 * 1000 * 1024 / 0.9e6 + 2 * 8 * 8 * 128 * 2 / (0.9e6 * 2.5),
   ],
+  ...([["drift apart over a cache of 2 MiB", 2, 4], ["share a cache of 3 MiB", 3, 1]] as const).map((
+    [what, l2_mib, reads],
+  ): typeof times[number] => [
+    `query heads that ${what} read the decodes' 2.9 MiB ${reads} times`,
+    { max_num_seqs: 64 },
+    { peak_tflops: { bfloat16: 1e9 }, l2_mib },
+    { ...shot, prefill_chunk: 16, kv_prefill: 0, n_decode: 32, kv_decode: 999 },
+    "attn",
+    4 * 2 + (16 + reads * 32 * 1000) * 1024 / 0.9e6 + 2 * 48 * 8 * 128 * 2 / (0.9e6 * 2.5),
+  ]),
 ];
 for (const [what, request, device, fired, layer, timeUs] of times) {
   Deno.test(`a roofline's time by hand: ${what}`, async () => {
