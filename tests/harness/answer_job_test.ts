@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { answerJob, type AnswerJobOptions, SERVED, startProgram } from "../../src/harness/answer_job.ts";
+import type { Ending } from "../../src/harness/child.ts";
+import { scriptedChild } from "./scripted_child.ts";
 import { withFolder } from "./toy.ts";
 
 const quote = (script: string): string => `cmd:sh -c '${script}' sh`;
@@ -108,6 +110,48 @@ Deno.test("an abort ends the engine with the signal's reason, what has come is k
   const before = await serve({ harness: quote("exec sleep 1000"), signal: AbortSignal.abort(reason) });
   assert.equal(before.error, reason);
 });
+
+for (const [append, before] of [[undefined, ""], [false, ""], [true, "older than this\n"]] as const) {
+  Deno.test(`lines come ${before === "" ? "into an empty file" : "behind those there are"} (append ${append})`, async () => {
+    const child = scriptedChild([{ n: 1 }, JSON.parse(DONE), undefined]);
+    const { written } = await serve({
+      started: Promise.resolve(child),
+      ...append !== undefined && { append },
+    });
+    assert.equal(written, `${before}{"n":1}\n${DONE}\n`);
+    assert.deepEqual([child.sent, child.stops], [[{ job: 1 }], [2000]], "it has 2 s to end by itself");
+  });
+}
+
+Deno.test("an abort stops the engine at once, and is not heard of after its end", async () => {
+  const abort = new AbortController();
+  const child = scriptedChild([{ n: 1 }, "never"]);
+  setTimeout(() => abort.abort(new Error("enough")), 10);
+  const { error } = await serve({ started: Promise.resolve(child), signal: abort.signal });
+  assert.deepEqual([error?.message, child.stops], ["enough", [0, 2000]]);
+  const late = new AbortController();
+  const done = scriptedChild([JSON.parse(DONE), undefined]);
+  await serve({ started: Promise.resolve(done), signal: late.signal });
+  late.abort();
+  assert.deepEqual(done.stops, [2000]);
+});
+
+const words: [log: string, ending: Partial<Ending>, error: string][] = [
+  ["loading\nno such model", { exitCode: 2 }, "UsageError: Cannot serve: no such model"],
+  ["", { exitCode: 2 }, "HarnessError: The engine ended before it had served all (status 2)"],
+  ["no room", { exitCode: 1 }, "HarnessError: The engine ended before it had served all (status 1): no room"],
+  [
+    "no room",
+    { exitCode: null, signal: "SIGKILL" },
+    "HarnessError: The engine ended before it had served all (SIGKILL): no room",
+  ],
+];
+for (const [log, ending, expected] of words) {
+  Deno.test(`an engine that ends as ${JSON.stringify(ending)} after '${log.replace("\n", " / ")}'`, async () => {
+    const { error } = await serve({ started: Promise.resolve(scriptedChild([undefined], ending, log)) });
+    assert.equal(`${error?.name}: ${error?.message}`, expected);
+  });
+}
 
 for (const harness of ["roofline:H100", "cmd:", "cmd: ", "cmd:sh 'open", "vllm:x"]) {
   Deno.test(`answerJob refuses the harness '${harness}'`, async () => {

@@ -206,3 +206,12 @@ for (
     assert.deepEqual([...timers.left.values()].filter((ms) => ms >= 10_000), []);
   });
 }
+
+test("a worker whose boot does not say that it sustains is not asked to", async () => {
+  await using harness = await start("ok");
+  const sustain = (): Promise<unknown[]> =>
+    Array.fromAsync(harness.sustain!({ shots: fireRequest.shots, seconds: 1 }));
+  assert.deepEqual(await sustain(), [], "before a boot");
+  await harness.boot(bootRequest);
+  assert.deepEqual(await sustain(), []);
+});

@@ -35,7 +35,7 @@ Deno.test("replayHarness says that it is the recorded device and grants what was
       [engine, engine_version, device, driver, runtime, quantities],
       ["vllm", "0.19.0", "Box 9000", "unknown", "cuda 12.8", ["kernel"]],
     );
-    const { limits, num_gpu_blocks, layers } = await harness.boot(bootRequest);
+    const { limits, num_gpu_blocks, layers, engine_args } = await harness.boot(bootRequest);
     assert.deepEqual(limits, {
       max_num_batched_tokens: 64,
       max_num_seqs: 8,
@@ -46,7 +46,12 @@ Deno.test("replayHarness says that it is the recorded device and grants what was
       block_size: 16,
     });
     assert.equal(num_gpu_blocks, 15);
-    assert.deepEqual(Object.keys(layers), ["o_proj", "layernorm", "attn", "experts"]);
+    const recorded = { class: "recorded", modules: 1 };
+    assert.deepEqual(
+      Object.entries(layers),
+      ["o_proj", "layernorm", "attn", "experts"].map((layer) => [layer, recorded]),
+    );
+    assert.deepEqual(engine_args, {});
   }));
 
 Deno.test("fire answers with the rows, under the catalogue's names", () =>
@@ -263,6 +268,7 @@ for (const [what, files, config, limits] of granted) {
       assert.deepEqual(booted.limits, { ...asked, ...limits });
       const { num_cache_tokens, block_size } = booted.limits;
       assert.equal(booted.num_gpu_blocks, num_cache_tokens / block_size);
+      assert.deepEqual(booted.engine_args, what === "blocks of its engine" ? { block_size: 64 } : {});
     }));
 }
 
