@@ -55,3 +55,49 @@ def test_the_question_is_given_back_when_a_boot_fails(kernels: ModuleType) -> No
     with pytest.raises(RuntimeError), listened(True):
         raise RuntimeError("no memory")
     assert getattr(kernels, QUESTION) is configuration
+
+
+@pytest.mark.parametrize(
+    ("most", "counts"),
+    [(1, ["1"]), (2, ["1", "2"]), (3, ["1", "2", "3"]), (7, ["1", "2", "3", "4", "6"])],
+)
+def test_batches_that_are_asked_for_end_with_the_largest(
+    kernels: ModuleType, most: int, counts: list[str]
+) -> None:
+    with listened(True) as tiles:
+        ask(kernels)
+    assert list(tiles.by_tokens(most)) == counts
+
+
+def test_a_question_that_names_its_tokens_is_answered_and_not_asked_again(kernels: ModuleType) -> None:
+    with listened(True) as tiles:
+        found = getattr(kernels, QUESTION)((8, 4, 2), (8, 2, 4), 2, None, tokens=8)
+    assert found == {"BLOCK_SIZE_M": 16}
+    assert tiles.by_tokens(64) == {}
+
+
+def test_what_stands_beside_the_tokens_is_asked_again(kernels: ModuleType) -> None:
+    asked: list[Any] = []
+
+    def answer(*args: Any, **kwargs: Any) -> dict[str, int]:
+        asked.append((args, kwargs))
+        return {"BLOCK_SIZE_M": 16}
+
+    setattr(kernels, QUESTION, answer)
+    with listened(True) as tiles:
+        getattr(kernels, QUESTION)(1, 2, 3, 4, 100, 6, shape=7)
+    tiles.by_tokens(1)
+    assert asked == [((1, 2, 3, 4, 100, 6), {"shape": 7}), ((1, 2, 3, 4, 1, 6), {"shape": 7})]
+
+
+def test_an_older_module_is_listened_to_where_the_newer_one_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    older = ModuleType(ASKING[1])
+    setattr(older, QUESTION, configuration)
+    monkeypatch.setitem(sys.modules, ASKING[0], None)
+    monkeypatch.setitem(sys.modules, ASKING[1], older)
+    with listened(True) as tiles:
+        ask(older)
+    assert tiles.by_tokens(1) == {"1": 16}
+    assert getattr(older, QUESTION) is configuration

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from engine import layer_before as layer_before_module
 from engine.boot import try_layer_before
 from engine.layer_before import LayerBefore, layer_before
 from engine.middle import as_middle_layer
@@ -190,6 +191,51 @@ def test_experts_are_not_copied_their_bytes_pass_by() -> None:
     with before.running([layer.mlp]):
         layer(None, torch.ones(1, 3), None)
     assert log == ["qkv", "kernel", 36, "qkv", "kernel", "mlp"]
+
+
+class Block(torch.nn.Module):  # type: ignore[misc]
+    """A gate, and experts that have a router."""
+
+    def __init__(self, log: list[Any]) -> None:
+        super().__init__()
+        self.gate, self.experts = Linear(log, "gate"), Linear(log, "experts")
+
+    def forward(self, hidden: Any) -> Any:
+        return self.experts(self.gate(hidden))
+
+
+def test_a_gate_passes_by_with_its_experts_and_neither_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    log: list[Any] = []
+    layer = Layer(log)
+    layer.mlp = Block(log)
+    as_middle_layer(layer)
+    twins: list[Any] = []
+    twin_of = layer_before_module.twin_of
+    monkeypatch.setattr(
+        layer_before_module, "twin_of", lambda weight: twins.append(weight) or twin_of(weight)
+    )
+    before = LayerBefore(layer, [layer.attn], [layer.mlp.experts], Filler(log))  # type: ignore[arg-type]
+    hidden = torch.full((1, 3), 2.0)
+    stands = before.copy.mlp(hidden)
+    assert torch.equal(stands, hidden)
+    assert stands.data_ptr() != hidden.data_ptr()
+    assert log == [72]
+    assert len(twins) == 1
+    assert twins[0] is layer.qkv.weight
+    assert not before.copy.qkv.weight.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("free", "said"),
+    [(144, ""), (143, "no layer before the timed one: MemoryError: 36 bytes of weights, 143 free\n")],
+)
+def test_experts_need_no_memory_of_their_own(
+    capsys: pytest.CaptureFixture[str], free: int, said: str
+) -> None:
+    layer = Layer([])
+    found = layer_before(layer, [layer.attn], [layer.mlp], Filler([]), lambda: free)  # type: ignore[arg-type]
+    assert (found is None) == bool(said)
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(

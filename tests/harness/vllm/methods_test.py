@@ -46,6 +46,17 @@ def test_a_scheme_tells_the_kernel_that_it_chose() -> None:
     }
 
 
+def test_several_methods_of_a_layer_are_told_in_order_each_once() -> None:
+    names = ("Zebra", "Awq", "Middle", "Gptq", "Fp8", "Awq")
+    found = quantized_methods({"dense": {"mlp": [module(method(name)) for name in names]}})
+    assert found == {"mlp": "Awq, Fp8, Gptq, Middle, Zebra"}
+
+
+def test_a_module_of_no_parts_is_its_own() -> None:
+    alone = type("Module", (), {"quant_method": method("Awq", backend=Backend.MARLIN)})()
+    assert quantized_methods({"dense": {"mlp": [alone]}}) == {"mlp": "Awq MARLIN"}
+
+
 NAMED = [["self_attn.q_proj"]]
 
 

@@ -1,7 +1,11 @@
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from engine.memory import GIB, needed_tokens
 from engine.preflight import (
     CONTEXT_BYTES,
+    intermediate,
     needed_bytes,
     refuse_too_large,
     steady_memory,
@@ -95,6 +99,27 @@ def test_what_fits_is_booted_and_what_does_not_is_refused_with_its_parts() -> No
         ({"quant_method": "awq", "w_bit": 4}, 0.5),
         ({"quant_method": "gptq", "bits": 8}, 1),
         ({"quant_method": "gptq", "bits": 3}, 0.375),
+        ({"quant_method": "gptq", "bits": "8"}, 0.5),
+        ({"bits": 8}, 1),
+        ({"quant_method": "FBGEMM_FP8"}, 1),
+        ({"quant_method": "gpt_oss_mxfp4"}, 0.5),
+        ({"quant_method": "modelopt_fp4"}, 0.5),
+        ({"quant_method": "modelopt", "quantization": {"quant_algo": "fp8_pb_wo"}}, 1),
+        ({"quant_method": "modelopt", "quantization": {}}, 0.5),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"a": {"weights": {"num_bits": 8}}, "b": {}},
+            },
+            1,
+        ),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"a": {"weights": {"num_bits": 8}}, "b": {"weights": {"num_bits": 4}}},
+            },
+            0.5,
+        ),
         ({"quant_method": "mxfp4"}, 0.5),
         ({"quant_method": "modelopt", "quant_algo": "FP8"}, 1),
         ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, 0.5),
@@ -126,3 +151,122 @@ def test_a_boot_waits_until_memory_is_given_back(free_gib: list[int], found: int
     waited: list[float] = []
     free, total = steady_memory(lambda: (next(readings) << 30, 141 << 30), waited.append)
     assert (free >> 30, total >> 30, len(waited)) == (found, 141, pauses)
+
+
+@pytest.mark.parametrize(
+    ("differences", "pauses"),
+    [([64 << 20], 1), ([-64 << 20], 1), ([(64 << 20) + 1, 0], 2), ([(-64 << 20) - 1, 0], 2)],
+)
+def test_memory_is_steady_when_two_readings_differ_by_64_mib_at_most(
+    differences: list[int], pauses: int
+) -> None:
+    readings = [1 << 40]
+    for difference in differences:
+        readings.append(readings[-1] + difference)
+    left, waited = iter(readings), []
+    found = steady_memory(lambda: (next(left), 1 << 41), waited.append)
+    assert found == (readings[pauses], 1 << 41)
+    assert waited == [0.5] * pauses
+
+
+SMALL = {"hidden_size": 8, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 3}
+SPARSE = {**SMALL, "num_experts": 4, "moe_intermediate_size": 2, "intermediate_size": 5}
+
+
+@pytest.mark.parametrize(
+    ("config", "layers", "words"),
+    [
+        ({}, 0, 0),
+        ({"hidden_size": 8}, 2 * 8 * 8 * 2, 0),
+        ({"hidden_size": 8, "num_attention_heads": 4}, 2 * 8 * 2 * 8, 0),
+        ({**SMALL, "vocab_size": 7}, 2 * 8 * 3 * 6, 2 * 8 * 7),
+        ({**SMALL, "vocab_size": 7, "tie_word_embeddings": True}, 2 * 8 * 3 * 6, 8 * 7),
+        ({**SMALL, "intermediate_size": 5, "num_hidden_layers": 3}, 3 * (288 + 3 * 8 * 5), 0),
+        (SPARSE, 288 + 3 * 8 * 2 * 4, 0),
+        ({**SPARSE, "num_experts": 2}, 288 + 3 * 8 * 2 * 2, 0),
+        ({**SPARSE, "num_experts": 1}, 288 + 3 * 8 * 5, 0),
+        (
+            {**SPARSE, "num_hidden_layers": 3, "first_k_dense_replace": 1},
+            3 * 288 + 3 * 8 * 2 * (4 * 2 + 1),
+            0,
+        ),
+        ({**SPARSE, "num_hidden_layers": 2, "first_k_dense_replace": 9}, 2 * 288 + 3 * 8 * 2 * 2, 0),
+        ({**SPARSE, "first_k_dense_replace": 9}, 288 + 3 * 8 * 2, 0),
+    ],
+)
+def test_weights_are_counted_with_what_a_configuration_leaves_out(
+    config: dict[str, Any], layers: int, words: int
+) -> None:
+    assert weights(config) == (layers, words)
+
+
+@pytest.mark.parametrize(
+    ("config", "widest"),
+    [
+        ({}, 0),
+        ({"hidden_size": 8}, 8),
+        ({"hidden_size": 8, "intermediate_size": 20}, 20),
+        (
+            {"hidden_size": 8, "intermediate_size": 20, "num_experts_per_tok": 4, "moe_intermediate_size": 6},
+            24,
+        ),
+        ({"moe_topk": [3, 4], "moe_intermediate_size": 6}, 18),
+        ({"moe_intermediate_size": 6}, 6),
+    ],
+)
+def test_the_widest_activation_is_a_layers_or_that_of_a_tokens_experts(
+    config: dict[str, Any], widest: int
+) -> None:
+    assert intermediate(config) == widest
+
+
+TINY = {
+    "hidden_size": 8,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 4,
+    "intermediate_size": 20,
+    "vocab_size": 100,
+}
+
+
+def tiny(config: dict[str, Any], dtype: str = "auto") -> Any:
+    sizes = {"max_num_batched_tokens": 10, "max_num_seqs": 3}
+    return SimpleNamespace(config=config, dtype=dtype, kv_cache_dtype="auto", **sizes)
+
+
+@pytest.mark.parametrize(
+    ("config", "dtype", "size"),
+    [
+        (TINY, "auto", 2),
+        ({**TINY, "torch_dtype": "float32"}, "auto", 4),
+        ({**TINY, "dtype": "float32"}, "auto", 4),
+        ({**TINY, "torch_dtype": "bfloat16"}, "float32", 4),
+        ({"text_config": {**TINY, "torch_dtype": "float32"}, "vocab_size": 1}, "auto", 4),
+    ],
+)
+def test_bytes_follow_the_type_that_is_asked_for_or_the_configurations(
+    config: dict[str, Any], dtype: str, size: int
+) -> None:
+    assert needed_bytes(tiny(config, dtype), 16) == {
+        "weights": (672 + 1600) * size,
+        "KV pool": (10 + 3 + 4 * 16) * 8 * size,
+        "activations": 4 * 13 * 20 * size + 4 * 100 * 8,
+        "runtime": 1_073_741_824,
+    }
+
+
+def test_a_configuration_without_a_vocabulary_has_no_words() -> None:
+    config = {name: value for name, value in TINY.items() if name != "vocab_size"}
+    parts = needed_bytes(tiny(config), 16)
+    assert (parts["weights"], parts["activations"]) == (672 * 2, 4 * 13 * 20 * 2)
+
+
+def test_a_refusal_has_the_bytes_of_each_part() -> None:
+    with pytest.raises(Fault) as refused:
+        refuse_too_large(tiny({**TINY, "vocab_size": 1 << 24}), 16, free=GIB // 2, total=2 * GIB)
+    assert refused.value.message == (
+        "the engine needs about 2.00 GiB (weights 0.50 GiB, KV pool 0.00 GiB, activations 0.50 GiB,"
+        " runtime 1.00 GiB), 0.50 GiB of the device's 2.00 GiB are free: free the device, raise tp, or lower"
+        " max_num_batched_tokens or max_num_seqs"
+    )

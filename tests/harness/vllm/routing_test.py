@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from engine.routing import Route, find_expert_modules, find_routers, forced
+from engine.routing import Logits, Route, find_expert_modules, find_routers, forced
 from faults import Fault
 
 
@@ -118,3 +118,92 @@ def test_experts_that_a_kernel_chooses_itself_are_forced_by_its_logits() -> None
         forced([router], tokens=3, activated=3, forwards=2, device="cpu", modules=[module]),
     ):
         module(torch.zeros(3, 64), logits)
+
+
+def test_ids_and_weights_have_the_engines_types() -> None:
+    import torch
+
+    route = Route(Router(), 3, 3, "cpu")
+    assert (route.ids.dtype, route.weights.dtype) == (torch.int32, torch.float32)
+    weights, ids = route(Tokens(3), None)
+    assert (ids.dtype, route.calls) == (torch.int32, 1)
+    assert route(Tokens(3), None, torch.int32)[1] is ids
+    _, converted = route(Tokens(3), None, indices_type=torch.int64)
+    assert converted.dtype == torch.int64
+    assert route(Tokens(3), None, torch.int64, more=1)[1] is converted
+    assert route(Tokens(3), None)[0] is weights
+    assert route.calls == 5
+
+
+def test_logits_of_chosen_experts_are_0_and_all_others_far_below() -> None:
+    import torch
+
+    router = Router()
+    stands = Logits(Route(router, 3, 3, "cpu"), 4)
+    hidden, given = torch.zeros(3, 64), torch.ones(3, 4, dtype=torch.bfloat16)
+    args, kwargs = stands(None, (hidden, given), {"scale": 2})
+    low = -9984.0  # -10000 as bfloat16 has it
+    assert args[0] is hidden
+    assert args[1].dtype == torch.bfloat16
+    assert args[1].tolist() == [[0, 0, low, low], [0, low, 0, low], [low, 0, 0, low]]
+    assert kwargs == {"scale": 2}
+    again = stands(None, (hidden,), {"router_logits": given})
+    assert again[1]["router_logits"] is args[1]
+    assert again[0] == (hidden,)
+    assert stands.calls == 2
+    assert stands(None, (hidden, 3), {"x": torch.ones(4, 3)}) is None
+    assert stands.calls == 2
+
+
+def test_the_last_of_several_that_may_be_logits_is() -> None:
+    import torch
+
+    stands = Logits(Route(Router(), 3, 3, "cpu"), 4)
+    hidden, given = torch.zeros(3, 4), torch.ones(3, 4)
+    (first, second), _ = stands(None, (hidden, given), {})
+    assert first is hidden
+    assert second.tolist() == [[0, 0, -10_000, -10_000], [0, -10_000, 0, -10_000], [-10_000, 0, 0, -10_000]]
+
+
+@pytest.mark.parametrize(
+    ("forwards", "asked", "refused"),
+    [
+        (None, (1, 1), None),
+        (None, (2, 3), None),
+        (None, (0, 1), "(None): asked [0, 1]"),
+        (2, (2, 2), None),
+        (2, (2, 1), "(2): asked [2, 1]"),
+        (2, (2, 0), "(2): asked [2, 0]"),
+        (2, (2, 3), "(2): asked [2, 3]"),
+    ],
+)
+def test_every_router_is_asked_once_per_forward(
+    forwards: int | None, asked: tuple[int, int], refused: str | None
+) -> None:
+    routers = [Router(), Router()]
+
+    def run() -> None:
+        with forced(routers, tokens=1, activated=2, forwards=forwards, device="cpu"):
+            for router, calls in zip(routers, asked, strict=True):
+                for _ in range(calls):
+                    router._compute_routing(Tokens(1), None)
+
+    if refused is None:
+        run()
+        return
+    with pytest.raises(Fault) as fault:
+        run()
+    assert fault.value.message == f"forced routing must be asked once per forward {refused}"
+
+
+def test_routing_is_given_back_when_a_forward_fails() -> None:
+    router = Router()
+    router.global_num_experts = 4  # type: ignore[attr-defined]
+    module = Experts(router)
+    with (
+        pytest.raises(RuntimeError, match="a kernel"),
+        forced([router], tokens=1, activated=2, forwards=1, device="cpu", modules=[module]),
+    ):
+        raise RuntimeError("a kernel")
+    assert "_compute_routing" not in vars(router)
+    assert module.hooks == []
