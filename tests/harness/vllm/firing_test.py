@@ -115,7 +115,10 @@ def test_a_chunk_is_written_before_it_is_fired_and_its_answers_after(tmp_path: P
     assert state.answered == {id_of(shot) for shot in TWO}
 
 
-@pytest.mark.parametrize(("settings", "iterations"), [({}, 3), ({"measurement_iterations": 7}, 7)])
+@pytest.mark.parametrize(
+    ("settings", "iterations"),
+    [({}, 3), ({"measurement_iterations": 7}, 7), ({"measurement_iterations": None}, 3)],
+)
 def test_a_shot_is_timed_as_often_as_the_plan_says(
     tmp_path: Path, settings: Message, iterations: int
 ) -> None:
@@ -153,10 +156,47 @@ def test_of_a_death_nobody_is_blamed_but_a_shot_that_was_alone_for_the_second_ti
     ]
 
 
+@pytest.mark.parametrize(
+    ("deaths", "shots", "written"),
+    [(0, [dense(1)], False), (1, [dense(1)], True), (1, TWO, False)],
+    ids=["the first death", "the second death", "not alone"],
+)
+def test_a_death_is_written_for_a_shot_that_was_alone_and_not_for_the_first_time(
+    tmp_path: Path, deaths: int, shots: list[Message], written: bool
+) -> None:
+    path = tmp_path / "out"
+    firing, journal, state = firing_on(path, Scripted(Failed(1, 0, "engine_dead", "illegal access")))
+    state.deaths[shot_hash(dense(1))] = deaths
+    firing.fire(shots)
+    journal.close()
+    assert [line["type"] for line in lines_of(path)] == ["chunk"] + ["failed"] * written
+
+
+def test_a_sentinel_that_cannot_be_fired_is_tried_once(tmp_path: Path) -> None:
+    worker = Scripted(Failed(1, 0, "infeasible", "no room"), Done(1))
+    firing, journal, _ = firing_on(tmp_path / "out", worker)
+    assert not firing.sentinel(SENTINEL, True)
+    journal.close()
+    assert len(worker.requests) == 1
+    assert [line["type"] for line in lines_of(tmp_path / "out")] == ["chunk", "failed", "cost"]
+
+
+@pytest.mark.parametrize(("deaths", "fired"), [(1, True), (2, False)])
+def test_a_sentinel_that_a_worker_died_of_twice_is_not_fired(
+    tmp_path: Path, deaths: int, fired: bool
+) -> None:
+    worker = Scripted(Result(1, 0, {"a": [1.0]}), Done(1))
+    firing, journal, state = firing_on(tmp_path / "out", worker)
+    state.deaths[f"sentinel {shot_hash(SENTINEL)}"] = deaths
+    assert firing.sentinel(SENTINEL, True) == fired
+    journal.close()
+    assert len(worker.requests) == 2 * fired
+
+
 def test_a_sentinel_has_the_clocks_since_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("time.time", lambda: 5.0)
+    monkeypatch.setattr("time.time", lambda: 5.0004)
 
     def state(mhz: int | None) -> State:
         return State(1, mhz, None, None, None, [])
@@ -217,6 +257,7 @@ def test_a_shot_that_cannot_be_sustained_is_told_and_left_out(
     firing.sustain(TWO)
     journal.close()
     assert [line["type"] for line in lines_of(tmp_path / "out")] == ["sustained"]
-    assert (worker.requests[0].seconds, worker.requests[0].shots) == (0.5, tuple(TWO))
+    (request,) = worker.requests
+    assert (request.seq, request.seconds, request.shots) == (1, 0.5, tuple(TWO))
     assert state.sustained == {id_of(dense(1))}
     assert capsys.readouterr().err == "not sustained: shot 1 (dense): no room\n"

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from engine.caches import CacheGroup
 from engine.shots import Shot
+from faults import Fault
 from messages import Limits
 from selfcheck_test import LIMITS, WHOLE, engine
 from timing.jobs import SKEWED
 from timing.kernel_timer import KernelTimer, LostKernels, Recorded
+from timing.profiler import CLOCK_CYCLES, PREFIX
 from timing.selfcheck import activations, histories, medians, smallest
 from timing.timed import Measured, Timed
 from timing.walk import LONGEST_NAME, PASSES, WARM_UP, Node, Recorder, numbers
@@ -131,6 +133,106 @@ def test_recordings_of_a_chunk_add_up_to_what_the_device_worked() -> None:
     assert asked == [2, 1]
     assert measured.device_busy_us == 14.0
     assert measured.outcomes == [Timed({"a": [2.0]}, recordings=2), Timed({"a": [1.0]})]
+
+
+def rounds_of(*rounds: Recorded) -> tuple[Any, list[list[str]]]:
+    """Return a timer with recordings that are made up, and the jobs that it asks for in each."""
+    timer: Any = KernelTimer.__new__(KernelTimer)
+    left = iter(rounds)
+    asked: list[list[str]] = []
+
+    def once(_engine: Any, jobs: Sequence[Any], _iterations: int) -> Any:
+        asked.append(list(jobs))
+        return next(left)
+
+    timer.measure_once = once
+    return timer, asked
+
+
+def test_jobs_are_recorded_again_in_their_order() -> None:
+    lost = LostKernels("unsupported", "some are lost")
+    one = Timed({"a": [1.0]})
+    timer, asked = rounds_of(
+        Recorded([lost if at in (1, 8) else one for at in range(9)], [0.0] * 9, 1.0),
+        Recorded([Timed({"a": [2.0]}), Timed({"a": [3.0]})], [0.0] * 2, 1.0),
+    )
+    outcomes = timer.measure(object(), list("abcdefghi"), 1).outcomes
+    assert asked == [list("abcdefghi"), ["b", "i"]]
+    assert outcomes[1] == Timed({"a": [2.0]}, recordings=2)
+    assert outcomes[8] == Timed({"a": [3.0]}, recordings=2)
+
+
+def test_nothing_is_recorded_again_with_an_engine_that_died() -> None:
+    dead = Fault("engine_dead", "illegal access")
+    timer, asked = rounds_of(Recorded([LostKernels("unsupported", "some are lost"), dead], [0.0, 0.0], 1.0))
+    assert timer.measure(object(), ["a", "b"], 1).outcomes[1] is dead
+    assert asked == [["a", "b"]]
+
+
+SLOW, FAST = Timed({"a": [2.0]}), Timed({"a": [1.0]})
+DEAD, UNFIT = Fault("engine_dead", "illegal access"), Fault("infeasible", "no room")
+
+
+@pytest.mark.parametrize(
+    ("again", "mhz", "kept"),
+    [
+        (FAST, 1900.0, Timed({"a": [1.0]}, recordings=2)),
+        (FAST, 900.0, SLOW),
+        (FAST, 800.0, SLOW),
+        (UNFIT, 1900.0, SLOW),
+        (DEAD, 0.0, DEAD),
+    ],
+    ids=["a faster clock", "the same clock", "a slower clock", "it fails", "the engine dies"],
+)
+def test_of_a_job_whose_clock_had_fallen_the_recording_at_the_faster_clock_counts(
+    again: Timed | Fault, mhz: float, kept: Timed | Fault
+) -> None:
+    timer, asked = rounds_of(Recorded([SLOW, FAST], [900.0, 1980.0], 1.0), Recorded([again], [mhz], 1.0))
+    assert timer.measure(object(), ["a", "b"], 1).outcomes == [kept, FAST]
+    assert asked == [["a", "b"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    ("error", "faults"),
+    [(DEAD, [DEAD, DEAD]), (MemoryError("CUDA out of memory"), None)],
+    ids=["a fault", "an error of the device"],
+)
+def test_an_error_that_comes_late_is_that_of_jobs(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, faults: list[Fault] | None
+) -> None:
+    def synchronize() -> None:
+        raise error
+
+    session = SimpleNamespace(start=lambda: None)
+    timer: Any = KernelTimer(SimpleNamespace(synchronize=synchronize), session)  # type: ignore[arg-type]
+    monkeypatch.setattr("timing.kernel_timer.fire_jobs", lambda *_, **__: [None, None])
+    found, sums, busy_ns = timer.record(object(), ["a", "b"], 1, SimpleNamespace(each=list))
+    assert (sums, busy_ns) == ({}, 0)
+    if faults is None:
+        assert len(found) == 1 and "CUDA out of memory" in found[0].message
+    else:
+        assert found == faults
+
+
+def test_the_clock_behind_a_job_is_its_cycles_by_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = Fault("infeasible", "no room")
+    spun = {"clock-0": CLOCK_CYCLES, "clock-1": 2 * CLOCK_CYCLES, "clock-2": 0}
+    sums = {f"{PREFIX}{name}": SimpleNamespace(duration_ns=ns) for name, ns in spun.items()}
+    session = SimpleNamespace(start=lambda: None, stop=lambda: "events")
+    timer = KernelTimer(SimpleNamespace(synchronize=lambda: None), session)  # type: ignore[arg-type]
+    asked: list[dict[str, Any]] = []
+
+    def fire(_engine: Any, jobs: Any, *_: Any, **named: Any) -> list[Fault]:
+        asked.append(named)
+        return [fault] * 4
+
+    monkeypatch.setattr("timing.kernel_timer.fire_jobs", fire)
+    monkeypatch.setattr("timing.kernel_timer.sum_kernels", lambda *_: (sums, 2500))
+    engine: Any = object()
+    jobs: Any = ["a", "b", "c", "d"]
+    assert timer.measure_once(engine, jobs, 3) == Recorded([fault] * 4, [1000.0, 500.0, 0.0, 0.0], 2.5)
+    assert asked == [{"layer_only": True}]
+    assert (timer.quantity, timer.chunk) == ("kernel", 128)
 
 
 class Tensor:

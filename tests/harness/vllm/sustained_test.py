@@ -29,8 +29,21 @@ def readings(*values: tuple[float, float | None, float | None, int | None]) -> l
         ([(0.0, None, 650.0, 9), (0.1, None, 690.0, 9), (0.2, None, 680.0, 9)], 680),
         ([(0.0, None, None, 9), (0.1, None, None, 9)], None),
         ([], None),
+        ([(0.0, 100.0, 650.0, 9), (0.1, 170.0, 690.0, 9), (0.2, 170.0, 680.0, 9)], 680),
+        ([(0.0, 0, 1, 9), (0.1, 7, 1, 9), (0.4, 14.02, 1, 9)], 23.4),
+        ([(0.0, None, 650.06, 9)], 650.1),
     ],
-    ids=["counter", "from step to step", "counter stands still", "no counter", "neither", "no readings"],
+    ids=[
+        "counter",
+        "from step to step",
+        "counter stands still",
+        "no counter",
+        "neither",
+        "no readings",
+        "a single step",
+        "rounded to a tenth",
+        "told, rounded to a tenth",
+    ],
 )
 def test_power_is_that_of_the_energy_counter_where_it_moves(
     values: list[tuple[float, float | None, float | None, int | None]], watts: float | None
