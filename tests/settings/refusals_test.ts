@@ -120,6 +120,8 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["acceptSpeed", "slow", TOGGLE],
   ["allowMixed", "nope", TOGGLE],
   ["verbosity", "--quiet", "expected silent, info or verbose"],
+  ["verbosity", "-- silent", "expected silent, info or verbose"],
+  ["verbosity", "silent--", "expected silent, info or verbose"],
 ];
 
 Deno.test("resolveSettings: a message names the environment variable, the value and the rule", () => {
