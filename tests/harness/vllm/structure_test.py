@@ -5,6 +5,9 @@ from pathlib import Path
 
 WORKER = Path(__file__).parents[3] / "harness" / "vllm"
 
+CHANGING = {"Chunk", "Engine", "Judge", "KernelSum", "Node", "Served", "Step", "Stretch"}
+"""Classes of data that is filled in bit by bit; all others stay as they were made."""
+
 ROOMS = [
     "faults",
     "script",
@@ -53,3 +56,15 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     while free := {name for name in left if not any(who == name and whom in left for who, whom in pairs)}:
         left -= free
     assert left == set()
+
+
+def test_data_stays_as_it_was_made_but_for_what_is_filled_in() -> None:
+    changing = {
+        node.name
+        for path in WORKER.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        for decorator in map(ast.unparse, node.decorator_list)
+        if decorator.startswith("dataclass") and decorator != "dataclass(frozen=True)"
+    }
+    assert changing == CHANGING
