@@ -1,10 +1,13 @@
 """What a journal has already, line by line."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from client import Message
-from offline.resume import ResumeState
+from json_lines import write
+from offline.resume import ResumeState, read_state
 
 ID = ("dense", 1, 4)
 SENTINEL_ID = ("attention", 1, 16, 0, 2, 128)
@@ -103,3 +106,21 @@ def test_what_is_in_doubt_is_measured_again_unless_it_has_failed() -> None:
 def test_what_was_repeated_without_a_pause_is_known() -> None:
     state = state_of({"type": "sustained", **SHOT, "layers": {}})
     assert (state.sustained, state.answered) == ({ID}, set())
+
+
+def test_a_journal_that_was_left_is_one_whose_process_has_ended(tmp_path: Path) -> None:
+    path = write(tmp_path / "out", SESSION, sentinel(100), MEASURED, CHUNK)
+    state = read_state(path, {ID: NAME}, retry_failed=True)
+    assert dict(state.deaths) == {NAME: 1, "other": 1}
+    assert (state.begun, state.names) == ([], {ID: NAME})
+    assert state.is_due(ID), "no sentinel came after it"
+    # What fails from here on has been tried again.
+    state.take(FAILED)
+    assert state.failed == {ID}
+
+
+def test_lines_that_are_no_objects_are_passed_over_and_no_file_is_an_empty_journal(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    assert read_state(path, {}).answered == set()
+    path.write_text(f'[]\n7\n{{"type"\n{json.dumps(MEASURED)}\n')
+    assert read_state(path, {}).answered == {ID}
