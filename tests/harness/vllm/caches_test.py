@@ -47,6 +47,16 @@ def test_groups_are_told_by_what_vllm_calls_them() -> None:
         ("chunked", 64, 1, 64, (4, 1)),
         ("chunked", 64, 1, 130, (8, 1)),
         ("state", None, 1, 100_000, (0, 1)),
+        ("full", 64, 1, 100, (0, 7)),
+        ("sliding", None, 1, 100, (0, 7)),
+        ("sliding", 0, 1, 100, (0, 7)),
+        ("sliding", 64, 1, 78, (0, 5)),
+        ("sliding", 64, 1, 79, (1, 4)),
+        ("chunked", None, 1, 100, (0, 7)),
+        ("chunked", 0, 1, 100, (0, 7)),
+        ("chunked", 8, 1, 200, (12, 1)),
+        ("sliding", 1, 0, 100, (6, 1)),
+        ("sliding", 1, 0, 16, (1, 0)),
     ],
 )
 def test_a_group_keeps_what_a_new_token_attends_to(
@@ -63,3 +73,10 @@ def test_a_pool_holds_the_blocks_of_all_groups_but_the_one_for_what_is_gone() ->
     assert broken_pool(batch, groups, 16) == "16 KV blocks, the pool holds 15"
     assert whole_requests(groups, 31) == 10 * 16
     assert whole_requests(groups[:1], 31) == 31 * 16
+
+
+def test_a_pool_holds_whole_requests_of_the_smallest_blocks() -> None:
+    full, wide, state = CacheGroup("full", 16), CacheGroup("sliding", 32, 64), CacheGroup("state", 8)
+    assert whole_requests([wide, full], 31) == 15 * 16
+    assert whole_requests([wide, state], 31) == 15 * 32
+    assert whole_requests([state], 31) == 31 * 8

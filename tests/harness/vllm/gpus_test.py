@@ -1,5 +1,10 @@
+import os
+from subprocess import CalledProcessError, TimeoutExpired
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
-from engine.gpus import Gpu, choose, driver_version, parse_listing
+from engine.gpus import Gpu, ask, choose, driver_version, parse_listing, use_bus_order, visible_gpu
 from faults import Fault
 
 LISTING = """\
@@ -24,6 +29,10 @@ PLAIN = LISTING.splitlines()[0] + "\n" + LISTING.splitlines()[3]
         (LISTING, "1", "NVIDIA RTX A4000"),
         (PLAIN, "", None),
         (PLAIN, "-1", None),
+        (PLAIN, " 1 ,0", "NVIDIA RTX A4000"),
+        (PLAIN, "NoDevFiles", None),
+        ("No devices found.", "0", None),
+        ("  MIG 3g.40gb     Device  0: (UUID: MIG-1)", None, None),
         ("No devices found.", None, None),
     ],
 )
@@ -73,3 +82,51 @@ def test_the_drivers_version_is_what_nvidia_smi_tells(
     assert driver_version() == version
     driver_version.cache_clear()
     assert asked == [("--query-gpu=driver_version", "--format=csv,noheader")]
+
+
+@pytest.mark.parametrize(
+    ("listing", "visible", "name"),
+    [(PLAIN, None, "NVIDIA H100 80GB HBM3"), (PLAIN, "1", "NVIDIA RTX A4000"), (None, "1", None)],
+)
+def test_this_process_has_the_gpu_that_its_variable_names(
+    listing: str | None, visible: str | None, name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr("engine.gpus.ask", lambda *arguments: asked.append(arguments) or listing)
+    monkeypatch.setattr(os, "environ", {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
+    visible_gpu.cache_clear()
+    found = [visible_gpu(), visible_gpu()]
+    visible_gpu.cache_clear()
+    assert [None if gpu is None else gpu.name for gpu in found] == [name] * 2
+    assert asked == [("-L",)]
+
+
+def test_gpus_are_numbered_by_their_place_on_the_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment: dict[str, str] = {}
+    monkeypatch.setattr(os, "environ", environment)
+    use_bus_order()
+    assert environment == {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+def test_nvidia_smi_is_asked_for_half_a_minute_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[Any] = []
+
+    def run(command: list[str], **how: Any) -> Any:
+        runs.append((command, how))
+        return SimpleNamespace(stdout="a GPU")
+
+    monkeypatch.setattr("engine.gpus.subprocess.run", run)
+    assert ask("-L", "more") == "a GPU"
+    how = {"capture_output": True, "text": True, "timeout": 30, "check": True}
+    assert runs == [(["nvidia-smi", "-L", "more"], how)]
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(), TimeoutExpired("x", 30), CalledProcessError(9, "x")])
+def test_an_nvidia_smi_that_is_not_there_or_fails_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("engine.gpus.subprocess.run", fail)
+    assert ask("-L") is None

@@ -148,6 +148,11 @@ def test_decoder_layers_are_the_list_with_most_modules() -> None:
     text = ["text.layers.10", "text.layers.2", "text.layers.2.a", "text.layers.10.a"]
     assert decoder_paths([*vision, *text, "norm"]) == ["text.layers.2", "text.layers.10"]
     assert decoder_paths(["model", "model.norm"]) == []
+    few = ["layers.0", "layers.0.a", "layers.0.b", "layers.0.c"]
+    assert decoder_paths(["blocks.0", "blocks.1", "blocks.2", *few]) == ["layers.0"]
+    experts = [f"layers.0.experts.{number}" for number in range(4)]
+    assert decoder_paths(["blocks.0", "blocks.1", *experts]) == ["layers.0"]
+    assert decoder_paths(["0", "0.a", "layers"]) == [".0"]
 
 
 def test_modules_are_in_the_innermost_element_of_a_list_around_them() -> None:
@@ -245,4 +250,92 @@ def test_a_layer_of_kernels_that_no_module_may_launch_is_refused() -> None:
         found(DECODER, entries, "gate")
     assert refused.value.message == (
         "layer 'gate' of the sequence matches no module (kernels gate_kernel within NoSuchBlock)"
+    )
+
+
+ELEVEN = [
+    *tree(root="Model"),
+    *tree(**{f"layers__{number}": "Layer" for number in range(11)}),
+    *tree(layers__1__norm="RMSNorm", layers__10__norm="RMSNorm", layers__10__attn="Attention"),
+]
+
+
+def test_decoder_layers_are_told_apart_by_whole_numbers_and_are_their_own() -> None:
+    entries = {
+        "norm": Entry(("RMSNorm",), ()),
+        "glue": Entry(("Layer",), ()),
+        "last_norm": Entry(("RMSNorm",), ()),
+    }
+    blocks = (*((("norm", "glue"),) * 10), ("last_norm",))
+    paths = {id(module): path for path, module in ELEVEN}
+    sites = find_layers(ELEVEN, Architecture({"dense": entries}, (), blocks))["dense"]
+    assert {layer: [paths[id(module)] for module in modules] for layer, modules in sites.items()} == {
+        "norm": ["layers.1.norm"],
+        "last_norm": ["layers.10.norm"],
+        "glue": [f"layers.{number}" for number in range(10)],
+    }
+
+
+def test_modules_within_one_decoder_layer_or_a_part_are_not_those_of_the_tenth() -> None:
+    modules = dict(ELEVEN)
+    first, last, norms = modules["layers.1"], modules["layers.10"], ("layers.1.norm", "layers.10.norm")
+    layers = {"dense": {"glue": [first], "norm": [modules[path] for path in norms]}}
+    assert inner_modules(ELEVEN, layers) == {id(first): [modules["layers.1.norm"]]}
+    assert inner_modules(ELEVEN, layers, [Part("gate", last, ("gate",))]) == {
+        id(first): [modules["layers.1.norm"]],
+        id(last): [modules["layers.10.norm"]],
+    }
+
+
+def test_what_a_module_of_another_decoder_layer_holds_is_not_below_it() -> None:
+    attention = type("MLAAttention", (Holder,), {})
+    linears = [module("Linear") for _ in range(3)]
+    holder = attention(*linears)
+    modules = [
+        *tree(root="Model", layers__1="Decoder", layers__10="Decoder"),
+        ("layers.1.b_proj", linears[0]),
+        ("layers.1.mla", holder),
+        ("layers.10.b_proj", linears[1]),
+        ("b_proj", linears[2]),
+        ("layers.10.other", module("MLAAttention")),
+    ]
+    entries = {"b_proj": Entry(("Linear",), (), ("MLAAttention",)), "mla": Entry(("MLAAttention",), ())}
+    assert found(modules, entries) == {
+        "b_proj": ["layers.10.b_proj", "b_proj"],
+        "mla": ["layers.1.mla", "layers.10.other"],
+    }
+
+
+def test_a_module_is_not_held_by_itself() -> None:
+    modules = [
+        *tree(root="Model", layers__0="Decoder"),
+        ("layers.0.mla", type("MLAAttention", (Holder,), {})()),
+    ]
+    entries = {"mla": Entry(("MLAAttention",), (), ("MLAAttention",))}
+    assert found(modules, entries) == {"mla": ["layers.0.mla"]}
+
+
+@pytest.mark.parametrize(
+    ("entries", "asked"),
+    [
+        ({}, "()"),
+        ({"gate": Entry(("Gate",), ())}, "(classes Gate)"),
+        (
+            {"gate": Entry(("Gate",), ("MLP",), (), ("silu", "mul"))},
+            "(classes Gate, kernels silu, mul within MLP)",
+        ),
+    ],
+)
+def test_a_missing_layer_is_refused_with_what_was_asked(entries: dict[str, Entry], asked: str) -> None:
+    with pytest.raises(Fault) as refused:
+        found(DECODER, {"norm": Entry(("RMSNorm",), ()), **entries}, "norm", "gate")
+    assert refused.value.message == f"layer 'gate' of the sequence matches no module {asked}"
+
+
+def test_an_engine_without_decoder_layers_has_none_to_describe() -> None:
+    with pytest.raises(Fault) as refused:
+        find_layers(tree(root="Model"), Architecture({}, (), (("norm",),)))
+    assert (refused.value.kind, refused.value.message) == (
+        "unsupported",
+        "the architecture describes 1 decoder layers, the engine has 0: none",
     )

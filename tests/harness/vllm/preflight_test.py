@@ -177,7 +177,7 @@ SPARSE = {**SMALL, "num_experts": 4, "moe_intermediate_size": 2, "intermediate_s
     ("config", "layers", "words"),
     [
         ({}, 0, 0),
-        ({"hidden_size": 8}, 2 * 8 * 8 * 2, 0),
+        ({"hidden_size": 9}, 2 * 9 * 9 * 2, 0),
         ({"hidden_size": 8, "num_attention_heads": 4}, 2 * 8 * 2 * 8, 0),
         ({**SMALL, "vocab_size": 7}, 2 * 8 * 3 * 6, 2 * 8 * 7),
         ({**SMALL, "vocab_size": 7, "tie_word_embeddings": True}, 2 * 8 * 3 * 6, 8 * 7),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from client import Message, attention, dense, moe, per_sequence, placed, states
 from engine.shots import Shot, blocks, broken_limit, read_shot
@@ -67,6 +69,9 @@ def test_a_shot_stands_for_its_requests(fields: Message, shot: Shot) -> None:
         ),
         (placed({}, 1), "attention: prefills must be a list of [chunk, history]: found {}"),
         (placed([[1]], 1), "attention: a prefill must be [chunk, history]: found [1]"),
+        (placed([[1, 2, 3]], 1), "attention: a prefill must be [chunk, history]: found [1, 2, 3]"),
+        (placed([5], 1), "attention: a prefill must be [chunk, history]: found 5"),
+        (placed([[1, -1]], 1), "message: history must be a whole number of at least 0: found -1"),
         (placed([[0, 0]], 1), "message: chunk must be a whole number of at least 1: found 0"),
     ],
 )
@@ -96,12 +101,26 @@ def test_fields_that_are_no_shot_are_refused(fields: Message, message: str) -> N
         (attention(0, 0, 8, 128), "KV blocks for 1280 tokens, the pool holds 1024"),
         (moe(16, 16), None),
         (moe(16, 17), "17 activated experts, between 2 and 16 are possible"),
+        (moe(2, 4), None),
+        (moe(2, 2), None),
         (moe(2, 5), "5 activated experts, between 2 and 4 are possible"),
         (moe(2, 1), "1 activated experts, between 2 and 4 are possible"),
     ],
 )
 def test_a_shot_that_breaks_a_limit_says_which(fields: Message, broken: str | None) -> None:
     assert broken_limit(read_shot(fields), LIMITS) == broken
+
+
+def test_a_limit_that_nobody_knows_is_not_broken() -> None:
+    for unknown in ({"num_experts": None}, {"top_k": None}):
+        assert broken_limit(Shot("moe", ((2, 0),), 99), replace(LIMITS, **unknown)) is None
+    pool = Shot("attention", ((1, 128),) * 8)
+    assert broken_limit(pool, LIMITS, tokens_only=True) is None
+    assert broken_limit(pool, replace(LIMITS, num_cache_tokens=1280)) is None
+    full = Shot("attention", ((1, 511),))
+    assert broken_limit(full, LIMITS, tokens_only=True) == (
+        "a request of 512 tokens, it must be shorter than max_model_len 512"
+    )
 
 
 @pytest.mark.parametrize(("tokens", "count"), [(1, 1), (32, 1), (33, 2), (64, 2)])
