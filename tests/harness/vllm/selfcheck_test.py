@@ -132,3 +132,40 @@ def test_a_single_layer_that_cannot_be_repeated_is_refused() -> None:
     made.decoders = {id(full): object()}
     with pytest.raises(TypeError, match="unexpected keyword"):
         check(made, Unrepeatable(sound))
+
+
+@pytest.mark.parametrize("cause", [ValueError("a weight is missing"), None])
+def test_a_smallest_shot_that_fails_is_refused_with_what_it_failed_of(cause: Exception | None) -> None:
+    fault = Fault("unsupported", "the forward failed")
+    fault.__cause__ = cause
+
+    class Failing(Timer):
+        def measure(self, _: Any, jobs: Any, iterations: int) -> Measured:
+            return Measured([fault for _ in jobs])
+
+    with pytest.raises(Exception) as refused:
+        check(engine(), Failing(sound))
+    assert refused.value is (cause or fault)
+
+
+def test_shots_that_must_only_run_are_timed_once_and_those_that_must_grow_three_times() -> None:
+    class Counting(Timer):
+        def measure(self, engine: Any, jobs: Any, iterations: int) -> Measured:
+            counts.append((len(jobs), iterations))
+            return super().measure(engine, jobs, iterations)
+
+    counts: list[tuple[int, int]] = []
+    check(engine(), Counting(sound))
+    assert counts == [(2, 1), (2, 3), (2, 3), (2, 3)]
+
+
+@pytest.mark.parametrize(("grown", "fits"), [(1.19, False), (1.2, True)])
+def test_a_time_grows_by_a_share_at_least(grown: float, fits: bool) -> None:
+    timer = Timer(
+        lambda job: 10.0 * (1.0 if job.requests[0][1] < 2 else grown) + (job.activated_experts or 0)
+    )
+    if fits:
+        check(engine(), timer)
+        return
+    with pytest.raises(Fault, match="times of attention must grow"):
+        check(engine(), timer)
