@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from faults import Fault
 from messages import Precision
-from timing.precision import is_precise, median_error, until_precise
+from timing.precision import is_precise, joined, median_error, until_precise
 from timing.timed import Measured, Timed
 
 RULE = Precision(relative=0.01, min=3, max=30)
@@ -37,6 +37,58 @@ def test_every_layer_must_be_precise() -> None:
     steady, loose = [10.0, 10.0, 10.01], [10.0, 11.0, 12.5]
     assert is_precise({"a": steady}, RULE)
     assert not is_precise({"a": steady, "b": loose}, RULE)
+
+
+def test_a_median_is_precise_at_just_the_error_that_is_allowed() -> None:
+    loose = {"a": [10.0, 11.0, 12.5], "b": [10.0, 10.0, 10.0]}
+    error = median_error(loose["a"])
+    assert is_precise(loose, Precision(error, 3, 30))
+    assert not is_precise(loose, Precision(math.nextafter(error, 0), 3, 30))
+
+
+@pytest.mark.parametrize(
+    ("busy_us", "total_us"),
+    [((1.0, 2.0), 3.0), ((1.0, None), 1.0), ((None, 2.0), None), ((None, None), None)],
+)
+def test_what_the_device_worked_adds_up_where_it_is_told(
+    busy_us: tuple[float | None, float | None], total_us: float | None
+) -> None:
+    told = iter(busy_us)
+    rule = Precision(0.01, 3, 6)
+    measured = until_precise(lambda *_: Measured([Timed({"a": [10.0, 12.0, 14.0]})], next(told)), 1, rule)
+    assert measured.device_busy_us == total_us
+    assert measured.outcomes == [Timed({"a": [10.0, 12.0, 14.0] * 2})]
+
+
+ONE = Timed({"a": [1.0], "b": [5.0]}, {"a": ["k"], "b": ["n"]}, {"a": [2.0]}, 2)
+TWO = Timed({"a": [3.0], "b": [6.0]}, {"a": ["k"], "b": ["n"]}, {"b": [7.0]}, 3)
+OTHERS = Timed({"a": [3.0], "b": [6.0]}, {"a": ["other"], "b": ["n"]}, {"b": [7.0]}, 3)
+FAULT = Fault("infeasible", "no room")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "both"),
+    [
+        (
+            ONE,
+            TWO,
+            Timed(
+                {"a": [1.0, 3.0], "b": [5.0, 6.0]},
+                {"a": ["k"], "b": ["n"]},
+                {"a": [2.0, 3.0], "b": [5.0, 7.0]},
+                4,
+            ),
+        ),
+        (ONE, OTHERS, Timed(OTHERS.samples, OTHERS.kernels, OTHERS.kernel_sums, 4)),
+        (ONE, FAULT, FAULT),
+        (FAULT, ONE, ONE),
+    ],
+    ids=["the same kernels", "other kernels", "the second failed", "the first had failed"],
+)
+def test_samples_of_two_rounds_are_joined(
+    before: Timed | Fault, after: Timed | Fault, both: Timed | Fault
+) -> None:
+    assert joined(before, after) == both
 
 
 def scripted(samples: dict[int, list[float]], asked: list[tuple[list[int], int]]) -> Any:

@@ -1,6 +1,7 @@
 """Calls that are repeated without a pause, on a device whose time is told by hand."""
 
 from collections.abc import Callable
+from operator import sub
 from typing import Any
 
 import pytest
@@ -20,10 +21,22 @@ class World:
         self.calls = 0
         self.held = False
         self.call_us, self.host_us = call_us, host_us
+        self.marks: list[int] = []
+        """How many calls were made before each mark."""
+        self.waits: list[tuple[int, int]] = []
+        """The mark that was waited for, and how many calls were made by then."""
+        self.reads: list[tuple[int, float]] = []
+        """What the state was asked for with, and when, in seconds of the host."""
+        world = self
 
         class Event(self.cuda.Event):  # type: ignore[name-defined,misc]
+            def record(self) -> None:
+                super().record()
+                self.calls = world.calls
+                world.marks.append(world.calls)
+
             def synchronize(self) -> None:
-                pass
+                world.waits.append((self.calls, world.calls))
 
         monkeypatch.setattr(torch.cuda, "Event", Event)
         monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
@@ -42,7 +55,8 @@ class World:
         self.cuda.work(self.call_us if self.held else max(self.call_us, self.host_us))
         self.host_s += max(self.call_us, self.host_us) * 1e-6
 
-    def read(self, _seq: int) -> State:
+    def read(self, seq: int) -> State:
+        self.reads.append((seq, self.host_s))
         return State(0, 1500, None, None, 650.0, [])
 
 
@@ -60,6 +74,24 @@ def test_a_call_takes_what_the_device_needs_for_it_once_it_has_settled(
     assert times == SustainedTimes(times.time_us, 650.0, 1500, 1.0)
     assert 500 <= times.time_us < 502, "a mark between windows is all that is added"
     assert world.calls > 0.5 / 500e-6 * 0.9
+
+
+def test_windows_of_ten_milliseconds_are_queued_two_ahead_and_read_once_the_device_has_settled(
+    made: Callable[[float, float], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sustained, "HOST_SHARE", 2.0)
+    world = made(500.0004, 10.0)
+    times = sustained.repeat(world.call, world.read, 0.5, 125.0)
+    # A window of twenty calls and the mark behind it.
+    assert times.time_us == round((20 * 500.0004 + 1.5) / 20, 3) == 500.075
+    # Three calls, a trial of ten, and from there on windows.
+    assert world.marks[:6] == [3, 3, 13, 13, 33, 53]
+    assert set(map(sub, world.marks[4:], world.marks[3:])) == {20}
+    assert world.waits[:3] == [(13, 13), (33, 73), (53, 93)]
+    seqs, at_s = zip(*world.reads, strict=True)
+    assert set(seqs) == {0}
+    assert 0.2 <= at_s[0] < 0.23
+    assert 0.5 <= at_s[-1] < 0.53
 
 
 @pytest.mark.parametrize(
