@@ -160,7 +160,7 @@ function shownSafely(text: string): string {
 export function fromOptions(values: Readonly<Record<string, unknown>>): Source {
   return {
     values,
-    show: (option, value) => `${option}: ${Deno.inspect(value, { breakLength: Infinity })}`,
+    show: (option, value) => `${option}: ${Deno.inspect(value, { breakLength: Infinity, compact: true })}`,
     ask: (option, placeholder) => `pass the option ${option} (${placeholder})`,
     text: false,
   };

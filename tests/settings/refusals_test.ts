@@ -251,3 +251,24 @@ Deno.test("several new tokens a decode, and devices that share experts, are of t
       "add --grid v1.2",
   );
 });
+
+Deno.test("a message writes a flag as a shell takes it: alone when it is on, with no- when it is off", () => {
+  const cases = [
+    [{ maxNumSeqs: true }, "--max-num-seqs"],
+    [{ maxNumSeqs: false }, "--no-max-num-seqs"],
+    [{ maxNumSeqs: "true" }, "--max-num-seqs true"],
+    [{ verbosity: "quiet" }, "--quiet"],
+  ] as const;
+  for (const [flags, shown] of cases) {
+    const rule = "verbosity" in flags ? "expected silent, info or verbose" : INTEGER;
+    refuses(() => resolveFlags({ ...REQUIRED, ...flags }, {}), `Cannot use ${shown}: ${rule}`);
+  }
+});
+
+Deno.test("a message writes an option's value in one line, however long", () => {
+  const devices = Array.from({ length: 40 }, () => 1000);
+  refuses(
+    () => resolveSettings({ ...REQUIRED, devices }),
+    `Cannot use devices: [ ${devices.join(", ")} ]: ${DEVICES}`,
+  );
+});

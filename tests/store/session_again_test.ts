@@ -231,6 +231,29 @@ Deno.test("predictions of a file are shown as such again, and go where the journ
     assert.match(await textOfFile(dir, "tp1/estimated.csv"), /0\.25/);
   }));
 
+Deno.test("predictions go where the journal is ahead of the files, as after a kill", () =>
+  withFolder(async (dir) => {
+    const [one, two] = attentionSweep([1, 2]).shots as [Shot, Shot];
+    const predicted = [1, 2, 3].map((n) => {
+      const key = [0, 0, n, 16];
+      return { key, expectedError: 0.25, rows: [{ layer: null, key, timeUs: 5 + n }] };
+    });
+    await open(dir, ({ session }) => session.estimate(1, predicted));
+    {
+      await using killed = await openSession(dir, { architecture, skewMode: "exact" });
+      killed.start({ identity, settings: {} });
+      killed.measured(one, { attn: [9] });
+      killed.fail(two, "timeout", "too late");
+    }
+    assert.equal((await textOfFile(dir, "tp1/estimated.csv")).trim().split("\n").length, 4);
+    const again = await open(dir, ({ session }) => {
+      const rows = session.attention(1).map(({ key, timeUs }) => `${key[2]}:${timeUs}`).sort();
+      assert.deepEqual(rows, ["1:9", "3:8"]);
+    });
+    assert.deepEqual(again.last.estimated, { 1: 1 });
+    assert.equal((await textOfFile(dir, "tp1/estimated.csv")).trim().split("\n").length, 2);
+  }));
+
 Deno.test("skew cases beside the plan are moved into the archive and taken back, also by another session", () =>
   withFolder(async (dir) => {
     const archive = `${dir}/archive/tp1/skew.csv`;
