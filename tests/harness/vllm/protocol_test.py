@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from typing import Any
 
@@ -25,7 +26,7 @@ from messages import (
     Walk,
 )
 from models import boot
-from protocol import encode, parse
+from protocol import encode, occurrences, parse
 
 BLOCKS = re.findall(r"```jsonl\n(.*?)```", (ROOT / "harness/PROTOCOL.md").read_text(), re.DOTALL)
 LINES = [line.split(" ", 1) for block in BLOCKS for line in block.splitlines()]
@@ -192,3 +193,88 @@ def test_a_reading_that_the_device_does_not_give_is_null() -> None:
 
 def test_unknown_fields_are_ignored() -> None:
     assert parse('{"type":"shutdown","why":"done"}') == Shutdown()
+
+
+FIRE: dict[str, Any] = {"type": "fire", "seq": 0, "shots": [], "iterations": 1, "quantity": "wall"}
+RULE: dict[str, Any] = {"relative": 0.1, "min": 1, "max": 1}
+SUSTAIN: dict[str, Any] = {"type": "sustain", "seq": 0, "shots": [], "seconds": 0.001}
+LEAST = "must be a whole number of at least"
+
+
+@pytest.mark.parametrize(
+    ("message", "refusal"),
+    [
+        (FIRE, None),
+        ({**FIRE, "seq": -1}, f"fire: seq {LEAST} 0: found -1"),
+        ({**FIRE, "iterations": 0}, f"fire: iterations {LEAST} 1: found 0"),
+        ({**FIRE, "iterations": True}, f"fire: iterations {LEAST} 1: found True"),
+        ({**FIRE, "shots": [{}, 7]}, "fire: shot 1 must be an object: found 7"),
+        ({**FIRE, "precision": None}, None),
+        ({**FIRE, "precision": RULE}, None),
+        (
+            {**FIRE, "precision": {**RULE, "relative": 0}},
+            "precision: relative must be a number above 0: found 0",
+        ),
+        (
+            {**FIRE, "precision": {**RULE, "relative": True}},
+            "precision: relative must be a number above 0: found True",
+        ),
+        ({**FIRE, "precision": {**RULE, "min": 0}}, f"precision: min {LEAST} 1: found 0"),
+        ({**FIRE, "precision": {**RULE, "min": 3, "max": 2}}, f"precision: max {LEAST} 3: found 2"),
+        ({**FIRE, "precision": {**RULE, "min": 3, "max": 3}}, None),
+        (SUSTAIN, None),
+        ({**SUSTAIN, "seq": -1}, f"sustain: seq {LEAST} 0: found -1"),
+        ({**SUSTAIN, "seconds": 0}, "sustain: seconds must be a number above 0: found 0"),
+        ({**SUSTAIN, "seconds": True}, "sustain: seconds must be a number above 0: found True"),
+        ({**SUSTAIN, "seconds": "1"}, "sustain: seconds must be a number above 0: found '1'"),
+        ({**SUSTAIN, "seconds": math.inf}, "sustain: seconds must be a number above 0: found inf"),
+        ({"type": "walk", "batches": {"a": [[1, 0]]}}, None),
+        ({"type": "walk", "batches": {"a": [[0, 0]]}}, f"walk: new tokens {LEAST} 1: found 0"),
+        ({"type": "walk", "batches": {"a": [[1, -1]]}}, f"walk: KV tokens {LEAST} 0: found -1"),
+        (
+            {"type": "walk", "batches": {"a": [[1, 0, 0]]}},
+            "walk: a request must be [new tokens, KV tokens]: found [1, 0, 0]",
+        ),
+        (
+            {"type": "walk", "batches": {"a": ["ab"]}},
+            "walk: a request must be [new tokens, KV tokens]: found 'ab'",
+        ),
+        ({"type": "hello", "protocol": 0}, f"hello: protocol {LEAST} 1: found 0"),
+    ],
+)
+def test_numbers_are_read_down_to_their_least(message: dict[str, Any], refusal: str | None) -> None:
+    line = json.dumps(message)
+    if refusal is None:
+        assert parse(line)
+        return
+    with pytest.raises(Fault) as refused:
+        parse(line)
+    assert (refused.value.kind, refused.value.message) == ("bad_request", refusal)
+
+
+@pytest.mark.parametrize("name", ["tp", "max_num_batched_tokens", "max_num_seqs", "block_size", "clock_mhz"])
+def test_a_boot_counts_from_one(name: str) -> None:
+    message = json.loads(REQUESTS[1])
+    one = parse(json.dumps({**message, name: 1}))
+    assert getattr(one, name) == 1
+    with pytest.raises(Fault) as refused:
+        parse(json.dumps({**message, name: 0}))
+    assert refused.value.message == f"boot: {name} {LEAST} 1: found 0"
+
+
+@pytest.mark.parametrize(
+    ("stages", "layers", "counts"),
+    [
+        ({"block": ["norm", "attention", "norm"], "end": ["norm"]}, None, {"norm": 3, "attention": 1}),
+        (
+            {"block": ["norm"], "mlp_dense": ["act", "norm"], "mlp_moe": ["norm", "norm", "moe"]},
+            None,
+            {"norm": 3, "act": 1, "moe": 1},
+        ),
+        ({"block": ["norm"]}, [["norm", "act"], ["norm", "moe"]], {"norm": 2, "act": 1, "moe": 1}),
+        ({}, None, {}),
+    ],
+    ids=["stages add up", "of two kinds of MLP the larger count", "decoder layers one by one", "none"],
+)
+def test_how_often_a_walk_names_a_layer(stages: Any, layers: Any, counts: dict[str, int]) -> None:
+    assert occurrences(stages, layers) == counts

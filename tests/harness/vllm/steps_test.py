@@ -42,7 +42,11 @@ class Fake:
     def schedule(self) -> Any:
         self.now += 1
         tokens = next(self.planned)
-        new = [SimpleNamespace(req_id=name, num_computed_tokens=16) for name in tokens if name != "old"]
+        new = [
+            SimpleNamespace(req_id=name, num_computed_tokens=16)
+            for name in tokens
+            if name not in ("old", "lost")
+        ]
         return SimpleNamespace(num_scheduled_tokens=tokens, scheduled_new_reqs=new)
 
     def step(self) -> None:
@@ -157,3 +161,21 @@ def test_a_step_s_times_are_in_microseconds() -> None:
     assert (step.launch_us(), step.host_us(), step.span_us()) == (250_000.0, 500_000.0, 2500.0)
     bare = Step([], 1.0)
     assert (bare.launch_us(), bare.host_us(), bare.span_us()) == (None, None, None)
+
+
+def test_a_request_that_nothing_is_known_of_has_no_tokens_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, watch = watch_of(monkeypatch, [{"lost": 5}], ahead=False)
+    server.step()
+    (step,) = watch.take()
+    assert step.batch == [(5, 0, 1)]
+
+
+@pytest.mark.parametrize("ranks", [[[]], [[(1.0, 2.0, 3.0, 4.0)], []]])
+def test_devices_that_do_not_tell_of_every_step_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, ranks: list[list[RankStep]]
+) -> None:
+    server, watch = watch_of(monkeypatch, [{"old": 1}], ahead=False)
+    server.step()
+    server.worker, server.ranks = None, ranks
+    with pytest.raises(ValueError, match="zip"):
+        watch.take()
