@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, make_dataclass
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy
 import pytest
 from engine.batch import GIVEN, Batches, is_needed
 from engine.caches import CacheGroup
@@ -94,7 +95,8 @@ def test_prompts_begin_one_token_further_each_and_again_behind_the_longest() -> 
     whole = batches.prompt.tolist()
     assert prompts == [whole[0:3], whole[1:4], whole[2:5], whole[0:3]]
     again = Batches((FULL,), 100, 50, 3).prompt.tolist()
-    assert again == whole
+    assert again == whole == numpy.random.default_rng(0).integers(0, 50, 6, dtype=numpy.int32).tolist()
+    assert Batches((FULL,), 100, 1, 3).prompt.tolist() == [0] * 6
 
 
 def test_a_request_is_one_greedy_token_of_text_alone() -> None:

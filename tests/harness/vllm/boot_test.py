@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 import torch
 from engine import boot as booting
-from engine.boot import ENVIRONMENT, boot_engine, clean_up, engine_arguments, free_memory, guard_inputs, wrap
+from engine.boot import (
+    ENVIRONMENT,
+    boot_engine,
+    clean_up,
+    engine_arguments,
+    find_direct,
+    free_memory,
+    guard_inputs,
+    wrap,
+)
 from engine.expert_tiles import ExpertTiles
 from faults import Fault
 from messages import Architecture, Boot, Entry, Limits
@@ -214,6 +223,27 @@ def test_an_engine_without_experts_decoders_or_a_residual(
     }
     assert (engine.before, engine.direct, engine.decoders) == (None, None, {})
     assert not {"layer_before", "find_direct"} & set(parts)
+
+
+def test_a_decoder_layer_that_takes_no_residual_is_given_none() -> None:
+    model = model_of()
+    model.layers[0].forward = lambda hidden_states: None
+    assert wrap(llm_of(model), request(), {}, ExpertTiles()).conditions["residual"] is False
+
+
+def test_inputs_are_written_where_they_can_be_and_else_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(booting, "direct_inputs", lambda *asked: asked)
+    asked: Any = ("runner", "batches", "limits")
+    assert find_direct(*asked) == asked
+
+    def refuse(*_: Any) -> Any:
+        raise Fault("unsupported", "the runner has no seq_lens")
+
+    monkeypatch.setattr(booting, "direct_inputs", refuse)
+    assert find_direct(*asked) is None
+    assert capsys.readouterr().err == "requests are taken in one by one: the runner has no seq_lens\n"
 
 
 @pytest.mark.parametrize(

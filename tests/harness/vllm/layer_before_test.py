@@ -294,6 +294,7 @@ def test_a_copy_that_fails_is_left_out_and_told(capsys: pytest.CaptureFixture[st
     assert engine.before is None
     assert engine.conditions == {"layer_before": False}
     assert capsys.readouterr().err == "no layer before the timed one: RuntimeError: a stride\n"
+    assert len(engine.layer._forward_pre_hooks) == 1
     engine.log.clear()
     engine.layer(None, torch.ones(1, 3), None)
     assert engine.log == ["qkv", "kernel", "mlp"]
