@@ -46,6 +46,10 @@ def tree(*parents: int | None) -> list[Node]:
         ([[], [("glue", 5, 1), ("scan", 30, 9)], [("in", 10, 5)], [("norm", 20, 5)]], [0, 2, 0, 0]),
         ([[], [("scan", 5, 9)], [("in", 10, 5)], []], [0, 0, 0, 0]),
         ([[], [], [("in", 10, 5)], [("out", 20, 5)]], [0, 0, 0, 0]),
+        ([[("own", 20, 9)], [], [("in", 10, 5)], [("out", 30, 5)]], [1, 0, 0, 0]),
+        ([[("own", 20, 9)], [], [("out", 30, 5)], [("in", 10, 5)]], [1, 0, 0, 0]),
+        ([[("own", 20, 9)], [("glue", 15, 1)], [("out", 30, 5)], []], [1, 0, 0, 0]),
+        ([[("own", 20, 9)], [], [("same", 20, 5)], []], [0, 0, 0, 0]),
     ],
 )
 def test_where_a_block_runs_is_told_by_its_longest_kernel(launched: Any, after: list[int]) -> None:
@@ -176,7 +180,18 @@ def test_a_batch_that_does_not_fit_is_refused_before_any_is_walked(
     assert model.seen == []
 
 
-def test_a_call_that_gives_no_tensors_has_no_elements_and_long_names_are_cut() -> None:
-    fields = Node("act", "Act", 0).told()
-    assert (fields["elements"], fields["weights"], fields["after"], fields["kernels"]) == (0, 0, 0, [])
+def test_a_call_of_which_nothing_is_known_is_told_as_such_and_long_names_are_cut() -> None:
+    assert Node("act", "Act", 0).told() == {
+        "path": "act",
+        "class": "Act",
+        "parent": 0,
+        "rows": None,
+        "elements": 0,
+        "weights": 0,
+        "cache": None,
+        "layer": None,
+        "experts": False,
+        "after": 0,
+        "kernels": [],
+    }
     assert (WARM_UP, PASSES, LONGEST_NAME) == (2, 3, 160)
