@@ -119,6 +119,11 @@ def test_a_journal_that_was_left_is_one_whose_process_has_ended(tmp_path: Path) 
     assert state.failed == {ID}
 
 
+def test_a_failure_in_a_journal_stands(tmp_path: Path) -> None:
+    state = read_state(write(tmp_path / "out", SESSION, FAILED), {})
+    assert (state.answered, state.failed) == ({ID}, {ID})
+
+
 def test_lines_that_are_no_objects_are_passed_over_and_no_file_is_an_empty_journal(tmp_path: Path) -> None:
     path = tmp_path / "out"
     assert read_state(path, {}).answered == set()

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,8 @@ from engine.middle import AS_IT_IS
 from faults import Fault
 from messages import Limits
 from timing.operators import sum_operators
-from timing.walk import LONGEST_NAME, PASSES, WARM_UP, Node, walk, with_kernels
+from timing.profiler import PREFIX
+from timing.walk import LONGEST_NAME, PASSES, WARM_UP, Node, Recorder, walk, with_kernels
 
 
 def host(name: str, start: int, duration: int) -> tuple[str, bool, int, int, int]:
@@ -195,3 +197,30 @@ def test_a_call_of_which_nothing_is_known_is_told_as_such_and_long_names_are_cut
         "kernels": [],
     }
     assert (WARM_UP, PASSES, LONGEST_NAME) == (2, 3, 160)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_every_range_is_left_in_its_turn_also_where_a_forward_fails(
+    monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    log: list[str] = []
+
+    class Range:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __enter__(self) -> None:
+            log.append(f"enter {self.name}")
+
+        def __exit__(self, *_: Any) -> None:
+            log.append(f"leave {self.name}")
+
+    monkeypatch.setattr("torch.autograd.profiler.record_function", Range)
+    block = torch.nn.ReLU()
+    recorder = Recorder(engine_of(Model()), [("act", block)], {})
+    given = "no tensor" if fails else torch.ones(2)
+    with pytest.raises(TypeError) if fails else nullcontext(), recorder.ranges():
+        block(given)
+    names = [f"{PREFIX}{index}" for index in (0, 1)]
+    assert log == [*(f"enter {name}" for name in names), *(f"leave {name}" for name in reversed(names))]
+    assert not block._forward_hooks and not block._forward_pre_hooks
