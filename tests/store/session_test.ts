@@ -53,6 +53,16 @@ for (const [name, [faulty, notice]] of Object.entries(FAULTS)) {
     }));
 }
 
+Deno.test("a row with bytes that are no text is measured again, the others of its file stand", () =>
+  withFolder(async (dir) => {
+    await putFile(dir, "tp1/dense.csv", WHOLE);
+    const [before, after] = WHOLE.split(row("proj", 2)).map((text) => new TextEncoder().encode(text));
+    const bytes = Uint8Array.of(...before!, 0xff, ...new TextEncoder().encode(",2,5\n"), ...after!);
+    await Deno.writeFile(`${dir}/tp1/dense.csv`, bytes);
+    assert.deepEqual(await firedBy(dir, [denseSweep([1, 2])]), ["dense tp1 2"]);
+    assert.ok((await textOfFile(dir, "tp1/dense.csv")).includes(row("proj", 2)));
+  }));
+
 Deno.test("a duplicated row counts once and is written once", () =>
   withFolder(async (dir) => {
     await putFile(dir, "tp1/dense.csv", WHOLE + "proj,2,99\n");
