@@ -2,12 +2,11 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from engine.boot import boot_engine, find_direct
-from engine.direct_inputs import NEEDED, DirectInputs, probes, verify
+from engine.direct_inputs import DirectInputs, verify
 from engine.engine import Engine
 from engine.given import given_to, same
 from engine.layers import Part
@@ -158,103 +157,6 @@ def test_a_forward_that_does_not_end_within_the_model_is_an_error(engine: Engine
     with pytest.raises(Fault, match=r"^a forward that was to end within the model did not$"):
         engine.forward_into(((4, 0),))
     engine.forward(((4, 0),))
-
-
-LIMITS = [
-    (Limits(256, 16, 9000, 512, None, None, 32), 16),
-    (Limits(2048, 256, 30_000_000, 131_072, None, None, 16), 256),
-    (Limits(1, 1, 64, 33, None, None, 32), 1),
-    (Limits(8, 4, 64, 512, None, None, 16), 3),
-]
-
-PROBES = [
-    (
-        LIMITS[0][0],
-        [
-            ((1, 510),) * 16,
-            ((256, 0),),
-            ((64, 446), *((1, 510),) * 16),
-            ((256, 0), *((1, 510),) * 16),
-            ((1, 255), (2, 170), (3, 127), (4, 102)),
-        ],
-    ),
-    (
-        LIMITS[1][0],
-        [
-            ((1, 5000),) * 256,
-            ((2048, 0),),
-            ((512, 4488), *((1, 5000),) * 256),
-            ((2048, 0), *((1, 5000),) * 256),
-            ((1, 2500), (2, 1666), (3, 1250), (4, 1000)),
-        ],
-    ),
-    (
-        LIMITS[2][0],
-        [((1, 31),), ((1, 0),), ((1, 30), (1, 31)), ((1, 0), (1, 31)), ((1, 15),)],
-    ),
-    (
-        LIMITS[3][0],
-        [
-            ((1, 15),) * 3,
-            ((8, 0),),
-            ((2, 13), *((1, 15),) * 3),
-            ((8, 0), *((1, 15),) * 3),
-            ((1, 7), (2, 5), (1, 3)),
-        ],
-    ),
-    (
-        Limits(2, 1, 48, 2, None, None, 16),
-        [((1, 0),), ((1, 0),), ((1, 0), (1, 0)), ((1, 0), (1, 0)), ((1, 0),)],
-    ),
-]
-
-
-@pytest.mark.parametrize(("limits", "batches"), PROBES)
-def test_probes_are_these_batches(limits: Limits, batches: list[Requests]) -> None:
-    assert probes(limits) == batches
-
-
-@pytest.mark.parametrize(("limits", "seqs"), LIMITS)
-def test_probes_are_batches_that_the_engine_takes(limits: Limits, seqs: int) -> None:
-    found = probes(limits)
-    assert [broken_limit(Shot("attention", requests), limits) for requests in found] == [None] * 5
-    assert [len(requests) for requests in found] == [seqs, 1, seqs + 1, seqs + 1, min(seqs, 4)]
-
-
-def runner_of(**changes: Any) -> Any:
-    """Return what has everything that a runner must have."""
-    table = SimpleNamespace(blocks_per_kv_block=changes.pop("split", 1))
-    fields = {name: None for name in NEEDED if name != changes.get("without")}
-    return SimpleNamespace(**{**fields, "input_batch": SimpleNamespace(block_table=[table])}, **changes)
-
-
-def batches_of(*kinds: str) -> Any:
-    return SimpleNamespace(groups=[SimpleNamespace(kind=kind) for kind in kinds])
-
-
-REFUSALS = [
-    ({"without": "query_start_loc"}, ("full",), "the runner has no query_start_loc"),
-    ({"uses_mrope": True}, ("full",), "the runner needs more: uses_mrope"),
-    (
-        {"uses_mrope": True, "supports_mm_inputs": True},
-        ("full",),
-        "the runner needs more: uses_mrope, supports_mm_inputs",
-    ),
-    ({"reorder_batch_threshold": 512}, ("full",), "the runner puts requests of at most 512 tokens first"),
-    ({}, ("full", "sliding"), "the KV cache is more than one group that keeps all tokens"),
-    ({}, ("state",), "the KV cache is more than one group that keeps all tokens"),
-    ({"split": 2}, ("full",), "the runner splits blocks of the KV cache"),
-]
-
-
-@pytest.mark.parametrize(("changes", "kinds", "message"), REFUSALS)
-def test_a_runner_of_other_buffers_takes_requests_in(
-    changes: dict[str, Any], kinds: Sequence[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    limits = Limits(8, 4, 64, 512, None, None, 16)
-    runner = runner_of(**changes, get_model=lambda: None)
-    assert find_direct(runner, batches_of(*kinds), limits) is None
-    assert capsys.readouterr().err == f"requests are taken in one by one: {message}\n"
 
 
 FORGOTTEN = {
