@@ -9,7 +9,7 @@ import pytest
 import torch
 from engine.boot import find_direct
 from engine.caches import CacheGroup
-from engine.direct_inputs import NEEDED, REFUSED, DirectInputs, direct_inputs, probes
+from engine.direct_inputs import NEEDED, REFUSED, DirectInputs, direct_inputs, probes, verify
 from engine.shots import Shot, broken_limit
 from faults import Fault
 from messages import Limits
@@ -274,3 +274,19 @@ def test_a_runner_of_other_buffers_takes_requests_in(
     runner = runner_of(**changes, get_model=lambda: None)
     assert find_direct(runner, batches_of(*kinds), limits) is None
     assert capsys.readouterr().err == f"requests are taken in one by one: {message}\n"
+
+
+def test_every_probe_is_compared_and_a_difference_is_named() -> None:
+    seen: list[Any] = []
+    runner = SimpleNamespace(get_model=lambda: "model")
+    direct: Any = SimpleNamespace(runner=runner, differs=lambda *asked: seen.append(asked))
+    limits, batches = PROBES[0]
+    verify(direct, limits)
+    assert seen == [("model", requests) for requests in batches]
+    direct.differs = lambda *_: "positions"
+    with pytest.raises(Fault) as fault:
+        verify(direct, limits)
+    assert (fault.value.kind, fault.value.message) == (
+        "unsupported",
+        "inputs that are written differ in positions",
+    )
