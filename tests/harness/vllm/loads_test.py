@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from serving.job import Load, ServedRequest
-from serving.loads import NAP_S, prompt, serve_load
+from serving.loads import NAP_S, itl_us, prompt, serve_load
 
 STEP_S = 0.5
 VOCABULARY = 30_000
@@ -118,3 +118,8 @@ def test_prompts_are_of_the_length_that_was_asked_for_and_share_no_words() -> No
     assert len(first) == len(second) == 40
     assert all(10 <= word < VOCABULARY for word in [*first, *second])
     assert not set(first) & set(second)
+
+
+def test_times_between_tokens_are_in_whole_microseconds() -> None:
+    assert itl_us([0.0, 0.0125, 0.0200004]) == [12_500, 7_500]
+    assert itl_us([1.0]) == itl_us([]) == []
