@@ -270,3 +270,20 @@ for (const [what, batch, problem] of batches) {
     assert.equal(infeasible(batch, limits), problem);
   });
 }
+
+Deno.test("requests without a history are as long as their new tokens", () => {
+  for (
+    const [batch, longest] of [
+      [{ category: "per_sequence", tp: 1, sequences: 8 }, 1],
+      [{ category: "dense", tp: 1, tokens: 8 }, 8],
+      [{ category: "moe", tp: 1, tokens: 8, activated_experts: 1 }, 8],
+      [{ ...alone, prefill_chunk: 8, kv_prefill: 0 }, 8],
+    ] as const
+  ) {
+    assert.equal(infeasible(batch, { ...limits, max_model_len: longest }), undefined);
+    assert.equal(
+      infeasible(batch, { ...limits, max_model_len: longest - 1 }),
+      `A request may have ${longest - 1} tokens, got ${longest}`,
+    );
+  }
+});
