@@ -1,6 +1,7 @@
 /** JupyterLab on a free port, for tests. */
 import { writeKernel } from "../../tasks/kernel.ts";
 import { PATIENCE_MS } from "./chromium.ts";
+import { freePort } from "../free_port.ts";
 
 const PYTHON = ".venv/bin/python";
 const TOKEN = "test";
@@ -60,9 +61,4 @@ async function answers(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

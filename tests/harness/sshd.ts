@@ -1,4 +1,5 @@
 /** A real SSH server on this machine, for a test. */
+import { freePort } from "../free_port.ts";
 
 /** A server that lets us in. */
 export interface Server extends AsyncDisposable {
@@ -76,9 +77,4 @@ export async function startSshd(sshd: string): Promise<Server> {
 async function run(program: string, ...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(program, { args }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  return (listener.addr as Deno.NetAddr).port;
 }

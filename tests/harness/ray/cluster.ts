@@ -1,5 +1,6 @@
 /** A real Ray cluster of this machine alone, for a test. */
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../free_port.ts";
 
 const BIN = fileURLToPath(new URL("../../../.venv-ray/bin", import.meta.url));
 
@@ -88,9 +89,4 @@ function processesIn(dir: string): Process[] {
       return []; // it has ended
     }
   });
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  return (listener.addr as Deno.NetAddr).port;
 }
