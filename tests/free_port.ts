@@ -1,7 +1,7 @@
 /** Ports for the servers of tests. */
 
-/** Below them lie those of well-known services, from the last on those that systems give out by themselves. */
-const [FIRST, END] = [10_240, 32_768];
+/** Below them lie those that Ray keeps for its workers, from the last on those that systems give out by themselves. */
+const [FIRST, END] = [20_000, 32_768];
 
 /**
  * A port that nobody listens on, and that no system gives to whoever asks for any: between this call and the server's

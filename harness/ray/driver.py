@@ -70,7 +70,8 @@ def give_up(message: str) -> NoReturn:
     """Say why and end, whatever other threads wait for."""
     words = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Ray's own threads add nothing after it
-    write_all(words, f"{' '.join(message.split())}\n".encode())
+    # What Ray had begun to say has no end of line then.
+    write_all(words, f"\n{' '.join(message.split())}\n".encode())
     os._exit(1)
 
 
