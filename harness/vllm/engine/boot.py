@@ -16,7 +16,7 @@ from engine.engine import Engine, shut_down
 from engine.expert_tiles import ExpertTiles, listened
 from engine.floats import with_floats
 from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
-from engine.layer_before import layer_before
+from engine.layer_before import layer_before, say_left_out
 from engine.layers import MIXERS, decoder_paths, find_decoders, find_layers, find_parts, inner_modules
 from engine.lean import HERE, inspected_here, lean_scheduler, without_top_k
 from engine.memory import choose_pool
@@ -201,7 +201,7 @@ def try_layer_before(engine: Engine) -> None:
             engine.forward(((1, 0),))
             engine.synchronize()
     except Exception as error:
-        print(f"no layer before the timed one: {type(error).__name__}: {error}", file=sys.stderr)
+        say_left_out(error)
         engine.before.hook.remove()
         engine.before = None
     engine.conditions["layer_before"] = engine.before is not None

@@ -89,8 +89,13 @@ def layer_before(
             raise MemoryError(f"{weights} bytes of weights, {free()} free")
         return LayerBefore(decoder, kernels, experts, filler)
     except Exception as error:
-        print(f"no layer before the timed one: {type(error).__name__}: {error}", file=sys.stderr)
+        say_left_out(error)
         return None
+
+
+def say_left_out(error: Exception) -> None:
+    """Say on stderr why no layer before runs."""
+    print(f"no layer before the timed one: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def left(module: Any, memo: dict[int, Any]) -> Iterator[Any]:
