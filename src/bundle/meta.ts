@@ -57,6 +57,8 @@ export interface Meta {
   readonly engine_resolved?: EngineResolved;
   /** The grid of the attention sweep. */
   readonly attention_grid?: AttentionGridSpec;
+  /** Step of the token axis of the dense sweep from 64 tokens on; absent where it is 16. */
+  readonly dense_step?: number;
   /** Timed forwards per shot. */
   readonly measurement_iterations?: number;
   /** The skew sweep. */
@@ -167,6 +169,7 @@ const OUR_KEYS = [
   "runtime",
   "processor",
   "conditions",
+  "dense_step",
   "kv_block_size",
   "kv_groups",
   "unread_layers",

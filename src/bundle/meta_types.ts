@@ -121,6 +121,7 @@ const META = z.looseObject({
   driver: text,
   runtime: text,
   processor: z.looseObject({ name: text, cores: positive, instruction_sets: z.array(text) }),
+  dense_step: positive,
   kv_block_size: positive,
   unread_layers: z.array(text),
   kv_groups: z.array(z.looseObject({ kind: text, block_size: positive, span: positive.nullable() })),

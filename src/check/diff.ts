@@ -102,6 +102,7 @@ const FACTS = [
   "driver",
   "processor",
   "attention_grid",
+  "dense_step",
   "measurement_iterations",
 ] as const satisfies readonly (keyof Meta)[];
 

@@ -10,6 +10,7 @@ import type { Booted } from "../harness/harness.ts";
 import type { Model } from "../model/model.ts";
 import { unreadLayers } from "../model/unread_layers.ts";
 import type { Settings } from "../settings.ts";
+import { SETTINGS } from "../settings/table.ts";
 import type { ResolvedLimits } from "../bundle/meta_blocks.ts";
 import type { AttentionGrid } from "../shots/attention_shots.ts";
 import { attentionGridSpec } from "../shots/axis_spec.ts";
@@ -23,6 +24,7 @@ import type { SessionFacts } from "../store/session.ts";
 export interface MetaSettings extends
   AttentionGrid,
   SkewGrid,
+  Partial<Pick<Settings, "denseStep">>,
   Pick<
     Settings,
     "hardware" | "measurementIterations" | "precision" | "skipSkew" | "skewMode"
@@ -78,7 +80,8 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
   const idle = previous?.conditions !== undefined && isDeepStrictEqual(durationS, previous.duration_s);
   const conditions = idle ? previous.conditions : booted.conditions;
   const mixed = [...new Set([...facts.mixed, ...changedConditions(previous?.conditions, conditions)])];
-  const { adaptive: _, ...kept } = previous ?? {};
+  const { adaptive: _, dense_step: __, ...kept } = previous ?? {};
+  const { denseStep = SETTINGS.denseStep.fallback } = settings;
   return {
     ...kept,
     profiler_version: VERSION,
@@ -116,6 +119,7 @@ export function runMeta(options: RunMetaOptions, facts: SessionFacts): Meta {
     runtime: identity.runtime,
     ...identity.processor !== undefined && { processor: identity.processor },
     ...conditions !== undefined && { conditions },
+    ...denseStep !== SETTINGS.denseStep.fallback && { dense_step: denseStep },
     kv_block_size: limits.block_size,
     ...booted.caches !== undefined && { kv_groups: booted.caches },
     ...unread.length > 0 && { unread_layers: unread },

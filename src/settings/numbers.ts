@@ -16,6 +16,13 @@ export const factor: Kind<number> = {
   read: number,
 };
 
+/** A step between numbers of tokens that divides the reference's 16, so that its axis is among the values. */
+export const denseStep: Kind<1 | 2 | 4 | 8 | 16> = {
+  placeholder: "<1|2|4|8|16>",
+  schema: z.literal([1, 2, 4, 8, 16], { error: "expected 1, 2, 4, 8 or 16" }),
+  read: number,
+};
+
 /** A time to wait. */
 export const seconds: Kind<number> = {
   placeholder: "<seconds>",

@@ -98,14 +98,16 @@ function planned(): PlannedOption[] {
   return OPTIONS.filter((option) => SETTINGS[option].plan !== undefined) as PlannedOption[];
 }
 
-/** August's grid is what a record speaks of that names none. */
-function isSaid(option: keyof Settings, { grid }: Pick<Settings, "grid">): boolean {
-  return grid !== "august" || SETTINGS[option].plan !== "v1.2";
+/** August's grid is what a record speaks of that names none; a `differing` setting that it does not name has its default. */
+function isSaid(option: keyof Settings, settings: Settings): boolean {
+  const { plan, fallback }: Setting<unknown> = SETTINGS[option];
+  if (plan === "differing") return settings[option] !== fallback;
+  return settings.grid !== "august" || plan !== "v1.2";
 }
 
 function shapeOf({ kind, fallback, plan }: Setting<unknown>): z.ZodType {
   const shape = typeof fallback === "boolean" ? z.boolean({ error: "must be true or false" }) : kind.schema;
-  if (plan === "v1.2") return shape.optional();
+  if (plan === "v1.2" || plan === "differing") return shape.optional();
   return plan === "optional" ? shape.default(fallback) : shape;
 }
 

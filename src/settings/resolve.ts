@@ -90,6 +90,12 @@ export function resolve(source: Source, env: Readonly<Record<string, string>>): 
       "the reference profiler fires every shot; leave one of the two out",
     );
   }
+  if (settings.parity && settings.denseStep !== SETTINGS.denseStep.fallback) {
+    refuse(
+      ["denseStep", "parity"],
+      "the reference profiler has steps of 16 tokens; leave one of the two out",
+    );
+  }
   for (const option of ["decodeQLens", "epDegrees"] as const) {
     if (settings.grid === "v1.2" || settings[option].length === 1) continue;
     refuse([option], `${AUGUST_KNOWS[option]}; add --grid v1.2`);

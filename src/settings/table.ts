@@ -46,9 +46,10 @@ export interface Setting<T> {
   readonly journal?: true;
   /**
    * Whether plans record it, in snake case. Plans that are older than an `optional` one lack it and were made with
-   * its default. One of v1.2's grid does not stand in plans of August's.
+   * its default. One of v1.2's grid does not stand in plans of August's. A `differing` one stands in plans and in
+   * the journal where it is not the default.
    */
-  readonly plan?: "required" | "optional" | "v1.2";
+  readonly plan?: "required" | "optional" | "v1.2" | "differing";
 }
 
 const TABLE = {
@@ -131,6 +132,16 @@ const TABLE = {
     doc: "Most requests of a batch",
     journal: true,
     plan: "required",
+  },
+  /** Step of the token axis of dense shots from 64 tokens on; below, 4 at most. */
+  denseStep: {
+    env: "SHOTLAB_DENSE_STEP",
+    group: "Sweep",
+    kind: numbers.denseStep,
+    fallback: 16,
+    doc: "Step of the token axis of dense shots from 64 tokens on; below, 4 at most",
+    journal: true,
+    plan: "differing",
   },
   /** Longest KV length in tokens; with --grid v1.2 all that a request may have. */
   attentionMaxKv: {

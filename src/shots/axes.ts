@@ -22,8 +22,10 @@ export interface GeometricOptions {
 
 /**
  * The axis of dense and per_sequence: every value to 15, every fourth to 63, every sixteenth beyond, and the maximum.
+ * A finer step holds all of these values.
  *
  * @param max Largest value.
+ * @param step Step from 64 on, a divisor of 16; from 16 to 63 it is 4 at most. @default {16}
  * @returns The values, ascending.
  * @throws {UsageError} when there would be more than 100,000.
  *
@@ -32,13 +34,25 @@ export interface GeometricOptions {
  * import { tokenAxis } from "./axes.ts";
  * import assert from "node:assert/strict";
  * assert.deepEqual(tokenAxis(18), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18]);
+ * assert.deepEqual(tokenAxis(80, 8).slice(-5), [56, 60, 64, 72, 80]);
  * ```
  */
-export function tokenAxis(max: number): number[] {
-  refuseLong(max / 16, `to ${max} in steps of 16`);
+export function tokenAxis(max: number, step = 16): number[] {
+  refuseLong(max / step, `to ${max} in steps of ${step}`);
   const axis: number[] = [];
-  for (let value = 1; value < max; value += value < 16 ? 1 : value < 64 ? 4 : 16) axis.push(value);
+  for (let value = 1; value < max; value += stepAt(value, step)) axis.push(value);
   return max >= 1 ? [...axis, max] : [];
+}
+
+/**
+ * How far a value of the axis of dense is from the next one, where that is not the maximum.
+ *
+ * @param value The value.
+ * @param step Step of the axis from 64 on.
+ * @returns The distance.
+ */
+export function stepAt(value: number, step: number): number {
+  return value < 16 ? 1 : value < 64 ? Math.min(4, step) : step;
 }
 
 /**

@@ -163,7 +163,8 @@ function prefillsAt(chunk: number, place: number, requests: number): [number, nu
 }
 
 /**
- * The expert shots of the grid: as August's, on the axis of dense, for one of the devices that share the experts.
+ * The expert shots of the grid: as August's, on the axis of dense in steps of 16, for one of the devices that share
+ * the experts.
  *
  * @param limits What the engine of all experts allows.
  * @param ep Devices that share them. @default {1}

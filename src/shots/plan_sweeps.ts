@@ -5,6 +5,7 @@
  */
 import { layersOf } from "../model/layers.ts";
 import type { Architecture, ModelConfig } from "../model/model.ts";
+import type { Settings } from "../settings.ts";
 import { attentionAxes, type AttentionGrid, attentionShots } from "./attention_shots.ts";
 import { chunkOf, type Limits, windowOf } from "./limits.ts";
 import { linearShots, recurrentChunk } from "./linear_shots.ts";
@@ -43,6 +44,8 @@ export interface PlanOptions extends AttentionGrid, SkewPlanOptions {
    * of which not every batch fits.
    */
   readonly parity: boolean;
+  /** Step of the token axis of dense shots from 64 tokens on; below, 4 at most. @default {16} */
+  readonly denseStep?: Settings["denseStep"];
   /** Devices that share the experts, ascending, of v1.2's grid. @default {[1]} */
   readonly epDegrees?: readonly number[];
   /** Leave the skew sweep out. */
@@ -188,7 +191,7 @@ function shotsOf(category: Category, limits: Limits, options: PlanOptions): Shot
   const { tp, parity } = options;
   switch (category) {
     case "dense":
-      return denseShots(tp, limits);
+      return denseShots(tp, limits, options.denseStep);
     case "per_sequence":
       return perSequenceShots(tp, limits);
     case "attention": {

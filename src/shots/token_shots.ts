@@ -13,10 +13,12 @@ import type { DenseShot, MoeShot, PerSequenceShot } from "./shot.ts";
  *
  * @param tp Tensor-parallel degree.
  * @param limits What the engine allows.
+ * @param step Step of the axis from 64 tokens on, a divisor of 16. @default {16}
  * @returns The shots, by tokens.
+ * @throws {UsageError} when the axis would have more than 100,000 steps.
  */
-export function denseShots(tp: number, limits: Limits): DenseShot[] {
-  return tokenAxis(limits.max_num_batched_tokens)
+export function denseShots(tp: number, limits: Limits, step?: number): DenseShot[] {
+  return tokenAxis(limits.max_num_batched_tokens, step)
     .filter((tokens) => fitsOneRequest(tokens, limits))
     .map((tokens) => ({ category: "dense", tp, tokens }));
 }

@@ -51,7 +51,7 @@ Deno.test("diffBundles sums up the ratios of each layer", () => {
 
 Deno.test("diffBundles names what only one has", () => {
   const [a, b] = [
-    bundle({ tps: [1, 2], meta: { model: "o/x", quantity: "kernel" } }),
+    bundle({ tps: [1, 2], meta: { model: "o/x", quantity: "kernel", dense_step: 4 } }),
     bundle({
       tps: [1, 4],
       meta: { model: "o/x" },
@@ -60,7 +60,10 @@ Deno.test("diffBundles names what only one has", () => {
   ];
   const diff = diffBundles(a, b);
   assert.deepEqual([diff.tps, diff.otherTps], [[1], [2, 4]]);
-  assert.deepEqual(diff.meta, [{ key: "quantity", a: '"kernel"', b: null }]);
+  assert.deepEqual(diff.meta, [
+    { key: "quantity", a: '"kernel"', b: null },
+    { key: "dense_step", a: "4", b: null },
+  ]);
   assert.deepEqual(diff.tables, [
     { tp: 1, table: "moe", layer: null, common: 0, onlyA: 0, onlyB: 1, ratio: null },
   ]);

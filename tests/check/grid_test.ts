@@ -199,3 +199,45 @@ for (const [max_num_seqs, keys, told] of reaches) {
     assert.equal(codes(keys, { engine_effective }).includes("grid-corner n_decode"), told);
   });
 }
+
+const range = (first: number, last: number, step: number): number[] =>
+  Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, i) => first + i * step);
+const small = range(1, 15, 1);
+const denseAxes: [what: string, step: number | undefined, tokens: readonly number[], found: string | null][] =
+  [
+    ["no row", 4, [], null],
+    ["each value in steps of 4", 4, [...small, ...range(16, 128, 4)], null],
+    ["each value in steps of 1", 1, range(1, 128, 1), null],
+    ["each value in steps of 8", 8, [...small, ...range(16, 64, 4), ...range(72, 128, 8)], null],
+    ["a maximum off the axis", 4, [...small, ...range(16, 128, 4), 129], null],
+    ["further values, as of a finer plan", 4, [...small, ...range(16, 128, 2)], null],
+    ["a value below 16 left out", 4, [1, 2, 4], "2 to 4"],
+    ["a value below 64 left out", 16, [16, 20, 28, 32], "20 to 28"],
+    ["a value beyond left out", 4, [64, 68, 76, 80], "68 to 76"],
+    ["two left out", 1, [60, 61, 63, 65, 66], "61 to 63, 63 to 65"],
+    ["the axis of another degree", 4, [64, 80, 96], "64 to 80, 80 to 96"],
+    ["a step that is not recorded", undefined, [1, 500], null],
+  ];
+for (const [what, step, tokens, found] of denseAxes) {
+  Deno.test(`rows of dense with dense_step ${step}: ${what}`, () => {
+    const rows = tokens.map((value) => ({ layer: "o_proj", key: [value], timeUs: 1 }));
+    const whole = range(1, 10, 1).map((value) => ({ layer: "layernorm", key: [value], timeUs: 1 }));
+    const tables = {
+      table: (_: number, category: string) => ({ rows: category === "dense" ? [...whole, ...rows] : [] }),
+    } as unknown as LazyTables;
+    const meta = step === undefined ? {} : { dense_step: step };
+    const issues = checkGrid({ dir: "/b", tps: [1] } as unknown as BundleFiles, tables, meta as Meta);
+    assert.deepEqual(
+      issues,
+      found === null ? [] : [{
+        code: "grid-incomplete",
+        severity: "warning",
+        path: "/b/tp1/dense.csv",
+        column: "tokens",
+        message: `Rows are further apart than the step which meta.yaml records: dense_step ${step}`,
+        found,
+        expected: `steps of 1 below 16, ${step === 1 ? 1 : 4} below 64 and ${step} beyond`,
+      }],
+    );
+  });
+}

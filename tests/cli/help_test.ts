@@ -50,7 +50,7 @@ const SHOWN: Readonly<Record<string, [groups: readonly Group[], except: string[]
     ...["hardware", "tpDegrees", "variant", "shotTimeoutS", "perfDir", "seed", ...OF_A_RUN],
   ]],
   "limits": [["What to measure", "Sweep", "Files"], [
-    ...["perfDir", "variant", "parity", "grid", ...GRID, "decodeQLens", "epDegrees"],
+    ...["perfDir", "variant", "parity", "grid", ...GRID, "decodeQLens", "epDegrees", "denseStep"],
   ]],
   "conformance": [["Engine", "Run", "Files"], [...RUN_ONLY, "allowMixed", "perfDir"]],
   "collectives": [["What to measure", "Engine", "Files", "Run"], [

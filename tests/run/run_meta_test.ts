@@ -202,6 +202,8 @@ const cases: [string, Partial<RunMetaOptions>, Partial<SessionFacts>, Partial<Me
     {},
     { engine_resolved: { per_tp: { 1: { ...resolved, block_size: 32 }, 2: resolved } } },
   ],
+  ["a finer axis of dense", { settings: { ...settings, denseStep: 4 } }, {}, { dense_step: 4 }],
+  ["the axis of dense whose step was another before", { previous: { dense_step: 4 } }, {}, {}],
   ["skew cases", {}, { skewTps: [1] }, {
     skew_profile: { ...skewProfileSpec(settings), mode: "interpolated" },
   }],

@@ -74,6 +74,18 @@ Deno.test("the journal and a plan record what shapes the grid of v1.2 and the cl
   assert.deepEqual(names.filter((name) => snake(name) in toPlanned(august)), []);
 });
 
+Deno.test("the journal and a plan record the step of dense where it is not 16", () => {
+  for (const grid of ["august", "v1.2", "both"] as const) {
+    const usual = resolveSettings({ ...REQUIRED, grid });
+    const finer = resolveSettings({ ...REQUIRED, grid, denseStep: 4 });
+    assert.ok(!("denseStep" in journalSettings(usual)) && !("dense_step" in toPlanned(usual)));
+    assert.deepEqual(journalSettings(finer), { ...journalSettings(usual), denseStep: 4 });
+    assert.deepEqual(toPlanned(finer), { ...toPlanned(usual), dense_step: 4 });
+    assert.equal(fromPlanned(toPlanned(usual)).denseStep, 16);
+    assert.equal(fromPlanned(toPlanned(finer)).denseStep, 4);
+  }
+});
+
 Deno.test("a plan's record of settings gives them back, and is checked by the rule of each", () => {
   const recorded = toPlanned(settings);
   const schema = z.strictObject(PLANNED_SHAPE);

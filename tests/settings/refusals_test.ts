@@ -13,6 +13,7 @@ function refuses(run: () => unknown, message: string): void {
 }
 
 const INTEGER = "expected an integer of at least 1";
+const STEP = "expected 1, 2, 4, 8 or 16";
 const FACTOR = "expected a number above 1";
 const TOGGLE = "expected 1 (true, yes, on) or 0 (false, no, off)";
 const SECONDS = "expected a number of seconds above 0";
@@ -66,6 +67,12 @@ const REFUSED: readonly (readonly [keyof Settings, string, string])[] = [
   ["maxNumBatchedTokens", "0", INTEGER],
   ["maxNumSeqs", "2.5", INTEGER],
   ["maxNumSeqs", "0x10", INTEGER],
+  ["denseStep", "3", STEP],
+  ["denseStep", "0", STEP],
+  ["denseStep", "32", STEP],
+  ["denseStep", "-4", STEP],
+  ["denseStep", "4.5", STEP],
+  ["denseStep", "fine", STEP],
   ["attentionMaxKv", "-16384", INTEGER],
   ["attentionChunkFactor", "1.0", FACTOR],
   ["attentionKvFactor", "0.5", FACTOR],
@@ -154,6 +161,9 @@ Deno.test("resolveSettings: a message names the option, the value and the rule",
     [{ tpDegrees: "1,2" }, `Cannot use tpDegrees: "1,2": ${DEGREES}`],
     [{ maxNumSeqs: NaN }, `Cannot use maxNumSeqs: NaN: ${INTEGER}`],
     [{ maxNumSeqs: "64" }, `Cannot use maxNumSeqs: "64": ${INTEGER}`],
+    [{ denseStep: 3 }, `Cannot use denseStep: 3: ${STEP}`],
+    [{ denseStep: 0 }, `Cannot use denseStep: 0: ${STEP}`],
+    [{ denseStep: "4" }, `Cannot use denseStep: "4": ${STEP}`],
     [{ attentionChunkFactor: 1 }, `Cannot use attentionChunkFactor: 1: ${FACTOR}`],
     [{ attentionKvFactor: Infinity }, `Cannot use attentionKvFactor: Infinity: ${FACTOR}`],
     [{ skipSkew: 1 }, `Cannot use skipSkew: 1: ${TOGGLE}`],
@@ -236,6 +246,19 @@ Deno.test("parity fires every shot", () => {
     () => resolveFlags({ ...REQUIRED, budget: "5min", parity: true }, {}),
     `Cannot use --budget 5min with --parity: ${rule}`,
   );
+});
+
+Deno.test("parity has the reference's token axis", () => {
+  const rule = "the reference profiler has steps of 16 tokens; leave one of the two out";
+  refuses(
+    () => resolveSettings({ ...REQUIRED, denseStep: 4, parity: true }),
+    `Cannot use denseStep: 4 with parity: true: ${rule}`,
+  );
+  refuses(
+    () => resolveFlags({ ...REQUIRED, parity: true }, { SHOTLAB_DENSE_STEP: "1" }),
+    `Cannot use SHOTLAB_DENSE_STEP=1 with --parity: ${rule}`,
+  );
+  assert.equal(resolveSettings({ ...REQUIRED, denseStep: 16, parity: true }).denseStep, 16);
 });
 
 Deno.test("several new tokens a decode, and devices that share experts, are of the grid of v1.2", () => {

@@ -140,6 +140,12 @@ const edges: [string, Partial<Limits>, (limits: Limits) => readonly Shot[], stri
     (limits) => denseShots(1, limits),
     tokenAxis(16).join(" "),
   ],
+  [
+    "the pool in finer steps",
+    { num_cache_tokens: 80, max_num_batched_tokens: 90 },
+    (limits) => denseShots(1, limits, 8),
+    tokenAxis(80, 8).join(" "),
+  ],
   ["requests", { max_num_seqs: 4 }, (limits) => perSequenceShots(1, limits), "1 2 3 4"],
   ["tokens of requests", { max_num_batched_tokens: 3 }, (limits) => perSequenceShots(1, limits), "1 2 3"],
   ["a block a request", { num_cache_tokens: 47 }, (limits) => perSequenceShots(1, limits), "1 2"],

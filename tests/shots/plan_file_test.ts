@@ -86,6 +86,16 @@ Deno.test("planHeader says the revision that the model's config was downloaded o
   assert.deepEqual(parsePlan(formatPlan(header, sweeps)).header, header);
 });
 
+Deno.test("a plan names the step of dense where it is not 16, and is read with it", () => {
+  const finer = { ...header, settings: { ...header.settings, dense_step: 4 as const } };
+  assert.deepEqual(planHeader({ ...settings, denseStep: 4 }, model, sweeps), finer);
+  assert.deepEqual(parsePlan(formatPlan(finer, sweeps)).header, finer);
+  assert.throws(
+    () => parsePlan([JSON.stringify({ ...header, settings: { ...header.settings, dense_step: 3 } })]),
+    /settings\.dense_step must be 1, 2, 4, 8 or 16, got 3/,
+  );
+});
+
 Deno.test("parsePlan gives back what formatPlan wrote", () => {
   assert.deepEqual(parsePlan(formatPlan(header, sweeps)), { header, sweeps });
 });

@@ -269,3 +269,26 @@ Deno.test("planSweeps has a sweep of the experts that so many devices share, whe
   ]);
   assert.deepEqual(shared(SMALL).filter((sweep) => !sweep.endsWith(" 1")), []);
 });
+
+const DENSE_GRIDS: Partial<PlanOptions>[] = [{}, { parity: true }, { grid: "v1.2" }, { grid: "both" }];
+for (const grid of DENSE_GRIDS) {
+  Deno.test(`denseStep acts on the dense sweep alone: ${JSON.stringify(grid)}`, async () => {
+    const options = {
+      ...SMALL,
+      ...grid,
+      architecture: await loadArchitecture("mixtral", "configs"),
+      limits: { ...SMALL.limits, max_num_batched_tokens: 128, max_num_seqs: 80, num_experts: 8, top_k: 2 },
+      ...{ maxNumBatchedTokens: 128, maxNumSeqs: 80, skipSkew: false },
+    };
+    const usual = planSweeps(options);
+    assert.deepEqual(usual.map(({ category }) => category), [
+      ...["dense", "per_sequence", "attention", "moe", "skew"],
+    ]);
+    assert.deepEqual(planSweeps({ ...options, denseStep: 16 }), usual);
+    for (const denseStep of [1, 2, 4, 8] as const) {
+      const [dense, ...others] = planSweeps({ ...options, denseStep });
+      assert.deepEqual(others, usual.slice(1));
+      assert.deepEqual(dense!.shots.map((shot) => shotKey(shot)[0]), tokenAxis(128, denseStep));
+    }
+  });
+}

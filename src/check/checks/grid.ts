@@ -1,9 +1,10 @@
 /**
- * The attention grid: against meta.yaml, and against what lookups need.
+ * The attention grid and the axis of dense: against meta.yaml, and against what lookups need.
  *
  * @module
  */
 import { attentionAxes } from "../../shots/attention_shots.ts";
+import { stepAt } from "../../shots/axes.ts";
 import { chunkOf } from "../../shots/limits.ts";
 import type { BundleFiles } from "../../bundle/files.ts";
 import type { Issue } from "../../bundle/issue.ts";
@@ -17,26 +18,52 @@ import { distinct, upperMedian } from "../../stats.ts";
 const MAX_NAMED = 8;
 
 /**
- * Checks the attention tables' grids.
+ * Checks the grids of the attention tables, and the axis of dense where meta.yaml records its step.
  *
  * @param files The bundle's files.
  * @param tables Their content.
  * @param meta What meta.yaml says.
- * @returns Warnings: values off meta.yaml's grid and values of it without rows, lines that skip values which others have, and the corner of the most
- * requests with a prefill.
+ * @returns Warnings: values off meta.yaml's grid and values of it without rows, lines that skip values which others
+ * have, the corner of the most requests with a prefill, and dense rows further apart than recorded.
  */
 export function checkGrid(files: BundleFiles, tables: LazyTables, meta: Meta): Issue[] {
-  return files.tps.flatMap((tp) => {
-    const { rows } = tables.table(tp, "attention");
-    if (rows.length === 0) return [];
-    const path = tablePath(files.dir, tp, "attention");
-    return [
-      ...offGrid(rows, path, meta, tp),
-      ...meta.attention_grid?.union === true ? [] : ragged(rows, path),
-      ...corner(rows, path, meta),
-      ...beyondWindow(rows, path, meta),
-    ];
+  return files.tps.flatMap((tp) =>
+    [attention, dense].flatMap((checkTable) => checkTable(files, tables, meta, tp))
+  );
+}
+
+function attention(files: BundleFiles, tables: LazyTables, meta: Meta, tp: number): Issue[] {
+  const { rows } = tables.table(tp, "attention");
+  if (rows.length === 0) return [];
+  const path = tablePath(files.dir, tp, "attention");
+  return [
+    ...offGrid(rows, path, meta, tp),
+    ...meta.attention_grid?.union === true ? [] : ragged(rows, path),
+    ...corner(rows, path, meta),
+    ...beyondWindow(rows, path, meta),
+  ];
+}
+
+/** Neighbours of a layer's rows that are further apart than the step that is recorded, as of a table that was cut. */
+function dense(files: BundleFiles, tables: LazyTables, { dense_step: step }: Meta, tp: number): Issue[] {
+  if (step === undefined) return [];
+  const layers = Map.groupBy(tables.table(tp, "dense").rows, ({ layer }) => layer);
+  const gaps = [...layers.values()].flatMap((rows) => {
+    const values = distinct(rows.map(({ key }) => key[0]!));
+    return values.slice(1).flatMap((value, i) =>
+      value - values[i]! > stepAt(values[i]!, step) ? [`${values[i]} to ${value}`] : []
+    );
   });
+  if (gaps.length === 0) return [];
+  return [{
+    code: "grid-incomplete",
+    severity: "warning",
+    path: tablePath(files.dir, tp, "dense"),
+    column: "tokens",
+    message: `Rows are further apart than the step which meta.yaml records: dense_step ${step}`,
+    found: named([...new Set(gaps)]),
+    expected: `steps of 1 below 16, ${stepAt(16, step)} below 64 and ${step} beyond`,
+  }];
 }
 
 /** What an engine of one degree came to. */
@@ -183,7 +210,7 @@ function corner(rows: readonly Row[], path: string, { engine_effective: engine }
   }];
 }
 
-function named(values: readonly number[]): string {
+function named(values: readonly (number | string)[]): string {
   const shown = values.slice(0, MAX_NAMED).join(", ");
   return values.length > MAX_NAMED ? `${shown}, ... (${values.length})` : shown;
 }

@@ -26,7 +26,7 @@ export function declare(command: Command, run: Run): void {
   addFlags(command, ["What to measure", "Sweep", "Files"], [
     ...["perfDir", "variant", "parity", "grid"] as const,
     ...["attentionMaxKv", "attentionChunkFactor", "attentionKvFactor", "attentionNFactor"] as const,
-    ...["decodeQLens", "epDegrees"] as const,
+    ...["decodeQLens", "epDegrees", "denseStep"] as const,
   ])
     .addOption(verboseFlag())
     .addHelpText(
