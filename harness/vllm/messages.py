@@ -161,7 +161,8 @@ class Result:
     """Microseconds of each timed forward, by layer.
 
     `kernel_sums` has those of layers whose kernels overlap, each kernel counted in full; `recordings` is told
-    when there was more than one.
+    when there was more than one. `shot_clocks_mhz` is the device's clock right before the first forward and
+    behind the last one.
     """
 
     type: ClassVar[str] = "result"
@@ -172,6 +173,7 @@ class Result:
     kernels: dict[str, list[str]] | None = None
     recordings: int | None = None
     kernel_sums: dict[str, list[float]] | None = None
+    shot_clocks_mhz: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ OPTIONAL = {
     "kernels",
     "processor",
     "recordings",
+    "shot_clocks_mhz",
     "stop",
     "sustains",
     "wall_us",

@@ -188,10 +188,12 @@ export type ShotOutcome =
     readonly stop?: Stop;
     /** Short hashes of the kernels of one forward in their order, by layer, where the harness knows them. */
     readonly kernels?: Readonly<Record<string, readonly string[]>>;
-    /** How often the shot was recorded until its forwards agreed in their kernels, when more than once. */
+    /** How often it was recorded, when more than once: until its forwards agreed in their kernels, at no fallen clock. */
     readonly recordings?: number;
     /** As `samples`, each kernel counted in full, of layers whose kernels overlap. */
     readonly kernel_sums?: Readonly<Record<string, readonly number[]>>;
+    /** The clock in MHz right before its first forward and right behind its last one, where the harness counts it. */
+    readonly shot_clocks_mhz?: readonly [number, number];
   }
   | {
     readonly status: "failed";

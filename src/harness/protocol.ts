@@ -65,6 +65,8 @@ export interface ResultAnswer {
   readonly recordings?: number;
   /** As `samples`, each kernel counted in full, of layers whose kernels overlap. */
   readonly kernel_sums?: Readonly<Record<string, readonly number[]>>;
+  /** The clock in MHz right before the first forward and right behind the last one. */
+  readonly shot_clocks_mhz?: readonly [number, number];
 }
 
 /** What the modules of a shot take under a lasting load. */

@@ -13,6 +13,8 @@ const object = z.record(z.string(), z.unknown());
 const micros = z.number().nonnegative();
 const reading = z.number().nullable();
 const quantity = z.enum(QUANTITIES);
+/** The clock in MHz right before a shot and right behind it. */
+export const shotClocks = z.tuple([z.number().positive(), z.number().positive()]).readonly();
 
 const shot = z.discriminatedUnion("category", [
   z.object({ category: z.literal("dense"), tp: positive, tokens: positive }),
@@ -169,6 +171,7 @@ export const answerSchema = z.discriminatedUnion("type", [
     kernels: z.record(z.string(), z.array(z.string())).optional(),
     recordings: positive.optional(),
     kernel_sums: z.record(z.string(), z.array(z.number().positive())).optional(),
+    shot_clocks_mhz: shotClocks.optional(),
   }),
   z.object({
     type: z.literal("sustained"),

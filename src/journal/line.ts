@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { parseJson } from "../files/json.ts";
-import { measurerFields } from "../harness/schemas.ts";
+import { measurerFields, shotClocks } from "../harness/schemas.ts";
 import type { FoundLayer } from "../harness/harness.ts";
 import { QUANTITIES, type Quantity } from "../quantity.ts";
 import type { Limits } from "../shots/limits.ts";
@@ -83,6 +83,7 @@ const sentinelLine = z.object({
   samples,
   clock_mhz: reading,
   clocks_mhz: z.tuple([z.number(), z.number()]).readonly().optional(),
+  shot_clocks_mhz: shotClocks.optional(),
   at_s: z.number().optional(),
   drift: z.number().optional(),
   moved: z.boolean().optional(),
@@ -193,8 +194,8 @@ export interface EngineLine {
 /**
  * The samples of one shot in microseconds, by layer (of a skew case by part): those whose rows they make. Where the
  * harness tells, why there are no more of them, the hashes of the kernels of one forward by layer, the samples with each
- * kernel counted in full of layers whose kernels overlap, and how often the shot was recorded when more than once; in a
- * pool, which lane fired it.
+ * kernel counted in full of layers whose kernels overlap, how often the shot was recorded when more than once, and the
+ * device's clock right before and right behind it; in a pool, which lane fired it.
  */
 export interface ShotLine extends ShotId {
   /** What the line is. */
@@ -209,6 +210,8 @@ export interface ShotLine extends ShotId {
   readonly kernel_sums?: Readonly<Record<string, readonly number[]>>;
   /** How often the shot was recorded, when more than once. */
   readonly recordings?: number;
+  /** The clock of the multiprocessors in MHz right before its first forward and right behind its last one. */
+  readonly shot_clocks_mhz?: readonly [number, number];
   /** Which lane of a pool. */
   readonly lane?: string;
 }
@@ -216,7 +219,8 @@ export interface ShotLine extends ShotId {
 export type FailedLine = z.infer<typeof failedLine>;
 /**
  * A sentinel: its samples in microseconds, the clock of the multiprocessors after it in MHz, the lowest and the highest
- * one after any chunk since the sentinel before, and when it was fired, in seconds since 1970. What follows from it is
+ * one after any chunk since the sentinel before, the clock right before and right behind it where the harness counts it,
+ * and when it was fired, in seconds since 1970. What follows from it is
  * for {@linkcode import("./judge.ts").newJudge} to say; in format 1 it was written down here (`drift`, `moved`), and
  * the clock was the farthest one.
  */
@@ -288,10 +292,8 @@ export function parseJournalLine(text: string): JournalLine | number | null {
 }
 
 function isShotLine(value: object): value is ShotLine {
-  const { category, tp, key, samples, stop, kernels, kernel_sums, recordings, lane } = value as Record<
-    string,
-    unknown
-  >;
+  const { category, tp, key, samples, stop, kernels, kernel_sums, recordings, shot_clocks_mhz, lane } =
+    value as Record<string, unknown>;
   return (CATEGORY_NAMES as readonly unknown[]).includes(category) &&
     isWhole(tp, 1) && Array.isArray(key) && key.every((part, i) => isKeyPart(category, part, i)) &&
     isRecord(samples) && Object.values(samples).every(areTimes) &&
@@ -299,6 +301,7 @@ function isShotLine(value: object): value is ShotLine {
     (kernels === undefined || (isRecord(kernels) && Object.values(kernels).every(areTexts))) &&
     (kernel_sums === undefined || (isRecord(kernel_sums) && Object.values(kernel_sums).every(areTimes))) &&
     (recordings === undefined || isWhole(recordings, 1)) &&
+    (shot_clocks_mhz === undefined || (areTimes(shot_clocks_mhz) && shot_clocks_mhz.length === 2)) &&
     (lane === undefined || typeof lane === "string");
 }
 
@@ -315,7 +318,7 @@ function isWhole(value: unknown, least: number): boolean {
   return Number.isSafeInteger(value) && (value as number) >= least;
 }
 
-function areTimes(values: unknown): boolean {
+function areTimes(values: unknown): values is number[] {
   return Array.isArray(values) && values.length > 0 &&
     values.every((value) => typeof value === "number" && value > 0 && value < Infinity);
 }

@@ -326,6 +326,7 @@ function* recordSentinel(
   const verdict = session.sentinel(shot, {
     samples: outcome.samples,
     kernels: outcome.kernels,
+    shot_clocks_mhz: outcome.shot_clocks_mhz,
     clocks,
     lane,
   });

@@ -183,10 +183,13 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
     return failed;
   }
 
-  sentinel(shot: Shot, { samples, kernels, clocks: { latest, ...range }, lane }: SentinelReading): Verdict {
+  sentinel(
+    shot: Shot,
+    { samples, kernels, shot_clocks_mhz, clocks: { latest, ...range }, lane }: SentinelReading,
+  ): Verdict {
     this.record({
       ...{ type: "sentinel", ...idOf(shot), samples, clock_mhz: latest, ...range },
-      ...{ at_s: this.#nowS(), kernels, lane },
+      ...{ shot_clocks_mhz, at_s: this.#nowS(), kernels, lane },
     });
     return this.judge.verdict!;
   }

@@ -23,6 +23,8 @@ export interface Evidence {
   readonly kernel_sums?: Samples;
   /** How often the shot was recorded until its forwards agreed in their kernels, when more than once. */
   readonly recordings?: number;
+  /** The clock in MHz right before its first forward and right behind its last one. */
+  readonly shot_clocks_mhz?: readonly [number, number];
   /** Which lane of a pool fired it. */
   readonly lane?: string;
 }
@@ -33,6 +35,8 @@ export interface SentinelReading {
   readonly samples: Samples;
   /** Short hashes of the kernels of one forward, by layer, where the harness tells. */
   readonly kernels?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** The clock in MHz right before and right behind it, where the harness counts it. */
+  readonly shot_clocks_mhz?: readonly [number, number] | undefined;
   /** The clocks since the sentinel before. */
   readonly clocks: Clocks;
   /** Which lane of a pool fired it. */

@@ -46,12 +46,13 @@ export function recordOutcome(
     return { type: "failed-shot", ...session.fail(shot, "unsupported", message, { lane }) };
   }
   const samples = Object.fromEntries(layers.map((layer) => [layer, outcome.samples[layer]!]));
-  const { stop, kernels, kernel_sums, recordings } = outcome;
+  const { stop, kernels, kernel_sums, recordings, shot_clocks_mhz } = outcome;
   const timesUs = session.measured(shot, samples, {
     ...stop && { stop },
     ...kernels && { kernels },
     ...kernel_sums && { kernel_sums },
     ...recordings !== undefined && { recordings },
+    ...shot_clocks_mhz && { shot_clocks_mhz },
     ...lane !== undefined && { lane },
   });
   return { type: "shot", category: shot.category, tp: shot.tp, key: shotKey(shot), timesUs };

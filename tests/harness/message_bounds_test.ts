@@ -139,6 +139,15 @@ const answers: Bounds[] = [
     stop: [[undefined, "iterations", "precision", "max"], ["other", null]],
     kernels: [[undefined, {}, { proj: [] }, { proj: ["ab"] }], [{ proj: "ab" }, { proj: [1] }]],
     kernel_sums: [[undefined, {}, { proj: [1e-9] }], [{ proj: [0] }, { proj: 1 }]],
+    shot_clocks_mhz: [[undefined, [1980, 1384.5]], [
+      [1980],
+      [1980, 0],
+      [0, 1],
+      [1, 2, 3],
+      [null, 1980],
+      1980,
+      null,
+    ]],
   }],
   [
     {

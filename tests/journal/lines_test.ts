@@ -22,6 +22,7 @@ const good = [
   { ...SHOT, category: "attention", key: [16, 0.5, 2, 128] },
   { ...SHOT, category: "attention", key: [0, -0.5, 0, 0] },
   { ...SHOT, recordings: 1 },
+  { ...SHOT, shot_clocks_mhz: [1980, 1384] },
   { ...SHOT, kernels: { proj: ["ab", "cd"], norm: [] }, kernel_sums: { proj: [3, 4], norm: [1] } },
 ];
 for (const line of good) {
@@ -63,6 +64,10 @@ const bad = [
   { ...SHOT, kernel_sums: { proj: [3], norm: [] } },
   { ...SHOT, kernel_sums: [3] },
   { ...SHOT, recordings: 1.5 },
+  ...[[1980], [1980, 0], [1980, null], [1, 2, 3], ["1980", 1980], 1980, null].map((shot_clocks_mhz) => ({
+    ...SHOT,
+    shot_clocks_mhz,
+  })),
   ...[null, 7, "shot", [], {}, { type: "tea" }, { type: "tea", format: 1 }, { format: "9" }],
 ];
 for (const line of bad) {

@@ -76,10 +76,11 @@ const lines: [what: string, use: (session: Session) => unknown, line: string | n
     "all that a harness tells of a shot",
     (to) =>
       to.measured(SHOT, { norm: [1] }, {
-        ...{ stop: "max", kernels: { norm: ["ab"] }, kernel_sums: { norm: [2] }, recordings: 2, lane },
+        ...{ stop: "max", kernels: { norm: ["ab"] }, kernel_sums: { norm: [2] }, recordings: 2 },
+        ...{ shot_clocks_mhz: [1980, 1384], lane },
       }),
     `{"type":"shot",${DENSE},"samples":{"norm":[1]},"stop":"max","kernels":{"norm":["ab"]},` +
-    '"kernel_sums":{"norm":[2]},"recordings":2,"lane":"device 1"}',
+    '"kernel_sums":{"norm":[2]},"recordings":2,"shot_clocks_mhz":[1980,1384],"lane":"device 1"}',
   ],
   [
     "a shot of decodes",

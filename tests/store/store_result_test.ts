@@ -52,7 +52,10 @@ for (const [what, options, samples] of layers) {
 }
 
 Deno.test("what the harness tells of a shot is recorded beside its samples, with the lane", () => {
-  const more = { stop: "precision", kernels: { norm: ["ab"] }, kernel_sums: { norm: [2, 2] }, recordings: 2 };
+  const more = {
+    ...{ stop: "precision", kernels: { norm: ["ab"] }, kernel_sums: { norm: [2, 2] }, recordings: 2 },
+    shot_clocks_mhz: [1980, 1384],
+  };
   assert.deepEqual(record(measured(BOTH, more), { lane: "device 1" }).recorded, [BOTH, {
     ...more,
     lane: "device 1",

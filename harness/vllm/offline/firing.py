@@ -115,7 +115,8 @@ class Firing:
         """Return the line of a sentinel, with the clocks since the one before."""
         line = {"type": "sentinel", **id_fields(shot), "samples": answer.samples, "clock_mhz": self.clock}
         ranges = {"clocks_mhz": [min(clocks), max(clocks)]} if clocks else {}
-        return {**line, **ranges, "at_s": round(time.time(), 3)}
+        own = {} if answer.shot_clocks_mhz is None else {"shot_clocks_mhz": answer.shot_clocks_mhz}
+        return {**line, **ranges, **own, "at_s": round(time.time(), 3)}
 
     @property
     def clock_has_moved(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from engine.engine import Engine
 from faults import Fault
 from messages import Failed, Fire, Kernels, Result
+from timing.device_clock import lowest
 from timing.jobs import Job, jobs_of
 from timing.precision import is_precise, until_precise
 from timing.timed import Measured, Timed, Timer
@@ -73,7 +74,8 @@ class Chunk:
         kernels = {layer: [short_hash(name) for name in names] for layer, names in outcome.kernels.items()}
         recordings = outcome.recordings if outcome.recordings > 1 else None
         return Result(
-            seq, index, outcome.samples, stop, kernels or None, recordings, outcome.kernel_sums or None
+            *(seq, index, outcome.samples, stop, kernels or None),
+            *(recordings, outcome.kernel_sums or None, outcome.clocks_mhz),
         )
 
 
@@ -93,6 +95,7 @@ def merge_parts(outcomes: Iterable[Timed | Fault]) -> Timed:
         {name: kernels for timed in all_timed for name, kernels in timed.kernels.items()},
         {name: values for timed in all_timed for name, values in timed.kernel_sums.items()},
         max(timed.recordings for timed in all_timed),
+        lowest([timed.clocks_mhz for timed in all_timed]),
     )
 
 

@@ -3,28 +3,22 @@
 import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.engine import Engine
 from engine.layers import Part, part_of
 from faults import Fault, shot_fault
+from timing.device_clock import BEFORE, BEHIND, DeviceClock
 from timing.jobs import Job
 from timing.kernel_sums import KernelSum, Launched, sum_kernels
 from timing.passes import OTHER
-from timing.profiler import CLOCK_CYCLES, PREFIX, Recording
+from timing.profiler import PREFIX, Recording
 from timing.timed import Measured, Timed, died, fire_jobs, samples_of
 
 MOST_RECORDINGS = 3
-"""How often a job is recorded at most until its passes agree in their kernels."""
-
-FALLEN = 0.95
-"""Of the fastest clock of a recording: a job at whose end it was below this is fired again, once.
-
-A device at its power limit lowers its clock for some tens of milliseconds: an H200 by up to 21% behind
-prefills of 4 ms. Else the clock is within 4% of the fastest.
-"""
+"""How often a job is recorded at most: its passes must agree in their kernels, at no fallen clock."""
 
 
 class LostKernels(Fault):
@@ -40,44 +34,52 @@ class KernelTimer:
     def __init__(self, engine: Engine, session: Recording) -> None:
         self.session = session
         self.synchronize = engine.synchronize
+        self.clock = DeviceClock(session, engine.synchronize)
 
     def measure(self, engine: Engine, jobs: Sequence[Job], iterations: int) -> Measured:
         """Time jobs in their order; the decoder layer is repeated where only attention is asked.
 
-        Jobs of which a recording has lost kernels are recorded again, and once those at whose end the
-        device's clock had fallen: the faster clock counts.
+        Jobs of which a recording has lost kernels are recorded again, and those that began at a clock that
+        others had lowered, once it is back: together, then each by itself. The faster clock counts.
         """
         first = self.measure_once(engine, jobs, iterations)
-        outcomes, clocks, busy_us = list(first.outcomes), first.clocks, first.busy_us
-        slow = fallen(clocks)
+        outcomes, busy_us = list(first.outcomes), first.busy_us
         for recordings in range(2, MOST_RECORDINGS + 1):
             lost = {at for at, outcome in enumerate(outcomes) if isinstance(outcome, LostKernels)}
+            slow = {at for at, outcome in enumerate(outcomes) if self.had_fallen(outcome)}
             chosen = sorted(lost | slow)
-            if not chosen or died(outcomes):
-                break
-            again = self.measure_once(engine, [jobs[at] for at in chosen], iterations)
-            busy_us += again.busy_us
-            for at, outcome, clock in zip(chosen, again.outcomes, again.clocks, strict=False):
-                if at in lost or (isinstance(outcome, Timed) and clock > clocks[at]) or died([outcome]):
-                    outcomes[at] = (
-                        replace(outcome, recordings=recordings) if isinstance(outcome, Timed) else outcome
-                    )
-            slow = set()
+            for group in [chosen] if recordings == 2 else [[at] for at in chosen]:
+                if died(outcomes):
+                    break
+                if not slow.isdisjoint(group) and not self.clock.rest():
+                    slow = set()
+                group = [at for at in group if at in lost or at in slow]
+                if not group:
+                    continue
+                again = self.measure_once(engine, [jobs[at] for at in group], iterations)
+                busy_us += again.busy_us
+                for at, outcome in zip(group, again.outcomes, strict=False):
+                    if at in lost or died([outcome]) or began_faster(outcome, outcomes[at]):
+                        outcomes[at] = with_recordings(outcome, recordings)
         return Measured(outcomes, busy_us)
+
+    def had_fallen(self, outcome: Timed | Fault) -> bool:
+        """Return whether a job was timed that began at a fallen clock."""
+        return isinstance(outcome, Timed) and self.clock.had_fallen(outcome.clocks_mhz)
 
     def measure_once(self, engine: Engine, jobs: Sequence[Job], iterations: int) -> "Recorded":
         """Record jobs once."""
-        marks = RangeMarks(self.session)
+        marks = RangeMarks(self.session, self.clock)
         with without_collector():
             faults, sums, busy_ns = self.record(engine, jobs, iterations, marks)
         outcomes: list[Timed | Fault] = []
         for index, (job, fault) in enumerate(zip(jobs, faults, strict=False)):
-            outcomes.append(fault or summed(marks.found(index, sums), job, iterations))
-        spun = [sums.get(clock_name(index)) for index in range(len(outcomes))]
-        clocks = [
-            1e3 * CLOCK_CYCLES / each.duration_ns if each and each.duration_ns else 0.0 for each in spun
-        ]
-        return Recorded(outcomes, clocks, busy_ns / 1000)
+            outcome = fault or summed(marks.found(index, sums), job, iterations)
+            clocks_mhz = self.clock.found(sums, index)
+            outcomes.append(
+                replace(outcome, clocks_mhz=clocks_mhz) if isinstance(outcome, Timed) else outcome
+            )
+        return Recorded(outcomes, busy_ns / 1000)
 
     def record(
         self, engine: Engine, jobs: Sequence[Job], iterations: int, marks: "RangeMarks"
@@ -102,21 +104,20 @@ class Recorded:
     """What became of jobs in one recording."""
 
     outcomes: Sequence[Timed | Fault]
-    clocks: Sequence[float]
-    """The device's clock in MHz behind each, 0 where it is not known."""
     busy_us: float
     """For how long the device worked."""
 
 
-def fallen(clocks: Sequence[float]) -> set[int]:
-    """Return where the clock was lower than a device's clock varies by itself."""
-    fastest = max(clocks, default=0)
-    return {at for at, mhz in enumerate(clocks) if 0 < mhz < FALLEN * fastest}
+def began_faster(outcome: Timed | Fault, before: Timed | Fault) -> bool:
+    """Return whether a job began at a faster clock than the time before."""
+    if not (isinstance(outcome, Timed) and isinstance(before, Timed)):
+        return False
+    return (outcome.clocks_mhz or (0, 0))[0] > (before.clocks_mhz or (0, 0))[0]
 
 
-def clock_name(index: int) -> str:
-    """Return the range in which cycles are counted behind a job."""
-    return f"{PREFIX}clock-{index}"
+def with_recordings(outcome: Timed | Fault, recordings: int) -> Timed | Fault:
+    """Return an outcome that says how many recordings it took."""
+    return replace(outcome, recordings=recordings) if isinstance(outcome, Timed) else outcome
 
 
 Found = tuple[str, int, KernelSum]
@@ -179,14 +180,17 @@ class RangeMarks:
 
     splits = True
 
-    def __init__(self, session: Recording) -> None:
+    def __init__(self, session: Recording, clock: DeviceClock) -> None:
         self.session = session
+        self.clock = clock
         self.keys: list[dict[str, tuple[str, int]]] = []
         """Layer and pass of each range, by job."""
         self.parted: list[dict[str, Parted]] = []
         """Those of modules some of whose kernels are layers by name."""
         self.count = 0
         self.number: int | None = None
+        self.is_new = False
+        """Whether the job that was taken last has not begun its first pass."""
         self.open: list[tuple[str, Any]] = []
 
     def found(self, index: int, sums: Mapping[str, KernelSum]) -> list[Found]:
@@ -210,14 +214,16 @@ class RangeMarks:
         for job in jobs:
             self.keys.append({})
             self.parted.append({})
+            self.is_new = True
             yield job
-            # An error of the device comes up again with the next call, which has a job to blame.
-            with suppress(RuntimeError):
-                self.session.clock(clock_name(len(self.keys) - 1))
+            self.clock.count(BEHIND, len(self.keys) - 1)
 
     def begin(self, number: int | None) -> None:
-        """Begin a pass."""
+        """Begin a pass; cycles are counted before a job's first."""
         self.number = number
+        if self.is_new:
+            self.is_new = False
+            self.clock.count(BEFORE, len(self.keys) - 1)
 
     def end(self) -> None:
         """End the pass and what a failure left open in it."""

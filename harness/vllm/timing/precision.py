@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from faults import Fault
 from messages import Precision
+from timing.device_clock import lowest
 from timing.timed import Measured, Timed, died
 
 
@@ -67,6 +68,7 @@ def joined(before: Timed | Fault, after: Timed | Fault) -> Timed | Fault:
         after.kernels,
         {layer: [*added(before, layer), *added(after, layer)] for layer in overlapping},
         recordings,
+        lowest([before.clocks_mhz, after.clocks_mhz]),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from engine.engine import Engine
 from engine.layers import Part
 from faults import Fault, shot_fault
+from timing.device_clock import Clocks
 from timing.jobs import Job
 from timing.passes import OTHER, Marks, run_passes
 
@@ -27,7 +28,9 @@ class Timed:
     kernel_sums: dict[str, list[float]] = field(default_factory=dict)
     """As samples, each kernel counted in full, of layers whose kernels overlap."""
     recordings: int = 1
-    """How many were made until one had lost no kernels."""
+    """How many were made until one had lost no kernels, and began at no fallen clock."""
+    clocks_mhz: Clocks | None = None
+    """The device's clock right before the first pass and behind the last one, where it can be counted."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import Any
 
 from engine.engine import Engine
 from faults import Fault
+from timing.device_clock import DeviceClock
 from timing.jobs import Job
 from timing.kernel_sums import Event, sum_kernels
-from timing.kernel_timer import KernelTimer, RangeMarks, clock_name, summed, without_collector
-from timing.profiler import CLOCK_CYCLES, PREFIX, Recording, Session
+from timing.kernel_timer import KernelTimer, RangeMarks, summed, without_collector
+from timing.profiler import PREFIX, Recording, Session
 from timing.timed import Timed, fire_jobs
 
 ITERATIONS = 3
@@ -53,7 +54,7 @@ class Marks(RangeMarks):
     """Marks that set the engine to the way of each job, and count clock cycles behind it."""
 
     def __init__(self, engine: Engine, session: Recording, direct: Any) -> None:
-        super().__init__(session)
+        super().__init__(session, DeviceClock(session, engine.synchronize))
         self.engine, self.direct = engine, direct
         self.taken_s: list[float] = []
         self.first_s: list[float] = []
@@ -152,14 +153,7 @@ class Run:
         for name, seconds in zip(PARTS, parts, strict=True):
             rates.split[name] += seconds
         rates.busy_us += busy_ns / 1000
-        spun = [sums.get(clock_name(index)) for index in range(len(pairs))]
-        return Turn(
-            outcomes,
-            [
-                round(1e3 * CLOCK_CYCLES / each.duration_ns) if each and each.duration_ns else 0
-                for each in spun
-            ],
-        )
+        return Turn(outcomes, [(marks.clock.found(sums, index) or (0, 0))[1] for index in range(len(pairs))])
 
 
 class HostSession:

@@ -122,11 +122,14 @@ def test_a_chunk_begins_where_it_is_told_and_is_as_long_as_the_timer_likes() -> 
 def test_the_parts_of_a_skew_case_are_one_answer_and_a_part_that_fails_fails_it() -> None:
     case = skew(4, 1, ["t_mean", "t_skew"], kvs=64)
     whole: list[Timed | Fault] = [
-        Timed({"t_mean": [1.0]}, recordings=2),
-        Timed({"t_skew": [2.0]}, recordings=3),
+        Timed({"t_mean": [1.0]}, recordings=2, clocks_mhz=(1980, 1500)),
+        Timed({"t_skew": [2.0]}, recordings=3, clocks_mhz=(1965, 1980)),
     ]
     (answer,), _ = fire(Scripted(*whole), [case])
     assert (answer.samples, answer.recordings) == ({"t_mean": [1.0], "t_skew": [2.0]}, 3)
+    assert answer.shot_clocks_mhz == (1965, 1500)
+    (answer,), _ = fire(Scripted(whole[0], Timed({"t_skew": [2.0]})), [case])
+    assert answer.shot_clocks_mhz is None
     (answer, after), _ = fire(Scripted(whole[0], OUT, timed(9)), [case, dense(1)])
     assert (answer.kind, answer.message) == ("out_of_memory", "shot 0 (skew): no room")
     assert after.samples == {"norm": [9] * 3}

@@ -22,7 +22,7 @@ TWO = [dense(1), dense(2)]
     [
         (Result(3, 1, {"a": [1.5]}), {"type": "shot", **KEY, "samples": {"a": [1.5]}}),
         (
-            Result(3, 1, {"a": [1.5]}, "precision", {"a": ["ab"]}, 2, {"a": [2.5]}),
+            Result(3, 1, {"a": [1.5]}, "precision", {"a": ["ab"]}, 2, {"a": [2.5]}, (1929, 1384)),
             {
                 "type": "shot",
                 **KEY,
@@ -31,6 +31,7 @@ TWO = [dense(1), dense(2)]
                 "kernels": {"a": ["ab"]},
                 "recordings": 2,
                 "kernel_sums": {"a": [2.5]},
+                "shot_clocks_mhz": (1929, 1384),
             },
         ),
         (Failed(3, 1, "timeout", "late"), {"type": "failed", **KEY, "kind": "timeout", "message": "late"}),
@@ -218,24 +219,24 @@ def test_a_sentinel_has_the_clocks_since_the_one_before(
     firing.fire([dense(2)])
     told(1980)
     assert firing.sentinel(SENTINEL, False)
+    worker.answers = (Result(1, 0, {"a": [10.0]}, shot_clocks_mhz=(1929, 1920)), Done(1))
+    assert firing.sentinel(SENTINEL, False)
     worker.answers = (Failed(1, 0, "infeasible", "no room"), Done(1))
     assert not firing.sentinel(SENTINEL, False)
     journal.close()
     sentinels = [line for line in lines_of(path) if line["type"] == "sentinel" or line.get("sentinel")]
     assert [line["type"] for line in sentinels] == [
-        "chunk",
-        "sentinel",
-        "chunk",
-        "sentinel",
-        "chunk",
-        "failed",
+        *("chunk", "sentinel") * 3,
+        *("chunk", "failed"),
     ]
     told_of = [line for line in sentinels if line["type"] == "sentinel"]
-    assert [(line["clock_mhz"], line["clocks_mhz"], line["at_s"]) for line in told_of] == [
+    assert [(line["clock_mhz"], line.get("clocks_mhz"), line["at_s"]) for line in told_of] == [
         (1980, [1980, 1980], 5.0),
         (1980, [1400, 1980], 5.0),
+        (1980, None, 5.0),
     ]
-    assert [request.iterations for request in worker.requests] == [9, 9, 3, 3, 9, 9]
+    assert [line.get("shot_clocks_mhz") for line in told_of] == [None, None, [1929, 1920]]
+    assert [request.iterations for request in worker.requests] == [9, 9, 3, 3, 9, 9, 9]
 
 
 def test_an_unsteady_first_sentinel_is_fired_five_times(tmp_path: Path) -> None:

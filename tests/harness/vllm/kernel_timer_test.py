@@ -8,9 +8,11 @@ import pytest
 from engine.layers import Part
 from fakes import Engine, Module
 from faults import Fault
+from timing.device_clock import DeviceClock
 from timing.jobs import Job
 from timing.kernel_sums import Event
 from timing.kernel_timer import KernelTimer, RangeMarks
+from timing.profiler import CLOCK_CYCLES
 from timing.timed import Timed, WallTimer
 
 BATCH = ((1, 0),)
@@ -24,7 +26,7 @@ class Recording:
         self.now = 0
         self.free = 0
         self.clocks: list[int] = []
-        """Nanoseconds of each count of cycles to come; none where the device does not count."""
+        """Megahertz of each count of cycles to come; none where the device does not count."""
 
     def start(self) -> None:
         self.events.clear()
@@ -58,7 +60,7 @@ class Recording:
     def clock(self, name: str) -> None:
         if self.clocks:
             with self.range(name):
-                self.launch("spin", self.clocks.pop(0))
+                self.launch("spin", round(1e3 * CLOCK_CYCLES / self.clocks.pop(0)))
 
 
 @pytest.fixture
@@ -170,41 +172,89 @@ def test_kernels_that_overlap_count_once_and_in_full_beside(recording: Recording
     assert outcome == Timed({"moe": [0.1]}, {"moe": ["expert", "expert"]}, {"moe": [0.16]})
 
 
+TOP, OWN_FALL = (2000, 2000), (2000, 1500)
+"""Clocks before and behind a job that leaves it where it is, and of one that lowers it."""
+
 CLOCKS = [
-    ("steady", [10_000, 10_400, 10_100, 10_000], [], [2, 4, 6, 8], [1, 1, 1, 1]),
-    ("two had fallen", [12_000, 10_000, 10_600, 10_000], [10_000, 10_000], [10, 4, 12, 8], [2, 1, 2, 1]),
-    ("one is no faster", [12_000, 10_000, 12_000, 10_000], [12_100, 10_000], [2, 4, 12, 8], [1, 1, 2, 1]),
-    ("one is as slow as before", [10_000, 10_000, 12_000, 10_000], [12_000], [2, 4, 6, 8], [1, 1, 1, 1]),
-    ("not known", [], [], [2, 4, 6, 8], [1, 1, 1, 1]),
+    ("steady", [2000] * 8, [2, 4, 6, 8], [1, 1, 1, 1], [TOP] * 4),
+    (
+        "within a twentieth",
+        [2000, 2000, 1901, 2000, *[2000] * 4],
+        [2, 4, 6, 8],
+        [1] * 4,
+        [TOP, (1901, 2000), TOP, TOP],
+    ),
+    (
+        "one lowers it by itself, and it is back",
+        [2000, 1500, *[2000] * 6],
+        *([2, 4, 6, 8], [1, 1, 1, 1], [OWN_FALL, TOP, TOP, TOP]),
+    ),
+    (
+        "two begin behind it: fired again together, once it is back",
+        [2000, 1500, 1500, 1700, 1700, 2000, 2000, 2000, *(1800, 1899, 1900), *TOP, *TOP],
+        *([2, 10, 12, 8], [1, 2, 2, 1], [OWN_FALL, TOP, TOP, TOP]),
+    ),
+    (
+        "one of them lowers it for the other again, which is fired by itself",
+        [2000, 1500, 1500, 1400, 1400, 2000, 2000, 2000, 2000, *(2000, 1500), *(1500, 1900), 2000, *TOP],
+        *([2, 10, 14, 8], [1, 2, 3, 1], [OWN_FALL, OWN_FALL, TOP, TOP]),
+    ),
+    (
+        "it is lower each time: the first counts",
+        [*TOP, *TOP, *TOP, 1500, 2000, 2000, 1500, 1500, 2000, 1400, 1400],
+        *([2, 4, 6, 8], [1, 1, 1, 1], [TOP, TOP, TOP, (1500, 2000)]),
+    ),
+    ("not known", [], [2, 4, 6, 8], [1, 1, 1, 1], [None] * 4),
 ]
-"""Nanoseconds of the cycles behind each job, the first time and the second, and which pass's time counts."""
+"""Megahertz in the order in which they are counted; which pass counts of each job, recordings and clocks."""
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "passes", "recordings"),
+    ("counted", "passes", "recordings", "clocks"),
     [case[1:] for case in CLOCKS],
     ids=[case[0] for case in CLOCKS],
 )
-def test_jobs_at_whose_end_the_clock_had_fallen_are_fired_again_once(
-    recording: Recording, first: list[int], second: list[int], passes: list[int], recordings: list[int]
+def test_jobs_that_began_at_a_clock_that_others_had_lowered_are_fired_again(
+    recording: Recording,
+    counted: list[int],
+    passes: list[int],
+    recordings: list[int],
+    clocks: list[tuple[int, int] | None],
 ) -> None:
-    recording.clocks = [*first, *second]
+    recording.clocks = [*counted]
     durations = iter(range(1000, 99_000, 1000))
     module = Module(lambda: recording.launch("kernel", next(durations)))
     engine: Any = Engine(module)
     outcomes = timer_of(recording, engine).measure(engine, [Job(BATCH, {"a": [module]})] * 4, 1).outcomes
     assert outcomes == [
-        Timed({"a": [float(number)]}, {"a": ["kernel"]}, recordings=again)
-        for number, again in zip(passes, recordings, strict=True)
+        Timed({"a": [float(number)]}, {"a": ["kernel"]}, recordings=again, clocks_mhz=own)
+        for number, again, own in zip(passes, recordings, clocks, strict=True)
     ]
+    assert recording.clocks == []
+
+
+def test_a_device_that_does_not_come_back_is_taken_as_it_is(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter([0.0, 0.1, 0.21])
+    monkeypatch.setattr("timing.device_clock.time.monotonic", lambda: next(moments))
+    monkeypatch.setattr("timing.device_clock.time.sleep", lambda _: None)
+    recording.clocks = [2000, 1500, 1500, 1500, *(1500, 1500), *([1500] * 4)]
+    module = Module(lambda: recording.launch("kernel", 1000))
+    engine: Any = Engine(module)
+    timer = timer_of(recording, engine)
+    slow = Timed({"a": [1.0]}, {"a": ["kernel"]}, clocks_mhz=(1500, 1500))
+    jobs = [Job(BATCH, {"a": [module]})] * 2
+    assert timer.measure(engine, jobs, 1).outcomes == [replace(slow, clocks_mhz=(2000, 1500)), slow]
+    assert timer.measure(engine, jobs, 1).outcomes == [slow, slow]
     assert recording.clocks == []
 
 
 def test_a_job_that_lost_kernels_at_a_fallen_clock_is_recorded_until_it_has_them(
     recording: Recording,
 ) -> None:
-    recording.clocks = [12_000, 10_000, 12_000, 10_000]
-    counts = iter((*(1, 1, 2), *(1, 1, 1), *(1, 1, 2), *(1, 1, 1)))
+    recording.clocks = [2000, 1500, 1500, 1500, *TOP]
+    counts = iter((*(1, 1, 1), *(1, 1, 2), *(1, 1, 1)))
 
     def launch() -> None:
         for _ in range(next(counts)):
@@ -213,8 +263,9 @@ def test_a_job_that_lost_kernels_at_a_fallen_clock_is_recorded_until_it_has_them
     module = Module(launch)
     engine: Any = Engine(module)
     outcomes = timer_of(recording, engine).measure(engine, [Job(BATCH, {"a": [module]})] * 2, 2).outcomes
-    one = Timed({"a": [1.0, 1.0]}, {"a": ["kernel"]})
-    assert outcomes == [replace(one, recordings=3), one]
+    one = Timed({"a": [1.0, 1.0]}, {"a": ["kernel"]}, clocks_mhz=OWN_FALL)
+    assert outcomes == [one, replace(one, recordings=2, clocks_mhz=TOP)]
+    assert recording.clocks == []
 
 
 def test_a_clock_that_cannot_be_counted_takes_nothing_from_a_job(
@@ -245,7 +296,7 @@ def test_an_error_that_the_device_reports_late_kills_the_engine(recording: Recor
 
 
 def test_ranges_that_a_failure_left_open_are_closed_with_the_pass(recording: Recording) -> None:
-    marks = RangeMarks(recording)
+    marks = RangeMarks(recording, DeviceClock(recording, lambda: None))
     list(marks.each([Job(BATCH, {})]))
     marks.begin(0)
     marks.enter("a")

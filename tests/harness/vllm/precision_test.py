@@ -60,8 +60,8 @@ def test_what_the_device_worked_adds_up_where_it_is_told(
     assert measured.outcomes == [Timed({"a": [10.0, 12.0, 14.0] * 2})]
 
 
-ONE = Timed({"a": [1.0], "b": [5.0]}, {"a": ["k"], "b": ["n"]}, {"a": [2.0]}, 2)
-TWO = Timed({"a": [3.0], "b": [6.0]}, {"a": ["k"], "b": ["n"]}, {"b": [7.0]}, 3)
+ONE = Timed({"a": [1.0], "b": [5.0]}, {"a": ["k"], "b": ["n"]}, {"a": [2.0]}, 2, (1980, 1500))
+TWO = Timed({"a": [3.0], "b": [6.0]}, {"a": ["k"], "b": ["n"]}, {"b": [7.0]}, 3, (1965, 1980))
 OTHERS = Timed({"a": [3.0], "b": [6.0]}, {"a": ["other"], "b": ["n"]}, {"b": [7.0]}, 3)
 FAULT = Fault("infeasible", "no room")
 
@@ -77,6 +77,7 @@ FAULT = Fault("infeasible", "no room")
                 {"a": ["k"], "b": ["n"]},
                 {"a": [2.0, 3.0], "b": [5.0, 7.0]},
                 4,
+                (1965, 1500),
             ),
         ),
         (ONE, OTHERS, Timed(OTHERS.samples, OTHERS.kernels, OTHERS.kernel_sums, 4)),

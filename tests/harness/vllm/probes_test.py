@@ -1,6 +1,7 @@
 """What a boot is checked with, shot by shot, and what walks make of calls and of several forwards."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -114,30 +115,21 @@ def test_the_median_of_whole_attention_counts_where_there_are_several_kinds() ->
 
 
 def test_recordings_of_a_chunk_add_up_to_what_the_device_worked() -> None:
-    timer: Any = KernelTimer.__new__(KernelTimer)
     lost = LostKernels("unsupported", "some are lost")
-    rounds = iter(
-        [
-            Recorded([lost, Timed({"a": [1.0]})], [0.0, 0.0], 10.0),
-            Recorded([Timed({"a": [2.0]})], [0.0], 4.0),
-        ]
+    timer, asked = rounds_of(
+        Recorded([lost, Timed({"a": [1.0]})], 10.0),
+        Recorded([Timed({"a": [2.0]})], 4.0),
     )
-    asked: list[int] = []
-
-    def once(_engine: Any, jobs: Sequence[Any], _iterations: int) -> Any:
-        asked.append(len(jobs))
-        return next(rounds)
-
-    timer.measure_once = once
     measured = timer.measure(object(), ["one", "two"], 1)
-    assert asked == [2, 1]
+    assert asked == [["one", "two"], ["one"]]
     assert measured.device_busy_us == 14.0
     assert measured.outcomes == [Timed({"a": [2.0]}, recordings=2), Timed({"a": [1.0]})]
 
 
 def rounds_of(*rounds: Recorded) -> tuple[Any, list[list[str]]]:
     """Return a timer with recordings that are made up, and the jobs that it asks for in each."""
-    timer: Any = KernelTimer.__new__(KernelTimer)
+    timer: Any = KernelTimer(SimpleNamespace(synchronize=None), SimpleNamespace())  # type: ignore[arg-type]
+    timer.clock = SimpleNamespace(had_fallen=lambda clocks: clocks == FALLEN, rest=lambda: True)
     left = iter(rounds)
     asked: list[list[str]] = []
 
@@ -153,8 +145,8 @@ def test_jobs_are_recorded_again_in_their_order() -> None:
     lost = LostKernels("unsupported", "some are lost")
     one = Timed({"a": [1.0]})
     timer, asked = rounds_of(
-        Recorded([lost if at in (1, 8) else one for at in range(9)], [0.0] * 9, 1.0),
-        Recorded([Timed({"a": [2.0]}), Timed({"a": [3.0]})], [0.0] * 2, 1.0),
+        Recorded([lost if at in (1, 8) else one for at in range(9)], 1.0),
+        Recorded([Timed({"a": [2.0]}), Timed({"a": [3.0]})], 1.0),
     )
     outcomes = timer.measure(object(), list("abcdefghi"), 1).outcomes
     assert asked == [list("abcdefghi"), ["b", "i"]]
@@ -164,32 +156,70 @@ def test_jobs_are_recorded_again_in_their_order() -> None:
 
 def test_nothing_is_recorded_again_with_an_engine_that_died() -> None:
     dead = Fault("engine_dead", "illegal access")
-    timer, asked = rounds_of(Recorded([LostKernels("unsupported", "some are lost"), dead], [0.0, 0.0], 1.0))
+    timer, asked = rounds_of(Recorded([LostKernels("unsupported", "some are lost"), dead], 1.0))
     assert timer.measure(object(), ["a", "b"], 1).outcomes[1] is dead
     assert asked == [["a", "b"]]
 
 
-SLOW, FAST = Timed({"a": [2.0]}), Timed({"a": [1.0]})
+FALLEN, BACK = (900, 1980), (1980, 1980)
+SLOW, FAST = Timed({"a": [2.0]}, clocks_mhz=FALLEN), Timed({"a": [1.0]}, clocks_mhz=BACK)
 DEAD, UNFIT = Fault("engine_dead", "illegal access"), Fault("infeasible", "no room")
+LOST = LostKernels("unsupported", "some are lost")
 
 
 @pytest.mark.parametrize(
-    ("again", "mhz", "kept"),
+    ("again", "kept"),
     [
-        (FAST, 1900.0, Timed({"a": [1.0]}, recordings=2)),
-        (FAST, 900.0, SLOW),
-        (FAST, 800.0, SLOW),
-        (UNFIT, 1900.0, SLOW),
-        (DEAD, 0.0, DEAD),
+        ([FAST], replace(FAST, recordings=2)),
+        ([replace(FAST, clocks_mhz=FALLEN)] * 2, SLOW),
+        ([replace(FAST, clocks_mhz=(899, 1980))] * 2, SLOW),
+        ([Timed({"a": [1.0]})] * 2, SLOW),
+        ([UNFIT, FAST], replace(FAST, recordings=3)),
+        ([LOST, LOST], SLOW),
+        ([DEAD], DEAD),
     ],
-    ids=["a faster clock", "the same clock", "a slower clock", "it fails", "the engine dies"],
+    ids=[
+        *("a faster clock", "the same clock", "a slower clock", "an unknown clock", "it fails once"),
+        *("it loses kernels", "the engine dies"),
+    ],
 )
-def test_of_a_job_whose_clock_had_fallen_the_recording_at_the_faster_clock_counts(
-    again: Timed | Fault, mhz: float, kept: Timed | Fault
+def test_of_a_job_that_began_at_a_fallen_clock_the_recording_at_the_faster_one_counts(
+    again: list[Timed | Fault], kept: Timed | Fault
 ) -> None:
-    timer, asked = rounds_of(Recorded([SLOW, FAST], [900.0, 1980.0], 1.0), Recorded([again], [mhz], 1.0))
+    timer, asked = rounds_of(Recorded([SLOW, FAST], 1.0), *(Recorded([each], 1.0) for each in again))
     assert timer.measure(object(), ["a", "b"], 1).outcomes == [kept, FAST]
-    assert asked == [["a", "b"], ["a"]]
+    assert asked == [["a", "b"], *([["a"]] * len(again))]
+
+
+def test_jobs_that_others_have_slowed_again_are_recorded_each_by_itself_until_the_engine_dies() -> None:
+    timer, asked = rounds_of(
+        Recorded([SLOW] * 4, 1.0),
+        Recorded([FAST, SLOW, SLOW, SLOW], 1.0),
+        Recorded([FAST], 1.0),
+        Recorded([DEAD], 1.0),
+    )
+    outcomes = timer.measure(object(), list("abcd"), 1).outcomes
+    assert outcomes == [replace(FAST, recordings=2), replace(FAST, recordings=3), DEAD, SLOW]
+    assert asked == [list("abcd"), list("abcd"), ["b"], ["c"]]
+
+
+def test_a_device_that_stays_slow_is_not_waited_for_again_but_lost_kernels_are_recorded() -> None:
+    timer, asked = rounds_of(
+        Recorded([SLOW, LOST, SLOW], 1.0),
+        Recorded([LOST], 1.0),
+        Recorded([replace(FAST, clocks_mhz=None)], 1.0),
+    )
+    rests: list[bool] = []
+
+    def rest() -> bool:
+        rests.append(False)
+        return False
+
+    timer.clock.rest = rest
+    outcomes = timer.measure(object(), list("abc"), 1).outcomes
+    assert outcomes == [SLOW, Timed({"a": [1.0]}, recordings=3), SLOW]
+    assert asked == [list("abc"), ["b"], ["b"]]
+    assert len(rests) == 2
 
 
 @pytest.mark.parametrize(
@@ -214,25 +244,28 @@ def test_an_error_that_comes_late_is_that_of_jobs(
         assert found == faults
 
 
-def test_the_clock_behind_a_job_is_its_cycles_by_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    fault = Fault("infeasible", "no room")
-    spun = {"clock-0": CLOCK_CYCLES, "clock-1": 2 * CLOCK_CYCLES, "clock-2": 0}
-    sums = {f"{PREFIX}{name}": SimpleNamespace(duration_ns=ns) for name, ns in spun.items()}
+def test_the_clocks_of_a_job_are_its_cycles_by_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed, fault = Timed({"a": [1.0]}), Fault("infeasible", "no room")
+    spun = {"before-0": 1.0, "behind-0": 2.0, "before-1": 1.0, "before-2": 1.0, "behind-2": 0.0}
+    sums = {f"{PREFIX}{name}": SimpleNamespace(duration_ns=at * CLOCK_CYCLES) for name, at in spun.items()}
     session = SimpleNamespace(start=lambda: None, stop=lambda: "events")
     timer = KernelTimer(SimpleNamespace(synchronize=lambda: None), session)  # type: ignore[arg-type]
     asked: list[dict[str, Any]] = []
 
-    def fire(_engine: Any, jobs: Any, *_: Any, **named: Any) -> list[Fault]:
+    def fire(_engine: Any, jobs: Any, *_: Any, **named: Any) -> list[Fault | None]:
         asked.append(named)
-        return [fault] * 4
+        return [None, None, None, fault]
 
     monkeypatch.setattr("timing.kernel_timer.fire_jobs", fire)
     monkeypatch.setattr("timing.kernel_timer.sum_kernels", lambda *_: (sums, 2500))
+    monkeypatch.setattr("timing.kernel_timer.summed", lambda *_: timed)
+    monkeypatch.setattr("timing.kernel_timer.RangeMarks.found", lambda *_: [])
     engine: Any = object()
     jobs: Any = ["a", "b", "c", "d"]
-    assert timer.measure_once(engine, jobs, 3) == Recorded([fault] * 4, [1000.0, 500.0, 0.0, 0.0], 2.5)
+    outcomes = [replace(timed, clocks_mhz=(1000, 500)), timed, timed, fault]
+    assert timer.measure_once(engine, jobs, 3) == Recorded(outcomes, 2.5)
     assert asked == [{"layer_only": True}]
-    assert (timer.quantity, timer.chunk) == ("kernel", 128)
+    assert (timer.quantity, timer.chunk, timer.clock.fastest) == ("kernel", 128, 1000)
 
 
 class Tensor:

@@ -79,6 +79,7 @@ def test_example_boot_is_read_into_its_fields() -> None:
                 {"attention": ["90d2e7f4", "3f1c09ab"]},
                 2,
                 {"attention": [13.2, 13.1, 13.4, 13.2]},
+                (1929, 1922),
             ),
             "result",
         ),
