@@ -57,7 +57,7 @@ def run(engine: Engine, batches: Sequence[Requests], gap_s: float, read: Read | 
     if engine.device.type == "cpu":
         return {"message": "a CPU has no kernels"}
     timer = KernelTimer(engine, Session(engine.device.type.upper()))
-    marks = PassRanges(timer.session)
+    marks = PassRanges(timer.session, timer.clock)
     list(marks.each([Job(batches[0], {})]))
     readings: list[dict[str, Any]] = []
     done = threading.Event()

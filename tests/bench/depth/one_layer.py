@@ -72,7 +72,7 @@ def calls_of(engine: Engine, jobs: Sequence[Job], passes: int) -> list[Calls | F
 def recorded(engine: Engine, jobs: Sequence[Job], passes: int) -> list[Calls | Fault]:
     """Return the calls of jobs by one recording of the device's kernels."""
     timer = KernelTimer(engine, Session(engine.device.type.upper()))
-    marks = RangeMarks(timer.session)
+    marks = RangeMarks(timer.session, timer.clock)
     with without_collector():
         faults, sums, _ = timer.record(engine, jobs, passes, marks)
     found: list[Calls | Fault] = []

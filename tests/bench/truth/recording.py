@@ -73,7 +73,7 @@ def record_kernels(
 ) -> list[Recorded | Fault]:
     """Fire jobs in one recording of the device's kernels."""
     timer = KernelTimer(engine, Session(engine.device.type.upper()))
-    marks = PassRanges(timer.session)
+    marks = PassRanges(timer.session, timer.clock)
     with without_collector(), around(marks):
         faults, sums, _ = timer.record(engine, jobs, iterations, marks)
     return [
