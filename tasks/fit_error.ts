@@ -9,6 +9,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { plural } from "../src/count_text.ts";
 import { type Bundle, openBundle } from "../src/bundle/open.ts";
 import { formatSkewFit } from "../src/bundle/skew_fit.ts";
 import { chunkGroups, unseenErrors } from "../src/fit/cross_validation.ts";
@@ -45,7 +46,9 @@ function checkReference(bundle: Bundle): boolean {
   let equal = true;
   for (const tp of bundle.tps) {
     const same = formatSkewFit(tables.get(tp) ?? []) === formatSkewFit(bundle.skewFit(tp));
-    console.log(`${nameOf(bundle, tp)}: ${bundle.skewFit(tp).length} rows ${same ? "equal" : "DIFFER"}`);
+    console.log(
+      `${nameOf(bundle, tp)}: ${plural(bundle.skewFit(tp).length, "row")} ${same ? "equal" : "DIFFER"}`,
+    );
     equal &&= same;
   }
   if (!bundle.meta.skew_fit?.enabled) {

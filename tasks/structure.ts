@@ -19,6 +19,7 @@ export const ROOMS: readonly string[] = [
     "config_dir",
     "hide_secrets",
     "number_format",
+    "count_text",
     "printable",
     "random",
     "stats",

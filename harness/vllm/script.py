@@ -52,6 +52,11 @@ def reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Return a number of things, such as `1 shot` or `2,048 shots`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def say(text: str) -> None:
     """Tell on standard error."""
     print(text, file=sys.stderr, flush=True)

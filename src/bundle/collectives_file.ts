@@ -5,6 +5,7 @@
  */
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { readTextIfThere } from "../files/read.ts";
 import { readJson } from "../shots/read_json.ts";
@@ -165,7 +166,7 @@ export function parseCollectives(content: string, path: string): Collectives {
       }
       return;
     }
-    if (line.length !== COLUMNS.length) throw fail(number, `expected ${COLUMNS.length} cells`);
+    if (line.length !== COLUMNS.length) throw fail(number, `expected ${plural(COLUMNS.length, "cell")}`);
     const whole = (at: number, least: number): number => {
       const value = line.value(at);
       if (Number.isSafeInteger(value) && value >= least) return value;
@@ -189,8 +190,8 @@ export function parseCollectives(content: string, path: string): Collectives {
     if (sample.minUs > sample.us || sample.us > sample.maxUs) {
       throw fail(number, `us must lie between min_us and max_us, got ${sample.us}`);
     }
-    const key = `${sample.ranks} ${sample.way} ${sample.collective} ${sample.bytes}`;
-    if (seen.has(key)) throw fail(number, `${key} bytes is there twice`);
+    const key = `${sample.ranks} ${sample.way} ${sample.collective} ${plural(sample.bytes, "byte")}`;
+    if (seen.has(key)) throw fail(number, `${key} is there twice`);
     seen.add(key);
     samples.push(sample);
   });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { cellReader, type Cells, type Finding } from "./cells.ts";
 import { type CsvLine, visitLines } from "./csv.ts";
 import type { Issue } from "./issue.ts";
@@ -106,8 +107,8 @@ function lineFault(line: CsvLine, header: CsvHeader): Finding | undefined {
   if (line.length !== header.names.length) {
     return {
       code: line.length < header.names.length ? "row-cut" : "row-long",
-      message: `The row has ${line.length} cells`,
-      expected: `${header.names.length} cells`,
+      message: `The row has ${plural(line.length, "cell")}`,
+      expected: plural(header.names.length, "cell"),
     };
   }
   if (Number.isNaN(line.value(line.length - 1)) && line.source() === header.source) {

@@ -8,6 +8,7 @@ import { CATEGORIES, type Category, CATEGORY_ORDER } from "../shots/shot.ts";
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
 import type { Row } from "../bundle/tables.ts";
+import { plural } from "../count_text.ts";
 import { upperMedian } from "../stats.ts";
 
 /** What the checks read of a bundle. */
@@ -69,7 +70,7 @@ function falls(category: Category, layer: string | null, rows: readonly Row[], p
     if (doubts.length === 0) return [];
     const worst = doubts.reduce((a, b) => b.ratio < a.ratio ? b : a);
     return [warning("time-falls", path, layer, column, {
-      message: `The time falls while ${column} doubles, at ${places(doubts)}`,
+      message: `The time falls while ${column} doubles, at ${plural(doubts.length, "place")}`,
       found: `${worst.ratio.toFixed(2)} of the time at ${keyText(category, worst.key)}`,
       expected: `no less than ${FALL} of it`,
     })];
@@ -87,7 +88,7 @@ function steps(category: Category, layer: string | null, rows: readonly Row[], p
   if (doubts.length === 0) return [];
   const worst = doubts.reduce((a, b) => b.ratio > a.ratio ? b : a);
   return [warning("time-step", path, layer, column, {
-    message: `The time jumps from one size to the next, at ${places(doubts)}`,
+    message: `The time jumps from one size to the next, at ${plural(doubts.length, "place")}`,
     found: `${worst.ratio.toFixed(2)} times at ${keyText(category, worst.key)}`,
     expected: `less than ${STEP} times the growth of ${column}`,
   })];
@@ -142,10 +143,6 @@ function warning(
 
 function byLayer(rows: readonly Row[]): [string | null, Row[]][] {
   return [...Map.groupBy(rows, ({ layer }) => layer)];
-}
-
-function places(doubts: readonly Doubt[]): string {
-  return doubts.length === 1 ? "1 place" : `${doubts.length} places`;
 }
 
 function keyText(category: Category, key: readonly number[]): string {

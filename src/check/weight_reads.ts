@@ -10,6 +10,7 @@ import { CATEGORIES, type DenseShot, type MoeShot, type PerSequenceShot } from "
 import type { Issue } from "../bundle/issue.ts";
 import { tablePath } from "../bundle/layout.ts";
 import type { Meta } from "../bundle/meta.ts";
+import { plural } from "../count_text.ts";
 import { loadModel } from "../model/load_model.ts";
 import { shardConfig } from "../model/shard.ts";
 import { resolveDtype, weightsDtype } from "../model/variant.ts";
@@ -91,7 +92,7 @@ export function checkWeightReads({ dir, tps, table }: PhysicsSource, { sheet, si
             `${
               layer ?? category
             }: The time is too short to read the weights from memory, as if they had been ` +
-            `in the cache of ${sheet.l2_mib} MiB, in ${fast.length === 1 ? "1 row" : `${fast.length} rows`}`,
+            `in the cache of ${sheet.l2_mib} MiB, in ${plural(fast.length, "row")}`,
           found: `${worst.timeUs} us at ${place}`,
           expected:
             `at least ${worst.leastUs.toFixed(1)} us for ${(worst.memoryBytes / 1e6).toFixed(1)} MB at ` +

@@ -12,7 +12,7 @@ import { parseServed, type Served } from "../serving/served.ts";
 import { writeServed } from "../serving/served_files.ts";
 import { stepModel } from "../serving/step_model.ts";
 import type { Settings } from "../settings.ts";
-import { plural } from "../view/text.ts";
+import { plural } from "../count_text.ts";
 import { FAILED } from "./report_error.ts";
 import { jobOf, type ServeFlags, serveJob } from "./serve_flags.ts";
 import { stepsText } from "./serving_text.ts";

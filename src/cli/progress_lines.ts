@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount, plural } from "../count_text.ts";
 import type { RunEvent } from "../events.ts";
 import { formatDuration } from "../progress/duration.ts";
 import type { View } from "./progress_view.ts";
@@ -35,7 +36,9 @@ export function plainProgress(write: (line: string) => void, now: () => number, 
       if (news !== null) write(news);
       if (event.type === "planned" && tracks.total !== null) {
         write(
-          `tp ${event.tp}: ${tracks.total.planned} shots planned, ${tracks.total.done} of them done before`,
+          `tp ${event.tp}: ${plural(tracks.total.planned, "shot")} planned, ${
+            formatCount(tracks.total.done)
+          } of them done before`,
         );
       }
       if (event.type === "sweep-started" || event.type === "shot") current = event.category;

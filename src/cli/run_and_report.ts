@@ -4,6 +4,7 @@
  * @module
  */
 import type { Bundle } from "../bundle/open.ts";
+import { plural } from "../count_text.ts";
 import type { RunEvent } from "../events.ts";
 import type { ProfileOptions } from "../run/profile.ts";
 import type { Settings } from "../settings.ts";
@@ -50,13 +51,19 @@ export async function runAndReport(
   const { measured, seconds, failed, inDoubt } = ends.at(-1)!;
   if (verbosity !== "silent") {
     const predicted = bundle.tps.reduce((sum, tp) => sum + bundle.estimated(tp).length, 0);
-    const words = `${measured} shots measured in ${formatDuration(seconds)}` +
-      (predicted > 0 ? `, ${predicted} rows of attention are predicted` : "");
+    const words = `${plural(measured, "shot")} measured in ${formatDuration(seconds)}` +
+      (predicted > 0
+        ? `, ${plural(predicted, "row of attention is", "rows of attention are")} predicted`
+        : "");
     terminal.out(`\nThe bundle is in ${bundle.dir}; ${words}\n\n${summarize(bundle)}\n`);
   }
   const status = await closing(bundle);
   if (failed.length > 0) {
-    terminal.err(`${failed.length} shots failed and have no row; --retry-failed fires them again\n`);
+    terminal.err(
+      `${
+        plural(failed.length, "shot failed and has", "shots failed and have")
+      } no row; --retry-failed fires ${failed.length === 1 ? "it" : "them"} again\n`,
+    );
   }
   if (inDoubt > 0) terminal.err(doubtText(inDoubt));
   return failed.length > 0 || (doubtFails && inDoubt > 0) ? FAILED : status;
@@ -69,8 +76,12 @@ export async function runAndReport(
  * @returns The sentence, with its line's end.
  */
 export function doubtText(shots: number): string {
-  return `${shots} shots are in doubt: the device drifted, or nothing says that it did not; the same command measures ` +
-    `them again when it is back, --accept-speed takes its present speed for the right one\n`;
+  return `${
+    plural(shots, "shot is", "shots are")
+  } in doubt: the device drifted, or nothing says that it did not; ` +
+    `the same command measures ${
+      shots === 1 ? "it" : "them"
+    } again when it is back, --accept-speed takes its present speed for the right one\n`;
 }
 
 /**

@@ -8,7 +8,8 @@ import type { Served } from "../serving/served.ts";
 import type { StepModel } from "../serving/step_model.ts";
 import { percent } from "../stats.ts";
 import { tableText } from "../view/table.ts";
-import { formatCount, plural, significant } from "../view/text.ts";
+import { plural } from "../count_text.ts";
+import { significant } from "../view/text.ts";
 
 /**
  * What was served, and what was learned of it.
@@ -21,10 +22,10 @@ export function stepsText({ head, steps, requests }: Served, model: StepModel): 
   const { settings, host } = head;
   const graphs = settings.enforce_eager
     ? "eager"
-    : `graphs ${settings.graphs} up to ${formatCount(settings.captured_sizes.at(-1) ?? 0)} tokens`;
+    : `graphs ${settings.graphs} up to ${plural(settings.captured_sizes.at(-1) ?? 0, "token")}`;
   return [
     `${head.model} on ${head.device} (${host.processor}), ${head.engine} ${head.engine_version}, ${graphs}, ` +
-    `${formatCount(settings.num_gpu_blocks)} KV blocks of ${settings.block_size}`,
+    `${plural(settings.num_gpu_blocks, "KV block")} of ${settings.block_size}`,
     `${plural(steps.length, "step")}, ${plural(requests.length, "request")}`,
     termsText(model),
     ...heldOutLines(model),

@@ -6,6 +6,7 @@
 import type { Bundle } from "../bundle/open.ts";
 import type { SkewRow } from "../bundle/skew.ts";
 import type { Row } from "../bundle/tables.ts";
+import { plural } from "../count_text.ts";
 import { distinct } from "../stats.ts";
 
 /** One line of a table: times in microseconds by size. */
@@ -62,7 +63,9 @@ function skewLine(cases: readonly Pick<SkewRow, "alpha">[]): string {
   const alphas = cases.flatMap(({ alpha }) => alpha ?? []).sort((a, b) => a - b);
   const [low, half, high] = [0.1, 0.5, 0.9].map((q) => alphas[Math.floor(q * alphas.length)]?.toFixed(2));
   if (half === undefined) return "";
-  return `skew: ${cases.length} cases, alpha ${low} / ${half} / ${high} (10%, half, 90% of them below)`;
+  return `skew: ${
+    plural(cases.length, "case")
+  }, alpha ${low} / ${half} / ${high} (10%, half, 90% of them below)`;
 }
 
 function layers(rows: readonly Row[]): Line[] {
@@ -83,7 +86,9 @@ function states(
 
 function moe(rows: readonly Row[]): Line[] {
   const most = rows.reduce((experts, { key }) => Math.max(experts, key[1]!), 0);
-  return [line(`moe, ${most} experts`, rows, ([tokens, experts]) => experts === most ? tokens! : null)];
+  return [
+    line(`moe, ${plural(most, "expert")}`, rows, ([tokens, experts]) => experts === most ? tokens! : null),
+  ];
 }
 
 /** The rows that `size` gives a size for. */

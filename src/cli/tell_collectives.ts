@@ -11,7 +11,8 @@ import { sheetOf } from "../roofline/hardware.ts";
 import type { MeasuredCollectives } from "../run/measure_collectives.ts";
 import { median } from "../stats.ts";
 import { tableText } from "../view/table.ts";
-import { formatCount, formatShare, formatUs, significant } from "../view/text.ts";
+import { formatCount, plural } from "../count_text.ts";
+import { formatShare, formatUs, significant } from "../view/text.ts";
 import { FAILED } from "./report_error.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -45,7 +46,7 @@ function collectivesText({ head, samples }: Collectives, memoryGbS: number): str
     const columns = COLLECTIVES.flatMap((collective) => WAYS.map((way) => ({ collective, way })))
       .filter((column) => of.some((one) => inColumn(one, column)));
     const rows = sizes.map((bytes) => ({
-      [`${ranks} ranks, bytes`]: formatCount(bytes),
+      [`${plural(ranks, "rank")}, bytes`]: formatCount(bytes),
       ...Object.fromEntries(columns.map((column) => {
         const sample = of.find((one) => one.bytes === bytes && inColumn(one, column));
         return [`${column.collective} ${column.way}`, sample === undefined ? "-" : formatUs(sample.us)];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { CATEGORY_ORDER, type SweepCategory } from "../shots/shot.ts";
 import { type Bench, ITERATIONS, only, samplesOf } from "./bench.ts";
 import { type Check, DoesNotApply } from "./check.ts";
@@ -115,7 +116,7 @@ function holdSamples(
   if (foreign.length > 0) throw new NotMet(`the ${category} shot has samples of ${foreign.join(", ")} too`);
   for (const [name, { length }] of Object.entries(samples)) {
     if (length >= least && length <= most) continue;
-    const count = least === most ? least : `${least} to ${most}`;
-    throw new NotMet(`there must be ${count} samples of ${name}, got ${length}`);
+    const expected = least === most ? plural(least, "sample") : `${least} to ${most} samples`;
+    throw new NotMet(`there must be ${expected} of ${name}, got ${length}`);
   }
 }

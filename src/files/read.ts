@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { formatCount, plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 
 /** A journal of five million shots has about that many. */
@@ -105,7 +106,9 @@ export async function readText(path: string): Promise<string> {
 function refuseOther(path: string, { isFile, size }: Deno.FileInfo, maxBytes: number): void {
   if (!isFile) throw new UsageError(`Cannot read ${path}: it is no regular file; name a file in its place`);
   if (size <= maxBytes) return;
-  throw new UsageError(`Cannot read ${path}: it must have ${maxBytes} bytes at most, got ${size}`);
+  throw new UsageError(
+    `Cannot read ${path}: it must have ${plural(maxBytes, "byte")} at most, got ${formatCount(size)}`,
+  );
 }
 
 /** Tells what is not there from what cannot be read. */

@@ -16,6 +16,7 @@ import {
   type Tags,
   visit,
 } from "yaml";
+import { formatCount, plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { pythonFloat } from "../number_format.ts";
 
@@ -82,7 +83,10 @@ const PYTHON_FLOAT: ScalarTag = {
  */
 export function parseYaml(text: string, path = "a YAML text", maxChars = MAX_CHARS): unknown {
   if (text.length > maxChars) {
-    throw unreadable(path, `it must have ${maxChars} characters at most, got ${text.length}`);
+    throw unreadable(
+      path,
+      `it must have ${plural(maxChars, "character")} at most, got ${formatCount(text.length)}`,
+    );
   }
   try {
     const lines = new LineCounter();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Booted, FireFact, FireOptions, FireRequest, ShotOutcome } from "./harness.ts";
 import type { Shot, SkewShot } from "../shots/shot.ts";
@@ -39,7 +40,9 @@ export async function* fireOn(
     let index = 0;
     while (true) {
       const left = index < shots.length;
-      const what = left ? `firing shot ${index + 1} of ${shots.length}` : `ending ${shots.length} shots`;
+      const what = left
+        ? `firing shot ${index + 1} of ${shots.length}`
+        : `ending ${plural(shots.length, "shot")}`;
       const due = left ? ["result", "failed"] as const : ["done"] as const;
       const answer = await exchange.next([...due, "state", "kernels"], what, limit);
       const problem = misplaced(answer, seq, index) ??
@@ -100,11 +103,13 @@ function faultOf(
   if (entries.length === 0) return "expected samples of one layer or more, got none";
   const misnamed = shot.category === "skew" ? wrongPart(samples, shot) : unknownLayer(samples, layers);
   if (misnamed !== undefined) return misnamed;
-  const counts = precision === undefined ? "" : `, or ${precision.min} to ${precision.max},`;
+  const expected = precision === undefined
+    ? plural(iterations, "sample")
+    : `${iterations}, or ${precision.min} to ${precision.max}, samples`;
   for (const [layer, { length }] of entries) {
     const precise = precision !== undefined && precision.min <= length && length <= precision.max;
     if (length !== iterations && !precise) {
-      return `expected ${iterations}${counts} samples of layer '${layer}', got ${length}`;
+      return `expected ${expected} of layer '${layer}', got ${length}`;
     }
   }
   return undefined;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 
 /**
  * The lines of a stream, without their ends, as they come. No more than a chunk and an unfinished line are held. An
@@ -32,7 +33,7 @@ export async function* textLines(
     rest = lines.pop()!;
     if (rest.length > maxChars) {
       throw new RangeError(
-        `a line may have ${maxChars} characters, got more: ${JSON.stringify(rest.slice(0, 80))}`,
+        `a line may have ${plural(maxChars, "character")}, got more: ${JSON.stringify(rest.slice(0, 80))}`,
       );
     }
     yield* lines;

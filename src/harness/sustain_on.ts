@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import type { Conversation } from "./conversation.ts";
 import type { CallOptions, SustainedFact, SustainRequest } from "./harness.ts";
 
@@ -36,7 +37,7 @@ export async function* sustainOn(
       }
       if (answer.type === "sustained") yield { type: "sustained", shot, layers: answer.layers };
     }
-    await exchange.next(["done"], `ending ${shots.length} shots`, limit);
+    await exchange.next(["done"], `ending ${plural(shots.length, "shot")}`, limit);
     exchange.done();
   } finally {
     await exchange.leave();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { HarnessError, UsageError } from "../errors.ts";
 import type { Booted, Harness } from "../harness/harness.ts";
 import type { Walk, WalkedRequests } from "../harness/walk.ts";
@@ -80,13 +81,15 @@ export async function inspectModel(
 ): Promise<Inspection> {
   const { overrides, kinds } = fewestLayers(model);
   const none = emptyArchitecture(model.modelType);
-  options.onStep?.(`booting ${overrides.num_hidden_layers} layers of ${model.id}: ${kindsInWords(kinds)}`);
+  options.onStep?.(
+    `booting ${plural(Number(overrides.num_hidden_layers), "layer")} of ${model.id}: ${kindsInWords(kinds)}`,
+  );
   const { walk, batches, booted } = await bootAndWalk(model, 1, none, options);
   const sharded = await walkSharded(model, none, batches, options);
   const { engine, engine_version, device } = options.harness.info;
   const comment = [
     `Drafted from ${model.id}, ${engine} ${engine_version} on ${device}: read it, and change what it got wrong.`,
-    `KV blocks of ${booted.limits.block_size} tokens; ${kindsInWords(layerKinds(model))}.`,
+    `KV blocks of ${plural(booted.limits.block_size, "token")}; ${kindsInWords(layerKinds(model))}.`,
     ...sharded === null
       ? ["No second degree could be booted: no layer is said to be independent of it."]
       : [],

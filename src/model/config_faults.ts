@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { count, EXPERTS, fieldOf, isObject, textConfig, TOP_K } from "./config.ts";
 import type { ModelConfig } from "./model.ts";
 
@@ -63,7 +64,7 @@ const listedOr = (rule: Rule): Rule => (value, text) => {
 };
 const byLayer: Rule = (value, { num_hidden_layers: layers }) => {
   if (!Array.isArray(value) || value.length === 0 || typeof layers !== "number") return null;
-  return value.length === layers ? null : `must name each of the ${layers} layers (num_hidden_layers)`;
+  return value.length === layers ? null : `must name as many layers as num_hidden_layers says (${layers})`;
 };
 const typed = (is: (value: unknown) => boolean, what: string): Rule => (value) =>
   is(value) ? null : `must be ${what}`;
@@ -136,7 +137,9 @@ function expertsFault(text: ModelConfig): string | null {
   }
   const chosen = count(text, TOP_K);
   if (experts !== null && experts > 1 && chosen === null) {
-    return `${topK} must be above 0, as there are ${experts} experts (${fieldOf(text, EXPERTS)}), got 0`;
+    return `${topK} must be above 0, as there are ${plural(experts, "expert")} (${
+      fieldOf(text, EXPERTS)
+    }), got 0`;
   }
   if (experts !== null && chosen !== null && chosen > experts) {
     return `${topK} must be ${experts} at most, as there are so many experts, got ${chosen}`;

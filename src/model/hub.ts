@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { readTextIfThere } from "../files/read.ts";
 import { isObject } from "./config.ts";
@@ -164,7 +165,7 @@ function checked(text: string, id: string, url: string, { headers }: Response): 
   }
   throw cannot(
     id,
-    `${url} answers no JSON object but ${text.length} characters of ${
+    `${url} answers no JSON object but ${plural(text.length, "character")} of ${
       headers.get("content-type") ?? "no type"
     }; check HF_ENDPOINT and the proxy, and run again if it broke off`,
   );

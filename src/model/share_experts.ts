@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { EXPERTS, type MoeParameters, moeParameters, textConfig, TOP_K } from "./config.ts";
 import type { ModelConfig } from "./model.ts";
@@ -67,5 +68,5 @@ function withValue(text: ModelConfig, names: readonly string[], value: number): 
 }
 
 function cannotShare(ep: number, rule: string): UsageError {
-  return new UsageError(`Cannot share the experts among ${ep} devices: ${rule}`);
+  return new UsageError(`Cannot share the experts among ${plural(ep, "device")}: ${rule}`);
 }

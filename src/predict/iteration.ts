@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { decoderBlock, keySaturation } from "../model/blocks.ts";
 import { moeParameters } from "../model/config.ts";
@@ -254,7 +255,7 @@ function estimate(predictor: Predictor, query: IterationQuery, steps: readonly S
   const contributions = [...layers, ...sent ?? []];
   const sum = (of: readonly LayerContribution[]): number => of.reduce((sum, { totalNs }) => sum + totalNs, 0);
   const left = communication !== null && sent === null
-    ? [`Nobody measured communication between ${tp} devices: it is left out`]
+    ? [`Nobody measured communication between ${plural(tp, "device")}: it is left out`]
     : [];
   return {
     totalNs: sum(contributions),

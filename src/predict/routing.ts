@@ -6,6 +6,7 @@
  */
 import { UsageError } from "../errors.ts";
 import type { Simulator } from "../bundle/simulator.ts";
+import { plural } from "../count_text.ts";
 import type { MoeParameters } from "../model/config.ts";
 import { roundHalfEven } from "./nanoseconds.ts";
 
@@ -82,7 +83,9 @@ export function expectedExperts(
 ): number {
   if (shares.length !== numExperts) {
     throw new UsageError(
-      `Cannot spread tokens over experts: there must be a share for each of the ${numExperts} experts, got ${shares.length}`,
+      `Cannot spread tokens over experts: there must be a share for each of the ${
+        plural(numExperts, "expert")
+      }, got ${shares.length}`,
     );
   }
   const wrong = shares.find((share) => !(share >= 0 && share <= 1));

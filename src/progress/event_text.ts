@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount, plural } from "../count_text.ts";
 import { percentages } from "../fit/report.ts";
 import { percent } from "../stats.ts";
 import type { EstimatedEvent, FailedShot, FittedEvent, RunEvent, SentinelEvent } from "../events.ts";
@@ -44,14 +45,16 @@ export function newsOf(event: RunEvent): string | null {
     case "sentinel":
       return event.moved ? `tp ${event.tp}: device drift detected (${moved(event)})` : null;
     case "measuring-again":
-      return `tp ${event.tp} ${event.category}: ${event.shots} shots are measured again`;
+      return `tp ${event.tp} ${event.category}: ${
+        plural(event.shots, "shot is", "shots are")
+      } measured again`;
     default:
       return null;
   }
 }
 
 function engineName({ tp, ep }: { readonly tp: number; readonly ep?: number }): string {
-  return ep === undefined ? `tp ${tp}` : `tp ${tp}, experts of one of ${ep} devices`;
+  return ep === undefined ? `tp ${tp}` : `tp ${tp}, experts of one of ${plural(ep, "device")}`;
 }
 
 function moved({ drift, clockMhz }: SentinelEvent): string {
@@ -68,7 +71,7 @@ function estimatedInWords(
   const leaning = prior === null
     ? ""
     : `; the prior took this from ${percent(prior.without)} to ${percent(prior.with)}`;
-  return `tp ${tp} ${category}: ${measured} rows measured, ${estimated} predicted` +
+  return `tp ${tp} ${category}: ${plural(measured, "row")} measured, ${formatCount(estimated)} predicted` +
     (estimated === 0 ? "" : `; 90% of all within ${percent(estimate)}${bound}${noise}${leaning}`);
 }
 
@@ -77,7 +80,9 @@ function fitInWords({ method, report }: FittedEvent): string {
     const [which, errors] = out_of_sample === undefined
       ? ["fitted", in_sample.all]
       : ["unseen", out_of_sample.k_fold.all];
-    return `tp ${tp}: ${cases} cases, ${percentages(errors)}% off (half, 90%, 99% of ${which} cases)`;
+    return `tp ${tp}: ${plural(cases, "case")}, ${
+      percentages(errors)
+    }% off (half, 90%, 99% of ${which} cases)`;
   });
   return [`alphas fitted by ${method}`, ...degrees].join("; ");
 }

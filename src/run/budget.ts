@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount, plural } from "../count_text.ts";
 import { formatDuration } from "../progress/duration.ts";
 import { percent } from "../stats.ts";
 import type { SweepCategory } from "../shots/shot.ts";
@@ -100,7 +101,9 @@ export function notEnough(
   const pace = budget.pace(category);
   if (pace === null || budget.affords(category) >= left) return null;
   const needed = formatDuration(left * pace);
-  return `tp ${tp} ${category}: the ${left} other shots would take about ${needed}, of the budget ` +
+  return `tp ${tp} ${category}: the ${
+    plural(left, "other shot")
+  } would take about ${needed}, of the budget ` +
     `${formatDuration(budget.leftS())} are left: a part of them is fired, the others are predicted`;
 }
 
@@ -134,7 +137,11 @@ export function moreWouldBuy(budget: Budget, tp: number, cut: readonly CutSweep[
     const slope = Math.max(0, Math.log(first.error / last.error) / Math.log(last.fired / first.fired));
     const more = Math.min(left, Math.floor(budget.seconds / pace));
     const then = more === left ? "0" : `about ${percent(error * (fired / (fired + more)) ** slope)}`;
-    return [`${category} from ${percent(error)} to ${then} (${more} of the ${left} other shots)`];
+    return [
+      `${category} from ${percent(error)} to ${then} (${formatCount(more)} of the ${
+        plural(left, "other shot")
+      })`,
+    ];
   });
   if (promises.length === 0) return null;
   return `As much time again, ${

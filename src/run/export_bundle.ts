@@ -12,6 +12,7 @@ import { formatTable } from "../bundle/tables.ts";
 import { countRows } from "../bundle/records.ts";
 import { formatAttention } from "../bundle/whole_table.ts";
 import { CONFIG_DIR } from "../config_dir.ts";
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { formatJson } from "../files/json.ts";
 import { readIfThere } from "../files/read.ts";
@@ -283,7 +284,7 @@ function augustText(bundle: WholeBundle, tp: number, name: string, notes: string
   if (all === rows.length && (name === "moe" || inAugust) && bundle.simulator === "august") return null;
   if (all > rows.length) {
     notes.push(
-      `tp${tp}/${name}.csv: ${all - rows.length} rows left out that August has no place for (${
+      `tp${tp}/${name}.csv: ${plural(all - rows.length, "row")} left out that August has no place for (${
         name === "moe" ? "experts on several devices" : "other kernels, several new tokens a decode"
       })`,
     );

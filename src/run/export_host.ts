@@ -15,6 +15,7 @@ import {
 import { formatHardware, parseHardware } from "../bundle/hardware_file.ts";
 import type { WholeBundle } from "../bundle/open.ts";
 import type { Simulator } from "../bundle/simulator.ts";
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { readTextIfThere } from "../files/read.ts";
 import { fitLink, type LinkFit } from "../fit/link_fit.ts";
@@ -90,7 +91,7 @@ function linkFits({ samples }: Collectives, memoryGbS: number, notes: string[]):
       return [fitLink(own, { memoryGbS })];
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      notes.push(`The collectives between ${ranks} devices give no link: ${error.message}`);
+      notes.push(`The collectives between ${plural(ranks, "device")} give no link: ${error.message}`);
       return [];
     }
   });
@@ -224,7 +225,7 @@ function linkNotes(
     const { ranks, error, worstError } = own ?? fits[0]!;
     const percent = (share: number): string => `${(100 * share).toFixed(0)}%`;
     notes.push(
-      `tp ${tp}: the link is fitted to collectives between ${ranks} devices, ${
+      `tp ${tp}: the link is fitted to collectives between ${plural(ranks, "device")}, ${
         percent(error)
       } off on average and ` +
         `${percent(worstError)} at most` +
@@ -293,7 +294,9 @@ function memoryNotes(shares: ReadonlyMap<number, MemoryShare>, { memoryGib }: Ho
       utilization === null
         ? `tp ${tp}: mem_util is left out (${problem}); the simulator then takes 0.9 of the memory and knows of no ` +
           "activations"
-        : `tp ${tp}: mem_util ${utilization} of ${memoryGib} GiB leaves ${blocks} KV blocks, an estimate of vLLM's ` +
+        : `tp ${tp}: mem_util ${utilization} of ${memoryGib} GiB leaves ${
+          plural(blocks, "KV block")
+        }, an estimate of vLLM's ` +
           "num_gpu_blocks (docs/serving.md)",
     );
   }
@@ -319,7 +322,7 @@ function hardwareText(
     source: "measured";
     unit: string;
     from: string;
-  } => ({ value, source: "measured", unit, from: `collectives.csv, ${link!.ranks} devices` });
+  } => ({ value, source: "measured", unit, from: `collectives.csv, ${plural(link!.ranks, "device")}` });
   return formatHardware({
     hardware,
     gpuName: figures.device,

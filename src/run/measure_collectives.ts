@@ -16,6 +16,7 @@ import {
   parseCollectivesRun,
   readCollectives,
 } from "../bundle/collectives_file.ts";
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { readText, readTextIfThere } from "../files/read.ts";
 import { writeAtomic, writeError } from "../files/write.ts";
@@ -174,7 +175,7 @@ export function collectivesJob(plan: CollectivesPlan, done: readonly CollectiveS
   least("trials", [trials], 1, "a whole number from 1");
   const most = Math.max(...ranks);
   if (backend === "nccl" && devices.length > 0 && most > devices.length) {
-    throw fail(`${most} ranks need as many devices, named are ${devices.join()}`);
+    throw fail(`${plural(most, "rank")} need as many devices, named are ${devices.join()}`);
   }
   return JSON.stringify({
     format: COLLECTIVES_FORMAT,

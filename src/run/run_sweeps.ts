@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import type { Shot, SweepCategory } from "../shots/shot.ts";
 import type { NoticeEvent, RunEvent, SentinelEvent } from "../events.ts";
@@ -191,11 +192,14 @@ async function* settleDoubts(
 
 /** Measuring again is of no use before the device is back, and not done when a budget has no time for it. */
 function leftInDoubt(shots: number, { category, tp }: Sweep, why: string): NoticeEvent {
+  const [are, rest] = shots === 1
+    ? ["is", "its time stands, and the same run measures it again"]
+    : ["are", "their times stand, and the same run measures them again"];
   return {
     type: "notice",
-    message:
-      `${shots} shots of ${category} at tp ${tp} are in doubt: the device ${why}; their times stand, and ` +
-      `the same run measures them again`,
+    message: `${
+      plural(shots, "shot")
+    } of ${category} at tp ${tp} ${are} in doubt: the device ${why}; ${rest}`,
   };
 }
 

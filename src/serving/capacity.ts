@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { moeParameters, textConfig } from "../model/config.ts";
 import { layerKinds } from "../model/kinds.ts";
@@ -168,7 +169,7 @@ export function fits(
     notices: [
       ...groups.length > 1
         ? [
-          `${groups.length} groups of layers share the blocks, and a request takes some of each` +
+          `${plural(groups.length, "group")} of layers share the blocks, and a request takes some of each` +
           (caches.some(({ windowTokens }) => windowTokens !== null)
             ? "; beyond a window a request needs fewer of them than its tokens say"
             : ""),
@@ -180,7 +181,7 @@ export function fits(
           "each request, not for each token",
         ]
         : [
-          `Each request holds the state of ${recurrent.layers} recurrent layers, ` +
+          `Each request holds the state of ${plural(recurrent.layers, "recurrent layer")}, ` +
           `${groups.filter(({ kind }) => kind === "state").length} of its blocks whatever its length`,
         ],
     ],

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import type { HardwareSheet } from "../roofline/hardware.ts";
@@ -226,9 +227,9 @@ function servedBy(
     const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);
     const { weights, usable } = capacity.bytes;
     return {
-      problem: `does not fit: ${gib(weights)} GiB of weights, ${
-        gib(usable)
-      } usable, requests of ${longest} tokens`,
+      problem: `does not fit: ${gib(weights)} GiB of weights, ${gib(usable)} usable, requests of ${
+        plural(longest, "token")
+      }`,
     };
   }
   const served = candidate.served?.(tp) ?? null;

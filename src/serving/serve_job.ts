@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { formatJson, keepNumbers } from "../files/json.ts";
 import { textConfig } from "../model/config.ts";
@@ -146,7 +147,7 @@ export function designScenes(
 ): Scene[] {
   const part = (share: number): number => Math.max(2, Math.round(most * share));
   const decodes = (count: number, promptTokens: number, beside: readonly number[] = []): Scene => ({
-    name: `${count} decodes at ${promptTokens}`,
+    name: `${plural(count, "decode")} at ${promptTokens}`,
     decodes: [{ count, promptTokens }],
     steps: 30,
     beside,

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { readTextIfThere } from "../files/read.ts";
 import { visitLines } from "../bundle/csv.ts";
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { writeAtomic } from "../files/write.ts";
 import { readJson } from "../shots/read_json.ts";
@@ -110,7 +111,7 @@ export function parseServedSteps(text: string, path: string): Pick<Served, "head
       }
       return;
     }
-    if (line.length !== cells) throw fail(number, `expected ${cells} cells`);
+    if (line.length !== cells) throw fail(number, `expected ${plural(cells, "cell")}`);
     const time = (at: number): number | null => {
       if (line.text(at) === "") return null;
       const value = line.value(at);

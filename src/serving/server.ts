@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import type { CacheGroup } from "../shots/limits.ts";
 import type { ServedSettings } from "./served.ts";
@@ -73,7 +74,9 @@ export function checkServer(settings: ServerSettings): void {
   const { prefixCaching = false, groups = [] } = settings;
   if (prefixCaching && groups.length > 1) {
     throw new UsageError(
-      `Cannot simulate the server: prefixCaching must be off where ${groups.length} groups of layers share the KV ` +
+      `Cannot simulate the server: prefixCaching must be off where ${
+        plural(groups.length, "group")
+      } of layers share the KV ` +
         "blocks; how they keep prefixes is not simulated",
     );
   }

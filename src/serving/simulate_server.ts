@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount, plural } from "../count_text.ts";
 import type { Batch } from "../predict/batch.ts";
 import { requestBlocks } from "../predict/batch_blocks.ts";
 import { arrivalsOf } from "./arrivals.ts";
@@ -233,7 +234,9 @@ function refusal(
   tokens: number,
 ): string | null {
   const { maxModelLen = Infinity, maxNumBatchedTokens, blockSize, numBlocks } = server;
-  if (tokens > maxModelLen) return `${tokens} tokens exceed the maxModelLen ${maxModelLen}`;
+  if (tokens > maxModelLen) {
+    return `${plural(tokens, "token exceeds", "tokens exceed")} the maxModelLen ${maxModelLen}`;
+  }
   const history = Math.max(0, inputTokens - maxNumBatchedTokens);
   const most = Math.max(
     requestBlocks(server, { tokens: inputTokens, history }),
@@ -241,6 +244,10 @@ function refusal(
   );
   if (most < numBlocks) return null;
   return server.groups === undefined
-    ? `${tokens} tokens exceed the ${(numBlocks - 1) * blockSize} of all KV blocks`
-    : `${tokens} tokens take ${most} KV blocks, there are ${numBlocks - 1}`;
+    ? `${plural(tokens, "token exceeds", "tokens exceed")} the ${
+      (numBlocks - 1) * blockSize
+    } of all KV blocks`
+    : `${plural(tokens, "token takes", "tokens take")} ${plural(most, "KV block")}, there are ${
+      formatCount(numBlocks - 1)
+    }`;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import type { Batch } from "../predict/batch.ts";
@@ -118,7 +119,9 @@ export function stepModel(bundle: PredictorSource, options: StepModelOptions): S
   const learned = learn(learnedFrom);
   if (tp > 1 && exchange === null) {
     notices.push(
-      `Communication between ${tp} devices is left out: nobody measured it, and no data sheet is given`,
+      `Communication between ${
+        plural(tp, "device")
+      } is left out: nobody measured it, and no data sheet is given`,
     );
   } else if (tp > 1 && communication!.source === "data sheet") {
     notices.push("Communication is an estimate by the link's data sheet, which real links do not reach");

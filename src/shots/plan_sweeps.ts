@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount, plural } from "../count_text.ts";
 import { layersOf } from "../model/layers.ts";
 import type { Architecture, ModelConfig } from "../model/model.ts";
 import type { Settings } from "../settings.ts";
@@ -168,16 +169,20 @@ export function leftOutNotice({ category, tp, shots, leftOut = 0 }: Sweep, limit
   const windowTokens = windowOf(limits);
   if (category === "attention" && windowTokens !== null) {
     return [
-      `Attention looks back at ${windowTokens} tokens at most at tp ${tp}: of longer histories only the first and the ` +
+      `Attention looks back at ${
+        plural(windowTokens, "token")
+      } at most at tp ${tp}: of longer histories only the first and the ` +
       "last are planned, which must take the same time",
     ];
   }
   if (leftOut === 0) return [];
   return [
-    `${leftOut} of ${
-      shots.length + leftOut
-    } skew cases at tp ${tp} are left out: a batch of theirs does not fit the ` +
-    `engine (a KV pool of ${limits.num_cache_tokens} tokens, requests below ${limits.max_model_len})`,
+    `${formatCount(leftOut)} of ${plural(shots.length + leftOut, "skew case")} at tp ${tp} ${
+      leftOut === 1 ? "is" : "are"
+    } left out: a batch of theirs does not fit the ` +
+    `engine (a KV pool of ${
+      plural(limits.num_cache_tokens, "token")
+    }, requests below ${limits.max_model_len})`,
   ];
 }
 

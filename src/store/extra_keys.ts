@@ -4,6 +4,7 @@
  * @module
  */
 import { tablePath } from "../bundle/layout.ts";
+import { plural } from "../count_text.ts";
 import { keyColumns, type Shot, shotKey, type SweepCategory } from "../shots/shot.ts";
 
 /** Columns along which a simulator interpolates within a slice of the others; all slices should have the same values. */
@@ -72,13 +73,17 @@ export function extraKeysNotice(dir: string, { category, tp, keys, foreign }: Ex
   const columns = Object.entries(foreign).map(([column, values]) => `${column} ${listed(values)}`);
   const which = columns.length === 0 ? "" : ` (${columns.join("; ")})`;
   if (Object.keys(foreign).some((column) => WITHIN_SLICE.includes(column))) {
-    return `${path}: ${keys.length} keys of another grid are kept${which}, so that slices differ in their histories ` +
+    return `${path}: ${plural(keys.length, "key")} of another grid ${
+      keys.length === 1 ? "is" : "are"
+    } kept${which}, so that slices differ in their histories ` +
       `and simulators interpolate unevenly; pass exactGrid (--exact-grid) to move them into an archive, ` +
       `or force (--force) to measure all anew`;
   }
   return columns.length === 0
-    ? `${path}: ${keys.length} keys are kept that this plan leaves out`
-    : `${path}: ${keys.length} keys of another grid are kept, as further points of this one${which}`;
+    ? `${path}: ${plural(keys.length, "key is", "keys are")} kept that this plan leaves out`
+    : `${path}: ${plural(keys.length, "key")} of another grid ${
+      keys.length === 1 ? "is kept, as a further point" : "are kept, as further points"
+    } of this one${which}`;
 }
 
 function listed(values: readonly number[]): string {

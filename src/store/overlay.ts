@@ -5,6 +5,7 @@
  */
 import { formatDecimals, formatTimeUs } from "../number_format.ts";
 import { tablePath } from "../bundle/layout.ts";
+import { plural } from "../count_text.ts";
 import type { SweepCategory } from "../shots/shot.ts";
 import { type Rows, tableOf } from "./rows.ts";
 import { type SkewTimesByTp, skewTimesOf } from "./skew_times.ts";
@@ -69,5 +70,5 @@ export function overlaySkew(dir: string, skew: SkewTimesByTp, journal: SkewTimes
 }
 
 function differing(path: string, rows: number): string {
-  return `${path}: ${rows} rows differ from the journal, whose values are used`;
+  return `${path}: ${plural(rows, "row differs", "rows differ")} from the journal, whose values are used`;
 }

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { formatSkew, readSkew, type SkewRow } from "../bundle/skew.ts";
 import { formatRows, type Row } from "../bundle/tables.ts";
 import { readWholeTable, shotRows } from "../bundle/whole_table.ts";
+import { plural } from "../count_text.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { type Category, SKEW_KEY, type SweepCategory } from "../shots/shot.ts";
 import { readIfThere, readTextIfThere } from "../files/read.ts";
@@ -50,7 +51,12 @@ export async function reconcileGrid(sweep: Sweep, exact: boolean, bundle: Reconc
   const path = archivePath(bundle.dir, tp, category);
   await addToArchive(path, (before) => merged(before, path, strays, bundle), bundle.write);
   for (const key of strays.keys) bundle.record({ type: "archived", category, tp, key });
-  return [...restored, `${strays.keys.length} keys that the plan does not have were moved into ${path}`];
+  return [
+    ...restored,
+    `${plural(strays.keys.length, "key")} that the plan does not have ${
+      strays.keys.length === 1 ? "was" : "were"
+    } moved into ${path}`,
+  ];
 }
 
 /** Takes planned shots back from the archive, in place of measuring them twice. */
@@ -70,7 +76,9 @@ async function restore({ tp, category, shots }: Sweep, bundle: Reconciling): Pro
     bundle.record({ type: "restored", ...id });
     count++;
   }
-  return count === 0 ? [] : [`${count} keys that the plan has again were taken back from ${path}`];
+  return count === 0 ? [] : [
+    `${plural(count, "key")} that the plan has again ${count === 1 ? "was" : "were"} taken back from ${path}`,
+  ];
 }
 
 /** The rows of an archived table, by key. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { metaPath, TABLE_NAMES, tablePath, tpOfFolder } from "../bundle/layout.ts";
+import { plural } from "../count_text.ts";
 import { UsageError } from "../errors.ts";
 import { JOURNAL_FILE } from "../journal/file.ts";
 import { packedPath } from "../journal/packed.ts";
@@ -21,10 +22,12 @@ export type Confirm = (question: string) => boolean;
 export async function wipeBundle(dir: string, confirm: Confirm = () => true): Promise<void> {
   const files = await bundleFiles(dir);
   if (files.length === 0) return;
-  const question = `Delete the ${files.length} files of measurements in ${dir} and measure anew?`;
+  const question = `Delete the ${plural(files.length, "file")} of measurements in ${dir} and measure anew?`;
   if (!confirm(question)) {
     throw new UsageError(
-      `Cannot measure ${dir} anew: nobody confirmed that its ${files.length} files are deleted, and none was; ` +
+      `Cannot measure ${dir} anew: nobody confirmed that its ${
+        plural(files.length, "file is", "files are")
+      } deleted, and none was; ` +
         "leave force (--force) out to resume",
     );
   }

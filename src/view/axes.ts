@@ -4,7 +4,8 @@
  * @module
  */
 import type { Trace } from "./figure.ts";
-import { formatCount, tickText } from "./text.ts";
+import { formatCount } from "../count_text.ts";
+import { tickText } from "./text.ts";
 import { axis } from "./theme.ts";
 
 /**

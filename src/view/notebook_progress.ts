@@ -9,7 +9,7 @@ import { describe, follow, newTracks, type Track, type Tracks } from "../progres
 import type { RunEvent } from "../events.ts";
 import { send } from "./notebook/kernel.ts";
 import { escapeHtml } from "./table.ts";
-import { plural } from "./text.ts";
+import { plural } from "../count_text.ts";
 
 /** Shortest time between two updates, in milliseconds. */
 const EVERY_MS = 100;

@@ -4,7 +4,8 @@
  * @module
  */
 import type pl from "nodejs-polars";
-import { formatCount, significant } from "./text.ts";
+import { formatCount } from "../count_text.ts";
+import { significant } from "./text.ts";
 
 /** What can be shown as a table: a data frame, or records with the same members. */
 export type Tabular = pl.DataFrame | readonly object[];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount } from "../count_text.ts";
 
 /**
  * A time with three significant digits and the unit that suits it.
@@ -45,16 +46,6 @@ export function tickText(value: number): string {
 }
 
 /**
- * A whole number with its thousands apart.
- *
- * @param value The number.
- * @returns Such as `2,048`.
- */
-export function formatCount(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-/**
  * A share as a percentage.
  *
  * @param share The share, 1 for all.
@@ -87,16 +78,4 @@ export function heldOutText(share: number | null, drawn: string): string {
   return share === null
     ? "no held-out error: steps were not measured"
     : `${drawn}: ±${formatShare(share)}, the steps' held-out error (90% of windows of 25)`;
-}
-
-/**
- * A number of things.
- *
- * @param count How many.
- * @param one What one of them is called.
- * @param many What several are called.
- * @returns Such as `1 row` or `2,048 rows`.
- */
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${formatCount(count)} ${count === 1 ? one : many}`;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatCount } from "./text.ts";
+import { formatCount } from "../count_text.ts";
 
 /**
  * Takes evenly spaced items.

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { plural } from "../count_text.ts";
 import { HarnessError } from "../errors.ts";
 import type {
   Booted,
@@ -205,7 +206,7 @@ export async function openLane(source: LaneSource): Promise<Lane> {
     for (const fact of facts) yield { type: "fact", fact };
     if (state !== undefined) watch.see(state);
     const left = chunk.length - answered;
-    if (left > 0) throw engineDead(`it left ${left} shots of a chunk unanswered`);
+    if (left > 0) throw engineDead(`it left ${plural(left, "shot")} of a chunk unanswered`);
     broken = false;
   }
 

@@ -4,9 +4,9 @@
  * @module
  */
 import { join } from "node:path";
+import { formatCount, plural } from "../../src/count_text.ts";
 import { readText } from "../../src/files/read.ts";
 import { median } from "../../src/stats.ts";
-import { formatCount } from "../../src/view/text.ts";
 import { table } from "./markdown.ts";
 
 type Outcome<T> = T | { readonly refused: string };
@@ -186,7 +186,7 @@ function tinyRow(name: string, { kinds, draft, file, measured, predicted, engine
   const skipped = "refused" in predicted ? [] : predicted.skipped;
   const faults = [
     ...new Set(refusals.filter((reason) => reason !== "nothing was measured")),
-    ...failed > 0 ? [`${failed} shots failed`] : [],
+    ...failed > 0 ? [`${plural(failed, "shot")} failed`] : [],
     ...skipped.length > 0 ? [`no times of ${skipped.join(", ")}`] : [],
   ];
   return [

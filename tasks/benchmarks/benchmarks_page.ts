@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatCount, plural } from "../../src/view/text.ts";
+import { formatCount, plural } from "../../src/count_text.ts";
 import { changesSection } from "./changes.ts";
 import { about, type EvidenceFile } from "./evidence.ts";
 import { percents, table } from "./markdown.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { basename } from "node:path";
+import { formatCount, plural } from "../../src/count_text.ts";
 import { PLACES } from "../../src/check/attention_coverage.ts";
 import { coverage } from "../../src/check/coverage.ts";
 import { ownNeed } from "../../src/check/coverage_need.ts";
@@ -11,7 +12,7 @@ import { percentages } from "../../src/fit/report.ts";
 import type { ErrorFigures } from "../../src/fit/errors.ts";
 import { summarize } from "../../src/cli/summary.ts";
 import { bundleFacts } from "../../src/view/report/facts.ts";
-import { formatCount, formatShare, plural } from "../../src/view/text.ts";
+import { formatShare } from "../../src/view/text.ts";
 import { costCells, firingOf } from "./firing.ts";
 import { percents, table } from "./markdown.ts";
 import type { Published } from "./published.ts";
@@ -109,10 +110,8 @@ function trust({ bundle, issues }: Published): string[] {
   const count = (severity: string): number => issues.filter((issue) => issue.severity === severity).length;
   return [
     "## Coverage",
-    `Attention lookups of a run with up to ${formatCount(need.maxNumBatchedTokens)} new tokens, ` +
-    `${formatCount(need.maxNumSeqs)} requests and ${
-      formatCount(need.maxKv)
-    } KV tokens, by where the answer ` +
+    `Attention lookups of a run with up to ${plural(need.maxNumBatchedTokens, "new token")}, ` +
+    `${plural(need.maxNumSeqs, "request")} and ${plural(need.maxKv, "KV token")}, by where the answer ` +
     "comes from.",
     table(["tp", ...PLACES], shares),
     `\`shotlab validate\`: ${plural(count("error"), "error")}, ${plural(count("warning"), "warning")}.`,

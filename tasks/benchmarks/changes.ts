@@ -4,7 +4,7 @@
  * @module
  */
 import { diffBundles, type TableDiff } from "../../src/check/diff.ts";
-import { formatCount } from "../../src/view/text.ts";
+import { formatCount } from "../../src/count_text.ts";
 import { table } from "./markdown.ts";
 import type { Published } from "./published.ts";
 

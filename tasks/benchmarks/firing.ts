@@ -4,7 +4,8 @@
  * @module
  */
 import { CATEGORY_ORDER, type SweepCategory } from "../../src/shots/shot.ts";
-import { formatCount, formatShare } from "../../src/view/text.ts";
+import { formatCount } from "../../src/count_text.ts";
+import { formatShare } from "../../src/view/text.ts";
 import type { Published } from "./published.ts";
 
 /** A sweep's cost. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount, plural } from "../../src/count_text.ts";
 import type { Bundle } from "../../src/bundle/open.ts";
 import { runAndReport } from "../../src/cli/run_and_report.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
@@ -83,9 +84,11 @@ function leftOut({ budget, tpDegrees }: Settings, bundle: Bundle): string | null
     ...bundle.tps.flatMap((tp) => {
       const predicted = bundle.estimated(tp).length;
       const rows = bundle.table(tp, "attention").length;
-      return predicted === 0
-        ? []
-        : [`${predicted} of ${rows} attention shots at tp ${tp}, which are predicted`];
+      return predicted === 0 ? [] : [
+        `${formatCount(predicted)} of ${plural(rows, "attention shot")} at tp ${tp}, ${
+          predicted === 1 ? "which is" : "which are"
+        } predicted`,
+      ];
     }),
   ];
   if (budget === null || parts.length === 0) return null;

@@ -5,6 +5,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { plural } from "../../src/count_text.ts";
 import { UsageError } from "../../src/errors.ts";
 import { runFill } from "./fill.ts";
 import { uvConfig } from "./pip_config.ts";
@@ -134,9 +135,7 @@ async function attempt(
  */
 export function unpackedText(bytes: number, files: number, sizeGB: number | null, ms: number): string {
   const total = sizeGB === null ? "" : ` of about ${sizeGB}`;
-  return `${(bytes / 1e9).toFixed(2)}${total} GB, ${files.toLocaleString("en-US")} files, ${
-    Math.round(ms / 1000)
-  } s`;
+  return `${(bytes / 1e9).toFixed(2)}${total} GB, ${plural(files, "file")}, ${Math.round(ms / 1000)} s`;
 }
 
 function pythonOf(venv: string): string {

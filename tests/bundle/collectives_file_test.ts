@@ -71,7 +71,7 @@ Deno.test("an edited collectives.csv is refused with file, line and rule", () =>
     ["4096,10.25", "4096,-1", "line 3: us must be above 0, got -1"],
     ["4096,10.25", "4096,99", "line 3: us must lie between min_us and max_us, got 99"],
     ["8192,12,11,13,5", "8192,12,11,13", "line 4: expected 8 cells"],
-    ["all_reduce,8192", "all_reduce,4096", "line 4: 2 vllm all_reduce 4096 bytes is there twice"],
+    ["all_reduce,8192", "all_reduce,4096", "line 4: 2 vllm all_reduce 4,096 bytes is there twice"],
   ];
   for (const [from, to, message] of table) {
     assert.ok(text.includes(from), from);

@@ -8,6 +8,7 @@ import { type Calibration, CALIBRATION_SCHEMA } from "../../src/bundle/meta_bloc
 import { LOOKUPS_SHA256 } from "../../src/bundle/simulator.ts";
 import type { SkewCell } from "../../src/bundle/skew_cells.ts";
 import { checkCalibration, hashFiles } from "../../src/check/checks/calibration.ts";
+import { plural } from "../../src/count_text.ts";
 import type { Model } from "../../src/model/model.ts";
 
 const DIR = "/perf/H100/o/x/bf16";
@@ -92,7 +93,7 @@ const legacy = (column: string, found: string): string =>
 const axes = (own: object): Case => ({ fit: { axes: { ...FIT.axes, ...own } }, cells: [] });
 const labels = (axis: string, own: string, count: number): string =>
   `${key}.axes.${axis}_labels: The labels must tell the bins apart; ` +
-  `expected ${count} unlike texts without |, found ${own}`;
+  `expected ${plural(count, "unlike text")} without |, found ${own}`;
 
 const CASES: Readonly<Record<string, readonly [Case, readonly string[]]>> = {
   "one in v1.2's form": [{}, []],

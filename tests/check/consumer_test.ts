@@ -22,11 +22,11 @@ const mixed: [what: string, Other[], Other[], string[]][] = [
     "key; expected 1, found 4",
   ]],
   ["another kernel", [{ layer: "mla", split: 1 }], [], [
-    "error: tp2/attention.csv, key layer: August has no such column and takes 1 rows for others of the same key; " +
+    "error: tp2/attention.csv, key layer: August has no such column and takes 1 row for others of the same key; " +
     "expected attention, found mla",
   ]],
   ["experts on two devices", [], [{ layer: "moe", split: 2 }], [
-    "error: tp2/moe.csv, key ep: August has no such column and takes 1 rows for others of the same key; expected 1, " +
+    "error: tp2/moe.csv, key ep: August has no such column and takes 1 row for others of the same key; expected 1, " +
     "found 2",
   ]],
 ];

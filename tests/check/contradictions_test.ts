@@ -7,6 +7,7 @@ import type { AdaptiveEntry, Meta } from "../../src/bundle/meta.ts";
 import { checkCounts } from "../../src/check/checks/counts.ts";
 import { checkEstimated } from "../../src/check/checks/estimated.ts";
 import { checkSkewFit } from "../../src/check/checks/skew_fit.ts";
+import { plural } from "../../src/count_text.ts";
 
 interface Parts {
   /** Keys of the attention rows, those beside August's with a split, and those that are listed as predicted. */
@@ -80,7 +81,7 @@ const lists: [string, Parts, { attention?: AdaptiveEntry; skew?: AdaptiveEntry }
   }, [predicted]],
   ["a row of which meta.yaml says nothing", { attention: [ONE, TWO], listed: [ONE] }, {}, [predicted]],
   ["a key that has no row", { attention: [ONE], listed: [TWO] }, {}, [
-    "warning: tp1/estimated.csv: The list names keys that attention.csv does not have; found 1 of 1 keys, the first 0,0,2,16",
+    "warning: tp1/estimated.csv: The list names keys that attention.csv does not have; found 1 of 1 key, the first 0,0,2,16",
   ]],
   ["fewer than meta.yaml counts", { attention: [ONE, TWO] }, { attention: ENTRY }, [
     `error: ${column}: The list of predicted rows lacks some, so that these pass for measured; expected 0, found 1`,
@@ -108,7 +109,9 @@ const differs = (found: number, expected: number): string =>
   `with an alpha; expected ${expected}, found ${found}`;
 const resampled = (found: number, expected: number, samples: number): string =>
   "warning: meta.yaml, key samples.attention: Rows are missing, or shots were measured more than once: the tables have " +
-  `rows of fewer shots than the samples are of; expected ${expected} shots, of ${samples} samples each, found ${found} shots`;
+  `rows of fewer shots than the samples are of; expected ${plural(expected, "shot")}, of ${
+    plural(samples, "sample")
+  } each, found ${plural(found, "shot")}`;
 const fit = (entry: Record<string, unknown>): Meta => ({ skew_fit: { per_tp: { 1: entry } } });
 const counts: [string, Parts, Meta, string[]][] = [
   ["a fit of the cases with an alpha", { alphas: [0.5, null, 0] }, fit({ n_samples: 2 }), []],
@@ -204,7 +207,7 @@ Deno.test("an exact skew case is counted as the parts that it was measured in", 
     }));
   assert.deepEqual(of("exact"), []);
   assert.deepEqual(of("interpolated").map((line) => line.match(/expected .*/)?.[0]), [
-    "expected 3 shots, of 1 samples each, found 1 shots",
+    "expected 3 shots, of 1 sample each, found 1 shot",
   ]);
 });
 

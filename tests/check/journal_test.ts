@@ -20,7 +20,7 @@ const CASES: Record<string, [files: Record<string, string | Uint8Array>, found: 
     /^warning: journal\.jsonl: The journal is damaged: the last line was cut, its shot counts as not fired$/,
   ]],
   "lines of something else": [{ "journal.jsonl": `x\n${LINE}y\n` }, [
-    /damaged: line 1 is no line of a journal, it is left out \(and 1 lines more\)$/,
+    /damaged: line 1 is no line of a journal, it is left out \(and 1 line more\)$/,
   ]],
 };
 

@@ -119,7 +119,7 @@ Deno.test("validate doubts a window beyond which histories take another time", a
   assert.deepEqual(await found(9.5), []);
   assert.deepEqual(await found(18), [
     "warning: tp1/attention.csv, key kv_decode: Histories beyond the window of 64 tokens take another time; those " +
-    "between were not measured; expected 1, within 0.1, found 2.00 times at the median of 1 lines",
+    "between were not measured; expected 1, within 0.1, found 2.00 times at the median of 1 line",
   ]);
 });
 

@@ -117,8 +117,8 @@ Deno.test("shotlab plan: writes the shots without an engine", async () => {
   const args = ["plan", ...REQUIRED, "--tp-degrees", "1", "--parity", "--limits", limits, "--out", plan];
   assert.deepEqual(await runMain(args), {
     status: 0,
-    out: "tp 1 dense: 152 shots\ntp 1 per_sequence: 40 shots\ntp 1 attention: 8643 shots\n" +
-      `tp 1 skew: 13009 cases, 26018 shots\nThe plan is in ${plan}\n`,
+    out: "tp 1 dense: 152 shots\ntp 1 per_sequence: 40 shots\ntp 1 attention: 8,643 shots\n" +
+      `tp 1 skew: 13,009 cases, 26,018 shots\nThe plan is in ${plan}\n`,
     err: "",
   });
   const lines = (await Deno.readTextFile(plan)).trimEnd().split("\n");

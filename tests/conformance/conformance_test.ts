@@ -105,7 +105,7 @@ const NO_END: Record<string, [program: string, detail: RegExp]> = {
   ],
   "writes a line without an end": [
     `print("x" * 2**21, flush=True); input()`,
-    /^a line breaks the protocol: a line may have 1048576 characters, got more: "x+"$/,
+    /^a line breaks the protocol: a line may have 1,048,576 characters, got more: "x+"$/,
   ],
 };
 

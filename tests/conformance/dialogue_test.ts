@@ -62,7 +62,7 @@ const WRONG: [script: string, text: string][] = [
   ],
   [
     `head -c 2097152 /dev/zero | tr '\\0' x; echo; cat`,
-    `a line breaks the protocol: a line may have 1048576 characters, got more: "${"x".repeat(20)}`,
+    `a line breaks the protocol: a line may have 1,048,576 characters, got more: "${"x".repeat(20)}`,
   ],
   ["read line", "the process ended"],
 ];

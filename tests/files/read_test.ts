@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { openBundle } from "../../src/bundle/open.ts";
 import { validate } from "../../src/check/validate.ts";
+import { formatCount } from "../../src/count_text.ts";
 import { UsageError } from "../../src/errors.ts";
 import { readBytes, readBytesSync, readIfThere, readText, readTextIfThere } from "../../src/files/read.ts";
 import { readEvidence } from "../../src/journal/evidence.ts";
@@ -51,7 +52,9 @@ Deno.test("a file beyond the limit is refused unread, by its bytes", () =>
     await assert.rejects(readIfThere(path, 8), refused);
     assert.equal((await readBytes(path, 16)).length, 16);
     await Deno.truncate(path, 2 ** 28 + 1);
-    const long = new UsageError(`Cannot read ${path}: it must have 268435456 bytes at most, got 268435457`);
+    const long = new UsageError(
+      `Cannot read ${path}: it must have 268,435,456 bytes at most, got 268,435,457`,
+    );
     await assert.rejects(readText(path), long);
     await assert.rejects(readTextIfThere(path), long);
     await assert.rejects(validate(dir), long);
@@ -85,7 +88,9 @@ Deno.test("files of more than a GiB are refused unread, texts of more than a qua
       await Deno.truncate(path, limit + 1); // a hole: it takes no space
       await assert.rejects(async () => await read(path), {
         name: "UsageError",
-        message: `Cannot read ${path}: it must have ${limit} bytes at most, got ${limit + 1}`,
+        message: `Cannot read ${path}: it must have ${formatCount(limit)} bytes at most, got ${
+          formatCount(limit + 1)
+        }`,
       });
     }
   } finally {

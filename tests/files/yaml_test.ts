@@ -45,7 +45,7 @@ Deno.test("parseYaml refuses texts that could exhaust it", () => {
   }
   const tooDeep = "it must nest 64 levels deep at most";
   const cases: [text: string, rule: string][] = [
-    ["x".repeat(131_073), "it must have 131072 characters at most, got 131073"],
+    ["x".repeat(131_073), "it must have 131,072 characters at most, got 131,073"],
     ["[".repeat(65) + "]".repeat(65), tooDeep],
     ["[".repeat(10_000) + "]".repeat(10_000), tooDeep],
     ["{a: ".repeat(10_000), tooDeep],

@@ -72,7 +72,7 @@ const faults: [string, number, string, Partial<HarnessErrorDetails>, ProcessOpti
   [
     "endless-line",
     0,
-    `broke the protocol while firing shot 1 of 3: a line may have 1048576 characters, got more: "${
+    `broke the protocol while firing shot 1 of 3: a line may have 1,048,576 characters, got more: "${
       "x".repeat(80)
     }"`,
     { stage: "fire", kind: "protocol" },

@@ -102,7 +102,7 @@ Deno.test("inspectModel boots one layer, a second degree, and what it drafted; w
   assert.ok(!(found instanceof Error), `${found}`);
   assert.deepEqual(boots, [1, 2, 1].map((tp) => `tp${tp} ${6 / tp} heads auto auto 2048 16`));
   assert.deepEqual(steps, [
-    "booting 1 layers of o/x: 1 full_attention/dense",
+    "booting 1 layer of o/x: 1 full_attention/dense",
     "booting tp 2",
     "walking o/x with the layers of llama",
   ]);

@@ -175,11 +175,11 @@ Deno.test("lists by layer name every layer, and fields have the type that they a
       (name): [ModelConfig, string | null][] => [
         [
           { num_hidden_layers: 3, [name]: ["a"] },
-          `${name} must name each of the 3 layers (num_hidden_layers), got ["a"]`,
+          `${name} must name as many layers as num_hidden_layers says (3), got ["a"]`,
         ],
         [
           { num_hidden_layers: 1, [name]: [1, 2] },
-          `${name} must name each of the 1 layers (num_hidden_layers), got [1,2]`,
+          `${name} must name as many layers as num_hidden_layers says (1), got [1,2]`,
         ],
       ],
     ),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { plural } from "../../src/count_text.ts";
 import { UsageError } from "../../src/errors.ts";
 import { downloadConfig } from "../../src/model/hub.ts";
 import { serve } from "./fake_hub.ts";
@@ -80,7 +81,9 @@ Deno.test("downloadConfig refuses an answer that is no JSON object, without show
       downloadConfig(ID, { endpoint: hub.endpoint, token: TOKEN, revision: "main" }),
       new UsageError(
         `Cannot download model '${ID}': ${hub.endpoint}/org/name/resolve/main/config.json answers no JSON object ` +
-          `but ${body.length} characters of text/html; check HF_ENDPOINT and the proxy, and run again if it broke off`,
+          `but ${
+            plural(body.length, "character")
+          } of text/html; check HF_ENDPOINT and the proxy, and run again if it broke off`,
       ),
     );
   }
@@ -92,7 +95,7 @@ Deno.test("an answer of no type is told to have none", async () => {
     downloadConfig(ID, { endpoint: hub.endpoint, token: null, revision: "main" }),
     new UsageError(
       `Cannot download model '${ID}': ${hub.endpoint}/org/name/resolve/main/config.json answers no JSON object ` +
-        "but 1 characters of no type; check HF_ENDPOINT and the proxy, and run again if it broke off",
+        "but 1 character of no type; check HF_ENDPOINT and the proxy, and run again if it broke off",
     ),
   );
 });

@@ -45,7 +45,7 @@ Deno.test("newsOf says how much is predicted, how well, and what the prior gaine
     [{ ...event, errors: { ...errors, p90: { estimate: 0.04, upper: Infinity } }, prior: null }, some],
     [
       { ...event, measured: 1000, estimated: 0, prior: null },
-      "tp 2 attention: 1000 rows measured, 0 predicted",
+      "tp 2 attention: 1,000 rows measured, 0 predicted",
     ],
   ];
   for (const [told, news] of cases) assert.equal(newsOf(told), news);

@@ -63,7 +63,7 @@ Deno.test("validate says how much is predicted and how well, and misses a list t
     const [warning, ...others] = await found();
     assert.match(
       warning!,
-      /^warning rows-estimated: 950 of 1187 rows are predictions, which estimated.csv lists; by \d+ unseen shots 90% of all are within [\d.]+%, with 95% confidence [\d.]+%$/,
+      /^warning rows-estimated: 950 of 1,187 rows are predictions, which estimated.csv lists; by \d+ unseen shots 90% of all are within [\d.]+%, with 95% confidence [\d.]+%$/,
     );
     assert.deepEqual(others, []);
     const list = await textOfFile(bundle, "tp1/estimated.csv");
@@ -105,7 +105,7 @@ Deno.test("a budget ends attention and skew, side by side, and says what more wo
         events.findIndex((event) => event.type === "sweep-started" && event.category === "skew"),
     );
     const notices = only(events, "notice").map(({ message }) => message);
-    assert.match(notices[1]!, /^tp 1 (attention|skew): the \d+ other shots would take about /);
+    assert.match(notices[1]!, /^tp 1 (attention|skew): the [\d,]+ other shots would take about /);
     assert.equal(
       notices.at(-1),
       "The budget was 4.0 s, and the run took 4.0 s: booting 0.1 s, firing 3.9 s, choosing and predicting 0.0 s",

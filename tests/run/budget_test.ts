@@ -28,7 +28,7 @@ Deno.test("moreWouldBuy goes on along the errors of the rounds, up to the end of
   assert.equal(
     moreWouldBuy(budget, 2, [attention, skew]),
     "As much time again, 100 s at tp 2, would bring the error that 90% of the rows stay within down: " +
-      "attention from 6.0% to about 4.2% (1000 of the 7000 other shots), or " +
+      "attention from 6.0% to about 4.2% (1,000 of the 7,000 other shots), or " +
       "skew from 6.0% to 0 (500 of the 500 other shots)",
   );
   assert.equal(moreWouldBuy(budget, 1, []), null);

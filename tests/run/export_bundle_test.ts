@@ -88,7 +88,7 @@ Deno.test("exportBundle writes for August what it takes as it is, and turns a fi
     ]);
     assert.deepEqual(notes, [
       "tp1: skew.csv left out, which the simulator does not open",
-      "tp 1: mem_util 0.88636 of 80 GiB leaves 40836 KV blocks, an estimate of vLLM's num_gpu_blocks (docs/serving.md)",
+      "tp 1: mem_util 0.88636 of 80 GiB leaves 40,836 KV blocks, an estimate of vLLM's num_gpu_blocks (docs/serving.md)",
       "The power block is left out: the bundle's journal has no readings of the device's power",
       "cpu_mem of the cluster files is an assumption; it counts when KV blocks are moved to the host alone",
     ]);
@@ -257,7 +257,7 @@ Deno.test("exportBundle leaves out for August what it would take for something e
     const { notes, bundleDir } = await exportBundle(dir, { simulator: "august", to });
     assert.deepEqual(notes.slice(0, 3), [
       "tp1/attention.csv: 2 rows left out that August has no place for (other kernels, several new tokens a decode)",
-      "tp1/moe.csv: 1 rows left out that August has no place for (experts on several devices)",
+      "tp1/moe.csv: 1 row left out that August has no place for (experts on several devices)",
       "tp1: mtp.csv, skew.csv left out, which the simulator does not open",
     ]);
     assert.equal(

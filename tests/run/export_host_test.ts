@@ -1,6 +1,7 @@
 /** Cluster files and what is told of them, of a made-up host. */
 import assert from "node:assert/strict";
 import type { WholeBundle } from "../../src/bundle/open.ts";
+import { plural } from "../../src/count_text.ts";
 import type { Model } from "../../src/model/model.ts";
 import { type Host, hostFiles, type HostFilesOptions } from "../../src/run/export_host.ts";
 import { fits } from "../../src/serving/capacity.ts";
@@ -218,9 +219,9 @@ Deno.test("what the engine took of memory is asked for with its own limits, and 
   const told = (options: object): string => {
     const { blocks, bytes } = fits(model, { memory_gib: 2 }, options);
     const share = (bytes.weights + (blocks + 0.5) * 2 * 2 * 2 * 16 * 2 * 16) / 2 ** 31;
-    return `tp 1: mem_util ${
-      Number(share.toFixed(6))
-    } of 2 GiB leaves ${blocks} KV blocks, an estimate of vLLM's ` +
+    return `tp 1: mem_util ${Number(share.toFixed(6))} of 2 GiB leaves ${
+      plural(blocks, "KV block")
+    }, an estimate of vLLM's ` +
       "num_gpu_blocks (docs/serving.md)";
   };
   assert.deepEqual(notesOf({}), [told({})]);

@@ -27,6 +27,11 @@ async function run(
 }
 
 /** The decodes of a bundle's attention table. */
+/** A note without its number, as if it told of several keys. */
+function uncounted(note: string): string {
+  return note.replace(/^[\d,]+ keys? (.*) (?:was|were) /, "N keys $1 were ");
+}
+
 async function decodesOf(dir: string): Promise<number[]> {
   const rows = (await openBundle(dir)).table(1, "attention");
   return [...new Set(rows.map(({ key }) => key[2]!))].sort((a, b) => a - b);
@@ -40,7 +45,7 @@ Deno.test("a sweep that is widened keeps the old end of its axis as a further po
     assert.deepEqual(await decodesOf(bundle), [0, 1, 2, 4, 8, 16, 32, 64, 100, 128]);
     const kept = (await openBundle(bundle)).table(1, "attention").filter(({ key }) => key[2] === 100).length;
     assert.deepEqual(notes, [
-      `${bundle}/tp1/per_sequence.csv: 1 keys of another grid are kept, as further points of this one ` +
+      `${bundle}/tp1/per_sequence.csv: 1 key of another grid is kept, as a further point of this one ` +
       "(sequences 100)",
       `${bundle}/tp1/attention.csv: ${kept} keys of another grid are kept, as further points of this one ` +
       "(n_decode 100)",
@@ -76,7 +81,7 @@ Deno.test("exactGrid moves what is off the plan into the archive: the bundle is 
 
     const archived = ["per_sequence", "attention"].map((table) => `${bundle}/archive/tp1/${table}.csv`);
     assert.deepEqual(
-      notes.map((note) => note.replace(/^\d+/, "N")),
+      notes.map((note) => uncounted(note)),
       archived.map((path) => `N keys that the plan does not have were moved into ${path}`),
     );
     const lines = (await Promise.all(archived.map((path) => Deno.readTextFile(path)))).join("");
@@ -92,7 +97,7 @@ Deno.test("exactGrid moves what is off the plan into the archive: the bundle is 
     const back = await run(`${dir}/moved`, { attentionKvFactor: 4, maxNumSeqs: 8, exactGrid: true });
     assert.deepEqual(back.fired, []);
     assert.deepEqual(
-      back.notes.map((note) => note.replace(/^\d+/, "N")).filter((note) => note.includes("taken back")),
+      back.notes.map((note) => uncounted(note)).filter((note) => note.includes("taken back")),
       archived.map((path) => `N keys that the plan has again were taken back from ${path}`),
     );
     assert.deepEqual(await rowsOfBundle(bundle), before);
@@ -150,7 +155,7 @@ Deno.test("extraKeysNotice: keys that break no axis are left out by the plan, lo
   const notice = (...keys: [number, number][]): string =>
     extraKeysNotice("b", findExtraKeys(1, "attention", planned, rows(...keys))!);
   assert.equal(findExtraKeys(1, "attention", planned, rows([1, 16])), null);
-  assert.equal(notice([1, 16], [1, 32]), "b/tp1/attention.csv: 1 keys are kept that this plan leaves out");
+  assert.equal(notice([1, 16], [1, 32]), "b/tp1/attention.csv: 1 key is kept that this plan leaves out");
   assert.match(
     notice(...[9, 3, 4, 5, 6, 7, 8, 10].map((n) => [n, 16] as [number, number])),
     /\(n_decode 3, 4, 5, 6, 7, 8, and 2 more\)$/,

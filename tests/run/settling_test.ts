@@ -212,6 +212,15 @@ const AGAIN: [what: string, script: Script, log: string[], told: string[]][] = [
     [stand(3, "has drifted from its baseline and has not come back")],
   ],
   [
+    "the sentinel says so of a single shot",
+    { doubtful: 1, movedLanes: ["a"], after: ({ judge }) => void (judge.allMoved = true) },
+    ["sentinel every 0"],
+    [
+      "1 shot of dense at tp 1 is in doubt: the device has drifted from its baseline and has not come back; " +
+      "its time stands, and the same run measures it again",
+    ],
+  ],
+  [
     "64 of 127 stay: more than half, the shots do it themselves",
     { shots: 127, after: leaves(64) },
     ["fire 127", "sentinel every 0", "spend 1 dense null"],

@@ -209,7 +209,7 @@ Deno.test("a skew.csv that was changed by hand gives way to the journal, and it 
     const text = await textOfFile(dir, "tp1/skew.csv");
     await putFile(dir, "tp1/skew.csv", text.replace(`,${skewedUs(ONE)},`, ",1.5,"));
     const { events } = await run(dir, sweeps);
-    assert.match(only(events, "notice")[0]!.message, /skew\.csv: 1 rows differ from the journal/);
+    assert.match(only(events, "notice")[0]!.message, /skew\.csv: 1 row differs from the journal/);
     assert.equal(await textOfFile(dir, "tp1/skew.csv"), text);
   }));
 

@@ -81,7 +81,7 @@ const promises: readonly [string, Partial<CutSweep>, RegExp | null][] = [
   [
     "errors that halve with four times the shots",
     {},
-    /attention from 8\.0% to about 5\.1% \(600 of the 1000 other shots\)$/,
+    /attention from 8\.0% to about 5\.1% \(600 of the 1,000 other shots\)$/,
   ],
   [
     "errors that do not fall",

@@ -17,8 +17,8 @@ const told = (tokens: number, requests: number): Told[] =>
 const ALONE = [16, 64, 256, 512, 1024, 2048];
 Deno.test("the designed batches of an engine of 2048 tokens", () => {
   assert.deepEqual(told(2048, 256), [
-    ["1 decodes at 512", "1x512", 30, [], []],
-    ["1 decodes at 8192", "1x8192", 30, [], []],
+    ["1 decode at 512", "1x512", 30, [], []],
+    ["1 decode at 8192", "1x8192", 30, [], []],
     ["8 decodes at 2048", "8x2048", 30, [64, 256, 500, 1024, 1946, 6144], []],
     ["20 decodes at 1024", "20x1024", 30, [], []],
     ["32 decodes at 2048", "32x2048", 30, [], []],

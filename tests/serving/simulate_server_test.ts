@@ -113,12 +113,12 @@ Deno.test("simulateServer refuses requests that can never fit, and serves the ot
     maxModelLen: 100,
   });
   assert.deepEqual(refused, [
-    { place: 0, reason: "1100 tokens exceed the maxModelLen 100" },
+    { place: 0, reason: "1,100 tokens exceed the maxModelLen 100" },
     { place: 2, reason: "110 tokens exceed the maxModelLen 100" },
   ]);
   assert.equal(done.length, 1);
   const small = simulateServer(requests, madeUpModel(), { ...SERVER, numBlocks: 2 });
-  assert.equal(small.refused[0]!.reason, "1100 tokens exceed the 10 of all KV blocks");
+  assert.equal(small.refused[0]!.reason, "1,100 tokens exceed the 10 of all KV blocks");
 });
 
 const GROUPS = [

@@ -296,7 +296,7 @@ Deno.test("a sweep says what it leaves out: skew cases that do not fit, historie
     ({ category, tp: 2, shots: [{}, {}, {}], ...leftOut !== undefined && { leftOut } }) as unknown as Sweep;
   const skew =
     "2 of 5 skew cases at tp 2 are left out: a batch of theirs does not fit the engine (a KV pool of " +
-    "10000 tokens, requests below 128)";
+    "10,000 tokens, requests below 128)";
   const window =
     "Attention looks back at 100 tokens at most at tp 2: of longer histories only the first and the last " +
     "are planned, which must take the same time";

@@ -1,6 +1,7 @@
 /** A journal over the files that were made from it: what is stale, and what is told. */
 import assert from "node:assert/strict";
 import type { SkewRow } from "../../src/bundle/skew.ts";
+import { plural } from "../../src/count_text.ts";
 import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 import { rowText } from "../../src/shots/shot_id.ts";
 import { overlay, overlaySkew } from "../../src/store/overlay.ts";
@@ -29,7 +30,7 @@ const overlays: [what: string, files: Rows, journal: Rows, stale: unknown[], not
     [
       [1, "dense"],
     ],
-    ["b/tp1/dense.csv: 1 rows differ from the journal, whose values are used"],
+    ["b/tp1/dense.csv: 1 row differs from the journal, whose values are used"],
   ],
   [
     "several tables",
@@ -41,13 +42,13 @@ const overlays: [what: string, files: Rows, journal: Rows, stale: unknown[], not
     ),
     [[1, "dense"], [2, "per_sequence"]],
     [
-      "b/tp1/dense.csv: 1 rows differ from the journal, whose values are used",
-      "b/tp2/per_sequence.csv: 1 rows differ from the journal, whose values are used",
+      "b/tp1/dense.csv: 1 row differs from the journal, whose values are used",
+      "b/tp2/per_sequence.csv: 1 row differs from the journal, whose values are used",
     ],
   ],
 ];
 for (const [what, files, journal, stale, notices] of overlays) {
-  Deno.test(`a journal over files with ${what}: ${stale.length} tables are stale`, () => {
+  Deno.test(`a journal over files with ${what}: ${plural(stale.length, "table is", "tables are")} stale`, () => {
     assert.deepEqual(overlay("b", files, journal), { stale, notices });
     for (const [tp, tables] of journal) {
       for (const [category, table] of tables) {
@@ -78,15 +79,17 @@ const skews: [what: string, read: number[], fired: number[], different: number][
   ["that differ in both", [4, 5], [7, 6], 2],
 ];
 for (const [what, read, fired, different] of skews) {
-  Deno.test(`a journal has skewed batches ${what}: ${different} rows differ`, () => {
+  Deno.test(`a journal has skewed batches ${what}: ${plural(different, "row differs", "rows differ")}`, () => {
     const times = skew(read, [], 2);
     const journal = skew([], fired, 2);
     skewTimesOf(journal, 2).uniform.set("a batch", 3);
     assert.deepEqual(
       overlaySkew("b", times, journal),
-      different === 0
-        ? []
-        : [`b/tp2/skew.csv: ${different} rows differ from the journal, whose values are used`],
+      different === 0 ? [] : [
+        `b/tp2/skew.csv: ${
+          plural(different, "row differs", "rows differ")
+        } from the journal, whose values are used`,
+      ],
     );
     const own = skewTimesOf(times, 2);
     assert.deepEqual([...own.skewed.values()], fired);

@@ -113,7 +113,7 @@ Deno.test("skew cases of a file stand until one is fired anew, which is told whe
     await putFile(dir, "tp1/skew.csv", text.replace(",12.0,", ",13.0,"));
     const edited = await open(dir);
     assert.deepEqual(edited.session.notices, [
-      `${dir}/tp1/skew.csv: 1 rows differ from the journal, whose values are used`,
+      `${dir}/tp1/skew.csv: 1 row differs from the journal, whose values are used`,
     ]);
     assert.equal(await textOfFile(dir, "tp1/skew.csv"), text, "the journal's is written again");
   }));
@@ -261,11 +261,11 @@ Deno.test("skew cases beside the plan are moved into the archive and taken back,
       for (const [i, key] of [KEY, OTHER, THIRD].entries()) fire(session, key, 12 + i);
       await session.save();
       assert.deepEqual(await session.reconcileGrid(skewSweep(KEY, OTHER), true), [
-        `1 keys that the plan does not have were moved into ${archive}`,
+        `1 key that the plan does not have was moved into ${archive}`,
       ]);
       assert.equal(session.count(1, "skew"), 2);
       assert.deepEqual(await session.reconcileGrid(skewSweep(KEY), true), [
-        `1 keys that the plan does not have were moved into ${archive}`,
+        `1 key that the plan does not have was moved into ${archive}`,
       ]);
       const rows = (await Deno.readTextFile(archive)).trim().split("\n").slice(1);
       assert.deepEqual(rows.map((row) => row.split(",").at(-2)).sort(), ["13.0", "14.0"]);
@@ -274,7 +274,7 @@ Deno.test("skew cases beside the plan are moved into the archive and taken back,
       assert.deepEqual([session.count(1, "skew"), session.timeUs(skewShot(OTHER))], [1, null]);
       const [told, ...others] = await session.reconcileGrid(skewSweep(KEY, OTHER), true);
       assert.deepEqual([told, others], [
-        `1 keys that the plan has again were taken back from ${archive}`,
+        `1 key that the plan has again was taken back from ${archive}`,
         [],
       ]);
       assert.deepEqual([session.count(1, "skew"), session.timeUs(skewShot(OTHER))], [2, 13]);
@@ -289,14 +289,14 @@ Deno.test("rows of files alone are taken back from the archive's file when the j
     const archive = `${dir}/archive/tp1/per_sequence.csv`;
     await open(dir, async ({ session }) => {
       const told = await session.reconcileGrid(perSequenceSweep([1]), true);
-      assert.deepEqual(told, [`1 keys that the plan does not have were moved into ${archive}`]);
+      assert.deepEqual(told, [`1 key that the plan does not have was moved into ${archive}`]);
     });
     const left = await textOfFile(dir, "tp1/per_sequence.csv");
     assert.doesNotMatch(left, /,2,/);
     await open(dir, async ({ session }) => {
       const before = session.count(1, "per_sequence");
       assert.deepEqual(await session.reconcileGrid(perSequenceSweep([1, 2]), false), [
-        `1 keys that the plan has again were taken back from ${archive}`,
+        `1 key that the plan has again was taken back from ${archive}`,
       ]);
       assert.ok(session.count(1, "per_sequence") > before);
     });

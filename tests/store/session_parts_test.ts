@@ -94,11 +94,11 @@ Deno.test("rows beside the plan are told, moved into the archive, and taken back
       "attention,0,0,0.0,4,16,1,4",
     ]);
     assert.deepEqual(await session.reconcileGrid(attentionSweep([1]), true), [
-      `1 keys that the plan does not have were moved into ${archive}`,
+      `1 key that the plan does not have was moved into ${archive}`,
     ]);
     assert.equal((await Deno.readTextFile(archive)).trim().split("\n").length, 4, "what was there stays");
     assert.deepEqual(await session.reconcileGrid(attentionSweep([1, 4]), true), [
-      `1 keys that the plan has again were taken back from ${archive}`,
+      `1 key that the plan has again was taken back from ${archive}`,
     ]);
     assert.deepEqual(shownAt(session), ["1:1", "4:4"]);
     assert.deepEqual(await session.reconcileGrid(attentionSweep([1, 4]), true), []);

@@ -77,7 +77,7 @@ Deno.test("the journal wins over a table that was edited by hand, and a notice s
     const events = await tinyRun(dir, [denseSweep([1, 2])]);
     assert.deepEqual(only(events, "notice"), [{
       type: "notice",
-      message: `${dir}/tp1/dense.csv: 1 rows differ from the journal, whose values are used`,
+      message: `${dir}/tp1/dense.csv: 1 row differs from the journal, whose values are used`,
     }]);
     assert.equal(await textOfFile(dir, "tp1/dense.csv"), WHOLE);
   }));

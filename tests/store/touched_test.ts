@@ -160,13 +160,13 @@ Deno.test("before a bundle is deleted it is asked, with how many files; no delet
     assert.equal(asked.length, 0);
     await putFile(dir, "meta.yaml", "a");
     await assert.rejects(wipeBundle(dir, say(false)), {
-      message: /^Cannot measure .* its 1 files are deleted/,
+      message: /^Cannot measure .* its 1 file is deleted/,
     });
     await putFile(dir, "tp2/dense.csv", "a");
     await putFile(dir, "tp2/mine.csv", "a");
     await assert.rejects(wipeBundle(dir, say(false)), { name: "UsageError" });
-    assert.deepEqual(asked.map((question) => question.match(/the \d+ files/)?.[0]), [
-      "the 1 files",
+    assert.deepEqual(asked.map((question) => question.match(/the \d+ files?/)?.[0]), [
+      "the 1 file",
       "the 2 files",
     ]);
     await wipeBundle(dir, say(true));

@@ -187,7 +187,7 @@ export const FIGURES: Record<string, [Figure, title: string, x: string, y: strin
   ],
   "alpha": [
     skewAlpha({ subject, rows: SMALL.skew(1) }),
-    "Alpha is below −0.1 or above 1.1 in 0% of 1 skewed batches",
+    "Alpha is below −0.1 or above 1.1 in 0% of 1 skewed batch",
     "skew rate: (mean - shortest) / (longest - shortest KV length)",
     "alpha: (t_skew - t_mean) / (t_max - t_mean)",
   ],

@@ -1,7 +1,7 @@
 /** Numbers in words, ticks of axes, and which points are drawn. */
 import assert from "node:assert/strict";
 import { countAxis, decadeTicks, extent, gridAxis, timeAxis } from "../../src/view/axes.ts";
-import { formatCount, formatShare, formatUs, plural, significant, tickText } from "../../src/view/text.ts";
+import { formatShare, formatUs, significant, tickText } from "../../src/view/text.ts";
 import { shownText, thin } from "../../src/view/thin.ts";
 
 const texts: [(value: number) => string, [value: number, text: string][]][] = [
@@ -26,7 +26,6 @@ const texts: [(value: number) => string, [value: number, text: string][]][] = [
     [Infinity, "Infinity"],
   ]],
   [tickText, [[0.5, "0.5"], [9999, "9,999"], [10_000, "10k"], [16_384, "16.4k"], [2_000_000, "2,000k"]]],
-  [formatCount, [[7, "7"], [2048, "2,048"], [1_234_567, "1,234,567"]]],
   [formatShare, [
     [0, "0%"],
     [0.0004, "<0.1%"],
@@ -44,11 +43,6 @@ for (const [format, cases] of texts) {
     Deno.test(`${format.name} writes ${value} as '${text}'`, () => assert.equal(format(value), text));
   }
 }
-
-Deno.test("one thing and several", () => {
-  assert.deepEqual([0, 1, 2048].map((count) => plural(count, "row")), ["0 rows", "1 row", "2,048 rows"]);
-  assert.deepEqual([1, 2].map((count) => plural(count, "entry", "entries")), ["1 entry", "2 entries"]);
-});
 
 Deno.test("points are thinned evenly, and a subtitle says so", () => {
   const items = [1, 2, 3, 4, 5, 6, 7];

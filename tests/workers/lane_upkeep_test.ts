@@ -58,7 +58,7 @@ Deno.test("a harness that leaves shots unanswered has broken", async () => {
   await lane.boot(TINY_BOOT);
   const steps = await Array.fromAsync(lane.fire(SHOTS, HOW));
   assert.deepEqual(steps.flatMap((step) => "message" in step ? [step.message] : []), [
-    "The harness broke and is replaced: The engine died: it left 1 shots of a chunk unanswered",
+    "The harness broke and is replaced: The engine died: it left 1 shot of a chunk unanswered",
   ]);
   assert.deepEqual(steps.flatMap((step) => step.type === "outcome" ? [tokensOf(step.shot)] : []), [1, 2, 3]);
 });

@@ -11,6 +11,7 @@ from typing import Any
 
 from collective.job import Job
 from faults import Fault
+from script import plural
 
 LAST_WORDS_S = 0.5
 """How long what a rank has to say is awaited when another has ended."""
@@ -158,7 +159,7 @@ def times(answer: dict[str, Any], what: str, job: Job) -> list[float]:
         found = [float(one) for one in us if isinstance(one, int | float) and 0 < one < math.inf]
         if len(found) == job.trials:
             return found
-    raise Fault("engine_dead", f"a rank told no times of {job.trials} trials during {what}")
+    raise Fault("engine_dead", f"a rank told no times of {plural(job.trials, 'trial')} during {what}")
 
 
 def rank_commands(program: Sequence[str], way: str, ranks: int, store: str) -> list[list[str]]:

@@ -17,7 +17,7 @@ from offline.judge import usual_share
 from offline.plan import EngineKey, Fields, Plan, engine_of, read_plan
 from offline.resume import ResumeState, read_state
 from protocol import PROTOCOL, fields_of
-from script import reason
+from script import plural, reason
 
 CHUNKS = {"kernel": 128, "event": 64}
 """Shots between which a sentinel may come, by quantity: a chunk should take about a second."""
@@ -69,7 +69,8 @@ class OfflineRun:
     def run(self, requested: str | None, drift_share: float | None = None, accept_speed: bool = False) -> int:
         """Fire what is left, in the quantity; returns 1 when shots failed or are in doubt, else 0."""
         left = [shot for shot in self.plan.shots if self.is_new(shot) or self.is_doubtful(shot)]
-        print(f"{len(left)} of {len(self.plan.shots)} shots are left", file=sys.stderr)
+        planned = plural(len(self.plan.shots), "shot is", "shots are")
+        print(f"{len(left):,} of {planned} left", file=sys.stderr)
         if not left:
             return self.status()
         hello = self.worker.hello(Hello(PROTOCOL))
@@ -101,9 +102,9 @@ class OfflineRun:
         doubtful = sum(self.state.judge.in_doubt(id_of(shot)) for shot in self.plan.shots)
         if doubtful:
             print(
-                f"{doubtful} shots are in doubt: the device drifted, or nothing says that it did not; the"
-                " same command measures them again when it is back, --accept-speed takes its present speed"
-                " for the right one",
+                f"{plural(doubtful, 'shot is', 'shots are')} in doubt: the device drifted, or nothing says"
+                f" that it did not; the same command measures {'it' if doubtful == 1 else 'them'} again"
+                " when it is back, --accept-speed takes its present speed for the right one",
                 file=sys.stderr,
             )
         return 1 if self.failed or doubtful else 0
@@ -129,14 +130,16 @@ class OfflineRun:
             if not doubtful:
                 return
             if self.state.judge.moved:
-                print(f"the device drifted: {len(doubtful)} shots at tp {tp} are in doubt", file=sys.stderr)
+                told = plural(len(doubtful), "shot is", "shots are")
+                print(f"the device drifted: {told} in doubt at tp {tp}", file=sys.stderr)
                 return
             if again is not None and len(doubtful) >= MANY and len(doubtful) > MOST * again:
                 settled = f"measured again, {again - len(doubtful)} of {again} were settled"
-                print(f"the device drifts with {len(doubtful)} shots at tp {tp} ({settled})", file=sys.stderr)
+                told = plural(len(doubtful), "shot")
+                print(f"the device drifts with {told} at tp {tp} ({settled})", file=sys.stderr)
                 return
             again = len(doubtful)
-            print(f"{again} shots at tp {tp} are measured again", file=sys.stderr)
+            print(f"{plural(again, 'shot is', 'shots are')} measured again at tp {tp}", file=sys.stderr)
             self.total += again
             self.fire(doubtful)
 
@@ -195,8 +198,8 @@ class OfflineRun:
         self.told = time.monotonic()
         each = self.firing_s / max(1, self.fired)
         print(
-            f"{self.fired} of {self.total} shots, {self.failed} failed, {each * 1000:.1f} ms each,"
-            f" about {each * (self.total - self.fired):.0f} s left",
+            f"{self.fired:,} of {plural(self.total, 'shot')}, {self.failed:,} failed,"
+            f" {each * 1000:.1f} ms each, about {each * (self.total - self.fired):.0f} s left",
             file=sys.stderr,
         )
 

@@ -13,6 +13,7 @@ import type { Meta, SkewFitEntry } from "../../bundle/meta.ts";
 import { type Calibration, CALIBRATION_SCHEMA } from "../../bundle/meta_blocks.ts";
 import { LOOKUPS_SHA256 } from "../../bundle/simulator.ts";
 import type { SkewCell } from "../../bundle/skew_cells.ts";
+import { plural } from "../../count_text.ts";
 import { readIfThere } from "../../files/read.ts";
 import { keySaturation } from "../../model/blocks.ts";
 import type { Model } from "../../model/model.ts";
@@ -257,7 +258,7 @@ function axisIssues({ axes }: Calibration, fault: Fault): Issue[] {
           `axes.${axis}_labels`,
           "The labels must tell the bins apart",
           labels,
-          `${bins.length - 1} unlike texts without |`,
+          `${plural(bins.length - 1, "unlike text")} without |`,
         ),
       ],
     ];

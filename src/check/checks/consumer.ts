@@ -7,6 +7,7 @@ import type { BundleFiles } from "../../bundle/files.ts";
 import type { Issue } from "../../bundle/issue.ts";
 import { tablePath } from "../../bundle/layout.ts";
 import type { LazyTables } from "../../bundle/lazy_tables.ts";
+import { plural } from "../../count_text.ts";
 
 /**
  * Checks that August takes no row for another: it has no columns for kernels, several new tokens a decode, or experts
@@ -29,7 +30,9 @@ export function checkForAugust(files: BundleFiles, tables: LazyTables): Issue[] 
         severity: "error",
         path: tablePath(files.dir, tp, table),
         column,
-        message: `August has no such column and takes ${others.length} rows for others of the same key`,
+        message: `August has no such column and takes ${
+          plural(others.length, "row")
+        } for others of the same key`,
         found: column === "layer" ? first.layer : String(first.split),
         expected: column === "layer" ? "attention" : "1",
       }];

@@ -11,6 +11,7 @@ import type { LazyTables } from "../../bundle/lazy_tables.ts";
 import type { Meta } from "../../bundle/meta.ts";
 import { countRows } from "../../bundle/records.ts";
 import { listsRequests } from "../../bundle/skew_shapes.ts";
+import { plural } from "../../count_text.ts";
 import { skewScale } from "../skew_scale.ts";
 
 /** Times of a skew case that are all measured in exact mode. */
@@ -147,8 +148,8 @@ function resampled(files: BundleFiles, tables: LazyTables, meta: Meta): Issue[] 
       message:
         "Rows are missing, or shots were measured more than once: the tables have rows of fewer shots than " +
         "the samples are of",
-      found: `${found} shots`,
-      expected: `${shots} shots, of ${iterations * parts} samples each`,
+      found: plural(found, "shot"),
+      expected: `${plural(shots, "shot")}, of ${plural(iterations * parts, "sample")} each`,
     }];
   });
 }

@@ -10,6 +10,7 @@ import { metaPath, tablePath } from "../../bundle/layout.ts";
 import type { LazyTables } from "../../bundle/lazy_tables.ts";
 import type { AdaptiveEntry, Meta } from "../../bundle/meta.ts";
 import { exactRow, shotRows } from "../../bundle/whole_table.ts";
+import { formatCount, plural } from "../../count_text.ts";
 
 /**
  * Checks the lists of predicted rows.
@@ -46,9 +47,9 @@ function attentionIssues(
       code: "rows-estimated",
       severity: "warning",
       path: tablePath(files.dir, tp, "attention"),
-      message: `${predicted} of ${known.size} rows are predictions, which estimated.csv lists${
-        within(entry)
-      }`,
+      message: `${formatCount(predicted)} of ${
+        plural(known.size, "row")
+      } are predictions, which estimated.csv lists${within(entry)}`,
     });
   }
   if (unknown.length > 0) {
@@ -57,7 +58,9 @@ function attentionIssues(
       severity: "warning",
       path: tablePath(files.dir, tp, "estimated"),
       message: "The list names keys that attention.csv does not have",
-      found: `${unknown.length} of ${listed.length} keys, the first ${unknown[0]!.key.join(",")}`,
+      found: `${formatCount(unknown.length)} of ${plural(listed.length, "key")}, the first ${
+        unknown[0]!.key.join(",")
+      }`,
     });
   }
   if (entry !== undefined && entry.estimated !== predicted) {
@@ -83,7 +86,9 @@ function skewIssue({ dir }: BundleFiles, tables: LazyTables, tp: number, entry: 
     severity: "warning",
     path: tablePath(dir, tp, "skew"),
     message:
-      `${measured} of ${measured + entry.estimated} cases were measured, the others predicted for the ` +
+      `${formatCount(measured)} of ${
+        plural(measured + entry.estimated, "case was", "cases were")
+      } measured, the others predicted for the ` +
       `fit of alphas${within(entry)}`,
   };
 }
@@ -95,7 +100,7 @@ function within(entry: AdaptiveEntry | undefined): string {
   const noise = typeof entry.scatter_p90 === "number"
     ? ` (samples of a measured one scatter by ${percent(entry.scatter_p90)})`
     : "";
-  return `; by ${entry.held_out} unseen shots 90% of all are within ${
+  return `; by ${plural(entry.held_out, "unseen shot")} 90% of all are within ${
     percent(entry.rel_err_p90)
   }${bound}${noise}`;
 }

@@ -12,6 +12,7 @@ import { tablePath } from "../../bundle/layout.ts";
 import type { LazyTables } from "../../bundle/lazy_tables.ts";
 import type { Meta } from "../../bundle/meta.ts";
 import type { Row } from "../../bundle/tables.ts";
+import { formatCount, plural } from "../../count_text.ts";
 import { distinct, upperMedian } from "../../stats.ts";
 
 /** Values that an issue names at most. */
@@ -157,7 +158,7 @@ function ragged(rows: readonly Row[], path: string): Issue[] {
       column,
       message:
         "Lines skip values that other lines have: two grids stand in one table, which shifts lookups between them",
-      found: `${holed.length} of ${lines.size} lines`,
+      found: `${formatCount(holed.length)} of ${plural(lines.size, "line")}`,
       expected: "the same values in all lines",
     }];
   });
@@ -184,9 +185,10 @@ function beyondWindow(rows: readonly Row[], path: string, { attention_grid: grid
       severity: "warning",
       path,
       column,
-      message:
-        `Histories beyond the window of ${window} tokens take another time; those between were not measured`,
-      found: `${middle.toFixed(2)} times at the median of ${ratios.length} lines`,
+      message: `Histories beyond the window of ${
+        plural(window, "token")
+      } take another time; those between were not measured`,
+      found: `${middle.toFixed(2)} times at the median of ${plural(ratios.length, "line")}`,
       expected: `1, within ${ALIKE}`,
     }];
   });
@@ -204,8 +206,10 @@ function corner(rows: readonly Row[], path: string, { engine_effective: engine }
     severity: "warning",
     path,
     column: "n_decode",
-    message: `With a prefill, lookups of more than ${reached} decodes are answered from a neighbouring slice`,
-    found: `${reached} decodes with a prefill at most`,
+    message: `With a prefill, lookups of more than ${
+      plural(reached, "decode")
+    } are answered from a neighbouring slice`,
+    found: `${plural(reached, "decode")} with a prefill at most`,
     expected: `${most}, or ${most - 1} at least`,
   }];
 }

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import type { Issue } from "../../bundle/issue.ts";
+import { plural } from "../../count_text.ts";
 import { UsageError } from "../../errors.ts";
 import { JOURNAL_FILE, readJournal } from "../../journal/file.ts";
 
@@ -20,7 +21,7 @@ export async function checkJournal(dir: string): Promise<Issue[]> {
   try {
     const { notices: [first, ...others] } = await readJournal(path, () => {});
     if (first === undefined) return [];
-    const more = others.length > 0 ? ` (and ${others.length} lines more)` : "";
+    const more = others.length > 0 ? ` (and ${plural(others.length, "line")} more)` : "";
     const message = `The journal is damaged: ${first.replace(`${path}: `, "")}${more}`;
     return [{ ...issue, code: "journal-lines", message }];
   } catch (error) {

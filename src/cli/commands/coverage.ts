@@ -9,7 +9,8 @@ import { PLACES } from "../../check/attention_coverage.ts";
 import { coverage } from "../../check/coverage.ts";
 import { type CoverageNeed, ownNeed } from "../../check/coverage_need.ts";
 import { tableText } from "../../view/table.ts";
-import { formatCount, formatShare, plural } from "../../view/text.ts";
+import { formatCount, plural } from "../../count_text.ts";
+import { formatShare } from "../../view/text.ts";
 import { examples, jsonText, positive, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -55,8 +56,8 @@ async function printCoverage(
   }
   const { maxNumBatchedTokens, maxNumSeqs, maxKv } = found.need;
   const head =
-    `A run with up to ${formatCount(maxNumBatchedTokens)} new tokens, ${plural(maxNumSeqs, "request")} ` +
-    `and ${formatCount(maxKv)} KV tokens`;
+    `A run with up to ${plural(maxNumBatchedTokens, "new token")}, ${plural(maxNumSeqs, "request")} ` +
+    `and ${plural(maxKv, "KV token")}`;
   const beyond = found.layers.filter(({ place }) => place === "extrapolated").map((one) =>
     `tp ${one.tp} ${one.category}${one.layer === null ? "" : ` ${one.layer}`}: extrapolated beyond ` +
     `${formatCount(one.highest)} ${one.axis}`

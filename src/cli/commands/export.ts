@@ -8,6 +8,7 @@ import { CONFIG_DIR } from "../../config_dir.ts";
 import { renderIssue } from "../../bundle/issue.ts";
 import { type Simulator, SIMULATORS } from "../../bundle/simulator.ts";
 import { validate } from "../../check/validate.ts";
+import { plural } from "../../count_text.ts";
 import { UsageError } from "../../errors.ts";
 import { exportBundle } from "../../run/export_bundle.ts";
 import type { DeviceActivity } from "../../predict/source.ts";
@@ -71,7 +72,7 @@ async function exportAndTell(
     ...flags,
     ...linkBandwidth !== undefined && { link: { bandwidthGibS: linkBandwidth, latencyNs: linkLatency! } },
   });
-  out(`${flags.to}: ${files.length} files\n`);
+  out(`${flags.to}: ${plural(files.length, "file")}\n`);
   for (const note of notes) out(`- ${note}\n`);
   out(`\n${command}\n`);
   const errors = (await validate(bundleDir, { simulator: flags.simulator })).filter(({ severity }) =>

@@ -4,6 +4,7 @@
  * @module
  */
 import { Argument, type Command } from "commander";
+import { plural } from "../../count_text.ts";
 import type { RunEvent } from "../../events.ts";
 import { readText } from "../../files/read.ts";
 import { formatDuration } from "../../progress/duration.ts";
@@ -66,10 +67,16 @@ async function fire(
   const { measured, seconds, failed, inDoubt } = finished!;
   if (settings.verbosity !== "silent") {
     terminal.out(
-      `The results are in ${out}; ${measured} shots measured in ${formatDuration(seconds)}\n`,
+      `The results are in ${out}; ${plural(measured, "shot")} measured in ${formatDuration(seconds)}\n`,
     );
   }
-  if (failed.length > 0) terminal.err(`${failed.length} shots failed; --retry-failed fires them again\n`);
+  if (failed.length > 0) {
+    terminal.err(
+      `${plural(failed.length, "shot")} failed; --retry-failed fires ${
+        failed.length === 1 ? "it" : "them"
+      } again\n`,
+    );
+  }
   if (inDoubt > 0) terminal.err(doubtText(inDoubt));
   return failed.length > 0 || inDoubt > 0 ? FAILED : 0;
 }

@@ -10,7 +10,7 @@ import { loadModel } from "../../model/load_model.ts";
 import { loadHardware } from "../../roofline/hardware.ts";
 import { type Capacity, fits } from "../../serving/capacity.ts";
 import { tableText } from "../../view/table.ts";
-import { formatCount } from "../../view/text.ts";
+import { formatCount, plural } from "../../count_text.ts";
 import { examples, jsonText, positive, type Run, verboseFlag } from "../command.ts";
 import { degrees } from "../load_flags.ts";
 import { FAILED } from "../report_error.ts";
@@ -108,7 +108,7 @@ function fitsText(
   }));
   const { maxModelLen, blockSize, notices } = found[0]!.capacity;
   return [
-    `${id}, a request of ${formatCount(maxModelLen)} tokens, blocks of ${blockSize}; estimated, a GPU each`,
+    `${id}, a request of ${plural(maxModelLen, "token")}, blocks of ${blockSize}; estimated, a GPU each`,
     "GiB of each GPU's memory (activ: activations, KV: KV cache):",
     tableText(rows, { rows: Infinity }),
     ...notices,

@@ -4,6 +4,7 @@
  * @module
  */
 import { Argument, type Command } from "commander";
+import { plural } from "../../count_text.ts";
 import { firedPlan, ingest } from "../../run/ingest.ts";
 import { resolveFlags } from "../../settings.ts";
 import { SETTINGS } from "../../settings/table.ts";
@@ -50,15 +51,21 @@ async function ingestFiles(
   const { bundle, measured, known, failed, inDoubt, notices } = await ingest(files, settings);
   for (const notice of notices) terminal.err(`Note: ${notice}\n`);
   if (settings.verbosity !== "silent") {
-    const passed = known === 0 ? "" : `, ${known} results were known already`;
+    const passed = known === 0 ? "" : `, ${plural(known, "result was", "results were")} known already`;
     terminal.out(
-      `The bundle is in ${bundle.dir}; ${measured} shots taken in${passed}\n\n${summarize(bundle)}\n`,
+      `The bundle is in ${bundle.dir}; ${plural(measured, "shot")} taken in${passed}\n\n${
+        summarize(bundle)
+      }\n`,
     );
   }
-  if (failed.length > 0) terminal.err(`${failed.length} shots failed and have no row\n`);
+  if (failed.length > 0) {
+    terminal.err(`${plural(failed.length, "shot failed and has", "shots failed and have")} no row\n`);
+  }
   if (inDoubt > 0) {
     terminal.err(
-      `${inDoubt} shots are in doubt: a device drifted, or nothing says that it did not; fire the plan on and ingest ` +
+      `${
+        plural(inDoubt, "shot is", "shots are")
+      } in doubt: a device drifted, or nothing says that it did not; fire the plan on and ingest ` +
         `again, or with --accept-speed if the speed of these files is the right one\n`,
     );
   }

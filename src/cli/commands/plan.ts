@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { plural } from "../../count_text.ts";
 import { readText } from "../../files/read.ts";
 import { writeAtomic } from "../../files/write.ts";
 import { loadModel } from "../../model/load_model.ts";
@@ -99,7 +100,7 @@ async function writePlan(
 }
 
 function countText({ category, shots }: Sweep): string {
-  if (category !== "skew") return `${shots.length} shots`;
+  if (category !== "skew") return plural(shots.length, "shot");
   const batches = shots.reduce((sum, shot) => sum + (shot.category === "skew" ? shot.parts.length : 0), 0);
-  return `${shots.length} cases, ${batches} shots`;
+  return `${plural(shots.length, "case")}, ${plural(batches, "shot")}`;
 }

@@ -17,7 +17,7 @@ import { bundleExpertKernel } from "../../predict/expert_tiles.ts";
 import { LookupError } from "../../predict/lookup_error.ts";
 import { predictor } from "../../predict/predictor.ts";
 import type { DeviceActivity } from "../../predict/source.ts";
-import { formatCount } from "../../view/text.ts";
+import { formatCount } from "../../count_text.ts";
 import { examples, type Run, simulatorFlag, stateFlag, verboseFlag } from "../command.ts";
 import { answer, parseQuery } from "../queries.ts";
 import type { Terminal } from "../terminal.ts";

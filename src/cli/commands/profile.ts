@@ -62,8 +62,9 @@ export function declare(command: Command, run: Run): void {
         const after: AfterRows = { ...steps !== undefined && { steps }, ...collectives && { collectives } };
         if (collectives && settings.devices.length < 2) {
           throw new UsageError(
-            `Cannot measure collectives between ${settings.devices.length || "unnamed"} devices: ` +
-              "name two or more with --devices",
+            `Cannot measure collectives between ${
+              settings.devices.length === 1 ? "1 device" : "unnamed devices"
+            }: name two or more with --devices`,
           );
         }
         return measure(settings, after, terminal);

@@ -14,7 +14,7 @@ import { loadModel } from "../../model/load_model.ts";
 import type { Model } from "../../model/model.ts";
 import { type IndexEntry, indexPage } from "../../view/report/index_page.ts";
 import { bundleReport, comparisonReport } from "../../view/report/report.ts";
-import { plural } from "../../view/text.ts";
+import { plural } from "../../count_text.ts";
 import { examples, type Run, verboseFlag } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 

@@ -18,7 +18,8 @@ import { readServedSteps } from "../../serving/served_files.ts";
 import { serverOf, type ServerSettings } from "../../serving/server.ts";
 import { simulateServer, type Simulation } from "../../serving/simulate_server.ts";
 import { type StepModel, stepModel } from "../../serving/step_model.ts";
-import { formatCount, formatShare, plural, significant } from "../../view/text.ts";
+import { plural } from "../../count_text.ts";
+import { formatShare, significant } from "../../view/text.ts";
 import { examples, jsonText, positive, type Run, verboseFlag } from "../command.ts";
 import { addLoadFlags, type LoadFlags, loadOf } from "../load_flags.ts";
 import { heldOutLines, latencyTable, termsText } from "../serving_text.ts";
@@ -177,8 +178,8 @@ function simulationText(result: Simulation, steps: StepModel, server: ServerSett
   const { load, requests, refused, throughput, occupancy } = result;
   return [
     `${load}: ${plural(requests.length, "request")} in ${significant(result.durationS)} s, ` +
-    `${plural(result.steps, "step")}, at most ${formatCount(server.maxNumSeqs)} requests and ` +
-    `${formatCount(server.maxNumBatchedTokens)} tokens a step, ${formatCount(server.numBlocks)} KV blocks`,
+    `${plural(result.steps, "step")}, at most ${plural(server.maxNumSeqs, "request")} and ` +
+    `${plural(server.maxNumBatchedTokens, "token")} a step, ${plural(server.numBlocks, "KV block")}`,
     termsText(steps),
     "",
     latencyTable(result.latencies, result.itlMs),

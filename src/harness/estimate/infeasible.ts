@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { formatCount, plural } from "../../count_text.ts";
 import { fitsPool, type Limits } from "../../shots/limits.ts";
 import { DECODE_HISTORY } from "../../shots/linear_shots.ts";
 import type { Shot } from "../../shots/shot.ts";
@@ -81,15 +82,17 @@ function brokenLimit(requests: Requests, limits: Limits): string | undefined {
   const longest = Math.max(...requests.map(([tokens, history, count]) => count > 0 ? tokens + history : 0));
   const room = limits.max_num_batched_tokens + limits.max_num_seqs;
   if (sequences === 0) return "A batch must have a request, got none";
-  if (tokens > room) return `A batch may have ${room} new tokens, got ${tokens}`;
+  if (tokens > room) return `A batch may have ${plural(room, "new token")}, got ${formatCount(tokens)}`;
   if (sequences > limits.max_num_seqs + 1) {
-    return `A batch may have ${limits.max_num_seqs + 1} requests, got ${sequences}`;
+    return `A batch may have ${plural(limits.max_num_seqs + 1, "request")}, got ${formatCount(sequences)}`;
   }
   if (longest > limits.max_model_len) {
-    return `A request may have ${limits.max_model_len} tokens, got ${longest}`;
+    return `A request may have ${plural(limits.max_model_len, "token")}, got ${formatCount(longest)}`;
   }
   if (!fitsPool(requests.map(([tokens, history, count]) => [tokens + history, count, history]), limits)) {
-    return `The KV pool holds ${limits.num_cache_tokens} tokens in blocks of ${limits.block_size}: the batch needs more`;
+    return `The KV pool holds ${
+      plural(limits.num_cache_tokens, "token")
+    } in blocks of ${limits.block_size}: the batch needs more`;
   }
   return undefined;
 }

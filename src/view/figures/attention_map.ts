@@ -8,7 +8,7 @@ import { UsageError } from "../../errors.ts";
 import type { Row } from "../../bundle/tables.ts";
 import { type Figure, type Subject, subjectText } from "../figure.ts";
 import { type Cell, heatMap, peak } from "../heat_map.ts";
-import { formatCount, plural } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
 import { type LayerSamples, spreadsOf } from "../timeline.ts";
 
 /** What a map shows. */
@@ -57,7 +57,7 @@ export function attentionMap(
     }));
   if (cells.length === 0) throw noSlice(rows, chunk, kvPrefill);
   const { text, cell } = peak(cells);
-  const beside = chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)} tokens` +
+  const beside = chunk === 0 ? "decodes alone" : `with a prefill of ${plural(chunk, "token")}` +
     (kvPrefill > 0 ? ` after ${formatCount(kvPrefill)}` : "");
   return heatMap({
     cells,
@@ -107,7 +107,7 @@ export function prefillMap(
     cells,
     title: `${
       (rows[0]?.layer ?? null) === null ? "Prefill attention" : `${kernelName(rows)} of a prefill`
-    } takes up to ${text}: ${formatCount(cell.y)} new tokens after ${formatCount(cell.x)}`,
+    } takes up to ${text}: ${plural(cell.y, "new token")} after ${formatCount(cell.x)}`,
     subtitle: subjectText(subject, "one prefill alone"),
     missing: "not measured",
     x: "KV length before the prefill (tokens)",
@@ -129,7 +129,9 @@ function noSlice(rows: readonly Row[], chunk: number, kvPrefill: number): UsageE
   ]
     .sort((a, b) => a - b);
   return new UsageError(
-    `Cannot draw attention with a prefill of ${chunk} tokens at KV length ${kvPrefill}: no row has both; ` +
+    `Cannot draw attention with a prefill of ${
+      plural(chunk, "token")
+    } at KV length ${kvPrefill}: no row has both; ` +
       (chunks.length === 0 ? "no chunk has decodes there" : `chunks there: ${chunks.join(", ")}`),
   );
 }

@@ -7,7 +7,8 @@ import { countAxis, timeAxis } from "../axes.ts";
 import { BAND_TEXT, bandOf } from "../band.ts";
 import type { PointErrors } from "../figure_csv.ts";
 import { type Figure, shownFigure, subjectText, type Trace } from "../figure.ts";
-import { formatCount, formatShare, plural, significant } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
+import { formatShare, significant } from "../text.ts";
 import { layoutOf, lineOf, orderedLook } from "../theme.ts";
 import { spreadsOf } from "../timeline.ts";
 import { type AttentionMap, predictedAmong } from "./attention_map.ts";
@@ -40,7 +41,7 @@ export function attentionSlices(
   const [first, last] = [points[0], points.at(-1)];
   const growth = first === undefined || last === undefined ? 1 : last.timeUs / first.timeUs;
   const longer = first === undefined || last === undefined ? 1 : last.key[3]! / first.key[3]!;
-  const beside = chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)} tokens`;
+  const beside = chunk === 0 ? "decodes alone" : `with a prefill of ${plural(chunk, "token")}`;
   let banded = false;
   const data = slices.flatMap(({ n, points }, index): Trace[] => {
     const look = orderedLook(index, slices.length);

@@ -8,7 +8,8 @@ import type { CoverageNeed } from "../../check/coverage_need.ts";
 import { gridAxis } from "../axes.ts";
 import type { GridData } from "../figure_csv.ts";
 import { type Figure, shownFigure, type Subject, subjectText } from "../figure.ts";
-import { formatCount, formatShare } from "../text.ts";
+import { plural } from "../../count_text.ts";
+import { formatShare } from "../text.ts";
 import { layoutOf } from "../theme.ts";
 import { distinct } from "../../stats.ts";
 
@@ -78,7 +79,7 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
         row.map((cell) =>
           cell === undefined
             ? ""
-            : `${formatCount(cell.chunk)} new tokens, ${formatCount(cell.nDecode)} decodes<br>` +
+            : `${plural(cell.chunk, "new token")}, ${plural(cell.nDecode, "decode")}<br>` +
               PLACES.filter((place) => cell.shares[place] > 0)
                 .map((place) => `${place} ${formatShare(cell.shares[place])}`).join("<br>")
         )
@@ -111,11 +112,11 @@ export function coverageMap({ subject, need, attention }: CoverageMap): Figure {
         } of this run's attention lookups are guessed: from a neighbour, or beyond the grid`,
       subtitle: subjectText(
         subject,
-        `a run with up to ${formatCount(need.maxNumBatchedTokens)} new tokens, ${
-          formatCount(need.maxNumSeqs)
-        } requests and ${
-          formatCount(need.maxKv)
-        } KV tokens; colour: worst case covering >= 10% of KV lengths; blank: no such batch${resting}`,
+        `a run with up to ${plural(need.maxNumBatchedTokens, "new token")}, ${
+          plural(need.maxNumSeqs, "request")
+        } and ${
+          plural(need.maxKv, "KV token")
+        }; colour: worst case covering >= 10% of KV lengths; blank: no such batch${resting}`,
       ),
       xaxis: gridAxis("new tokens of the prefill", chunks),
       yaxis: gridAxis("decoding requests", decodes),

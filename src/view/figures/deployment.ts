@@ -6,7 +6,8 @@
 import type { Deployment } from "../../serving/plan_deployment.ts";
 import { type Figure, shownFigure } from "../figure.ts";
 import type { PointErrors } from "../figure_csv.ts";
-import { heldOutText, plural, significant } from "../text.ts";
+import { plural } from "../../count_text.ts";
+import { heldOutText, significant } from "../text.ts";
 import { axis, layoutOf, lineOf, lookOf } from "../theme.ts";
 
 /** What the figure shows. */

@@ -8,7 +8,8 @@ import { ratioRows } from "../../check/diff.ts";
 import type { Row } from "../../bundle/tables.ts";
 import { type Figure, shownFigure, type Subject, subjectText } from "../figure.ts";
 import { type Cell, heatMap, isWithinNoise, NOISE_SHARE } from "../heat_map.ts";
-import { formatCount, formatShare } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
+import { formatShare } from "../text.ts";
 import { axis, INK, layoutOf, lookOf } from "../theme.ts";
 
 /** What a map shows. */
@@ -52,7 +53,7 @@ export function diffMap({ a, b, rowsA, rowsB, chunk }: DiffMap): Figure {
     title: verdict(first, second, cells.map(({ value }) => value), "batches"),
     missing: "not in both",
     subtitle: `${pairText(a, b)}; attention, ${
-      chunk === 0 ? "decodes alone" : `with a prefill of ${formatCount(chunk)} tokens`
+      chunk === 0 ? "decodes alone" : `with a prefill of ${plural(chunk, "token")}`
     }; below 1 ${second} is faster; light: within noise (${formatShare(NOISE_SHARE)})`,
     x: "KV length of each decode (tokens)",
     y: "decoding requests",
@@ -113,9 +114,7 @@ export function diffSummary({ a, b, tables }: DiffSummary): Figure {
         color: "#595959",
       },
       customdata: rows.map(({ common, ratio }) =>
-        `10% to 90%: ${ratio.p10.toFixed(2)} to ${ratio.p90.toFixed(2)}<br>${
-          formatCount(common)
-        } common shots`
+        `10% to 90%: ${ratio.p10.toFixed(2)} to ${ratio.p90.toFixed(2)}<br>${plural(common, "common shot")}`
       ),
       hovertemplate: "%{y}: median %{x:.2f}<br>%{customdata}<extra></extra>",
       marker: {

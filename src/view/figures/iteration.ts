@@ -7,7 +7,8 @@ import type { IterationEstimate } from "../../predict/iteration.ts";
 import type { IterationError } from "../../serving/iteration_error.ts";
 import type { PointErrors } from "../figure_csv.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
-import { formatCount, formatShare, formatUs, plural } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
+import { formatShare, formatUs } from "../text.ts";
 import { axis, INK, inkOnSeries, layerLooks, layoutOf, PAPER, REST } from "../theme.ts";
 
 /** What the figure shows. */

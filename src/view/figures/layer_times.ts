@@ -8,7 +8,8 @@ import { countAxis, timeAxis } from "../axes.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { BAND_TEXT, bandOf } from "../band.ts";
 import type { PointErrors } from "../figure_csv.ts";
-import { formatCount, formatShare, formatUs } from "../text.ts";
+import { formatCount } from "../../count_text.ts";
+import { formatShare, formatUs } from "../text.ts";
 import { layerLooks, layoutOf, lineOf } from "../theme.ts";
 import { type LayerSamples, spreadsOf } from "../timeline.ts";
 

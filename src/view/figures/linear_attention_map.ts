@@ -6,7 +6,7 @@
 import type { Row } from "../../bundle/tables.ts";
 import { type Figure, type Subject, subjectText } from "../figure.ts";
 import { heatMap, peak } from "../heat_map.ts";
-import { formatCount, plural } from "../text.ts";
+import { plural } from "../../count_text.ts";
 
 /**
  * Draws the times of one layer that keeps a recurrent state as a heat map.
@@ -32,7 +32,7 @@ export function linearAttentionMap(
   const layer = rows[0]?.layer ?? "linear_attention";
   return heatMap({
     cells,
-    title: `${layer} takes up to ${text}: ${formatCount(cell.x)} prefill tokens, ${plural(cell.y, "decode")}`,
+    title: `${layer} takes up to ${text}: ${plural(cell.x, "prefill token")}, ${plural(cell.y, "decode")}`,
     subtitle: subjectText(subject, "one layer with a recurrent state"),
     missing: "not measured",
     x: "new tokens of the prefill",

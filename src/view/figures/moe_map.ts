@@ -6,7 +6,8 @@
 import type { Row } from "../../bundle/tables.ts";
 import { type Figure, type Subject, subjectText } from "../figure.ts";
 import { heatMap } from "../heat_map.ts";
-import { formatCount, plural, significant } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
+import { significant } from "../text.ts";
 
 /**
  * Draws the experts' times as a heat map.
@@ -44,7 +45,7 @@ function headline(rows: readonly Row[]): string {
   const widest = columns.reduce((most, column) => column.length >= most.length ? column : most)
     .toSorted((a, b) => a.key[1]! - b.key[1]!);
   const [few, many] = [widest[0]!, widest.at(-1)!];
-  return `At ${plural(few.key[0]!, "token")}, ${formatCount(many.key[1]!)} experts take ${
+  return `At ${plural(few.key[0]!, "token")}, ${plural(many.key[1]!, "expert takes", "experts take")} ${
     significant(many.timeUs / few.timeUs)
   }x as long as ${formatCount(few.key[1]!)}`;
 }

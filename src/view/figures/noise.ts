@@ -6,7 +6,8 @@
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { extent } from "../axes.ts";
 import { shownText, thin } from "../thin.ts";
-import { formatCount, formatShare } from "../text.ts";
+import { plural } from "../../count_text.ts";
+import { formatShare } from "../text.ts";
 import { axis, CLOUD_LEGEND, cloudOf, INK, layoutOf, lookOf } from "../theme.ts";
 import type { ClockReading, Drift, LayerSamples } from "../timeline.ts";
 import { median as middle } from "../../stats.ts";
@@ -116,7 +117,7 @@ export function noise({ subject, samples, clocks = [], drifts = [] }: Noise): Fi
       }`,
       subtitle: subjectText(
         subject,
-        `${formatCount(samples.length)} layers of shots as they were fired; CV: standard deviation / median${
+        `${plural(samples.length, "layer")} of shots as they were fired; CV: standard deviation / median${
           low === 0 ? "" : `, below ${LEAST}% at the edge`
         }${drifts.length === 0 ? "" : "; drift above 0: slower than the baseline"}${
           shownText(samples.length, MAX_POINTS)

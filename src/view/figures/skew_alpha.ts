@@ -7,7 +7,8 @@ import type { SkewRow } from "../../bundle/skew.ts";
 import { median } from "../../stats.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { shownText, thin } from "../thin.ts";
-import { formatCount, formatShare, regimeText, significant } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
+import { formatShare, regimeText, significant } from "../text.ts";
 import { axis, CLOUD_LEGEND, cloudOf, INK, layoutOf, lineOf, lookOf, PAPER } from "../theme.ts";
 
 /** Points that a figure holds at most: more would be heavy, and a blot. */
@@ -52,9 +53,9 @@ export function skewAlpha(
       x: shown.map(skewRateOf),
       y: shown.map(({ alpha }) => Math.max(-EDGE, Math.min(EDGE, alpha))),
       text: shown.map(({ n, nb, pc, kvs, kv_big: kvBig, alpha }) =>
-        `alpha ${significant(alpha)}: ${nb} of ${n} decodes at KV ${formatCount(kvBig)}, others at ${
-          formatCount(kvs)
-        }, prefill ${pc}`
+        `alpha ${significant(alpha)}: ${nb} of ${plural(n, "decode")} at KV ${
+          formatCount(kvBig)
+        }, others at ${formatCount(kvs)}, prefill ${pc}`
       ),
       hovertemplate: "%{text}<extra></extra>",
       marker: cloudOf(lookOf(index), 0.3),
@@ -72,8 +73,8 @@ export function skewAlpha(
     data: traces,
     layout: layoutOf({
       title: `Alpha is below −${OUTSIDE} or above ${1 + OUTSIDE} in ${formatShare(outside)} of ${
-        formatCount(defined.length)
-      } skewed batches`,
+        plural(defined.length, "skewed batch", "skewed batches")
+      }`,
       subtitle: subjectText(
         subject,
         `0: time at the mean KV length, 1: time at the longest; lines: medians${

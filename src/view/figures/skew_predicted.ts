@@ -7,7 +7,8 @@ import { errorFigures } from "../../fit/errors.ts";
 import { extent, timeAxis } from "../axes.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
 import { shownText, thin } from "../thin.ts";
-import { formatCount, formatShare, formatUs, regimeText } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
+import { formatShare, formatUs, regimeText } from "../text.ts";
 import { axis, CLOUD_LEGEND, cloudOf, INK, layoutOf, lookOf } from "../theme.ts";
 
 /** One batch, measured and predicted. */
@@ -81,7 +82,7 @@ export function predictedOverMeasured({ subject, by, predictions }: Predictions)
       }, 90% within ${formatShare(rel_err_p90)}`,
       subtitle: subjectText(
         subject,
-        `${formatCount(predictions.length)} batches, predicted by ${by}${
+        `${plural(predictions.length, "batch", "batches")}, predicted by ${by}${
           shownText(predictions.length, MAX_POINTS)
         }`,
       ),

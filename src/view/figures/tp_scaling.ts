@@ -7,7 +7,7 @@ import type { Row } from "../../bundle/tables.ts";
 import { median } from "../../stats.ts";
 import { countAxis } from "../axes.ts";
 import { type Figure, shownFigure, type Subject, subjectText, type Trace } from "../figure.ts";
-import { formatCount } from "../text.ts";
+import { plural } from "../../count_text.ts";
 import { axis, layerLooks, layoutOf, lineOf } from "../theme.ts";
 
 /** What the figure shows. */
@@ -76,7 +76,7 @@ export function tpScaling({ subject, base, rows }: TpScaling): Figure {
     layout: layoutOf({
       title: best === undefined || worst === undefined
         ? "No layer depends on the degree"
-        : `TP${subject.tp} speed-up at ${formatCount(best.x.at(-1)!)} tokens: ${
+        : `TP${subject.tp} speed-up at ${plural(best.x.at(-1)!, "token")}: ${
           timesText(worst.y.at(-1)!)
         } (${worst.layer}) to ${timesText(best.y.at(-1)!)} (${best.layer})`,
       subtitle: subjectText(

@@ -33,7 +33,7 @@ import { predictedOverMeasured, residuals } from "../figures/skew_predicted.ts";
 import { tpScaling } from "../figures/tp_scaling.ts";
 import { bundleCommunication, decodeIterations } from "../iterations.ts";
 import { predictSkew } from "../predictions.ts";
-import { formatCount } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
 import { type LayerSamples, readTimeline } from "../timeline.ts";
 import { bundleFacts } from "./facts.ts";
 import { issueTable } from "./issue_table.ts";
@@ -252,9 +252,11 @@ function skewSection(bundle: Bundle, tp: number): Section[] {
   const by = bundle.meta.skew_fit?.enabled === true
     ? "attention.csv and the bundle's fit"
     : "attention.csv alone";
-  const summed = scale === 1
-    ? {}
-    : { text: `The times of skew.csv are those of ${scale} iterations; here they are divided by ${scale}.` };
+  const summed = scale === 1 ? {} : {
+    text: `The times of skew.csv are those of ${
+      plural(scale, "iteration")
+    }; here they are divided by ${scale}.`,
+  };
   return [{
     heading: `Skewed batches, tp ${tp}`,
     ...summed,

@@ -11,7 +11,7 @@ import { type Choice, figureMenu } from "../figure_menu.ts";
 import { bundleNames, diffMap, diffSummary } from "../figures/diff_map.ts";
 import { iterationTimeline } from "../figures/iteration.ts";
 import { bundleCommunication, decodeIterations } from "../iterations.ts";
-import { formatCount, plural } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
 import { bundleFacts } from "./facts.ts";
 import { menuChunks } from "./menu_chunks.ts";
 import type { Section } from "./section.ts";

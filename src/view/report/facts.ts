@@ -9,7 +9,8 @@ import { processorText } from "../../processor.ts";
 import { formatDuration } from "../../progress/duration.ts";
 import { percent } from "../../stats.ts";
 import { CATEGORY_ORDER } from "../../shots/shot.ts";
-import { formatCount, formatShare, plural } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
+import { formatShare } from "../text.ts";
 
 /** One line of the table. */
 export interface Fact {
@@ -108,7 +109,7 @@ function predictedText(bundle: Bundle): string {
     if (predicted === 0) return [];
     const error = bundle.meta.adaptive?.per_tp[tp]?.attention?.rel_err_p90;
     const within = typeof error === "number" ? `, 90% of all within ${percent(error)}` : "";
-    return [`tp ${tp}: ${formatCount(predicted)} rows of attention${within}`];
+    return [`tp ${tp}: ${plural(predicted, "row")} of attention${within}`];
   }).join("; ");
 }
 

@@ -5,7 +5,7 @@
  */
 import { relative } from "node:path";
 import type { Bundle } from "../../bundle/open.ts";
-import { formatCount, plural } from "../text.ts";
+import { formatCount, plural } from "../../count_text.ts";
 import { pageHtml } from "./page.ts";
 
 /** A bundle and its report. */

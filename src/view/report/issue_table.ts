@@ -4,7 +4,7 @@
  * @module
  */
 import type { Issue } from "../../bundle/issue.ts";
-import { formatCount } from "../text.ts";
+import { formatCount } from "../../count_text.ts";
 
 /** Findings of one kind in one table, whatever their degree. */
 export interface IssueLine {

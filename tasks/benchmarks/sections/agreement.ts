@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatCount } from "../../../src/view/text.ts";
+import { formatCount } from "../../../src/count_text.ts";
 import { about } from "../evidence.ts";
 import { table } from "../markdown.ts";
 import { apartText, code, nameOf, type Section } from "./section.ts";

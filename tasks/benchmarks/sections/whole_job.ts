@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatCount } from "../../../src/view/text.ts";
+import { formatCount, plural } from "../../../src/count_text.ts";
 import { about, type EvidenceFile, type EvidenceOf } from "../evidence.ts";
 import { percents, table } from "../markdown.ts";
 import { apartText, code, nameOf, type Section } from "./section.ts";
@@ -93,7 +93,7 @@ function referenceText({ sweeps, degrees }: Job, files: readonly EvidenceFile[])
     0,
   );
   const hours = shots * ms / 3_600_000;
-  return `Its ${formatCount(shots)} shots of attention and skew by the reference's way, at the ${
+  return `Its ${plural(shots, "shot")} of attention and skew by the reference's way, at the ${
     ms.toFixed(0)
   } ms of ` +
     `${nameOf(timed)}: ${hours.toFixed(0)} hours${hours < 24 ? "" : `, ${(hours / 24).toFixed(1)} days`}.`;

@@ -21,7 +21,7 @@ Deno.test("shotlab limits: what it writes is what plan reads", async () => {
   });
   const plan = ["--limits", `${dir}/limits.json`, "--out", `${dir}/plan.jsonl`];
   const planned = await runMain(["plan", ...model, ...plan, "--skip-skew"]);
-  assert.match(planned.out, /^tp 1 attention: 9699 shots$/m);
+  assert.match(planned.out, /^tp 1 attention: 9,699 shots$/m);
   const printed = await runMain(["limits", ...model, "--max-num-seqs", "16"]);
   assert.equal(JSON.parse(printed.out).max_num_seqs, 16);
   await Deno.remove(dir, { recursive: true });

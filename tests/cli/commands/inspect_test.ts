@@ -45,7 +45,7 @@ Deno.test("shotlab inspect: drafts what it walked, and says how much of it that 
   assert.deepEqual([printed.status, printed.written], [0, null]);
   assert.equal(
     printed.err,
-    `booting 1 layers of o/x: 1 full_attention/dense\nbooting tp 2\n${WALKING}${table("100%", "-", 60)}`,
+    `booting 1 layer of o/x: 1 full_attention/dense\nbooting tp 2\n${WALKING}${table("100%", "-", 60)}`,
   );
   assert.match(printed.out, /^# Drafted from o\/x, fake 1\.0 on Abacus: [^]*\n {2}moe: \{\}\n$/);
   const written = await inspect(0, "--out", "@/drafted.yaml", "--silent");

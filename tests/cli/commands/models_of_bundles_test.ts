@@ -127,7 +127,7 @@ Deno.test("shotlab predict: a bundle of no known architecture is read as it is, 
 
 const EXPORTED = (files: number, command: string): string =>
   `@/x: ${files} files
-- tp 1: mem_util 0.877879 of 80 GiB leaves 40439 KV blocks, an estimate of vLLM's num_gpu_blocks (docs/serving.md)
+- tp 1: mem_util 0.877879 of 80 GiB leaves 40,439 KV blocks, an estimate of vLLM's num_gpu_blocks (docs/serving.md)
 - The power block is left out: the bundle's journal has no readings of the device's power
 - cpu_mem of the cluster files is an assumption; it counts when KV blocks are moved to the host alone
 

@@ -41,7 +41,7 @@ Deno.test("steps writes what a whole engine took into the bundle, and says what 
     );
     assert.match(out, /Steps are sums of layers and [\d.]+ µs of gaps; the host takes 0 ms for a graph/);
     assert.match(out, /Steps of the load busy, which no term was learned from: busy time/);
-    assert.match(err, /^1 decodes at 16 failed: it does not fit the engine$/m);
+    assert.match(err, /^1 decode at 16 failed: it does not fit the engine$/m);
     const path = `${dir}/tp1/served_steps.csv`;
     const { head, steps } = parseServedSteps(await Deno.readTextFile(path), path);
     assert.equal(head.settings.max_num_batched_tokens, 64);
@@ -189,7 +189,7 @@ Deno.test("profile serves steps after the rows, once, and says before it starts 
     const first = await runMain([...args, rows, "--steps", "1"]);
     assert.equal(first.status, 1, first.err);
     assert.match(first.out, /Written: .*served_steps\.csv/);
-    assert.match(first.err, /^1 decodes at 16 failed: it does not fit the engine$/m);
+    assert.match(first.err, /^1 decode at 16 failed: it does not fit the engine$/m);
     const again = await runMain([...args, rows, "--steps"]);
     assert.equal(again.status, 0, again.err);
     assert.match(again.out, /^The bundle has served steps at tp 1; the command steps measures them again\n/);
@@ -197,7 +197,7 @@ Deno.test("profile serves steps after the rows, once, and says before it starts 
     assert.equal(lonely.status, 2);
     assert.match(
       lonely.err,
-      /^error: Cannot measure collectives between 1 devices: name two or more with --devices/,
+      /^error: Cannot measure collectives between 1 device: name two or more with --devices/,
     );
     const unnamed = await runMain([...args, rows, "--collectives"]);
     assert.equal(
@@ -220,9 +220,9 @@ Deno.test("profile on several devices has the last one serve steps once tp 1 is 
     const args = ["profile", ...MODEL, ...limits, ...sweep, "--perf-dir", perfDir, "--harness", rows];
     const { status, out, err } = await runMain([...args, "--steps", "1"]);
     assert.equal(status, 1, err);
-    assert.match(err, /\ntp 2 attention: .*\ncapturing graphs\n1 decodes at 16 failed: /);
+    assert.match(err, /\ntp 2 attention: .*\ncapturing graphs\n1 decode at 16 failed: /);
     assert.match(err, /device 3 serves steps of the whole engine; the others go on with the rows\n/);
-    assert.match(err, /^1 decodes at 16 failed: it does not fit the engine$/m);
+    assert.match(err, /^1 decode at 16 failed: it does not fit the engine$/m);
     assert.match(out, /Written: .*served_steps\.csv/);
     const journal = await Deno.readTextFile(`${perfDir}/H100/Qwen/Qwen3-0.6B/bf16/journal.jsonl`);
     const engines = journal.split("\n").filter((line) => line.startsWith('{"type":"engine"'))

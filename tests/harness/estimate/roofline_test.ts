@@ -199,9 +199,9 @@ const fits: [Shot, string | undefined][] = [
   [attention([16, 0, 9, 1]), "A batch may have 9 requests, got 10"],
   [attention([0, 0, 0, 0]), "A batch must have a request, got none"],
   [attention([16, 497, 0, 0]), "A request may have 512 tokens, got 513"],
-  [attention([0, 0, 8, 128]), "The KV pool holds 1024 tokens in blocks of 16: the batch needs more"],
+  [attention([0, 0, 8, 128]), "The KV pool holds 1,024 tokens in blocks of 16: the batch needs more"],
   [skewed(["t_skew"]), undefined],
-  [skewed(["t_skew", "t_max"]), "The KV pool holds 1024 tokens in blocks of 16: the batch needs more"],
+  [skewed(["t_skew", "t_max"]), "The KV pool holds 1,024 tokens in blocks of 16: the batch needs more"],
   [{ category: "per_sequence", tp: 1, sequences: 10 }, "A batch may have 9 requests, got 10"],
 ];
 for (const [shot, problem] of fits) {

@@ -51,7 +51,7 @@ def test_a_device_that_does_not_come_back_stands_and_the_next_run_measures_again
     path, worker = tmp_path / "out", FakeWorker(slow_from(2))
     assert run(path, worker) == 1
     assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"]]
-    assert "the device drifted: 7 shots at tp 1 are in doubt" in capsys.readouterr().err
+    assert "the device drifted: 7 shots are in doubt at tp 1" in capsys.readouterr().err
     worker = FakeWorker()
     assert run(path, worker) == 0
     assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"]]
@@ -74,8 +74,8 @@ def test_measuring_again_ends_when_the_device_keeps_moving(
     [
         (64, 0, 2, "the device drifts with 64 shots at tp 1 (measured again, 0 of 64 were settled)"),
         (127, 63, 2, "the device drifts with 64 shots at tp 1 (measured again, 63 of 127 were settled)"),
-        (128, 64, 3, "64 shots at tp 1 are measured again"),
-        (63, 0, 3, "63 shots at tp 1 are measured again"),
+        (128, 64, 3, "64 shots are measured again at tp 1"),
+        (63, 0, 3, "63 shots are measured again at tp 1"),
     ],
 )
 def test_many_shots_that_move_the_device_themselves_are_measured_again_once(

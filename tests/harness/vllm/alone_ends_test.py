@@ -61,7 +61,7 @@ def arguments(tmp_path: Path, plan: list[Message], out: str = "out") -> Any:
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
-        (None, 0, "1 of 1 shots, 0 failed, "),
+        (None, 0, "1 of 1 shot, 0 failed, "),
         (Fault("unsupported", "no such device"), 1, "no such device"),
         (Fault("unsupported", "no such device", "it is gone"), 1, "no such device (it is gone)"),
         (Fault("bad_request", "config is none"), 2, "config is none"),
@@ -124,7 +124,7 @@ def test_a_run_with_shots_that_failed_ends_with_one(
 
     path = tmp_path / "out"
     assert run(path, Refuses(Clock(monkeypatch)), [dense(1)]) == 1
-    assert said(capsys)[-1] == "1 of 1 shots, 1 failed, 1000.0 ms each, about 0 s left"
+    assert said(capsys)[-1] == "1 of 1 shot, 1 failed, 1000.0 ms each, about 0 s left"
     # Nothing of it is left, and nothing failed in this run.
     assert run(path, FakeWorker(), [dense(1)]) == 0
 
@@ -137,7 +137,7 @@ def test_a_device_that_is_back_by_the_time_it_is_asked_again_measures_again(
     assert run(tmp_path / "out", worker, [dense(1), dense(2), dense(3)]) == 0
     assert worker.fired_shots() == [["1", "2", "3"]] * 2
     told = said(capsys)
-    assert told[1] == "3 shots at tp 1 are measured again"
+    assert told[1] == "3 shots are measured again at tp 1"
     assert told[2].startswith("6 of 6 shots, 0 failed, ")
 
 

@@ -100,17 +100,27 @@ def test_shots_in_doubt_are_told_with_what_can_be_done(
     tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offline_run, "SENTINEL_S", 1e9)
-    asked = iter(range(10**9))
     # Two sentinels at the full clock, then all is 5% slower.
-    slow = Slow(clock, time_us=lambda _: 10.5 if next(asked) >= 2 else 10.0)
-    assert run(tmp_path / "out", slow) == 1
+    assert run(tmp_path / "out", slower_after_two(clock)) == 1
     assert said(capsys)[1:] == [
         "7 of 7 shots, 0 failed, 428.6 ms each, about 0 s left",
-        "the device drifted: 7 shots at tp 1 are in doubt",
+        "the device drifted: 7 shots are in doubt at tp 1",
         "7 of 7 shots, 0 failed, 428.6 ms each, about 0 s left",
         "7 shots are in doubt: the device drifted, or nothing says that it did not; the same command measures"
         " them again when it is back, --accept-speed takes its present speed for the right one",
     ]
+    assert run(tmp_path / "one", slower_after_two(clock), [dense(1)]) == 1
+    assert said(capsys)[1:] == [
+        "the device drifted: 1 shot is in doubt at tp 1",
+        "1 of 1 shot, 0 failed, 1000.0 ms each, about 0 s left",
+        "1 shot is in doubt: the device drifted, or nothing says that it did not; the same command measures"
+        " it again when it is back, --accept-speed takes its present speed for the right one",
+    ]
+
+
+def slower_after_two(clock: Clock) -> Slow:
+    asked = iter(range(10**9))
+    return Slow(clock, time_us=lambda _: 10.5 if next(asked) >= 2 else 10.0)
 
 
 def test_engines_are_booted_as_they_are_met_and_only_for_what_is_left(tmp_path: Path, clock: Clock) -> None:

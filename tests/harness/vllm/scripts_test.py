@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from faults import Fault
-from script import open_out, read_json, read_text, status_of
+from script import open_out, plural, read_json, read_text, status_of
 
 ROOT = Path(__file__).parents[3]
 BENCH = "tests/bench"
@@ -225,3 +225,12 @@ def test_files_that_cannot_be_read_or_written_are_wrong_use(tmp_path: Path) -> N
         ("bad_request", "cannot read ./number: it must be an object, got 1"),
         ("bad_request", "cannot write .: Is a directory"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 shots are left"), (1, "1 shot is left"), (2048, "2,048 shots are left")]
+)
+def test_one_thing_and_several(count: int, text: str) -> None:
+    assert f"{plural(count, 'shot is', 'shots are')} left" == text
+    assert plural(count, "trial").removesuffix("s") == f"{count:,} trial"
+    assert plural(count, "trial").endswith("s") == (count != 1)
