@@ -57,15 +57,21 @@ export function addEngineFlags(command: Command): Command {
     .option("--eager", "Compile nothing and capture no graph");
 }
 
+/** Settings of runs and of harnesses that are asked more than one job. */
+const OF_OTHERS = [
+  ...["tpDegrees", "helloTimeoutS", "bootTimeoutS", "shotTimeoutS"] as const,
+  ...["force", "yes", "exactGrid", "retryFailed"] as const,
+];
+
 /**
  * Declares the flags.
  *
  * @param command What gets them.
+ * @param except Further settings that the command has no use for.
  * @returns The command.
  */
-export function addServeFlags(command: Command): Command {
-  addFlags(command, ["What to measure", "Engine", "Files"], ["tpDegrees", "bootTimeoutS", "shotTimeoutS"]);
-  addFlags(command, ["Run"], ["force", "yes", "exactGrid", "retryFailed"]);
+export function addServeFlags(command: Command, except: readonly (keyof Settings)[] = []): Command {
+  addFlags(command, ["What to measure", "Engine", "Files", "Run"], [...OF_OTHERS, ...except]);
   command
     .optionsGroup("Server:")
     .option(

@@ -35,7 +35,7 @@ export function declare(command: Command, run: Run): void {
     .description("Runs a harness through the protocol and says what it does not meet; exits with 1 then.")
     .option("--model <org>/<name>", "A small model that it can boot", MODEL)
     .option("--json", "Print the findings as a JSON array");
-  addFlags(command, ["Engine", "Run", "Files"], [...RUN_ONLY, "perfDir"])
+  addFlags(command, ["Engine", "Run", "Files"], [...RUN_ONLY, "helloTimeoutS", "perfDir"])
     .addHelpText("after", examples('conformance --harness "cmd:python3 my_harness.py"'))
     .action(({ json = false, ...flags }: Flags & { json?: boolean }) =>
       run((terminal) =>

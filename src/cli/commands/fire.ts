@@ -34,6 +34,7 @@ export function declare(command: Command, run: Run): void {
     "measurementIterations",
     "precision",
     "seed",
+    "sustainShots",
     "force",
     "yes",
     "exactGrid",

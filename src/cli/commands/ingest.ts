@@ -16,8 +16,9 @@ import type { Terminal } from "../terminal.ts";
 
 /** Settings that the journals say, and those of runs. */
 const OF_THE_JOURNALS = [
-  ...["model", "tpDegrees", "dtype", "kvCacheDtype", "variant"] as const,
-  ...["measurementIterations", "quantity", "precision", "seed", "sentinelS"] as const,
+  ...["model", "tpDegrees", "dtype", "kvCacheDtype", "variant", "revision"] as const,
+  ...["measurementIterations", "quantity", "clock", "precision", "seed"] as const,
+  ...["sentinelS", "sustainS", "sustainShots"] as const,
   ...["force", "yes", "exactGrid", "retryFailed", "configDir"] as const,
 ];
 

@@ -43,6 +43,9 @@ export function declare(command: Command, run: Run): void {
     "seed",
     "force",
     "yes",
+    "exactGrid",
+    "retryFailed",
+    "allowMixed",
   ])
     .addHelpText(
       "after",

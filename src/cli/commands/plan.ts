@@ -44,6 +44,7 @@ export function declare(command: Command, run: Run): void {
     .option("--split <n>", "Write so many independent pieces, plan-1.jsonl and so on", positive);
   addFlags(command, ["What to measure", "Sweep", "Skew", "Measurement", "Files"], [
     "sentinelS",
+    "sustainS",
     "driftShare",
     "acceptSpeed",
     "perfDir",

@@ -30,7 +30,7 @@ type ServeLoadFlags = AllServeFlags & LoadFlags & { readonly out: string };
  * @param run Runs its body.
  */
 export function declare(command: Command, run: Run): void {
-  addServeFlags(command)
+  addServeFlags(command, ["allowMixed"])
     .description(
       "Serves a load for real, on the whole engine in one process with made-up weights, and writes what happened; with " +
         "a bundle of the same model and hardware it is simulated as well, and the two are compared.",
