@@ -9,6 +9,7 @@ from typing import Any
 from engine.batch import Batches
 from engine.cache import CacheFiller
 from engine.direct_inputs import DirectInputs
+from engine.kernel_before import KernelBefore
 from engine.layer_before import LayerBefore
 from engine.layers import Part, Sites
 from faults import Fault
@@ -55,6 +56,8 @@ class Engine:
     """Decoder layers that may be repeated, by the ids of the attention or recurrent modules in them."""
     before: LayerBefore | None = None
     """The layer before that one, a copy that runs in timed forwards."""
+    kernels_before: Mapping[int, KernelBefore] = field(default_factory=dict)
+    """What runs before an attention that is repeated, by the id of its module; nothing for a large layer."""
     direct: DirectInputs | None = None
     """Writes the inputs of forwards that end in a decoder layer; None where requests are taken in."""
 
@@ -107,6 +110,15 @@ class Engine:
     ) -> AbstractContextManager[None]:
         """Run a layer before the decoder layer meanwhile, within `aside`, where `timed` modules allow it."""
         return nullcontext() if self.before is None else self.before.running(timed, aside)
+
+    def kernel_before(
+        self, kernel: Any, requests: Sequence[tuple[int, int]]
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Yield what runs an attention kernel as the layer before does, nothing where none is to run."""
+        before = self.kernels_before.get(id(kernel))
+        if before is None or not before.holds(requests, self.batches.groups):
+            return nullcontext(lambda: None)
+        return before.listening()
 
     def close(self) -> None:
         """Free the engine; the next one is not to be made before."""

@@ -93,9 +93,9 @@ def layer_before(
         return None
 
 
-def say_left_out(error: Exception) -> None:
-    """Say on stderr why no layer before runs."""
-    print(f"no layer before the timed one: {type(error).__name__}: {error}", file=sys.stderr)
+def say_left_out(error: Exception, what: str = "layer") -> None:
+    """Say on stderr why no layer, or kernel, before runs."""
+    print(f"no {what} before the timed one: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def left(module: Any, memo: dict[int, Any]) -> Iterator[Any]:
@@ -128,6 +128,6 @@ def passing(filler: CacheFiller, size: int) -> Any:
     return Passing()
 
 
-def size_of(module: Any) -> int:
-    """Return the bytes of a module's weights."""
-    return sum(weight.numel() * weight.element_size() for weight in module.parameters())
+def size_of(module: Any, recurse: bool = True) -> int:
+    """Return the bytes of a module's weights, those of the modules within it among them or not."""
+    return sum(weight.numel() * weight.element_size() for weight in module.parameters(recurse=recurse))

@@ -84,24 +84,28 @@ def repeated(engine: Engine, job: Job, iterations: int, marks: Marks) -> Iterato
     The forward stops before the first of the layers, and each is given what that one was given: their shapes
     and the batch are alike. What a layer does behind the timed module is left out; the weights that it would
     have read are replaced by a reading that empties the device's cache of what the pass before left in it.
+    Behind that reading the kernel of a small layer runs as the layer before would have run it.
     """
+    sites = [module for modules in job.sites.values() for module in modules]
 
     def again(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        for decoder in job.decoders:
-            for number in (None, *range(iterations)):
-                engine.evict()
-                with one_pass(marks, number):
-                    try:
-                        decoder.forward(*args, **kwargs)
-                    except EndOfPass:
-                        continue
+        for site, decoder in zip(sites, job.decoders, strict=True):
+            with engine.kernel_before(site, job.requests) as run_before:
+                for number in (None, *range(iterations)):
+                    engine.evict()
+                    if number is not None:
+                        run_before()
+                    with one_pass(marks, number):
+                        try:
+                            decoder.forward(*args, **kwargs)
+                        except EndOfPass:
+                            continue
         raise EndOfForward
 
     def end(*_: Any) -> None:
         raise EndOfPass
 
     with marked(job, marks):
-        sites = [module for modules in job.sites.values() for module in modules]
         hooks = [
             *(decoder.register_forward_pre_hook(again, with_kwargs=True) for decoder in job.decoders),
             *(site.register_forward_hook(end) for site in sites),

@@ -206,6 +206,20 @@ def test_the_filler_is_read_and_the_layer_before_runs_where_there_is_one() -> No
     assert isinstance(engine_of().after_another([]), nullcontext)
 
 
+def test_a_kernel_runs_before_a_batch_that_leaves_it_other_blocks() -> None:
+    kernel, other = object(), object()
+    asked: list[Any] = []
+    before = SimpleNamespace(holds=lambda *about: asked.append(about) or holds, listening=lambda: "listening")
+    engine = engine_of(kernels_before={id(kernel): before}, batches=SimpleNamespace(groups="groups"))
+    holds = True
+    assert engine.kernel_before(kernel, ((1, 0),)) == "listening"
+    holds = False
+    for given in (engine.kernel_before(kernel, ((9, 0),)), engine.kernel_before(other, ((1, 0),))):
+        with given as run:
+            run()
+    assert asked == [(((1, 0),), "groups"), (((9, 0),), "groups")]
+
+
 def test_an_engine_that_is_closed_holds_nothing() -> None:
     ended: list[str] = []
     core = SimpleNamespace(shutdown=lambda: ended.append("core"))

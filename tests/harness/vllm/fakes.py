@@ -65,5 +65,8 @@ class Engine:
     def after_another(self, *_: Any) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def kernel_before(self, *_: Any) -> AbstractContextManager[Callable[[], None]]:
+        return nullcontext(lambda: None)
+
     def synchronize(self) -> None:
         self.waits += 1

@@ -5,17 +5,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from client import attention
 from engine.boot import boot_engine, guard_inputs
 from engine.boot_faults import boot_fault
 from engine.engine import Engine
+from engine.kernel_before import KernelBefore
 from engine.shots import Shot, read_shot
 from faults import Fault
 from models import NO_FP8_CACHE, boot
 from protocol import parse_boot
 from timing.jobs import job_of
 from timing.passes import run_passes
-from timing.timed import Timed, WallTimer
+from timing.timed import Timed, WallMarks, WallTimer
 
 DENSE = Shot("dense", ((16, 0),))
 TIMER = WallTimer(lambda: None)
@@ -175,6 +177,23 @@ class Log:
 
     def leave(self) -> None:
         self.log.append("leave")
+
+
+def test_a_kernel_runs_before_over_blocks_that_the_batch_does_not_have(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kernel,) = engine.layers["attention"]["attention"]
+    before = KernelBefore(kernel, engine.decoders[id(kernel)], engine.num_blocks, engine.filler)
+    monkeypatch.setattr(engine, "kernels_before", {id(kernel): before})
+    pool = kernel.kv_cache
+    before.other.zero_()
+    job = job_of(engine, Shot("attention", ((engine.limits.block_size, 0),)))
+    run_passes(engine, job, 1, WallMarks(lambda: None), layer_only=True)
+    (axis,) = (at for at, size in enumerate(pool.shape) if size == engine.num_blocks)
+    written = pool.narrow(axis, 0, 1)
+    assert kernel.kv_cache is pool
+    assert written.abs().sum() > 0
+    assert torch.equal(before.other.narrow(axis, 0, 1), written)
 
 
 def test_a_forward_that_ends_early_must_not_lose_its_inputs_to_the_next(engine: Engine) -> None:
