@@ -153,6 +153,37 @@ Deno.test("a simulator finds the fit's buckets: at a profiled pc, a filled budge
   assert.deepEqual([64, 512 - 4, 384, 300].map(sourceAt), ["bucket", "bucket", "bucket", "tp_default"]);
 });
 
+Deno.test("predicted cases are fitted and counted where they are usable, and no error is theirs", () => {
+  const measured = [row({ pc: 0 }), row({ pc: 0, kvs: 66 })];
+  const predicted = [row({ t_skew_us: 190 }), row({ kv_mean: 200 }), row({ kvs: 66, t_skew_us: 110 })];
+  const fitted = (cases: readonly SkewRow[]): ReturnType<typeof fitSkew> =>
+    fitSkew({
+      ...{ method: "shrinkage", rowsByTp: new Map([[1, measured]]), predictedByTp: new Map([[1, cases]]) },
+      attentionByTp: new Map([[1, ATTENTION]]),
+    });
+  const both = fitted(predicted);
+  const { n_samples, n_estimated } = both.block.per_tp![1]!;
+  assert.deepEqual([n_samples, n_estimated], [4, 2]);
+  const { in_sample, out_of_sample } = both.report.get(1)!;
+  for (const { all, pure, mixed } of [in_sample, out_of_sample!.k_fold]) {
+    assert.ok(pure !== undefined && mixed === undefined);
+    assert.deepEqual(all, pure);
+  }
+  assert.equal("n_estimated" in fitted([]).block.per_tp![1]!, false);
+  assert.equal(fitted(predicted.slice(0, 1)).block.per_tp![1]!.n_estimated, 1);
+});
+
+Deno.test("degrees come in their order, however they are given", () => {
+  const rows = [row({}), row({ pc: 256 })];
+  const { block, tables, report } = fitSkew({
+    method: "shrinkage",
+    rowsByTp: new Map([[4, rows], [1, rows], [2, rows], [8, []]]),
+    attentionByTp: new Map([1, 2, 4, 8].map((tp) => [tp, ATTENTION])),
+  });
+  assert.deepEqual([[...tables.keys()], [...report.keys()]], [[1, 2, 4], [1, 2, 4]]);
+  assert.deepEqual(Object.keys(block.per_tp!), ["1", "2", "4"]);
+});
+
 function findUnusable(value: unknown, path = ""): string[] {
   if (typeof value === "number") return Number.isFinite(value) ? [] : [path];
   if (typeof value !== "object" || value === null) return value === undefined ? [path] : [];

@@ -64,6 +64,29 @@ Deno.test("who watches is told which groups live: at once, at each start and at 
   assert.deepEqual(told, [[], [first.pid], [first.pid, second.pid], [second.pid], []]);
 });
 
+Deno.test("one that lives is killed when the program is unloaded; of one that has ended nothing is left", async () => {
+  const { addEventListener, removeEventListener } = globalThis;
+  const unloads = new Set<unknown>();
+  globalThis.addEventListener =
+    ((type: string, listener: unknown): void =>
+      void (type === "unload" && unloads.add(listener))) as typeof addEventListener;
+  globalThis.removeEventListener =
+    ((type: string, listener: unknown): void =>
+      void (type === "unload" && unloads.delete(listener))) as typeof removeEventListener;
+  try {
+    const stopped = await sh("cat");
+    const killed = await sh("exec sleep 1000");
+    assert.equal(unloads.size, 2);
+    assert.equal((await stopped.stop(10_000)).exitCode, 0);
+    assert.equal(unloads.size, 1);
+    for (const unload of unloads) (unload as () => void)();
+    assert.equal((await killed.stop(10_000)).signal, "SIGKILL");
+    assert.equal(unloads.size, 0);
+  } finally {
+    Object.assign(globalThis, { addEventListener, removeEventListener });
+  }
+});
+
 for (
   const [program, reason] of [
     ["no-such-program", "there is no such program on the PATH"],

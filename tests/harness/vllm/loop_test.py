@@ -189,7 +189,17 @@ def test_shots_are_fired_chunk_by_chunk_and_what_the_device_worked_adds_up(here:
     assert here.timer.asked == [(2, 3), (1, 3)]
     done: Any = answers[3]
     assert (done.seq, done.device_busy_us) == (3, 2.469)
-    assert done.wall_us > 0
+
+
+def test_the_time_that_a_request_took_is_told_in_microseconds_of_three_decimals(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.timer.outcomes = [timed(1)]
+    clock = iter([100.0, 100.25 + 1.23456e-7])
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: next(clock))
+    _, (_, _, done) = here.serve(BOOT, fire(1))
+    anything: Any = done
+    assert anything.wall_us == 250000.123
 
 
 def test_a_device_that_does_not_tell_how_long_it_worked_is_not_said_to_have_rested(here: World) -> None:
@@ -200,10 +210,18 @@ def test_a_device_that_does_not_tell_how_long_it_worked_is_not_said_to_have_rest
 
 
 def test_the_state_of_the_device_is_told_before_and_after_the_shots(here: World) -> None:
-    here.read = lambda seq, **_: State(seq, 1980, None, 38, 90.5, [])
+    asked: list[Any] = []
+
+    def read(seq: int, **what: bool) -> State:
+        asked.append((seq, what))
+        return State(seq, 1980, None, 38, 90.5, [])
+
+    here.read = read
     here.timer.outcomes = [timed(1)]
     _, (_, *answers) = here.serve(BOOT, fire(1))
     assert kinds(answers) == ["state", "result", "state", "done"]
+    # The meter of energy is slow to read, and nothing takes it from here.
+    assert asked == [(3, {"energy": False})] * 2
 
 
 def test_another_quantity_is_refused_and_a_timer_is_made_once(here: World) -> None:
