@@ -100,7 +100,8 @@ export async function sightOfPython(root: string): Promise<Map<string, Sight>> {
     path,
     [...text.matchAll(/^\s*(?:from|import) ([\w.]+)/gm)].flatMap(([, name]) => pathOf.get(name!) ?? []),
   ]));
-  const boots = /worker: Client|Client\(|^import subprocess|^\s*(?:import|from) vllm\b/m;
+  const boots =
+    /worker: Client|Client\(|boot_engine\(parse_boot\(|^import subprocess|^\s*(?:import|from) vllm\b/m;
   const cases = tests!.filter(({ path }) => path.endsWith("_test.py"));
   const quick = cases.filter(({ text }) => !boots.test(text)).map(({ path }) => path);
   return new Map(
