@@ -243,6 +243,8 @@ export interface Noise {
   readonly measured_again?: number;
   /** Shots whose times a sentinel puts in doubt still. */
   readonly in_doubt?: number;
+  /** Shots that are not in doubt, but began at the device's full clock and lowered it themselves. */
+  readonly lowers_clock?: number;
   /** Layers that launched other kernels than in an earlier session. */
   readonly other_kernels?: readonly string[];
 }

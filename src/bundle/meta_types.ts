@@ -142,6 +142,7 @@ const META = z.looseObject({
     sentinel_drift_max: z.number(),
     measured_again: z.number(),
     in_doubt: count,
+    lowers_clock: count,
     other_kernels: z.array(text),
   }).partial(),
   conditions: z.record(text, z.unknown()),

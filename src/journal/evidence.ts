@@ -35,8 +35,12 @@ export interface ShotEvidence extends ShotId {
   readonly rows: Readonly<Record<string, RowEvidence>>;
   /** How often it was measured; the rows are from the last time. */
   readonly measured: number;
+  /** The clock in MHz right before its first forward and right behind its last one; null where none was counted. */
+  readonly clocksMhz: { readonly before: number; readonly behind: number } | null;
   /** Whether its times are in doubt: the device drifted, or no sentinel came after them. */
   readonly inDoubt: boolean;
+  /** Whether it is not in doubt, but began at the device's full clock and lowered it itself. */
+  readonly lowersClock: boolean;
 }
 
 /**
@@ -110,6 +114,7 @@ function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
             kernels = {},
             kernel_sums = {},
             recordings = 1,
+            shot_clocks_mhz: counted,
             lane,
           } = line;
           const text = shotText(line);
@@ -127,14 +132,20 @@ function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
             ...{ category, tp, key },
             rows: { ...before?.rows, ...Object.fromEntries(rows) },
             measured: (before?.measured ?? 0) + 1,
+            clocksMhz: counted === undefined ? null : { before: counted[0], behind: counted[1] },
             inDoubt: false,
+            lowersClock: false,
           });
         }
       }
     },
     found(): ShotEvidence[] {
       judge.end();
-      return [...shots].map(([text, shot]) => ({ ...shot, inDoubt: judge.has(text) }));
+      return [...shots].map(([text, shot]) => ({
+        ...shot,
+        inDoubt: judge.has(text),
+        lowersClock: judge.lowersClock(text),
+      }));
     },
   };
 }

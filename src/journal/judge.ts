@@ -3,8 +3,12 @@
  * of what is read later (`docs/robustness.md`, What is promised of the times).
  *
  * A sentinel is one shot that a lane repeats. A time stands when the sentinels on both sides of it agree with the
- * reference of its lane; it is in doubt when one of them does not, or when none came after it before the lane broke. A
- * clock that has moved puts in doubt the chunk at whose end it had, and the one that was fired next.
+ * reference of its lane; it is in doubt when one of them does not, or when none came after it before the lane broke. Of
+ * clocks, a shot's own counts where the harness tells it: it is in doubt when it began more than 5% below the fastest
+ * clock that the lane's sentinels began at. Then a sentinel that began at a lower clock agrees as far as its clock
+ * explains its time. One that began at that clock and ended below it has lowered it itself, as it would each time: it is
+ * no doubt, but told. Where a shot's own clock is not known, a clock that has moved puts in doubt the chunk at whose end
+ * it had, and the one that was fired next.
  *
  * @module
  */
@@ -57,6 +61,10 @@ export interface Doubts {
   doubted(): string[];
   /** How many these are. */
   readonly standing: number;
+  /** Whether a shot that is not in doubt lowers the clock by itself. */
+  lowersClock(shot: string): boolean;
+  /** How many these are. */
+  readonly lowering: number;
   /** How many measurements took the place of one in doubt. */
   readonly again: number;
   /** The drift of each sentinel, as it was judged when it came. */
@@ -92,6 +100,14 @@ interface Chunk {
   endMhz: number | null | undefined;
   /** Shots whose last measurement lies in it. */
   shots: number;
+}
+
+/** A measurement of a shot. */
+interface Measurement {
+  /** The chunk that it lies in; null where nothing watched. */
+  readonly chunk: Chunk | null;
+  /** The clock in MHz right before and right behind the shot, where it was counted. */
+  readonly clocks: readonly [beganMhz: number, endedMhz: number] | undefined;
 }
 
 /** A lane of the present writer, or of an earlier one. */
@@ -151,11 +167,11 @@ export function newJudge(): Judge {
   const lanes = new Map<string, LaneState>();
   const references = newReferences(() => share);
   const keys = new Map<number, readonly number[]>();
-  // Of every shot its last measurement, and the earlier ones of those that have some; null where nothing watched.
-  const last = new Map<string, Chunk | null>();
-  const earlier = new Map<string, (Chunk | null)[]>();
+  // Of every shot its last measurement, and the earlier ones of those that have some.
+  const last = new Map<string, Measurement>();
+  const earlier = new Map<string, Measurement[]>();
   // The same of shots that were archived.
-  const archived = new Map<string, { readonly last: Chunk | null; readonly earlier: (Chunk | null)[] }>();
+  const archived = new Map<string, { readonly last: Measurement; readonly earlier: Measurement[] }>();
   // What was measured without a sentinel where there had been some.
   const blind: Chunk = {
     stretch: { lane: "", sentinel: "", before: null, after: null, isOpen: false, isOld: false, epoch: 0 },
@@ -174,8 +190,25 @@ export function newJudge(): Judge {
     return state;
   }
 
+  /** The lowest clock that a shot may have begun at whose own clock counts; null where its chunk's do. */
+  function leastMhzOf({ chunk, clocks }: Measurement): number | null {
+    if (chunk === null || clocks === undefined || chunk.stretch.before === null) return null;
+    return references.leastMhz(chunk.stretch.sentinel, chunk.stretch.lane);
+  }
+
+  /** Whether the device drifted where a shot was measured. */
+  function hasMoved(measurement: Measurement): boolean {
+    const { chunk, clocks } = measurement;
+    if (chunk === null) return false;
+    const leastMhz = leastMhzOf(measurement);
+    if (leastMhz === null) return isOffChunk(chunk);
+    const { sentinel, lane, before, after } = chunk.stretch;
+    return clocks![0] < leastMhz ||
+      [before!, after].some((side) => side !== null && references.isUnexplained(sentinel, lane, side));
+  }
+
   /** Whether the device drifted on a side of a chunk: by a sentinel's time, or a clock. */
-  function hasMoved({ stretch, beginMhz, endMhz }: Chunk): boolean {
+  function isOffChunk({ stretch, beginMhz, endMhz }: Chunk): boolean {
     const { sentinel, lane, before, after } = stretch;
     if (before === null) return false;
     // Who wrote format 1 held that only what lies before a sentinel that has moved is in doubt.
@@ -186,10 +219,15 @@ export function newJudge(): Judge {
       (after !== null && references.isOff(sentinel, lane, after, isRead ? [endMhz] : clocksOf(after)));
   }
 
-  function isDoubtful(chunk: Chunk | null): boolean {
-    if (chunk === null) return false;
-    const { after, isOpen, isOld } = chunk.stretch;
-    return (after === null && !isOpen && !isOld) || hasMoved(chunk);
+  function isDoubtful(measurement: Measurement): boolean {
+    if (measurement.chunk === null) return false;
+    const { after, isOpen, isOld } = measurement.chunk.stretch;
+    return (after === null && !isOpen && !isOld) || hasMoved(measurement);
+  }
+
+  function isLowering(measurement: Measurement): boolean {
+    const leastMhz = leastMhzOf(measurement);
+    return leastMhz !== null && measurement.clocks![1] < leastMhz && !isDoubtful(measurement);
   }
 
   const hasShots = ({ chunks }: LaneState): boolean => chunks.some(({ shots }) => shots > 0);
@@ -252,7 +290,7 @@ export function newJudge(): Judge {
     const reference = references.nearest(text, lane, reading);
     // Without a reference the device is as far off as it was.
     const drift = line.drift ?? (reference === null ? verdict!.drift : reading.timeUs / reference.timeUs - 1);
-    state.moved = references.isOff(text, lane, reading, clocksOf(reading));
+    state.moved = references.hasMoved(text, lane, reading);
     drifts.push(drift);
     const clockMhz = farthestClock(reading, reference?.clockMhz ?? null);
     verdict = { drift, moved: state.moved, clockMhz, ...news && { news } };
@@ -266,10 +304,10 @@ export function newJudge(): Judge {
   }
 
   function archive(text: string): void {
-    const chunk = last.get(text);
-    if (chunk === undefined) return;
-    archived.set(text, { last: chunk, earlier: earlier.get(text) ?? [] });
-    if (chunk !== null) chunk.shots--;
+    const known = last.get(text);
+    if (known === undefined) return;
+    archived.set(text, { last: known, earlier: earlier.get(text) ?? [] });
+    if (known.chunk !== null) known.chunk.shots--;
     last.delete(text);
     earlier.delete(text);
   }
@@ -279,7 +317,7 @@ export function newJudge(): Judge {
     if (known === undefined) return;
     last.set(text, known.last);
     earlier.set(text, known.earlier);
-    if (known.last !== null) known.last.shots++;
+    if (known.last.chunk !== null) known.last.chunk.shots++;
   }
 
   /** The chunk that a lane is firing; null before its first sentinel. */
@@ -301,20 +339,26 @@ export function newJudge(): Judge {
     state.chunk = null;
   }
 
-  function measured({ tp, lane, ...shot }: ShotLine): void {
+  function measured({ tp, lane, shot_clocks_mhz: clocks, ...shot }: ShotLine): void {
     const text = shotText({ ...shot, tp });
     const chunk = chunkOf(laneOf(lane)) ?? (isWatched && references.has(tp) ? blind : null);
     const before = last.get(text);
     if (before !== undefined) {
       if (isDoubtful(before)) again++;
-      if (before !== null) before.shots--;
+      if (before.chunk !== null) before.chunk.shots--;
       earlier.set(text, [...earlier.get(text) ?? [], before]);
     }
-    last.set(text, chunk);
+    last.set(text, { chunk, clocks });
     if (chunk !== null) chunk.shots++;
   }
 
-  const has = (text: string): boolean => isDoubtful(last.get(text) ?? null);
+  const is = (kind: (measurement: Measurement) => boolean) => (text: string): boolean => {
+    const known = last.get(text);
+    return known !== undefined && kind(known);
+  };
+  const has = is(isDoubtful);
+  const count = (kind: (measurement: Measurement) => boolean): number =>
+    last.values().reduce((sum, known) => sum + (kind(known) ? 1 : 0), 0);
   const present = (): [string, LaneState][] => [...lanes].filter(([, { moved }]) => moved !== null);
 
   return {
@@ -350,7 +394,7 @@ export function newJudge(): Judge {
     isDue(text): boolean {
       if (!has(text)) return false;
       const marks = [...earlier.get(text) ?? [], last.get(text)!]
-        .filter((chunk) => chunk !== null && chunk.stretch.epoch === references.epoch && hasMoved(chunk));
+        .filter((known) => known.chunk?.stretch.epoch === references.epoch && hasMoved(known));
       return marks.length <= MOST_AGAIN;
     },
     awaits(lane, from): boolean {
@@ -367,8 +411,11 @@ export function newJudge(): Judge {
     },
     doubted: () => [...last.keys()].filter(has),
     get standing(): number {
-      return new Set([...last.values()].filter((chunk) => chunk !== null && chunk.shots > 0)).values()
-        .reduce((sum, chunk) => sum + (isDoubtful(chunk) ? chunk!.shots : 0), 0);
+      return count(isDoubtful);
+    },
+    lowersClock: is(isLowering),
+    get lowering(): number {
+      return count(isLowering);
     },
     get again(): number {
       return again;

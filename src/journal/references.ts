@@ -5,7 +5,7 @@
  */
 import { shotText } from "../shots/shot_id.ts";
 import type { SentinelLine, SessionLine } from "./line.ts";
-import { clockMoved, clocksOf, type Reading } from "./sentinel.ts";
+import { clockMoved, clocksOf, leastClock, type Reading } from "./sentinel.ts";
 
 /**
  * What is new with a sentinel: `slower` or `faster` than the journal's reference at the first sentinel of a writer,
@@ -18,6 +18,8 @@ export type News = "slower" | "faster" | "accepted" | "unlike";
 export interface Reference {
   readonly timeUs: number;
   readonly clockMhz: number | null;
+  /** The fastest clock that a sentinel held against it began at; null when that is not known. */
+  readonly beganMhz: number | null;
   /** Which writer set it. */
   readonly session: number;
   /** Whether a writer of format 1 did. */
@@ -38,8 +40,14 @@ export interface References {
    * @returns What is new with it; undefined when nothing is.
    */
   take(line: SentinelLine, lane: string, reading: Reading, hadMoved: boolean): News | undefined;
+  /** Whether a sentinel disagrees with what it is held against, in its time or its clocks. */
+  hasMoved(sentinel: string, lane: string, reading: Reading): boolean;
   /** Whether a sentinel disagrees with what it is held against, in its time or in some clocks. */
   isOff(sentinel: string, lane: string, reading: Reading, clocks: readonly (number | null)[]): boolean;
+  /** Whether its time differs from what it is held against by more than the clock that it began at explains. */
+  isUnexplained(sentinel: string, lane: string, reading: Reading): boolean;
+  /** The lowest clock in MHz that a shot of a lane may begin at; null when it is not known. */
+  leastMhz(sentinel: string, lane: string): number | null;
   /** Whether what a lane's sentinels are held against was set by a writer of format 1. */
   isOld(sentinel: string, lane: string): boolean;
   /** The reference that a sentinel is closest to; null when there is none. */
@@ -98,10 +106,26 @@ export function newReferences(shareOf: () => number): References {
       !clocks.some((clock) => clockMoved(reference.clockMhz, clock));
   }
 
+  /** Whether a sentinel agrees with a reference: by the clock that it began at where both are known. */
+  function stands(reading: Reading, reference: Reference): boolean {
+    const { beganMhz } = reading;
+    if (beganMhz === null || reference.beganMhz === null) {
+      return fits(reading, reference, clocksOf(reading));
+    }
+    return fits(reading, reference, []) && beganMhz >= leastClock(reference.beganMhz);
+  }
+
+  /** Whether a sentinel's time is the reference's, or longer by no more than its clock was lower. */
+  function isExplained({ timeUs, beganMhz }: Reading, reference: Reference): boolean {
+    const lower = Math.max(1, (reference.beganMhz ?? 0) / (beganMhz ?? Infinity));
+    const ratio = timeUs / reference.timeUs;
+    return ratio - 1 >= -shareOf() && ratio / lower - 1 <= shareOf();
+  }
+
   /** Makes a sentinel the reference of its lane; those of other shots, and of lanes that are not there, are void. */
-  function rebase(sentinel: string, lane: string, { timeUs, clockMhz }: Reading): void {
+  function rebase(sentinel: string, lane: string, { timeUs, clockMhz, beganMhz }: Reading): void {
     const known = references.get(sentinel)!;
-    const base = { timeUs, clockMhz, session, isOld: false };
+    const base = { timeUs, clockMhz, beganMhz, session, isOld: false };
     for (const other of references.keys()) {
       if (other === sentinel) continue;
       references.delete(other);
@@ -113,6 +137,17 @@ export function newReferences(shareOf: () => number): References {
   }
 
   function take(line: SentinelLine, lane: string, reading: Reading, hadMoved: boolean): News | undefined {
+    const news = hold(line, lane, reading, hadMoved);
+    const known = references.get(shotText(line))!;
+    const own = known.get(lane);
+    if (own !== undefined && reading.beganMhz !== null) {
+      const fastestMhz = own.beganMhz ?? (stands(reading, own) ? 0 : Infinity);
+      if (reading.beganMhz > fastestMhz) known.set(lane, { ...own, beganMhz: reading.beganMhz });
+    }
+    return news;
+  }
+
+  function hold(line: SentinelLine, lane: string, reading: Reading, hadMoved: boolean): News | undefined {
     const sentinel = shotText(line);
     const state = firedOn(lane);
     const isFirst = !state.sentinels.has(sentinel);
@@ -126,7 +161,7 @@ export function newReferences(shareOf: () => number): References {
       known.set(lane, {
         timeUs: timeUs / (1 + drift),
         clockMhz: drift === 0 || before === undefined ? clockMhz : before.clockMhz,
-        ...{ session, isOld: true },
+        ...{ beganMhz: null, session, isOld: true },
       });
       return;
     }
@@ -139,12 +174,13 @@ export function newReferences(shareOf: () => number): References {
       if (hadMoved) return;
       const isUnlike = known.size === 0 && hasReference(line.tp, session);
       // A clock is the same thing at every degree.
-      const first = { timeUs, clockMhz: clockOf(lane) ?? clockMhz, session, isOld: false };
+      const { clockMhz: usualMhz = clockMhz, beganMhz = null } = ofLane(lane);
+      const first = { timeUs, clockMhz: usualMhz, beganMhz, session, isOld: false };
       known.set(lane, first);
       if (bases.get(sentinel) === null) bases.set(sentinel, first);
       return isUnlike ? "unlike" : undefined;
     }
-    const fitting = held.find((reference) => fits(reading, reference, clocksOf(reading)));
+    const fitting = held.find((reference) => stands(reading, reference));
     if (fitting !== undefined) {
       state.faster = null;
       known.set(lane, fitting);
@@ -166,10 +202,15 @@ export function newReferences(shareOf: () => number): References {
     return timeUs > best ? "slower" : "faster";
   }
 
-  /** The clock of a lane's references. */
-  function clockOf(lane: string): number | null {
-    const known = [...references.values()].flatMap((byLane) => byLane.get(lane)?.clockMhz ?? []);
-    return known[0] ?? null;
+  /** The clocks of a lane's references at other degrees. */
+  function ofLane(lane: string): { clockMhz?: number; beganMhz?: number } {
+    const known = [...references.values()].flatMap((byLane) => byLane.get(lane) ?? []);
+    const [clockMhz] = known.flatMap(({ clockMhz }) => clockMhz ?? []);
+    const began = known.flatMap(({ beganMhz }) => beganMhz ?? []);
+    return {
+      ...clockMhz !== undefined && { clockMhz },
+      ...began.length > 0 && { beganMhz: Math.max(...began) },
+    };
   }
 
   /** Whether a degree has a reference that was set before a writer. */
@@ -192,8 +233,16 @@ export function newReferences(shareOf: () => number): References {
       fired.clear();
     },
     take,
+    hasMoved: (sentinel, lane, reading) =>
+      !referencesFor(sentinel, lane).some((reference) => stands(reading, reference)),
     isOff: (sentinel, lane, reading, clocks) =>
       !referencesFor(sentinel, lane).some((reference) => fits(reading, reference, clocks)),
+    isUnexplained: (sentinel, lane, reading) =>
+      !referencesFor(sentinel, lane).some((reference) => isExplained(reading, reference)),
+    leastMhz(sentinel, lane): number | null {
+      const began = referencesFor(sentinel, lane).flatMap(({ beganMhz }) => beganMhz ?? []);
+      return began.length === 0 ? null : leastClock(Math.min(...began));
+    },
     isOld: (sentinel, lane) => references.get(sentinel)?.get(lane)?.isOld ?? false,
     nearest,
     has: (tp) => hasReference(tp),

@@ -9,6 +9,11 @@ import type { SentinelLine } from "./line.ts";
 
 /** Largest share by which the clock of the multiprocessors may move. */
 const CLOCK_SHARE = 0.1;
+/**
+ * Share by which a shot may begin below the clock that sentinels begin at: an H200's is within 4% of its fastest unless a
+ * limit lowers it (`docs/gpu-timing.md`).
+ */
+const OWN_CLOCK_SHARE = 0.05;
 /** Share by which the sentinel of device times may move: below the steps of 4.4% of a GPU that changes its clocks. */
 const DEVICE_SHARE = 0.03;
 /**
@@ -51,6 +56,16 @@ export function clockMoved(first: number | null, now: number | null): boolean {
   return first !== null && now !== null && Math.abs(now / first - 1) > CLOCK_SHARE;
 }
 
+/**
+ * The lowest clock that is as good as another.
+ *
+ * @param fastestMhz What shots begin at on a device that nothing slows, in MHz.
+ * @returns What they may begin at, in MHz.
+ */
+export function leastClock(fastestMhz: number): number {
+  return (1 - OWN_CLOCK_SHARE) * fastestMhz;
+}
+
 /** A sentinel that was fired. */
 export interface Reading {
   readonly timeUs: number;
@@ -58,6 +73,8 @@ export interface Reading {
   readonly lowMhz: number | null;
   readonly highMhz: number | null;
   readonly atS: number | null;
+  /** The clock that it began at, as the device itself counted it. */
+  readonly beganMhz: number | null;
   /** Whether it had moved in the eyes of who wrote format 1. */
   readonly moved: boolean | undefined;
 }
@@ -68,10 +85,11 @@ export interface Reading {
  * @param line The line.
  * @returns Its time, clocks and moment.
  */
-export function readingOf({ samples, clock_mhz, clocks_mhz, at_s, moved }: SentinelLine): Reading {
-  const [low, high] = clocks_mhz ?? [clock_mhz, clock_mhz];
-  const timeUs = sentinelTimeUs(samples);
-  return { timeUs, clockMhz: clock_mhz, lowMhz: low, highMhz: high, atS: at_s ?? null, moved };
+export function readingOf(line: SentinelLine): Reading {
+  const { samples, clock_mhz: clockMhz, clocks_mhz, shot_clocks_mhz, at_s: atS = null, moved } = line;
+  const [lowMhz, highMhz] = clocks_mhz ?? [clockMhz, clockMhz];
+  const beganMhz = shot_clocks_mhz?.[0] ?? null;
+  return { timeUs: sentinelTimeUs(samples), clockMhz, lowMhz, highMhz, atS, beganMhz, moved };
 }
 
 /**

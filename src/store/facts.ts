@@ -110,6 +110,7 @@ function noiseOf(
       { sentinel_drift_p50: share(quantile(drift, 0.5)), sentinel_drift_max: share(drift.at(-1)!) },
     measured_again: share(again / Math.max(1, measured - again)),
     in_doubt: judge.standing,
+    ...judge.lowering > 0 && { lowers_clock: judge.lowering },
     ...launches.changed.size > 0 && { other_kernels: [...launches.changed.keys()] },
   };
 }

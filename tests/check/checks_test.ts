@@ -228,6 +228,14 @@ const CASES: Record<string, [args: Parameters<typeof findings>, lines: string[]]
       "found 66",
     ],
   ],
+  "shots that lower the clock": [
+    [{ ...META, noise: { sentinels: 3, in_doubt: 0, lowers_clock: 12 } }, attention()],
+    [
+      "meta.yaml, key noise.lowers_clock: Shots began at the device's full clock and lowered it themselves, as they do " +
+      "each time at its power limit: their rows are not of one clock; readEvidence() names them, with the clock before " +
+      "and behind each; found 12",
+    ],
+  ],
 };
 
 for (const [name, [args, lines]] of Object.entries(CASES)) {

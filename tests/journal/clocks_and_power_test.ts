@@ -38,7 +38,10 @@ const farthest: [
 for (const [lowMhz, highMhz, clockMhz, usual, mhz] of farthest) {
   Deno.test(`of ${lowMhz} to ${highMhz} MHz, ${clockMhz} at last, ${mhz} is farthest from ${usual ?? "no usual one"}`, () => {
     assert.equal(
-      farthestClock({ timeUs: 1, clockMhz, lowMhz, highMhz, atS: null, moved: undefined }, usual),
+      farthestClock(
+        { timeUs: 1, clockMhz, lowMhz, highMhz, atS: null, beganMhz: null, moved: undefined },
+        usual,
+      ),
       mhz,
     );
   });

@@ -65,6 +65,7 @@ Deno.test("evidence: a layer's samples, spread, kernels by name and sums, of the
     shot({ proj: [1, 2], norm: [4] }),
     shot({ proj: [9, 10, 12] }, {
       ...{ stop: "precision", recordings: 2, kernels: { proj: ["ab", "ef"] } },
+      shot_clocks_mhz: [1929, 1384],
       kernel_sums: { proj: [7, 9, 8] },
     }),
     { ...shot({ proj: [1] }), key: [32] } as JournalLine,
@@ -80,7 +81,8 @@ Deno.test("evidence: a layer's samples, spread, kernels by name and sums, of the
   };
   assert.deepEqual(found, [
     {
-      ...{ category: "dense", tp: 1, key: [16], measured: 2, inDoubt: false },
+      ...{ category: "dense", tp: 1, key: [16], measured: 2, inDoubt: false, lowersClock: false },
+      clocksMhz: { before: 1929, behind: 1384 },
       rows: {
         proj: {
           ...{ samples: 3, spread: relativeSpread([9, 10, 12]), stop: "precision", clockMhz: null },
@@ -89,7 +91,10 @@ Deno.test("evidence: a layer's samples, spread, kernels by name and sums, of the
         norm,
       },
     },
-    { category: "dense", tp: 1, key: [32], measured: 1, inDoubt: false, rows: { proj: norm } },
+    {
+      ...{ category: "dense", tp: 1, key: [32], measured: 1, inDoubt: false, lowersClock: false },
+      ...{ clocksMhz: null, rows: { proj: norm } },
+    },
   ]);
 });
 

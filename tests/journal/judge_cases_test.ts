@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { newJudge } from "../../src/journal/judge.ts";
 import type { JournalLine } from "../../src/journal/line.ts";
+import { type ShotId, shotText } from "../../src/shots/shot_id.ts";
 import table from "../data/judge-cases.json" with { type: "json" };
 import { stateAt } from "./states.ts";
 
@@ -9,6 +10,7 @@ interface Sentinel {
   readonly clocks?: readonly number[];
   readonly at?: number;
   readonly tp?: number;
+  readonly own?: readonly [number, number];
 }
 type Step =
   | string
@@ -19,7 +21,16 @@ type Step =
   }
   | { readonly engine: number }
   | { readonly read: number | null }
+  | { readonly shot: string; readonly own: readonly [number, number] }
   | { readonly failed_sentinel: number };
+
+interface Case {
+  readonly name: string;
+  readonly steps: readonly Step[];
+  readonly doubted: string;
+  readonly due: string;
+  readonly lowering?: string;
+}
 
 const IDENTITY = {} as Extract<JournalLine, { type: "session" }>["identity"];
 const LIMITS = {} as Extract<JournalLine, { type: "engine" }>["limits"];
@@ -46,30 +57,37 @@ function lineOf(step: Step): JournalLine {
     return { type: "engine", tp, limits: LIMITS, num_gpu_blocks: 1, layers: {}, engine_args: {} };
   }
   if ("read" in step) return stateAt(step.read);
+  if ("shot" in step) {
+    return { ...lineOf(step.shot) as Extract<JournalLine, { type: "shot" }>, shot_clocks_mhz: step.own };
+  }
   if ("failed_sentinel" in step) {
     const { failed_sentinel: tp } = step;
     return { type: "failed", ...sentinelOf(tp), kind: "infeasible", message: "no room", sentinel: true };
   }
-  const { sentinel, clocks, at, tp = 1 } = step;
+  const { sentinel, clocks, at, tp = 1, own } = step;
   return {
     ...{ type: "sentinel", ...sentinelOf(tp), samples: { attention: [sentinel, sentinel, sentinel] } },
     clock_mhz: clocks?.at(-1) ?? null,
     ...clocks && { clocks_mhz: [Math.min(...clocks), Math.max(...clocks)] as const },
+    ...own && { shot_clocks_mhz: own },
     ...at !== undefined && { at_s: at },
   };
 }
 
-for (const { name, steps, doubted, due } of table.cases) {
+const lettersOf = (texts: Iterable<string>): string =>
+  [...texts].map((text) => String.fromCharCode(Number(text.split(" ")[2]))).sort().join("");
+const textsOf = (steps: readonly Step[]): Set<string> =>
+  new Set(steps.map(lineOf).filter(({ type }) => type === "shot").map((line) => shotText(line as ShotId)));
+
+for (const { name, steps, doubted, due, lowering = "" } of table.cases as Case[]) {
   Deno.test(`judge: ${name}`, () => {
     const judge = newJudge();
-    for (const step of steps as Step[]) judge.take(lineOf(step));
+    for (const step of steps) judge.take(lineOf(step));
     judge.end();
-    const letters = judge.doubted().map((text) => String.fromCharCode(Number(text.split(" ")[2])));
-    assert.equal(letters.sort().join(""), doubted);
+    assert.equal(lettersOf(judge.doubted()), doubted);
     assert.equal(judge.standing, doubted.length);
-    const isDue = [...new Set(steps.filter((step) => typeof step === "string"))].filter((letter) =>
-      judge.isDue(`dense tp1 ${(letter as string).charCodeAt(0)}`)
-    );
-    assert.equal(isDue.sort().join(""), due);
+    assert.equal(lettersOf(textsOf(steps).values().filter(judge.isDue)), due);
+    assert.equal(lettersOf(textsOf(steps).values().filter(judge.lowersClock)), lowering);
+    assert.equal(judge.lowering, lowering.length);
   });
 }

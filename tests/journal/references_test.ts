@@ -22,9 +22,14 @@ const lineOf = (more: Partial<SentinelLine> = {}): SentinelLine => ({
   ...more,
 });
 const TEXT = shotText(lineOf());
-const readingOf = (timeUs: number, clockMhz?: number | null, moved?: boolean): Reading => ({
+const readingOf = (
+  timeUs: number,
+  clockMhz?: number | null,
+  moved?: boolean,
+  beganMhz: number | null = null,
+): Reading => ({
   ...{ timeUs, clockMhz: clockMhz ?? null, lowMhz: clockMhz ?? null, highMhz: clockMhz ?? null },
-  ...{ atS: null, moved },
+  ...{ atS: null, beganMhz, moved },
 });
 
 /** References with a share of 3%; sentinels are taken by lane and time. */

@@ -35,6 +35,8 @@ export interface FakeOptions {
   readonly bootFails?: () => boolean;
   /** What each sample of a shot is multiplied with; called once per sample. */
   readonly factor?: (shot: Shot, sample: number) => number;
+  /** The clocks that are counted right before and right behind a shot, in MHz. */
+  readonly clocks?: (shot: Shot) => readonly [number, number];
   /** What is told after the outcomes of a chunk. */
   readonly facts?: () => FireFact[];
 }
@@ -151,7 +153,10 @@ export function fakeHarness(options: FakeOptions = {}): Harness {
           layer,
           mishap?.samples ?? factors.map((factor) => fakeTimeUs(shot, layer) * factor),
         ]);
-        yield { status: "measured", index, samples: Object.fromEntries(samples), stop };
+        yield {
+          ...{ status: "measured", index, samples: Object.fromEntries(samples), stop },
+          ...options.clocks && { shot_clocks_mhz: options.clocks(shot) },
+        };
       }
       for (const fact of options.facts?.() ?? []) onFact?.(fact);
     },

@@ -13,6 +13,9 @@ const BY_PLACE: Readonly<Record<string, string>> = {
   "Predictor.perSequence": "asked a million times a second",
   "AttentionShot.prefills": "the form of a plan's line, which other people's scripts read",
   "Clocks.clocks_mhz": "the form of a journal's line",
+  "Evidence.shot_clocks_mhz": "the form of a journal's line",
+  "SentinelReading.shot_clocks_mhz": "the form of a journal's line",
+  "ShotOutcome": "the form of an answer's shot_clocks_mhz",
 };
 
 const symbolSchema = z.object({

@@ -6,7 +6,7 @@ the cases of `tests/data/judge-cases.json` hold both to them.
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from offline.journal import ShotId, shot_id
@@ -21,6 +21,9 @@ DEVICE_SHARE = 0.03
 CLOCK_SHARE = 0.1
 """By which share the clock of the multiprocessors may move."""
 
+OWN_CLOCK_SHARE = 0.05
+"""By which share a shot may begin below the clock that sentinels begin at."""
+
 BREAK_INTERVALS = 2
 """After a break, a sentinel vouches for what lies before it when it comes within so many intervals."""
 
@@ -33,6 +36,8 @@ class Reading:
     clock: float | None = None
     range: Sequence[float] = ()
     at_s: float | None = None
+    began: float | None = None
+    """The clock that it began at, as the device itself counted it."""
 
 
 @dataclass
@@ -58,6 +63,16 @@ class Chunk:
     """Whether the device was read at its end."""
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """A measurement of a shot."""
+
+    chunk: Chunk | None
+    """Where it lies, None where nothing watched."""
+    clocks: Sequence[float] | None = None
+    """The clock right before and right behind the shot, where it was counted."""
+
+
 @dataclass
 class Judge:
     """Follows the lines of a journal."""
@@ -78,7 +93,7 @@ class Judge:
     faster: Reading | None = None
     fired: set[ShotId] = field(default_factory=set)
     references: dict[ShotId, Reading] = field(default_factory=dict)
-    measured: dict[ShotId, list[Chunk | None]] = field(default_factory=dict)
+    measured: dict[ShotId, list[Measurement]] = field(default_factory=dict)
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Take in the next line."""
@@ -93,7 +108,8 @@ class Judge:
                 self.sentinel(shot_id(line), reading_of(line))
             case "shot":
                 chunk = self.firing() or (self.blind() if self.watched and self.has_reference(line) else None)
-                self.measured.setdefault(shot_id(line), []).append(chunk)
+                measurement = Measurement(chunk, line.get("shot_clocks_mhz"))
+                self.measured.setdefault(shot_id(line), []).append(measurement)
             case "state":
                 self.read(line.get("sm_clock_mhz"))
 
@@ -148,9 +164,17 @@ class Judge:
         self.tails.clear()
         self.stretch = Stretch(shot, reading, self.epoch)
         self.chunk, self.clock = None, reading.clock
-        self.moved = not self.fits(shot, reading, [reading.clock, *reading.range])
+        self.moved = not self.stands(shot, reading)
 
     def refer(self, shot: ShotId, reading: Reading) -> None:
+        """Find what a sentinel is held against, and the fastest clock that one began at."""
+        self.hold(shot, reading)
+        own = self.references.get(shot)
+        if own is None or reading.began is None or (own.began is None and not self.stands(shot, reading)):
+            return
+        self.references[shot] = replace(own, began=max(own.began or 0, reading.began))
+
+    def hold(self, shot: ShotId, reading: Reading) -> None:
         """Find what a sentinel is held against: the first one, a faster one or an accepted one."""
         is_first = shot not in self.fired
         self.fired.add(shot)
@@ -160,8 +184,9 @@ class Judge:
                 return  # a device that had moved when its degree before ended is no measure for the next one
             clocks = [known.clock for known in self.references.values() if known.clock is not None]
             clock = clocks[0] if clocks else reading.clock
-            self.references[shot] = Reading(reading.time_us, clock)
-        elif self.fits(shot, reading, [reading.clock, *reading.range]):
+            began = [known.began for known in self.references.values() if known.began is not None]
+            self.references[shot] = Reading(reading.time_us, clock, began=max(began, default=None))
+        elif self.stands(shot, reading):
             self.faster = None
         elif self.accepts and is_first:
             self.epoch += 1
@@ -187,13 +212,43 @@ class Judge:
             and not any(clock_moved(reference.clock, clock) for clock in clocks)
         )
 
+    def stands(self, shot: ShotId, reading: Reading) -> bool:
+        """Return whether a sentinel agrees with its reference; of clocks what both began at, if known."""
+        reference = self.references.get(shot)
+        if reference is None or reference.began is None or reading.began is None:
+            return self.fits(shot, reading, [reading.clock, *reading.range])
+        return self.fits(shot, reading, []) and reading.began >= least_clock(reference.began)
+
+    def is_explained(self, shot: ShotId, reading: Reading) -> bool:
+        """Return whether a sentinel's time is the reference's, or as much longer as its clock was lower."""
+        reference = self.references.get(shot)
+        if reference is None:
+            return False
+        ratio = reading.time_us / reference.time_us
+        lower = 1.0 if reading.began is None else max(1.0, (reference.began or 0) / reading.began)
+        return ratio - 1 >= -self.share and ratio / lower - 1 <= self.share
+
     def is_soon(self, before: Reading | None, after: Reading) -> bool:
         """Return whether a sentinel after a break came so soon that it vouches for what lies before it."""
         if before is None or before.at_s is None or after.at_s is None:
             return False
         return 0 <= after.at_s - before.at_s <= BREAK_INTERVALS * self.every_s
 
-    def has_moved(self, chunk: Chunk) -> bool:
+    def has_moved(self, measurement: Measurement) -> bool:
+        """Return whether the device drifted where a shot was measured; its own clock counts, if known."""
+        chunk, clocks = measurement.chunk, measurement.clocks
+        if chunk is None or chunk.stretch.before is None:
+            return False
+        shot = chunk.stretch.sentinel
+        reference = self.references.get(shot)
+        if clocks is None or reference is None or reference.began is None:
+            return self.is_off_chunk(chunk)
+        sides = [side for side in (chunk.stretch.before, chunk.stretch.after) if side is not None]
+        return clocks[0] < least_clock(reference.began) or not all(
+            self.is_explained(shot, side) for side in sides
+        )
+
+    def is_off_chunk(self, chunk: Chunk) -> bool:
         """Return whether the device drifted on a side of a chunk: by a sentinel's time, or a clock.
 
         A chunk that was not read at its end counts as its whole stretch.
@@ -209,19 +264,20 @@ class Judge:
 
     def in_doubt(self, shot: ShotId) -> bool:
         """Return whether a shot's last times are in doubt."""
-        chunk = self.measured.get(shot, [None])[-1]
-        if chunk is None:
+        last = self.measured.get(shot, [Measurement(None)])[-1]
+        if last.chunk is None:
             return False
-        return (chunk.stretch.after is None and not chunk.stretch.is_open) or self.has_moved(chunk)
+        stretch = last.chunk.stretch
+        return (stretch.after is None and not stretch.is_open) or self.has_moved(last)
 
     def is_due(self, shot: ShotId) -> bool:
         """Return whether a shot is in doubt and may be measured again."""
         if not self.in_doubt(shot):
             return False
         marks = [
-            chunk
-            for chunk in self.measured[shot]
-            if chunk is not None and chunk.stretch.epoch == self.epoch and self.has_moved(chunk)
+            known
+            for known in self.measured[shot]
+            if known.chunk is not None and known.chunk.stretch.epoch == self.epoch and self.has_moved(known)
         ]
         return len(marks) <= MOST_AGAIN
 
@@ -229,7 +285,8 @@ class Judge:
 def reading_of(line: Mapping[str, Any]) -> Reading:
     """Return what a sentinel's line says."""
     clocks = line.get("clocks_mhz", ())
-    return Reading(time_of(line["samples"]), line.get("clock_mhz"), clocks, line.get("at_s"))
+    began, _ = line.get("shot_clocks_mhz") or (None, None)
+    return Reading(time_of(line["samples"]), line.get("clock_mhz"), clocks, line.get("at_s"), began)
 
 
 def usual_share(quantity: str) -> float:
@@ -240,6 +297,11 @@ def usual_share(quantity: str) -> float:
 def time_of(samples: Mapping[str, Sequence[float]]) -> float:
     """Return the time of a sentinel: the sum of its layers' medians, in microseconds."""
     return sum(statistics.median(values) for values in samples.values())
+
+
+def least_clock(fastest: float) -> float:
+    """Return the lowest clock that is as good as another."""
+    return (1 - OWN_CLOCK_SHARE) * fastest
 
 
 def clock_moved(first: float | None, now: float | None) -> bool:

@@ -35,6 +35,7 @@ export function checkCounts(files: BundleFiles, tables: LazyTables, meta: Meta):
     ]),
     ...unsampled(files, tables, meta),
     ...doubtful(files, meta),
+    ...lowering(files, meta),
     ...otherKernels(files, meta),
     ...mixed(files, meta),
   ];
@@ -235,5 +236,21 @@ function doubtful({ dir }: BundleFiles, { noise = {} }: Meta): Issue[] {
       "the run that measured them measures them again, readEvidence() names them",
     found: String(shots),
     expected: "0",
+  }];
+}
+
+/** Shots that lower the clock have rows of their own clock, as each time they are fired. */
+function lowering({ dir }: BundleFiles, { noise = {} }: Meta): Issue[] {
+  const { lowers_clock: shots = 0 } = noise;
+  if (shots === 0) return [];
+  return [{
+    code: "lowers-clock",
+    severity: "warning",
+    path: metaPath(dir),
+    column: "noise.lowers_clock",
+    message:
+      "Shots began at the device's full clock and lowered it themselves, as they do each time at its power limit: " +
+      "their rows are not of one clock; readEvidence() names them, with the clock before and behind each",
+    found: String(shots),
   }];
 }

@@ -97,10 +97,13 @@ function scatterText({ noise: { spread_p50: half, spread_p90: most } = {} }: Met
 }
 
 function sentinelText({ noise = {} }: Meta): string | undefined {
-  const { sentinels = 0, sentinel_drift_max: largest = 0, in_doubt: doubtful = 0 } = noise;
+  const { sentinels = 0, sentinel_drift_max: largest = 0, in_doubt: doubtful = 0, lowers_clock = 0 } = noise;
   if (sentinels === 0) return undefined;
-  const moved = `${formatCount(sentinels)}, drift at most ${formatShare(largest)}`;
-  return doubtful === 0 ? moved : `${moved}; ${plural(doubtful, "shot")} in doubt, before one that drifted`;
+  return [
+    `${formatCount(sentinels)}, drift at most ${formatShare(largest)}`,
+    ...doubtful > 0 ? [`${plural(doubtful, "shot")} in doubt, before one that drifted`] : [],
+    ...lowers_clock > 0 ? [`the clock lowered by ${plural(lowers_clock, "shot")}`] : [],
+  ].join("; ");
 }
 
 function predictedText(bundle: Bundle): string {

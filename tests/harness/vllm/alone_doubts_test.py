@@ -110,9 +110,9 @@ def moving(sentinel: Any) -> Any:
     def fire(self: Any, shot: Message, first: bool) -> bool:
         judge = self.state.judge
         unjudged = judge.stretch is not None and any(
-            chunk is not None and chunk.stretch is judge.stretch
+            known.chunk is not None and known.chunk.stretch is judge.stretch
             for each in judge.measured.values()
-            for chunk in each
+            for known in each
         )
         time_us = self.worker.time_us
         self.worker.time_us = (lambda _: 11.0) if unjudged else time_us

@@ -27,6 +27,8 @@ def line_of(step: Step) -> Message:
         return {"type": "session", "watch": watch, "accept_speed": bool(watch and watch.get("accept"))}
     if "engine" in step:
         return {"type": "engine", "tp": step["engine"]}
+    if "shot" in step:
+        return {**line_of(step["shot"]), "shot_clocks_mhz": step["own"]}
     if "read" in step:
         return {"type": "state", "sm_clock_mhz": step["read"]}
     if "failed_sentinel" in step:
@@ -39,6 +41,7 @@ def line_of(step: Step) -> Message:
             "samples": {"attention": [step["sentinel"]]},
         },
         **({"clock_mhz": clocks[-1], "clocks_mhz": [min(clocks), max(clocks)]} if clocks else {}),
+        **({"shot_clocks_mhz": step["own"]} if "own" in step else {}),
         **({"at_s": step["at"]} if "at" in step else {}),
     }
 
@@ -53,7 +56,8 @@ def test_a_case_of_both_judges(case: Message) -> None:
     for step in case["steps"]:
         judge.take(line_of(step))
     judge.break_off()
-    letters = sorted({step for step in case["steps"] if isinstance(step, str)})
+    named = [step.get("shot") if isinstance(step, dict) else step for step in case["steps"]]
+    letters = sorted({name for name in named if isinstance(name, str)})
     shots = {letter: ("dense", 1, ord(letter)) for letter in letters}
     assert "".join(letter for letter in letters if judge.in_doubt(shots[letter])) == case["doubted"]
     assert "".join(letter for letter in letters if judge.is_due(shots[letter])) == case["due"]
