@@ -4,7 +4,7 @@
 
 The heaviest attention shots of the plan's first degree are fired one by one, and the clock is counted behind
 each until it is back. Then random attention shots are fired as the worker does, twice, each time in another
-order and in chunks of 64, and once as they come, without any being fired again. The file has every shot with
+order and in chunks of 64, and twice as they come, without any being fired again. The file has every shot with
 its clocks, and how far two rounds differ by what their clocks say. It is written after each step; a boot and
 200 shots four times should take less than 60 s on an H200.
 """

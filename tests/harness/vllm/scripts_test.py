@@ -97,6 +97,7 @@ CASES: list[tuple[str, str, str]] = [
         "plan.jsonl",
         "full memory and device errors need a CUDA device, and this engine runs on a cpu",
     ),
+    (f"{BENCH}/device/own_clocks.py", "no --json o", "cannot read no: No such file or directory"),
     (f"{BENCH}/device/shot_time.py", "no --json o", "cannot read no: No such file or directory"),
     (f"{BENCH}/device/shot_time.py", "text --json o", f"cannot read text, line 1: {NO_JSON}"),
     (f"{BENCH}/layerwise/compare.py", "no", "cannot read no: No such file or directory"),
