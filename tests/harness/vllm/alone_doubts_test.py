@@ -59,6 +59,23 @@ def test_a_device_that_does_not_come_back_stands_and_the_next_run_measures_again
     assert "0 of 7 shots are left" in capsys.readouterr().err
 
 
+def test_a_shot_that_others_have_slowed_is_measured_again_and_one_that_lowers_the_clock_is_not(
+    tmp_path: Path,
+) -> None:
+    worker = FakeWorker()
+    begun = iter([1400])  # the third shot of the plan, once
+
+    def clocks(shot: Message) -> tuple[int, int]:
+        tokens = shot.get("tokens")
+        return (next(begun, 1929) if tokens == 3 else 1929, 1400 if tokens == 2 else 1929)
+
+    worker.clocks = clocks
+    assert run(tmp_path / "out", worker) == 0
+    assert worker.fired_shots() == [["1", "2", "3"], ["4", "5", "6"], ["a"], ["3"]]
+    worker.clocks = lambda shot: (1400 if shot.get("tokens") == 3 else 1929, 1929)
+    assert run(tmp_path / "slow", worker) == 1
+
+
 def test_measuring_again_ends_when_the_device_keeps_moving(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

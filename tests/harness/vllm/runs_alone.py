@@ -45,6 +45,8 @@ class FakeWorker:
         self.fired: list[list[Message]] = []
         self.iterations: list[int] = []
         self.deadly: dict[object, type[BaseException]] = {}
+        self.clocks: Callable[[Message], tuple[int, int] | None] = lambda _: None
+        """The clocks that are counted around a shot."""
 
     def hello(self, _: Hello) -> HelloAnswer:
         return HelloAnswer(1, "fake", "1", "fake", "1", "Abacus", "none", "wood", ["kernel"], 1)
@@ -64,7 +66,8 @@ class FakeWorker:
             if kind is not None:
                 raise kind
         for index, shot in enumerate(shots):
-            yield Result(request.seq, index, {"layer": [self.time_us(shot)] * request.iterations})
+            samples = {"layer": [self.time_us(shot)] * request.iterations}
+            yield Result(request.seq, index, samples, shot_clocks_mhz=self.clocks(shot))
         yield Done(request.seq, 5.0, 9.0)
 
     def fired_shots(self) -> list[list[str]]:
