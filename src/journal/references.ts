@@ -71,8 +71,9 @@ interface Fired {
  *
  * A lane is held against its own first sentinel of the same shot, whichever writer fired it; a lane that is new to a
  * journal, against those of the lanes before. One that was faster by more than the share takes the reference's place
- * once the next is as fast: then the device was not at its best before. A single fast one is an outlier, which a kernel
- * of two speeds has every now and then. A slower one takes it when the writer accepts the speed.
+ * once the next is as fast: then the device was not at its best before. Where the present writer set that reference, it
+ * says so of what this writer measured alone. A single fast one is an outlier, which a kernel of two speeds has every now
+ * and then. A slower one takes it when the writer accepts the speed.
  *
  * @param shareOf The share by which a sentinel's time may move, as it is now.
  * @returns The references.
@@ -122,12 +123,19 @@ export function newReferences(shareOf: () => number): References {
     return ratio - 1 >= -shareOf() && ratio / lower - 1 <= shareOf();
   }
 
-  /** Makes a sentinel the reference of its lane; those of other shots, and of lanes that are not there, are void. */
+  /**
+   * Makes a sentinel the reference of its lane; those of other shots, and of lanes that are not there, are void.
+   *
+   * What an earlier writer set stays where the present one had set the reference itself.
+   */
   function rebase(sentinel: string, lane: string, { timeUs, clockMhz, beganMhz }: Reading): void {
     const known = references.get(sentinel)!;
+    const first = known.get(lane)?.session === session ? session : 0;
     const base = { timeUs, clockMhz, beganMhz, session, isOld: false };
-    for (const other of references.keys()) {
+    for (const [other, byLane] of references) {
       if (other === sentinel) continue;
+      for (const [each, reference] of byLane) if (reference.session >= first) byLane.delete(each);
+      if (byLane.size > 0) continue;
       references.delete(other);
       bases.set(other, null);
     }

@@ -93,6 +93,8 @@ class Judge:
     faster: Reading | None = None
     fired: set[ShotId] = field(default_factory=set)
     references: dict[ShotId, Reading] = field(default_factory=dict)
+    own: set[ShotId] = field(default_factory=set)
+    """Shots whose reference the present writer has set."""
     measured: dict[ShotId, list[Measurement]] = field(default_factory=dict)
 
     def take(self, line: Mapping[str, Any]) -> None:
@@ -118,6 +120,7 @@ class Judge:
         self.break_off()
         self.moved, self.faster = False, None
         self.fired.clear()
+        self.own.clear()
         self.accepts = bool(line.get("accept_speed"))
         watch = line.get("watch")
         self.watched = bool(watch)
@@ -186,6 +189,7 @@ class Judge:
             clock = clocks[0] if clocks else reading.clock
             began = [known.began for known in self.references.values() if known.began is not None]
             self.references[shot] = Reading(reading.time_us, clock, began=max(began, default=None))
+            self.own.add(shot)
         elif self.stands(shot, reading):
             self.faster = None
         elif self.accepts and is_first:
@@ -200,8 +204,13 @@ class Judge:
             self.faster = None
 
     def rebase(self, shot: ShotId, reading: Reading) -> None:
-        """Hold what comes and what was measured against another sentinel."""
-        self.references = {shot: reading}
+        """Hold what comes and what was measured against another sentinel.
+
+        What an earlier writer set stays where the present one had set the reference itself.
+        """
+        kept = set(self.references) - self.own if shot in self.own else set()
+        self.references = {**{each: self.references[each] for each in kept}, shot: reading}
+        self.own = {shot}
 
     def fits(self, shot: ShotId, reading: Reading, clocks: Sequence[float | None]) -> bool:
         """Return whether a sentinel agrees with its reference, in its time and in some clocks."""
