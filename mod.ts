@@ -128,6 +128,7 @@ export type { HarnessErrorDetails } from "./src/errors.ts";
 export type {
   BootedEvent,
   BootingEvent,
+  CompleteEvent,
   ConnectedEvent,
   EstimatedEvent,
   FailedShot,

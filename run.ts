@@ -54,6 +54,7 @@ export type { Row } from "./src/bundle/tables.ts";
 export type {
   BootedEvent,
   BootingEvent,
+  CompleteEvent,
   ConnectedEvent,
   EstimatedEvent,
   FailedShot,

@@ -145,6 +145,7 @@ export type { KernelTable } from "./src/bundle/whole_table.ts";
 export type {
   BootedEvent,
   BootingEvent,
+  CompleteEvent,
   ConnectedEvent,
   EstimatedEvent,
   FailedShot,

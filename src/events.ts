@@ -66,6 +66,16 @@ export interface BootedEvent {
   readonly seconds: number;
 }
 
+/** Nothing of a degree was left to fire, as the bundle's journal tells: no engine was booted for it. */
+export interface CompleteEvent {
+  /** What the event is. */
+  readonly type: "complete";
+  /** Tensor-parallel degree. */
+  readonly tp: number;
+  /** Shots of the plan, skew cases as one each. */
+  readonly shots: number;
+}
+
 /** The sweeps of one engine are known; told once per tensor-parallel degree, before the first of them. */
 export interface PlannedEvent {
   /** What the event is. */
@@ -236,6 +246,7 @@ export type RunEvent =
   | ConnectedEvent
   | BootingEvent
   | BootedEvent
+  | CompleteEvent
   | PlannedEvent
   | SweepStartedEvent
   | ShotEvent

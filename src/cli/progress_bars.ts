@@ -38,9 +38,9 @@ export function barProgress(stream: TerminalStream, now: () => number): View {
   };
   return {
     event(event: RunEvent): void {
-      if (event.type === "booting" && event.tp !== tracks.tp) close();
+      if (event.type === "complete" || event.type === "booting" && event.tp !== tracks.tp) close();
       follow(tracks, event, now());
-      if (["connected", "fitted", "measuring-again"].includes(event.type)) line(newsOf(event)!);
+      if (["connected", "complete", "fitted", "measuring-again"].includes(event.type)) line(newsOf(event)!);
       if (event.type === "booting" && bars === null) {
         const barsize = columns() < 100 ? 12 : 24;
         bars = new MultiBar({ stream, forceRedraw: true, hideCursor: true, fps: 10, barsize });

@@ -117,6 +117,17 @@ const node = z.object({
   kernels: z.array(z.tuple([z.string(), micros, z.string().exactOptional()])),
 });
 
+/** What a boot comes to: see `Booted` in harness.ts. */
+export const bootedFields = {
+  limits,
+  num_gpu_blocks: count,
+  layers: z.record(z.string(), z.object({ class: z.string(), modules: positive })),
+  engine_args: object,
+  conditions: object.optional(),
+  caches: z.array(cacheGroup).optional(),
+  sustains: z.boolean().optional(),
+};
+
 /** Who measures: what a harness says of itself, its engine and its device. */
 export const measurerFields = {
   harness: z.string(),
@@ -222,13 +233,7 @@ export const answerSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("booted"),
     tp: positive,
-    limits,
-    num_gpu_blocks: count,
-    layers: z.record(z.string(), z.object({ class: z.string(), modules: positive })),
-    engine_args: object,
-    conditions: object.optional(),
-    caches: z.array(cacheGroup).optional(),
-    sustains: z.boolean().optional(),
+    ...bootedFields,
   }),
   z.object({
     type: z.literal("error"),

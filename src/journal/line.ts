@@ -75,6 +75,9 @@ const engineLine = z.object({
   layers: z.record(z.string(), z.object({ class: z.string(), modules: z.number() })),
   engine_args: z.record(z.string(), z.unknown()),
   conditions: z.record(z.string(), z.unknown()).optional(),
+  caches: z.array(z.unknown()).optional(),
+  sustains: z.boolean().optional(),
+  asked: z.string().optional(),
   lane,
 });
 const sentinelLine = z.object({
@@ -188,6 +191,8 @@ export interface EngineLine {
   readonly layers: Readonly<Record<string, FoundLayer>>;
   /** What it was booted with. */
   readonly engine_args: Readonly<Record<string, unknown>>;
+  /** Hash of who booted it and of what was asked for; absent where that is another's to say. */
+  readonly asked?: string | undefined;
   /** Which lane of a pool. */
   readonly lane?: string | undefined;
 }

@@ -38,6 +38,8 @@ export function newsOf(event: RunEvent): string | null {
       return `${engineName(event)}: booting the engine`;
     case "booted":
       return `${engineName(event)}: booted in ${formatDuration(event.seconds)}`;
+    case "complete":
+      return `tp ${event.tp}: complete already, ${plural(event.shots, "shot")} planned; no engine is booted`;
     case "estimated":
       return estimatedInWords(event);
     case "fitted":

@@ -61,6 +61,12 @@ export function follow(tracks: Tracks, event: RunEvent, nowMs: number): void {
     case "booted":
       tracks.bootMs = null;
       break;
+    case "complete":
+      Object.assign(tracks, newTracks(), {
+        tp: event.tp,
+        total: newTrack("all", event.shots, event.shots),
+      });
+      break;
     case "planned": {
       const sweeps = event.sweeps.map(({ category, planned, done }) => newTrack(category, planned, done));
       tracks.sweeps = new Map(sweeps.map((track) => [track.label, track]));

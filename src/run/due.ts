@@ -81,6 +81,20 @@ export function dueSkew(shots: readonly SkewShot[], options: SkewDueOptions): Sk
   return due;
 }
 
+/**
+ * Finds the shots that are to be repeated without a pause.
+ *
+ * @param shots Those that were chosen for it.
+ * @param session What was measured.
+ * @returns Those that have times, and of which it is not known what a lasting load makes of them.
+ */
+export function dueSustained(
+  shots: readonly Shot[],
+  session: Pick<Recorder, "missing" | "hasSustained">,
+): Shot[] {
+  return shots.filter((shot) => !session.hasSustained(shot) && session.missing(shot).length === 0);
+}
+
 function hasRow(session: SkewDueOptions["session"], tp: number, batch: UniformBatch): boolean {
   const [prefill_chunk, kv_prefill, n_decode, kv_decode] = batch;
   const shot = { category: "attention", tp, prefill_chunk, kv_prefill, n_decode, kv_decode } as const;

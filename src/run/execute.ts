@@ -8,6 +8,7 @@ import { launchNews } from "../journal/launches.ts";
 import type { CallOptions, FireRequest, SustainRequest } from "../harness/harness.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import { adaptiveTasks } from "./adaptive_sweeps.ts";
+import { dueSustained } from "./due.ts";
 import type { AdaptiveOptions } from "./round_sweep.ts";
 import type { RunEvent } from "../events.ts";
 import { checkDoubts, extent, fireDoubtful, runSweeps } from "./run_sweeps.ts";
@@ -35,6 +36,8 @@ export interface ExecuteOptions extends Omit<FireRequest, "shots">, CallOptions 
    * around it is measured again, once the sweep is through. Without it nothing watches.
    */
   readonly sentinel?: SentinelOptions;
+  /** Hash of who boots the engine and of what was asked for, which the journal keeps with it. @default {none} */
+  readonly asked?: string;
   /** Fires a part of attention and skew, and predicts the rest; without it, all is fired. */
   readonly adaptive?: AdaptiveOptions;
   /** Shots that are repeated without a pause after all sweeps, where the harness can. */
@@ -143,7 +146,7 @@ async function* sustain(
   { lane, session, signal }: ExecuteOptions,
   { shots, seconds }: SustainRequest,
 ): AsyncGenerator<RunEvent> {
-  const open = shots.filter((shot) => !session.hasSustained(shot) && session.missing(shot).length === 0);
+  const open = dueSustained(shots, session);
   if (open.length === 0) return;
   for await (const step of lane.sustain({ shots: open, seconds }, { ...signal && { signal } })) {
     if (step.type === "fact") session.note(step.fact);

@@ -19,10 +19,13 @@ import { hfOverrides, shardConfig } from "../model/shard.ts";
 import { shareExperts } from "../model/share_experts.ts";
 import { resolveDtype, resolveKvDtype, variantName, variantNotices } from "../model/variant.ts";
 import type { Settings } from "../settings.ts";
-import { leftOutNotice, planSweeps } from "../shots/plan_sweeps.ts";
+import type { Limits } from "../shots/limits.ts";
+import { leftOutNotice, planSweeps, type Sweep } from "../shots/plan_sweeps.ts";
+import type { Shot } from "../shots/shot.ts";
 import type { RunEvent } from "../events.ts";
 import { chosenSweeps, type SweepName, toSettle } from "./chosen_sweeps.ts";
 import { adaptiveRun } from "./adaptive_session.ts";
+import { completePlan, hashOfAsked } from "./complete_degree.ts";
 import { isDue } from "./due.ts";
 import { execute } from "./execute.ts";
 import { firingOptions, journalSentinel, watchOf } from "./firing_options.ts";
@@ -208,6 +211,8 @@ export async function* profileEvents(
   const bootSignal = AbortSignal.any([left.signal, ...signal === undefined ? [] : [signal]]);
   const boot = (tp: number, config: ModelConfig, ep?: number): Promise<Booted> =>
     lane.boot({ ...request, config, tp, ...ep !== undefined && { ep } }, { signal: bootSignal });
+  /** Predicted rows and accepted speeds ask for more than rows that are absent. */
+  const mayBeComplete = adaptive === null && again === undefined && !settings.acceptSpeed;
   /** The next engine, which boots while the last rows of a degree are predicted. */
   let ahead: Promise<Booted> | null = null;
   let isLent = false;
@@ -230,40 +235,60 @@ export async function* profileEvents(
       loan.begin();
     }
     if (position === lentAt - 1) loan?.prepare?.();
+    const onlySkew = settings.onlySkew && !bare.includes(tp);
+    const plan = (limits: Limits): readonly Sweep[] =>
+      planSweeps({ ...settings, onlySkew, architecture, config: model.config, limits, tp })
+        .filter(({ category }) => !settings.onlySkew || ["attention", "skew"].includes(category));
+    const lasting = (planned: readonly Sweep[]): readonly Shot[] =>
+      settings.parity || position > 0 && settings.sustainShots === "some"
+        ? []
+        : sustainedShots(planned, settings.sustainShots);
+    const enter = (booted: Booted): void => {
+      enginesByTp.set(tp, booted);
+      session.describe((facts) => runMeta({ ...origin, booted, enginesByTp, previous: session.meta }, facts));
+    };
+    const settle = async function* (sweeps: readonly Sweep[], limits: Limits): AsyncGenerator<RunEvent> {
+      yield* notices(sweeps.flatMap((sweep) => sweep.ep === undefined ? leftOutNotice(sweep, limits) : []));
+      for (const sweep of toSettle(sweeps)) {
+        yield* notices(await session.reconcileGrid(sweep, settings.exactGrid));
+      }
+    };
+    const asked = hashOfAsked({ ...origin, request: { ...request, config, tp } });
+    const before = mayBeComplete ? session.bootedBefore(asked) : null;
+    if (before !== null) {
+      const known = withPool(before);
+      const planned = completePlan({
+        ...{ plan, limits: known.limits, config: model.config, session, retryFailed: settings.retryFailed },
+        lasting: (planned) => known.sustains === true && settings.sustainS > 0 ? lasting(planned) : [],
+      });
+      if (planned !== null) {
+        enter(known);
+        yield* settle(planned, known.limits);
+        await session.save();
+        yield { type: "complete", tp, shots: planned.reduce((sum, { shots }) => sum + shots.length, 0) };
+        continue;
+      }
+    }
     adaptive?.begin(wholeDegrees ? 1 : configs.length - position);
     yield { type: "booting", tp };
     const booting = stopwatch();
     const booted = withPool(await (ahead ?? boot(tp, config)));
     ahead = null;
     yield { type: "booted", tp, limits: booted.limits, layers: booted.layers, seconds: booting() };
-    enginesByTp.set(tp, booted);
-    session.describe((facts) => runMeta({ ...origin, booted, enginesByTp, previous: session.meta }, facts));
+    enter(booted);
     await session.save();
-    const onlySkew = settings.onlySkew && !bare.includes(tp);
-    const planned = planSweeps({
-      ...settings,
-      onlySkew,
-      architecture,
-      config: model.config,
-      limits: booted.limits,
-      tp,
-    })
-      .filter(({ category }) => !settings.onlySkew || ["attention", "skew"].includes(category));
+    const planned = plan(booted.limits);
     const chosen = chosenSweeps(planned, again);
     const sweeps = chosen.filter(({ ep }) => ep === undefined);
-    yield* notices(sweeps.flatMap((sweep) => leftOutNotice(sweep, booted.limits)));
-    for (const sweep of toSettle(chosen)) {
-      yield* notices(await session.reconcileGrid(sweep, settings.exactGrid));
-    }
+    yield* settle(chosen, booted.limits);
     const firing = {
       lane,
       session,
       ...firingOptions(settings, quantity, planned, {
         named: journalSentinel(session.judge, tp, booted.limits),
-        lasting: settings.parity || position > 0 && settings.sustainShots === "some"
-          ? []
-          : sustainedShots(planned, settings.sustainShots),
+        lasting: lasting(planned),
       }),
+      asked,
       retryFailed: settings.retryFailed,
       again: again !== undefined,
       ...signal && { signal },
@@ -298,7 +323,7 @@ export async function* profileEvents(
       const booting = stopwatch();
       const others = await boot(tp, shareExperts(config, ep), ep);
       yield { type: "booted", tp, ep, limits: others.limits, layers: others.layers, seconds: booting() };
-      const { sustain: _, ...plain } = firing;
+      const { sustain: _, asked: __, ...plain } = firing;
       yield* count(execute({ ...plain, sweeps: [sweep] }));
     }
     adaptive?.end();

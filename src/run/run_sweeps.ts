@@ -283,7 +283,7 @@ async function* recordSteps(
   for await (const step of steps) {
     switch (step.type) {
       case "engine":
-        session.engine(step, step.lane);
+        session.engine({ ...step, asked: options.asked }, step.lane);
         break;
       case "outcome": {
         const event = recordOutcome(session, step.shot, step.outcome, { again, lane: step.lane });

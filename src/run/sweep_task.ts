@@ -81,12 +81,24 @@ export function wholeSweep(sweep: Sweep, options: ExecuteOptions): SweepTask {
  */
 export function skewProblem(
   { category, tp }: Sweep,
-  { session, again = false }: ExecuteOptions,
+  { session, again = false }: Pick<ExecuteOptions, "session" | "again">,
 ): string | null {
   return category === "skew" ? session.skewProblem(tp, again) : null;
 }
 
-function dueInPlan(sweep: Sweep, options: ExecuteOptions, before: readonly Sweep[]): readonly Shot[] {
+/**
+ * Finds the shots of a sweep to fire.
+ *
+ * @param sweep The sweep.
+ * @param options What is known of its shots, and what is fired again.
+ * @param before Sweeps that are fired before it, and have not been yet.
+ * @returns The shots; of skew cases with the batches that nothing else gives.
+ */
+export function dueInPlan(
+  sweep: Sweep,
+  options: Pick<ExecuteOptions, "session" | "again" | "retryFailed">,
+  before: readonly Sweep[],
+): readonly Shot[] {
   const { session, again = false, retryFailed = false } = options;
   const mode = session.skewMode;
   if (sweep.category !== "skew" || mode === null) return sweep.shots.filter((shot) => isDue(shot, options));

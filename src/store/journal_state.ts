@@ -11,7 +11,7 @@ import { type ClockTally, countClocks } from "../journal/clock_counts.ts";
 import { type Launches, newLaunches } from "../journal/launches.ts";
 import { dropEstimate, type Estimates } from "./estimates.ts";
 import type { FailedShot } from "../events.ts";
-import type { JournalLine, ShotLine } from "../journal/line.ts";
+import type { EngineLine, JournalLine, ShotLine } from "../journal/line.ts";
 import { rowLayer } from "./timed_layers.ts";
 import { dropRows, putBack, type Rows, setRow, type ShotRows, tableOf } from "./rows.ts";
 import { type ShotId, shotText } from "../shots/shot_id.ts";
@@ -46,6 +46,8 @@ export interface JournalState {
   readonly launches: Launches;
   /** Hashes of the kernels that have a name. */
   readonly kernels: Set<string>;
+  /** The last engine of each lane, by the hash of what was asked for and by lane. */
+  readonly engines: Map<string, Map<string, EngineLine>>;
   /** What layers take under a lasting load, by shot and layer. */
   readonly sustained: Map<string, Sustained>;
   /** Which clock the device had. */
@@ -72,6 +74,7 @@ export function emptyState(named: ReadonlySet<string>): JournalState {
     judge: newJudge(),
     launches: newLaunches(),
     kernels: new Set(),
+    engines: new Map(),
     sustained: new Map(),
     clocks: countClocks(),
     archived: new Map(),
@@ -94,6 +97,13 @@ export function applyLine(state: JournalState, line: JournalLine): void {
       const { category, tp, key, kind, message } = line;
       state.failed.set(shotText(line), { category, tp, key, kind, message });
       return dropEstimate(state.estimates, line);
+    }
+    case "engine": {
+      const { asked, lane = "" } = line;
+      if (asked === undefined) return;
+      const byLane = state.engines.get(asked) ?? new Map<string, EngineLine>();
+      state.engines.set(asked, byLane.set(lane, line));
+      return;
     }
     case "kernels":
       for (const hash of Object.keys(line.names)) state.kernels.add(hash);

@@ -159,11 +159,11 @@ export abstract class JournalStore implements Recorder, AsyncDisposable {
     return this.judge.isDue(shotText(idOf(shot)));
   }
 
-  engine({ tp, ep, booted }: Parameters<Recorder["engine"]>[0], lane?: string): void {
-    const { limits, num_gpu_blocks, layers, engine_args, conditions } = booted;
+  engine({ tp, ep, booted, asked }: Parameters<Recorder["engine"]>[0], lane?: string): void {
+    const { limits, num_gpu_blocks, layers, engine_args, conditions, caches, sustains } = booted;
     this.record({
       ...{ type: "engine", tp, limits, num_gpu_blocks, layers, engine_args },
-      ...{ ep, conditions, lane },
+      ...{ ep, conditions, caches, sustains, asked, lane },
     });
   }
 

@@ -92,10 +92,17 @@ export interface Recorder {
   /**
    * Records that an engine was booted.
    *
+   * @param engine Its degree, what its boot told, and the hash of what was asked for.
+   * @param lane Which lane of a pool booted it.
    * @throws {UsageError} when the disk refuses.
    */
   engine(
-    engine: { readonly tp: number; readonly ep?: number | undefined; readonly booted: Booted },
+    engine: {
+      readonly tp: number;
+      readonly ep?: number | undefined;
+      readonly booted: Booted;
+      readonly asked?: string | undefined;
+    },
     lane?: string,
   ): void;
   /**

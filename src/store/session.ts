@@ -11,6 +11,7 @@ import type { FailedShot, Scatter } from "../events.ts";
 import { describeOwner, type Lock, lockBundle } from "../files/lock.ts";
 import { writeAtomic } from "../files/write.ts";
 import { JOURNAL_FILE, type JournalFile } from "../journal/file.ts";
+import type { Booted } from "../harness/harness.ts";
 import type { Identity } from "../journal/identity.ts";
 import { JOURNAL_FORMAT, type JournalLine, type Watch } from "../journal/line.ts";
 import type { Architecture } from "../model/model.ts";
@@ -20,6 +21,7 @@ import { idOf, rowText, shotText } from "../shots/shot_id.ts";
 import type { SkewMode } from "../shots/skew_parts.ts";
 import { quantile } from "../stats.ts";
 import { type CsvRows, csvRows, ofWholeHistory, touchStale } from "./csv_rows.ts";
+import { bootedBefore } from "./booted_before.ts";
 import { type Estimate, estimateLists, setEstimates } from "./estimates.ts";
 import { addSeconds, type Durations, type SessionFacts, sessionFacts } from "./facts.ts";
 import { identityConflict } from "./identity_conflict.ts";
@@ -103,6 +105,13 @@ export interface Session extends Recorder, AsyncDisposable {
    * @throws {UsageError} when the bundle is bound to another identity and `allowMixed` is off.
    */
   start(options: StartOptions): string[];
+  /**
+   * The engine that was booted before when the same was asked for, as the journal tells; of several lanes what each of
+   * them allows. Null when none was, or a line of it is not whole.
+   *
+   * @param asked Hash of who boots it and of what is asked for.
+   */
+  bootedBefore(asked: string): Booted | null;
   /** Says how meta.yaml is made; until then none is written. */
   describe(make: (facts: SessionFacts) => Meta): void;
   /**
@@ -211,6 +220,10 @@ export class BundleSession extends JournalStore implements Session {
       ),
       ...differences.map((difference) => `The bundle is mixed from here on: ${difference}`),
     ];
+  }
+
+  bootedBefore(asked: string): Booted | null {
+    return bootedBefore(this.#state.engines.get(asked));
   }
 
   describe(make: (facts: SessionFacts) => Meta): void {

@@ -81,7 +81,8 @@ function drawInPlace(): (html: string, update: boolean) => Promise<void> {
 }
 
 function takeIn(state: State, event: RunEvent, nowMs: number): void {
-  if (event.type === "booting" && state.degrees.at(-1)?.tp !== event.tp) state.degrees.push(newTracks());
+  const begins = event.type === "booting" || event.type === "complete";
+  if (begins && state.degrees.at(-1)?.tp !== event.tp) state.degrees.push(newTracks());
   const tracks = state.degrees.at(-1);
   if (tracks !== undefined) {
     if (event.type === "booting") tracks.tp = event.tp;

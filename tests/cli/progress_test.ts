@@ -168,6 +168,19 @@ Deno.test("plainProgress: tells how far it is every five seconds", () => {
   assert.deepEqual(waits, [5000]);
 });
 
+Deno.test("showProgress: a degree that is complete has a line, below the bars of the one before", () => {
+  const complete = { type: "complete", tp: 2, shots: 9 } as const;
+  const told = "tp 2: complete already, 9 shots planned; no engine is booted";
+  const events = [...EVENTS.slice(0, 4), complete, { type: "booting", tp: 4 }] as typeof EVENTS;
+  assert.deepEqual(shown("info", events).slice(-2), [told, "tp 4: booting the engine"]);
+  const { terminal } = drawn({ TERM: "xterm" }, { events, now: () => 5000 });
+  const [before, after, ...others] = terminal.split(`\n${told}\n`);
+  assert.ok(
+    before!.includes("dense") && after!.includes("tp 4  booting the engine") && others.length === 0,
+    terminal,
+  );
+});
+
 Deno.test("showProgress: a terminal that cannot move its cursor gets lines", () => {
   const { terminal, plain } = drawn({ TERM: "dumb" });
   assert.equal(terminal, "");

@@ -58,6 +58,10 @@ Deno.test("newsOf names the engine that boots, and how many devices share its ex
     [{ type: "booting", tp: 4 }, "tp 4: booting the engine"],
     [{ type: "booting", tp: 1, ep: 8 }, "tp 1, experts of one of 8 devices: booting the engine"],
     [booted, "tp 1: booted in 1 min 15 s"],
+    [
+      { type: "complete", tp: 4, shots: 8643 },
+      "tp 4: complete already, 8,643 shots planned; no engine is booted",
+    ],
     [{ ...booted, ep: 2 } as RunEvent, "tp 1, experts of one of 2 devices: booted in 1 min 15 s"],
     [{ type: "notice", message: "x" }, null],
   ];

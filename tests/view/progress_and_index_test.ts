@@ -42,6 +42,17 @@ Deno.test("a degree that boots has a line of its own, with how long it has been"
   assert.deepEqual(rowsOf(await drawnOf([{ type: "booting", tp: 2 }, { type: "booting", tp: 2 }])).length, 1);
 });
 
+Deno.test("a degree that was complete already has a full bar, and those beside it their own", async () => {
+  const complete = (tp: number): RunEvent => ({ type: "complete", tp, shots: 7 });
+  assert.deepEqual(rowsOf(await drawnOf([complete(1), ...boot, complete(4), complete(8)])), [
+    "tp 1 7/7 7/7",
+    "tp 2 1/4 1/4",
+    "dense 1/4 1/4",
+    "tp 4 7/7 7/7",
+    "tp 8 7/7 7/7",
+  ]);
+});
+
 Deno.test("a degree that was booted has a bar of all its shots, and one of each sweep", async () => {
   const started: RunEvent = { type: "sweep-started", tp: 2, category: "dense", planned: 4, done: 1 };
   const shot: RunEvent = { type: "shot", tp: 2, category: "dense", key: [1], timesUs: {} };
