@@ -129,7 +129,8 @@ const BOOTS: readonly (readonly [why: string, first: Run, second: Run, boots: re
   ["a part is to be predicted", {}, { input: { adaptive: { shots: 0.5 } } }, [1, 2]],
   ["failed shots", failing(2), {}, []],
   ["failed shots that are fired again", failing(2), { input: { retryFailed: true } }, [2]],
-  ["skew cases beside", { input: { skipSkew: true } }, {}, [1, 2]],
+  ["skew cases beside", {}, { input: { skipSkew: false } }, [1, 2]],
+  ["skew cases too", ...twice({ input: { skipSkew: false } }), []],
   ["a longest request that is not the model's, and bounds nothing", longest(1000), {}, []],
   ["a longest request that bounds the grid", longest(200), {}, [1, 2]],
   ["a longest request that is the model's, and bounds the grid", ...twice(far(40_960)), []],
@@ -160,7 +161,7 @@ function longest(max_model_len: number): Run {
 
 /** A grid beyond the longest request. */
 function far(max_model_len: number): Run {
-  return { input: { attentionMaxKv: 100_000, skipSkew: true }, ...longest(max_model_len) };
+  return { input: { attentionMaxKv: 100_000 }, ...longest(max_model_len) };
 }
 
 /** The grid of v1.2, up to the longest request. */
@@ -169,7 +170,6 @@ function whole(max_model_len: number): Run {
     grid: "v1.2",
     attentionMaxKv: WHOLE_CONTEXT,
     attentionChunkFactor: 64,
-    skipSkew: true,
   } as const;
   return { input: grid, ...longest(max_model_len) };
 }
@@ -190,8 +190,12 @@ function pool(num_gpu_blocks: number): (booted: Booted) => Booted {
 for (const [why, first, second, expected] of BOOTS) {
   Deno.test(`a second run boots ${expected.join(", ") || "nothing"}: ${why}`, () =>
     withFolder(async (dir) => {
-      await run(dir, first);
-      const { boots, events } = await run(dir, second);
+      const without = ({ input, ...others }: Run): Run => ({
+        ...others,
+        input: { skipSkew: true, ...input },
+      });
+      await run(dir, without(first));
+      const { boots, events } = await run(dir, without(second));
       assert.deepEqual(boots, expected);
       const degrees = SMALL.tpDegrees as readonly number[];
       assert.deepEqual(complete(events), degrees.filter((tp) => !expected.includes(tp)));
