@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from engine.engine import Engine, shut_down
 from engine.expert_tiles import ExpertTiles, listened
 from engine.floats import with_floats
 from engine.head_width import refuse_derived_widths, refuse_wide_outputs, with_head_width
-from engine.kernel_before import KernelBefore, kernel_before
+from engine.kernel_before import kernels_before
 from engine.layer_before import layer_before, say_left_out
 from engine.layers import MIXERS, decoder_paths, find_decoders, find_layers, find_parts, inner_modules
 from engine.lean import HERE, inspected_here, lean_scheduler, without_top_k
@@ -153,9 +153,8 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
     if has_values and decoders and len(paths) == 1:
         decoder = next(iter(decoders.values()))
         before = layer_before(decoder, mixers, find_expert_modules(modules), filler, free_memory)
-    num_blocks = runner.kv_cache_config.num_blocks
-    kernels_before = kernels_of(mixers, decoders, num_blocks, filler) if has_values else {}
     block_size = next((group.block_size for group in groups if group.kind == FULL), groups[0].block_size)
+    num_blocks = runner.kv_cache_config.num_blocks
     scheduler = config.scheduler_config
     limits = Limits(
         max_num_batched_tokens=min(
@@ -192,7 +191,6 @@ def wrap(llm: Any, boot: Boot, arguments: dict[str, Any], tiles: ExpertTiles) ->
         occurrences=boot.architecture.occurrences,
         decoders=decoders,
         before=before,
-        kernels_before=kernels_before,
         direct=direct,
     )
 
@@ -212,32 +210,26 @@ def try_layer_before(engine: Engine) -> None:
     engine.conditions["layer_before"] = engine.before is not None
 
 
-def kernels_of(
-    mixers: Iterable[Any], decoders: Mapping[int, Any], num_blocks: int, filler: CacheFiller
-) -> dict[int, KernelBefore]:
-    """Return what runs before the attentions that may be repeated, by the id of the module."""
-    found = {
-        id(mixer): kernel_before(mixer, decoders[id(mixer)], num_blocks, filler)
-        for mixer in mixers
-        if id(mixer) in decoders
-    }
-    return {kernel: before for kernel, before in found.items() if before is not None}
-
-
 def try_kernels_before(engine: Engine) -> None:
-    """Run each kernel once as the layer before does; what fails is left out, said on stderr."""
-    if not engine.kernels_before:
+    """Run attentions of small layers as the layer before does; what fails is left out, said on stderr."""
+    if engine.device.type == "cpu":
         return
-    with ExitStack() as stack:
-        for before in engine.kernels_before.values():
-            stack.enter_context(before.tried())
-        try:
-            engine.forward(((1, 0),))
-            engine.synchronize()
-        except Exception as error:
-            say_left_out(error, "kernel")
-            engine.kernels_before = {}
-    engine.conditions["kernel_before"] = bool(engine.kernels_before)
+    try:
+        engine.kernels_before = kernels_before(
+            engine.layers.get("attention", {}), engine.decoders, engine.num_blocks, engine.filler
+        )
+        with ExitStack() as stack:
+            for before in engine.kernels_before.values():
+                stack.enter_context(before.tried())
+            if engine.kernels_before:
+                engine.forward(((1, 0),))
+                engine.synchronize()
+    except Exception as error:
+        say_left_out(error, "kernel")
+        engine.kernels_before = {}
+        engine.conditions["kernel_before"] = False
+    else:
+        engine.conditions["kernel_before"] = True
 
 
 def free_memory() -> int:

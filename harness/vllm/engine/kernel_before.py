@@ -1,12 +1,13 @@
 """The attention of the layer before: what it leaves in the device's cache of a small layer."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from engine.cache import CacheFiller
 from engine.caches import CacheGroup, needed_blocks
 from engine.layer_before import CACHE, size_of
+from engine.layers import Sites
 
 
 class KernelBefore:
@@ -81,15 +82,17 @@ class KernelBefore:
             hook.remove()
 
 
-def kernel_before(kernel: Any, decoder: Any, num_blocks: int, filler: CacheFiller) -> KernelBefore | None:
-    """Return what runs before an attention of a decoder layer.
+def kernels_before(
+    attentions: Sites, decoders: Mapping[int, Any], num_blocks: int, filler: CacheFiller
+) -> dict[int, KernelBefore]:
+    """Return what runs before each attention of a decoder layer, by the id of its module.
 
-    Nothing does where the layer's weights fill the cache, or a cache of unknown size, and where it has no
-    pool of blocks.
+    Nothing does before that of a layer whose weights fill the cache, or a cache of unknown size. Raises
+    ValueError or AttributeError where an attention has no pool of so many blocks.
     """
-    if size_of(decoder) >= (filler.cache_bytes or 0):
-        return None
-    try:
-        return KernelBefore(kernel, decoder, num_blocks, filler)
-    except (AttributeError, ValueError):
-        return None
+    return {
+        id(kernel): KernelBefore(kernel, decoders[id(kernel)], num_blocks, filler)
+        for kernels in attentions.values()
+        for kernel in kernels
+        if id(kernel) in decoders and size_of(decoders[id(kernel)]) < (filler.cache_bytes or 0)
+    }

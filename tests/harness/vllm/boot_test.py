@@ -150,7 +150,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     for name, answer in (("fill_cache", None), ("guard_inputs", None), ("layer_before", "before")):
         note(name, answer)
-    for name, answer in (("Batches", "batches"), ("find_direct", "direct"), ("kernels_of", "kernels")):
+    for name, answer in (("Batches", "batches"), ("find_direct", "direct")):
         note(name, answer)
     monkeypatch.setattr(
         booting, "fill_weights", lambda named: noted.update(fill_weights=[name for name, _ in named])
@@ -188,8 +188,7 @@ def test_an_engine_of_experts_on_the_cpu(parts: dict[str, Any]) -> None:
     groups, *rest = parts["Batches"]
     assert ([group.kind for group in groups], rest) == (["full"], [40, 1000, 512])
     assert parts["find_direct"] == (engine.runner, "batches", engine.limits)
-    assert engine.kernels_before == {}
-    assert not {"guard_inputs", "fill_weights", "fill_cache", "layer_before", "kernels_of"} & set(parts)
+    assert not {"guard_inputs", "fill_weights", "fill_cache", "layer_before"} & set(parts)
 
 
 def test_a_devices_engine_has_values_and_a_layer_before(parts: dict[str, Any]) -> None:
@@ -201,8 +200,6 @@ def test_a_devices_engine_has_values_and_a_layer_before(parts: dict[str, Any]) -
     assert parts["guard_inputs"] == (engine.runner,)
     assert (parts["fill_weights"], parts["fill_cache"]) == (["layers.0.attn.weight"], (["pool"],))
     assert parts["layer_before"] == (layer, [layer.attn], [layer.moe], engine.filler, free_memory)
-    assert engine.kernels_before == "kernels"
-    assert parts["kernels_of"] == ([layer.attn], engine.decoders, 40, engine.filler)
 
 
 def test_several_decoder_layers_have_none_before_them(parts: dict[str, Any]) -> None:

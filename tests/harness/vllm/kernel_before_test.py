@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from engine.boot import kernels_of, try_kernels_before
+from engine.boot import try_kernels_before
 from engine.caches import CacheGroup
 from engine.engine import EndOfForward
-from engine.kernel_before import KernelBefore, kernel_before
+from engine.kernel_before import KernelBefore, kernels_before
 from timing.jobs import Job
 from timing.passes import run_passes
 
@@ -67,9 +67,7 @@ class Filler:
 def made(blocks: int = 8) -> tuple[Decoder, KernelBefore, list[Any]]:
     log: list[Any] = []
     decoder = Decoder(log, blocks)
-    before = kernel_before(decoder.attn, decoder, blocks, Filler(log))  # type: ignore[arg-type]
-    assert before is not None
-    return decoder, before, log
+    return decoder, KernelBefore(decoder.attn, decoder, blocks, Filler(log)), log  # type: ignore[arg-type]
 
 
 def test_the_kernel_runs_with_its_last_inputs_over_other_blocks_and_weights_pass_by() -> None:
@@ -118,34 +116,48 @@ def test_a_batch_may_have_as_many_blocks_as_there_are_others(
 
 
 @pytest.mark.parametrize(
-    ("cache_bytes", "blocks", "runs"),
-    [(37, 8, True), (36, 8, False), (None, 8, False), (37, 2, False), (37, 9, False)],
-    ids=["a small layer", "one that fills the cache", "an unknown cache", "two axes of 2", "none of 9"],
+    ("cache_bytes", "runs"), [(37, True), (36, False), (None, False)], ids=["small", "fills it", "unknown"]
 )
-def test_nothing_runs_before_a_large_layer_or_one_without_a_pool_of_blocks(
-    cache_bytes: int | None, blocks: int, runs: bool
+def test_nothing_runs_before_a_layer_that_fills_the_cache_or_one_of_unknown_size(
+    cache_bytes: int | None, runs: bool
 ) -> None:
-    decoder = Decoder([], 2 if blocks == 2 else 8)
+    decoder = Decoder([])
     filler: Any = Filler([], cache_bytes)
-    assert (kernel_before(decoder.attn, decoder, blocks, filler) is not None) == runs
-    assert kernel_before(decoder, decoder, blocks, filler) is None
+    found = kernels_before({"attention": [decoder.attn]}, {id(decoder.attn): decoder}, 8, filler)
+    assert [before.kernel for before in found.values()] == [decoder.attn] * runs
+
+
+@pytest.mark.parametrize("blocks", [2, 9], ids=["two axes of 2", "none of 9"])
+def test_a_pool_without_just_one_axis_of_its_blocks_is_refused(blocks: int) -> None:
+    decoder = Decoder([], 2 if blocks == 2 else 8)
+    with pytest.raises(ValueError, match="values to unpack"):
+        KernelBefore(decoder.attn, decoder, blocks, Filler([]))  # type: ignore[arg-type]
 
 
 def test_only_attentions_in_a_small_decoder_layer_have_one() -> None:
-    small, large = Decoder([]), Decoder([])
+    small, large, other = Decoder([]), Decoder([]), Decoder([])
     large.wide = Scale(100)
     outside = Kernel([])
-    decoders = {id(small.attn): small, id(large.attn): large}
-    found = kernels_of([small.attn, large.attn, outside], decoders, 8, Filler([]))  # type: ignore[arg-type]
-    assert {kernel: before.kernel for kernel, before in found.items()} == {id(small.attn): small.attn}
+    decoders = {id(each.attn): each for each in (small, large, other)}
+    sites = {"attention": [small.attn, large.attn, outside], "window": [other.attn]}
+    found = kernels_before(sites, decoders, 8, Filler([]))  # type: ignore[arg-type]
+    assert {kernel: before.kernel for kernel, before in found.items()} == {
+        id(small.attn): small.attn,
+        id(other.attn): other.attn,
+    }
 
 
 class Booted:
     """An engine of one decoder layer."""
 
-    def __init__(self, error: Exception | None = None) -> None:
-        self.decoder, self.before, self.log = made()
-        self.kernels_before = {id(self.decoder.attn): self.before}
+    def __init__(self, error: Exception | None = None, device: str = "cuda", cache_bytes: int = 37) -> None:
+        self.log: list[Any] = []
+        self.decoder = Decoder(self.log)
+        self.layers = {"attention": {"attention": [self.decoder.attn]}}
+        self.decoders = {id(self.decoder.attn): self.decoder}
+        self.num_blocks, self.filler = 8, Filler(self.log, cache_bytes)
+        self.device = SimpleNamespace(type=device)
+        self.kernels_before: dict[int, KernelBefore] = {}
         self.conditions: dict[str, Any] = {}
         self.error = error
 
@@ -158,30 +170,42 @@ class Booted:
         if self.error:
             raise self.error
 
+    def has_hooks(self) -> bool:
+        return any(module._forward_hooks or module._forward_pre_hooks for module in self.decoder.modules())
+
 
 def test_each_kernel_is_tried_once_and_told() -> None:
     engine = Booted()
     try_kernels_before(engine)  # type: ignore[arg-type]
     assert engine.log == [("kernel", 2), ("kernel", 2), ("pass_by", 32), "waited"]
-    assert engine.before.between == 32, "what a pass reads before the kernel does not pass by as well"
+    (before,) = engine.kernels_before.values()
+    assert before.between == 32, "what a pass reads before the kernel does not pass by as well"
     assert engine.conditions == {"kernel_before": True}
-    assert engine.kernels_before
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in engine.decoder.modules())
+    assert not engine.has_hooks()
 
 
-def test_a_kernel_that_fails_is_left_out_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("fault", ["it runs into", "no pool"])
+def test_a_kernel_that_fails_is_left_out_and_told(capsys: pytest.CaptureFixture[str], fault: str) -> None:
     engine = Booted(RuntimeError("an illegal address"))
+    if fault == "no pool":
+        del engine.decoder.attn.kv_cache
     try_kernels_before(engine)  # type: ignore[arg-type]
     assert (engine.kernels_before, engine.conditions) == ({}, {"kernel_before": False})
-    assert capsys.readouterr().err == "no kernel before the timed one: RuntimeError: an illegal address\n"
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in engine.decoder.modules())
+    error = {
+        "it runs into": "RuntimeError: an illegal address",
+        "no pool": "AttributeError: 'Kernel' object has no attribute 'kv_cache'",
+    }[fault]
+    assert capsys.readouterr().err == f"no kernel before the timed one: {error}\n"
+    assert not engine.has_hooks()
 
 
-def test_where_there_is_none_nothing_is_tried_or_told() -> None:
-    engine = Booted()
-    engine.kernels_before = {}
-    try_kernels_before(engine)  # type: ignore[arg-type]
-    assert (engine.log, engine.conditions) == ([], {})
+def test_a_large_layer_needs_none_and_a_cpu_has_none() -> None:
+    large = Booted(cache_bytes=36)
+    try_kernels_before(large)  # type: ignore[arg-type]
+    assert (large.log, large.kernels_before, large.conditions) == ([], {}, {"kernel_before": True})
+    cpu = Booted(device="cpu")
+    try_kernels_before(cpu)  # type: ignore[arg-type]
+    assert (cpu.log, cpu.kernels_before, cpu.conditions) == ([], {}, {})
 
 
 class Marks:
