@@ -269,7 +269,7 @@ Deno.test("shotlab profile: silent says the bundle alone, verbose what the engin
     assert.deepEqual([silent.status, silent.err], [0, ""]);
     const again = await runMain(args);
     assert.equal(again.status, 0);
-    assert.match(again.err, /^tp 1: 56 shots planned, 56 of them done before$/m);
+    assert.match(again.err, /^tp 1: complete already, 56 shots planned; no engine is booted$/m);
     assert.match(again.out, /; 0 shots measured in /);
     const path = `${perfDir}/H100/Qwen/Qwen3-0.6B/bf16`;
     assert.ok(again.out.includes(`Next, check it:  deno task shotlab validate ${path}\n`));

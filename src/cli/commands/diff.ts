@@ -4,6 +4,7 @@
  * @module
  */
 import { Argument, type Command } from "commander";
+import { formatCount } from "../../count_text.ts";
 import { openBundle } from "../../bundle/open.ts";
 import { diffBundles } from "../../check/diff.ts";
 import { diffTable } from "../../view/report/diff_sections.ts";
@@ -46,10 +47,23 @@ async function printDiff(
   }
   const facts = diff.meta.map(({ key, a, b }) => `${key}: ${a ?? "-"} | ${b ?? "-"}`);
   const tables = diff.tps.map((tp) => {
-    const table = tableText(diffTable(diff.tables.filter((one) => one.tp === tp)), { rows: Infinity });
-    return `tp ${tp}, time of the second / time of the first\n${table}`;
+    const own = diff.tables.filter((one) => one.tp === tp);
+    const rows = diffTable(own).map(({ "only 1st": _, "only 2nd": __, ...row }) => row);
+    const alone = [["first", "onlyA"] as const, ["second", "onlyB"] as const]
+      .flatMap(([which, only]) => aloneLine(which, own.map((one) => [one.table, one[only]])));
+    const title = `tp ${tp}, time of the second / time of the first`;
+    return [title, tableText(rows, { rows: Infinity }), ...alone].join("\n");
   });
   const others = diff.otherTps.length === 0 ? [] : [`Only one has tp ${diff.otherTps.join(", ")}`];
   terminal.out(`${[...(facts.length > 0 ? [facts.join("\n")] : []), ...tables, ...others].join("\n\n")}\n`);
   return 0;
+}
+
+/** Says which rows one bundle alone has, if any. */
+function aloneLine(which: string, counts: readonly (readonly [table: string, count: number])[]): string[] {
+  const byTable = [...Map.groupBy(counts, ([table]) => table)]
+    .map(([table, own]) => ({ table, rows: own.reduce((sum, [, count]) => sum + count, 0) }))
+    .filter(({ rows }) => rows > 0);
+  const rows = byTable.map(({ table, rows }) => `${formatCount(rows)} of ${table}`);
+  return rows.length === 0 ? [] : [`Only the ${which} has ${rows.join(", ")}`];
 }

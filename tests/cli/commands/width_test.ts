@@ -22,6 +22,16 @@ for (
   });
 }
 
+Deno.test("shotlab diff: rows that one bundle alone has are told below the table of their degree", async () => {
+  const { out } = await runMain(["diff", H100!, H200!]);
+  const [, first, second] = out.split("\n\n");
+  assert.match(first!, /^tp 1, [^]*\nOnly the second has 17,064 of dense$/);
+  assert.match(
+    second!,
+    /^tp 2, [^]*\nOnly the first has 13,009 of skew\nOnly the second has 17,064 of dense$/,
+  );
+});
+
 Deno.test("a table that is too wide breaks its words, the widest first, and never a number", () => {
   const table = [
     { name: "a b", layers: "12 chunked/moe, 36 full", "µs": 1234.5 },
