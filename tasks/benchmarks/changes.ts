@@ -20,7 +20,9 @@ export function changesSection(
   nameOf: (one: Published) => string,
 ): string[] {
   const groups = Map.groupBy(published, ({ bundle: { meta } }) => `${meta.gpu} ${meta.model}`);
-  const rows = [...groups.values()].flatMap(([first, ...others]) =>
+  const madeAt = ({ bundle }: Published): string => bundle.meta.profiled_at ?? "";
+  const byAge = (a: Published, b: Published): number => madeAt(a) < madeAt(b) ? -1 : 1;
+  const rows = [...groups.values()].map((group) => group.toSorted(byAge)).flatMap(([first, ...others]) =>
     others.flatMap((other) =>
       diffBundles(first!.bundle, other.bundle).tables.filter(({ ratio }) => ratio !== null)
         .map((diff) => [nameOf(other), ...changeCells(diff)])
@@ -30,7 +32,7 @@ export function changesSection(
   return [
     "## Two bundles of one device",
     "Times of a later bundle over those of the first of the same model and device, row by row, of the rows that both " +
-    "have. [Cold weights](gpu-timing.md) and norms of a middle layer are what changed between those of the H200.",
+    "have. What changed between those of the H200 is the [layer before](gpu-timing.md#a-layer-before) the timed one.",
     table(["bundle", "tp", "sweep", "layer", "rows", "10%", "median", "90%"], rows),
   ];
 }

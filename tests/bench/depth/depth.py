@@ -13,6 +13,8 @@ Of the plan only the header counts: it has the model's configuration and the lim
 - `alone`: the layers of the same batches by themselves, as the worker times them;
 - `states`: dense layers of few tokens in every layer of a forward, and in single ones with the cache in
   several states;
+- `behind`: the attention of two sets of batches by itself, behind that of the layer before with more or fewer
+  weights read between, and through all layers;
 - `queue`: prefills one after the other without a pause, with the device's clock and power;
 - `graphs`: as `forward`, by CUDA graphs.
 
@@ -36,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "harness/vllm"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "truth"))
 
 from alone import alone
+from behind import behind
 from cold import cold_alone, cold_whole
 from engine.boot import boot_engine
 from engine.engine import Engine
@@ -66,6 +69,7 @@ WHOLE: dict[str, Callable[[Engine, Write], None]] = {
     "rested": rested,
     "alone": alone,
     "states": states,
+    "behind": behind,
 }
 """Steps of an engine of all layers."""
 

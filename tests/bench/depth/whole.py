@@ -15,10 +15,10 @@ SEED = 0
 SAMPLES = 3
 
 
-def forward(engine: Engine, write: Callable[[Mapping[str, Any]], None]) -> None:
+def forward(engine: Engine, write: Callable[[Mapping[str, Any]], None], seed: int = SEED) -> None:
     """Fire random batches; by graphs no module can be told from another, and no routing forced."""
     eager = bool(engine.arguments["enforce_eager"])
-    batches = random_batches(BATCHES, SEED, engine.limits)
+    batches = random_batches(BATCHES, seed, engine.limits)
     jobs = [
         Job(
             batch.requests,

@@ -89,6 +89,7 @@ CASES: list[tuple[str, str, str]] = [
     (f"{BENCH}/depth/states_table.py", "no", "cannot read no: No such file or directory"),
     (f"{BENCH}/depth/states_table.py", "text", "cannot read text: Not a gzipped file (b'no')"),
     (f"{BENCH}/depth/cold_table.py", "no", "cannot read no: No such file or directory"),
+    (f"{BENCH}/depth/behind_table.py", "no", "cannot read no: No such file or directory"),
     (f"{BENCH}/truth/forward.py", "no --out o", "cannot read no: No such file or directory"),
     (f"{BENCH}/truth/tensor_parallel.py", "no --out o", "cannot read no: No such file or directory"),
     (f"{BENCH}/device/trials.py", "no", "cannot read no: No such file or directory"),
