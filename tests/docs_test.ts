@@ -55,13 +55,21 @@ function calls({ text }: Block): string[][] {
   });
 }
 
+/** What a block shows behind its `$ ` that a command prints. */
+function shown({ text }: Block): string[] {
+  return text.startsWith("$ ")
+    ? text.split("\n").filter((line) => line !== "" && !line.startsWith("$ "))
+    : [];
+}
+
 for (const block of [...blocks, ...helps]) {
   for (const args of calls(block)) {
     Deno.test(`${block.page}: shotlab ${args.join(" ")}`, async () => {
       const [name, ...rest] = args;
       if (READING.includes(name!)) {
-        const { status, err } = await runMain(args);
+        const { status, out, err } = await runMain(args);
         assert.equal(status, 0, err);
+        for (const line of shown(block)) assert.ok(`\n${out}`.includes(`\n${line}\n`), `${line}\n\n${out}`);
         return;
       }
       const listed = COMMANDS.find((command) => command.name === name);
