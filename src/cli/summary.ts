@@ -9,6 +9,9 @@ import type { Row } from "../bundle/tables.ts";
 import { plural } from "../count_text.ts";
 import { distinct } from "../stats.ts";
 
+/** What is said of alphas that were fitted and are off. */
+const KEPT = "No simulator corrects by the alphas yet: shotlab fit --simulator august or v1.2 turns them on";
+
 /** One line of a table: times in microseconds by size. */
 interface Line {
   readonly name: string;
@@ -56,16 +59,19 @@ export function summarize(bundle: Pick<Bundle, "meta" | "tps" | "table" | "skew"
   const { model = "?", hardware = "?", quantity = "?" } = bundle.meta;
   const title = `${model} on ${hardware}, tp ${tp}${degrees}, microseconds (quantity ${quantity})`;
   const texts = tables.map(([size, lines]) => formatLines(size, lines.filter(({ times }) => times.size > 0)));
-  return [title, ...texts, skewLine(bundle.skew(tp))].filter((text) => text !== "").join("\n\n") + "\n";
+  const isKept = bundle.meta.skew_fit?.kept !== undefined;
+  return [title, ...texts, skewLines(bundle.skew(tp), isKept)].filter((text) => text !== "").join("\n\n") +
+    "\n";
 }
 
-function skewLine(cases: readonly Pick<SkewRow, "alpha">[]): string {
+function skewLines(cases: readonly Pick<SkewRow, "alpha">[], isKept: boolean): string {
   const alphas = cases.flatMap(({ alpha }) => alpha ?? []).sort((a, b) => a - b);
   const [low, half, high] = [0.1, 0.5, 0.9].map((q) => alphas[Math.floor(q * alphas.length)]?.toFixed(2));
   if (half === undefined) return "";
-  return `skew: ${
+  const line = `skew: ${
     plural(cases.length, "case")
   }, alpha ${low} / ${half} / ${high} (10%, half, 90% of them below)`;
+  return isKept ? `${line}\n${KEPT}` : line;
 }
 
 function layers(rows: readonly Row[]): Line[] {

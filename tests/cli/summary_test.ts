@@ -81,6 +81,12 @@ Deno.test("summarize: skew cases are counted, and their alphas told where they a
     summarize(bundle({ dense }, [1], skew)),
     /\n\nskew: 11 cases, alpha 0\.10 \/ 0\.50 \/ 0\.90 \(10%, half, 90% of them below\)\n$/,
   );
+  const one = bundle({ dense }, [1], skew);
+  const kept = { ...one, meta: { ...one.meta, skew_fit: { enabled: false, kept: "why" } } };
+  assert.match(
+    summarize(kept),
+    /below\)\nNo simulator corrects by the alphas yet: shotlab fit --simulator august or v1\.2 turns them on\n$/,
+  );
   assert.doesNotMatch(summarize(bundle({ dense }, [1], [{ ...row, alpha: null }])), /skew/);
 });
 
