@@ -37,7 +37,7 @@ def main() -> None:
     for (seed, between), found in errors(lines).items():
         told = "without" if between is None else f"{between / 1e6:.1f} MB"
         short = [off for real_us, off in found if real_us < SHORT_US]
-        columns = [f"{len(of):>4} {spread(of)}" for of in ([off for _, off in found], short) if of]
+        columns = [f"{len(of):>4} {spread(of)}" for of in ([off for _, off in found], short) if len(of) > 1]
         print(f"  batches {seed}  {told:<8} {'   short '.join(columns)}")
 
 
@@ -63,18 +63,10 @@ def errors(lines: Sequence[Line]) -> Errors:
 
 
 def spread(errors: Sequence[float]) -> str:
-    """Return p50 and p90 of the sizes and the median with its sign."""
-    sizes = sorted(map(abs, errors))
-    p50, p90 = (quantile(sizes, share) for share in (0.5, 0.9))
-    return f"{p50:.1f} / {p90:.1f} ({statistics.median(errors):+.1f})"
-
-
-def quantile(ascending: Sequence[float], share: float) -> float:
-    """Return a quantile of ascending numbers, interpolated."""
-    place = share * (len(ascending) - 1)
-    low = int(place)
-    high = min(low + 1, len(ascending) - 1)
-    return ascending[low] + (place - low) * (ascending[high] - ascending[low])
+    """Return p50 and p90 of the sizes and the median with its sign, of two errors or more."""
+    sizes = list(map(abs, errors))
+    p90 = statistics.quantiles(sizes, n=10, method="inclusive")[-1]
+    return f"{statistics.median(sizes):.1f} / {p90:.1f} ({statistics.median(errors):+.1f})"
 
 
 if __name__ == "__main__":
