@@ -123,9 +123,9 @@ export const bootedFields = {
   num_gpu_blocks: count,
   layers: z.record(z.string(), z.object({ class: z.string(), modules: positive })),
   engine_args: object,
-  conditions: object.optional(),
-  caches: z.array(cacheGroup).optional(),
-  sustains: z.boolean().optional(),
+  conditions: object.exactOptional(),
+  caches: z.array(cacheGroup).exactOptional(),
+  sustains: z.boolean().exactOptional(),
 };
 
 /** Who measures: what a harness says of itself, its engine and its device. */

@@ -14,7 +14,7 @@ import type { Limits } from "../shots/limits.ts";
 import type { Sweep } from "../shots/plan_sweeps.ts";
 import type { Shot } from "../shots/shot.ts";
 import type { Recorder } from "../store/recorder.ts";
-import { dueSustained, isDue } from "./due.ts";
+import { dueSustained } from "./due.ts";
 import { dueInPlan, skewProblem } from "./sweep_task.ts";
 
 /** More tokens and blocks than any memory holds. */
@@ -103,13 +103,8 @@ export function completePlan(options: CompleteOptions): readonly Sweep[] | null 
     if (error instanceof UsageError) return null;
     throw error;
   }
-  const own = sweeps.filter(({ ep }) => ep === undefined);
-  const isThere = (sweep: Sweep): boolean => {
-    const { shots, ep } = sweep;
-    if (skewProblem(sweep, options) !== null || shots.some((shot) => session.inDoubt(shot))) return false;
-    return ep === undefined
-      ? dueInPlan(sweep, options, own).length === 0
-      : !shots.some((shot) => isDue(shot, options));
-  };
+  const isThere = (sweep: Sweep): boolean =>
+    skewProblem(sweep, options) === null && !sweep.shots.some((shot) => session.inDoubt(shot)) &&
+    dueInPlan(sweep, options, []).length === 0;
   return sweeps.every(isThere) && dueSustained(lasting(sweeps), session).length === 0 ? sweeps : null;
 }

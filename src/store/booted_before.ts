@@ -21,7 +21,7 @@ const bootedSchema = z.object(bootedFields);
 export function bootedBefore(byLane: ReadonlyMap<string, EngineLine> | undefined): Booted | null {
   const engines = [...byLane ?? []].map(([name, line]) => ({ name, parsed: bootedSchema.safeParse(line) }));
   const [first, ...others] = engines.flatMap(({ name, parsed }) =>
-    parsed.success ? [{ name, booted: withoutUndefined(parsed.data) as Booted }] : []
+    parsed.success ? [{ name, booted: parsed.data }] : []
   );
   if (first === undefined || others.length + 1 < engines.length) return null;
   try {
@@ -29,8 +29,4 @@ export function bootedBefore(byLane: ReadonlyMap<string, EngineLine> | undefined
   } catch {
     return null;
   }
-}
-
-function withoutUndefined(fields: object): object {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -16,7 +16,8 @@ import {
 import { WHOLE_CONTEXT } from "../../src/settings/whole_context.ts";
 import type { Limits } from "../../src/shots/limits.ts";
 import type { Sweep } from "../../src/shots/plan_sweeps.ts";
-import type { Shot } from "../../src/shots/shot.ts";
+import type { AttentionShot, Shot, SkewShot } from "../../src/shots/shot.ts";
+import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 import type { Recorder } from "../../src/store/recorder.ts";
 import { fakeHarness, type FakeOptions, textOf } from "./fakes.ts";
 import { rowsOfBundle, SMALL, smallBundle } from "./small_model.ts";
@@ -121,15 +122,28 @@ const BOOTS: readonly (readonly [why: string, first: Run, second: Run, boots: re
   ["a coarser grid", {}, { input: { attentionKvFactor: 16 } }, []],
   ["a finer grid", {}, { input: { attentionKvFactor: 2 } }, [1, 2]],
   ["a grid that reaches further", {}, { input: { attentionMaxKv: 512 } }, [1, 2]],
+  ["a finer step of dense", {}, { input: { denseStep: 2 } }, [1, 2]],
   ["another size of batches", {}, { input: { maxNumSeqs: 4 } }, [1, 2]],
   ["another version of the harness", {}, { fake: { info: { harness_version: "2" } } }, [1, 2]],
   ["another runtime", {}, { fake: { info: { runtime: "stone" } } }, [1, 2]],
   ["another driver, allowed", {}, { fake: { info: { driver: "551" } }, input: { allowMixed: true } }, [1, 2]],
+  ["another device, allowed", {}, { fake: { info: { device: "H200" } }, input: { allowMixed: true } }, [
+    1,
+    2,
+  ]],
+  ["another engine, allowed", {}, {
+    fake: { info: { engine_version: "2" } },
+    input: { allowMixed: true },
+  }, [1, 2]],
   ["an accepted speed", {}, { input: { acceptSpeed: true } }, [1, 2]],
   ["a part is to be predicted", {}, { input: { adaptive: { shots: 0.5 } } }, [1, 2]],
+  ["a part was predicted", { input: { adaptive: { shots: 0.5 } } }, {}, [1, 2]],
   ["failed shots", failing(2), {}, []],
   ["failed shots that are fired again", failing(2), { input: { retryFailed: true } }, [2]],
   ["skew cases beside", {}, { input: { skipSkew: false } }, [1, 2]],
+  ["skew cases whose ends are measured too", { input: { skipSkew: false } }, {
+    input: { skipSkew: false, skewMode: "exact", skewKvsFactor: 4 },
+  }, [1, 2]],
   ["skew cases too", ...twice({ input: { skipSkew: false } }), []],
   ["a longest request that is not the model's, and bounds nothing", longest(1000), {}, []],
   ["a longest request that bounds the grid", longest(200), {}, [1, 2]],
@@ -240,6 +254,20 @@ Deno.test("shots that are in doubt boot the engine of their degree", () =>
     assert.deepEqual([boots, complete(events)], [[2], [1]]);
   }));
 
+Deno.test("shots that no sentinel came after, as of a run that was killed, boot the engine of their degree", () =>
+  withFolder(async (dir) => {
+    const watched = { sentinelS: 10 };
+    await run(dir, { input: watched });
+    assert.deepEqual((await run(dir, { input: watched })).boots, []);
+    const journal = await textOfFile(smallBundle(dir), "journal.jsonl");
+    await putFile(
+      smallBundle(dir),
+      "journal.jsonl",
+      journal.slice(0, journal.lastIndexOf('{"type":"sentinel"')),
+    );
+    assert.deepEqual((await run(dir, { input: watched })).boots, [2]);
+  }));
+
 Deno.test("shots that a lasting load is to be told of boot the first degree, where the device can tell", () =>
   withFolder(async (dir) => {
     const sustains = (own: Booted): Booted => ({ ...own, sustains: true });
@@ -287,6 +315,24 @@ Deno.test("a complete degree settles what its tables have beside the plan", () =
     assert.deepEqual(await rowsOfBundle(smallBundle(dir)), await rowsOfBundle(smallBundle(`${dir}/fresh`)));
   }));
 
+Deno.test("a degree whose skew cases lean on rows that go into the archive boots, and its bundle is that of one run", () =>
+  withFolder(async (dir) => {
+    const input = {
+      ...{ tpDegrees: [1], attentionMaxKv: 1024, skewKvsFactor: 4 },
+      skewMode: "exact",
+    } as const;
+    const coarse = { ...input, attentionKvFactor: 4, exactGrid: true };
+    await run(`${dir}/parts`, { input: { ...input, attentionKvFactor: 2 } });
+    const { boots, events } = await run(`${dir}/parts`, { input: coarse });
+    assert.deepEqual([boots, complete(events)], [[1], []]);
+    assert.deepEqual((await run(`${dir}/parts`, { input: coarse })).boots, []);
+    await run(`${dir}/whole`, { input: coarse });
+    const [parts, whole] = await Promise.all(
+      ["parts", "whole"].map((name) => rowsOfBundle(smallBundle(`${dir}/${name}`))),
+    );
+    assert.deepEqual(parts, whole);
+  }));
+
 Deno.test("whatever is asked for, and whoever answers, names the engine", () => {
   const identity = { device: "H100", processor: { name: "EPYC", cores: 2, instruction_sets: [] } } as never;
   const request = { tp: 1, config: { hidden_size: 64 }, dtype: "auto" } as never;
@@ -318,17 +364,23 @@ function isComplete(
   sweeps: readonly Sweep[],
   known: {
     readonly missing?: string[];
+    readonly failed?: string[];
     readonly doubtful?: string[];
     readonly unsustained?: string[];
     readonly skewProblem?: string;
   },
   more: Partial<CompleteOptions> = {},
 ): boolean {
-  const { missing = [], doubtful = [], unsustained = [], skewProblem = null } = known;
+  const { missing = [], failed = [], doubtful = [], unsustained = [], skewProblem = null } = known;
   const session = {
     skewMode: "exact",
-    missing: (shot: Shot) => missing.includes(textOf(shot)) ? ["moe"] : [],
-    hasFailed: () => false,
+    missing: (shot: Shot) =>
+      shot.category === "skew"
+        ? shot.parts.filter((part) => missing.includes(part))
+        : missing.includes(textOf(shot))
+        ? ["moe"]
+        : [],
+    hasFailed: (shot: Shot) => failed.includes(textOf(shot)),
     inDoubt: (shot: Shot) => doubtful.includes(textOf(shot)),
     hasSustained: (shot: Shot) => !unsustained.includes(textOf(shot)),
     skewProblem: () => skewProblem,
@@ -357,6 +409,24 @@ Deno.test("a plan is complete when nothing of it is missing, in doubt, or left o
   const lasting = (planned: readonly Sweep[]): readonly Shot[] => planned[0]!.shots;
   assert.equal(isComplete([dense], { unsustained: ["dense tp1 2"] }), true);
   assert.equal(isComplete([dense], { unsustained: ["dense tp1 2"] }, { lasting }), false);
+});
+
+Deno.test("a skew case is to be fired with a batch that attention was to give and failed at", () => {
+  const shot: SkewShot = {
+    ...{ category: "skew", tp: 1, ...skewCaseOf([4, 1, 0, 0, 128, 512]), tier: 1 },
+    parts: ["t_mean", "t_skew"],
+  };
+  const batch: AttentionShot = {
+    ...{ category: "attention", tp: 1, prefill_chunk: 0, kv_prefill: 0, n_decode: 4, kv_decode: 512 },
+  };
+  const sweeps = [
+    { category: "attention", tp: 1, shots: [batch] },
+    { category: "skew", tp: 1, shots: [shot] },
+  ] as const;
+  const [longest, failed] = ["t_max", [textOf(batch)]];
+  assert.equal(isComplete(sweeps, { missing: [longest] }), true);
+  assert.equal(isComplete(sweeps, { missing: [longest, ...failed], failed }), false);
+  assert.equal(isComplete(sweeps, { missing: failed, failed }), true);
 });
 
 Deno.test("a grid that is too large without a bound of memory is not known to be complete", () => {

@@ -13,12 +13,13 @@ interface Made {
   readonly again?: number;
   readonly measured?: number;
   readonly standing?: number;
+  readonly lowering?: number;
   readonly changed?: readonly string[];
 }
 
-function stateOf(
-  { spreads = [], drifts = [], again = 0, measured = 0, standing = 0, changed = [] }: Made,
-): BundleState {
+function stateOf(made: Made): BundleState {
+  const { spreads = [], drifts = [], again = 0, measured = 0, standing = 0, lowering = 0, changed = [] } =
+    made;
   const rows: Rows = new Map();
   for (const [i, spread] of spreads.entries()) {
     tableOf(rows, 1, "dense").set(rowText("proj", [i]), { layer: "proj", key: [i], timeUs: 1, spread });
@@ -26,7 +27,7 @@ function stateOf(
   return {
     ...{ rows, skew: new Map(), estimates: new Map(), samples: { dense: 3 }, clocks: { counts: {} } },
     ...{ sustained: new Map([["a", "load"]]), failed: new Map([["b", "failure"]]), measured },
-    judge: { drifts, again, standing },
+    judge: { drifts, again, standing, lowering },
     launches: { changed: new Map(changed.map((layer) => [layer, "why"])) },
   } as unknown as BundleState;
 }
@@ -44,6 +45,10 @@ const noises: [what: string, made: Made, noise: Record<string, unknown> | null][
   ["sentinels and one layer of other kernels", { drifts: [0], changed: ["proj"] }, {
     ...{ sentinels: 1, sentinel_drift_p50: 0, sentinel_drift_max: 0, measured_again: 0, in_doubt: 0 },
     other_kernels: ["proj"],
+  }],
+  ["sentinels and one shot that lowers the clock", { drifts: [0], lowering: 1 }, {
+    ...{ sentinels: 1, sentinel_drift_p50: 0, sentinel_drift_max: 0, measured_again: 0, in_doubt: 0 },
+    lowers_clock: 1,
   }],
   ["both, shots measured again and in doubt, other kernels", {
     ...{ spreads: [0.1], drifts: [0.123456], again: 5, measured: 15, standing: 4, changed: ["proj", "norm"] },

@@ -1,6 +1,6 @@
 /** What lines of a journal make of the state, one after the other. */
 import assert from "node:assert/strict";
-import type { JournalLine } from "../../src/journal/line.ts";
+import type { EngineLine, JournalLine } from "../../src/journal/line.ts";
 import type { Category } from "../../src/shots/shot.ts";
 import { setEstimates } from "../../src/store/estimates.ts";
 import { applyLine, emptyState, type JournalState } from "../../src/store/journal_state.ts";
@@ -15,6 +15,10 @@ import {
   tableOf,
 } from "../../src/store/rows.ts";
 
+const engine = (tp: number, more: Partial<EngineLine> = {}): EngineLine => ({
+  ...{ type: "engine", tp, limits: {} as never, num_gpu_blocks: 100, layers: {}, engine_args: {} },
+  ...more,
+});
 const NAMED = new Set(["sliding_attention"]);
 const dense = { category: "dense", tp: 1, key: [16] } as const;
 const attention = { category: "attention", tp: 2, key: [0, 0, 4, 128] } as const;
@@ -50,6 +54,24 @@ Deno.test("attention rows name their layer where the architecture has several ki
     [null, 7],
     ["sliding_attention", 3],
   ]);
+});
+
+Deno.test("engines are known by what was asked for, of each lane the last one", () => {
+  const [first, second] = [{ asked: "00", lane: "device 0" }, { asked: "00", lane: "device 1" }];
+  const { engines } = after(
+    engine(1),
+    engine(1, { asked: "01" }),
+    engine(2, first),
+    engine(2, second),
+    engine(2, { ...first, num_gpu_blocks: 90 }),
+  );
+  assert.deepEqual(
+    [...engines].map(([asked, byLane]) => [asked, [...byLane]]),
+    [
+      ["01", [["", engine(1, { asked: "01" })]]],
+      ["00", [["device 0", engine(2, { ...first, num_gpu_blocks: 90 })], ["device 1", engine(2, second)]]],
+    ],
+  );
 });
 
 Deno.test("of a skew case each part is a time, and every sample a forward", () => {
