@@ -20,6 +20,9 @@ import { dueInPlan, skewProblem } from "./sweep_task.ts";
 /** More tokens and blocks than any memory holds. */
 const ENDLESS = 2 ** 30;
 
+/** What a batch is to hold. */
+type Batch = Pick<BootRequest, "max_num_batched_tokens" | "max_num_seqs">;
+
 /** Who boots an engine, and what is asked for. */
 export interface Asked {
   /** Who answers: harness, engine, device, driver, processor, types. */
@@ -42,9 +45,12 @@ export function hashOfAsked({ identity, request, sourceSha256 }: Asked): string 
 
 /**
  * The limits that an engine would have if memory bound none of them: what is free now need not be what was free then.
+ * One that allowed smaller batches than it was asked for, or requests that are not as long as the model says, may have
+ * done so for want of memory.
  *
  * @param limits What it allowed.
- * @param config The model's configuration. A longest request that is another than it says may have been memory's doing.
+ * @param config The model's configuration.
+ * @param asked What a batch was to hold.
  * @returns The limits.
  *
  * @example
@@ -55,15 +61,19 @@ export function hashOfAsked({ identity, request, sourceSha256 }: Asked): string 
  *   max_num_batched_tokens: 64, max_num_seqs: 8, num_cache_tokens: 2000, max_model_len: 512, block_size: 16,
  *   num_experts: null, top_k: null,
  * };
- * assert.equal(limitsWithoutMemory(limits, { max_position_embeddings: 512 }).max_model_len, 512);
- * assert.ok(limitsWithoutMemory(limits, { max_position_embeddings: 4096 }).max_model_len > 1e8);
+ * const asked = { max_num_batched_tokens: 64, max_num_seqs: 16 };
+ * const own = limitsWithoutMemory(limits, { max_position_embeddings: 512 }, asked);
+ * assert.deepEqual([own.max_model_len, own.max_num_seqs], [512, 16]);
+ * assert.ok(limitsWithoutMemory(limits, { max_position_embeddings: 4096 }, asked).max_model_len > 1e8);
  * ```
  */
-export function limitsWithoutMemory(limits: Limits, config: ModelConfig): Limits {
-  const { max_model_len: longest, pool } = limits;
+export function limitsWithoutMemory(limits: Limits, config: ModelConfig, asked: Batch): Limits {
+  const { max_num_batched_tokens: tokens, max_num_seqs: requests, max_model_len: longest, pool } = limits;
   const isOwn = textConfig(config)["max_position_embeddings"] === longest;
   return {
     ...limits,
+    max_num_batched_tokens: Math.max(tokens, asked.max_num_batched_tokens),
+    max_num_seqs: Math.max(requests, asked.max_num_seqs),
     num_cache_tokens: ENDLESS,
     max_model_len: isOwn ? longest : ENDLESS,
     ...pool && { pool: { ...pool, blocks: ENDLESS } },
@@ -80,6 +90,8 @@ export interface CompleteOptions {
   readonly limits: Limits;
   /** The model's configuration. */
   readonly config: ModelConfig;
+  /** What a batch of it was to hold. */
+  readonly request: Batch;
   /** Knows what was measured. */
   readonly session: Recorder;
   /** Whether shots are fired again that failed before. */
@@ -94,10 +106,10 @@ export interface CompleteOptions {
  * @returns The sweeps; null where something is left, or may be.
  */
 export function completePlan(options: CompleteOptions): readonly Sweep[] | null {
-  const { plan, lasting, limits, config, session } = options;
+  const { plan, lasting, limits, config, request, session } = options;
   let sweeps: readonly Sweep[];
   try {
-    sweeps = plan(limitsWithoutMemory(limits, config));
+    sweeps = plan(limitsWithoutMemory(limits, config, request));
   } catch (error) {
     // A grid up to a longest request that nobody knows may be too large to be planned.
     if (error instanceof UsageError) return null;

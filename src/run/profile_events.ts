@@ -260,7 +260,8 @@ export async function* profileEvents(
       const known = withPool(before);
       const complete = (): readonly Sweep[] | null =>
         completePlan({
-          ...{ plan, limits: known.limits, config: model.config, session, retryFailed: settings.retryFailed },
+          ...{ plan, limits: known.limits, config: model.config, request, session },
+          retryFailed: settings.retryFailed,
           lasting: (planned) => known.sustains === true && settings.sustainS > 0 ? lasting(planned) : [],
         });
       const planned = complete();

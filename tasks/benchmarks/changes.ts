@@ -4,6 +4,7 @@
  * @module
  */
 import { diffBundles, type TableDiff } from "../../src/check/diff.ts";
+import { compareTexts } from "../../src/compare.ts";
 import { formatCount } from "../../src/count_text.ts";
 import { table } from "./markdown.ts";
 import type { Published } from "./published.ts";
@@ -21,7 +22,7 @@ export function changesSection(
 ): string[] {
   const groups = Map.groupBy(published, ({ bundle: { meta } }) => `${meta.gpu} ${meta.model}`);
   const madeAt = ({ bundle }: Published): string => bundle.meta.profiled_at ?? "";
-  const byAge = (a: Published, b: Published): number => madeAt(a) < madeAt(b) ? -1 : 1;
+  const byAge = (a: Published, b: Published): number => compareTexts(madeAt(a), madeAt(b));
   const rows = [...groups.values()].map((group) => group.toSorted(byAge)).flatMap(([first, ...others]) =>
     others.flatMap((other) =>
       diffBundles(first!.bundle, other.bundle).tables.filter(({ ratio }) => ratio !== null)

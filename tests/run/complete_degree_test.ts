@@ -153,6 +153,9 @@ const BOOTS: readonly (readonly [why: string, first: Run, second: Run, boots: re
   ["a grid up to a longest request that is not the model's", ...twice(whole(1000)), [1, 2]],
   ["memory that bounds the grid", { booted: limits({ num_cache_tokens: 400 }) }, {}, [1, 2]],
   ["memory that bounds nothing", { booted: limits({ num_cache_tokens: 40_000 }) }, {}, []],
+  ["fewer requests than asked for", { booted: limits({ max_num_seqs: 4 }) }, {}, [1, 2]],
+  ["fewer new tokens than asked for", { booted: limits({ max_num_batched_tokens: 32 }) }, {}, [1, 2]],
+  ["the reference profiler's plan", ...twice({ input: { parity: true, skipSkew: false } }), []],
   ["groups of a small pool", { booted: pool(40) }, {}, [1, 2]],
   ["groups of a large pool", { booted: pool(10_000) }, {}, []],
 ];
@@ -348,10 +351,15 @@ Deno.test("whatever is asked for, and whoever answers, names the engine", () => 
 
 Deno.test("without a bound of memory the rest of the limits stands", () => {
   const groups = [{ kind: "sliding", block_size: 16, span: 128 }] as const;
-  const free = limitsWithoutMemory({ ...LIMITS, pool: { blocks: 100, groups } }, {
-    text_config: { max_position_embeddings: 512 },
-  });
-  assert.deepEqual(free, { ...LIMITS, num_cache_tokens: 2 ** 30, pool: { blocks: 2 ** 30, groups } });
+  const free = (asked: Parameters<typeof limitsWithoutMemory>[2]): Limits =>
+    limitsWithoutMemory({ ...LIMITS, pool: { blocks: 100, groups } }, {
+      text_config: { max_position_embeddings: 512 },
+    }, asked);
+  const expected = { ...LIMITS, num_cache_tokens: 2 ** 30, pool: { blocks: 2 ** 30, groups } };
+  assert.deepEqual(free(LIMITS), expected);
+  assert.deepEqual(free({ max_num_batched_tokens: 32, max_num_seqs: 4 }), expected);
+  const asked = { max_num_batched_tokens: 128, max_num_seqs: 16 };
+  assert.deepEqual(free(asked), { ...expected, ...asked });
 });
 
 const LIMITS: Limits = {
@@ -388,7 +396,15 @@ function isComplete(
     judge: { allMoved: true },
   } as unknown as Recorder;
   return completePlan({
-    ...{ plan: () => sweeps, lasting: () => [], limits: LIMITS, config: {}, session, retryFailed: false },
+    ...{
+      plan: () => sweeps,
+      lasting: () => [],
+      limits: LIMITS,
+      config: {},
+      request: LIMITS,
+      session,
+      retryFailed: false,
+    },
     ...more,
   }) !== null;
 }
