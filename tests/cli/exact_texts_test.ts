@@ -62,10 +62,14 @@ const [REQUESTS, APART] = [0, 1e9].map((last) =>
   `{"input_toks":32,"output_toks":3,"arrival_time_ns":0}\n{"input_toks":16,"output_toks":2,"arrival_time_ns":${last}}\n`
 );
 const DEVICE = { ...META, gpu: "NVIDIA H100 80GB HBM3" };
+/** As the first, with one row more. */
+const MORE = bundle("e", 10);
 const FILES = {
   ...bundle("a", 10),
   ...bundle("b", 5, { ...META, hardware: "LOOM" }),
   ...bundle("c", 20_000, DEVICE),
+  ...MORE,
+  "e/tp1/dense.csv": `${MORE["e/tp1/dense.csv"]}final_layernorm,64,10\n`,
   "d/meta.yaml": formatMeta({ ...META, model: undefined as never }),
   "d/tp1": null,
   "load.jsonl": REQUESTS!,
@@ -73,6 +77,7 @@ const FILES = {
 };
 const SLOW = "recommend c --load apart.jsonl --tpot-ms 9000 --ttft-ms";
 const half = "  0.500  0.500  0.500  0.500  0.500";
+const same = half.replaceAll("0.500", "1.000");
 const TEXTS: [args: string, status: number, out: readonly string[], err?: string][] = [
   ["diff a b", 0, [
     'hardware: "ABACUS" | "LOOM"',
@@ -83,6 +88,15 @@ const TEXTS: [args: string, status: number, out: readonly string[], err?: string
     `per_sequence  lm_head              2${half}`,
     `per_sequence  sampler              2${half}`,
     `attention                          4${half}`,
+  ]],
+  ["diff a e", 0, [
+    "tp 1, time of the second / time of the first",
+    "table         layer            shots    min    10%    50%    90%    max",
+    ...LAYERS.toSorted().map((layer) => `dense         ${layer.padEnd(21)}2${same}`),
+    `per_sequence  lm_head              2${same}`,
+    `per_sequence  sampler              2${same}`,
+    `attention                          4${same}`,
+    "Only the second has 1 of dense",
   ]],
   ["coverage a", 0, [
     "A run with up to 64 new tokens, 8 requests and 64 KV tokens",
@@ -158,7 +172,7 @@ for (const [args, status, out, err = ""] of TEXTS) {
   Deno.test(`shotlab ${args}: what it prints`, async () => {
     const words = args.split(" ");
     const found = await printed(
-      (dir) => words.map((word) => /^[a-d]$|jsonl/.test(word) ? `${dir}/${word}` : word),
+      (dir) => words.map((word) => /^[a-e]$|jsonl/.test(word) ? `${dir}/${word}` : word),
       FILES,
     );
     assert.equal(found.err, err);
@@ -201,7 +215,7 @@ Deno.test("programs read JSON of two spaces, whichever command prints it", async
   };
   const run = async (...args: string[]): Promise<[number, unknown]> => {
     const { status, out } = await printed(
-      (dir) => args.map((word) => /^[a-d]$|jsonl/.test(word) ? `${dir}/${word}` : word),
+      (dir) => args.map((word) => /^[a-e]$|jsonl/.test(word) ? `${dir}/${word}` : word),
       FILES,
     );
     return whole(status, out);
