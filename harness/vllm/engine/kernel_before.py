@@ -25,12 +25,11 @@ class KernelBefore:
         """
         pool = getattr(kernel, CACHE)
         (axis,) = (at for at, size in enumerate(pool.shape) if size == num_blocks)
-        half = num_blocks // 2
         self.kernel, self.decoder, self.filler = kernel, decoder, filler
         self.between = size_of(decoder)
         """Bytes of weights that a model reads between the kernel and a timed pass of the next layer."""
-        self.blocks = num_blocks - half
-        self.other = pool.narrow(axis, half, self.blocks)
+        self.blocks = num_blocks // 2
+        self.other = pool.narrow(axis, num_blocks - self.blocks, self.blocks)
 
     def holds(self, requests: Sequence[tuple[int, int]], groups: Sequence[CacheGroup]) -> bool:
         """Return whether a batch's blocks, which are the first ones, are not among the other ones."""
