@@ -88,7 +88,7 @@ export async function readEvidence(dir: string): Promise<ShotEvidence[]> {
 }
 
 function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
-  const shots = new Map<string, ShotEvidence>();
+  const shots = new Map<string, Omit<ShotEvidence, "inDoubt" | "lowersClock">>();
   const names = new Map<string, string>();
   const judge = newJudge();
   const clocks = new Map<string, number | null>();
@@ -133,8 +133,6 @@ function gather(): { take(line: JournalLine): void; found(): ShotEvidence[] } {
             rows: { ...before?.rows, ...Object.fromEntries(rows) },
             measured: (before?.measured ?? 0) + 1,
             clocksMhz: counted === undefined ? null : { before: counted[0], behind: counted[1] },
-            inDoubt: false,
-            lowersClock: false,
           });
         }
       }

@@ -190,21 +190,17 @@ export function newJudge(): Judge {
     return state;
   }
 
-  /** The lowest clock that a shot may have begun at whose own clock counts; null where its chunk's do. */
-  function leastMhzOf({ chunk, clocks }: Measurement): number | null {
-    if (chunk === null || clocks === undefined || chunk.stretch.before === null) return null;
-    return references.leastMhz(chunk.stretch.sentinel, chunk.stretch.lane);
-  }
+  /** The lowest clock that a shot in a chunk may have begun at; null when it is not known. */
+  const leastMhzIn = ({ stretch }: Chunk): number | null =>
+    references.leastMhz(stretch.sentinel, stretch.lane);
 
-  /** Whether the device drifted where a shot was measured. */
-  function hasMoved(measurement: Measurement): boolean {
-    const { chunk, clocks } = measurement;
-    if (chunk === null) return false;
-    const leastMhz = leastMhzOf(measurement);
-    if (leastMhz === null) return isOffChunk(chunk);
+  /** Whether the device drifted where a shot was measured: its own clock counts, or its chunk's where it has none. */
+  function hasMoved(chunk: Chunk, clocks: Measurement["clocks"]): boolean {
+    const leastMhz = clocks === undefined ? null : leastMhzIn(chunk);
+    if (clocks === undefined || leastMhz === null) return isOffChunk(chunk);
     const { sentinel, lane, before, after } = chunk.stretch;
-    return clocks![0] < leastMhz ||
-      [before!, after].some((side) => side !== null && references.isUnexplained(sentinel, lane, side));
+    return clocks[0] < leastMhz ||
+      [before, after].some((side) => side !== null && references.isUnexplained(sentinel, lane, side));
   }
 
   /** Whether the device drifted on a side of a chunk: by a sentinel's time, or a clock. */
@@ -219,15 +215,17 @@ export function newJudge(): Judge {
       (after !== null && references.isOff(sentinel, lane, after, isRead ? [endMhz] : clocksOf(after)));
   }
 
-  function isDoubtful(measurement: Measurement): boolean {
-    if (measurement.chunk === null) return false;
-    const { after, isOpen, isOld } = measurement.chunk.stretch;
-    return (after === null && !isOpen && !isOld) || hasMoved(measurement);
+  function isDoubtful({ chunk, clocks }: Measurement): boolean {
+    if (chunk === null) return false;
+    const { after, isOpen, isOld } = chunk.stretch;
+    return (after === null && !isOpen && !isOld) || hasMoved(chunk, clocks);
   }
 
   function isLowering(measurement: Measurement): boolean {
-    const leastMhz = leastMhzOf(measurement);
-    return leastMhz !== null && measurement.clocks![1] < leastMhz && !isDoubtful(measurement);
+    const { chunk, clocks } = measurement;
+    if (chunk === null || clocks === undefined) return false;
+    const leastMhz = leastMhzIn(chunk);
+    return leastMhz !== null && clocks[1] < leastMhz && !isDoubtful(measurement);
   }
 
   const hasShots = ({ chunks }: LaneState): boolean => chunks.some(({ shots }) => shots > 0);
@@ -263,16 +261,9 @@ export function newJudge(): Judge {
     keys.set(line.tp, line.key);
     const isOld = line.moved !== undefined;
     const news = references.take(line, lane, reading, state.moved ?? false);
+    const { epoch } = references;
     const stretch: Stretch = {
-      ...{
-        lane,
-        sentinel: text,
-        before: reading,
-        after: null,
-        isOpen: true,
-        isOld,
-        epoch: references.epoch,
-      },
+      ...{ lane, sentinel: text, before: reading, after: null, isOpen: true, isOld, epoch },
     };
     const { stretch: open, tails } = state;
     if (open !== null && (open.sentinel === text || isOld)) {
@@ -394,7 +385,9 @@ export function newJudge(): Judge {
     isDue(text): boolean {
       if (!has(text)) return false;
       const marks = [...earlier.get(text) ?? [], last.get(text)!]
-        .filter((known) => known.chunk?.stretch.epoch === references.epoch && hasMoved(known));
+        .filter(({ chunk, clocks }) =>
+          chunk !== null && chunk.stretch.epoch === references.epoch && hasMoved(chunk, clocks)
+        );
       return marks.length <= MOST_AGAIN;
     },
     awaits(lane, from): boolean {

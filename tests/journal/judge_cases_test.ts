@@ -30,6 +30,7 @@ interface Case {
   readonly doubted: string;
   readonly due: string;
   readonly lowering?: string;
+  readonly moved?: boolean;
 }
 
 const IDENTITY = {} as Extract<JournalLine, { type: "session" }>["identity"];
@@ -79,10 +80,11 @@ const lettersOf = (texts: Iterable<string>): string =>
 const textsOf = (steps: readonly Step[]): Set<string> =>
   new Set(steps.map(lineOf).filter(({ type }) => type === "shot").map((line) => shotText(line as ShotId)));
 
-for (const { name, steps, doubted, due, lowering = "" } of table.cases as Case[]) {
+for (const { name, steps, doubted, due, lowering = "", moved = false } of table.cases as Case[]) {
   Deno.test(`judge: ${name}`, () => {
     const judge = newJudge();
     for (const step of steps) judge.take(lineOf(step));
+    assert.equal(judge.movedLanes.length > 0, moved);
     judge.end();
     assert.equal(lettersOf(judge.doubted()), doubted);
     assert.equal(judge.standing, doubted.length);

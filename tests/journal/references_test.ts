@@ -54,6 +54,7 @@ Deno.test("a lane is held against its own first sentinel, a new one against the 
     for (const lane of lanes) references.see(lane, lane === "a" ? 100 : 110);
     assert.deepEqual([103, 108, 90, 200].map((us) => nearestUs(references, "c", us)), [100, 110, 100, 110]);
     assert.deepEqual([nearestUs(references, "a", 110), nearestUs(references, "b", 100)], [100, 110]);
+    assert.equal(references.isOld(TEXT, "a"), false);
   }
   const none = begun();
   assert.deepEqual([none.nearest(TEXT, "a", readingOf(1)), none.has(1), none.isOld(TEXT, "a")], [
@@ -61,6 +62,26 @@ Deno.test("a lane is held against its own first sentinel, a new one against the 
     false,
     false,
   ]);
+});
+
+Deno.test("a new lane agrees with any of the others, and its shots may begin at the lowest of their clocks", () => {
+  const references = begun();
+  references.take(lineOf(), "a", readingOf(100, null, undefined, 2000), false);
+  references.take(lineOf(), "b", readingOf(110, null, undefined, 1000), false);
+  const agrees = (timeUs: number, beganMhz: number): boolean[] => {
+    const reading = readingOf(timeUs, null, undefined, beganMhz);
+    return [
+      !references.hasMoved(TEXT, "c", reading),
+      !references.isOff(TEXT, "c", reading, [null]),
+      !references.isUnexplained(TEXT, "c", reading),
+    ];
+  };
+  assert.deepEqual([agrees(100, 2000), agrees(110, 1000), agrees(120, 500)], [
+    [true, true, true],
+    [true, true, true],
+    [false, false, true],
+  ]);
+  assert.deepEqual(["a", "b", "c"].map((lane) => references.leastMhz(TEXT, lane)), [1900, 950, 950]);
 });
 
 Deno.test("the first sentinel of a writer is told to be slower or faster than the journal's, later ones are not", () => {
@@ -107,10 +128,12 @@ Deno.test("a clock is the same thing at every degree: that of the lane's first s
   references.see("a", 100, { clock_mhz: 1500 });
   references.see("a", 60, { tp: 2, clock_mhz: 1400 });
   references.see("b", 60, { tp: 2, clock_mhz: 1300 });
-  const clocks = ["a", "b"].map((lane) =>
+  references.see("c", 100);
+  references.see("c", 60, { tp: 2, clock_mhz: 1200 });
+  const clocks = ["a", "b", "c"].map((lane) =>
     references.nearest(shotText(lineOf({ tp: 2 })), lane, readingOf(60))?.clockMhz
   );
-  assert.deepEqual(clocks, [1500, 1300]);
+  assert.deepEqual(clocks, [1500, 1300, 1200]);
 });
 
 Deno.test("two fast sentinels that agree, one after the other, take the reference's place; an outlier does not", () => {
@@ -154,6 +177,12 @@ Deno.test("a speed that the user accepts is the reference of its lane; other sho
   assert.equal(references.isOff(text, "a", readingOf(40), []), true, "there is nothing that it agrees with");
   references.see("a", 50, other);
   assert.equal(references.nearest(text, "b", readingOf(40))?.timeUs, 50);
+  references.see("b", 70, other);
+  assert.deepEqual(
+    ["b", "c"].map((lane) => references.nearest(text, lane, readingOf(70))?.timeUs),
+    [70, 50],
+    "lanes that are not there are held against the first",
+  );
   assert.equal(references.isOff(TEXT, "a", readingOf(121), [null]), false);
   assert.equal(references.isOff(TEXT, "a", readingOf(125), [null]), true);
 });
@@ -266,6 +295,12 @@ for (const [what, lines, doubted, standing] of journals) {
     assert.deepEqual(doubtedOf(...lines), [doubted, standing]);
   });
 }
+
+Deno.test("a shot that a sentinel may still come after is not in doubt", () => {
+  const judge = newJudge();
+  for (const line of [SESSION, sentinelLine(100), shotLine(1)]) judge.take(line);
+  assert.deepEqual(judge.doubted(), []);
+});
 
 Deno.test("a lane is waited for while it has shots that no sentinel came after", () => {
   const judge = newJudge();

@@ -228,11 +228,8 @@ class Judge:
             return self.fits(shot, reading, [reading.clock, *reading.range])
         return self.fits(shot, reading, []) and reading.began >= least_clock(reference.began)
 
-    def is_explained(self, shot: ShotId, reading: Reading) -> bool:
+    def is_explained(self, reference: Reading, reading: Reading) -> bool:
         """Return whether a sentinel's time is the reference's, or as much longer as its clock was lower."""
-        reference = self.references.get(shot)
-        if reference is None:
-            return False
         ratio = reading.time_us / reference.time_us
         lower = 1.0 if reading.began is None else max(1.0, (reference.began or 0) / reading.began)
         return ratio - 1 >= -self.share and ratio / lower - 1 <= self.share
@@ -243,18 +240,14 @@ class Judge:
             return False
         return 0 <= after.at_s - before.at_s <= BREAK_INTERVALS * self.every_s
 
-    def has_moved(self, measurement: Measurement) -> bool:
+    def has_moved(self, chunk: Chunk, clocks: Sequence[float] | None) -> bool:
         """Return whether the device drifted where a shot was measured; its own clock counts, if known."""
-        chunk, clocks = measurement.chunk, measurement.clocks
-        if chunk is None or chunk.stretch.before is None:
-            return False
-        shot = chunk.stretch.sentinel
-        reference = self.references.get(shot)
+        reference = self.references.get(chunk.stretch.sentinel)
         if clocks is None or reference is None or reference.began is None:
             return self.is_off_chunk(chunk)
         sides = [side for side in (chunk.stretch.before, chunk.stretch.after) if side is not None]
         return clocks[0] < least_clock(reference.began) or not all(
-            self.is_explained(shot, side) for side in sides
+            self.is_explained(reference, side) for side in sides
         )
 
     def is_off_chunk(self, chunk: Chunk) -> bool:
@@ -277,7 +270,7 @@ class Judge:
         if last.chunk is None:
             return False
         stretch = last.chunk.stretch
-        return (stretch.after is None and not stretch.is_open) or self.has_moved(last)
+        return (stretch.after is None and not stretch.is_open) or self.has_moved(last.chunk, last.clocks)
 
     def is_due(self, shot: ShotId) -> bool:
         """Return whether a shot is in doubt and may be measured again."""
@@ -286,7 +279,9 @@ class Judge:
         marks = [
             known
             for known in self.measured[shot]
-            if known.chunk is not None and known.chunk.stretch.epoch == self.epoch and self.has_moved(known)
+            if known.chunk is not None
+            and known.chunk.stretch.epoch == self.epoch
+            and self.has_moved(known.chunk, known.clocks)
         ]
         return len(marks) <= MOST_AGAIN
 

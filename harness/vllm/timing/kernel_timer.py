@@ -59,7 +59,8 @@ class KernelTimer:
                 again = self.measure_once(engine, [jobs[at] for at in group], iterations)
                 busy_us += again.busy_us
                 for at, outcome in zip(group, again.outcomes, strict=False):
-                    if at in lost or died([outcome]) or began_faster(outcome, outcomes[at]):
+                    is_faster = began_mhz(outcome) > began_mhz(outcomes[at])
+                    if at in lost or died([outcome]) or is_faster:
                         outcomes[at] = with_recordings(outcome, recordings)
         return Measured(outcomes, busy_us)
 
@@ -108,11 +109,9 @@ class Recorded:
     """For how long the device worked."""
 
 
-def began_faster(outcome: Timed | Fault, before: Timed | Fault) -> bool:
-    """Return whether a job began at a faster clock than the time before."""
-    if not (isinstance(outcome, Timed) and isinstance(before, Timed)):
-        return False
-    return (outcome.clocks_mhz or (0, 0))[0] > (before.clocks_mhz or (0, 0))[0]
+def began_mhz(outcome: Timed | Fault) -> int:
+    """Return the clock that a job began at, 0 where it is not known or the job was not timed."""
+    return outcome.clocks_mhz[0] if isinstance(outcome, Timed) and outcome.clocks_mhz else 0
 
 
 def with_recordings(outcome: Timed | Fault, recordings: int) -> Timed | Fault:

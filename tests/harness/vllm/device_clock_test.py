@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from timing.device_clock import Clocks, DeviceClock, lowest, mhz_of
 from timing.kernel_sums import Event, KernelSum
-from timing.profiler import CLOCK_CYCLES
+from timing.profiler import CLOCK_CYCLES, PREFIX
 
 
 class Recording:
@@ -94,6 +94,22 @@ def test_a_job_that_began_at_a_fallen_clock(clocks: Clocks | None, fallen: bool)
 )
 def test_the_clocks_of_some_jobs_are_the_lowest(clocks: list[Clocks | None], both: Clocks | None) -> None:
     assert lowest(clocks) == both
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "clocks", "fastest"),
+    [(2000, 1600, (2000, 1600), 2000), (2000, None, None, 2000), (None, 1600, None, 1)],
+)
+def test_a_job_has_clocks_where_both_are_known(
+    before: int | None, behind: int | None, clocks: Clocks | None, fastest: int
+) -> None:
+    counted = {"before-3": before, "behind-3": behind}
+    sums = {
+        f"{PREFIX}{name}": KernelSum(round(1e3 * CLOCK_CYCLES / mhz)) for name, mhz in counted.items() if mhz
+    }
+    clock = clock_of(fastest=1)
+    assert (clock.found(sums, 3), clock.fastest) == (clocks, fastest)
+    assert clock.found(sums, 2) is None
 
 
 def test_a_clock_is_cycles_by_their_time() -> None:

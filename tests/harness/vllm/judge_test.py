@@ -55,6 +55,7 @@ def test_a_case_of_both_judges(case: Message) -> None:
     judge = Judge()
     for step in case["steps"]:
         judge.take(line_of(step))
+    assert judge.moved == case.get("moved", False)
     judge.break_off()
     named = [step.get("shot") if isinstance(step, dict) else step for step in case["steps"]]
     letters = sorted({name for name in named if isinstance(name, str)})

@@ -250,22 +250,76 @@ def test_a_device_that_does_not_come_back_is_taken_as_it_is(
     assert recording.clocks == []
 
 
+def counting(recording: Recording, *counts: int) -> tuple[Any, Job]:
+    """Return an engine of one module that launches so many kernels with each call, and a job of it."""
+    left = iter(counts)
+
+    def launch() -> None:
+        for _ in range(next(left)):
+            recording.launch("kernel", 1000)
+
+    module = Module(launch)
+    return Engine(module), Job(BATCH, {"a": [module]})
+
+
+WHOLE, LOST = (1, 1, 1), (1, 1, 2)
+"""Kernels of a warm-up and two passes that agree, and of two that do not."""
+
+
 def test_a_job_that_lost_kernels_at_a_fallen_clock_is_recorded_until_it_has_them(
     recording: Recording,
 ) -> None:
     recording.clocks = [2000, 1500, 1500, 1500, *TOP]
-    counts = iter((*(1, 1, 1), *(1, 1, 2), *(1, 1, 1)))
-
-    def launch() -> None:
-        for _ in range(next(counts)):
-            recording.launch("kernel", 1000)
-
-    module = Module(launch)
-    engine: Any = Engine(module)
-    outcomes = timer_of(recording, engine).measure(engine, [Job(BATCH, {"a": [module]})] * 2, 2).outcomes
+    engine, job = counting(recording, *WHOLE, *LOST, *WHOLE)
+    outcomes = timer_of(recording, engine).measure(engine, [job] * 2, 2).outcomes
     one = Timed({"a": [1.0, 1.0]}, {"a": ["kernel"]}, clocks_mhz=OWN_FALL)
     assert outcomes == [one, replace(one, recordings=2, clocks_mhz=TOP)]
     assert recording.clocks == []
+
+
+def test_one_that_lost_kernels_is_recorded_also_where_the_clock_does_not_come_back(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter([0.0, 0.0, 0.21])
+    monkeypatch.setattr("timing.device_clock.time.monotonic", lambda: next(moments))
+    slow = (1500, 1500)
+    recording.clocks = [*OWN_FALL, *slow, *slow, 1900, *slow, *slow, 1500, *slow]
+    engine, job = counting(recording, *WHOLE, *WHOLE, *LOST, *WHOLE, *LOST, *WHOLE)
+    measured = timer_of(recording, engine).measure(engine, [job] * 3, 2)
+    one = Timed({"a": [1.0, 1.0]}, {"a": ["kernel"]}, clocks_mhz=slow)
+    assert measured.outcomes == [replace(one, clocks_mhz=OWN_FALL), one, replace(one, recordings=3)]
+    assert recording.clocks == []
+    counted_us = CLOCK_CYCLES / 2000 + 11 * CLOCK_CYCLES / 1500
+    assert measured.device_busy_us == pytest.approx(20 + counted_us, rel=1e-4), "that of all recordings"
+
+
+def test_a_time_at_a_fallen_clock_stays_where_the_next_lost_kernels_or_has_no_clock(
+    recording: Recording,
+) -> None:
+    recording.clocks = [*OWN_FALL, 1500, 1500, 1900, *TOP, 1900]
+    engine, job = counting(recording, *WHOLE, *WHOLE, *LOST, *WHOLE)
+    outcomes = timer_of(recording, engine).measure(engine, [job] * 2, 2).outcomes
+    one = Timed({"a": [1.0, 1.0]}, {"a": ["kernel"]}, clocks_mhz=OWN_FALL)
+    assert outcomes == [one, replace(one, clocks_mhz=(1500, 1500))]
+    assert recording.clocks == []
+
+
+def test_an_engine_that_dies_while_jobs_are_recorded_again_fires_nothing_more(recording: Recording) -> None:
+    engine, job = counting(recording, *WHOLE, *LOST, *LOST)
+    fire, fired = engine.forward, []
+
+    def forward(requests: Any) -> None:
+        fired.append(requests)
+        if len(fired) > 9:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        fire(requests)
+
+    engine.forward = forward
+    outcomes = timer_of(recording, engine).measure(engine, [job] * 3, 2).outcomes
+    assert [outcome.kind if isinstance(outcome, Fault) else "timed" for outcome in outcomes] == [
+        *("timed", "engine_dead", "unsupported"),
+    ]
+    assert len(fired) == 10
 
 
 def test_a_clock_that_cannot_be_counted_takes_nothing_from_a_job(
