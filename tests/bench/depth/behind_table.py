@@ -47,7 +47,7 @@ def errors(lines: Sequence[Line]) -> Errors:
     real: dict[tuple[int, int], float] = {}
     seen: dict[int, int] = {}
     for line in lines:
-        if line["type"] == "forward":
+        if line["type"] == "forward" and "seed" in line:
             seed = line["seed"]
             at = seen[seed] = seen.get(seed, -1) + 1
             if "layers_us" in line:
