@@ -11,7 +11,7 @@ import torch
 from behind import reading, ways
 from behind_table import errors, spread
 
-LINES = [
+LINES: list[dict[str, Any]] = [
     {"type": "depth", "layers": 2},
     {"type": "forward", "step": "forward", "layers_us": {"attention": [80, 80, 80]}},
     {"type": "alone", "us": {"attention": 9}},
