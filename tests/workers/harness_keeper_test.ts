@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Harness } from "../../src/harness/harness.ts";
+import type { Harness, SustainRequest } from "../../src/harness/harness.ts";
 import { resolveSettings, type SettingsInput } from "../../src/settings.ts";
 import { type HarnessKeeper, keepHarnesses } from "../../src/workers/harness_keeper.ts";
 import { fakeHarness, type FakeOptions } from "../run/fakes.ts";
@@ -102,6 +102,37 @@ Deno.test("keepHarnesses: one whose call failed, was left or ended early is not 
     const both = [1, 2].flatMap((run) => [`open vllm ${run} on all`, `close vllm ${run} on all`]);
     assert.deepEqual(told, both, what);
     await keeper[Symbol.asyncDispose]();
+  }
+});
+
+Deno.test("keepHarnesses: one that sustained shots, none among them, is the next run's; one that was left meanwhile is not", async () => {
+  const table: [what: string, facts: number, stopAt: number, kept: boolean][] = [
+    ["nothing could be sustained", 0, Infinity, true],
+    ["two layers", 2, Infinity, true],
+    ["left", 2, 1, false],
+  ];
+  for (const [what, facts, stopAt, kept] of table) {
+    let opened = 0;
+    await using keeper = keepHarnesses(() => {
+      opened++;
+      return Promise.resolve({
+        ...fakeHarness(),
+        async *sustain(request: SustainRequest): AsyncGenerator<unknown> {
+          for (let count = 0; count < facts; count++) yield await Promise.resolve(request.seconds);
+        },
+      } as unknown as Harness);
+    });
+    for (let run = 0; run < 2; run++) {
+      const harness = await keeper.open(settings(), [], {});
+      const found: unknown[] = [];
+      for await (const fact of harness.sustain!({ shots: denseSweep([1]).shots, seconds: 7 })) {
+        found.push(fact);
+        if (found.length === stopAt) break;
+      }
+      assert.deepEqual(found, Array(Math.min(facts, stopAt)).fill(7), what);
+      await harness.close();
+    }
+    assert.equal(opened, kept ? 1 : 2, what);
   }
 });
 

@@ -34,6 +34,12 @@ const slow: [string, number[][], Quantity, [lane: number, ratio: number][]][] = 
   ["the median over the shots", [[100, 100, 100], [300, 110, 90]], "kernel", [[1, 1.1]]],
   ["the fastest of each shot", [[100, 200], [200, 100], [100, 100]], "kernel", [[0, 1.5], [1, 1.5]]],
   ["a shot that a lane lacks does not count for it", [[100, NaN], [110, 5]], "kernel", [[1, 1.1]]],
+  [
+    "nor where others have it",
+    [[NaN, 150, 125], [100, 100, 100], [100, 100, 100]],
+    "kernel",
+    [[0, 1.375]],
+  ],
   ["a shot that one lane alone has counts for none", [[NaN, 100], [50, NaN], [NaN, 110]], "kernel", [[
     2,
     1.1,

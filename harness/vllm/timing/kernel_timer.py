@@ -188,8 +188,8 @@ class RangeMarks:
         """Those of modules some of whose kernels are layers by name."""
         self.count = 0
         self.number: int | None = None
-        self.is_new = False
-        """Whether the job that was taken last has not begun its first pass."""
+        self.begun = 0
+        """How many jobs have begun their first pass, or failed before it."""
         self.open: list[tuple[str, Any]] = []
 
     def found(self, index: int, sums: Mapping[str, KernelSum]) -> list[Found]:
@@ -213,16 +213,15 @@ class RangeMarks:
         for job in jobs:
             self.keys.append({})
             self.parted.append({})
-            self.is_new = True
             yield job
             self.clock.count(BEHIND, len(self.keys) - 1)
 
     def begin(self, number: int | None) -> None:
         """Begin a pass; cycles are counted before a job's first."""
         self.number = number
-        if self.is_new:
-            self.is_new = False
-            self.clock.count(BEFORE, len(self.keys) - 1)
+        if self.begun < len(self.keys):
+            self.begun = len(self.keys)
+            self.clock.count(BEFORE, self.begun - 1)
 
     def end(self) -> None:
         """End the pass and what a failure left open in it."""
