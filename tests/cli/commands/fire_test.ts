@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { lockFile } from "../../../src/files/lock.ts";
-import { runMain, TINY } from "../run_main.ts";
+import { type Outcome, runMain, TINY } from "../run_main.ts";
 
 const LIMITS = JSON.stringify({
   max_num_batched_tokens: 32,
@@ -92,6 +92,39 @@ Deno.test("shotlab fire and ingest: failed shots exit with 1", () =>
     const ingested = await runMain(["ingest", out, "--hardware", "MINE", "--perf-dir", `${dir}/perf`]);
     assert.equal(ingested.status, 1);
     assert.ok(ingested.err.endsWith(`${failed} shots failed and have no row\n`), ingested.err);
+  }));
+
+Deno.test("shotlab fire and ingest: what failed and what was known is counted, from none on", () =>
+  withPlan(async (dir, plan) => {
+    const out = `${dir}/results.jsonl`;
+    const fire = ["fire", plan, "--harness", "roofline:H100", "--out", out];
+    const ingest = (name: string): Promise<Outcome> =>
+      runMain(["ingest", out, "--hardware", name, "--perf-dir", `${dir}/perf`]);
+    assert.doesNotMatch((await runMain(fire)).err, /failed/);
+    const whole = await Deno.readTextFile(out);
+    /** A line that says of a shot that it failed. */
+    const failed = (line: string): string => {
+      const { samples: _, ...shot } = JSON.parse(line);
+      return JSON.stringify({ ...shot, type: "failed", kind: "out_of_memory", message: "no room" });
+    };
+    for (
+      const [count, told, again, taken] of [
+        [1, "1 shot failed; ", "it", "1 shot failed and has no row\n"],
+        [2, "2 shots failed; ", "them", "2 shots failed and have no row\n"],
+      ] as const
+    ) {
+      let left: number = count;
+      const text = whole.replaceAll(/^\{"type":"shot".*$/gm, (line) => left-- > 0 ? failed(line) : line);
+      await Deno.writeTextFile(out, text);
+      const fired = await runMain(fire);
+      assert.equal(fired.status, 1);
+      assert.ok(fired.err.endsWith(`\n${told}--retry-failed fires ${again} again\n`), fired.err);
+      const ingested = await ingest(`FAILED${count}`);
+      assert.deepEqual([ingested.status, ingested.err], [1, taken]);
+    }
+    await Deno.writeTextFile(out, whole.slice(0, whole.indexOf("\n", whole.indexOf('{"type":"shot"')) + 1));
+    assert.match((await ingest("ONE")).out, /; 1 shot taken in\n/);
+    assert.match((await ingest("ONE")).out, /; 0 shots taken in, 1 result was known already\n/);
   }));
 
 Deno.test("shotlab fire and ingest: wrong use exits with 2", async () => {
