@@ -127,3 +127,25 @@ Deno.test("closing tells of a failure that nobody has heard of", async () => {
   journal.append(line(1));
   await assert.rejects(async () => await journal[Symbol.asyncDispose](), /no space is left/);
 });
+
+Deno.test("lines are brought to the disk a second behind the first of them, and again behind the next", async () => {
+  const { file } = memoryFile({});
+  let syncs = 0;
+  const { setTimeout } = globalThis;
+  const timers: { run: () => void; ms: number }[] = [];
+  Object.assign(globalThis, { setTimeout: (run: () => void, ms: number) => (timers.push({ run, ms }), -1) });
+  try {
+    const counting = { ...file, sync: () => Promise.resolve(void syncs++) };
+    await using journal = openJournal("b/journal.jsonl", 0, () => counting);
+    for (const round of [1, 2]) {
+      journal.append(line(1));
+      journal.append(line(2));
+      assert.deepEqual(timers.map(({ ms }) => ms), [1000]);
+      timers.pop()!.run();
+      await journal.sync();
+      assert.equal(syncs, 2 * round);
+    }
+  } finally {
+    Object.assign(globalThis, { setTimeout });
+  }
+});

@@ -302,6 +302,17 @@ Deno.test("a shot that a sentinel may still come after is not in doubt", () => {
   assert.deepEqual(judge.doubted(), []);
 });
 
+Deno.test("a shot that was archived in doubt and is measured anew has its turns again", () => {
+  const judge = newJudge();
+  const moved = [sentinelLine(100), shotLine(1), sentinelLine(120)];
+  const dueBehind = (...lines: JournalLine[]): boolean => {
+    for (const line of lines) judge.take(line);
+    return judge.isDue("dense tp1 1");
+  };
+  const due = [dueBehind(SESSION, ...moved), dueBehind(...moved), dueBehind(...moved)];
+  assert.deepEqual([...due, dueBehind(archived, ...moved)], [true, true, false, true]);
+});
+
 Deno.test("a lane is waited for while it has shots that no sentinel came after", () => {
   const judge = newJudge();
   const awaits: boolean[] = [];

@@ -19,6 +19,7 @@ const STATE = {
 async function fired(
   timesUs: (number | null)[],
   first = true,
+  share = 0.03,
 ): Promise<[fired: number, told: unknown, due: boolean]> {
   const watch = sentinelWatch(() => 0);
   if (!first) watch.fired(true);
@@ -31,7 +32,7 @@ async function fired(
     yield await Promise.resolve({ type: "fact", fact: STATE });
     yield { type: "outcome", shot, outcome };
   }
-  const steps = await Array.fromAsync(fireSentinel(watch, { shot, everyS: 30, share: 0.03 }, fire));
+  const steps = await Array.fromAsync(fireSentinel(watch, { shot, everyS: 30, share }, fire));
   assert.equal(steps.filter(({ type }) => type === "fact").length, count);
   const last = steps.at(-1)!;
   assert.ok(last.type === "sentinel" && steps.filter(({ type }) => type === "sentinel").length === 1);
@@ -55,6 +56,10 @@ for (const [timesUs, count, told] of firsts) {
     assert.deepEqual([times, last, isDue], [count, told, false]);
   });
 }
+
+Deno.test("two first sentinels agree that differ by just the share", async () => {
+  assert.deepEqual(await fired([99.999, 124.999, 124.999], true, 0.25), [2, 124.999, false]);
+});
 
 Deno.test("a first sentinel that never agrees is fired so often and no more; a later one once", async () => {
   const doubling = Array.from({ length: 20 }, (_, n) => 100 * 2 ** n);
