@@ -119,6 +119,7 @@ Deno.test("of a run with further degrees those alone are booted, and the bundle 
 const BOOTS: readonly (readonly [why: string, first: Run, second: Run, boots: readonly number[]])[] = [
   ["the same", {}, {}, []],
   ["another seed of the order", {}, { input: { seed: 7 } }, []],
+  ["fewer devices", { input: { devices: [0, 1] } }, { input: { devices: [0] } }, []],
   ["a coarser grid", {}, { input: { attentionKvFactor: 16 } }, []],
   ["a finer grid", {}, { input: { attentionKvFactor: 2 } }, [1, 2]],
   ["a grid that reaches further", {}, { input: { attentionMaxKv: 512 } }, [1, 2]],
@@ -297,6 +298,23 @@ Deno.test("shots that a lasting load is to be told of boot the first degree, whe
     assert.deepEqual(cannot.boots, [1, 2]);
     assert.deepEqual((await run(`${dir}/cannot`)).boots, []);
   }));
+
+for (const device of [1, undefined]) {
+  Deno.test(`${device === undefined ? "all devices are" : "one of two devices is"} lent where no engine boots`, () =>
+    withFolder(async (dir) => {
+      const input = { devices: [0, 1] };
+      await run(dir, { input });
+      const done: string[] = [];
+      const loan = {
+        ...device !== undefined && { device },
+        prepare: () => void done.push("prepare"),
+        begin: () => void done.push("begin"),
+        use: "serves",
+      };
+      const { boots, events } = await run(dir, { input, options: { loan } });
+      assert.deepEqual([boots, complete(events), done], [[], [1, 2], ["prepare", "begin"]]);
+    }));
+}
 
 Deno.test("a sweep that is measured again boots its engine", () =>
   withFolder(async (dir) => {
