@@ -443,6 +443,7 @@ Deno.test("a plan is complete when nothing of it is missing, in doubt, or left o
   const lasting = (planned: readonly Sweep[]): readonly Shot[] => planned[0]!.shots;
   assert.equal(isComplete([dense], { unsustained: ["dense tp1 2"] }), true);
   assert.equal(isComplete([dense], { unsustained: ["dense tp1 2"] }, { lasting }), false);
+  assert.equal(isComplete([dense], {}, { lasting }), true);
 });
 
 Deno.test("a skew case is to be fired with a batch that attention was to give and failed at", () => {

@@ -1,6 +1,6 @@
 /** Which shots are due, which are fired how, and what watches them. */
 import assert from "node:assert/strict";
-import { dueSkew, isDue } from "../../src/run/due.ts";
+import { dueSkew, dueSustained, isDue } from "../../src/run/due.ts";
 import {
   firingOptions,
   type FiringSettings,
@@ -8,7 +8,7 @@ import {
   watchOf,
 } from "../../src/run/firing_options.ts";
 import type { Limits } from "../../src/shots/limits.ts";
-import type { AttentionShot, Shot, SkewShot } from "../../src/shots/shot.ts";
+import { type AttentionShot, type Shot, shotKey, type SkewShot } from "../../src/shots/shot.ts";
 import { skewCaseOf } from "../../src/shots/skew_cases.ts";
 import type { SkewPart } from "../../src/shots/skew_parts.ts";
 import { idOf, shotText } from "../../src/shots/shot_id.ts";
@@ -44,6 +44,14 @@ for (const [missing, failed, doubt, allMoved, again, retryFailed, due] of TABLE)
     if (!again && !retryFailed) assert.equal(isDue(SHOT, { session }), due);
   });
 }
+
+Deno.test("a lasting load is due of shots that have times and of which it is not known", () => {
+  const { shots } = denseSweep([1, 2, 3, 4]);
+  const among = (tokens: readonly number[]) => (shot: Shot): boolean => tokens.includes(shotKey(shot)[0]!);
+  const [isMissing, hasSustained] = [among([3, 4]), among([2, 4])];
+  const session = { missing: (shot: Shot) => isMissing(shot) ? ["proj"] : [], hasSustained };
+  assert.deepEqual(dueSustained(shots, session).map(idOf), [idOf(shots[0]!)]);
+});
 
 /** Four decodes, one of them longer; a and b share the batch at the longest. */
 const A = [4, 1, 0, 0, 128, 512];
