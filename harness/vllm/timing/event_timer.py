@@ -125,8 +125,10 @@ class EventMarks:
             self.pairs.append((layer, self.number, pair, within))
 
     def spans(self, empty_us: float) -> list[Span]:
-        """Return the spans, without what an empty pair costs."""
-        return [
-            (layer, number, max(elapsed_us(pair) - sum(map(elapsed_us, within)) - empty_us, LEAST_US))
-            for layer, number, pair, within in self.pairs
-        ]
+        """Return the spans, without what an empty pair costs: before each call within, and at the end."""
+
+        def own_us(pair: Pair, within: Sequence[Pair]) -> float:
+            others_us = sum(map(elapsed_us, within)) + (len(within) + 1) * empty_us
+            return max(elapsed_us(pair) - others_us, LEAST_US)
+
+        return [(layer, number, own_us(pair, within)) for layer, number, pair, within in self.pairs]

@@ -52,6 +52,23 @@ def test_an_empty_pair_is_measured_and_taken_off() -> None:
     ]
 
 
+def test_what_calls_within_a_module_take_is_not_its_own_nor_are_their_events() -> None:
+    cuda = Cuda()
+    timer = EventTimer(cuda)
+    norm = Module(lambda: cuda.work(3.0))
+
+    def linear() -> None:
+        cuda.work(10.0)
+        norm()
+        norm()
+        cuda.work(5.0)
+
+    around = Module(linear)
+    engine: Any = Engine(around)
+    job = Job(((1, 0),), {"linear": [around], "norm": [norm]}, occurrences={"norm": 2})
+    assert timer.measure(engine, [job], 2).outcomes == [Timed({"linear": [15.0, 15.0], "norm": [3.0, 3.0]})]
+
+
 def test_a_pass_is_held_back_for_what_the_host_needed_before() -> None:
     cuda = Cuda()
     timer = EventTimer(cuda)
