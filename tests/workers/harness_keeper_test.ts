@@ -136,6 +136,19 @@ Deno.test("keepHarnesses: one that sustained shots, none among them, is the next
   }
 });
 
+Deno.test("keepHarnesses: a harness that is kept walks, and a run may give up its opening", async () => {
+  const { signal } = new AbortController();
+  const given: unknown[] = [];
+  await using keeper = keepHarnesses((_, __, options) => {
+    given.push(options.signal);
+    return Promise.resolve(
+      { ...fakeHarness(), walk: (batches: unknown) => Promise.resolve(batches) } as Harness,
+    );
+  });
+  const harness = await keeper.open(settings(), [], { signal });
+  assert.deepEqual([given, await harness.walk!({ decode: [] })], [[signal], { decode: [] }]);
+});
+
 Deno.test("keepHarnesses: what a harness cannot do, it cannot when it is kept", async () => {
   const { sustain: _, walk: __, ...plain } = fakeHarness();
   await using keeper = keepHarnesses(() => Promise.resolve(plain as Harness));

@@ -34,6 +34,23 @@ Deno.test("fire gives one outcome per shot, in order, in chunks", async () => {
   assert.deepEqual(await told([1, 2, 3, 4, 5], {}, 2), ["1", "2", "3", "4", "5"]);
 });
 
+Deno.test("fire hands over 64 shots at once unless it is told otherwise", async () => {
+  const chunks: number[] = [];
+  const harness = fakeHarness();
+  const counting: Harness = {
+    ...harness,
+    fire: (request, options) => {
+      chunks.push(request.shots.length);
+      return harness.fire(request, options);
+    },
+  };
+  await using lane = await openLane({ harness: counting });
+  await lane.boot(TINY_BOOT);
+  const { shots } = denseSweep(Array.from({ length: 130 }, (_, at) => at + 1));
+  await Array.fromAsync(lane.fire(shots, { iterations: 1, quantity: "wall" }));
+  assert.deepEqual(chunks, [64, 64, 2]);
+});
+
 for (const mishap of ["die", "dead", "hang"] as const) {
   const kind = mishap === "hang" ? "timeout" : "engine_dead";
   Deno.test(`fire tries the shot in flight once more when the harness breaks (${mishap})`, async () => {

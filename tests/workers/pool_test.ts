@@ -154,3 +154,16 @@ Deno.test("openPool: a lane that is released ends for good, and the others go on
   await pool.release!("device 0");
   assert.deepEqual(closed, ["device 1"]);
 });
+
+Deno.test("openPool: a release ends the lane of its name and no other", async () => {
+  const closed: string[] = [];
+  const members = ["device 0", "device 1", "device 2"].map((name): PoolMember => ({
+    name,
+    open: () => Promise.resolve({ ...fakeHarness(), close: () => Promise.resolve(void closed.push(name)) }),
+  }));
+  await using pool = await openPool([members[0]!, ...members.slice(1)], { pauseMs: 1 });
+  await pool.release!("device 3");
+  assert.deepEqual(closed, []);
+  await pool.release!("device 0");
+  assert.deepEqual(closed, ["device 0"]);
+});
