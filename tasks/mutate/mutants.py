@@ -116,7 +116,7 @@ def edits(node: ast.AST, source: Source) -> Iterator[Edit]:
                 case [ast.Name() as first, ast.Name() as second] if name not in {"isinstance", "min", "max"}:
                     put = f"{source.of(second)}, {source.of(first)}"
                     yield "swap arguments", source.start(first), source.end(second), put
-        case ast.FunctionDef(returns=ast.Constant(value=None), body=body):
+        case ast.FunctionDef(returns=ast.Constant(value=None), body=body) if not is_ellipsis(body[-1]):
             first_statement = body[1] if len(body) > 1 and ast.get_docstring(node) is not None else body[0]
             start = source.start(first_statement)
             yield "return early", start, start, f"return\n{' ' * first_statement.col_offset}"
@@ -125,6 +125,11 @@ def edits(node: ast.AST, source: Source) -> Iterator[Edit]:
 def is_text(node: ast.expr) -> bool:
     """Whether an expression is a text."""
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def is_ellipsis(statement: ast.stmt) -> bool:
+    """Whether a statement is the `...` of a function that does nothing."""
+    return isinstance(statement, ast.Expr) and getattr(statement.value, "value", None) is ...
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:

@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from fakes import Engine, Module
 from timing.event_timer import EventTimer
 from timing.jobs import Job
@@ -45,6 +46,7 @@ def test_an_empty_pair_is_measured_and_taken_off() -> None:
     cuda = Cuda()
     timer = EventTimer(cuda)
     assert round(timer.empty_us, 6) == PAIR_US
+    assert cuda.held == pytest.approx([2000] * 3, rel=1e-3), "the host runs ahead of the pairs"
     module = Module(lambda: cuda.work(12.0))
     engine: Any = Engine(module)
     assert timer.measure(engine, [Job(((1, 0),), {"norm": [module]})], 2).outcomes == [

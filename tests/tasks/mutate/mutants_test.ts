@@ -64,6 +64,10 @@ class Tally:
         self.total += b
         self.show(a, b)
         self.seen = sorted(a)
+
+    def end(self) -> None:
+        """Ends."""
+        ...
 `;
 
 Deno.test("faults of Python are of the same kinds", async () => {
