@@ -35,7 +35,6 @@ def test_a_batch_is_held_against_one_layer_of_its_forward() -> None:
         (1, 8): [(50, 0)],
     }
     assert spread([-1, 3, -2]) == "2.0 / 2.8 (-1.0)"
-    assert spread([-2]) == "2.0 / 2.0 (-2.0)"
 
 
 def test_the_ways_go_from_nothing_between_to_all_weights_of_a_layer() -> None:
