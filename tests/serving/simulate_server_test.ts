@@ -107,7 +107,7 @@ Deno.test("simulateServer finishes every request with its tokens, whatever the p
 });
 
 Deno.test("simulateServer refuses requests that can never fit, and serves the others", () => {
-  const requests = load([request(0, 500, 600), request(0, 10, 1), request(0, 90, 20)]);
+  const requests = load([request(0, 500, 600), request(0, 10, 1), request(0, 90, 20), request(0, 90, 10)]);
   const { refused, requests: done } = simulateServer(requests, madeUpModel(), {
     ...SERVER,
     maxModelLen: 100,
@@ -116,7 +116,7 @@ Deno.test("simulateServer refuses requests that can never fit, and serves the ot
     { place: 0, reason: "1,100 tokens exceed the maxModelLen 100" },
     { place: 2, reason: "110 tokens exceed the maxModelLen 100" },
   ]);
-  assert.equal(done.length, 1);
+  assert.deepEqual(done.map(({ inputTokens, outputTokens }) => inputTokens + outputTokens), [11, 100]);
   const small = simulateServer(requests, madeUpModel(), { ...SERVER, numBlocks: 2 });
   assert.equal(small.refused[0]!.reason, "1,100 tokens exceed the 10 of all KV blocks");
 });

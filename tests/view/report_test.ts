@@ -220,11 +220,11 @@ Deno.test("bundleFacts tells how noisy the measurements are", () => {
     "0.6% at the median, 1.7% at p90 (CV)",
     "54, drift at most 3.6%; 2,688 shots in doubt, before one that drifted",
   ]);
-  const lowering = { ...SMALL, meta: { ...SMALL.meta, noise: { sentinels: 2, lowers_clock: 1 } } };
-  assert.equal(
-    bundleFacts(lowering).at(-1)?.value,
-    "2, drift at most 0%; the clock lowered by 1 shot",
-  );
+  const told = (more: object): string | undefined =>
+    bundleFacts({ ...SMALL, meta: { ...SMALL.meta, noise: { sentinels: 2, ...more } } }).at(-1)?.value;
+  assert.equal(told({ lowers_clock: 1 }), "2, drift at most 0%; the clock lowered by 1 shot");
+  assert.equal(told({ in_doubt: 1 }), "2, drift at most 0%; 1 shot in doubt, before one that drifted");
+  assert.equal(told({ in_doubt: 0, lowers_clock: 0 }), "2, drift at most 0%");
 });
 
 Deno.test("issueTable sums findings up by table and kind over all degrees, errors first", () => {
