@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from offline.journal import ShotId, shot_id
+from timing.device_clock import least_clock
 
 MOST_AGAIN = 2
 """How often a shot is measured again at most because the device drifted."""
@@ -20,9 +21,6 @@ DEVICE_SHARE = 0.03
 
 CLOCK_SHARE = 0.1
 """By which share the clock of the multiprocessors may move."""
-
-OWN_CLOCK_SHARE = 0.05
-"""By which share a shot may begin below the clock that sentinels begin at."""
 
 BREAK_INTERVALS = 2
 """After a break, a sentinel vouches for what lies before it when it comes within so many intervals."""
@@ -208,8 +206,8 @@ class Judge:
 
         What an earlier writer set stays where the present one had set the reference itself.
         """
-        kept = set(self.references) - self.own if shot in self.own else set()
-        self.references = {**{each: self.references[each] for each in kept}, shot: reading}
+        kept = {each: known for each, known in self.references.items() if each not in self.own}
+        self.references = {**(kept if shot in self.own else {}), shot: reading}
         self.own = {shot}
 
     def fits(self, shot: ShotId, reading: Reading, clocks: Sequence[float | None]) -> bool:
@@ -301,11 +299,6 @@ def usual_share(quantity: str) -> float:
 def time_of(samples: Mapping[str, Sequence[float]]) -> float:
     """Return the time of a sentinel: the sum of its layers' medians, in microseconds."""
     return sum(statistics.median(values) for values in samples.values())
-
-
-def least_clock(fastest: float) -> float:
-    """Return the lowest clock that is as good as another."""
-    return (1 - OWN_CLOCK_SHARE) * fastest
 
 
 def clock_moved(first: float | None, now: float | None) -> bool:

@@ -48,12 +48,12 @@ class DeviceClock:
 
     def had_fallen(self, clocks: Clocks | None) -> bool:
         """Return whether a job began at a fallen clock; one that lowers it by itself did not."""
-        return clocks is not None and clocks[0] < FALLEN * self.fastest
+        return clocks is not None and clocks[0] < least_clock(self.fastest)
 
     def rest(self) -> bool:
         """Wait until the clock is back; when it does not come back, the one that it has is the device's."""
         end = time.monotonic() + REST_S
-        while (now := self.now()) < FALLEN * self.fastest:
+        while (now := self.now()) < least_clock(self.fastest):
             if time.monotonic() > end:
                 self.fastest = now
                 return False
@@ -70,6 +70,11 @@ class DeviceClock:
             sums, _ = sum_kernels(self.session.stop(), PREFIX)
             return mhz_of(sums.get(clock_name(BEFORE, 0)))
         return 0
+
+
+def least_clock(fastest: float) -> float:
+    """Return the lowest clock that is as good as the fastest."""
+    return FALLEN * fastest
 
 
 def clock_name(side: str, index: int) -> str:

@@ -27,8 +27,8 @@ from loop import Worker
 from offline.journal import id_fields
 from offline.plan import Fields, read_plan
 from script import leave, open_out, run_script
-from shot_run import Run
-from timing.device_clock import FALLEN
+from shot_run import Run, percentile
+from timing.device_clock import least_clock
 from timing.jobs import Job, jobs_of
 from timing.kernel_timer import KernelTimer
 from timing.timed import Timed
@@ -80,12 +80,10 @@ def fired(timer: KernelTimer, run: Run, shots: Sequence[Fields], jobs: Sequence[
             for shot, outcome in zip(shots[start : start + CHUNK], outcomes, strict=False)
         ]
     seconds = time.monotonic() - began
-    least = FALLEN * timer.clock.fastest
-    known = [row["mhz"] for row in rows if row.get("mhz")]
+    least = least_clock(timer.clock.fastest)
+    kinds = [kind_of(row, least) for row in rows]
     counts = {
-        "began_lower": sum(before < least for before, _ in known),
-        "lowered_it": sum(before >= least > behind for before, behind in known),
-        "stood": sum(min(each) >= least for each in known),
+        **{kind: kinds.count(kind) for kind in ("began_lower", "lowered_it", "stood")},
         "fired_again": sum(row.get("recordings", 1) > 1 for row in rows),
     }
     ms = round(1000 * seconds / max(1, len(rows)), 3)
@@ -103,7 +101,7 @@ def kind_of(row: Row, least: float) -> str:
 def apart(first: Row, second: Row) -> Row:
     """Return how far two rounds differ, of all shots and by what the worse of their clocks says."""
     others = {str(row["key"]): row for row in second["rows"] if "us" in row}
-    least = FALLEN * max(first["fastest_mhz"], second["fastest_mhz"])
+    least = least_clock(max(first["fastest_mhz"], second["fastest_mhz"]))
     found: dict[str, list[float]] = {}
     for row in first["rows"]:
         other = others.get(str(row["key"]))
@@ -118,11 +116,8 @@ def apart(first: Row, second: Row) -> Row:
 
 def percentiles(values: Sequence[float]) -> Row:
     """Return the count, and percentiles in percent."""
-    ordered = sorted(values)
-    at = {
-        f"p{p}": round(100 * ordered[min(len(ordered) - 1, len(ordered) * p // 100)], 2) for p in (50, 90, 99)
-    }
-    return {"count": len(ordered), **at}
+    at = {f"p{percent}": round(100 * percentile(values, percent), 2) for percent in (50, 90, 99)}
+    return {"count": len(values), **at}
 
 
 def parsed() -> Any:

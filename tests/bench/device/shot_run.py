@@ -198,3 +198,9 @@ class HostRange:
             ("", False, number, self.start, 1),
             ("host", True, number, self.start, duration),
         ]
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return a percentile of absolute values, one of them."""
+    ordered = sorted(map(abs, values))
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]

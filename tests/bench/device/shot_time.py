@@ -27,15 +27,14 @@ from faults import Fault, first_line
 from loop import Worker
 from offline.plan import Fields, read_plan
 from script import leave, open_out, run_script
-from shot_run import USUAL, Rates, Run, Turn, Way
+from shot_run import USUAL, Rates, Run, Turn, Way, percentile
+from timing.device_clock import least_clock
 from timing.jobs import Job, jobs_of
 from timing.timed import Timed
 
 SHOTS = {"attention": 350, "skew": 100, "dense": 60}
 LONGEST_IDEA_S = 30
 """After which the stacks of all threads are printed."""
-FALLEN = 0.95
-"""Of the fastest clock of a way: shots below it are counted."""
 
 DIRECT = Way(direct=True)
 IDEAS: dict[str, tuple[Way, ...]] = {
@@ -72,19 +71,13 @@ def apart(mine: Sequence[Timed | Fault], usual: Sequence[Timed | Fault]) -> dict
             layer: {
                 "count": len(values),
                 "signed_p50": round(statistics.median(values), 5),
-                **{f"p{percent}": percentile(values, percent) for percent in (50, 90, 99)},
+                **{f"p{percent}": round(percentile(values, percent), 5) for percent in (50, 90, 99)},
             }
             for layer, values in found.items()
             if values
         },
         "other_kernels": sum(one != other for one, other in zip(*kernels, strict=True)),
     }
-
-
-def percentile(values: Sequence[float], percent: int) -> float:
-    """Return a percentile of absolute values."""
-    ordered = sorted(map(abs, values))
-    return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 5)
 
 
 def told(turn: Turn, shots: int, usual: Sequence[Timed | Fault] | None) -> dict[str, Any]:
@@ -100,7 +93,7 @@ def told(turn: Turn, shots: int, usual: Sequence[Timed | Fault] | None) -> dict[
         "clock_mhz": {
             "fastest": max(clocks, default=None),
             "slowest": min(clocks, default=None),
-            "fallen": sum(mhz < FALLEN * max(clocks) for mhz in clocks),
+            "fallen": sum(mhz < least_clock(max(clocks)) for mhz in clocks),
         },
     }
 
